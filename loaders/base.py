@@ -1,0 +1,88 @@
+"""What a loader is: the contract every format module keeps.
+
+Rules, checked by one battery over all loaders (``tests/loaders/test_contract.py``):
+
+1. ``supports`` looks at the name and at most the first 4 KiB; it never raises.
+2. ``scan`` reads headers, not data, and never raises for bad *data*: what it sees is in ``findings``.
+3. ``read`` yields batches of at most ``batch_size`` rows in the **source's own CRS**, one row out per
+   record in: a record that makes no sense keeps its ``row`` and says why in ``fault``.
+4. Nothing is repaired, reprojected or written here.
+5. What cannot be read at all raises :class:`twin.errors.SourceError` with what to do.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol, runtime_checkable
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from twin.plan import LayerPlan
+
+Kind = Literal["features", "model", "raster", "addresses", "streams", "observations", "cases", "points"]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerInfo:
+    """One layer of one source, as seen without reading its records.
+
+    ``crs`` is what the source *declares* (WKT, ``EPSG:n``) or None; whether that is believable is
+    decided by :mod:`twin.crs`. ``bounds`` are (xmin, ymin, xmax, ymax) in the source's units.
+    """
+
+    path: Path
+    name: str
+    kind: Kind
+    format: str
+    count: int | None = None
+    geometry_type: str | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)
+    crs: str | None = None
+    bounds: tuple[float, float, float, float] | None = None
+    encoding: str | None = None
+    findings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Records of one layer in columns (see :mod:`twin.schema`), with the meshes they point at."""
+
+    records: pa.Table
+    meshes: pa.Table | None = None
+    representations: pa.Table | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RasterLayer:
+    """A whole raster in the source's CRS.
+
+    ``data`` is float32 (rows, cols) for a DEM (NaN where unknown, metres in the vertical reference of the plan) or
+    uint8 (rows, cols, 4) RGBA for imagery; ``transform`` is the affine (a, b, c, d, e, f) of pixel
+    corners: x = a·col + b·row + c, y = d·col + e·row + f.
+    """
+
+    kind: Literal["dem", "imagery"]
+    data: NDArray[np.float32] | NDArray[np.uint8]
+    transform: tuple[float, float, float, float, float, float]
+    crs: str | None
+
+
+@runtime_checkable
+class Loader(Protocol):
+    """One format."""
+
+    name: str
+
+    def supports(self, path: Path) -> bool:
+        """Whether this loader takes ``path``; constant time, never raises."""
+        ...
+
+    def scan(self, path: Path) -> list[LayerInfo]:
+        """Layers of ``path`` in file order; raises SourceError where the file cannot be opened."""
+        ...
+
+    def read(self, layer: LayerInfo, plan: LayerPlan, batch_size: int = 65_536) -> Iterator[Batch]:
+        """Records of ``layer`` mapped by ``plan``; see the rules of this module."""
+        ...

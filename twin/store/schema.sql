@@ -1,0 +1,94 @@
+-- The CIM base: all tables of a city. Longitude/latitude are degrees in EPSG:4490, z is metres above the ellipsoid,
+-- times are UTC, intervals are half-open [from, to) with NULL for "still so".
+
+CREATE TABLE IF NOT EXISTS base_meta (key VARCHAR PRIMARY KEY, value VARCHAR NOT NULL);
+
+CREATE TABLE IF NOT EXISTS dataset (
+    dataset_id UUID PRIMARY KEY, source_key VARCHAR NOT NULL,      -- file name + layer: the same source loaded again
+    path VARCHAR, layer VARCHAR, format VARCHAR, kind VARCHAR, sha256 VARCHAR, licence VARCHAR, encoding VARCHAR,
+    crs_found VARCHAR, crs_used VARCHAR, crs_why VARCHAR, crs_confidence DOUBLE, z_reference VARCHAR,
+    n_in BIGINT, n_loaded BIGINT, n_changed BIGINT, n_merged BIGINT, n_unchanged BIGINT, n_quarantined BIGINT, n_repaired BIGINT,
+    n_gone BIGINT, findings VARCHAR[], loaded_at TIMESTAMP, seconds DOUBLE);
+
+CREATE TABLE IF NOT EXISTS entity (
+    eid UUID, class_code VARCHAR, edition VARCHAR, collection VARCHAR, name VARCHAR,
+    height_m DOUBLE, floors INTEGER, attributes JSON, lifecycle VARCHAR,
+    valid_from TIMESTAMP, valid_to TIMESTAMP, known_from TIMESTAMP, known_to TIMESTAMP,
+    dataset_id UUID, record_hash VARCHAR);
+
+CREATE TABLE IF NOT EXISTS entity_history (
+    eid UUID, class_code VARCHAR, edition VARCHAR, collection VARCHAR, name VARCHAR,
+    height_m DOUBLE, floors INTEGER, attributes JSON, lifecycle VARCHAR,
+    valid_from TIMESTAMP, valid_to TIMESTAMP, known_from TIMESTAMP, known_to TIMESTAMP,
+    dataset_id UUID, record_hash VARCHAR);
+
+CREATE TABLE IF NOT EXISTS geometry (
+    gid UUID, eid UUID, role VARCHAR, lod VARCHAR, cim_level VARCHAR, wkb BLOB,
+    asset VARCHAR, mesh_id VARCHAR, matrix DOUBLE[],               -- mesh-local metres -> ECEF (EPSG:4978), row-major 4x4
+    zmin DOUBLE, zmax DOUBLE, xmin DOUBLE, ymin DOUBLE, xmax DOUBLE, ymax DOUBLE, hilbert BIGINT, dataset_id UUID);
+
+CREATE TABLE IF NOT EXISTS alias (
+    scheme VARCHAR, value VARCHAR, eid UUID, valid_from TIMESTAMP, valid_to TIMESTAMP, dataset_id UUID);
+
+CREATE TABLE IF NOT EXISTS relation (
+    src UUID, dst UUID, kind VARCHAR, attributes JSON, valid_from TIMESTAMP, valid_to TIMESTAMP, dataset_id UUID);
+
+CREATE TABLE IF NOT EXISTS lineage (
+    from_eid UUID, to_eid UUID, kind VARCHAR, share DOUBLE, at TIMESTAMP);
+
+CREATE TABLE IF NOT EXISTS fusion (
+    at TIMESTAMP, dataset_id UUID, source_key VARCHAR, eid UUID, score DOUBLE, method VARCHAR, decision VARCHAR, evidence JSON);
+
+CREATE TABLE IF NOT EXISTS conflict (
+    at TIMESTAMP, eid UUID, field VARCHAR, kept VARCHAR, offered VARCHAR, dataset_id UUID);
+
+-- subject_kind: entity | datastream | alarm | case.  method: geometry | terrain | parent | host | address | grid | none.
+CREATE TABLE IF NOT EXISTS anchor (
+    subject_kind VARCHAR, subject_id VARCHAR, akind VARCHAR,        -- akind: point entity part linear area address none
+    eid UUID, node_id VARCHAR, grid_eid UUID, grid_code VARCHAR,
+    lon DOUBLE, lat DOUBLE, z DOUBLE, ground_z DOUBLE,
+    method VARCHAR, confidence DOUBLE, evidence JSON, reason VARCHAR, at TIMESTAMP);
+
+CREATE TABLE IF NOT EXISTS quarantine (
+    dataset_id UUID, row_number BIGINT, source VARCHAR, reason VARCHAR, record JSON, at TIMESTAMP);
+
+CREATE SEQUENCE IF NOT EXISTS change_seq;
+CREATE TABLE IF NOT EXISTS change (
+    seq BIGINT DEFAULT nextval('change_seq'), at TIMESTAMP, kind VARCHAR, subject_kind VARCHAR, subject_id VARCHAR, collection VARCHAR,
+    xmin DOUBLE, ymin DOUBLE, xmax DOUBLE, ymax DOUBLE, dataset_id UUID);
+
+CREATE TABLE IF NOT EXISTS address_node (
+    node_id VARCHAR, parent_id VARCHAR, level VARCHAR, name VARCHAR, "full" VARCHAR, code VARCHAR,
+    lon DOUBLE, lat DOUBLE, z DOUBLE, eid UUID, key VARCHAR, building_key VARCHAR, status VARCHAR, dataset_id UUID);
+
+CREATE TABLE IF NOT EXISTS raster (
+    kind VARCHAR, asset VARCHAR, crs VARCHAR, transform DOUBLE[], n_rows INTEGER, n_cols INTEGER, z_reference VARCHAR,
+    xmin DOUBLE, ymin DOUBLE, xmax DOUBLE, ymax DOUBLE, dataset_id UUID);
+
+CREATE TABLE IF NOT EXISTS mesh_asset (asset VARCHAR, n_meshes BIGINT, n_triangles BIGINT, bytes BIGINT, dataset_id UUID);
+
+CREATE TABLE IF NOT EXISTS thing (thing_id UUID PRIMARY KEY, key VARCHAR, name VARCHAR, subject VARCHAR, attributes JSON, dataset_id UUID, record_hash VARCHAR);
+CREATE TABLE IF NOT EXISTS datastream (
+    stream_id BIGINT PRIMARY KEY, thing_id UUID, key VARCHAR, property VARCHAR, unit VARCHAR, subject VARCHAR,
+    warn_low DOUBLE, warn_high DOUBLE, alarm_low DOUBLE, alarm_high DOUBLE, interval_s DOUBLE, host_scheme VARCHAR, host_value VARCHAR,
+    lon DOUBLE, lat DOUBLE, z DOUBLE, z_reference VARCHAR, attributes JSON, dataset_id UUID, record_hash VARCHAR);
+CREATE TABLE IF NOT EXISTS observation (
+    stream_id BIGINT, phenomenon_time TIMESTAMP, received_at TIMESTAMP, result DOUBLE, quality VARCHAR);
+CREATE TABLE IF NOT EXISTS latest (stream_id BIGINT PRIMARY KEY, phenomenon_time TIMESTAMP, result DOUBLE, state VARCHAR);
+
+CREATE TABLE IF NOT EXISTS alarm_rule (
+    rule_id VARCHAR PRIMARY KEY, stream_id BIGINT, level VARCHAR, comparison VARCHAR, threshold DOUBLE, dead_band DOUBLE,
+    on_delay_s DOUBLE, off_delay_s DOUBLE, enabled BOOLEAN);
+CREATE TABLE IF NOT EXISTS alarm (
+    alarm_id UUID PRIMARY KEY, rule_id VARCHAR, stream_id BIGINT, level VARCHAR, state VARCHAR, value DOUBLE, threshold DOUBLE,
+    raised_at TIMESTAMP, acknowledged_at TIMESTAMP, returned_at TIMESTAMP, message_zh VARCHAR, message_en VARCHAR);
+CREATE SEQUENCE IF NOT EXISTS live_seq;
+CREATE TABLE IF NOT EXISTS alarm_event (
+    seq BIGINT DEFAULT nextval('live_seq'), alarm_id UUID, at TIMESTAMP, event VARCHAR, from_state VARCHAR, to_state VARCHAR, actor VARCHAR, note VARCHAR, value DOUBLE);
+
+CREATE TABLE IF NOT EXISTS case_file (
+    case_id UUID PRIMARY KEY, key VARCHAR, kind VARCHAR, code VARCHAR, edition VARCHAR, title VARCHAR, description VARCHAR, address_text VARCHAR,
+    lon DOUBLE, lat DOUBLE, stage VARCHAR, reported_at TIMESTAMP, closed_at TIMESTAMP, source VARCHAR, unit VARCHAR, alarm_id UUID,
+    attributes JSON, dataset_id UUID, record_hash VARCHAR);
+CREATE TABLE IF NOT EXISTS case_event (
+    seq BIGINT DEFAULT nextval('live_seq'), case_id UUID, at TIMESTAMP, event VARCHAR, from_stage VARCHAR, to_stage VARCHAR, actor VARCHAR, note VARCHAR);

@@ -92,3 +92,7 @@ CREATE TABLE IF NOT EXISTS case_file (
     attributes JSON, dataset_id UUID, record_hash VARCHAR);
 CREATE TABLE IF NOT EXISTS case_event (
     seq BIGINT DEFAULT nextval('live_seq'), case_id UUID, at TIMESTAMP, event VARCHAR, from_stage VARCHAR, to_stage VARCHAR, actor VARCHAR, note VARCHAR);
+
+-- What each record of each source became: reloading is idempotent through it.
+CREATE TABLE IF NOT EXISTS source_record (
+    source_key VARCHAR, key VARCHAR, subject_kind VARCHAR, subject_id VARCHAR, record_hash VARCHAR, outcome VARCHAR, dataset_id UUID);

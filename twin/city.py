@@ -1,0 +1,114 @@
+"""One city is one folder: ``city.toml``, ``base.duckdb``, ``assets/``, ``tiles/``, ``inbox/``."""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from twin.errors import CityError
+
+__all__ = ["City"]
+
+FOLDERS = ("assets", "tiles", "inbox")
+
+
+@dataclass(frozen=True, slots=True)
+class City:
+    """A city folder and its settings; copy the folder, and the city has moved.
+
+    Parameters
+    ----------
+    path : Path
+        The folder.
+    name : str
+        As people call it.
+    admin_code : str
+        行政区划代码, 6 digits.
+    source_crs : str
+        CRS expected of sources that declare none; a proposal for the plan, never assumed in silence.
+    undulation : float
+        Metres; ellipsoidal height = 1985 height + undulation.
+    edition : str
+        Edition of the class codes.
+    """
+
+    path: Path
+    name: str
+    admin_code: str = "000000"
+    source_crs: str = "EPSG:4490"
+    undulation: float = 0.0
+    edition: str = "citytwin-2026"
+
+    @property
+    def base_path(self) -> Path:
+        """The DuckDB file."""
+        return self.path / "base.duckdb"
+
+    @property
+    def assets(self) -> Path:
+        """Content-addressed meshes and rasters."""
+        return self.path / "assets"
+
+    @property
+    def tiles(self) -> Path:
+        """Tiles; may be deleted and built again."""
+        return self.path / "tiles"
+
+    @classmethod
+    def open(cls, path: Path) -> "City":
+        """Open an existing city folder.
+
+        Raises
+        ------
+        CityError
+            If there is no readable ``city.toml`` in it.
+        """
+        settings = path / "city.toml"
+        if not settings.is_file():
+            raise CityError(f"{path} is no city folder: city.toml is missing. Make one with `twin init {path}`.")
+        try:
+            data: dict[str, Any] = tomllib.loads(settings.read_text(encoding="utf-8"))
+            return cls(
+                path=path,
+                name=str(data["city"]["name"]),
+                admin_code=str(data["city"].get("admin_code", "000000")),
+                source_crs=str(data.get("crs", {}).get("source", "EPSG:4490")),
+                undulation=float(data.get("heights", {}).get("geoid_undulation_m", 0.0)),
+                edition=str(data["city"].get("edition", "citytwin-2026")),
+            )
+        except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError, UnicodeDecodeError) as err:
+            raise CityError(f"{settings}: cannot be read ({err}). Expected a [city] table with a name.") from err
+
+    @classmethod
+    def init(
+        cls,
+        path: Path,
+        *,
+        name: str | None = None,
+        admin_code: str = "000000",
+        source_crs: str = "EPSG:4490",
+        undulation: float = 0.0,
+    ) -> "City":
+        """Make a new city folder; an existing ``city.toml`` is never overwritten.
+
+        Raises
+        ------
+        CityError
+            If ``path`` already holds a city, or is a file.
+        """
+        if path.exists() and not path.is_dir():
+            raise CityError(f"{path} is a file; a city needs a folder.")
+        if (path / "city.toml").exists():
+            raise CityError(f"{path} already holds a city; open it, or choose another folder.")
+        for folder in FOLDERS:
+            (path / folder).mkdir(parents=True, exist_ok=True)
+        city = cls(path, name or path.name, admin_code, source_crs, undulation)
+        document = {
+            "city": {"name": city.name, "admin_code": admin_code, "edition": city.edition},
+            "crs": {"source": source_crs},
+            "heights": {"geoid_undulation_m": undulation},
+        }
+        (path / "city.toml").write_text(tomli_w.dumps(document), encoding="utf-8")
+        return city

@@ -1,0 +1,114 @@
+"""Open the base, hand out a cursor per request and one write transaction at a time."""
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from importlib.resources import files
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+import pyarrow as pa
+
+from twin.city import City
+from twin.errors import CityError
+
+__all__ = ["SCHEMA_VERSION", "Store", "statement"]
+
+SCHEMA_VERSION = "1"
+
+
+@cache
+def statement(name: str) -> str:
+    """Text of ``twin/store/sql/<name>.sql``."""
+    return files("twin.store").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
+
+
+class Store:
+    """The base of one city.
+
+    One process writes: DuckDB holds the file exclusively. Within it any number of threads read, each with
+    a cursor of its own, and writers queue for :meth:`transaction`.
+
+    Examples
+    --------
+    >>> with Store.open(city) as store:          # doctest: +SKIP
+    ...     store.table("SELECT count(*) AS n FROM entity")
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, city: City) -> None:
+        self._connection = connection
+        self._write_lock = threading.RLock()
+        self.city = city
+        self.assets = city.assets
+
+    @classmethod
+    def open(cls, city: City, read_only: bool = False) -> "Store":
+        """Open the base of ``city``, creating it where there is none yet.
+
+        Raises
+        ------
+        CityError
+            If another process holds the base, the file is damaged, or it was written by another version.
+        """
+        if read_only and not city.base_path.exists():
+            raise CityError(f"{city.path} has no base yet: load something first with `twin load … --city {city.path}`.")
+        try:
+            # UTC throughout: plain TIMESTAMP columns hold UTC, and now() must agree with them.
+            connection = duckdb.connect(str(city.base_path), read_only=read_only, config={"TimeZone": "UTC"})
+        except duckdb.IOException as err:
+            raise CityError(
+                f"{city.base_path} cannot be opened: {err}. If `twin serve` or another `twin load` is using this city, "
+                "stop it or send the data to its HTTP interface."
+            ) from err
+        if not read_only:
+            connection.execute(files("twin.store").joinpath("schema.sql").read_text(encoding="utf-8"))
+            connection.execute(
+                "INSERT INTO base_meta SELECT 'schema_version', $v WHERE NOT EXISTS (FROM base_meta WHERE key = 'schema_version')",
+                {"v": SCHEMA_VERSION},
+            )
+        found = connection.execute("SELECT value FROM base_meta WHERE key = 'schema_version'").fetchone()
+        if found is None or found[0] != SCHEMA_VERSION:
+            connection.close()
+            raise CityError(f"{city.base_path} has schema version {found and found[0]}; this program writes {SCHEMA_VERSION}.")
+        return cls(connection, city)
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """A fresh cursor: one per request and thread, closed by the caller or with the store."""
+        return self._connection.cursor()
+
+    def table(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
+        """Answer of one read statement as an Arrow table, on a cursor of its own."""
+        with self.cursor() as cursor:
+            return cursor.execute(sql, dict(parameters) if parameters else None).to_arrow_table()
+
+    def scalar(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 -- whatever the column holds
+        """First column of the first row, or None where there is no row."""
+        with self.cursor() as cursor:
+            row = cursor.execute(sql, dict(parameters) if parameters else None).fetchone()
+        return row[0] if row else None
+
+    @contextmanager
+    def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Write transaction: all or nothing, durable when the block has ended, one at a time."""
+        with self._write_lock, self.cursor() as cursor:
+            cursor.execute("BEGIN")
+            try:
+                yield cursor
+            except BaseException:
+                cursor.execute("ROLLBACK")
+                raise
+            cursor.execute("COMMIT")
+
+    def close(self) -> None:
+        """Checkpoint and close; safe to call twice."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -28,7 +28,8 @@ def statement(name: str) -> str:
 class Store:
     """The base of one city.
 
-    One process writes: DuckDB holds the file exclusively. Within it any number of threads read, each with
+    TIMESTAMP columns hold UTC without a zone; times are bound as naive UTC (the ICU extension, which zones
+    need, is not part of the package and nothing is downloaded at run time). One process writes: DuckDB holds the file exclusively. Within it any number of threads read, each with
     a cursor of its own, and writers queue for :meth:`transaction`.
 
     Examples
@@ -55,8 +56,7 @@ class Store:
         if read_only and not city.base_path.exists():
             raise CityError(f"{city.path} has no base yet: load something first with `twin load … --city {city.path}`.")
         try:
-            # UTC throughout: plain TIMESTAMP columns hold UTC, and now() must agree with them.
-            connection = duckdb.connect(str(city.base_path), read_only=read_only, config={"TimeZone": "UTC"})
+            connection = duckdb.connect(str(city.base_path), read_only=read_only)
         except duckdb.IOException as err:
             raise CityError(
                 f"{city.base_path} cannot be opened: {err}. If `twin serve` or another `twin load` is using this city, "

@@ -34,27 +34,27 @@ CREATE TABLE IF NOT EXISTS relation (
     src UUID, dst UUID, kind VARCHAR, attributes JSON, valid_from TIMESTAMP, valid_to TIMESTAMP, dataset_id UUID);
 
 CREATE TABLE IF NOT EXISTS lineage (
-    from_eid UUID, to_eid UUID, kind VARCHAR, share DOUBLE, at TIMESTAMP);
+    from_eid UUID, to_eid UUID, kind VARCHAR, share DOUBLE, at_time TIMESTAMP);
 
 CREATE TABLE IF NOT EXISTS fusion (
-    at TIMESTAMP, dataset_id UUID, source_key VARCHAR, eid UUID, score DOUBLE, method VARCHAR, decision VARCHAR, evidence JSON);
+    at_time TIMESTAMP, dataset_id UUID, source_key VARCHAR, eid UUID, score DOUBLE, method VARCHAR, decision VARCHAR, evidence JSON);
 
 CREATE TABLE IF NOT EXISTS conflict (
-    at TIMESTAMP, eid UUID, field VARCHAR, kept VARCHAR, offered VARCHAR, dataset_id UUID);
+    at_time TIMESTAMP, eid UUID, field VARCHAR, kept VARCHAR, offered VARCHAR, dataset_id UUID);
 
 -- subject_kind: entity | datastream | alarm | case.  method: geometry | terrain | parent | host | address | grid | none.
 CREATE TABLE IF NOT EXISTS anchor (
     subject_kind VARCHAR, subject_id VARCHAR, akind VARCHAR,        -- akind: point entity part linear area address none
     eid UUID, node_id VARCHAR, grid_eid UUID, grid_code VARCHAR,
     lon DOUBLE, lat DOUBLE, z DOUBLE, ground_z DOUBLE,
-    method VARCHAR, confidence DOUBLE, evidence JSON, reason VARCHAR, at TIMESTAMP);
+    method VARCHAR, confidence DOUBLE, evidence JSON, reason VARCHAR, at_time TIMESTAMP);
 
 CREATE TABLE IF NOT EXISTS quarantine (
-    dataset_id UUID, row_number BIGINT, source VARCHAR, reason VARCHAR, record JSON, at TIMESTAMP);
+    dataset_id UUID, row_number BIGINT, source VARCHAR, reason VARCHAR, record JSON, at_time TIMESTAMP);
 
 CREATE SEQUENCE IF NOT EXISTS change_seq;
 CREATE TABLE IF NOT EXISTS change (
-    seq BIGINT DEFAULT nextval('change_seq'), at TIMESTAMP, kind VARCHAR, subject_kind VARCHAR, subject_id VARCHAR, collection VARCHAR,
+    seq BIGINT DEFAULT nextval('change_seq'), at_time TIMESTAMP, kind VARCHAR, subject_kind VARCHAR, subject_id VARCHAR, collection VARCHAR,
     xmin DOUBLE, ymin DOUBLE, xmax DOUBLE, ymax DOUBLE, dataset_id UUID);
 
 CREATE TABLE IF NOT EXISTS address_node (
@@ -84,14 +84,14 @@ CREATE TABLE IF NOT EXISTS alarm (
     raised_at TIMESTAMP, acknowledged_at TIMESTAMP, returned_at TIMESTAMP, message_zh VARCHAR, message_en VARCHAR);
 CREATE SEQUENCE IF NOT EXISTS live_seq;
 CREATE TABLE IF NOT EXISTS alarm_event (
-    seq BIGINT DEFAULT nextval('live_seq'), alarm_id UUID, at TIMESTAMP, event VARCHAR, from_state VARCHAR, to_state VARCHAR, actor VARCHAR, note VARCHAR, value DOUBLE);
+    seq BIGINT DEFAULT nextval('live_seq'), alarm_id UUID, at_time TIMESTAMP, event VARCHAR, from_state VARCHAR, to_state VARCHAR, actor VARCHAR, note VARCHAR, value DOUBLE);
 
 CREATE TABLE IF NOT EXISTS case_file (
     case_id UUID PRIMARY KEY, key VARCHAR, kind VARCHAR, code VARCHAR, edition VARCHAR, title VARCHAR, description VARCHAR, address_text VARCHAR,
     lon DOUBLE, lat DOUBLE, stage VARCHAR, reported_at TIMESTAMP, closed_at TIMESTAMP, source VARCHAR, unit VARCHAR, alarm_id UUID,
     attributes JSON, dataset_id UUID, record_hash VARCHAR);
 CREATE TABLE IF NOT EXISTS case_event (
-    seq BIGINT DEFAULT nextval('live_seq'), case_id UUID, at TIMESTAMP, event VARCHAR, from_stage VARCHAR, to_stage VARCHAR, actor VARCHAR, note VARCHAR);
+    seq BIGINT DEFAULT nextval('live_seq'), case_id UUID, at_time TIMESTAMP, event VARCHAR, from_stage VARCHAR, to_stage VARCHAR, actor VARCHAR, note VARCHAR);
 
 -- What each record of each source became: reloading is idempotent through it.
 CREATE TABLE IF NOT EXISTS source_record (

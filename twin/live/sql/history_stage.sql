@@ -1,0 +1,18 @@
+-- Judges each row of incoming_observations: new, repeated (same stream and time, in the base or earlier in the table), or why refused.
+-- incoming_observations: OBSERVATIONS with phenomenon_time as naive UTC, position (0-based row). $latest: latest time accepted, UTC.
+CREATE OR REPLACE TEMP TABLE staged_observation AS
+WITH judged AS (
+    SELECT o.position, d.stream_id, o.phenomenon_time, o.result, o.quality,
+        CASE WHEN o.fault IS NOT NULL THEN o.fault
+             WHEN d.stream_id IS NULL THEN 'unknown stream ' || coalesce(o.stream_key, '(none given)')
+             WHEN o.phenomenon_time IS NULL THEN 'reading without a time'
+             WHEN o.phenomenon_time > $latest THEN 'time lies in the future: ' || strftime(o.phenomenon_time, '%Y-%m-%dT%H:%M:%SZ')
+             WHEN o.result IS NULL OR NOT isfinite(o.result) THEN 'result is not a finite number'
+        END AS reason
+    FROM incoming_observations o LEFT JOIN datastream d ON d.key = o.stream_key)
+SELECT j.*,
+    CASE WHEN b.stream_id IS NULL
+              AND row_number() OVER (PARTITION BY j.stream_id, j.phenomenon_time, reason IS NULL ORDER BY position) = 1
+         THEN 'loaded' ELSE 'unchanged' END AS verdict
+FROM judged j LEFT JOIN (SELECT DISTINCT stream_id, phenomenon_time FROM observation) b
+    ON b.stream_id = j.stream_id AND b.phenomenon_time = j.phenomenon_time;

@@ -20,38 +20,38 @@ def rectangle(x: float, y: float, width: float, height: float) -> list[tuple[flo
     return [(x, y), (x + width, y), (x + width, y + height), (x, y + height)]
 
 
-def loft(sections: ArrayLike, *, capped: bool = True) -> Faces:
-    """Skin over cross sections that all have the same number of corners.
+def loft(sections: ArrayLike) -> Faces:
+    """Closed skin over cross sections that all have the same number of corners.
 
     Parameters
     ----------
     sections : array_like of float, shape (k, m, 3)
-        k sections of m corners, metres, each counter-clockwise seen along the direction of travel's
-        opposite (looking back at the previous section).
-    capped : bool
-        Close the first and the last section.
+        k sections of m corners, metres, all turning the same way.
 
     Returns
     -------
     tuple
-        Vertices (k*m, 3) and quadrilaterals, plus two caps; closed if ``capped``.
+        Vertices (k*m, 3), and quadrilaterals plus two caps that face outwards.
     """
     rings = np.asarray(sections, dtype=float)
     count, corners = rings.shape[:2]
+    if _volume(rings) < 0:
+        rings = rings[:, ::-1]
     faces = [
-        [
-            k * corners + i,
-            k * corners + (i + 1) % corners,
-            (k + 1) * corners + (i + 1) % corners,
-            (k + 1) * corners + i,
-        ]
-        for k in range(count - 1)
+        [a + i, a + (i + 1) % corners, a + corners + (i + 1) % corners, a + corners + i]
+        for a in range(0, (count - 1) * corners, corners)
         for i in range(corners)
     ]
-    if capped:
-        faces.append(list(range(corners - 1, -1, -1)))
-        faces.append(list(range((count - 1) * corners, count * corners)))
+    faces.append(list(range(corners - 1, -1, -1)))
+    faces.append(list(range((count - 1) * corners, count * corners)))
     return rings.reshape(-1, 3), faces
+
+
+def _volume(rings: NDArray[np.float64]) -> float:
+    """Sign tells whether the sections turn counter-clockwise seen against the way they run."""
+    first = rings[0] - rings[0].mean(axis=0)
+    normal = np.cross(first, np.roll(first, -1, axis=0)).sum(axis=0)
+    return float(normal @ (rings[1].mean(axis=0) - rings[0].mean(axis=0)))
 
 
 def tube(start: ArrayLike, end: ArrayLike, radius: float, corners: int = 6) -> Faces:

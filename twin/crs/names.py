@@ -184,8 +184,8 @@ def canonical(text: str) -> str:
     text : str
         ``EPSG:n``, an OGC URN or URL, WKT 1 (also ESRI's), WKT 2, PROJJSON, PROJ string, a name
         such as ``CGCS2000_3_Degree_GK_CM_114E``, ``西安80 3度带38带``, ``GCJ-02``,
-        ``LOCAL:<name>``. A byte order mark in front is dropped. ``@yx`` behind it is kept. Heights of a compound system
-        are dropped: they are the business of the plan's ``z_reference``.
+        ``LOCAL:<name>``. A byte order mark in front is dropped, ``@yx`` behind it is kept. Heights
+        of a compound system are dropped: they are the business of the plan's ``z_reference``.
 
     Returns
     -------

@@ -315,7 +315,7 @@ def judge(
     Raises
     ------
     CrsError
-        If ``expected`` or ``given`` is no known system (a bad call; a bad declaration is a finding).
+        If ``expected`` or ``given`` is no known system; a bad declaration is a finding.
 
     Examples
     --------

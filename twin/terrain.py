@@ -101,7 +101,7 @@ def _target(shape: tuple[int, int], transform: Affine, crs: str) -> tuple[Affine
 
 
 def _source_positions(crs: str, lon: Array, lat: Array, step: int) -> tuple[Array, Array]:
-    """Source x, y over the mesh ``lat`` × ``lon``: exact on every ``step``-th node, linear between."""
+    """Source x, y over the mesh ``lat`` × ``lon``: exact every ``step`` nodes, else linear."""
     i = np.unique(np.append(np.arange(0, len(lat), step), len(lat) - 1))
     j = np.unique(np.append(np.arange(0, len(lon), step), len(lon) - 1))
     nodes_lon, nodes_lat = np.meshgrid(lon[j], lat[i])
@@ -142,7 +142,7 @@ class Terrain:
         a, b, _, d, e, _ = self.transform
         if self.data.ndim != 2 or self.data.size == 0 or a * e - b * d == 0:
             raise InvalidRequestError(
-                f"a terrain needs a grid and an invertible transform; given shape {self.data.shape}, "
+                f"a terrain needs a grid and an invertible transform; given {self.data.shape}, "
                 f"transform {self.transform}"
             )
 
@@ -248,8 +248,8 @@ class Terrain:
 
         Examples
         --------
-        >>> slope = Terrain(np.array([[0.0, 10.0], [0.0, 10.0]]), (1.0, 0.0, 100.0, 0.0, -1.0,
-        32.0))
+        >>> cells = np.array([[0.0, 10.0], [0.0, 10.0]])
+        >>> slope = Terrain(cells, (1.0, 0.0, 100.0, 0.0, -1.0, 32.0))
         >>> slope.height([100.5, 101.0, 103.0], [31.0, 31.0, 31.0]).tolist()
         [0.0, 5.0, nan]
         """

@@ -21,7 +21,9 @@ from numpy.typing import NDArray
 
 from twin.plan import LayerPlan
 
-Kind = Literal["features", "model", "raster", "addresses", "streams", "observations", "cases", "points"]
+Kind = Literal[
+    "features", "model", "raster", "addresses", "streams", "observations", "cases", "points"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +49,16 @@ class LayerInfo:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Records of one layer in columns (see :mod:`twin.schema`), with the meshes they point at."""
+    """Records of one layer in columns (see :mod:`twin.schema`), with the meshes they point at.
+
+    ``findings`` are what reading this batch brought to light beyond single records (measures
+    dropped, a reader's warnings).
+    """
 
     records: pa.Table
     meshes: pa.Table | None = None
     representations: pa.Table | None = None
+    findings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,67 @@
+"""The HTTP application, made by :func:`create_app`; importing this module opens nothing."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from api import errors
+from api.models import RawJson
+from api.routes import collections, entities, health, info, landing, tiles
+from api.routes.health import program_version
+from api.security import Gate
+from api.state import CityState
+from twin.settings import ServerSettings
+
+__all__ = ["create_app"]
+
+ROUTERS = (
+    landing.router, info.router, collections.router, entities.router, tiles.router, health.router,
+)  # fmt: skip
+
+
+def create_app(settings: ServerSettings) -> FastAPI:
+    """The application for one city.
+
+    Parameters
+    ----------
+    settings : ServerSettings
+        City folder, tokens, origins, bounds. The city is opened when the server starts, and closed when it ends.
+
+    Returns
+    -------
+    FastAPI
+        ``app.state.city_state`` is the :class:`api.state.CityState` while it runs.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        with CityState.open(settings) as state:
+            app.state.city_state = state
+            yield
+
+    app = FastAPI(
+        title="citytwin",
+        version=program_version(),
+        description="The open geospatial digital-twin backend that a city can run on.",
+        lifespan=lifespan,
+        default_response_class=RawJson,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+    )
+    errors.install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "Last-Event-ID"],
+            expose_headers=["ETag", "Content-Language"],
+        )
+    app.add_middleware(Gate, settings=settings)
+    return app

@@ -1,0 +1,135 @@
+"""The city as the page needs it: where it is, where to look from, which layers there are."""
+
+import math
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from api.deps import State, only
+from api.models import answer, instant
+from api.state import CityState, CollectionInfo
+from twin.errors import CityError
+from twin.store.read import rows
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["city"])
+TILESETS = {
+    "scene": ("三维场景", "Scene", ()),
+    "buildings": ("建筑", "Buildings", ("buildings",)),
+    "models": (
+        "精细模型",
+        "Detailed models",
+        ("building_parts", "storeys", "units", "rooms", "elements", "bridges", "tunnels"),
+    ),
+    "pipes": ("地下管线", "Utility pipes", ("pipes",)),
+}
+METRES_PER_DEGREE = 111_320.0
+
+
+@router.get("/city", summary="The city and its layers")
+def city(request: Request, state: State) -> Response:
+    """Name, bounds (degrees), home camera, layers with names, colours, counts and addresses, terrain, imagery."""
+    only(request, {"lang", "f"})
+    collections = state.collections()
+    bounds = _bounds(collections)
+    standing = rows(state.store, "standing")[0]
+    tilesets = [name for name in TILESETS if (state.city.tiles / name / "tileset.json").is_file()]
+    content = {
+        "name": state.city.name,
+        "admin_code": state.city.admin_code,
+        "source_crs": state.city.source_crs,
+        "geoid_undulation_m": state.city.undulation,
+        "bounds": bounds,
+        "home": _home(bounds),
+        "layers": [_layer(state, info, tilesets) for info in collections.values()],
+        "tilesets": [
+            {
+                "id": name,
+                "title": {"zh": TILESETS[name][0], "en": TILESETS[name][1]},
+                "url": f"/tiles/{name}/tileset.json",
+            }
+            for name in tilesets
+        ],
+        "terrain": _terrain(state),
+        "imagery": _imagery(state),
+        "counts": {
+            name: standing[name]
+            for name in ("entities", "streams", "cases", "addresses", "quarantined")
+        },
+        "loaded_at": instant(standing["loaded_at"]),
+    }
+    return answer(content, headers={"Cache-Control": "no-cache"})
+
+
+def _layer(state: CityState, info: CollectionInfo, tilesets: list[str]) -> dict[str, Any]:
+    own = [name for name in tilesets if info.id in TILESETS[name][2]]
+    vector = (state.city.tiles / "mvt" / info.id / "tilejson.json").is_file()
+    return {
+        "id": info.id,
+        "title": {"zh": info.zh, "en": info.en},
+        "color": info.color,
+        "dimension": info.dimension,
+        "count": info.count,
+        "extent": info.extent,
+        "classes": [
+            {
+                "code": entry.code,
+                "title": {"zh": entry.zh, "en": entry.en},
+                "color": entry.color,
+                "count": entry.count,
+            }
+            for entry in info.classes
+        ],
+        "items": f"/collections/{info.id}/items",
+        "tileset": f"/tiles/{own[0]}/tileset.json" if own else None,
+        "mvt": f"/mvt/{info.id}/{{z}}/{{x}}/{{y}}" if vector else None,
+        "tilejson": f"/mvt/{info.id}/tilejson.json" if vector else None,
+    }
+
+
+def _bounds(collections: dict[str, CollectionInfo]) -> list[float] | None:
+    """West, south, east, north of everything, degrees."""
+    boxes = [info.extent for info in collections.values() if info.extent]
+    if not boxes:
+        return None
+    low = [min(box[name] for box in boxes) for name in ("xmin", "ymin")]
+    high = [max(box[name] for box in boxes) for name in ("xmax", "ymax")]
+    return [*low, *high]
+
+
+def _home(bounds: list[float] | None) -> dict[str, float] | None:
+    """A view over the whole city from the south: target (degrees) and distance from it (metres), angles in degrees."""
+    if bounds is None:
+        return None
+    west, south, east, north = bounds
+    lat = (south + north) / 2
+    wide = (east - west) * METRES_PER_DEGREE * math.cos(math.radians(lat))
+    size = max(wide, (north - south) * METRES_PER_DEGREE, 200.0)
+    return {
+        "lon": (west + east) / 2,
+        "lat": lat,
+        "range": 1.1 * size,
+        "heading": 0.0,
+        "pitch": -40.0,
+    }
+
+
+def _terrain(state: CityState) -> dict[str, Any] | None:
+    return {"url": "/terrain"} if (state.city.tiles / "terrain" / "layer.json").is_file() else None
+
+
+def _imagery(state: CityState) -> dict[str, Any] | None:
+    path = state.city.tiles / "imagery" / "tilejson.json"
+    if not path.is_file():
+        return None
+    try:
+        index: dict[str, Any] = orjson.loads(path.read_bytes())
+    except orjson.JSONDecodeError as err:
+        raise CityError(
+            f"{path} cannot be read ({err}); build the tiles again with `twin tile`."
+        ) from err
+    kept = {name: index[name] for name in ("minzoom", "maxzoom", "bounds") if name in index}
+    return {"url": "/imagery/{z}/{x}/{y}.webp", **kept}

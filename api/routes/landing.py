@@ -1,0 +1,108 @@
+"""Front door: the scene page for people, the landing document for programs, conformance, API definition."""
+
+from pathlib import Path
+from typing import Final
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from api.deps import Lang, Language, State, base_url, only
+from api.models import ConformanceModel, LandingModel, answer, document, link
+from api.openapi import OPENAPI_JSON, definition
+from api.state import CityState
+from api.static import serve
+from twin.errors import InvalidRequestError
+
+__all__ = ["CONFORMS_TO", "PAGE", "router"]
+
+router = APIRouter(tags=["landing"])
+PAGE: Final = Path(__file__).resolve().parents[1] / "page"
+CONFORMS_TO: Final = (
+    "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/core",
+    "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/landing-page",
+    "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/json",
+    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
+    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
+)
+"""Only what tests hold this server to."""
+
+
+@router.get(
+    "/", summary="The scene page, or the landing document", responses={200: {"model": LandingModel}}
+)
+def front_door(request: Request, state: State, lang: Lang) -> Response:
+    """The page where a browser asks (or ``f=html``), the landing document where a program does (or ``f=json``)."""
+    asked = request.query_params.get("f")
+    if asked not in (None, "json", "html"):
+        raise InvalidRequestError(f"f={asked!r}: expected json or html.", "f")
+    if asked is None:
+        asked = "html" if _prefers_html(request.headers.get("accept", "")) else "json"
+    if asked == "html" and (PAGE / "index.html").is_file():
+        page = serve(request, PAGE, "index.html", "no-cache")
+        page.headers["Vary"] = "Accept"
+        return page
+    only(request, {"f", "lang"})
+    return _landing(request, state, lang)
+
+
+@router.get("/landing", summary="The landing document", responses={200: {"model": LandingModel}})
+def landing(request: Request, state: State, lang: Lang) -> Response:
+    """What this server is and where everything stands."""
+    only(request, {"f", "lang"})
+    return _landing(request, state, lang)
+
+
+@router.get(
+    "/conformance", summary="Conformance classes", responses={200: {"model": ConformanceModel}}
+)
+def conformance(request: Request) -> Response:
+    """The OGC conformance classes this server holds to."""
+    only(request, {"f", "lang"})
+    return answer({"conformsTo": list(CONFORMS_TO)})
+
+
+@router.get("/api", summary="The API definition", include_in_schema=False)
+def api_definition(request: Request) -> Response:
+    """OpenAPI 3.0 definition of everything served."""
+    only(request, {"f", "lang"})
+    return Response(document(definition(request.app, base_url(request))), media_type=OPENAPI_JSON)
+
+
+@router.get("/page/{path:path}", summary="Files of the scene page", include_in_schema=False)
+def page_file(path: str, request: Request) -> Response:
+    """Scripts, styles and CesiumJS."""
+    cache = "public, max-age=86400" if path.startswith("vendor/") else "no-cache"
+    return serve(request, PAGE, path, cache)
+
+
+def _prefers_html(accept: str) -> bool:
+    """Whether the first of HTML and JSON in an Accept header is HTML (weights are rarely given here)."""
+    html, json = accept.find("text/html"), accept.find("json")
+    return html >= 0 and (json < 0 or html < json)
+
+
+def _landing(request: Request, state: CityState, lang: Language) -> Response:
+    root, zh = base_url(request), lang == "zh"
+    name = state.city.name
+    links = [
+        link(f"{root}/landing", "self", title="本文档" if zh else "This document"),
+        link(f"{root}/", "alternate", "text/html", "三维场景" if zh else "The scene page"),
+        link(
+            f"{root}/api", "service-desc", OPENAPI_JSON, "接口定义" if zh else "The API definition"
+        ),
+        link(f"{root}/conformance", "conformance", title="符合性" if zh else "Conformance classes"),
+        link(f"{root}/collections", "data", title="数据集合" if zh else "Collections"),
+        link(f"{root}/city", "describedby", title="城市概况" if zh else "The city and its layers"),
+        link(
+            f"{root}/resolve?q={{q}}",
+            "search",
+            title="标识、编码、名称、地址解析" if zh else "Resolve ids, codes, names, addresses",
+        ),
+        link(f"{root}/streams", "related", title="实时数据流" if zh else "Live streams"),
+        link(f"{root}/live", "monitor", "text/event-stream", "实时推送" if zh else "Live events"),
+        link(f"{root}/alarms", "related", title="告警" if zh else "Alarms"),
+        link(f"{root}/cases", "related", title="案件" if zh else "Cases"),
+        link(f"{root}/healthz", "status", title="运行状态" if zh else "Health"),
+    ]
+    text = f"{name}的数字孪生底座" if zh else f"Digital-twin base of {name}"
+    return answer({"title": name, "description": text, "links": links}, language=lang)

@@ -1,0 +1,83 @@
+"""Tiles as they lie in the city's ``tiles`` folder: 3D Tiles, terrain, imagery, vector tiles."""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Path, Request
+from starlette.responses import Response
+
+from api.deps import State, only
+from api.state import CityState
+from api.static import safe_path, serve
+from twin.errors import NotFoundError
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["tiles"])
+INDEX_SUFFIXES: Final = (".json", ".subtree")
+Level = Annotated[int, Path(ge=0, le=30)]
+Column = Annotated[int, Path(ge=0, lt=2**30)]
+
+
+def _tile(request: Request, state: CityState, relative: str) -> Response:
+    """A tile; indexes are revalidated every time, content is good for five minutes."""
+    shared = "private" if state.settings.tokens else "public"
+    cache = "no-cache" if relative.endswith(INDEX_SUFFIXES) else f"{shared}, max-age=300"
+    return serve(request, state.city.tiles, relative, cache)
+
+
+@router.get("/tiles/{path:path}", summary="3D Tiles and everything else that is tiled")
+def any_tile(path: str, request: Request, state: State) -> Response:
+    """A file of the tiles folder, such as ``buildings/tileset.json``; query parameters are not looked at."""
+    return _tile(request, state, path)
+
+
+@router.get("/terrain/{path:path}", summary="Quantized-mesh terrain")
+def terrain_tile(path: str, request: Request, state: State) -> Response:
+    """``layer.json`` and its tiles; CesiumJS adds parameters of its own (``?v=``), which are not looked at."""
+    return _tile(request, state, f"terrain/{path}")
+
+
+@router.get("/imagery/tilejson.json", summary="TileJSON of the imagery")
+def imagery_index(request: Request, state: State) -> Response:
+    """Zoom levels and bounds of the imagery."""
+    return _tile(request, state, "imagery/tilejson.json")
+
+
+@router.get("/imagery/{z}/{x}/{y}.webp", summary="Imagery tile (Web Mercator, XYZ)")
+def imagery_tile(z: Level, x: Column, y: Column, request: Request, state: State) -> Response:
+    """One 256 × 256 tile as WebP."""
+    return _tile(request, state, f"imagery/{z}/{x}/{y}.webp")
+
+
+@router.get("/mvt/{collection}/tilejson.json", summary="TileJSON of a collection's vector tiles")
+def vector_index(collection: str, request: Request, state: State) -> Response:
+    """Zoom levels, bounds and fields of a collection's vector tiles."""
+    return _tile(request, state, f"mvt/{collection}/tilejson.json")
+
+
+@router.get(
+    "/mvt/{collection}/{z}/{x}/{y}",
+    summary="Vector tile of a collection",
+    responses={204: {"description": "nothing there"}},
+)
+def vector_tile(
+    collection: str, z: Level, x: Column, y: str, request: Request, state: State
+) -> Response:
+    """One Mapbox vector tile (Web Mercator, XYZ; ``.mvt`` may be added); 204 where the collection has nothing there."""
+    only(request, {"f"})
+    row = y.removesuffix(".mvt").removesuffix(".pbf")
+    if not (row.isascii() and row.isdigit()):
+        raise NotFoundError(f"No vector tile row {y[:40]!r}: expected a whole number.")
+    relative = f"mvt/{collection}/{z}/{x}/{row}.mvt"
+    path = safe_path(state.city.tiles, relative)
+    if (
+        not path.exists()
+        and not path.with_name(f"{path.name}.gz").exists()
+        and _has_vector_tiles(state, collection)
+    ):
+        return Response(status_code=204, headers={"Cache-Control": "no-cache"})
+    return _tile(request, state, relative)
+
+
+def _has_vector_tiles(state: CityState, collection: str) -> bool:
+    return safe_path(state.city.tiles, f"mvt/{collection}").is_dir()

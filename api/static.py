@@ -1,0 +1,156 @@
+"""Files from a folder over HTTP: no way out of the folder, ETags, ranges, compressed variants."""
+
+import gzip
+import re
+import stat
+from collections.abc import Mapping
+from os import stat_result
+from pathlib import Path
+from typing import Final
+
+from fastapi import Request
+from starlette.responses import FileResponse, Response
+
+from twin.errors import NotFoundError
+
+__all__ = ["MEDIA_TYPES", "safe_path", "serve"]
+
+MEDIA_TYPES: Final[Mapping[str, str]] = {
+    ".b3dm": "application/octet-stream",
+    ".bin": "application/octet-stream",
+    ".css": "text/css; charset=utf-8",
+    ".czml": "application/json",
+    ".geojson": "application/geo+json",
+    ".glb": "model/gltf-binary",
+    ".gltf": "model/gltf+json",
+    ".html": "text/html; charset=utf-8",
+    ".ico": "image/x-icon",
+    ".jpg": "image/jpeg",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".ktx2": "image/ktx2",
+    ".map": "application/json",
+    ".md": "text/markdown; charset=utf-8",
+    ".mjs": "text/javascript; charset=utf-8",
+    ".mvt": "application/vnd.mapbox-vector-tile",
+    ".png": "image/png",
+    ".pnts": "application/octet-stream",
+    ".subtree": "application/octet-stream",
+    ".svg": "image/svg+xml",
+    ".terrain": "application/vnd.quantized-mesh",
+    ".topojson": "application/json",
+    ".txt": "text/plain; charset=utf-8",
+    ".ttf": "font/ttf",
+    ".wasm": "application/wasm",
+    ".webp": "image/webp",
+    ".woff2": "font/woff2",
+    ".xml": "application/xml",
+}
+"""What may be served, and as what; a file of another kind is not found."""
+
+SEGMENT = re.compile(r"[\w\-+~@][\w.\-+~@]*")
+IN_MEMORY = 4 << 20
+GZIP_MAGIC = b"\x1f\x8b"
+
+
+def safe_path(root: Path, relative: str) -> Path:
+    """Path below ``root`` for a path given from outside.
+
+    Every segment must be an ordinary file name: no empty, hidden or ``..`` segment, no backslash, colon,
+    percent sign or control character; a link that leads out of ``root`` is not followed.
+
+    Raises
+    ------
+    NotFoundError
+        If the path could mean anything else.
+    """
+    segments = relative.split("/")
+    if (
+        not all(len(segment) < 128 and SEGMENT.fullmatch(segment) for segment in segments)
+        or len(segments) > 24
+    ):
+        raise NotFoundError(f"No file {relative[:120]!r} here.")
+    path = root.joinpath(*segments)
+    if not path.resolve().is_relative_to(root.resolve()):
+        raise NotFoundError(f"No file {relative[:120]!r} here.")
+    return path
+
+
+def serve(request: Request, root: Path, relative: str, cache: str) -> Response:
+    """Serve one file.
+
+    Parameters
+    ----------
+    request : Request
+        Its If-None-Match, Range and Accept-Encoding are heeded.
+    root : Path
+        Folder nothing leads out of.
+    relative : str
+        Path below it, as given from outside.
+    cache : str
+        Cache-Control of the answer.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such file, or it is of a kind that is not served.
+    """
+    path = safe_path(root, relative)
+    media = MEDIA_TYPES.get(path.suffix.lower())
+    if media is None:
+        raise NotFoundError(f"No file {relative[:120]!r} here.")
+    plain, packed = _file(path), _file(path.with_name(f"{path.name}.gz"))
+    takes_gzip = "gzip" in request.headers.get("accept-encoding", "")
+    if packed is not None and (plain is None or (takes_gzip and "range" not in request.headers)):
+        return _packed(request, path.with_name(f"{path.name}.gz"), packed, media, cache, takes_gzip)
+    if plain is None:
+        raise NotFoundError(f"No file {relative[:120]!r} here.")
+    headers = {"ETag": _etag(plain), "Cache-Control": cache}
+    if packed is not None:
+        headers["Vary"] = "Accept-Encoding"
+    if _is_known(request, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    if "range" in request.headers or plain.st_size > IN_MEMORY:
+        return FileResponse(path, headers=headers, media_type=media, stat_result=plain)
+    content = path.read_bytes()
+    if (
+        path.suffix == ".terrain" and content[:2] == GZIP_MAGIC
+    ):  # some terrain builders write tiles compressed
+        return _unpacked(content, headers, media, takes_gzip)
+    return Response(content, headers={**headers, "Accept-Ranges": "bytes"}, media_type=media)
+
+
+def _file(path: Path) -> stat_result | None:
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found if stat.S_ISREG(found.st_mode) else None
+
+
+def _etag(found: stat_result, mark: str = "") -> str:
+    return f'"{found.st_mtime_ns:x}-{found.st_size:x}{mark}"'
+
+
+def _is_known(request: Request, etag: str) -> bool:
+    given = request.headers.get("if-none-match", "")
+    return given.strip() == "*" or etag in [
+        entry.strip().removeprefix("W/") for entry in given.split(",")
+    ]
+
+
+def _packed(
+    request: Request, path: Path, found: stat_result, media: str, cache: str, takes_gzip: bool
+) -> Response:
+    headers = {"ETag": _etag(found, "-gz" if takes_gzip else "-un"), "Cache-Control": cache}
+    if _is_known(request, headers["ETag"]):
+        return Response(status_code=304, headers=headers | {"Vary": "Accept-Encoding"})
+    return _unpacked(path.read_bytes(), headers, media, takes_gzip)
+
+
+def _unpacked(content: bytes, headers: dict[str, str], media: str, takes_gzip: bool) -> Response:
+    """Compressed content as it stands, or unpacked for a client that does not take it so."""
+    headers = headers | {"Vary": "Accept-Encoding"}
+    if takes_gzip:
+        return Response(content, headers=headers | {"Content-Encoding": "gzip"}, media_type=media)
+    return Response(gzip.decompress(content), headers=headers, media_type=media)

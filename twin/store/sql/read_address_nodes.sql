@@ -1,0 +1,2 @@
+-- The address tree, as the index wants it.
+SELECT node_id, parent_id, level, name, "full", code, lon, lat, z, eid::VARCHAR AS eid, key, building_key, status FROM address_node

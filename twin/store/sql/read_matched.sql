@@ -1,0 +1,2 @@
+-- How many things match.
+SELECT count(*) AS n FROM ({states}) e WHERE {conditions}

@@ -1,0 +1,4 @@
+-- Things as they were at $valid_at, by the latest knowledge of that moment. Times: UTC without a zone.
+SELECT * FROM (SELECT * FROM entity UNION ALL BY NAME SELECT * FROM entity_history)
+WHERE (valid_from IS NULL OR valid_from <= $valid_at) AND (valid_to IS NULL OR valid_to > $valid_at)
+QUALIFY row_number() OVER (PARTITION BY eid ORDER BY known_from DESC NULLS LAST) = 1

@@ -57,7 +57,7 @@ def deck_height(x: Array) -> Array:
     Returns
     -------
     ndarray of float64
-        1985 height, metres: the ground at both ends, :data:`CROWN` at mid span, below 3.5 % steep.
+        1985 height, metres: the ground at both ends, :data:`CROWN` at mid span, below 4 % steep.
     """
     position = np.asarray(x, dtype=float)
     northing = BRIDGE.northing + AXIS
@@ -109,6 +109,7 @@ def write(path: Path) -> None:
     work = _Bridge(model, bridge, parts)
     _girder(work)
     _substructure(work)
+    _piers(work)
     for name, x in zip(("west pylon", "east pylon"), PYLONS, strict=True):
         _pylon(work, name, x)
         _stays(work, name, x)
@@ -230,7 +231,7 @@ def _markings(model: ModelWriter, start: float, end: float) -> list[Entity]:
 
 
 def _substructure(work: _Bridge) -> None:
-    """Abutments, piers at the banks with bearings, pile caps of the pylons."""
+    """Abutments, and the pile caps of the pylons."""
     model = work.model
     shapes = model.shapes
     part = work.parts["substructure"]
@@ -252,9 +253,32 @@ def _substructure(work: _Bridge) -> None:
             PredefinedType="RETAININGWALL",
         )
     water = WATER_TABLE - _GROUND
+    for number, x in enumerate(PYLONS):
+        ring = [(x + 7.5 * dx, AXIS + 17.0 * dy) for dx, dy in _OVAL]
+        inner = [(x + 6.6 * dx, AXIS + 16.0 * dy) for dx, dy in _OVAL]
+        model.single(
+            "IfcFooting",
+            f"pile cap/{number}",
+            part,
+            [
+                shapes.prism(ring, 6.2, "concrete", base=water - 5.0),
+                shapes.prism(inner, 0.5, "pylon", base=water + 1.2),
+            ],
+            material="混凝土 C40",
+            Name="西塔承台" if number == 0 else "东塔承台",
+            PredefinedType="PILE_CAP",
+        )
+
+
+def _piers(work: _Bridge) -> None:
+    """Two columns with bearings at each of four stations on the banks."""
+    model = work.model
+    shapes = model.shapes
+    part = work.parts["substructure"]
     for number, x in enumerate((72.0, 100.0, LENGTH - 100.0, LENGTH - 72.0)):
         top = float(_z(x)) - 2.5
-        foot = min(-1.0, water - 3.5) if 80 < x < 440 else -3.0
+        bed = ground_height(np.array(BRIDGE.easting + x), np.array(BRIDGE.northing + AXIS))
+        foot = float(bed) - _GROUND - 1.0
         for column, y in enumerate((6.6, 16.4)):
             sections = np.array(
                 [
@@ -281,21 +305,6 @@ def _substructure(work: _Bridge) -> None:
                 Name=f"{number + 1}号墩支座{column + 1}",
                 PredefinedType="SPHERICAL",
             )
-    for number, x in enumerate(PYLONS):
-        ring = [(x + 7.5 * dx, AXIS + 17.0 * dy) for dx, dy in _OVAL]
-        inner = [(x + 6.6 * dx, AXIS + 16.0 * dy) for dx, dy in _OVAL]
-        model.single(
-            "IfcFooting",
-            f"pile cap/{number}",
-            part,
-            [
-                shapes.prism(ring, 5.2, "concrete", base=water - 4.0),
-                shapes.prism(inner, 0.5, "pylon", base=water + 1.2),
-            ],
-            material="混凝土 C40",
-            Name="西塔承台" if number == 0 else "东塔承台",
-            PredefinedType="PILE_CAP",
-        )
 
 
 _ANGLES = np.arange(16) * np.pi / 8

@@ -1,4 +1,26 @@
-"""What happens now: streams of readings, their latest state, and the alarms they raise.
+"""What happens now: streams of readings, their newest state, and the alarms they raise.
 
-``register.py`` makes streams known, ``history.py`` loads and reads past readings.
+``hub.py`` is the way of a reading, told in its docstring: ``incoming.py`` judges it,
+``conditions.py`` holds it against the rules, ``alarms.py`` takes the steps of alarms, ``memory.py``
+keeps the newest state, ``events.py`` tells subscribers. ``catalogue.py`` knows the streams,
+``state.py`` the words normal, warning, alarm and stale, ``register.py`` makes streams known,
+``history.py`` loads and reads past readings, ``indicators.py`` counts, ``simulate.py`` runs the
+threads.
 """
+
+from twin.live.history import insert_observations
+from twin.live.hub import LiveHub
+from twin.live.incoming import IngestReport
+from twin.live.register import Counts, register_streams
+from twin.live.simulate import Simulator, run_simulator, run_ticker
+
+__all__ = [
+    "Counts",
+    "IngestReport",
+    "LiveHub",
+    "Simulator",
+    "insert_observations",
+    "register_streams",
+    "run_simulator",
+    "run_ticker",
+]

@@ -8,7 +8,7 @@ import pyarrow as pa
 from twin.live.register import Counts, balance, naive_utc, positioned
 from twin.live.statements import statement
 
-__all__ = ["CLOCK_TOLERANCE", "insert_observations"]
+__all__ = ["CLOCK_TOLERANCE", "hourly", "insert_observations", "observations"]
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """How far a reading's clock may run ahead of ours before the reading counts as from the future."""
@@ -47,3 +47,62 @@ def insert_observations(
         return balance(con, "staged_observation")
     finally:
         con.unregister("incoming_observations")
+
+
+def observations(
+    con: duckdb.DuckDBPyConnection,
+    stream_id: int,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    limit: int = 1000,
+) -> pa.Table:
+    """Readings of a stream in ``[start, end)``, the newest ``limit`` of them, oldest first.
+
+    Parameters
+    ----------
+    con : duckdb.DuckDBPyConnection
+    stream_id : int
+    start, end : datetime, optional
+        Naive means UTC; open where None.
+    limit : int
+        At most so many.
+
+    Returns
+    -------
+    pyarrow.Table
+        ``time`` (timestamp, UTC without a zone), ``result`` (unit of the stream), ``quality``.
+    """
+    return con.execute(
+        statement("twin.live", "observations"), _interval(stream_id, start, end, limit)
+    ).to_arrow_table()
+
+
+def hourly(
+    con: duckdb.DuckDBPyConnection,
+    stream_id: int,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    limit: int = 1000,
+) -> pa.Table:
+    """Roll-up by full hours (UTC) in ``[start, end)``, the newest ``limit``, oldest first.
+
+    Returns
+    -------
+    pyarrow.Table
+        ``time`` (start of the hour), ``n``, ``mean``, ``low``, ``high`` (unit of the stream); hours
+        without readings have no row.
+    """
+    return con.execute(
+        statement("twin.live", "hourly"), _interval(stream_id, start, end, limit)
+    ).to_arrow_table()
+
+
+def _interval(
+    stream_id: int, start: datetime | None, end: datetime | None, limit: int
+) -> dict[str, object]:
+    return {
+        "stream": stream_id,
+        "start": naive_utc(start or datetime.min),
+        "end": naive_utc(end or datetime.max),
+        "limit": limit,
+    }

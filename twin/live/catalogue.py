@@ -1,0 +1,97 @@
+"""The streams of a city in memory: who they are, where they stand, what is normal for them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import repeat
+from typing import Any, TypeAlias
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from twin.live.statements import statement
+
+__all__ = ["Catalogue", "StreamIds"]
+
+StreamIds: TypeAlias = Sequence[str] | Sequence[int] | NDArray[Any]
+"""Streams named by key or by id; an Arrow array of either will do too."""
+
+THRESHOLDS = ("warn_low", "warn_high", "alarm_low", "alarm_high")
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Streams in the order of their ids; a *position* is the row of a stream here.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        Columns of ``sql/catalogue.sql``.
+    ids : ndarray of int64, shape (n,)
+        Ascending.
+    keys : dict of str to int
+        Position by key.
+    thresholds : ndarray of float64, shape (n, 4)
+        As in :func:`twin.live.state.classify`.
+    interval_s, lon, lat : ndarray of float64, shape (n,)
+        Seconds; degrees (EPSG:4490); NaN where unknown.
+    """
+
+    table: pa.Table
+    ids: NDArray[np.int64]
+    keys: dict[str, int]
+    thresholds: NDArray[np.float64]
+    interval_s: NDArray[np.float64]
+    lon: NDArray[np.float64]
+    lat: NDArray[np.float64]
+
+    @classmethod
+    def load(cls, con: duckdb.DuckDBPyConnection) -> "Catalogue":
+        """Read all streams of the base."""
+        table = con.execute(statement("twin.live", "catalogue")).to_arrow_table()
+
+        def numbers(name: str) -> NDArray[np.float64]:
+            return np.asarray(table.column(name).to_numpy(), np.float64)
+
+        keys = {key: row for row, key in enumerate(table.column("key").to_pylist())}
+        return cls(
+            table,
+            np.asarray(table.column("stream_id").to_numpy(), np.int64),
+            keys,
+            np.column_stack([numbers(name) for name in THRESHOLDS]),
+            numbers("interval_s"),
+            numbers("lon"),
+            numbers("lat"),
+        )
+
+    def positions(self, streams: StreamIds) -> NDArray[np.int64]:
+        """Position of each stream named by key or id; −1 where it is unknown."""
+        if isinstance(streams, pa.Array | pa.ChunkedArray):
+            streams = streams.to_numpy(zero_copy_only=False)
+        if isinstance(streams, np.ndarray) and streams.dtype.kind in "iu":
+            return self.of_ids(streams.astype(np.int64))
+        if len(streams) and isinstance(streams[0], int | np.integer):
+            return self.of_ids(np.asarray(streams, np.int64))
+        return np.fromiter(map(self.keys.get, streams, repeat(-1)), np.int64, len(streams))
+
+    def of_ids(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Position of each id; −1 where it is unknown."""
+        if not len(self.ids):
+            return np.full(len(ids), -1, np.int64)
+        at = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
+        return np.where(self.ids[at] == ids, at, -1)
+
+    def select(
+        self, bbox: tuple[float, float, float, float] | None = None, subject: str | None = None
+    ) -> NDArray[np.bool_]:
+        """Which streams lie in ``bbox`` (west, south, east, north) and watch ``subject``."""
+        chosen = np.ones(len(self.ids), bool)
+        if bbox is not None:
+            west, south, east, north = bbox
+            chosen &= (self.lon >= west) & (self.lon <= east)
+            chosen &= (self.lat >= south) & (self.lat <= north)
+        if subject is not None:
+            subjects = self.table.column("subject").to_numpy(zero_copy_only=False)
+            chosen &= np.asarray(subjects == subject, bool)
+        return chosen

@@ -1,0 +1,197 @@
+"""Readings as they arrive: into columns, judged one by one, each refusal with its reason."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from numpy.typing import ArrayLike, NDArray
+
+from twin.errors import InvalidRequestError
+from twin.live.catalogue import StreamIds
+from twin.live.state import NO_TIME, moment_of
+
+__all__ = [
+    "IngestReport",
+    "Refusal",
+    "Times",
+    "as_microseconds",
+    "fresh",
+    "judge",
+    "report",
+    "values_of",
+]
+
+Times: TypeAlias = Sequence[datetime] | NDArray[np.datetime64] | datetime
+"""Times of readings, or an Arrow array of them; naive means UTC; a single one holds for all."""
+
+OK, UNKNOWN, TIMELESS, FUTURE, NOT_FINITE = range(5)
+REASONS = (
+    "",
+    "unknown stream",
+    "reading without a time",
+    "time lies in the future",
+    "result is not a finite number",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A reading that was not stored: its place in the batch, the stream as given, and why."""
+
+    position: int
+    stream: str | int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """What became of a batch; ``stored + duplicate + unknown + rejected`` = readings given.
+
+    Parameters
+    ----------
+    stored : int
+        Durably in the base when the report is given.
+    duplicate : int
+        Stored before (same stream and time); nothing was changed.
+    unknown, rejected : int
+        Of unknown streams; without a time, from the future, or not finite.
+    refusals : tuple of Refusal
+        Every unknown or rejected reading.
+    """
+
+    stored: int
+    duplicate: int
+    unknown: int
+    rejected: int
+    refusals: tuple[Refusal, ...] = ()
+
+
+def as_microseconds(times: Times, n: int) -> NDArray[np.int64]:
+    """Microseconds since 1970 UTC, shape (n,); :data:`~twin.live.state.NO_TIME` for none.
+
+    Raises
+    ------
+    InvalidRequestError
+        If these are no times, or not ``n`` of them.
+    """
+    if isinstance(times, datetime):
+        times = [times] * n
+    try:
+        if isinstance(times, np.ndarray) and times.dtype.kind == "M":
+            naive = times
+        else:
+            given: Any = times
+            if not isinstance(times, pa.Array | pa.ChunkedArray):
+                given = pa.array(times, pa.timestamp("us", tz="UTC"))
+            naive = given.cast(pa.timestamp("us"), safe=False).to_numpy(zero_copy_only=False)
+        found = np.asarray(naive).astype("M8[us]").view(np.int64)
+    except (pa.ArrowException, TypeError, ValueError) as err:
+        raise InvalidRequestError(f"times of readings cannot be understood: {err}", "time") from err
+    if len(found) != n:
+        raise InvalidRequestError(f"{n} streams but {len(found)} times were given", "time")
+    return found
+
+
+def values_of(results: ArrayLike | pa.Array, n: int) -> NDArray[np.float64]:
+    """Results as float64, shape (n,); NaN where there is none.
+
+    Raises
+    ------
+    InvalidRequestError
+        If these are no numbers, or not ``n`` of them.
+    """
+    if isinstance(results, pa.Array | pa.ChunkedArray):
+        results = results.to_numpy(zero_copy_only=False)
+    try:
+        found = np.asarray(results, np.float64)
+    except (TypeError, ValueError) as err:
+        raise InvalidRequestError(f"results are not numbers: {err}", "result") from err
+    if found.shape != (n,):
+        raise InvalidRequestError(f"{n} streams but results of shape {found.shape} given", "result")
+    return found
+
+
+def judge(
+    position: NDArray[np.int64],
+    time_us: NDArray[np.int64],
+    value: NDArray[np.float64],
+    newest_us: int,
+) -> NDArray[np.uint8]:
+    """Index into :data:`REASONS` for each reading; ``newest_us`` is the latest time accepted."""
+    verdict = np.zeros(len(position), np.uint8)
+    verdict[~np.isfinite(value)] = NOT_FINITE
+    verdict[time_us > newest_us] = FUTURE
+    verdict[time_us == NO_TIME] = TIMELESS
+    verdict[position < 0] = UNKNOWN
+    return verdict
+
+
+def report(streams: StreamIds, verdict: NDArray[np.uint8], stored: int) -> IngestReport:
+    """Balance of a batch."""
+    bad = np.flatnonzero(verdict)
+    unknown = int(np.count_nonzero(verdict == UNKNOWN))
+    refusals = tuple(
+        Refusal(at, _plain(streams[at]), REASONS[code])
+        for at, code in zip(bad.tolist(), verdict[bad].tolist(), strict=True)
+    )
+    duplicate = len(verdict) - len(bad) - stored
+    return IngestReport(stored, duplicate, unknown, len(bad) - unknown, refusals)
+
+
+def _plain(stream: object) -> str | int:
+    if isinstance(stream, pa.Scalar):
+        stream = stream.as_py()
+    return int(stream) if isinstance(stream, int | np.integer) else str(stream)
+
+
+def fresh(
+    con: duckdb.DuckDBPyConnection,
+    order: NDArray[np.int64],
+    position: NDArray[np.int64],
+    time_us: NDArray[np.int64],
+    newest_us: NDArray[np.int64],
+    ids: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """Readings the base does not have, in the given order.
+
+    Parameters
+    ----------
+    con
+        Connection inside the transaction that will write them.
+    order : ndarray of int64, shape (k,)
+        Good readings sorted by stream and time; the first of equals stays.
+    position, time_us : ndarray of int64, shape (n,)
+        Of all readings.
+    newest_us, ids : ndarray of int64, shape (n_streams,)
+        Newest time stored and id of each stream.
+    """
+    stream, moment = position[order], time_us[order]
+    first = (np.diff(stream, prepend=-1) != 0) | (np.diff(moment, prepend=NO_TIME) != 0)
+    known = newest_us[stream]
+    new = first & (moment > known)
+    late = np.flatnonzero(first & (moment < known))
+    if len(late):
+        con.register(
+            "incoming_late",
+            pa.table(
+                {
+                    "ordinal": late,
+                    "stream_id": ids[stream[late]],
+                    "phenomenon_time": moment[late].view("M8[us]"),
+                }
+            ),
+        )
+        missing = con.execute(
+            "SELECT ordinal FROM incoming_late l WHERE NOT EXISTS (FROM observation o WHERE "
+            "o.stream_id = l.stream_id AND o.phenomenon_time = l.phenomenon_time AND "
+            "o.phenomenon_time BETWEEN $low AND $high)",
+            {"low": moment_of(moment[late].min()), "high": moment_of(moment[late].max())},
+        ).fetchnumpy()["ordinal"]
+        con.unregister("incoming_late")
+        new[np.asarray(missing, np.int64)] = True
+    kept: NDArray[np.int64] = order[new]
+    return kept

@@ -1,0 +1,136 @@
+"""The live state in memory: newest reading of every stream, alarm conditions, open alarms."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from twin.live.alarms import CONDITION_COLUMNS, Alarm, open_alarms
+from twin.live.catalogue import Catalogue
+from twin.live.conditions import Conditions, Outcome, Rules
+from twin.live.events import Changes
+from twin.live.state import NO_TIME, STALE, STATES, classify, is_stale, microseconds
+from twin.live.statements import run_script, statement
+
+__all__ = ["Memory"]
+
+
+@dataclass(slots=True)
+class Memory:
+    """What the hub knows without asking the base; rebuilt from the base by :meth:`load`.
+
+    Parameters
+    ----------
+    catalogue, rules, conditions
+        Streams, their enabled rules and where those stand.
+    standing : dict of str to Alarm
+        Open alarms by rule.
+    time_us, value, state : ndarray, shape (n_streams,)
+        Newest reading: microseconds since 1970 UTC (:data:`~twin.live.state.NO_TIME` for none),
+        result in the stream's unit (NaN for none), index into :data:`~twin.live.state.STATES`.
+    """
+
+    catalogue: Catalogue
+    rules: Rules
+    conditions: Conditions
+    standing: dict[str, Alarm]
+    time_us: NDArray[np.int64]
+    value: NDArray[np.float64]
+    state: NDArray[np.uint8]
+
+    @classmethod
+    def load(cls, con: duckdb.DuckDBPyConnection, now: datetime) -> "Memory":
+        """Rebuild from the base, inside a transaction; rules follow thresholds first."""
+        run_script(con, statement("twin.live", "start"))
+        catalogue = Catalogue.load(con)
+        rules = Rules.load(con, catalogue.ids)
+        n = len(catalogue.ids)
+        time_us, value = np.full(n, NO_TIME, np.int64), np.full(n, np.nan)
+        newest = con.execute(statement("twin.live", "newest")).to_arrow_table()
+        at = catalogue.of_ids(np.asarray(newest.column("stream_id").to_numpy(), np.int64))
+        known = at >= 0
+        stamps = newest.column("phenomenon_time").to_numpy().astype("M8[us]").view(np.int64)
+        time_us[at[known]] = stamps[known]
+        value[at[known]] = newest.column("result").to_numpy()[known]
+        memory = cls(
+            catalogue,
+            rules,
+            _conditions(con, rules),
+            open_alarms(con),
+            time_us,
+            value,
+            np.zeros(n, np.uint8),
+        )
+        memory.state = memory.judged(np.arange(n), now)
+        return memory
+
+    def judged(self, position: NDArray[np.int64], now: datetime) -> NDArray[np.uint8]:
+        """State of the streams at ``position`` by what is known now."""
+        state = classify(self.value[position], self.catalogue.thresholds[position])
+        stale = is_stale(
+            self.time_us[position], self.catalogue.interval_s[position], microseconds(now)
+        )
+        state[stale] = STALE
+        return state
+
+    def changes(self, position: NDArray[np.int64]) -> Changes:
+        """State of the streams at ``position``, to be told."""
+        return Changes(
+            position,
+            self.catalogue.ids[position],
+            self.value[position],
+            self.state[position],
+            self.time_us[position],
+        )
+
+    def moved(self, outcome: Outcome) -> pa.Table:
+        """Conditions that an evaluation moved, to be written (``alarms.CONDITION_COLUMNS``)."""
+        before = Conditions(
+            self.conditions.active[outcome.rules], self.conditions.since[outcome.rules]
+        )
+        after = outcome.conditions
+        at = np.flatnonzero((before.active != after.active) | (before.since != after.since))
+        names = self.rules.table.column("rule_id").take(pa.array(outcome.rules[at]))
+        columns = [names, after.active[at], after.since[at].view("M8[us]")]
+        return pa.table(columns, names=CONDITION_COLUMNS.names).cast(CONDITION_COLUMNS)
+
+    def follow(self, outcome: Outcome) -> None:
+        """Make an evaluation true."""
+        self.conditions.active[outcome.rules] = outcome.conditions.active
+        self.conditions.since[outcome.rules] = outcome.conditions.since
+
+    def latest(self) -> pa.Table:
+        """Newest reading of every stream: ``stream_id, key, phenomenon_time, result, state``."""
+        never = self.time_us == NO_TIME
+        return pa.table(
+            {
+                "stream_id": self.catalogue.ids,
+                "key": self.catalogue.table.column("key"),
+                "phenomenon_time": pa.array(self.time_us.view("M8[us]"), mask=never),
+                "result": pa.array(self.value, mask=never),
+                "state": pa.DictionaryArray.from_arrays(
+                    pa.array(self.state.astype(np.int8)), list(STATES)
+                ).cast(pa.string()),
+            }
+        )
+
+    def stream(self, position: int) -> dict[str, Any]:
+        """Everything about one stream, its newest reading included."""
+        row: dict[str, Any] = self.catalogue.table.slice(position, 1).to_pylist()[0]
+        return row | self.changes(np.array([position])).rows()[0]
+
+
+def _conditions(con: duckdb.DuckDBPyConnection, rules: Rules) -> Conditions:
+    """Where each rule stands in the base."""
+    found = Conditions(np.zeros(len(rules.sign), bool), np.full(len(rules.sign), NO_TIME, np.int64))
+    row = {rule_id: at for at, rule_id in enumerate(rules.table.column("rule_id").to_pylist())}
+    for rule_id, active, since in con.execute("FROM alarm_condition").fetchall():
+        if rule_id in row:
+            found.active[row[rule_id]] = active
+            if since is not None:
+                found.since[row[rule_id]] = microseconds(since)
+    return found

@@ -334,6 +334,17 @@ class ModelWriter:
             self._belongs(parent, product)
         return product
 
+    def assembly(self, occurrence: str, key: str, parent: Entity, **attributes: object) -> Entity:
+        """A product without a shape of its own, made of the parts that name it as their parent."""
+        product = self.root(
+            occurrence,
+            key,
+            ObjectPlacement=self.placement(parent, self.shapes.axes()),
+            **attributes,
+        )
+        self._belongs(parent, product)
+        return product
+
     def _belongs(self, parent: Entity, product: Entity) -> None:
         if _class(product) == "IfcSpace" or _class(parent) not in _CONTAINERS:
             self.aggregate(parent, product)

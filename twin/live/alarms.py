@@ -14,7 +14,7 @@ closed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -321,7 +321,7 @@ def open_alarms(con: duckdb.DuckDBPyConnection) -> dict[str, Alarm]:
 
 def as_row(alarm: Alarm) -> dict[str, Any]:
     """An alarm for JSON: ``id`` and times as RFC 3339 UTC."""
-    row = asdict(alarm)
+    row = _fields(alarm, _ALARM_COLUMNS.names[:-1])
     for name in ("raised_at", "acknowledged_at", "returned_at"):
         moment = row[name]
         row[name] = None if moment is None else moment.isoformat(timespec="milliseconds") + "Z"

@@ -1,7 +1,7 @@
 """The streams of a city in memory: who they are, where they stand, what is normal for them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Any, TypeAlias
 
@@ -45,6 +45,7 @@ class Catalogue:
     interval_s: NDArray[np.float64]
     lon: NDArray[np.float64]
     lat: NDArray[np.float64]
+    _rows: dict[int, dict[str, Any]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def load(cls, con: duckdb.DuckDBPyConnection) -> "Catalogue":
@@ -64,6 +65,13 @@ class Catalogue:
             numbers("lon"),
             numbers("lat"),
         )
+
+    def row(self, position: int) -> Mapping[str, Any]:
+        """The row of the stream at ``position`` as a dict; made once."""
+        found = self._rows.get(position)
+        if found is None:
+            found = self._rows[position] = self.table.slice(position, 1).to_pylist()[0]
+        return found
 
     def positions(self, streams: StreamIds) -> NDArray[np.int64]:
         """Position of each stream named by key or id; −1 where it is unknown."""

@@ -4,8 +4,10 @@ Time is the time of the readings, never the clock's, so that the same readings g
 transitions whenever and in whatever batches they are evaluated.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -42,6 +44,14 @@ class Rules:
     dead_band: NDArray[np.float64]
     on_us: NDArray[np.int64]
     off_us: NDArray[np.int64]
+    _rows: dict[int, dict[str, Any]] = field(default_factory=dict, repr=False, compare=False)
+
+    def row(self, rule: int) -> Mapping[str, Any]:
+        """The row of a rule as a dict; made once."""
+        found = self._rows.get(rule)
+        if found is None:
+            found = self._rows[rule] = self.table.slice(rule, 1).to_pylist()[0]
+        return found
 
     @classmethod
     def load(cls, con: duckdb.DuckDBPyConnection, ids: NDArray[np.int64]) -> "Rules":

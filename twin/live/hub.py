@@ -8,7 +8,6 @@ crash anywhere loses neither, because memory is rebuilt from the base.
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -188,10 +187,10 @@ class LiveHub:
             transitions.begins.tolist(),
             strict=True,
         ):
-            rule = memory.rules.table.slice(row, 1).to_pylist()[0]
+            rule = memory.rules.row(row)
             if begins:
                 position = memory.catalogue.of_ids(np.array([rule["stream_id"]]))[0]
-                stream = memory.catalogue.table.slice(int(position), 1).to_pylist()[0]
+                stream = memory.catalogue.row(int(position))
                 draft.begin(rule, stream, moment_of(time_us), value)
             else:
                 draft.end(rule["rule_id"], moment_of(time_us), value)
@@ -206,17 +205,16 @@ class LiveHub:
             )
 
     def _told_alarm(self, alarm: Alarm, event: AlarmEvent, position: int) -> Mapping[str, Any]:
-        stream = self._memory.stream(position) if position >= 0 else {}
+        stream = self._memory.catalogue.row(position) if position >= 0 else {}
         place = {name: stream.get(name) for name in alarms.STREAM_FIELDS}
-        return (
-            alarms.as_row(replace(alarm, state=event.to_state))
-            | place
-            | {
-                "event": event.event,
-                "actor": event.actor,
-                "at": event.at_time.isoformat(timespec="milliseconds") + "Z",
-            }
-        )
+        return {
+            **alarms.as_row(alarm),
+            **place,
+            "state": event.to_state,
+            "event": event.event,
+            "actor": event.actor,
+            "at": event.at_time.isoformat(timespec="milliseconds") + "Z",
+        }
 
     def answer(self, alarm_id: str, step: str, actor: str, note: str | None = None) -> Alarm:
         """A person answers an alarm.

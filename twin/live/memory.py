@@ -120,8 +120,8 @@ class Memory:
 
     def stream(self, position: int) -> dict[str, Any]:
         """Everything about one stream, its newest reading included."""
-        row: dict[str, Any] = self.catalogue.table.slice(position, 1).to_pylist()[0]
-        return row | self.changes(np.array([position])).rows()[0]
+        newest = self.changes(np.array([position])).rows()[0]
+        return {**self.catalogue.row(position), **newest}
 
 
 def _conditions(con: duckdb.DuckDBPyConnection, rules: Rules) -> Conditions:

@@ -4,15 +4,19 @@
 heights); :func:`write` raises closed solids over it. EPSG:4547 metres, 1985 heights.
 """
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sample_data.district import CITYJSON_BLOCK, ground_height
+from sample_data.roof_shapes import Face, block, court, flat, gable, hip
 
-__all__ = ["footprints"]
+__all__ = ["footprints", "write"]
 
 Roof = Literal["gable", "hip", "flat"]
 STOREY_HEIGHT = 3.0
@@ -41,7 +45,7 @@ class _Plan:
     court: float | None = None
     """Width of the wings around a courtyard."""
     annex: tuple[float, float, int] | None = None
-    """(width, depth, floors) of a lower part that adjoins the east wall, flush with the south wall."""
+    """(width, depth, floors) of a lower part that adjoins the east wall, flush in the south."""
 
 
 def _slab(number: int, x: float, y: float, floors: int, roof: Roof, year: int) -> _Plan:
@@ -132,9 +136,10 @@ def footprints() -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        ``code`` (楼栋编码), ``name``, ``ring`` (float64 (n, 2), EPSG:4547, closed, counter-clockwise), ``holes``
-        (list of such rings, clockwise, mostly empty), ``height_m`` (metres above ground), ``floors``, ``roof``
-        ("gable", "hip" or "flat"), ``ground_1985`` (1985 metres at the lowest corner), ``usage``, ``year_built``.
+        ``code`` (楼栋编码), ``name``, ``ring`` (float64 (n, 2), EPSG:4547, closed, counter-
+        clockwise), ``holes`` (list of such rings, clockwise, mostly empty), ``height_m`` (metres
+        above ground), ``floors``, ``roof`` ("gable", "hip" or "flat"), ``ground_1985`` (1985
+        metres at the lowest corner), ``usage``, ``year_built``.
 
     Examples
     --------
@@ -170,3 +175,193 @@ def footprints() -> list[dict[str, Any]]:
             }
         )
     return out
+
+
+# -- solids ---------------------------------------------------------------------------------------
+
+_SURFACES = ("GroundSurface", "WallSurface", "RoofSurface")
+_WALLS = ((0.87, 0.80, 0.69), (0.80, 0.72, 0.62), (0.91, 0.88, 0.82), (0.76, 0.55, 0.45))
+_ROOFS = {"gable": (0.58, 0.30, 0.24), "hip": (0.36, 0.42, 0.50), "flat": (0.62, 0.63, 0.64)}
+SCALE = 0.001
+"""Metres per step of the quantised vertices."""
+
+
+def _corners(ring: NDArray[np.float64]) -> list[tuple[float, float]]:
+    """Open counter-clockwise ring as plain pairs."""
+    closed = ring[:-1].tolist()
+    x, y = ring[:-1].T
+    area = float(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y))
+    return [(a, b) for a, b in (closed if area > 0 else closed[::-1])]
+
+
+def _flat_part(outline: list[tuple[float, float]], low: float, floors: int) -> list[Face]:
+    """Flat-roofed part with a stair head near its south-west corner."""
+    roof = low + PLINTH + floors * STOREY_HEIGHT
+    x, y = outline[0]
+    head = [(x + a, y + b) for a, b in ((2.4, 3.2), (5.6, 3.2), (5.6, 8.6), (2.4, 8.6))]
+    return flat(outline, low, roof, roof + PARAPET, head, roof + 2.7)
+
+
+def _detailed(plan: _Plan, building: dict[str, Any]) -> list[Face]:
+    """LoD2.2 shell of a building without parts."""
+    outline, low = _corners(building["ring"]), building["ground_1985"]
+    if plan.roof == "flat":
+        return _flat_part(outline, low, plan.floors)
+    eaves, ridge = low + _eaves(plan), low + building["height_m"]
+    if plan.court is not None:
+        return court(outline, _corners(building["holes"][0]), low, eaves, ridge)
+    return (gable if plan.roof == "gable" else hip)(outline, low, eaves, ridge)
+
+
+class _Vertices:
+    """Quantised vertices, each once, in order of first use."""
+
+    def __init__(self) -> None:
+        self.index: dict[tuple[int, int, int], int] = {}
+        self.translate = (CITYJSON_BLOCK[0], CITYJSON_BLOCK[1], 0.0)
+
+    def number(self, corner: tuple[float, float, float]) -> int:
+        key = tuple(
+            round((value - shift) / SCALE)
+            for value, shift in zip(corner, self.translate, strict=True)
+        )
+        return self.index.setdefault((key[0], key[1], key[2]), len(self.index))
+
+    def boundaries(self, faces: Sequence[Face]) -> list[list[list[int]]]:
+        return [[[self.number(c) for c in ring] for ring in face.rings] for face in faces]
+
+
+def _geometry(
+    vertices: _Vertices, faces: Sequence[Face], lod: str, materials: tuple[int, int]
+) -> dict[str, Any]:
+    """A Solid with semantic surfaces; ``materials`` are the numbers of wall and roof."""
+    surfaces = [_SURFACES.index(face.surface) for face in faces]
+    colours = [materials[1] if number == 2 else materials[0] for number in surfaces]
+    return {
+        "type": "Solid",
+        "lod": lod,
+        "boundaries": [vertices.boundaries(faces)],
+        "semantics": {"surfaces": [{"type": name} for name in _SURFACES], "values": [surfaces]},
+        "material": {"visual": {"values": [colours]}},
+    }
+
+
+def _open_shell(geometry: dict[str, Any]) -> dict[str, Any]:
+    """The same surfaces without the ground, as a MultiSurface: what photogrammetry delivers."""
+    values = geometry["semantics"]["values"][0]
+    keep = [i for i, value in enumerate(values) if value != 0]
+    colours = geometry["material"]["visual"]["values"][0]
+    return {
+        "type": "MultiSurface",
+        "lod": geometry["lod"],
+        "boundaries": [geometry["boundaries"][0][i] for i in keep],
+        "semantics": {
+            "surfaces": [{"type": name} for name in _SURFACES[1:]],
+            "values": [values[i] - 1 for i in keep],
+        },
+        "material": {"visual": {"values": [colours[i] for i in keep]}},
+    }
+
+
+def _attributes(building: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "楼栋编码": building["code"],
+        "name": building["name"],
+        "function": building["usage"],
+        "yearOfConstruction": building["year_built"],
+        "storeysAboveGround": building["floors"],
+        "measuredHeight": building["height_m"],
+        "roofType": building["roof"],
+    }
+
+
+def _parts(
+    vertices: _Vertices, plan: _Plan, building: dict[str, Any], materials: tuple[int, int]
+) -> dict[str, Any]:
+    """City objects of a building that consists of a main part and a lower annex."""
+    if plan.annex is None:
+        raise ValueError(f"{plan.name} has no annex")
+    low, key = building["ground_1985"], building["code"]
+    x, y = building["ring"][0]
+    width, depth, floors = plan.annex
+    objects: dict[str, Any] = {
+        key: {"type": "Building", "attributes": _attributes(building), "children": []}
+    }
+    for number, (left, wide, deep, storeys) in enumerate(
+        ((x, plan.width, plan.depth, plan.floors), (x + plan.width, width, depth, floors)), start=1
+    ):
+        outline = _corners(_rectangle(left, y, wide, deep))
+        height = round(PLINTH + storeys * STOREY_HEIGHT + PARAPET, 2)
+        part = f"{key}-{number}"
+        objects[key]["children"].append(part)
+        objects[part] = {
+            "type": "BuildingPart",
+            "parents": [key],
+            "attributes": {"storeysAboveGround": storeys, "measuredHeight": height},
+            "geometry": [
+                _geometry(vertices, block(outline, low, low + height), "1", materials),
+                _geometry(vertices, _flat_part(outline, low, storeys), "2.2", materials),
+            ],
+        }
+    return objects
+
+
+def _materials() -> list[dict[str, Any]]:
+    named = [(f"wall {i}", rgb) for i, rgb in enumerate(_WALLS)]
+    named += [(f"roof {roof}", rgb) for roof, rgb in _ROOFS.items()]
+    return [{"name": name, "diffuseColor": list(rgb)} for name, rgb in named]
+
+
+def write(path: Path) -> None:
+    """Write the block as CityJSON 2.0.
+
+    Every building has an LoD1 and an LoD2.2 solid with semantic surfaces; the community centre is
+    a pair of BuildingParts, the academy has a courtyard, the last house is an open MultiSurface.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write; its bytes are the same on every run.
+    """
+    vertices = _Vertices()
+    objects: dict[str, Any] = {}
+    for number, (plan, building) in enumerate(zip(_PLANS, footprints(), strict=True)):
+        materials = (number * 5 // 6 % len(_WALLS), len(_WALLS) + list(_ROOFS).index(plan.roof))
+        if plan.annex is not None:
+            objects.update(_parts(vertices, plan, building, materials))
+            continue
+        low = building["ground_1985"]
+        simple = block(
+            _corners(building["ring"]),
+            low,
+            low + building["height_m"],
+            [_corners(hole) for hole in building["holes"]],
+        )
+        detailed = _geometry(vertices, _detailed(plan, building), "2.2", materials)
+        if plan is _PLANS[-1]:
+            detailed = _open_shell(detailed)
+        objects[building["code"]] = {
+            "type": "Building",
+            "attributes": _attributes(building),
+            "geometry": [_geometry(vertices, simple, "1", materials), detailed],
+        }
+    table = np.array(list(vertices.index))
+    extent = np.concatenate([table.min(axis=0), table.max(axis=0)]) * SCALE
+    document = {
+        "type": "CityJSON",
+        "version": "2.0",
+        "transform": {"scale": [SCALE] * 3, "translate": list(vertices.translate)},
+        "metadata": {
+            "identifier": "citytwin-sample-jiangpanli",
+            "title": "江畔里街区 LoD2.2",
+            "referenceDate": "2026-07-01",
+            "referenceSystem": "https://www.opengis.net/def/crs/EPSG/0/4547",
+            "geographicalExtent": (extent + np.tile(vertices.translate, 2)).round(3).tolist(),
+        },
+        "CityObjects": objects,
+        "vertices": table.tolist(),
+        "appearance": {"materials": _materials(), "default-theme-material": "visual"},
+    }
+    path.write_text(
+        json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8"
+    )

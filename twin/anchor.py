@@ -85,13 +85,13 @@ def _references(z_reference: str | ArrayLike, n: int) -> Text:
     return references
 
 
-def _evidence(references: Text, measured: NDArray[np.bool_], ground: Array, cell: Text) -> pa.Array:
+def _evidence(references: Text, given: NDArray[np.bool_], ground: Array, cell: Text) -> pa.Array:
     """JSON per row; there are few distinct texts, so they are made once."""
     known = np.isfinite(ground)
     in_cell = np.array([c is not None for c in cell], dtype=bool)
     code = (
         np.select([references == r for r in REFERENCES], range(len(REFERENCES)), 0) * 8
-        + measured * 4 + known * 2 + in_cell
+        + given * 4 + known * 2 + in_cell
     )  # fmt: skip
     texts = []
     for k in range(8 * len(REFERENCES)):
@@ -168,7 +168,7 @@ def anchor_points(
         *(pa.array(v, from_pandas=True) for v in (x, y, z_out, ground)),
         pa.array(grid_eid, pa.string()), pa.array(grid_code, pa.string()),
         pa.array(method, pa.string()), pa.array(trust),
-        _evidence(references, measured, ground, grid_eid), pa.array(reason, pa.string()),
+        _evidence(references, np.isfinite(values), ground, grid_eid), pa.array(reason, pa.string()),
     ]  # fmt: skip
     return pa.Table.from_arrays(columns, schema=ANCHORS)
 
@@ -253,13 +253,12 @@ def inherit_anchors(
     inherits = (source >= 0) & (source != np.arange(n))
     orphan = source < 0
     out = everything.take(np.where(source >= 0, source, np.arange(n)))
+    named = [f'{{"{method}":"{i}"}}' for i in ids[source]]
     patch = {
         "akind": np.where(inherits, "part", out["akind"]),
         "method": np.where(inherits, method, out["method"]),
         "confidence": np.where(inherits, 0.9, 1.0) * out["confidence"].to_numpy(),
-        "evidence": np.where(
-            inherits, [f'{{"{method}":"{i}"}}' for i in ids[source]], out["evidence"]
-        ),
+        "evidence": np.where(inherits, named, out["evidence"]),
         "reason": _orphan_reasons(orphan, wanted[:n], out["reason"].to_numpy(zero_copy_only=False)),
     }
     for name, values in patch.items():
@@ -271,10 +270,9 @@ def inherit_anchors(
 
 def _orphan_reasons(orphan: NDArray[np.bool_], wanted: Text, reason: Text) -> Text:
     """Why a subject has no place, when it had none itself."""
-    out = np.where(orphan, reason, None).astype(object)
+    out: Text = np.full(len(reason), None, dtype=object)
     for i in np.flatnonzero(orphan):
+        out[i] = reason[i] or _NO_PLACE
         if wanted[i] is not None:
-            out[i] = (
-                f"{reason[i] or _NO_PLACE} (it belongs to {wanted[i]}, which has no place either)"
-            )
+            out[i] += f" (it belongs to {wanted[i]}, which has no place either)"
     return out

@@ -1,7 +1,7 @@
 """The CIM level of a representation, computed from what it contains, not from what it is called.
 
-The rules are this project's own (``twin/codes/cim_levels.csv`` says so): 1 an outline, 2 a prism or a
-placed thing with a class, 3 a measured roof, 4 storeys or semantic surfaces, 5 spaces, 6 elements.
+The rules are this project's own (``twin/codes/cim_levels.csv`` says so): 1 an outline, 2 a prism
+or a placed thing with a class, 3 a measured roof, 4 storeys or LoD3, 5 spaces, 6 elements.
 """
 
 from typing import Any

@@ -257,12 +257,12 @@ def _metadata(buffer: _Buffer, columns: Sequence[Column], n_features: int) -> di
     for c in columns:
         if c.kind == "string":
             encoded = [str(v).encode() for v in c.values.tolist()]
-            # an empty view is not allowed: a blank byte stands where no feature has a text
             offsets = np.concatenate(
                 [[0], np.cumsum([len(b) for b in encoded], dtype=np.uint32)]
             ).astype("<u4")
-            values = buffer.view(b"".join(encoded) or b" ")
-            table[c.name] = {"values": values, "stringOffsets": buffer.view(offsets.tobytes())}
+            if offsets[-1]:  # a view may not be empty: a column without any text is left out
+                values = buffer.view(b"".join(encoded))
+                table[c.name] = {"values": values, "stringOffsets": buffer.view(offsets.tobytes())}
             declared[c.name] = {"type": "STRING"} | (
                 {"required": True} if c.required else {"noData": ""}
             )

@@ -1,0 +1,160 @@
+"""Detailed models (IFC, CityJSON) and rooms: exteriors first, small parts by storey when near."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tiles.features import Layer, Progress, Write, feature_columns
+from tiles.glb import write_glb
+from tiles.meshes import Instances, Shapes, batch, place
+from tiles.palette import hash_of
+from tiles.placement import frame_at_ecef
+from tiles.quadtree import Branch, plan_quadtree
+from tiles.tree import Tile, settle, walk, write_explicit
+from twin.crs import ecef_to_geographic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
+
+__all__ = ["ROOM_ALPHA", "build_models"]
+
+EXTERIOR_M = 3.0
+"""Parts at least this large (diagonal of the box) belong to the far view of their building."""
+NODE_VERTICES, LEAF_VERTICES = 150_000.0, 300_000.0
+ROOM_ALPHA = 115
+
+
+def build_models(
+    table: pa.Table,
+    read: Callable[[str], pa.Table],
+    write: Write,
+    progress: Progress | None = None,
+    *,
+    exterior: float = EXTERIOR_M,
+    alpha: int | None = None,
+) -> Layer:
+    """Write a layer of placed meshes: glb contents and the tileset.
+
+    A building's large parts are drawn together with those of its neighbours; its small parts hang
+    below, one tile per storey, and appear when the camera is near (additive refinement). Every
+    entity is one feature in one tile.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        Schema :data:`tiles.source.MESH_INSTANCES`.
+    read : callable
+        Gives the shapes of an asset (schema :data:`twin.schema.MESHES`).
+    write, progress : callable
+    exterior : float
+        Metres; 0 puts everything into the far view.
+    alpha : int, optional
+        Overrides all alphas (0–255): rooms are translucent.
+
+    Returns
+    -------
+    Layer
+        ``root`` is None where there is nothing to draw.
+    """
+    if not table.num_rows:
+        return Layer(None)
+    instances, shapes, notes = place(table, read)
+    if not len(instances.eid):
+        return Layer(None, 0, notes)
+    work = _Work(instances, shapes, write, progress, exterior, alpha)
+    root = work.tile(work.plan())
+    settle(root)
+    write_explicit(root, write, whole_error=float(work.group_size.max()))
+    return Layer(root, sum(t.features for t in walk(root)), notes)
+
+
+class _Work:
+    """One run: entities and groups of the instances, and the tiles made from them."""
+
+    def __init__(
+        self, instances: Instances, shapes: Shapes, write: Write, progress: Progress | None,
+        exterior: float, alpha: int | None,
+    ) -> None:  # fmt: skip
+        self.instances, self.shapes = instances, shapes
+        self.write, self.progress, self.alpha = write, progress, alpha
+        self.done = 0
+        self.entity_eid, first, self.entity = np.unique(
+            instances.eid.astype(str), return_index=True, return_inverse=True
+        )
+        self.first = first
+        low, high = self._bounds(self.entity, len(first))
+        self.entity_size = np.linalg.norm(high - low, axis=1)
+        self.group_name, self.group = np.unique(instances.group.astype(str), return_inverse=True)
+        self.group_low, self.group_high = self._bounds(self.group, len(self.group_name))
+        self.group_size = np.linalg.norm(self.group_high - self.group_low, axis=1)
+        self.small = self.entity_size[self.entity] < exterior
+        # a group that has nothing large keeps all it has in the far view
+        has_large = np.zeros(len(self.group_name), dtype=bool)
+        has_large[self.group[~self.small]] = True
+        self.small &= has_large[self.group]
+
+    def _bounds(self, key: Ints, n: int) -> tuple[Floats, Floats]:
+        low, high = np.full((n, 3), np.inf), np.full((n, 3), -np.inf)
+        np.minimum.at(low, key, self.instances.low)
+        np.maximum.at(high, key, self.instances.high)
+        return low, high
+
+    def plan(self) -> Branch:
+        """Groups (buildings) over a quadtree, weighed by the vertices of their far view."""
+        vertices = np.diff(self.shapes.v_start)[self.instances.shape].astype(np.float64)
+        far = np.where(self.small, 0.0, vertices)
+        weight = np.bincount(self.group, far, len(self.group_name)).astype(np.float64)
+        centre = (self.group_low + self.group_high) / 2
+        lon, lat, _ = ecef_to_geographic(centre[:, 0], centre[:, 1], centre[:, 2])
+        return plan_quadtree(lon, lat, self.group_size, weight, NODE_VERTICES, LEAF_VERTICES)
+
+    def tile(self, branch: Branch) -> Tile:
+        """The tile of a branch, its storeys and its children, all written."""
+        groups = np.sort(branch.take)
+        mine = np.isin(self.group, groups)
+        far = self._content("{}_{}_{}.glb".format(*branch.cell), np.flatnonzero(mine & ~self.small))
+        far.cell = branch.cell
+        near = np.flatnonzero(mine & self.small)
+        far.omitted = branch.omitted
+        if len(near):
+            far.omitted = max(far.omitted, float(self.entity_size[self.entity[near]].max()))
+        far.children = [self._content(name, rows) for name, rows in self._storeys(near)]
+        far.children += [self.tile(child) for child in branch.children]
+        return far
+
+    def _storeys(self, rows: Ints) -> list[tuple[str, Ints]]:
+        """(file name, instances) of each storey of each building; an entity stays whole."""
+        storey = self.instances.storey[self.first][self.entity[rows]].astype(str)
+        keys = np.char.add(np.char.add(self.group_name[self.group[rows]], "\n"), storey)
+        names, which = np.unique(keys, return_inverse=True)
+        stems = hash_of(names.astype(object))
+        return (
+            [(f"s{i}_{stems[i]:08x}.glb", rows[which == i]) for i in range(len(names))]
+            if len(rows)
+            else []
+        )
+
+    def _content(self, name: str, rows: Ints) -> Tile:
+        """One written tile content without children."""
+        i = self.instances
+        entities, feature = np.unique(self.entity[rows], return_inverse=True)
+        centre = (i.low[rows].min(axis=0) + i.high[rows].max(axis=0)) / 2
+        frame = frame_at_ecef(centre)
+        parts, low, high = batch(i, self.shapes, rows, feature, frame, self.alpha)
+        at = self.first[entities]
+        columns = feature_columns(
+            i.eid[at], i.class_code[at], i.name[at], i.height_m[at], storey=i.storey[at]
+        )
+        self.write(name, write_glb(parts, columns, len(entities)))
+        self.done += len(entities)
+        if self.progress is not None:
+            self.progress(self.done, len(self.first))
+        return Tile(frame, low, high, content=name, features=len(entities))

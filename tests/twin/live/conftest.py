@@ -78,11 +78,22 @@ def clock():
     return Clock()
 
 
-@pytest.fixture
-def store(tmp_path):
-    with Store.open(City.init(tmp_path / "city", name="test")) as opened:
-        with opened.transaction() as con:
+@pytest.fixture(scope="session")
+def open_city():
+    """Opens a new city with the three streams in a folder."""
+
+    def opened(folder):
+        store = Store.open(City.init(folder, name="test"))
+        with store.transaction() as con:
             register_streams(con, stream_table([GAS, WATER, PLAIN]), LOAD, START)
+        return store
+
+    return opened
+
+
+@pytest.fixture
+def store(tmp_path, open_city):
+    with open_city(tmp_path / "city") as opened:
         yield opened
 
 

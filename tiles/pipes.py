@@ -163,11 +163,11 @@ def build_pipes(table: pa.Table, write: Write, progress: Progress | None = None)
         [squeeze, np.ones_like(squeeze), np.ones_like(squeeze)]
     )
     size: Floats = np.linalg.norm(span * (M_PER_DEGREE, M_PER_DEGREE, 1.0), axis=1)
-    weight = np.bincount(lines.feature, minlength=len(lines.eid))[lines.rows] * float(SIDES)
+    weight: Floats = SIDES * np.bincount(lines.feature, minlength=len(lines.eid))[
+        lines.rows
+    ].astype(np.float64)
     centre: tuple[Floats, Floats] = (middle[:, 0], middle[:, 1])
-    plan = plan_quadtree(
-        centre[0], centre[1], size, weight, NODE_VERTICES, LEAF_VERTICES
-    )
+    plan = plan_quadtree(centre[0], centre[1], size, weight, NODE_VERTICES, LEAF_VERTICES)
     root = _tile(lines, plan, write, progress, [0, len(lines.rows)])
     settle(root)
     write_explicit(root, write, whole_error=float(size.max()))

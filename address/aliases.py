@@ -1,0 +1,70 @@
+"""Other names a node of the tree goes by."""
+
+import re
+from functools import cache
+
+from address.lexicon import divisions, former_divisions, short_admin
+from address.normalise import fold
+
+__all__ = ["former_names", "name_variants"]
+
+_STREET = re.compile(r"(?:街道办事处|街道|镇|乡)$")
+_COMMUNITY = re.compile(r"(?:社区居委会|居民委员会|居委会|村民委员会|村委会|社区|村)$")
+_COMPOUND = re.compile(r"(?:小区|住宅区|家属院|生活区)$")
+
+
+def name_variants(level: str, core: str) -> tuple[str, ...]:
+    """Folded name of a node and its usual short or long forms.
+
+    Examples
+    --------
+    >>> name_variants("street", "江北街道"), name_variants("community", "营房村")
+    (('江北街道', '江北街道办事处', '江北街办', '江北'), ('营房村', '营房村村委会', '营房村委会', '营房村民委员会'))
+    """
+    name = fold(core).replace(",", "")
+    if len(name) < 2:
+        return ()
+    if level in ("province", "city", "county"):
+        return (name, *short_admin(name))
+    if level == "street":
+        stem = _STREET.sub("", name)
+        forms = [name]
+        if name.endswith("街道"):
+            forms += [stem + "街道办事处", stem + "街办"]
+        if len(stem) >= 2 and stem != name:
+            forms.append(stem)
+        return tuple(forms)
+    if level == "community":
+        stem = _COMMUNITY.sub("", name)
+        if name.endswith("村"):
+            return (name, name + "村委会", stem + "村委会", stem + "村民委员会")
+        if name.endswith("社区"):
+            return (name, name + "居委会", stem + "居委会")
+        return (name,)
+    if level in ("compound", "poi"):
+        stem = _COMPOUND.sub("", name)
+        if len(stem) >= 3 and stem != name:
+            return (name, stem)
+    return (name,)
+
+
+@cache
+def _former_by_current() -> dict[str, tuple[str, ...]]:
+    table = divisions()
+    out: dict[str, list[str]] = {}
+    for name, _, codes in former_divisions():
+        for code in codes:
+            if code in table:
+                out.setdefault(table[code].name, []).append(fold(name))
+    return {name: tuple(olds) for name, olds in out.items()}
+
+
+def former_names(name: str) -> tuple[str, ...]:
+    """Names since 1980 of the land a division holds today.
+
+    Examples
+    --------
+    >>> "闸北区" in former_names("静安区")
+    True
+    """
+    return _former_by_current().get(name, ())

@@ -1,0 +1,599 @@
+"""Find the standard address a text means: structure first, never an invention."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from address.grammar import implied_floor
+from address.model import RANK, Candidate, Fault, Match, Status
+from address.parse import elements_of
+from address.query import Item, Query, read_query
+
+if TYPE_CHECKING:
+    from address.index import AddressIndex
+
+__all__ = ["Way", "match", "ways"]
+
+_ADMIN = frozenset(("province", "city", "county", "street"))
+_ANCHORS = frozenset(
+    RANK[x]
+    for x in ("community", "group", "village", "road", "number", "compound", "poi", "building")
+)
+_UNMATCHED = {
+    "number": 3.0,
+    "building": 3.0,
+    "room": 3.0,
+    "unit": 1.0,
+    "floor": 0.8,
+    "phase": 0.4,
+    "group": 1.5,
+}
+_CONFLICT = {"province": 9.0, "city": 6.0, "county": 1.2, "street": 0.6}
+_SKIP = {
+    "number": {"group": 0.2, "village": 0.3},
+    "compound": {"number": 0.3},
+    "phase": {"compound": 0.1},
+    "building": {"compound": 0.05, "phase": 0.1, "number": 0.5},
+    "unit": {"building": 0.6, "compound": 0.05, "phase": 0.1},
+    "floor": {"unit": 0.1, "building": 0.6, "compound": 0.05},
+    "room": {"floor": 0.0, "unit": 0.1, "building": 0.6, "compound": 0.05, "phase": 0.1},
+    "group": {},
+    "village": {"group": 0.1},
+}
+_SKIP_RANKED = {
+    level: {RANK[via]: cost for via, cost in vias.items()} for level, vias in _SKIP.items()
+}
+_MAX_WAYS = 24
+_SAME = 0.011
+
+
+@dataclass(slots=True)
+class Way:
+    """One way to read a query in the tree."""
+
+    row: int
+    cost: float
+    missing: str | None = None
+    given: str = ""
+    faults: list[Fault] = field(default_factory=list)
+    anchor: int = -1
+    depth: int = 0
+
+
+def match(index: "AddressIndex", text: str, focus: tuple[float, float] | None = None) -> Match:
+    """See `address.index.AddressIndex.match`."""
+    if not len(index):
+        return Match("none")
+    query = read_query(index, text)
+    found = ways(index, query)
+    elements = (
+        tuple(elements_of(query.source, index.names))
+        if query.source.starts is None or found
+        else ()
+    )
+    if not found:
+        return Match("none", elements=elements, faults=_outside(query), confidence=0.9)
+    return _answer(index, query, found, elements, focus)
+
+
+def _outside(query: Query) -> tuple[Fault, ...]:
+    return tuple(
+        Fault("PLACE.outside", item.piece.level or "name", item.piece.text, "", 1.0)
+        for item in query.items
+        if item.piece.kind in ("admin", "generic")
+    )
+
+
+# ── candidates ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def ways(index: "AddressIndex", query: Query) -> list[Way]:
+    """Ways to read the query, cheapest first; the first is the answer, others within a hair are its rivals."""
+    items = query.items
+    evidence = [
+        i
+        for i in items
+        if i.nodes
+        and all(index.level_of(r) in _ADMIN or index.level_of(r) == "community" for r in i.nodes)
+    ]
+    outside = [i for i in items if i.piece.kind == "admin"]
+    found: list[Way] = []
+    for number, item in enumerate(items):
+        if not item.nodes or number > 40:
+            continue
+        rows = [row for row in item.nodes if index.levels[row] in _ANCHORS]
+        if rows:
+            found += _from_anchor(index, items, number, rows, evidence, outside)
+    if not found or min(way.cost for way in found) > 0.5:
+        found += _repaired(index, items, evidence, outside)
+    found = [way for way in found if _plausible(way)]
+    if not any(way.missing is None for way in found):
+        found += _from_admin(index, items, evidence, outside)
+    return _best(index, found)
+
+
+def _plausible(way: Way) -> bool:
+    """A place in another county, or under a repaired name, needs its door to be right."""
+    if way.missing is None or way.missing not in ("number", "building"):
+        return way.cost < 20
+    far = any(
+        f.code in ("COUNTY.conflict", "CITY.conflict", "PROVINCE.conflict") for f in way.faults
+    )
+    guessed = any(f.code.endswith((".spelling", ".homophone", ".suffix")) for f in way.faults)
+    return not far and not (guessed and way.missing == "number")
+
+
+def _best(index: "AddressIndex", found: list[Way]) -> list[Way]:
+    """Cheapest way to each node, in order of cost, then depth, then id."""
+    cheapest: dict[int, Way] = {}
+    for way in found:
+        known = cheapest.get(way.row)
+        if known is None or way.cost < known.cost:
+            cheapest[way.row] = way
+    return sorted(cheapest.values(), key=lambda w: (round(w.cost, 3), -index.levels[w.row], w.row))
+
+
+def _conflicts(
+    index: "AddressIndex", row: int, evidence: list[Item], outside: list[Item]
+) -> Iterator[tuple[float, Fault]]:
+    """What the named divisions say against a node."""
+    above = set(index.above(row))
+    named: dict[str, bool] = {}
+    worst: dict[str, str] = {}
+    for item in evidence:
+        levels = {index.level_of(r) for r in item.nodes}
+        fits = any(r in above for r in item.nodes)
+        for level in levels:
+            named[level] = named.get(level, False) or fits
+            if not fits:
+                worst[level] = item.piece.text
+        if len(levels) > 1 and fits:
+            for level in levels:
+                named[level] = True
+    for level, fits in named.items():
+        if not fits and level in _CONFLICT:
+            used = next((index.core_of_row(r) for r in above if index.level_of(r) == level), "")
+            yield (
+                _CONFLICT[level],
+                Fault(f"{level.upper()}.conflict", level, worst[level], used, 0.03),
+            )
+    for item in outside:
+        level = _level_outside(item)
+        if named.get(level):
+            continue
+        used = next((index.core_of_row(r) for r in above if index.level_of(r) == level), "")
+        if used:
+            yield (
+                _CONFLICT.get(level, 1.2),
+                Fault(f"{level.upper()}.conflict", level, item.piece.text, used, 0.06),
+            )
+
+
+def _level_outside(item: Item) -> str:
+    from address.divisions import admin_level
+
+    return item.piece.level or admin_level(item.piece.text)
+
+
+def _from_anchor(
+    index: "AddressIndex",
+    items: list[Item],
+    number: int,
+    rows: list[int],
+    evidence: list[Item],
+    outside: list[Item],
+) -> list[Way]:
+    """Ways that start at a named road, compound, village or place."""
+    before = 0.0
+    for item in items[:number]:
+        if item.nodes and any(
+            index.levels[r] in _ANCHORS and index.level_of(r) not in ("community",)
+            for r in item.nodes
+        ):
+            before += 0.8
+        elif item.options:
+            before += 0.4
+        elif item.piece.kind in ("rest", "generic"):
+            before += 0.7 if item.piece.level == "road" else 0.05
+    scored = []
+    for row in rows:
+        against = list(_conflicts(index, row, evidence, outside))
+        scored.append((sum(cost for cost, _ in against), row, [fault for _, fault in against]))
+    scored.sort(key=lambda x: (x[0], x[1]))
+    out: list[Way] = []
+    for cost, row, faults in scored[:60]:
+        for way in _descend(index, items, number + 1, row, 0):
+            out.append(
+                replace(way, cost=way.cost + cost + before, faults=faults + way.faults, anchor=row)
+            )
+    return out
+
+
+def _from_admin(
+    index: "AddressIndex", items: list[Item], evidence: list[Item], outside: list[Item]
+) -> list[Way]:
+    """The deepest division that is named, where nothing below it could be found."""
+    rows = sorted({r for item in evidence for r in item.nodes}, key=lambda r: (-index.levels[r], r))
+    unread = [
+        i
+        for i in items
+        if i not in evidence
+        and i.piece.kind in ("generic", "rest", "token", "node")
+        and not i.piece.kind == "relation"
+    ]
+    out = []
+    for row in rows[:50]:
+        against = [
+            (c, f)
+            for c, f in _conflicts(index, row, evidence, outside)
+            if index.levels[row] > RANK.get(f.level, 99)
+        ]
+        above = set(index.above(row))
+        unmet = sum(1 for item in evidence if not any(r in above for r in item.nodes))
+        short = sum(
+            0.3
+            for item in evidence
+            if row in item.nodes and item.piece.text != index.core_of_row(row)
+        )
+        beyond = [i for i in outside if RANK.get(_level_outside(i), 0) > index.levels[row]]
+        cost = sum(c for c, _ in against) + 2.0 * unmet + short + 4.0
+        missing, given = None, ""
+        if beyond:
+            continue
+        if unread:
+            missing, given = _missing_of(unread)
+        elif not against:
+            cost -= 4.0
+        out.append(Way(row, cost, missing, given, [f for _, f in against], row))
+    return out
+
+
+def _missing_of(unread: list[Item]) -> tuple[str, str]:
+    for item in unread:
+        if item.piece.kind == "generic":
+            return item.piece.level, item.piece.text
+    first = unread[0]
+    if first.options:
+        return first.certain_level, first.piece.text
+    return "road", first.piece.text
+
+
+def _repaired(
+    index: "AddressIndex", items: list[Item], evidence: list[Item], outside: list[Item]
+) -> list[Way]:
+    """Ways that start at a name nearly like one that nobody knows."""
+    out: list[Way] = []
+    for number, item in enumerate(items):
+        text, first = item.piece.text, number
+        if item.piece.kind not in ("rest", "generic"):
+            continue
+        following = items[number + 1] if number + 1 < len(items) else None
+        if (
+            following is not None
+            and following.piece.kind in ("generic", "node")
+            and following.piece.start == item.piece.end
+        ):
+            text += following.piece.text if len(following.piece.text) <= 3 else ""
+            first = number + 1 if text != item.piece.text else number
+        for written, skip in ((text, first), (item.piece.text, number)):
+            if len(written) < 2:
+                continue
+            for row, code, cost in index.repairs.near(written)[:40]:
+                against = list(_conflicts(index, row, evidence, outside))
+                far = sum(c for c, _ in against)
+                if far > 1.0:
+                    continue
+                level = index.level_of(row)
+                fault = Fault(
+                    f"{level.upper()}.{code}",
+                    level,
+                    written,
+                    index.core_of_row(row),
+                    round(cost / 10, 3),
+                )
+                for way in _descend(index, items, skip + 1, row, 0):
+                    faults = [f for _, f in against] + [fault, *way.faults]
+                    out.append(replace(way, cost=way.cost + far + cost, faults=faults, anchor=row))
+            if text == item.piece.text:
+                break
+    return out
+
+
+# ── going down ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _descend(index: "AddressIndex", items: list[Item], at: int, row: int, depth: int) -> list[Way]:
+    """Follow the items from `at` on below a node."""
+    if at >= len(items) or depth > 24:
+        return [Way(row, 0.0, depth=depth)]
+    item = items[at]
+    if item.nodes:
+        return _by_name(index, items, at, row, depth)
+    if item.options:
+        return _by_number(index, items, at, row, depth)
+    cost = 0.6 if item.piece.level == "road" and index.levels[row] < RANK["number"] else 0.02
+    return _plus(_descend(index, items, at + 1, row, depth), cost)
+
+
+def _plus(found: list[Way], cost: float, fault: Fault | None = None) -> list[Way]:
+    for way in found:
+        way.cost += cost
+        if fault is not None:
+            way.faults = [fault, *way.faults]
+    return found
+
+
+def _by_name(index: "AddressIndex", items: list[Item], at: int, row: int, depth: int) -> list[Way]:
+    item = items[at]
+    above = set(index.above(row))
+    if any(r in above for r in item.nodes):
+        return _descend(index, items, at + 1, row, depth)
+    if all(index.level_of(r) in _ADMIN or index.level_of(r) == "community" for r in item.nodes):
+        return _descend(index, items, at + 1, row, depth)  # weighed as evidence
+    out: list[Way] = []
+    below = [r for r in item.nodes if index.is_below(r, row)]
+    for r in below[:40]:
+        skipped = index.parent[r] != row
+        out += _plus(_descend(index, items, at + 1, r, depth + 1), 0.1 if skipped else 0.0)
+    if not out:
+        level = index.level_of(item.nodes[0])
+        fault = Fault(
+            f"{level.upper()}.unused", level, item.piece.text, index.core_of_row(row), 0.02
+        )
+        road = level == "road"
+        passed = index.levels[row] >= RANK["number"]
+        out = _plus(
+            _descend(index, items, at + 1, row, depth), 0.9 if road and not passed else 0.35, fault
+        )
+    return out
+
+
+def _by_number(
+    index: "AddressIndex", items: list[Item], at: int, row: int, depth: int
+) -> list[Way]:
+    item = items[at]
+    out: list[Way] = []
+    for run in item.options:
+        for reached, cost in _run(index, row, run):
+            out += _plus(_descend(index, items, at + 1, reached, depth + 1), cost)
+        if len(out) > _MAX_WAYS:
+            break
+    if any(way.missing is None and way.cost < 0.05 for way in out):
+        return _cheapest(out)
+    if _repeats(index, item, row):
+        return _descend(index, items, at + 1, row, depth)
+    if out and min(way.cost for way in out) < 0.4:
+        return _cheapest(out)
+    out += _unread(index, items, at, row, depth)
+    return _cheapest(out)
+
+
+def _cheapest(found: list[Way]) -> list[Way]:
+    return sorted(found, key=lambda way: way.cost)[:_MAX_WAYS]
+
+
+def _repeats(index: "AddressIndex", item: Item, row: int) -> bool:
+    """The number says again what is already settled above."""
+    settled = {(index.level_of(r), index.core_of_row(r)) for r in index.above(row)}
+    for run in item.options:
+        if all((level, core) in settled for level, core, _ in run):
+            return True
+    if item.certain_level == "floor" and index.levels[row] >= RANK["room"]:
+        return implied_floor(index.core_of_row(row)) == item.options[0][0][1]
+    return False
+
+
+def _unread(index: "AddressIndex", items: list[Item], at: int, row: int, depth: int) -> list[Way]:
+    """The number leads nowhere: pass over a floor or unit the tree does not have, else this is where it ends."""
+    item = items[at]
+    level = item.certain_level
+    rank = index.levels[row]
+    own = (
+        {index.levels[c] for c in index.children(row)}
+        if level in ("unit", "floor", "phase")
+        else set()
+    )
+    if level in ("unit", "floor") and RANK[level] not in own and RANK["unit"] not in own:
+        fault = Fault(f"{level.upper()}.unused", level, item.piece.text, "", 0.05)
+        rest = _descend(index, items, at + 1, row, depth)
+        if level == "floor" and at + 1 < len(items):
+            rest = [
+                w
+                for w in rest
+                if w.missing is None
+                and (
+                    implied_floor(index.core_of_row(w.row)) == item.options[0][0][1]
+                    or index.levels[w.row] < RANK["room"]
+                )
+            ]
+            if rest:
+                return _plus(rest, 0.02)
+            rest = _descend(index, items, at + 1, row, depth)
+        return _plus(rest, 0.5, fault)
+    if level == "phase":
+        fault = Fault("PHASE.unused", level, item.piece.text, "", 0.03)
+        return _plus(_descend(index, items, at + 1, row, depth), _UNMATCHED["phase"], fault)
+    if rank >= RANK["room"] or item.piece.token is None or item.piece.token.kind in ("km",):
+        return _plus(_descend(index, items, at + 1, row, depth), 0.05)
+    level = _first_missing(index, item, row)
+    cost = _UNMATCHED.get(level, 2.0)
+    for later in items[at + 1 :]:
+        cost += _UNMATCHED.get(later.certain_level, 0.0) * 0.1 if later.options else 0.0
+    fault = Fault(f"{level.upper()}.missing", level, item.piece.text, index.core_of_row(row), 0.04)
+    return [Way(row, cost, level, item.piece.text, [fault], depth=depth)]
+
+
+def _first_missing(index: "AddressIndex", item: Item, row: int) -> str:
+    """Level the number would have had below this node."""
+    rank = index.levels[row]
+    for run in item.options:
+        if RANK[run[0][0]] > rank:
+            if run[0][0] == "number" and rank > RANK["road"] and len(item.options) > 1:
+                continue
+            return run[0][0]
+    return item.certain_level
+
+
+def _run(
+    index: "AddressIndex", row: int, run: list[tuple[str, str, float]]
+) -> list[tuple[int, float]]:
+    """Nodes reached by going down a run of levels."""
+    reached = [(row, 0.0)]
+    for level, core, cost in run:
+        after: list[tuple[int, float]] = []
+        for r, so_far in reached:
+            if index.levels[r] < RANK[level] and not (
+                level == "number" and index.levels[r] > RANK["road"]
+            ):
+                after += [
+                    (c, so_far + cost + skipped) for c, skipped in _find(index, r, level, core, 0)
+                ]
+        reached = after[:_MAX_WAYS]
+        if not reached:
+            break
+    return reached
+
+
+def _find(
+    index: "AddressIndex", row: int, level: str, core: str, depth: int
+) -> list[tuple[int, float]]:
+    """Nodes of a level below a node, directly or past levels people leave out."""
+    direct = index.child(row, level, core)
+    if direct:
+        return [(r, 0.0) for r in direct]
+    if depth > 3 or index.levels[row] < RANK["community"]:
+        return []
+    if level == "room":
+        floor = implied_floor(core)
+        if floor is not None:
+            for r in index.child(row, "floor", floor):
+                rooms = index.child(r, "room", core)
+                if rooms:
+                    return [(room, 0.0) for room in rooms]
+    skip = _SKIP_RANKED.get(level, {})
+    if not skip:
+        return []
+    if index.levels[row] == RANK["road"]:
+        return []
+    out: list[tuple[int, float]] = []
+    seen = 0
+    for child in index.children(row):
+        cost = skip.get(index.levels[child])
+        if cost is None:
+            continue
+        seen += 1
+        if seen > 80:
+            break
+        out += [(r, cost + more) for r, more in _find(index, child, level, core, depth + 1)]
+    return out
+
+
+# ── the answer ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _answer(
+    index: "AddressIndex",
+    query: Query,
+    found: list[Way],
+    elements: tuple["object", ...],
+    focus: tuple[float, float] | None,
+) -> Match:
+    best = found[0]
+    rivals = [
+        w
+        for w in found[1:]
+        if w.cost - best.cost < _SAME and (w.missing is None) == (best.missing is None)
+    ]
+    rivals = [
+        w
+        for w in rivals
+        if not index.is_below(w.row, best.row) and not index.is_below(best.row, w.row)
+    ]
+    if focus is not None and rivals:
+        pool = sorted([best, *rivals], key=lambda w: _far(index, w.row, focus))
+        best, rivals = pool[0], pool[1:]
+    status: Status = "exact"
+    faults = list(best.faults)
+    if best.missing is not None:
+        status = "partial"
+        if index.levels[best.row] <= RANK["province"]:
+            return Match("none", elements=elements, faults=tuple(faults), confidence=0.9)  # type: ignore[arg-type]
+    elif rivals:
+        status = "ambiguous"
+        faults.append(
+            Fault("PLACE.several", index.level_of(best.row), "", str(len(rivals) + 1), 0.1)
+        )
+    others = rivals + [w for w in found[1:12] if w not in rivals and w is not best]
+    return Match(
+        status,
+        index.ids[best.row].as_py(),
+        index.text_of("code", best.row),
+        index.text_of("full", best.row),
+        index.level_of(best.row),
+        index.text_of("eid", best.row),
+        _confidence(index, best, found, rivals),
+        elements,  # type: ignore[arg-type]
+        tuple(
+            f"{f.given}→{f.used}"
+            for f in faults
+            if f.code.endswith((".homophone", ".spelling", ".suffix"))
+        ),
+        tuple(faults),
+        tuple(
+            Candidate(
+                index.ids[w.row].as_py(),
+                index.text_of("full", w.row) or "",
+                index.level_of(w.row),
+                round(1 / (1 + w.cost), 3),
+            )
+            for w in others[:10]
+        ),
+        best.missing,
+    )
+
+
+def _far(index: "AddressIndex", row: int, focus: tuple[float, float]) -> float:
+    place = index.place.at(row)
+    if place is None:
+        return float("inf")
+    return (place[0] - focus[0]) ** 2 + (place[1] - focus[1]) ** 2
+
+
+_TRUST = {
+    "conflict": 0.96,
+    "homophone": 0.95,
+    "spelling": 0.86,
+    "suffix": 0.95,
+    "unused": 0.93,
+    "missing": 0.97,
+}
+
+
+def _confidence(index: "AddressIndex", best: Way, found: list[Way], rivals: list[Way]) -> float:
+    """Chance that the answer is right, from its faults and its rivals."""
+    trust = 0.995
+    for fault in best.faults:
+        trust *= _TRUST.get(fault.code.partition(".")[2], 0.98)
+    if rivals:
+        trust *= 0.95
+    nearest = min(
+        (
+            w.cost
+            for w in found[1:]
+            if w not in rivals
+            and not index.is_below(w.row, best.row)
+            and not index.is_below(best.row, w.row)
+        ),
+        default=9.0,
+    )
+    if nearest - best.cost < 0.3:
+        trust *= 0.9
+    if best.missing is not None and best.missing not in (
+        "number",
+        "building",
+        "unit",
+        "floor",
+        "room",
+    ):
+        trust *= 0.95
+    return round(trust, 4)

@@ -1,0 +1,246 @@
+"""What a text asks for, as items the tree can be descended by."""
+
+import re
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from address.grammar import Token
+from address.model import RANK
+from address.normalise import Normalised, normalise
+from address.romanised import from_romanised
+from address.segment import Piece, segment
+
+if TYPE_CHECKING:
+    from address.index import AddressIndex
+
+__all__ = ["Item", "Option", "Query", "read_query"]
+
+Option = tuple[str, str, float]
+"""Level, core, cost of reading an item so."""
+
+_HAN = re.compile(r"[\u4e00-\u9fa5]")
+_LETTERS = re.compile(r"[A-Za-z]{3,}")
+_NUMBERED = ("number", "building", "unit", "floor", "room")
+_REPEATED = re.compile(r"^(.{2,12})(?:附近|旁边)$")
+
+
+@dataclass(slots=True)
+class Item:
+    """A piece with the nodes it names, or the ways its number can be read."""
+
+    piece: Piece
+    nodes: list[int] = field(default_factory=list)
+    options: list[list[Option]] = field(default_factory=list)
+    """Alternatives; each is a run of levels to go down by."""
+
+    @property
+    def certain_level(self) -> str:
+        """Level of the first way to read it."""
+        return self.options[0][0][0] if self.options and self.options[0] else ""
+
+
+@dataclass(slots=True)
+class Query:
+    """A text made ready."""
+
+    source: Normalised
+    items: list[Item]
+
+
+def read_query(index: "AddressIndex", text: str) -> Query:
+    """Cut a text by the names of a gazetteer, turned round where it runs from the room to the province."""
+    source = normalise(text)
+    folded = source.text
+    if not _HAN.search(folded) or len(_LETTERS.findall(folded)) > len(_HAN.findall(folded)):
+        written = from_romanised(index, source.given)
+        if written is not None:
+            source = Normalised(
+                written, source.given, (0,) * len(written), (len(source.given),) * len(written)
+            )
+            folded = written
+    source = _turned(index, source)
+    pieces = segment(source.text, index.names)
+    return Query(source, _items(index, pieces))
+
+
+def _turned(index: "AddressIndex", source: Normalised) -> Normalised:
+    """201室,1单元,…,鹿泉区,石家庄市 read from the end."""
+    text = source.text
+    if text.count(",") < 2:
+        return source
+    parts = [(m.start(), m.end()) for m in re.finditer(r"[^,]+", text)]
+    if len(parts) < 3:
+        return source
+    ranks = []
+    for a, b in parts:
+        names = index.names.at(text, a)
+        if names and len(names[0]) == b - a:
+            ranks.append(min(index.levels[row] for row in index.names.get(names[0])))
+        elif (found := _END_RANK.search(text[a:b])) is not None:
+            ranks.append(next(rank for key, rank in _RANK_OF.items() if found[key] is not None))
+        else:
+            ranks.append(0)
+    known = [r for r in ranks if r]
+    falls = sum(x > y for x, y in zip(known, known[1:], strict=False))
+    if len(known) < 3 or falls < len(known) - 1 - (len(known) > 4) or known[0] < known[-1]:
+        return source
+    order: list[int] = []
+    for a, b in reversed(parts):
+        order += [*range(a, b)]
+        order.append(b if b < len(text) else a - 1)
+    starts = source.starts or tuple(range(len(text)))
+    ends = source.ends or tuple(range(1, len(text) + 1))
+    kept = [i for i in order if i >= 0]
+    turned = "".join(text[i] for i in kept)
+    return Normalised(
+        turned, source.given, tuple(starts[i] for i in kept), tuple(ends[i] for i in kept)
+    )
+
+
+_END_RANK = re.compile(
+    r"(?:(?P<room>室|房|铺)|(?P<floor>\d[层F楼])|(?P<unit>单元|\d门|梯)|(?P<building>栋|幢|座|号楼|#)|(?P<number>[号弄])|"
+    r"(?P<room2>^[A-Z]?\d{3,4}[A-Z]?)|(?P<province>省|自治区))$"
+)
+_RANK_OF = {
+    "room": 15,
+    "floor": 14,
+    "unit": 13,
+    "building": 12,
+    "number": 9,
+    "room2": 15,
+    "province": 1,
+}
+
+
+def _items(index: "AddressIndex", pieces: list[Piece]) -> list[Item]:
+    items: list[Item] = []
+    for piece in pieces:
+        if piece.kind == "sep":
+            continue
+        if piece.kind == "node":
+            items.append(Item(piece, nodes=index.names.get(piece.text)))
+        elif piece.kind == "token" and piece.token is not None:
+            _add_token(items, piece, piece.token)
+        else:
+            items.append(Item(piece))
+    return items
+
+
+def _add_token(items: list[Item], piece: Piece, token: Token) -> None:
+    """A numbered part; a sub-number joins the door before it."""
+    before = items[-1] if items else None
+    if token.kind == "sub" and before is not None and before.piece.token is not None:
+        door = before.piece.token
+        if door.kind in ("hao", "yard", "chain") and before.piece.end == piece.start:
+            merged = Token(door.start, token.end, "hao", f"{door.value}-{token.value}", "号")
+            joined = Piece(
+                door.start, token.end, "token", before.piece.text + piece.text, "", merged
+            )
+            items[-1] = Item(joined, options=_options(merged))
+            return
+    if token.kind == "lane" and before is not None and before.piece.token is not None:
+        lane = before.piece.token
+        if lane.kind == "lane" and before.piece.end == piece.start:
+            merged = Token(lane.start, token.end, "lane", f"{lane.value}弄{token.value}支", "弄")
+            joined = Piece(
+                lane.start, token.end, "token", before.piece.text + piece.text, "", merged
+            )
+            items[-1] = Item(joined, options=_options(merged))
+            return
+    items.append(Item(piece, options=_options(token)))
+
+
+def _options(token: Token) -> list[list[Option]]:
+    """Ways to read a numbered part, likeliest first."""
+    value = token.value
+    kind = token.kind
+    if kind == "chain":
+        return _chain_options(value.split("-"), token.suffix)
+    plain = (value.lstrip("0") or "0") if value[0] == "0" else value
+    if kind == "lane":
+        return [[("number", value + "弄", 0.0)], [("number", value, 0.3)]]
+    if kind in ("hao", "yard"):
+        out = [[("number", value, 0.0)], [("building", plain, 0.05)], [("room", plain, 0.3)]]
+        if value.isdigit():
+            out.append([("number", value + "弄", 0.3)])
+        if "-" in value:
+            number, _, sub = value.partition("-")
+            out += [
+                [("number", number, 0.0), ("building", sub, 0.1)],
+                [("building", number, 0.0), ("room", sub, 0.2)],
+            ]
+        if kind == "yard":
+            out.append([("compound", value + "号院", 0.0)])
+        return out
+    if kind == "building":
+        return [[("building", plain, 0.0)]]
+    if kind == "lou":
+        if not value.isdigit():
+            return [[("building", value, 0.0)]]
+        return [[("building", plain, 0.02)], [("floor", plain, 0.0)]]
+    if kind == "bare":
+        out = [
+            [("room", plain, 0.0)],
+            [("building", plain, 0.05)],
+            [("number", plain, 0.05)],
+            [("unit", plain, 0.1)],
+        ]
+        if value.isdigit():
+            out.append([("number", value + "弄", 0.35)])
+        return out
+    if kind in ("unit", "floor", "room", "group"):
+        return [[(kind, plain, 0.0)]]
+    if kind == "phase":
+        from address.grammar import core_of
+
+        return [[("phase", core_of("phase", value), 0.0)]]
+    return []
+
+
+def _chain_options(parts: list[str], suffix: str) -> list[list[Option]]:
+    """Ways to read 3-2-501: any rising run of levels that its last word allows."""
+    last = {"室": "room", "房": "room", "房间": "room", "铺": "room", "户": "room", "单元": "unit", "门": "unit",
+            "层": "floor", "楼": "floor", "栋": "building", "幢": "building", "座": "building", "号楼": "building"}.get(suffix)  # fmt: skip
+    plain = [(p.lstrip("0") or "0") if p[0] == "0" else p for p in parts]
+    out: list[list[Option]] = []
+    usual = {
+        2: ("building", "room"),
+        3: ("building", "unit", "room"),
+        4: ("number", "building", "unit", "room"),
+    }
+    for levels in combinations(_NUMBERED, len(plain)):
+        if last is not None and levels[-1] != last:
+            continue
+        cost = 0.0 if levels == usual.get(len(plain)) else 0.02
+        if len(plain[-1]) < 3 and levels[-1] == "room":
+            cost += 0.02
+        out.append(
+            [(level, core, cost / len(plain)) for level, core in zip(levels, plain, strict=True)]
+        )
+    joined = f"{parts[0]}-{parts[1]}"
+    lane = suffix == "弄"
+    if len(parts) == 2 and last is None and not lane:
+        out.insert(0 if suffix == "号" else len(out), [("number", joined, 0.0)])
+        out.append([("building", joined, 0.1)])
+        if (
+            suffix == "号"
+            and parts[0].isdigit()
+            and parts[1].isdigit()
+            and int(parts[1]) > int(parts[0])
+        ):
+            out += [[("number", parts[0], 0.2)], [("number", parts[1], 0.25)]]
+    elif len(parts) > 2:
+        for levels in combinations(_NUMBERED[1:], len(plain) - 2):
+            if last is None or levels[-1] == last:
+                rest: list[Option] = [
+                    (lv, core, 0.02) for lv, core in zip(levels, plain[2:], strict=True)
+                ]
+                out.append([("number", joined, 0.02), *rest])
+    out.sort(key=lambda run: sum(cost for _, _, cost in run))
+    return out
+
+
+def is_number(item: Item) -> bool:
+    """The item is a door, building, unit, floor or room."""
+    return bool(item.options) and item.certain_level in RANK

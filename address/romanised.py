@@ -1,0 +1,135 @@
+"""Addresses in letters, in western order: Rm 301, No. 2, Lane 296, Jianghui Rd., Pudong District, Shanghai."""
+
+import re
+from typing import TYPE_CHECKING
+
+from address.model import RANK
+from address.pinyin import spellings
+
+if TYPE_CHECKING:
+    from address.index import AddressIndex
+
+__all__ = ["from_romanised", "romanised_parts"]
+
+_ROAD_WORDS = r"road|rd|street|st|avenue|ave|av|boulevard|blvd|highway|hwy|alley"
+_DIRECTIONS = {"east": "dong", "west": "xi", "south": "nan", "north": "bei", "middle": "zhong", "central": "zhong",
+               "e": "dong", "w": "xi", "s": "nan", "n": "bei", "m": "zhong"}  # fmt: skip
+_PARTS = (
+    (
+        "room",
+        re.compile(
+            r"\b(?:room|rm|suite|unit\s+no|flat|apt|apartment)\.?\s*(?:no\.?\s*)?([a-z]?-?\d+[a-z]?)\b"
+        ),
+    ),
+    (
+        "floor",
+        re.compile(
+            r"\b(?:(\d{1,3})\s*(?:/f|f|st|nd|rd|th)\s*(?:floor|fl)?\b(?!\s*[a-z]+\s+(?:road|rd|street|st))|(?:floor|level)\s*(\d{1,3}))"
+        ),
+    ),
+    ("unit", re.compile(r"\b(?:unit|entrance)\.?\s*(\d{1,2})\b")),
+    (
+        "building",
+        re.compile(r"\b(?:building|bldg|block|blk|tower)\.?\s*(?:no\.?\s*)?([a-z]?\d*[a-z]?)\b"),
+    ),
+    ("lane", re.compile(r"\b(?:lane|ln|nong)\.?\s*(\d+)\b|\b(\d+)\s*nong\b")),
+    ("door", re.compile(r"\bno\.?\s*(\d+[a-z]?)\b")),
+)
+_ROAD = re.compile(
+    rf"(?:(\d+)\s+)?((?:[a-z']+\s+){{1,5}}?)(?:\(?({'|'.join(_DIRECTIONS)})\.?\)?\s+)?({_ROAD_WORDS})\b\.?(?:\s*\(?({'|'.join(_DIRECTIONS)})\)?\b)?"
+)
+_DISTRICT = re.compile(r"([a-z' ]+?)\s+(?:new\s+)?(?:district|county|dist)\b\.?")
+_TOWN = re.compile(r"([a-z' ]+?)\s+(?:town|township|subdistrict|sub-district)\b")
+
+
+def romanised_parts(text: str) -> dict[str, str]:
+    """Parts of a western-style address, names in toneless pinyin without spaces.
+
+    Examples
+    --------
+    >>> romanised_parts("Rm 301, No. 2, Lane 296, Jianghui Rd., Pudong District, Shanghai")["road"]
+    'jianghui'
+    """
+    low = re.sub(r"\s+", " ", text.lower()).strip()[:200]
+    out: dict[str, str] = {}
+    pieces = [piece.strip(" .") for piece in low.split(",") if piece.strip(" .")]
+    for piece in pieces:
+        rest = piece
+        for kind, pattern in _PARTS:
+            found = pattern.search(rest)
+            if found is not None and kind not in out:
+                value = next((g for g in found.groups() if g), "").upper()
+                if value:
+                    out[kind] = value
+                    rest = rest[: found.start()] + " " + rest[found.end() :]
+        road = _ROAD.search(rest)
+        if road is not None and "road" not in out:
+            name = road[2].replace(" ", "").replace("'", "")
+            direction = road[3] or road[5]
+            words = road[2].split()
+            if (
+                direction is None
+                and len(words) > 1
+                and words[0] in _DIRECTIONS
+                and len(words[0]) > 1
+            ):
+                direction, name = words[0], "".join(words[1:])
+            if direction is None and len(words) > 1 and words[-1] in _DIRECTIONS:
+                direction, name = words[-1], "".join(words[:-1])
+            out["road"] = name + (_DIRECTIONS[direction] if direction else "")
+            out["road_word"] = road[4]
+            if road[1] and "door" not in out and "lane" not in out:
+                out["door"] = road[1]
+        elif (found := _DISTRICT.search(rest)) is not None:
+            out["county"] = found[1].replace(" ", "").replace("'", "")
+        elif (found := _TOWN.search(rest)) is not None:
+            out["street"] = found[1].replace(" ", "").replace("'", "")
+        elif (
+            re.fullmatch(r"[a-z' ]+", rest.strip())
+            and rest.strip()
+            and rest.strip() not in ("china", "prc", "p r china")
+        ):
+            out.setdefault("city", rest.replace(" ", "").replace("'", ""))
+    return out
+
+
+def _sounds(name: str) -> set[str]:
+    return {"".join(way) for way in spellings(name)}
+
+
+def _named(index: "AddressIndex", level: str, pinyin: str) -> list[str]:
+    """Names of a level that are spelled so, with or without their last word."""
+    table = index.repairs.romanised(level)
+    return table.get(pinyin, [])
+
+
+def from_romanised(index: "AddressIndex", text: str) -> str | None:
+    """The address in Chinese characters, with the names the gazetteer knows; None where it is no such address."""
+    parts = romanised_parts(text)
+    if "road" not in parts:
+        return None
+    scope = ""
+    for level in ("city", "county", "street"):
+        if level in parts:
+            names = _named(index, level, parts[level]) or (
+                _named(index, "province", parts[level]) if level == "city" else []
+            )
+            if len(names) == 1:
+                scope += names[0]
+    roads = _named(index, "road", parts["road"])
+    if not roads:
+        return None
+    lane, door = parts.get("lane"), parts.get("door")
+    tail = (f"{lane}弄" if lane else "") + (f"{door}号" if door else "")
+    tail += f"{parts['building']}座" if "building" in parts else ""
+    tail += f"{parts['unit']}单元" if "unit" in parts else ""
+    tail += f"{parts['floor']}层" if "floor" in parts else ""
+    tail += f"{parts['room']}室" if "room" in parts else ""
+    best = roads[0]
+    if len(roads) > 1:
+        order = {"exact": 0, "ambiguous": 1, "partial": 2, "none": 3}
+        best = min(roads, key=lambda road: (order[index.match(scope + road + tail).status], road))
+    return scope + best + tail
+
+
+ROAD_LEVEL = RANK["road"]

@@ -1,0 +1,50 @@
+"""Where a reported case stands: the ground below it and the 单元网格 around it."""
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import shapely
+
+from twin.anchor import anchor_points
+from twin.live.statements import statement
+from twin.terrain import Terrain
+
+__all__ = ["place_case"]
+
+
+def place_case(
+    con: duckdb.DuckDBPyConnection, assets: Path, lon: float | None, lat: float | None
+) -> dict[str, Any]:
+    """Anchor one case by its coordinates.
+
+    Parameters
+    ----------
+    con : duckdb.DuckDBPyConnection
+    assets : Path
+        The city's asset folder, for its terrain.
+    lon, lat : float or None
+        Degrees, EPSG:4490.
+
+    Returns
+    -------
+    dict
+        One row of :data:`twin.anchor.ANCHORS`; where the case cannot be placed it says why.
+    """
+    grids = None
+    if lon is not None and lat is not None:
+        rows = con.execute(statement("twin.cases", "grids_at"), {"lon": lon, "lat": lat}).fetchall()
+        if rows:
+            shapes, eids, codes = zip(*rows, strict=True)
+            grids = (shapely.from_wkb(list(shapes)), list(eids), list(codes))
+    terrain = None
+    stored = con.execute(
+        "SELECT asset, transform FROM raster WHERE kind = 'dem' LIMIT 1"
+    ).fetchone()
+    if stored is not None and (assets / stored[0]).is_file():
+        terrain = Terrain.open(assets / stored[0], tuple(stored[1]))
+    place = np.array([lon, lat], np.float64)  # None becomes NaN
+    anchor = anchor_points(place[:1], place[1:], None, "ground", terrain, grids)
+    row: dict[str, Any] = anchor.to_pylist()[0]
+    return row

@@ -220,7 +220,7 @@ def json_records(path: Path, given: str | None = None) -> tuple[list[dict[str, A
         lists += [
             v for v in document.values() if isinstance(v, list) and v and isinstance(v[0], dict)
         ]
-        document = lists[0] if lists else [document]
+        document = lists[0] if lists else None
     if not isinstance(document, list) or not any(isinstance(r, dict) for r in document[:100]):
         raise SourceError(path, "holds no list of objects; a JSON table is [{…}, {…}]")
     document = [_flat(r) if isinstance(r, dict) else {} for r in document]
@@ -232,8 +232,8 @@ def _flat(record: dict[str, Any]) -> dict[str, Any]:
     if record.get("type") != "Feature" or not isinstance(record.get("geometry"), dict):
         return record
     geometry = shapely.from_geojson(orjson.dumps(record["geometry"]), on_invalid="ignore")
-    wkt = None if geometry is None else shapely.to_wkt(geometry, rounding_precision=-1)
-    return {**(record.get("properties") or {}), "geometry": wkt or "unreadable"}
+    wkt = "unreadable" if shapely.is_missing(geometry) else shapely.to_wkt(geometry, -1)
+    return {**(record.get("properties") or {}), "geometry": wkt}
 
 
 def json_columns(records: list[dict[str, Any]]) -> dict[str, pa.Array]:

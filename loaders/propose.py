@@ -1,0 +1,188 @@
+"""A load plan proposed from what was scanned: classes, keys, names and fields by their words, Chinese and English."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import pyarrow.compute as pc
+
+from loaders.base import LayerInfo
+from loaders.fieldnames import canonical_fields
+from loaders.registry import loader_for
+from twin.errors import TwinError
+from twin.plan import LayerPlan, Plan
+from twin.schema import schema_of
+
+__all__ = ["class_of_words", "propose"]
+
+_WORDS: tuple[tuple[str, str], ...] = (
+    ("grid_unit", r"单元网格|网格|(?<![a-z])grid"),
+    ("subdistrict", r"街道办|街道|乡镇|subdistrict|township"),
+    ("community", r"社区|村居|居委|communit"),
+    ("pipe_gas", r"燃气|天然气|煤气|(?<![a-z])gas"),
+    ("pipe_drainage", r"排水|雨水|污水|雨污|(?<![a-z])(?:drain|sewer|storm)"),
+    ("pipe_heat", r"供热|热力|供暖|(?<![a-z])heat"),
+    (
+        "pipe_water",
+        r"供水|给水|自来水|输水|water[_ ]?(pipe|main|suppl|network)|(pipe|main)s?[_ ]?water",
+    ),
+    ("component", r"部件|井盖|路灯|component|street[_ ]?furniture"),
+    ("poi", r"兴趣点|(?<![a-z])pois?(?![a-z])|point[s_ ]*of[_ ]?interest"),
+    ("bridge", r"桥|(?<![a-z])bridge"),
+    ("tunnel", r"隧道|tunnel"),
+    ("green", r"绿地|绿化|公园|植被|(?<![a-z])(?:green|park(?!ing)|vegetation)"),
+    ("water", r"水系|河流|湖泊|水体|水域|(?<![a-z])(?:water|river|lake|hydro)"),
+    ("road", r"道路|路网|街路|公路|(?<![a-z])(?:road|street|highway)"),
+    ("building", r"建筑|房屋|楼栋|楼幢|building|bldg|footprint|(?<![a-z])house"),
+    ("device", r"传感|感知|设备|sensor|device"),
+)
+"""Class → words in a layer's or file's name; the first that fits is taken."""
+_PIPES = r"管线|管网|管道|管段|pipe|utilit"
+_PIPE_WORDS = {
+    "gas": "pipe_gas",
+    "water": "pipe_water",
+    "drainage": "pipe_drainage",
+    "heat": "pipe_heat",
+}
+_SHIFTED = ((r"gcj[-_]?0?2|火星|高德|amap|gaode|腾讯|tencent", "GCJ-02"), (r"bd[-_]?0?9[-_ ]?mc", "BD-09MC"),
+            (r"bd[-_]?0?9|百度|baidu", "BD-09"))  # fmt: skip
+_ORDER = ("raster", "features", "model", "points", "addresses", "streams", "observations", "cases")
+SAMPLE = 2_000
+_CHINESE = ((4479, 4555), (2327, 2442), (4610, 4610), (4214, 4214), (21413, 21463))
+"""EPSG codes of CGCS2000, Xian 1980 and Beijing 1954."""
+
+
+def class_of_words(layer: str, file: str, fields: Iterable[str] = ()) -> str | None:
+    """Class code that the name of a layer, else of its file, else of its fields speaks for.
+
+    Examples
+    --------
+    >>> class_of_words("建筑物", "nanshan"), class_of_words("gas", "管线"), class_of_words("layer1", "道路")
+    ('building', 'pipe_gas', 'road')
+    >>> class_of_words("layer1", "a", ["编号", "建筑高度"]) , class_of_words("x", "y")
+    ('building', None)
+    """
+    spoken = layer.lower().strip()
+    if re.search(_PIPES, f"{layer} {file}".lower()) and spoken in _PIPE_WORDS:
+        return _PIPE_WORDS[spoken]
+    for text in (spoken, file.lower()):
+        for code, words in _WORDS:
+            if re.search(words, text):
+                return code
+    mapped = set(canonical_fields(fields, "features").values())
+    if "diameter_mm" in mapped:
+        return "pipe_water"
+    if {"height_m", "floors"} & mapped:
+        return "building"
+    return "road" if "road_class" in mapped else None
+
+
+def _shift_of(path: Path) -> tuple[str | None, str]:
+    for words, crs in _SHIFTED:
+        if found := re.search(words, path.stem.lower()):
+            return crs, f"the file name says {found[0]!r}"
+    return None, ""
+
+
+def _feature_plan(info: LayerInfo) -> LayerPlan:
+    fields = canonical_fields(info.fields, "features")
+    by_target = {target: source for source, target in fields.items()}
+    crs, evidence = _shift_of(info.path)
+    code = class_of_words(info.name, info.path.stem, info.fields)
+    table = info.format in ("CSV", "TSV", "JSON", "JSONL")
+    if code is None and table and info.geometry_type == "Point":
+        code = "poi"
+    if code == "component" and "class_code" not in by_target and "code" in by_target:
+        class_field = None
+    else:
+        class_field = by_target.get("class_code") if code in ("component", None) else None
+    kept = {s: t for s, t in fields.items() if t not in ("key", "name", "class_code")}
+    if info.geometry_type is not None and not table:
+        kept = {s: t for s, t in kept.items() if t not in ("x", "y", "z", "wkt")}
+    plan = LayerPlan(
+        path=str(info.path), layer=info.name, kind="features", class_code=code or "other", class_field=class_field,
+        key_field=by_target.get("key"), name_field=by_target.get("name"), crs=crs, crs_evidence=evidence,
+        z_reference=_heights_of(info), encoding=None, fields=kept,
+    )  # fmt: skip
+    return _with_sound_key(info, plan)
+
+
+def _heights_of(info: LayerInfo) -> str:
+    """``1985`` for heights in a Chinese CRS or one not named, ``ellipsoid`` elsewhere, ``ground`` without heights."""
+    if re.search(r"1985|85高程", info.path.stem):
+        return "1985"
+    three_d = info.kind in ("model", "points", "raster") or (info.geometry_type or "").endswith(
+        " Z"
+    )
+    if not three_d:
+        return "ground"
+    code = re.fullmatch(r"EPSG:(\d+)", info.crs or "")
+    chinese = code is not None and any(a <= int(code[1]) <= b for a, b in _CHINESE)
+    return "1985" if chinese or info.crs is None or "CGCS2000" in info.crs else "ellipsoid"
+
+
+def _with_sound_key(info: LayerInfo, plan: LayerPlan) -> LayerPlan:
+    """The plan without its key field where that repeats in the first records; names that repeat are no keys."""
+    if plan.key_field is None:
+        return plan
+    try:
+        batches = list(islice(loader_for(info.path).read(info, plan, SAMPLE), 1))
+    except TwinError:
+        return plan
+    if not batches or not batches[0].records.num_rows:
+        return plan
+    faults = batches[0].records["fault"]
+    repeated = pc.sum(pc.fill_null(pc.match_substring(faults, "duplicate id"), False)).as_py() or 0
+    missing = batches[0].records["key"].null_count
+    if repeated + missing > 0.2 * batches[0].records.num_rows:
+        return replace(plan, key_field=None)
+    return plan
+
+
+def _table_plan(info: LayerInfo) -> LayerPlan:
+    fields = canonical_fields(info.fields, info.kind)
+    columns = set(schema_of(info.kind).names)
+    crs, evidence = _shift_of(info.path)
+    kept = {source: target for source, target in fields.items() if target in columns}
+    return LayerPlan(
+        path=str(info.path),
+        layer=info.name,
+        kind=info.kind,
+        crs=crs,
+        crs_evidence=evidence,
+        fields=kept,
+    )
+
+
+def _one(info: LayerInfo) -> LayerPlan:
+    if info.format == "unreadable":
+        return LayerPlan(path=str(info.path), layer=info.name, skip=True)
+    if info.kind == "features":
+        return _feature_plan(info)
+    if info.kind == "raster":
+        return LayerPlan(path=str(info.path), layer=info.name, kind="raster", class_code=info.geometry_type,
+                         z_reference=_heights_of(info) if info.geometry_type == "dem" else "ground")  # fmt: skip
+    if info.kind in ("model", "points"):
+        return LayerPlan(path=str(info.path), layer=info.name, kind=info.kind, z_reference=_heights_of(info),
+                         class_code="point_cloud" if info.kind == "points" else None)  # fmt: skip
+    return _table_plan(info)
+
+
+def propose(layers: Sequence[LayerInfo]) -> Plan:
+    """Plan for scanned layers, in the order of loading.
+
+    Parameters
+    ----------
+    layers : sequence of LayerInfo
+        As :func:`loaders.registry.scan` gives them.
+
+    Returns
+    -------
+    Plan
+        Rasters, features, models, point clouds, addresses, streams, observations, cases; within each in the order given.
+        Nothing is certain: ``crs`` is only set where a file name speaks of a shifted system, with that as evidence.
+    """
+    ordered = sorted(layers, key=lambda info: _ORDER.index(info.kind))
+    return Plan([_one(info) for info in ordered])

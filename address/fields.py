@@ -1,0 +1,148 @@
+"""An address as named fields, with what its divisions imply."""
+
+from collections.abc import Mapping, Sequence
+
+from address.divisions import path_of
+from address.lexicon import Division, divisions, national_names, towns_of
+from address.model import Element
+from address.normalise import normalise
+from address.parse import parse
+from address.romanised import romanised_parts
+from address.segment import segment
+
+__all__ = ["county_of", "fields_of"]
+
+_NAMES = {"street": "town", "number": "road_no", "distance": "distance_m", "phase": "sub_compound"}
+
+
+def county_of(text: str) -> str | None:
+    """6-digit code of the narrowest division a text names, its divisions fitting each other; None where it names none.
+
+    Examples
+    --------
+    >>> county_of("上海市闸北区汶水路708号"), county_of("上海黄浦区广东路650号"), county_of("你好")
+    ('310106', '310101', None)
+    """
+    pieces = segment(normalise(text).text)
+    names = national_names()
+    options: list[list[Division]] = []
+    for piece in pieces:
+        if piece.kind == "admin":
+            found = names.get(piece.text)
+            options.append([d for d in found if d.level == "province"] if piece.level == "province" else found)
+    if not options:
+        return None
+    chosen = _best_chain(options)
+    if chosen is None:
+        return None
+    if chosen.endswith("00"):
+        towns = [piece.text for piece in pieces if piece.level == "street"]
+        chosen = _by_town(chosen, towns) or chosen
+    return chosen
+
+
+def _best_chain(options: Sequence[Sequence[Division]]) -> str | None:
+    """Narrowest division in the chain of divisions most names agree on; earlier names weigh more."""
+    best: tuple[float, int, int, str] | None = None
+    for number, found in enumerate(options):
+        for division in found:
+            prefix = {"province": 2, "city": 4}.get(division.level, 6)
+            agreed = 0.0
+            for place, others in enumerate(options):
+                weight = 1.0 / (1 + place * 0.2)
+                if any(_holds(other.code, division.code) for other in others):
+                    agreed += weight
+                elif place != number and any(_holds(division.code, other.code) for other in others):
+                    agreed += 0.3 * weight
+            key = (round(agreed, 3), prefix, -number, division.code)
+            if best is None or key[:3] > best[:3]:
+                best = key
+    return best[3] if best is not None else None
+
+
+def _holds(wide: str, narrow: str) -> bool:
+    prefix = wide[:2] if wide.endswith("0000") else wide[:4] if wide.endswith("00") else wide
+    return narrow.startswith(prefix)
+
+
+def _by_town(code: str, towns: Sequence[str]) -> str | None:
+    """County of a province or city that alone has one of the towns."""
+    prefix = code[:2] if code.endswith("0000") else code[:4]
+    for town in towns:
+        found = {c for c, listed in towns_of().items() if c.startswith(prefix) and any(t.name == town for t in listed)}
+        if len(found) == 1:
+            return found.pop()
+    return None
+
+
+def fields_of(text: str, context: Mapping[str, str] | None = None) -> dict[str, object]:
+    """Fields of an address: ``province`` … ``room`` and the free-text kinds, as canonical strings.
+
+    Parameters
+    ----------
+    text : str
+    context : mapping, optional
+        ``city`` or ``county`` the text is known to lie in.
+
+    Returns
+    -------
+    dict
+        Empty where the text holds no address. Two roads that cross are ``intersection``; a lane is ``lane``, not ``road_no``.
+
+    Examples
+    --------
+    >>> fields_of("天河区天河北路233号之一")["road_no_sub"]
+    '1'
+    """
+    if not any("\u4e00" <= c <= "\u9fff" for c in text):
+        parts = romanised_parts(text)
+        return _romanised_fields(parts) if "road" in parts else {}
+    elements = parse(text)
+    out: dict[str, object] = {}
+    roads = [e.value for e in elements if e.level == "road"]
+    for element in elements:
+        _put(out, element)
+    crossing = any(e.level == "relation" and e.value.endswith(("路口", "交叉口", "交汇处", "交界处")) for e in elements)
+    if len(roads) == 2 and (crossing or "number" not in {e.level for e in elements}):
+        out.pop("road", None)
+        out["intersection"] = roads
+    code = county_of(text)
+    if code is not None and code in divisions():
+        for level, name in zip(("province", "city", "county"), path_of(code), strict=True):
+            if name:
+                out[level] = name
+    return out if _is_address(out) else {}
+
+
+def _is_address(fields: Mapping[str, object]) -> bool:
+    return bool(set(fields) - {"noise", "tenant", "relation", "distance_m", "floor", "sub_poi", "room"}) and (
+        set(fields) != {"poi"} or len(str(fields["poi"])) >= 2
+    )
+
+
+def _put(out: dict[str, object], element: Element) -> None:
+    level = _NAMES.get(element.level, element.level)
+    value = element.value
+    if level in out or level in ("noise", "tenant"):
+        return
+    if element.level == "number":
+        if value.endswith("弄"):
+            out["lane"] = value[:-1]
+            return
+        number, _, sub = value.partition("-")
+        if number[:1] in "甲乙丙丁" and number[1:]:
+            out["road_no_prefix"] = number[0]
+            number = number[1:]
+        out["road_no"] = number
+        if sub:
+            out["road_no_sub"] = sub
+        return
+    out[level] = value
+
+
+def _romanised_fields(parts: Mapping[str, str]) -> dict[str, object]:
+    out: dict[str, object] = {"road_py": parts["road"]}
+    for name, field in (("room", "room"), ("floor", "floor"), ("unit", "unit"), ("building", "building"), ("lane", "lane"), ("door", "road_no")):
+        if name in parts:
+            out[field] = parts[name]
+    return out

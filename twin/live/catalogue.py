@@ -14,8 +14,8 @@ from twin.live.statements import statement
 
 __all__ = ["Catalogue", "StreamIds"]
 
-StreamIds: TypeAlias = Sequence[str] | Sequence[int] | NDArray[Any]
-"""Streams named by key or by id; an Arrow array of either will do too."""
+StreamIds: TypeAlias = Sequence[str] | Sequence[int] | Sequence[str | int] | NDArray[Any]
+"""Streams named by key (text) or id (whole number); Arrow arrays will do too."""
 
 THRESHOLDS = ("warn_low", "warn_high", "alarm_low", "alarm_high")
 
@@ -79,9 +79,16 @@ class Catalogue:
             streams = streams.to_numpy(zero_copy_only=False)
         if isinstance(streams, np.ndarray) and streams.dtype.kind in "iu":
             return self.of_ids(streams.astype(np.int64))
-        if len(streams) and isinstance(streams[0], int | np.integer):
-            return self.of_ids(np.asarray(streams, np.int64))
-        return np.fromiter(map(self.keys.get, streams, repeat(-1)), np.int64, len(streams))
+        found = np.fromiter(map(self.keys.get, streams, repeat(-1)), np.int64, len(streams))
+        numbered = [
+            at
+            for at in np.flatnonzero(found < 0).tolist()
+            if isinstance(streams[at], int | np.integer)
+        ]
+        if numbered:
+            ids = [min(max(int(streams[at]), -1), 2**62) for at in numbered]
+            found[numbered] = self.of_ids(np.array(ids, np.int64))
+        return found
 
     def of_ids(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Position of each id; −1 where it is unknown."""

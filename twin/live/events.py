@@ -164,7 +164,7 @@ class EventLog:
         self._weight = 0
         self._limits = (max_events, max_weight)
         self._next = time.time_ns() // 1_000_000 * 1_000
-        self._wakers: dict[int, Callable[[], None]] = {}
+        self._wakers: dict[int, Callable[[], object]] = {}
         self.closed = False
 
     @property
@@ -210,7 +210,7 @@ class EventLog:
         self,
         last_event_id: int | None = None,
         view: View | None = None,
-        wake: Callable[[], None] | None = None,
+        wake: Callable[[], object] | None = None,
     ) -> "Subscription":
         """Begin to follow, after ``last_event_id`` or from now on.
 

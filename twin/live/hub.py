@@ -330,12 +330,15 @@ class LiveHub:
         NotFoundError
             If there is no such stream.
         """
-        named = [stream] if isinstance(stream, str) else np.array([stream])
-        position = int(self._memory.catalogue.positions(named)[0])
+        position = int(self._memory.catalogue.positions([stream])[0])
         if position < 0:
             raise NotFoundError(f"there is no datastream {stream!r}")
         with self._view:
             return self._memory.stream(position)
+
+    def knows(self, key: str) -> bool:
+        """Whether there is a stream of this key."""
+        return key in self._memory.catalogue.keys
 
     def indicators(self) -> dict[str, Any]:
         """Key numbers of the city now; see :func:`twin.live.indicators.indicators`."""
@@ -360,7 +363,7 @@ class LiveHub:
         *,
         bbox: Box | None = None,
         subject: str | None = None,
-        wake: Callable[[], None] | None = None,
+        wake: Callable[[], object] | None = None,
     ) -> Subscription:
         """Follow what happens, from now on or after an event seen before.
 

@@ -1,0 +1,155 @@
+"""Alarms: what is wrong now, and the answers people give."""
+
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from api.deps import State, only, parse_whole
+from api.models import answer
+from api.routes.cases import tell
+from twin.errors import InvalidRequestError
+from twin.live.alarms import OPEN_STATES, listed, one
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["alarms"])
+STATES: Final = (*OPEN_STATES, "closed")
+NO_STORE: Final = {"Cache-Control": "no-store"}
+
+
+class AlarmOut(BaseModel):
+    """An alarm with its stream and place."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "id": "019e7044-8800-7000-8000-000000000001",
+                "rule_id": "RQ-0017/ch4/alarm/above",
+                "stream_id": 17,
+                "level": "alarm",
+                "state": "active",
+                "value": 1.25,
+                "threshold": 1.0,
+                "raised_at": "2026-07-01T08:00:00.000Z",
+                "acknowledged_at": None,
+                "returned_at": None,
+                "message_zh": "燃气阀井 17 甲烷浓度 1.25 % 高于报警值 1 %",
+                "message_en": "燃气阀井 17 甲烷浓度: 1.25 % is above the alarm level of 1 %",
+                "key": "RQ-0017/ch4",
+                "subject": "燃气",
+                "lon": 114.0512,
+                "lat": 30.4471,
+                "z": 9.6,
+            }
+        }
+    )
+    id: str
+    rule_id: str
+    stream_id: int
+    level: str = Field(description="warning or alarm")
+    state: str = Field(description="active, acknowledged, returned or closed")
+    value: float
+    threshold: float
+    raised_at: datetime
+    acknowledged_at: datetime | None
+    returned_at: datetime | None
+    message_zh: str
+    message_en: str
+    key: str | None
+    name: str | None
+    subject: str | None
+    property: str | None
+    unit: str | None
+    lon: float | None
+    lat: float | None
+    z: float | None
+    eid: str | None
+    grid_code: str | None
+
+
+class AlarmList(BaseModel):
+    """Alarms, newest first."""
+
+    alarms: list[AlarmOut]
+    count: int
+
+
+class AlarmAnswer(BaseModel):
+    """Who answers an alarm, and why."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"actor": "值班员小李", "note": "已通知燃气公司"}}
+    )
+    actor: str = Field(min_length=1, max_length=200)
+    note: str | None = Field(None, max_length=4000)
+
+
+@router.get("/alarms", summary="Alarms", responses={200: {"model": AlarmList}})
+def list_alarms(
+    request: Request,
+    state: State,
+    which: Annotated[
+        str | None,
+        Query(
+            alias="state",
+            description="active, acknowledged, returned, closed, several with commas, or all; "
+            "those not closed where absent.",
+        ),
+    ] = None,
+    limit: Annotated[str | None, Query(description="At most so many.")] = None,
+) -> Response:
+    """Alarms with their stream and place, newest first."""
+    only(request, {"state", "limit", "f", "lang"})
+    wanted = list(OPEN_STATES)
+    if which is not None:
+        wanted = list(STATES) if which == "all" else which.split(",")
+        unknown = [name for name in wanted if name not in STATES]
+        if unknown:
+            raise InvalidRequestError(
+                f"state={unknown[0][:40]!r}: expected all or one of {', '.join(STATES)}.", "state"
+            )
+    most = parse_whole(limit, "limit", 1000, 1, state.settings.max_limit)
+    with state.store.cursor() as cursor:
+        found = listed(cursor, wanted, most)
+    return answer({"alarms": found, "count": len(found)}, headers=NO_STORE)
+
+
+@router.get("/alarms/{alarm_id}", summary="One alarm", responses={200: {"model": AlarmOut}})
+def one_alarm(alarm_id: str, request: Request, state: State) -> Response:
+    """An alarm with every step of its life as ``events``."""
+    only(request, {"f", "lang"})
+    return answer(_alarm(state, alarm_id), headers=NO_STORE)
+
+
+@router.post("/alarms/{alarm_id}/case", summary="Open a case about an alarm", status_code=201)
+def open_case(alarm_id: str, given: AlarmAnswer, request: Request, state: State) -> Response:
+    """Open a case at the place of the alarm's stream; one at a time."""
+    only(request, {"f", "lang"})
+    case = state.desk.from_alarm(alarm_id, given.actor, given.note)
+    return answer(
+        tell(state, case, "open"), status=201, headers={"Location": f"/cases/{case['id']}"}
+    )
+
+
+@router.post(
+    "/alarms/{alarm_id}/{step}", summary="Answer an alarm", responses={200: {"model": AlarmOut}}
+)
+def answer_alarm(
+    alarm_id: str,
+    step: Literal["acknowledge", "close"],
+    given: AlarmAnswer,
+    request: Request,
+    state: State,
+) -> Response:
+    """Acknowledge an alarm, or close it; closing while its condition holds needs a note."""
+    only(request, {"f", "lang"})
+    state.hub.answer(alarm_id, step, given.actor, given.note)
+    return answer(_alarm(state, alarm_id), headers=NO_STORE)
+
+
+def _alarm(state: State, alarm_id: str) -> dict[str, Any]:
+    with state.store.cursor() as cursor:
+        return one(cursor, alarm_id)

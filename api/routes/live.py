@@ -1,0 +1,352 @@
+"""What happens now: streams, their readings, the event stream, key numbers, new readings."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from functools import partial
+from typing import Annotated, Any, Final
+
+import orjson
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response, StreamingResponse
+
+from api.deps import BboxText, State, only, parse_bbox, parse_time, parse_whole
+from api.errors import BY_STATUS, problem
+from api.models import GEOJSON, answer
+from api.state import CityState
+from twin.errors import InvalidRequestError
+from twin.live.events import Subscription
+from twin.live.history import hourly, observations
+
+__all__ = ["router", "simple_box"]
+
+router = APIRouter(tags=["live"])
+HEARTBEAT_S: Final = 15.0
+MOST_READINGS: Final = 50_000
+NO_STORE: Final = {"Cache-Control": "no-store"}
+SubjectText = Annotated[
+    str | None, Query(description="Monitored subject, such as 燃气 or 供水.", examples=["燃气"])
+]
+
+
+class StreamState(BaseModel):
+    """Properties of a stream: who it is, its newest reading, what it watches."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "id": 17,
+                "key": "RQ-0017/ch4",
+                "name": "燃气阀井 17",
+                "subject": "燃气",
+                "property": "甲烷浓度",
+                "unit": "%",
+                "value": 0.12,
+                "state": "normal",
+                "time": "2026-07-01T08:00:00Z",
+                "lon": 114.0512,
+                "lat": 30.4471,
+                "z": 9.6,
+                "eid": None,
+                "grid_code": "429871001001001",
+                "warn_high": 0.5,
+                "alarm_high": 1.0,
+                "interval_s": 60.0,
+            }
+        }
+    )
+    id: int
+    key: str
+    name: str | None
+    subject: str | None
+    property: str | None
+    unit: str | None
+    value: float | None
+    state: str = Field(description="normal, warning, alarm or stale")
+    time: datetime | None
+    lon: float | None
+    lat: float | None
+    z: float | None = Field(description="Metres above the ellipsoid")
+    eid: str | None
+    grid_code: str | None
+    interval_s: float | None
+    warn_low: float | None = None
+    warn_high: float | None = None
+    alarm_low: float | None = None
+    alarm_high: float | None = None
+
+
+class StreamFeature(BaseModel):
+    """A stream as a GeoJSON point."""
+
+    type: str = "Feature"
+    id: int
+    geometry: dict[str, Any] | None
+    properties: StreamState
+
+
+class StreamCollection(BaseModel):
+    """Streams as GeoJSON; ``asOf`` is the event number to follow ``/live`` from without a gap."""
+
+    type: str = "FeatureCollection"
+    features: list[StreamFeature]
+    numberMatched: int  # noqa: N815 -- spelled as in OGC API Features
+    numberReturned: int  # noqa: N815
+    asOf: int  # noqa: N815
+
+
+class ReadingIn(BaseModel):
+    """One reading to store."""
+
+    stream: str | int = Field(description="Key or id of the stream")
+    time: datetime = Field(description="When it was observed; without a zone: UTC")
+    result: float | None = Field(description="In the unit of the stream")
+    quality: str | None = None
+
+
+class ReadingsIn(BaseModel):
+    """A batch of readings."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "observations": [
+                    {"stream": "RQ-0017/ch4", "time": "2026-07-01T16:00:00+08:00", "result": 0.12}
+                ]
+            }
+        }
+    )
+    observations: list[ReadingIn] = Field(min_length=1, max_length=MOST_READINGS)
+
+
+class RefusalOut(BaseModel):
+    """A reading that was not stored."""
+
+    position: int
+    stream: str | int
+    reason: str
+
+
+class IngestOut(BaseModel):
+    """What became of a batch; what is stored is on disk."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {"stored": 1, "duplicate": 0, "unknown": 0, "rejected": 0, "refusals": []}
+        }
+    )
+    stored: int
+    duplicate: int
+    unknown: int
+    rejected: int
+    refusals: list[RefusalOut]
+
+
+def simple_box(text: str | None) -> tuple[float, float, float, float] | None:
+    """West, south, east, north of a ``bbox`` parameter that does not cross the antimeridian.
+
+    Raises
+    ------
+    InvalidRequestError
+        If it is no such box.
+    """
+    if text is None:
+        return None
+    box = parse_bbox(text)
+    if box.west > box.east:
+        raise InvalidRequestError(f"bbox={text[:80]!r}: west lies east of east.", "bbox")
+    return box.west, box.south, box.east, box.north
+
+
+def _feature(row: dict[str, Any]) -> dict[str, Any]:
+    properties = {"id": row["stream_id"], **row}
+    for name in ("stream_id", "host_scheme", "host_value"):
+        properties.pop(name, None)
+    properties["attributes"] = orjson.loads(row["attributes"] or "{}")
+    place = [row["lon"], row["lat"], *([] if row["z"] is None else [row["z"]])]
+    placed = row["lon"] is not None and row["lat"] is not None
+    return {
+        "type": "Feature",
+        "id": row["stream_id"],
+        "geometry": {"type": "Point", "coordinates": place} if placed else None,
+        "properties": properties,
+    }
+
+
+def _stream(state: CityState, name: str) -> dict[str, Any]:
+    """A stream by key, else by id."""
+    hub = state.hub
+    if name.isascii() and name.isdigit() and len(name) < 19 and not hub.knows(name):
+        return hub.stream(int(name))
+    return hub.stream(name)
+
+
+@router.get(
+    "/streams",
+    summary="Streams with their newest reading",
+    responses={200: {"model": StreamCollection, "content": {GEOJSON: {}}}},
+)
+def list_streams(
+    request: Request,
+    state: State,
+    bbox: BboxText = None,
+    subject: SubjectText = None,
+    level: Annotated[
+        str | None, Query(alias="state", description="normal, warning, alarm or stale")
+    ] = None,
+    limit: Annotated[str | None, Query(description="At most so many; all where absent.")] = None,
+) -> Response:
+    """Every stream as a point with its newest value, state and time, from memory."""
+    only(request, {"bbox", "subject", "state", "limit", "f", "lang"})
+    as_of = state.hub.events.last_id
+    rows = state.hub.streams(simple_box(bbox), subject).to_pylist()
+    if level is not None:
+        rows = [row for row in rows if row["state"] == level]
+    most = parse_whole(limit, "limit", len(rows), 1)
+    content = {
+        "type": "FeatureCollection",
+        "features": [_feature(row) for row in rows[:most]],
+        "numberMatched": len(rows),
+        "numberReturned": min(most, len(rows)),
+        "asOf": as_of,
+    }
+    return answer(content, media=GEOJSON, headers=NO_STORE)
+
+
+@router.get("/streams/{stream:path}/observations", summary="Readings of a stream")
+def list_observations(
+    stream: str,
+    request: Request,
+    state: State,
+    start: Annotated[str | None, Query(alias="from", description="RFC 3339, inclusive")] = None,
+    end: Annotated[str | None, Query(alias="to", description="RFC 3339, exclusive")] = None,
+    limit: Annotated[str | None, Query(description="The newest so many")] = None,
+    rollup: Annotated[str | None, Query(description="hour: mean, low and high by hour")] = None,
+) -> Response:
+    """The newest readings of an interval, oldest first; or their roll-up by hours (UTC)."""
+    only(request, {"from", "to", "limit", "rollup", "f", "lang"})
+    if rollup not in (None, "hour"):
+        raise InvalidRequestError(f"rollup={rollup!r}: expected hour.", "rollup")
+    found = _stream(state, stream)
+    first = parse_time(start, "from") if start else None
+    last = parse_time(end, "to") if end else None
+    most = parse_whole(limit, "limit", 1000, 1, 100_000)
+    read = observations if rollup is None else hourly
+    with state.store.cursor() as cursor:
+        rows = read(cursor, found["stream_id"], first, last, most).to_pylist()
+    names = ("key", "name", "property", "unit", "warn_low", "warn_high", "alarm_low", "alarm_high")
+    content = {
+        "stream": {"id": found["stream_id"], **{name: found[name] for name in names}},
+        "rollup": rollup,
+        "observations": rows,
+    }
+    return answer(content, headers=NO_STORE)
+
+
+@router.get(
+    "/streams/{stream:path}",
+    summary="One stream",
+    responses={200: {"model": StreamFeature, "content": {GEOJSON: {}}}},
+)
+def one_stream(stream: str, request: Request, state: State) -> Response:
+    """A stream by id or key, with thresholds, place and newest reading."""
+    only(request, {"f", "lang"})
+    return answer(_feature(_stream(state, stream)), media=GEOJSON, headers=NO_STORE)
+
+
+@router.post(
+    "/observations",
+    summary="Store readings",
+    status_code=201,
+    responses={200: {"model": IngestOut}, 201: {"model": IngestOut}},
+)
+def store_observations(batch: ReadingsIn, request: Request, state: State) -> Response:
+    """Store a batch; the answer comes when it is on disk.
+
+    A reading is known by its stream and time: sending it again changes nothing. 201: something was
+    stored; 200: all of it was there already; 422: all of it was refused. Readings refused are
+    listed with the reason.
+    """
+    only(request, {"f", "lang"})
+    given = batch.observations
+    report = state.hub.ingest(
+        [reading.stream for reading in given],
+        [reading.time for reading in given],
+        [float("nan") if reading.result is None else reading.result for reading in given],
+        [reading.quality for reading in given],
+    )
+    refusals = [
+        {"position": refused.position, "stream": refused.stream, "reason": refused.reason}
+        for refused in report.refusals
+    ]
+    if len(refusals) == len(given):
+        detail = f"None of the {len(given)} readings could be stored: {refusals[0]['reason']}."
+        return problem(request, BY_STATUS[422], detail, refusals=refusals)
+    content = {
+        "stored": report.stored,
+        "duplicate": report.duplicate,
+        "unknown": report.unknown,
+        "rejected": report.rejected,
+        "refusals": refusals,
+    }
+    return answer(content, status=201 if report.stored else 200, headers=NO_STORE)
+
+
+@router.get("/indicators", summary="Key numbers of the city now")
+def indicators(request: Request, state: State) -> Response:
+    """Streams by state and subject, alarms by level, cases by stage, completeness, freshness."""
+    only(request, {"f", "lang"})
+    return answer(state.hub.indicators(), headers=NO_STORE)
+
+
+@router.get(
+    "/live",
+    summary="What happens, as it happens",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {}}}},
+)
+async def follow(
+    request: Request,
+    state: State,
+    bbox: BboxText = None,
+    subject: SubjectText = None,
+    last_event_id: Annotated[
+        str | None,
+        Query(description="Go on after this event, as the header Last-Event-ID does."),
+    ] = None,
+) -> Response:
+    """Server-sent events.
+
+    ``state`` {changes: [{id, value, state, time}]}, ``alarm`` and ``case`` (the whole record),
+    ``indicators`` (as at /indicators), ``resync`` (some events are no longer remembered: read
+    /streams, /alarms and /cases anew, then go on). Every event has a number; after a break the
+    client goes on where it was.
+    """
+    only(request, {"bbox", "subject", "last_event_id", "f", "lang"})
+    text = request.headers.get("last-event-id") or last_event_id
+    after = None if text is None else parse_whole(text, "last_event_id", 0, 0)
+    flag = asyncio.Event()
+    wake = partial(asyncio.get_running_loop().call_soon_threadsafe, flag.set)
+    subscription = state.hub.subscribe(after, bbox=simple_box(bbox), subject=subject, wake=wake)
+    headers = {**NO_STORE, "X-Accel-Buffering": "no"}
+    body = _wire(subscription, flag)
+    return StreamingResponse(body, media_type="text/event-stream", headers=headers)
+
+
+async def _wire(subscription: Subscription, flag: asyncio.Event) -> AsyncIterator[bytes]:
+    """Events as they come; a heartbeat that carries the last number where none do."""
+    try:
+        yield f"retry: 2000\nid: {subscription.cursor}\n: {datetime.now(UTC):%FT%TZ}\n\n".encode()
+        while not subscription.ended:
+            flag.clear()
+            events = subscription.take()
+            if events:
+                yield b"".join(event.wire() for event in events)
+            elif not subscription.pending():
+                try:
+                    await asyncio.wait_for(flag.wait(), HEARTBEAT_S)
+                except TimeoutError:
+                    yield f": alive\nid: {subscription.cursor}\n\n".encode()
+    finally:
+        subscription.close()

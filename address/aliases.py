@@ -43,7 +43,7 @@ def name_variants(level: str, core: str) -> tuple[str, ...]:
         return (name,)
     if level in ("compound", "poi"):
         stem = _COMPOUND.sub("", name)
-        if len(stem) >= 3 and stem != name:
+        if len(stem) >= 3 and stem != name and stem[-1] not in "弄号0123456789":
             return (name, stem)
     return (name,)
 

@@ -84,7 +84,9 @@ def compare(a: str, b: str) -> Comparison:
     if first and second and first != second and not _nested(first, second):
         return Comparison("none", 0.0, tuple(agree), ("county", *differ))
     score = len(agree) / max(1, len(agree) + len(differ))
-    return Comparison(_label(agree, differ, one_sided), round(score, 3), tuple(agree), tuple(differ))
+    return Comparison(
+        _label(agree, differ, one_sided), round(score, 3), tuple(agree), tuple(differ)
+    )
 
 
 def _nested(a: str, b: str) -> bool:
@@ -94,7 +96,9 @@ def _nested(a: str, b: str) -> bool:
     return prefix(a).startswith(prefix(b)) or prefix(b).startswith(prefix(a))
 
 
-def _label(agree: list[str], differ: list[str], one_sided: int) -> Literal["exact", "partial", "none"]:
+def _label(
+    agree: list[str], differ: list[str], one_sided: int
+) -> Literal["exact", "partial", "none"]:
     anchored = "compound" in agree or ("road" in agree and "number" in agree)
     if anchored and not differ:
         return "exact" if one_sided <= 1 else "partial"

@@ -35,7 +35,9 @@ def _written(table: pa.Table) -> pa.Array:
     full = table["std"].to_pylist()
     rows = parents.to_pylist()
     names = [
-        text[len(full[up]) :] if up is not None and text.startswith(full[up]) and len(text) > len(full[up]) else text
+        text[len(full[up]) :]
+        if up is not None and text.startswith(full[up]) and len(text) > len(full[up])
+        else text
         for text, up in zip(full, rows, strict=True)
     ]
     return pa.array(names, pa.string())
@@ -114,7 +116,14 @@ def _autocomplete(index: AddressIndex, row: Row) -> Row:
     return {"ids": [s.node_id for s in index.suggest(row["input"], 10)]}
 
 
-_SPAN = {"street": "town", "compound": "poi", "phase": "sub_poi", "number": "road_no", "group": "community", "village": "community"}
+_SPAN = {
+    "street": "town",
+    "compound": "poi",
+    "phase": "sub_poi",
+    "number": "road_no",
+    "group": "community",
+    "village": "community",
+}
 
 
 def _spans(text: str, elements: list[Element]) -> Iterator[tuple[str, int, int]]:
@@ -189,7 +198,10 @@ def run(folder: Path, gazetteer: Path | None, out: Path) -> dict[str, dict[str, 
             index = AddressIndex.from_nodes(nodes_from_gazetteer(source))
             report["index"] = {"rows": len(index), "seconds": round(time.process_time() - begun, 3)}
         times: list[float] = []
-        with path.open(encoding="utf-8") as lines, (out / path.name).open("w", encoding="utf-8") as sink:
+        with (
+            path.open(encoding="utf-8") as lines,
+            (out / path.name).open("w", encoding="utf-8") as sink,
+        ):
             for line in lines:
                 row = json.loads(line)
                 begun = time.process_time()
@@ -204,5 +216,3 @@ def run(folder: Path, gazetteer: Path | None, out: Path) -> dict[str, dict[str, 
             "p99_ms": round(1000 * times[int(len(times) * 0.99)], 3),
         }
     return report
-
-

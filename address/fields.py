@@ -29,7 +29,9 @@ def county_of(text: str) -> str | None:
     for piece in pieces:
         if piece.kind == "admin":
             found = names.get(piece.text)
-            options.append([d for d in found if d.level == "province"] if piece.level == "province" else found)
+            options.append(
+                [d for d in found if d.level == "province"] if piece.level == "province" else found
+            )
     if not options:
         return None
     chosen = _best_chain(options)
@@ -69,7 +71,11 @@ def _by_town(code: str, towns: Sequence[str]) -> str | None:
     """County of a province or city that alone has one of the towns."""
     prefix = code[:2] if code.endswith("0000") else code[:4]
     for town in towns:
-        found = {c for c, listed in towns_of().items() if c.startswith(prefix) and any(t.name == town for t in listed)}
+        found = {
+            c
+            for c, listed in towns_of().items()
+            if c.startswith(prefix) and any(t.name == town for t in listed)
+        }
         if len(found) == 1:
             return found.pop()
     return None
@@ -102,7 +108,10 @@ def fields_of(text: str, context: Mapping[str, str] | None = None) -> dict[str, 
     roads = [e.value for e in elements if e.level == "road"]
     for element in elements:
         _put(out, element)
-    crossing = any(e.level == "relation" and e.value.endswith(("路口", "交叉口", "交汇处", "交界处")) for e in elements)
+    crossing = any(
+        e.level == "relation" and e.value.endswith(("路口", "交叉口", "交汇处", "交界处"))
+        for e in elements
+    )
     if len(roads) == 2 and (crossing or "number" not in {e.level for e in elements}):
         out.pop("road", None)
         out["intersection"] = roads
@@ -115,9 +124,9 @@ def fields_of(text: str, context: Mapping[str, str] | None = None) -> dict[str, 
 
 
 def _is_address(fields: Mapping[str, object]) -> bool:
-    return bool(set(fields) - {"noise", "tenant", "relation", "distance_m", "floor", "sub_poi", "room"}) and (
-        set(fields) != {"poi"} or len(str(fields["poi"])) >= 2
-    )
+    return bool(
+        set(fields) - {"noise", "tenant", "relation", "distance_m", "floor", "sub_poi", "room"}
+    ) and (set(fields) != {"poi"} or len(str(fields["poi"])) >= 2)
 
 
 def _put(out: dict[str, object], element: Element) -> None:
@@ -142,7 +151,14 @@ def _put(out: dict[str, object], element: Element) -> None:
 
 def _romanised_fields(parts: Mapping[str, str]) -> dict[str, object]:
     out: dict[str, object] = {"road_py": parts["road"]}
-    for name, field in (("room", "room"), ("floor", "floor"), ("unit", "unit"), ("building", "building"), ("lane", "lane"), ("door", "road_no")):
+    for name, field in (
+        ("room", "room"),
+        ("floor", "floor"),
+        ("unit", "unit"),
+        ("building", "building"),
+        ("lane", "lane"),
+        ("door", "road_no"),
+    ):
         if name in parts:
             out[field] = parts[name]
     return out

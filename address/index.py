@@ -9,12 +9,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from address.aliases import name_variants
+from address.aliases import former_names, name_variants
 from address.geocode import geocode, locate, place_all
 from address.grammar import core_of
 from address.lexicon import Names
 from address.match import match
 from address.model import LEVELS, RANK, Location, Match, Suggestion
+from address.normalise import fold
 from address.repair import Repairs
 from address.reverse import Reverse
 from address.suggest import Suggester
@@ -137,6 +138,7 @@ class AddressIndex:
                  any("\u4e00" <= c <= "\u9fff" for c in self.core(code)[1:])}  # fmt: skip
         rows = np.flatnonzero(named).tolist()
         rows += [row for row in building.tolist() if int(self.core_codes[row]) in plain]
+        written = self._column("name")
         variants: dict[tuple[int, int], tuple[str, ...]] = {}
         for row in rows:
             key = (self.levels[row], int(self.core_codes[row]))
@@ -145,11 +147,13 @@ class AddressIndex:
                 found = variants[key] = name_variants(_LEVEL_OF[key[0]], self.core(key[1]))
             for name in found:
                 self.names.add(name, row)
+            if key[0] in (RANK["compound"], RANK["poi"]):
+                spaced = fold(written[row].as_py())
+                if "," in spaced:
+                    self.names.add(spaced, row)
         self._add_former_names(rows)
 
     def _add_former_names(self, rows: list[int]) -> None:
-        from address.aliases import former_names
-
         for row in rows:
             if self.levels[row] in (RANK["county"], RANK["city"]):
                 for name in former_names(self.core_of_row(row)):

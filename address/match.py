@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from address.grammar import implied_floor
 from address.model import RANK, Candidate, Fault, Match, Status
 from address.parse import elements_of
-from address.query import Item, Query, read_query
+from address.query import Item, Query, read_query, reread
 
 if TYPE_CHECKING:
     from address.index import AddressIndex
@@ -66,6 +66,12 @@ def match(index: "AddressIndex", text: str, focus: tuple[float, float] | None = 
         return Match("none")
     query = read_query(index, text)
     found = ways(index, query)
+    if not found or found[0].cost > 0.5:
+        again = reread(index, query)
+        if again is not None:
+            other = ways(index, again)
+            if other and (not found or _better(other[0], found[0])):
+                query, found = again, other
     elements = (
         tuple(elements_of(query.source, index.names))
         if query.source.starts is None or found
@@ -74,6 +80,11 @@ def match(index: "AddressIndex", text: str, focus: tuple[float, float] | None = 
     if not found:
         return Match("none", elements=elements, faults=_outside(query), confidence=0.9)
     return _answer(index, query, found, elements, focus)
+
+
+def _better(a: Way, b: Way) -> bool:
+    """Complete before partial, then cheaper."""
+    return (a.missing is not None, a.cost) < (b.missing is not None, b.cost - 0.05)
 
 
 def _outside(query: Query) -> tuple[Fault, ...]:
@@ -119,7 +130,9 @@ def _plausible(way: Way) -> bool:
     far = any(
         f.code in ("COUNTY.conflict", "CITY.conflict", "PROVINCE.conflict") for f in way.faults
     )
-    guessed = any(f.code.endswith((".spelling", ".homophone", ".suffix")) for f in way.faults)
+    guessed = any(
+        f.code.endswith((".spelling", ".homophone", ".suffix", ".omitted")) for f in way.faults
+    )
     return not far and not (guessed and way.missing == "number")
 
 
@@ -353,18 +366,19 @@ def _by_number(
 ) -> list[Way]:
     item = items[at]
     out: list[Way] = []
+    met = False
     for run in item.options:
         for reached, cost in _run(index, row, run):
+            met = met or cost < 0.25
             out += _plus(_descend(index, items, at + 1, reached, depth + 1), cost)
         if len(out) > _MAX_WAYS:
             break
-    if any(way.missing is None and way.cost < 0.05 for way in out):
+    if met and any(way.missing is None and way.cost < 0.05 for way in out):
         return _cheapest(out)
-    if _repeats(index, item, row):
+    if not any(way.missing is None for way in out) and _repeats(index, item, row):
         return _descend(index, items, at + 1, row, depth)
-    if out and min(way.cost for way in out) < 0.4:
-        return _cheapest(out)
-    out += _unread(index, items, at, row, depth)
+    if not met:
+        out += _unread(index, items, at, row, depth)
     return _cheapest(out)
 
 
@@ -384,43 +398,47 @@ def _repeats(index: "AddressIndex", item: Item, row: int) -> bool:
 
 
 def _unread(index: "AddressIndex", items: list[Item], at: int, row: int, depth: int) -> list[Way]:
-    """The number leads nowhere: pass over a floor or unit the tree does not have, else this is where it ends."""
+    """The number leads nowhere: pass over what the tree does not have, else this is where it ends."""
     item = items[at]
-    level = item.certain_level
+    level = _first_missing(index, item, row)
     rank = index.levels[row]
-    own = (
-        {index.levels[c] for c in index.children(row)}
-        if level in ("unit", "floor", "phase")
-        else set()
-    )
-    if level in ("unit", "floor") and RANK[level] not in own and RANK["unit"] not in own:
-        fault = Fault(f"{level.upper()}.unused", level, item.piece.text, "", 0.05)
-        rest = _descend(index, items, at + 1, row, depth)
-        if level == "floor" and at + 1 < len(items):
-            rest = [
-                w
-                for w in rest
-                if w.missing is None
-                and (
-                    implied_floor(index.core_of_row(w.row)) == item.options[0][0][1]
-                    or index.levels[w.row] < RANK["room"]
-                )
-            ]
-            if rest:
-                return _plus(rest, 0.02)
-            rest = _descend(index, items, at + 1, row, depth)
-        return _plus(rest, 0.5, fault)
+    if rank >= RANK["room"] or item.piece.token is None or item.piece.token.kind == "km":
+        return _plus(_descend(index, items, at + 1, row, depth), 0.05)
     if level == "phase":
         fault = Fault("PHASE.unused", level, item.piece.text, "", 0.03)
         return _plus(_descend(index, items, at + 1, row, depth), _UNMATCHED["phase"], fault)
-    if rank >= RANK["room"] or item.piece.token is None or item.piece.token.kind in ("km",):
-        return _plus(_descend(index, items, at + 1, row, depth), 0.05)
-    level = _first_missing(index, item, row)
+    if level in ("unit", "floor"):
+        own = {index.levels[c] for c in index.children(row)}
+        if RANK[level] not in own and RANK["unit"] not in own:
+            return _passed(index, items, at, row, depth, level)
     cost = _UNMATCHED.get(level, 2.0)
     for later in items[at + 1 :]:
         cost += _UNMATCHED.get(later.certain_level, 0.0) * 0.1 if later.options else 0.0
     fault = Fault(f"{level.upper()}.missing", level, item.piece.text, index.core_of_row(row), 0.04)
     return [Way(row, cost, level, item.piece.text, [fault], depth=depth)]
+
+
+def _passed(
+    index: "AddressIndex", items: list[Item], at: int, row: int, depth: int, level: str
+) -> list[Way]:
+    """Go on past a unit or floor that the building is not divided into; the floor must not gainsay the room."""
+    item = items[at]
+    rest = _descend(index, items, at + 1, row, depth)
+    if level == "floor":
+        floor = _floor_of(item)
+        agreed = [
+            way
+            for way in rest
+            if way.missing is None and implied_floor(index.core_of_row(way.row)) == floor
+        ]
+        if agreed:
+            return _plus(agreed, 0.02)
+    fault = Fault(f"{level.upper()}.unused", level, item.piece.text, "", 0.05)
+    return _plus(rest, 0.5, fault)
+
+
+def _floor_of(item: Item) -> str:
+    return next((run[0][1] for run in item.options if run[0][0] == "floor"), "")
 
 
 def _first_missing(index: "AddressIndex", item: Item, row: int) -> str:
@@ -536,7 +554,7 @@ def _answer(
         tuple(
             f"{f.given}→{f.used}"
             for f in faults
-            if f.code.endswith((".homophone", ".spelling", ".suffix"))
+            if f.code.endswith((".homophone", ".spelling", ".suffix", ".omitted"))
         ),
         tuple(faults),
         tuple(
@@ -564,6 +582,7 @@ _TRUST = {
     "homophone": 0.95,
     "spelling": 0.86,
     "suffix": 0.95,
+    "omitted": 0.8,
     "unused": 0.93,
     "missing": 0.97,
 }

@@ -14,7 +14,7 @@ from address.segment import Piece, segment
 if TYPE_CHECKING:
     from address.index import AddressIndex
 
-__all__ = ["Item", "Option", "Query", "read_query"]
+__all__ = ["Item", "Option", "Query", "read_query", "reread"]
 
 Option = tuple[str, str, float]
 """Level, core, cost of reading an item so."""
@@ -62,6 +62,22 @@ def read_query(index: "AddressIndex", text: str) -> Query:
     source = _turned(index, source)
     pieces = segment(source.text, index.names)
     return Query(source, _items(index, pieces))
+
+
+def reread(index: "AddressIndex", query: Query) -> Query | None:
+    """The query with names that hold other names taken apart; None where there is nothing to take apart."""
+    text = query.source.text
+    avoid = frozenset(
+        item.piece.text
+        for item in query.items
+        if (item.piece.kind == "admin" and item.piece.text[-1] not in "省市区县旗")
+        or item.piece.kind == "node"
+        and any(index.names.at(text, at) for at in range(item.piece.start + 1, item.piece.end - 1))
+        and len(item.piece.text) > 3
+    )
+    if not avoid:
+        return None
+    return Query(query.source, _items(index, segment(text, index.names, avoid)))
 
 
 def _turned(index: "AddressIndex", source: Normalised) -> Normalised:
@@ -174,7 +190,8 @@ def _options(token: Token) -> list[list[Option]]:
             out.append([("compound", value + "号院", 0.0)])
         return out
     if kind == "building":
-        return [[("building", plain, 0.0)]]
+        hash_unit: list[list[Option]] = [[("unit", plain, 0.1)]] if token.suffix == "#" else []
+        return [[("building", plain, 0.0)], *hash_unit]
     if kind == "lou":
         if not value.isdigit():
             return [[("building", value, 0.0)]]
@@ -237,6 +254,12 @@ def _chain_options(parts: list[str], suffix: str) -> list[list[Option]]:
                     (lv, core, 0.02) for lv, core in zip(levels, plain[2:], strict=True)
                 ]
                 out.append([("number", joined, 0.02), *rest])
+    lanes = [
+        [("number", run[0][1] + "弄", run[0][2] + 0.02), *run[1:]]
+        for run in out
+        if run[0][0] == "number" and run[0][1].isdigit()
+    ]
+    out += lanes
     out.sort(key=lambda run: sum(cost for _, _, cost in run))
     return out
 

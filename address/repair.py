@@ -115,6 +115,9 @@ class Repairs:
     def _offer_spelling(written: str, name: str, offer: "object") -> None:
         if not _one_edit(written, name) or _differs_in_sense(written, name):
             return
+        if len(name) > len(written) and _differs_in_sense(name, written):
+            offer(name, "omitted", 0.95)  # type: ignore[operator]  # local callback
+            return
         short = min(len(_TAIL.sub("", written)), len(_TAIL.sub("", name)))
         offer(name, "spelling", 0.6 if short >= 3 else 0.8)  # type: ignore[operator]  # local callback
 
@@ -135,7 +138,7 @@ def _differs_in_sense(a: str, b: str) -> bool:
     other = b if extra is a else a
     for i in range(len(extra)):
         if extra[:i] + extra[i + 1 :] == other:
-            return extra[i] in _MEANT
+            return extra[i] in _MEANT and extra is a
     return True
 
 

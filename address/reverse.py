@@ -15,6 +15,7 @@ __all__ = ["Reverse"]
 
 _DOORS = tuple(RANK[level] for level in ("number", "building", "poi"))
 _FAR_M = 1000.0
+_STOREY_M = 4.0
 
 
 class Reverse:
@@ -109,10 +110,9 @@ class Reverse:
             return row
         heights = index.place.z[at]
         flat = distance_m(index.place.lon[at], index.place.lat[at], lon, lat)
-        above = z - heights  # a room's height is its floor's
-        storey = np.where((above >= -0.3) & (above < 6.0), np.maximum(above, 0.0), 1e6)
-        if storey.min() > 1e5:
+        off = np.abs(heights - z)
+        if off.min() > _STOREY_M:
             return row
-        level_z = heights[np.argmin(storey)]
+        level_z = heights[np.argmin(off)]
         same = np.abs(heights - level_z) < 0.5
         return int(at[same][np.argmin(flat[same])])

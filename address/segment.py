@@ -85,7 +85,9 @@ _TOWN_AFTER = re.compile(r"(?:街道|镇|乡|村|社区|段)(?![\u4e00-\u9fa5]?[
 _FOLLOWS = re.compile(r"[\u4e00-\u9fa5,(]")
 
 
-def segment(text: str, known: Names[int] | None = None) -> list[Piece]:
+def segment(
+    text: str, known: Names[int] | None = None, avoid: frozenset[str] = frozenset()
+) -> list[Piece]:
     """Cut a folded text.
 
     Parameters
@@ -95,6 +97,9 @@ def segment(text: str, known: Names[int] | None = None) -> list[Piece]:
     known : Names, optional
         Names of a gazetteer; they win over what merely looks like a name.
 
+    avoid : frozenset of str
+        Names of the gazetteer that are to be read as something else this time.
+
     Returns
     -------
     list of Piece
@@ -103,15 +108,17 @@ def segment(text: str, known: Names[int] | None = None) -> list[Piece]:
     nation = national_names()
     pieces: list[Piece] = []
     position, size, seen_admin = 0, len(text), False
-    if (size > 1 and text[0] in PROVINCE_LETTERS and known is not None and not known.at(text, 0)) or (size > 1 and text[0] in PROVINCE_LETTERS and known is None):
+    if (
+        size > 1 and text[0] in PROVINCE_LETTERS and known is not None and not known.at(text, 0)
+    ) or (size > 1 and text[0] in PROVINCE_LETTERS and known is None):
         position = _letter_province(text, pieces, nation)
     while position < size:
         character = text[position]
-        if character in ",()-~+&":
+        if character in ",()-~+&" and (character != "-" or token_at(text, position) is None):
             pieces.append(Piece(position, position + 1, "sep", character))
             position += 1
             continue
-        piece = _piece_at(text, position, known, nation, seen_admin)
+        piece = _piece_at(text, position, known, nation, seen_admin, avoid)
         pieces.append(piece)
         seen_admin = seen_admin or piece.kind == "admin"
         position = piece.end
@@ -132,12 +139,19 @@ def _letter_province(text: str, pieces: list[Piece], nation: Names[Division]) ->
 
 
 def _piece_at(
-    text: str, position: int, known: Names[int] | None, nation: Names[Division], seen_admin: bool
+    text: str,
+    position: int,
+    known: Names[int] | None,
+    nation: Names[Division],
+    seen_admin: bool,
+    avoid: frozenset[str],
 ) -> Piece:
     """Piece that begins at a place that is no separator."""
     if known is not None:
         for name in known.at(text, position):
             end = position + len(name)
+            if name in avoid:
+                continue
             if (
                 name[-1] not in _ROAD_LAST
                 and _ROAD_AFTER.match(text, end)
@@ -146,7 +160,7 @@ def _piece_at(
                 continue
             return Piece(position, end, "node", name)
     name = _admin_at(text, position, nation, seen_admin)
-    if name is not None:
+    if name is not None and name not in avoid:
         return Piece(position, position + len(name), "admin", name)
     token = token_at(text, position)
     if text[position].isdigit() or text[position] in "GSXY":

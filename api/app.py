@@ -8,7 +8,19 @@ from starlette.middleware.cors import CORSMiddleware
 
 from api import errors
 from api.models import RawJson
-from api.routes import collections, entities, health, info, landing, tiles
+from api.routes import (
+    alarms,
+    cases,
+    collections,
+    entities,
+    geocode,
+    health,
+    info,
+    landing,
+    live,
+    resolve,
+    tiles,
+)
 from api.routes.health import program_version
 from api.security import Gate
 from api.state import CityState
@@ -17,7 +29,8 @@ from twin.settings import ServerSettings
 __all__ = ["create_app"]
 
 ROUTERS = (
-    landing.router, info.router, collections.router, entities.router, tiles.router, health.router,
+    landing.router, info.router, collections.router, entities.router, resolve.router, geocode.router, tiles.router,
+    live.router, alarms.router, cases.router, health.router,
 )  # fmt: skip
 
 
@@ -27,7 +40,8 @@ def create_app(settings: ServerSettings) -> FastAPI:
     Parameters
     ----------
     settings : ServerSettings
-        City folder, tokens, origins, bounds. The city is opened when the server starts, and closed when it ends.
+        City folder, tokens, origins, bounds. The city is opened when the server starts, and
+        closed when it ends.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What routes ask of a request: state, language, times, boxes, page sizes, and no parameter nobody knows."""
+"""What routes ask of a request: state, language, times, boxes, sizes, no unknown parameter."""
 
 import math
 import re
@@ -14,8 +14,9 @@ from twin.errors import InvalidRequestError
 from twin.store.read import Box, Moment
 
 __all__ = [
-    "DEFAULT_LIMIT", "BboxText", "KnownAt", "Lang", "Language", "State", "ValidAt", "base_url", "get_state", "language", "link_with",
-    "only", "parse_bbox", "parse_moment", "parse_time", "parse_whole",
+    "DEFAULT_LIMIT", "BboxText", "KnownAt", "Lang", "Language", "State", "ValidAt", "base_url",
+    "get_state", "language", "link_with", "only", "parse_bbox", "parse_degrees", "parse_metres",
+    "parse_moment", "parse_text", "parse_time", "parse_whole",
 ]  # fmt: skip
 
 Language = Literal["zh", "en"]
@@ -95,7 +96,9 @@ def only(request: Request, allowed: Collection[str]) -> None:
 def parse_whole(
     text: str | None, name: str, default: int, low: int, high: int | None = None
 ) -> int:
-    """A whole number from a parameter; above ``high`` it is cut to ``high`` (OGC API Features, /req/core/fc-limit-response-1).
+    """A whole number from a parameter; above ``high`` it is cut to ``high``.
+
+    OGC API Features 1, /req/core/fc-limit-response-1: a server may answer fewer than asked.
 
     Raises
     ------
@@ -114,6 +117,55 @@ def parse_whole(
             f"{name}={text[:40]!r}: expected a whole number of at least {low}.", name
         )
     return int(text) if high is None else min(int(text), high)
+
+
+def parse_text(text: str | None, name: str, longest: int = 400) -> str:
+    """A text that says something.
+
+    Raises
+    ------
+    InvalidRequestError
+        If it is missing, blank, longer than ``longest`` characters, or holds control characters.
+    """
+    stripped = (text or "").strip()
+    if not stripped or len(stripped) > longest or any(ord(letter) < 32 for letter in stripped):
+        raise InvalidRequestError(
+            f"{name}={stripped[:40]!r}: expected a text of 1 to {longest} printable characters.",
+            name,
+        )
+    return stripped
+
+
+def parse_degrees(text: str | None, name: str, most: float) -> float:
+    """Degrees within ±most.
+
+    Raises
+    ------
+    InvalidRequestError
+        If it is missing, no number, or outside.
+    """
+    value = parse_metres(text, name)
+    if abs(value) > most:
+        raise InvalidRequestError(f"{name}={value:g}: expected degrees within ±{most:g}.", name)
+    return value
+
+
+def parse_metres(text: str | None, name: str) -> float:
+    """A finite number.
+
+    Raises
+    ------
+    InvalidRequestError
+        If it is missing or none.
+    """
+    try:
+        value = float(text or "")
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        given = "nothing" if text is None else f"{text[:40]!r}"
+        raise InvalidRequestError(f"{name}: expected a number, given {given}.", name)
+    return value
 
 
 def parse_bbox(text: str) -> Box:
@@ -201,7 +253,8 @@ def parse_moment(valid_at: str | None, known_at: str | None, interval: str | Non
     valid_at, known_at : str, optional
         RFC 3339 times.
     interval : str, optional
-        The ``datetime`` parameter of OGC API Features: a time, or ``start/end`` with ``..`` or nothing for open.
+        The ``datetime`` parameter of OGC API Features: a time, or ``start/end`` with ``..`` or
+        nothing for open.
 
     Raises
     ------
@@ -237,7 +290,7 @@ def base_url(request: Request) -> str:
 
 
 def link_with(request: Request, changes: Mapping[str, str | None]) -> str:
-    """This request's address with some parameters set (or, with None, left out)."""
+    """Address of a request with some parameters set (or, with None, left out)."""
     kept = {name: value for name, value in request.query_params.items() if name not in changes}
     kept |= {name: value for name, value in changes.items() if value is not None}
     address = f"{base_url(request)}{request.url.path}"

@@ -1,7 +1,8 @@
 """From error to answer: the one table, and one JSON shape for everything that goes wrong.
 
-Every error leaves as ``application/problem+json`` (RFC 9457): ``type``, ``title``, ``status``, ``detail``, ``instance``,
-and members that help to mend the request (``parameter``, ``allowed``, ``errors``, ``successors``).
+Every error leaves as ``application/problem+json`` (RFC 9457): ``type``, ``title``, ``status``,
+``detail``, ``instance``, and members that help to mend the request (``parameter``, ``errors``,
+``successors``).
 """
 
 import logging
@@ -34,14 +35,14 @@ class Problem:
 
 
 INVALID = Problem(
-    400, "invalid-request", "The request cannot be answered as asked", "请求无法按所给参数处理"
+    400, "invalid-request", "The request cannot be answered so", "请求无法按所给参数处理"
 )
 NOT_FOUND = Problem(404, "not-found", "No such thing", "未找到")
-CONFLICT = Problem(409, "conflict", "The present state does not allow this", "当前状态不允许此操作")
+CONFLICT = Problem(409, "conflict", "The state does not allow this", "当前状态不允许此操作")
 FORBIDDEN = Problem(403, "forbidden", "Your role does not allow this", "当前角色无此权限")
 CITY = Problem(503, "city-unavailable", "The city cannot be opened", "城市底座不可用")
 UNUSABLE = Problem(422, "unusable-content", "The content cannot be used", "内容无法使用")
-INTERNAL = Problem(500, "internal-error", "Something went wrong on the server", "服务器内部错误")
+INTERNAL = Problem(500, "internal-error", "The server failed", "服务器内部错误")
 
 PROBLEMS: tuple[tuple[type[errors.TwinError], Problem], ...] = (
     (errors.InvalidRequestError, INVALID),
@@ -55,19 +56,19 @@ PROBLEMS: tuple[tuple[type[errors.TwinError], Problem], ...] = (
     (errors.LawError, CONFLICT),
     (errors.TwinError, INTERNAL),
 )
-"""The table: the first class an error is an instance of decides; the last line catches the whole tree."""
+"""The table: the first class an error is an instance of decides; the last catches all."""
 
 BY_STATUS: Mapping[int, Problem] = {
     400: INVALID,
     401: Problem(401, "unauthenticated", "A valid token is needed", "需要有效令牌"),
     403: FORBIDDEN,
     404: NOT_FOUND,
-    405: Problem(405, "method-not-allowed", "This method is not offered here", "不支持该请求方法"),
+    405: Problem(405, "method-not-allowed", "Method not offered here", "不支持该请求方法"),
     406: Problem(406, "not-acceptable", "This format is not offered", "不提供该格式"),
     409: CONFLICT,
     410: Problem(410, "gone", "This thing is no more", "该对象已注销"),
     413: Problem(413, "content-too-large", "The request body is too large", "请求体过大"),
-    416: Problem(416, "range-not-satisfiable", "The asked range does not exist", "请求范围无效"),
+    416: Problem(416, "range-not-satisfiable", "No such range", "请求范围无效"),
     422: UNUSABLE,
     500: INTERNAL,
     503: CITY,
@@ -152,7 +153,7 @@ def _wants_chinese(request: Request) -> bool:
 
 
 def _on_twin_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, errors.TwinError)  # noqa: S101 -- registered for this class alone
+    assert isinstance(error, errors.TwinError)  # noqa: S101 -- registered for it
     kind = problem_of(error)
     if kind.status >= 500:
         log.error("%s %s failed", request.method, request.url.path, exc_info=error)
@@ -163,20 +164,20 @@ def _on_twin_error(request: Request, error: Exception) -> Response:
 
 
 def _on_http_exception(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 -- registered for this class alone
+    assert isinstance(error, HTTPException)  # noqa: S101 -- registered for it
     detail = str(error.detail)
     if error.status_code == 404 and detail == "Not Found":
         detail = (
             f"Nothing is served at {request.url.path}; /landing lists what is, /api describes it."
         )
     elif error.status_code == 405:
-        allowed = (error.headers or {}).get("allow", "others")
+        allowed = (error.headers or {}).get("Allow", "others")
         detail = f"{request.method} is not offered at {request.url.path}; offered: {allowed}."
     return response_for_status(request, error.status_code, detail, headers=error.headers)
 
 
 def _on_validation(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)  # noqa: S101 -- registered for this class alone
+    assert isinstance(error, RequestValidationError)  # noqa: S101 -- registered for it
     found = [
         {
             "where": str(entry["loc"][0]),
@@ -188,7 +189,8 @@ def _on_validation(request: Request, error: Exception) -> Response:
     ]
     in_body = any(entry["where"] == "body" for entry in found)
     first = found[0]
-    detail = f"{first['where']} {first['name'] or 'content'}: {first['message']} (given {first['given']})."
+    what = f"{first['where']} {first['name'] or 'content'}"
+    detail = f"{what}: {first['message']} (given {first['given']})."
     parameter = None if in_body else first["name"]
     return problem(
         request, UNUSABLE if in_body else INVALID, detail, parameter=parameter, errors=found

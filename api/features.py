@@ -30,7 +30,7 @@ def properties(thing: dict[str, Any]) -> dict[str, Any]:
 
 
 def features(things: pa.Table) -> list[dict[str, Any]]:
-    """GeoJSON features of a page of things (columns of ``twin/store/sql/read_page.sql``), in its order."""
+    """GeoJSON features of a page of things (columns of ``sql/read_page.sql``), in its order."""
     shapes = geojson_of(things).tolist()
     plain = things.drop_columns(["wkb"]).to_pylist()
     return [

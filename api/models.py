@@ -12,8 +12,9 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 __all__ = [
-    "GEOJSON", "JSON", "CollectionModel", "CollectionsModel", "ConformanceModel", "FeatureCollectionModel", "FeatureModel",
-    "LandingModel", "LinkModel", "ProblemModel", "RawJson", "answer", "document", "fragment", "instant", "link",
+    "GEOJSON", "JSON", "CollectionModel", "CollectionsModel", "ConformanceModel",
+    "FeatureCollectionModel", "FeatureModel", "LandingModel", "LinkModel", "ProblemModel", "RawJson", "answer", "document",
+    "fragment", "instant", "link",
 ]  # fmt: skip
 
 GEOJSON: Final = "application/geo+json"
@@ -64,7 +65,7 @@ class CollectionsModel(BaseModel):
 
 
 class FeatureModel(BaseModel):
-    """A city object as a GeoJSON feature; coordinates are CRS84 (or CRS84h) degrees and ellipsoidal metres."""
+    """A city object as a GeoJSON feature: CRS84 or CRS84h, degrees and ellipsoidal metres."""
 
     type: Literal["Feature"]
     id: str

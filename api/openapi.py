@@ -20,7 +20,7 @@ GONE_IN_30 = (
 
 
 def definition(app: FastAPI, server: str) -> dict[str, Any]:
-    """The whole definition, with ``server`` as its address and the problem shape as every operation's default answer."""
+    """The whole definition for the address ``server``; every operation may answer a problem."""
     document: dict[str, Any] = downgraded(app.openapi())
     document["openapi"] = "3.0.3"
     document["servers"] = [{"url": server}]

@@ -1,4 +1,4 @@
-"""What stands before every route: tokens and roles, same-origin writes, bounded bodies, safe headers."""
+"""What stands before every route: roles, same-origin writes, bounded bodies, safe headers."""
 
 import hmac
 from collections.abc import Mapping
@@ -20,14 +20,15 @@ ROLES: Final[tuple[Role, ...]] = ("viewer", "analyst", "operator", "admin")
 
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 COOKIE: Final = "twin_token"
-"""Reading requests of a browser (tiles, event streams) may carry the token here; writing ones may not."""
+"""Reads of a browser (tiles, event streams) may carry the token in this cookie; writes may not."""
 
 OPEN_PATHS: Final = ("/healthz", "/page/")
 ENDLESS: Final = frozenset({"/live"})
 HEADERS: Final[Mapping[str, str]] = {
     "Content-Security-Policy": (
         "default-src 'self'; script-src 'self' 'wasm-unsafe-eval' blob:; worker-src 'self' blob:; "
-        "connect-src 'self' blob: data:; img-src 'self' blob: data:; style-src 'self' 'unsafe-inline'; font-src 'self' data:; "
+        "connect-src 'self' blob: data:; img-src 'self' blob: data:; "
+        "style-src 'self' 'unsafe-inline'; font-src 'self' data:; "
         "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
     ),
     "X-Content-Type-Options": "nosniff",
@@ -144,7 +145,7 @@ class Gate:
         return None
 
     async def _read(self, receive: Receive) -> bytes | None:
-        """The whole body, or None if it is larger than allowed (its length may not have been announced)."""
+        """The whole body, or None if it is too large (its length may not have been announced)."""
         parts: list[bytes] = []
         taken = 0
         more = True

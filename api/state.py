@@ -1,14 +1,17 @@
 """What a running server holds: the city, its store, address index, live hub and case desk."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from address import AddressIndex
+from twin.cases import CaseDesk
 from twin.city import City
 from twin.codes import cim_classes, components
+from twin.live import LiveHub, run_ticker
 from twin.settings import ServerSettings
 from twin.store import Store
 from twin.store.read import Moment, address_nodes, extents, fields, rows, version
@@ -37,7 +40,7 @@ class ClassInfo:
 
 @dataclass(frozen=True, slots=True)
 class CollectionInfo:
-    """A collection as served: names, classes, count, and its box (degrees, metres above the ellipsoid) if it has one."""
+    """A collection as served; its box is in degrees and metres above the ellipsoid."""
 
     id: str
     zh: str
@@ -65,6 +68,9 @@ class CityState:
     settings: ServerSettings
     city: City
     store: Store
+    hub: LiveHub
+    desk: CaseDesk
+    addresses: AddressIndex
     started: datetime = field(default_factory=utc_now)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _seen: int = -1
@@ -83,14 +89,20 @@ class CityState:
         """
         city = City.open(settings.city)
         with Store.open(city) as store:
-            yield cls(settings, city, store)
+            index = AddressIndex.from_nodes(address_nodes(store))
+            hub = LiveHub(store)
+            try:
+                with _running(lambda stop: run_ticker(hub, stop), "ticker"):
+                    yield cls(settings, city, store, hub, CaseDesk(store), index)
+            finally:
+                hub.close()
 
     def moment(self) -> Moment:
         """The present."""
         return Moment(utc_now())
 
     def collections(self) -> dict[str, CollectionInfo]:
-        """Collections that hold something, by id, in the order of the class table; fresh after every change."""
+        """Collections that hold something, in the order of the class table; always fresh."""
         now = version(self.store)
         with self._lock:
             if now != self._seen:
@@ -106,6 +118,19 @@ class CityState:
             if collection not in self._fields:
                 self._fields[collection] = fields(self.store, collection)
             return self._fields[collection]
+
+
+@contextmanager
+def _running(work: Callable[[threading.Event], None], name: str) -> Iterator[None]:
+    """Run ``work`` in a thread until the block ends."""
+    stop = threading.Event()
+    thread = threading.Thread(target=work, args=(stop,), name=name, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 def _collections(store: Store) -> dict[str, CollectionInfo]:
@@ -133,25 +158,31 @@ def _collection(
     counted: dict[str, dict[str, Any]],
     box: dict[str, Any] | None,
 ) -> CollectionInfo:
-    first = (
-        known[0]
-        if known
-        else {"name_zh": name, "name_en": name, "color": "#aaaaaa", "dimension": 2}
-    )
+    unknown: dict[str, Any] = {
+        "name_zh": name,
+        "name_en": name,
+        "color": "#aaaaaa",
+        "dimension": 2,
+    }
+    first = known[0] if known else unknown
     by_code = {row["code"]: row for row in known}
     parts = _component_names() if name == "components" else {}
     classes = []
     for code, row in counted.items():
         entry = by_code.get(code, first)
-        zh = parts.get(code, entry["name_zh"])
-        classes.append(
-            ClassInfo(code, zh, zh if code in parts else entry["name_en"], entry["color"], row["n"])
-        )
+        zh, en = parts.get(code, entry["name_zh"]), parts.get(code, entry["name_en"])
+        classes.append(ClassInfo(code, zh, en, entry["color"], row["n"]))
     zh, en = MIXED_TITLES.get(name, (first["name_zh"], first["name_en"]))
     since = min((row["since"] for row in counted.values() if row["since"]), default=None)
-    extent = box if box and box["xmin"] is not None else None
     return CollectionInfo(
-        name, zh, en, first["color"], int(first["dimension"]), tuple(classes), extent, since
+        id=name,
+        zh=zh,
+        en=en,
+        color=first["color"],
+        dimension=int(first["dimension"]),
+        classes=tuple(classes),
+        extent=box if box and box["xmin"] is not None else None,
+        since=since,
     )
 
 

@@ -56,8 +56,8 @@ GZIP_MAGIC = b"\x1f\x8b"
 def safe_path(root: Path, relative: str) -> Path:
     """Path below ``root`` for a path given from outside.
 
-    Every segment must be an ordinary file name: no empty, hidden or ``..`` segment, no backslash, colon,
-    percent sign or control character; a link that leads out of ``root`` is not followed.
+    Every segment must be an ordinary file name: no empty, hidden or ``..`` segment, no backslash,
+    colon, percent sign or control character; a link that leads out of ``root`` is not followed.
 
     Raises
     ------
@@ -65,10 +65,7 @@ def safe_path(root: Path, relative: str) -> Path:
         If the path could mean anything else.
     """
     segments = relative.split("/")
-    if (
-        not all(len(segment) < 128 and SEGMENT.fullmatch(segment) for segment in segments)
-        or len(segments) > 24
-    ):
+    if not all(_is_plain(segment) for segment in segments) or len(segments) > 24:
         raise NotFoundError(f"No file {relative[:120]!r} here.")
     path = root.joinpath(*segments)
     if not path.resolve().is_relative_to(root.resolve()):
@@ -118,6 +115,10 @@ def serve(request: Request, root: Path, relative: str, cache: str) -> Response:
     ):  # some terrain builders write tiles compressed
         return _unpacked(content, headers, media, takes_gzip)
     return Response(content, headers={**headers, "Accept-Ranges": "bytes"}, media_type=media)
+
+
+def _is_plain(segment: str) -> bool:
+    return len(segment.encode("utf-8", "replace")) < 200 and SEGMENT.fullmatch(segment) is not None
 
 
 def _file(path: Path) -> stat_result | None:

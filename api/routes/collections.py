@@ -93,7 +93,7 @@ def list_items(
 ) -> Response:
     """A page of items in the order of their ids.
 
-    Any field of the collection's items is a parameter too: ``class_code=01001``, ``name=临江花园5号楼``, ``floors=18``.
+    Any field of the collection's items is a parameter too: ``class_code=01001``, ``floors=18``.
     """
     info = _known(state, collection)
     known = [*TYPED_FIELDS, *state.fields(info.id)]
@@ -137,7 +137,8 @@ def one_item(
     page = items(state.store, ItemQuery(info.id, moment, limit=1, eids=[checked_eid(eid)]))
     if not page.things.num_rows:
         raise NotFoundError(
-            f"No item {eid} in {collection} at that time; /entities/{eid} tells what became of an id that was once issued."
+            f"No item {eid} in {collection} at that time; "
+            f"/entities/{eid} tells what became of an id that was once issued."
         )
     feature = features(page.things)[0]
     root = base_url(request)
@@ -167,8 +168,8 @@ def checked_eid(text: str) -> str:
     shaped = [len(part) for part in parts] == [8, 4, 4, 4, 12] and low.isascii()
     if not shaped or any(letter not in "0123456789abcdef-" for letter in low):
         raise NotFoundError(
-            f"{text[:80]!r} is no entity id (expected a UUID such as 01890a5d-ac96-774b-bcce-b302099a8057). "
-            "Codes, names and addresses are looked up with /resolve?q=…"
+            f"{text[:80]!r} is no entity id (expected a UUID such as "
+            "01890a5d-ac96-774b-bcce-b302099a8057). Codes, names and addresses: /resolve?q=…"
         )
     return low
 
@@ -216,7 +217,8 @@ def _known(state: CityState, collection: str) -> CollectionInfo:
     have = state.collections()
     if collection not in have:
         raise NotFoundError(
-            f"No collection {collection[:80]!r} in this city; there are: {', '.join(have) or 'none yet'}."
+            f"No collection {collection[:80]!r} in this city; "
+            f"there are: {', '.join(have) or 'none yet'}."
         )
     return have[collection]
 

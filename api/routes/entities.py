@@ -32,10 +32,10 @@ def one_entity(
     valid_at: ValidAt = None,
     known_at: KnownAt = None,
 ) -> Response:
-    """Attributes, other ids, shape, anchor, relations, sources, history, streams and cases of one thing.
+    """Attributes, other ids, shape, anchor, relations, sources, history, streams, cases.
 
-    An id that was issued once never becomes unknown: where the thing is no more, the answer is 410 with its last
-    state and what came after it.
+    An id that was issued once never becomes unknown: where the thing is no more, the answer is
+    410 with its last state and what came after it.
     """
     only(request, {"valid_at", "known_at", "lang", "f"})
     wanted = checked_eid(eid)
@@ -192,7 +192,8 @@ def _lineage(state: CityState, eid: str) -> list[dict[str, Any]]:
 
 def _unknown(eid: str) -> NotFoundError:
     return NotFoundError(
-        f"{eid} was never issued in this city. Codes, names and addresses are looked up with /resolve?q=…"
+        f"{eid} was never issued in this city. "
+        "Codes, names and addresses are looked up with /resolve?q=…"
     )
 
 
@@ -212,7 +213,8 @@ def _absent(request: Request, state: CityState, eid: str, moment: Moment) -> Res
     return problem(
         request,
         BY_STATUS[410],
-        f"{eid} is no more at {asked}{follows}. Its states stay readable at /entities/{eid}/history and with valid_at=.",
+        f"{eid} is no more at {asked}{follows}. "
+        f"Its states stay readable at /entities/{eid}/history and with valid_at=.",
         successors=[
             {"eid": row["to_eid"], "kind": row["kind"], "href": f"/entities/{row['to_eid']}"}
             for row in after

@@ -28,7 +28,7 @@ def program_version() -> str:
 
 @router.get("/healthz", summary="Health")
 def health(request: Request, state: State) -> Response:
-    """The base answers, tiles are there, how old the newest reading is (seconds), version, uptime (seconds)."""
+    """The base answers, tiles are there, age of the newest reading, version, uptime (seconds)."""
     only(request, set())
     standing = rows(state.store, "standing")[0]
     now = utc_now()

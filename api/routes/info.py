@@ -31,7 +31,7 @@ METRES_PER_DEGREE = 111_320.0
 
 @router.get("/city", summary="The city and its layers")
 def city(request: Request, state: State) -> Response:
-    """Name, bounds (degrees), home camera, layers with names, colours, counts and addresses, terrain, imagery."""
+    """Name, bounds (degrees), home camera, layers with names, colours, counts; terrain, imagery."""
     only(request, {"lang", "f"})
     collections = state.collections()
     bounds = _bounds(collections)
@@ -101,7 +101,7 @@ def _bounds(collections: dict[str, CollectionInfo]) -> list[float] | None:
 
 
 def _home(bounds: list[float] | None) -> dict[str, float] | None:
-    """A view over the whole city from the south: target (degrees) and distance from it (metres), angles in degrees."""
+    """A view over the whole city from the south: target, angles (degrees), distance (metres)."""
     if bounds is None:
         return None
     west, south, east, north = bounds
@@ -131,5 +131,7 @@ def _imagery(state: CityState) -> dict[str, Any] | None:
         raise CityError(
             f"{path} cannot be read ({err}); build the tiles again with `twin tile`."
         ) from err
-    kept = {name: index[name] for name in ("minzoom", "maxzoom", "bounds") if name in index}
+    kept: dict[str, Any] = {
+        name: index[name] for name in ("minzoom", "maxzoom", "bounds") if name in index
+    }
     return {"url": "/imagery/{z}/{x}/{y}.webp", **kept}

@@ -1,4 +1,4 @@
-"""Front door: the scene page for people, the landing document for programs, conformance, API definition."""
+"""Front door: scene page, landing document, conformance, API definition."""
 
 from pathlib import Path
 from typing import Final
@@ -31,7 +31,7 @@ CONFORMS_TO: Final = (
     "/", summary="The scene page, or the landing document", responses={200: {"model": LandingModel}}
 )
 def front_door(request: Request, state: State, lang: Lang) -> Response:
-    """The page where a browser asks (or ``f=html``), the landing document where a program does (or ``f=json``)."""
+    """The page where a browser asks (``f=html``), the landing document otherwise (``f=json``)."""
     asked = request.query_params.get("f")
     if asked not in (None, "json", "html"):
         raise InvalidRequestError(f"f={asked!r}: expected json or html.", "f")
@@ -76,7 +76,7 @@ def page_file(path: str, request: Request) -> Response:
 
 
 def _prefers_html(accept: str) -> bool:
-    """Whether the first of HTML and JSON in an Accept header is HTML (weights are rarely given here)."""
+    """Whether HTML stands before JSON in an Accept header (weights are rarely given here)."""
     html, json = accept.find("text/html"), accept.find("json")
     return html >= 0 and (json < 0 or html < json)
 

@@ -27,13 +27,13 @@ def _tile(request: Request, state: CityState, relative: str) -> Response:
 
 @router.get("/tiles/{path:path}", summary="3D Tiles and everything else that is tiled")
 def any_tile(path: str, request: Request, state: State) -> Response:
-    """A file of the tiles folder, such as ``buildings/tileset.json``; query parameters are not looked at."""
+    """A file such as ``buildings/tileset.json``; query parameters are not looked at."""
     return _tile(request, state, path)
 
 
 @router.get("/terrain/{path:path}", summary="Quantized-mesh terrain")
 def terrain_tile(path: str, request: Request, state: State) -> Response:
-    """``layer.json`` and its tiles; CesiumJS adds parameters of its own (``?v=``), which are not looked at."""
+    """``layer.json`` and its tiles; CesiumJS's own parameters (``?v=``) are not looked at."""
     return _tile(request, state, f"terrain/{path}")
 
 
@@ -63,7 +63,7 @@ def vector_index(collection: str, request: Request, state: State) -> Response:
 def vector_tile(
     collection: str, z: Level, x: Column, y: str, request: Request, state: State
 ) -> Response:
-    """One Mapbox vector tile (Web Mercator, XYZ; ``.mvt`` may be added); 204 where the collection has nothing there."""
+    """One Mapbox vector tile (Web Mercator, XYZ, ``.mvt`` optional); 204 where nothing is."""
     only(request, {"f"})
     row = y.removesuffix(".mvt").removesuffix(".pbf")
     if not (row.isascii() and row.isdigit()):

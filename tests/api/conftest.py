@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import numpy as np
@@ -256,7 +257,7 @@ def _tiles(folder: Path) -> None:
     (folder / "link.json").symlink_to(folder.parent / "secret.json")
 
 
-def make_city(path: Path) -> City:
+def build_city(path: Path) -> City:
     """A city of 40 buildings, 300 components, a grid cell, a pipe, a room, a stream, a case, one address chain."""
     city = City.init(
         path, name="测试城", admin_code="429871", source_crs="EPSG:4547", undulation=-12.8
@@ -295,7 +296,7 @@ def serving(app: FastAPI) -> Iterator[str]:
         time.sleep(0.02)
     assert server.started, "the server did not start"
     try:
-        yield "http://127.0.0.1:{}".format(listener.getsockname()[1])
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join(10)
@@ -303,8 +304,20 @@ def serving(app: FastAPI) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def serve() -> Callable:
+    """``with serve(app) as root``: a real server for the length of the block."""
+    return serving
+
+
+@pytest.fixture(scope="session")
+def make_city() -> Callable:
+    """``make_city(path)``: a small city of its own."""
+    return build_city
+
+
+@pytest.fixture(scope="session")
 def city(tmp_path_factory) -> City:
-    return make_city(tmp_path_factory.mktemp("api") / "city")
+    return build_city(tmp_path_factory.mktemp("api") / "city")
 
 
 @pytest.fixture(scope="session")
@@ -319,12 +332,21 @@ def client(address) -> Iterator[httpx.Client]:
         yield session
 
 
+@pytest.fixture(scope="session")
+def ids() -> SimpleNamespace:
+    """Ids of the things tests ask for."""
+    return SimpleNamespace(
+        tower=TOWER, courtyard=COURTYARD, old=OLD, room=ROOM, grid=GRID, pipe=PIPE, merged=MERGED, lost=LOST, case=CASE, building=lambda n: eid(0xA, n),
+        component=lambda n: eid(0xB, n), shape=building_shape,
+    )  # fmt: skip
+
+
 @pytest.fixture
 def get(client) -> Callable:
     """GET that must succeed, as JSON."""
 
     def read(path: str, **params):
-        found = client.get(path, params=params)
+        found = client.get(path, params=params or None)  # {} would drop the query of path
         assert found.status_code == 200, found.text
         return found.json()
 

@@ -1,7 +1,7 @@
-"""Questions the base answers: collections, pages of things, everything about one thing, who is meant.
+"""Questions the base answers: collections, pages of things, everything about one thing.
 
-Statements stand in ``sql/read_*.sql``; values are bound. Coordinates that come out are longitude, latitude
-(degrees, EPSG:4490) and metres above the ellipsoid; times are UTC without a zone.
+Statements stand in ``sql/read_*.sql``; values are bound. Coordinates that come out are longitude,
+latitude (degrees, EPSG:4490) and metres above the ellipsoid; times are UTC without a zone.
 """
 
 import re
@@ -19,8 +19,8 @@ from twin.errors import InvalidRequestError
 from twin.store.store import Store, statement
 
 __all__ = [
-    "TYPED_FIELDS", "Box", "ItemPage", "ItemQuery", "Moment", "address_nodes", "cards", "extents", "fields", "geojson_of", "items",
-    "rows", "version",
+    "TYPED_FIELDS", "Box", "ItemPage", "ItemQuery", "Moment", "address_nodes",
+    "cards", "extents", "fields", "geojson_of", "items", "rows", "version",
 ]  # fmt: skip
 
 TEXT_FIELDS: Final = ("name", "class_code", "edition", "lifecycle")
@@ -34,7 +34,10 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A box in degrees (EPSG:4490) and metres above the ellipsoid; ``west > east`` crosses the antimeridian."""
+    """A box in degrees (EPSG:4490) and metres above the ellipsoid.
+
+    ``west > east`` crosses the antimeridian.
+    """
 
     west: float
     south: float
@@ -57,9 +60,9 @@ class Box:
 class Moment:
     """The time a question is about (UTC without a zone).
 
-    ``valid_at``: when it was so in the city; ``known_at``: what the base knew then; ``since`` and ``until``
-    (each may be None for open) instead of ``valid_at``: so at any moment between. ``now`` stands in where
-    nothing is asked.
+    ``valid_at``: when it was so in the city; ``known_at``: what the base knew then; ``since`` and
+    ``until`` (each may be None for open) instead of ``valid_at``: so at any moment between.
+    ``now`` stands in where nothing is asked.
     """
 
     now: datetime
@@ -140,13 +143,13 @@ def _table(store: Store, sql: str, values: Mapping[str, Any]) -> pa.Table:
     return store.table(sql, _bound(sql, values))
 
 
-def rows(store: Store, question: str, **values: Any) -> list[Row]:  # noqa: ANN401 -- bound as they are
-    """Answer of ``sql/read_<question>.sql`` as a list of dicts, for answers of at most some thousand rows.
+def rows(store: Store, question: str, **values: Any) -> list[Row]:  # noqa: ANN401 -- bound
+    """Answer of ``sql/read_<question>.sql`` as dicts; for answers of at most some thousand rows.
 
     Examples
     --------
     >>> rows(store, "aliases_of", eid=eid)                       # doctest: +SKIP
-    [{'scheme': 'ifc.guid', 'value': '2O2Fr$t4X7Zf8NOew3FNr2', 'valid_from': None, 'valid_to': None}]
+    [{'scheme': 'building.code', 'value': 'LJ-0005', 'valid_from': None, 'valid_to': None}]
     """
     answer: list[Row] = _table(store, statement(f"read_{question}"), values).to_pylist()
     return answer
@@ -158,7 +161,7 @@ def version(store: Store) -> int:
 
 
 def extents(store: Store, now: datetime) -> dict[str, Row]:
-    """Box of each collection by its id: xmin, ymin, xmax, ymax (degrees), zmin, zmax (metres above the ellipsoid)."""
+    """Box of each collection by its id: xmin … ymax in degrees, heights in ellipsoidal metres."""
     return {row.pop("collection"): row for row in rows(store, "extents", valid_at=now)}
 
 
@@ -221,8 +224,8 @@ def geojson_of(things: pa.Table) -> NDArray[np.object_]:
     Parameters
     ----------
     things : pa.Table
-        With columns wkb, xmin, ymin, xmax, ymax, zmin. A thing that has only a mesh is shown as the point in
-        the middle of its box, at its foot.
+        With columns wkb, xmin, ymin, xmax, ymax, zmin. A thing that has only a mesh is shown as the
+        point in the middle of its box, at its foot.
 
     Returns
     -------

@@ -1,0 +1,107 @@
+"""Standard addresses (地名地址): text to place, place to text, completion, parts."""
+
+from dataclasses import fields
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from address import Match, parse, standardise
+from api.deps import (
+    Lang,
+    Language,
+    State,
+    only,
+    parse_degrees,
+    parse_metres,
+    parse_text,
+    parse_whole,
+)
+from api.models import answer
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["addresses"])
+AddressText = Annotated[str | None, Query(description="An address as people write it.")]
+Degrees = Annotated[str | None, Query(description="Degrees, EPSG:4490.")]
+
+
+@router.get("/geocode", summary="From address to place")
+def geocode(
+    request: Request,
+    state: State,
+    lang: Lang,
+    q: AddressText = None,
+    lon: Degrees = None,
+    lat: Degrees = None,
+) -> Response:
+    """The standard address a text means, with its place; never an invented one.
+
+    ``lon`` and ``lat`` say where the asker is: of several equal answers the nearest comes first.
+    """
+    only(request, {"q", "lon", "lat", "lang", "f"})
+    text = parse_text(q, "q")
+    focus = None
+    if lon is not None or lat is not None:
+        focus = (parse_degrees(lon, "lon", 180), parse_degrees(lat, "lat", 90))
+    found = state.addresses.geocode(text, focus)
+    return answer({"query": text, **_match(found, lang)}, language=lang)
+
+
+@router.get("/reverse", summary="From place to address")
+def reverse(
+    request: Request,
+    state: State,
+    lang: Lang,
+    lon: Degrees = None,
+    lat: Degrees = None,
+    z: Annotated[
+        str | None, Query(description="Metres above the ellipsoid; reaches floor and room.")
+    ] = None,
+) -> Response:
+    """The address at a place."""
+    only(request, {"lon", "lat", "z", "lang", "f"})
+    east, north = parse_degrees(lon, "lon", 180), parse_degrees(lat, "lat", 90)
+    height = None if z is None else parse_metres(z, "z")
+    found = state.addresses.reverse(east, north, height)
+    return answer(
+        {"query": {"lon": east, "lat": north, "z": height}, **_match(found, lang)}, language=lang
+    )
+
+
+@router.get("/suggest", summary="Complete an address")
+def suggest(
+    request: Request,
+    state: State,
+    q: AddressText = None,
+    limit: Annotated[str | None, Query(description="At most so many (50 at most).")] = None,
+) -> Response:
+    """Completions of what is being typed: characters, pinyin or initials."""
+    only(request, {"q", "limit", "lang", "f"})
+    text = parse_text(q, "q")
+    found = state.addresses.suggest(text, parse_whole(limit, "limit", 10, 1, 50))
+    return answer({"query": text, "suggestions": found})
+
+
+@router.get("/address/parse", summary="Parts of an address")
+def parts(request: Request, q: AddressText = None) -> Response:
+    """The parts a text is made of and the text as the standard writes it; no gazetteer is asked."""
+    only(request, {"q", "lang", "f"})
+    text = parse_text(q, "q")
+    return answer({"query": text, "elements": parse(text), "standard": standardise(text)})
+
+
+def _match(found: Match, language: Language) -> dict[str, Any]:
+    content: dict[str, Any] = {entry.name: getattr(found, entry.name) for entry in fields(found)}
+    names = ("code", "level", "given", "used", "penalty")
+    content["faults"] = [
+        {name: getattr(fault, name) for name in names}
+        | ({"text": fault.text} if language == "zh" else {})
+        for fault in found.faults
+    ]
+    place = found.location
+    return content | {
+        "lon": place.lon if place else None,
+        "lat": place.lat if place else None,
+        "z": place.z if place else None,
+    }

@@ -1,0 +1,304 @@
+"""What a text means: ids, codes, names, addresses, streams, cases, ranked and explained."""
+
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from address import Match
+from api.deps import Language
+from api.state import CityState, utc_now
+from twin.store.read import cards, rows
+
+__all__ = ["Candidate", "find"]
+
+WHY: Final = {
+    "eid": ("实体标识", "entity id"),
+    "alias": ("编码 {0}", "identifier {0}"),
+    "successor": ("原标识 {0} 已由其承接", "{0} went into it"),
+    "name.exact": ("名称相同", "this is its name"),
+    "name.prefix": ("名称以此开头", "its name begins so"),
+    "name.part": ("名称包含此词", "its name contains this"),
+    "address.exact": ("标准地址", "standard address"),
+    "address.ambiguous": (
+        "标准地址之一（有多处符合）",
+        "one of several standard addresses that fit",
+    ),
+    "address.partial": ("标准地址，缺 {0}", "standard address; {0} is not in the gazetteer"),
+    "address.suggest": ("地址联想", "address that begins so"),
+    "stream.exact": ("数据流编号", "datastream key"),
+    "stream.prefix": ("数据流编号以此开头", "datastream key begins so"),
+    "stream.part": ("感知设备名称包含此词", "the device's name contains this"),
+    "case.exact": ("案件编号", "case number"),
+    "case.prefix": ("案件编号以此开头", "case number begins so"),
+}
+"""Reasons in Chinese and English."""
+
+SCORES: Final = {
+    "eid": 1.0, "alias": 0.99, "stream.exact": 0.98, "case.exact": 0.98, "name.exact": 0.97,
+    "address.exact": 0.96, "successor": 0.95, "address.ambiguous": 0.86, "name.prefix": 0.8,
+    "stream.prefix": 0.75, "case.prefix": 0.72, "address.partial": 0.7, "name.part": 0.65,
+    "stream.part": 0.6, "address.suggest": 0.5,
+}  # fmt: skip
+"""How sure each way of finding is by itself; addresses are weighed by their own confidence too."""
+
+MOST_STEPS: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One thing that may be meant.
+
+    ``location`` is longitude, latitude (degrees) and metres above the ellipsoid, null where
+    unknown; ``bbox`` the thing's box in the same units.
+    """
+
+    kind: str
+    id: str | int
+    score: float
+    why: str
+    eid: str | None = None
+    name: str | None = None
+    full: str | None = None
+    class_code: str | None = None
+    collection: str | None = None
+    location: dict[str, float | None] | None = None
+    bbox: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Hit:
+    """A thing found, before it is described."""
+
+    eid: str
+    reason: str
+    detail: str = ""
+
+
+def find(state: CityState, text: str, limit: int, language: Language) -> list[Candidate]:
+    """Candidates for a text, best first.
+
+    Parameters
+    ----------
+    state : CityState
+    text : str
+        An id, a code, a name, an address, a stream's key or a case's number, as people write it.
+    limit : int
+        At most so many.
+    language : str
+        ``zh`` or ``en``, for the reasons.
+    """
+    wanted = unicodedata.normalize("NFKC", text).strip()
+    found = _things(state, wanted, limit, language)
+    found += _streams(state, wanted, limit, language)
+    found += _cases(state, wanted, limit, language)
+    found += _addresses(state, wanted, limit, language)
+    ranked = sorted(found, key=lambda candidate: -candidate.score)
+    return _merged(ranked)[:limit]
+
+
+def _why(reason: str, language: Language, detail: str = "") -> str:
+    return WHY[reason][language == "en"].format(detail)
+
+
+def _things(state: CityState, wanted: str, limit: int, language: Language) -> list[Candidate]:
+    spellings = dict.fromkeys(
+        (wanted, wanted.lower(), wanted.upper())
+    )  # an IFC GlobalId keeps its case
+    hits = [
+        _hit_by_id(row)
+        for spelling in spellings
+        for row in rows(state.store, "found_by_id", q=spelling, limit=limit)
+    ]
+    named = rows(state.store, "found_by_name", q=wanted, valid_at=utc_now(), limit=limit)
+    hits += [_Hit(row["eid"], f"name.{row['how']}") for row in named]
+    known = cards(state.store, [hit.eid for hit in hits], utc_now())
+    if _is_uuid(wanted) and wanted.lower() not in known:
+        hits.append(_Hit(wanted.lower(), "eid"))
+    hits += _successors(
+        state, [hit.eid for hit in hits if hit.eid not in known or known[hit.eid]["retired"]]
+    )
+    known = cards(state.store, [hit.eid for hit in hits], utc_now())
+    return [_described(hit, known[hit.eid], language) for hit in hits if hit.eid in known]
+
+
+def _hit_by_id(row: dict[str, Any]) -> _Hit:
+    scheme = row["scheme"]
+    return _Hit(row["eid"], "eid") if scheme == "eid" else _Hit(row["eid"], "alias", scheme)
+
+
+def _is_uuid(text: str) -> bool:
+    return len(text) == 36 and text.count("-") == 4
+
+
+def _successors(state: CityState, gone: Iterable[str]) -> list[_Hit]:
+    """What came after ids that are no more, however many steps away."""
+    found: list[_Hit] = []
+    for start in dict.fromkeys(gone):
+        seen, front = {start}, [start]
+        while front and len(seen) < MOST_STEPS:
+            old = front.pop()
+            if not _is_uuid(old):
+                continue
+            for row in rows(state.store, "lineage_of", eid=old):
+                if row["from_eid"] == old and row["to_eid"] not in seen:
+                    seen.add(row["to_eid"])
+                    front.append(row["to_eid"])
+                    found.append(_Hit(row["to_eid"], "successor", start))
+    return found
+
+
+def _described(hit: _Hit, card: dict[str, Any], language: Language) -> Candidate:
+    retired = {"zh": "（已注销）", "en": " (no more)"}[language] if card["retired"] else ""
+    score = SCORES[hit.reason] - (0.3 if card["retired"] and hit.reason.startswith("name") else 0.0)
+    return Candidate(
+        kind="entity",
+        id=card["eid"],
+        eid=card["eid"],
+        name=card["name"],
+        full=card["full"],
+        score=score,
+        why=_why(hit.reason, language, hit.detail) + retired,
+        class_code=card["class_code"],
+        collection=card["collection"],
+        **_place_of(card),
+    )
+
+
+def _place_of(card: dict[str, Any]) -> dict[str, Any]:
+    if card["lon"] is None:
+        return {"location": None, "bbox": None}
+    edges = ("xmin", "ymin", "zmin", "xmax", "ymax", "zmax")
+    flat = ("xmin", "ymin", "xmax", "ymax")
+    names = edges if card["zmin"] is not None else flat
+    box = None if card["xmin"] is None else tuple(card[name] for name in names)
+    return {"location": {name: card[name] for name in ("lon", "lat", "z")}, "bbox": box}
+
+
+def _streams(state: CityState, wanted: str, limit: int, language: Language) -> list[Candidate]:
+    return [
+        Candidate(
+            kind="datastream",
+            id=row["id"],
+            eid=row["eid"],
+            name=row["name"],
+            full=f"{row['key']} {row['property']}",
+            score=SCORES[f"stream.{row['how']}"],
+            why=_why(f"stream.{row['how']}", language),
+            location={name: row[name] for name in ("lon", "lat", "z")},
+        )
+        for row in rows(state.store, "found_streams", q=wanted, limit=limit)
+    ]
+
+
+def _cases(state: CityState, wanted: str, limit: int, language: Language) -> list[Candidate]:
+    found = []
+    for row in rows(state.store, "found_cases", q=wanted, limit=limit):
+        reason = "case.exact" if row["exact"] else "case.prefix"
+        place = (
+            {name: row[name] for name in ("lon", "lat", "z")} if row["lon"] is not None else None
+        )
+        found.append(
+            Candidate(
+                kind="case",
+                id=row["id"],
+                eid=row["eid"],
+                name=row["key"],
+                full=row["title"],
+                score=SCORES[reason],
+                why=_why(reason, language),
+                class_code=row["code"],
+                location=place,
+            )
+        )
+    return found
+
+
+def _addresses(state: CityState, wanted: str, limit: int, language: Language) -> list[Candidate]:
+    """Addresses, each with the thing it names where it names one."""
+    match = state.addresses.match(wanted)
+    nodes: dict[str, tuple[str, float, str]] = {}
+    if match.status != "none" and match.node_id is not None:
+        reason = f"address.{match.status}"
+        nodes[match.node_id] = (
+            match.full or "",
+            SCORES[reason] * match.confidence,
+            _address_why(match, language),
+        )
+        for other in match.alternatives[:limit]:
+            nodes.setdefault(
+                other.node_id,
+                (
+                    other.full,
+                    SCORES["address.ambiguous"] * other.score,
+                    _why("address.ambiguous", language),
+                ),
+            )
+    if match.status != "exact":
+        for step, entry in enumerate(state.addresses.suggest(wanted, limit)):
+            score = SCORES["address.suggest"] - 0.005 * step
+            nodes.setdefault(entry.node_id, (entry.full, score, _why("address.suggest", language)))
+    bound = (
+        {row["node_id"]: row for row in rows(state.store, "nodes", nodes=list(nodes))}
+        if nodes
+        else {}
+    )
+    known = cards(state.store, [row["eid"] for row in bound.values() if row["eid"]], utc_now())
+    return [
+        _address(state, node, *nodes[node], bound[node], known.get(bound[node]["eid"] or ""))
+        for node in nodes
+        if node in bound
+    ]
+
+
+def _address_why(match: Match, language: Language) -> str:
+    said = _why(f"address.{match.status}", language, match.missing or "")
+    repairs = "；".join(match.corrections)
+    return f"{said}：{repairs}" if repairs else said
+
+
+def _address(
+    state: CityState,
+    node: str,
+    full: str,
+    score: float,
+    why: str,
+    row: dict[str, Any],
+    card: dict[str, Any] | None,
+) -> Candidate:
+    place: dict[str, Any] = {"location": None, "bbox": None}
+    if card is not None:
+        place = _place_of(card)
+    if place["location"] is None:
+        located = state.addresses.locate(node)
+        if located is not None:
+            place["location"] = {"lon": located.lon, "lat": located.lat, "z": located.z}
+    return Candidate(
+        kind="address",
+        id=node,
+        eid=row["eid"],
+        name=row["name"],
+        full=full,
+        score=score,
+        why=why,
+        class_code=card["class_code"] if card else None,
+        collection=card["collection"] if card else None,
+        **place,
+    )
+
+
+def _merged(ranked: list[Candidate]) -> list[Candidate]:
+    """One candidate for each thing: the best, knowing why else it was found."""
+    kept: dict[tuple[str, str], Candidate] = {}
+    for candidate in ranked:
+        place = candidate.eid if candidate.kind in ("entity", "address") else None
+        key = ("thing", place) if place else (candidate.kind, str(candidate.id))
+        best = kept.get(key)
+        if best is None:
+            kept[key] = candidate
+            continue
+        whys = best.why if candidate.why in best.why else f"{best.why}; {candidate.why}"
+        kept[key] = replace(
+            best, why=whys, full=best.full or candidate.full, name=best.name or candidate.name
+        )
+    return list(kept.values())

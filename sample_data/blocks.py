@@ -608,7 +608,7 @@ def _park(plot: _Plot, out: Placing) -> None:
 def _farm(plot: _Plot, out: Placing) -> None:
     """Hamlets along the field roads, each an irregular cluster of farmhouses."""
     rng = plot.rng
-    for _ in range(max(int(plot.lx * plot.ly / 22_000), 1)):
+    for _ in range(max(int(plot.lx * plot.ly / 10_500), 1)):
         cx, cy = rng.uniform(-0.75, 0.75, 2) * (plot.lx, plot.ly)
         reach = rng.uniform(45, 85)
         for y in np.arange(-reach, reach, 17.5):

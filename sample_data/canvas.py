@@ -94,7 +94,10 @@ class Canvas:
             )
 
     def dots(
-        self, xy: NDArray[np.float64], radius: NDArray[np.float64], fills: Iterable[Colour]
+        self,
+        xy: NDArray[np.float64],
+        radius: NDArray[np.float64],
+        fills: Iterable[Colour] | Iterable[int],
     ) -> None:
         """Draw discs of ``radius`` metres."""
         centre, r = self.pixels(xy), radius[:, None] * self.scale

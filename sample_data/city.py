@@ -1,6 +1,7 @@
 """The whole district in memory: what every writer starts from."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,14 +11,14 @@ from numpy.typing import NDArray
 from sample_data.admin import Admin, build_admin
 from sample_data.buildings import Buildings, Lots, build_buildings, build_lots
 from sample_data.district import CITY, COUNTY, CRS, PROVINCE
-from sample_data.land import Blocks, Patch, build_blocks, green_patches, water_patches
+from sample_data.land import Blocks, Patch, build_blocks, green_patches, road_surface, water_patches
 from sample_data.layout import Roads, build_roads
 from twin.crs import to_geographic
 
 __all__ = ["City", "build_city", "lonlat"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class City:
     """Roads, land, buildings and administration, EPSG:4547; ``old_block`` are the footprints of the CityJSON block."""
 
@@ -29,6 +30,16 @@ class City:
     lots: Lots
     admin: Admin
     old_block: list[dict[str, Any]]
+
+    @cached_property
+    def pavement(self) -> shapely.Geometry:
+        """Carriageways of all roads."""
+        return road_surface(self.roads)
+
+    @cached_property
+    def kerbs(self) -> shapely.Geometry:
+        """Carriageways and the footways beside them (4.2 m)."""
+        return road_surface(self.roads, 4.2)
 
     def place(
         self, x: NDArray[np.float64], y: NDArray[np.float64]

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from sample_data.city import City
 from sample_data.district import ADMIN_CODE, SEED
-from sample_data.land import road_surface
 
 __all__ = ["Components", "build_components", "code_table"]
 
@@ -149,7 +148,7 @@ def _free(city: City, xy: NDArray[np.float64], surface: shapely.Geometry) -> NDA
 
 def build_components(city: City) -> Components:
     """Place the mix; points of one code are numbered in placing order."""
-    surface = road_surface(city.roads)
+    surface = city.pavement
     shapely.prepare(surface)
     parts: list[NDArray[np.float64]] = []
     codes: list[NDArray[np.object_]] = []

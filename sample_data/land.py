@@ -7,7 +7,16 @@ import shapely
 from numpy.typing import NDArray
 
 from sample_data.district import CITYJSON_BLOCK, EXTENT, SEED, TOWER, ground_height
-from sample_data.layout import LAKE, RIVER_EDGE, Roads, faces, hill_outline, river_band, unframe
+from sample_data.layout import (
+    LAKE,
+    RIVER_EDGE,
+    Roads,
+    faces,
+    hill_outline,
+    ring_area,
+    river_band,
+    unframe,
+)
 
 __all__ = ["Blocks", "Patch", "build_blocks", "green_patches", "road_surface", "water_patches"]
 
@@ -133,12 +142,7 @@ def _zones(
     zone[(u > 1060) & (u < 1560) & (v > 2440) & (v < 2930)] = "cbd"
     zone[(u > 240) & (u < 1060) & (v > 3560) & (v < 4300) & (draw < 0.45)] = "commerce"
     zone[(u > 1500) & (u < 2700) & (v > 2000) & (v < 3600) & (draw > 0.86)] = "commerce"
-    outside = (
-        (centre[:, 0] < 505_330)
-        | (centre[:, 1] < 3_370_350)
-        | (centre[:, 0] > 510_640)
-        | (centre[:, 1] > 3_375_650)
-    )
+    outside = ~shapely.contains(ring_area(), shapely.point_on_surface(cells))
     zone[outside] = "farm"
     zone[outside & (v < 900) & (u > 900)] = "industry"
     size = shapely.area(cells)

@@ -23,6 +23,7 @@ __all__ = [
     "faces",
     "frame",
     "hill_outline",
+    "ring_area",
     "river_band",
     "unframe",
 ]
@@ -189,6 +190,11 @@ def _stations(start: float, end: float, crossing: list[float]) -> NDArray[np.flo
     )
 
 
+def ring_area() -> shapely.Polygon:
+    """Everything within the ring road."""
+    return shapely.Polygon(_ring_road().coords)
+
+
 def _across(item: tuple[str | None, str | None, str, float, float, float]) -> list[RoadLine]:
     west, east, grade, v, u0, u1 = item
     width, y = _KINDS[grade], _N0 + v
@@ -225,7 +231,7 @@ def _drawn() -> list[RoadLine]:
     keep = shapely.difference(
         shapely.box(*EXTENT), shapely.union_all([hill_outline(39.0), LAKE.buffer(25.0)])
     )
-    inside = shapely.Polygon(_ring_road().coords).buffer(1.0)
+    inside = ring_area().buffer(1.0)
     cut = [
         r.line.intersection(keep if r.grade in ("arterial", "expressway") else keep & inside)
         for r in lines

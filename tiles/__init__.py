@@ -11,3 +11,10 @@
 ``build`` ``check``
     all layers into a folder, and the proof that what lies there is right.
 """
+
+from tiles.build import LAYERS, LayerReport, TileReport, build
+from tiles.check import check
+from tiles.findings import Finding
+from tiles.source import TileSource
+
+__all__ = ["LAYERS", "Finding", "LayerReport", "TileReport", "TileSource", "build", "check"]

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 __all__ = ["Rings", "rings_of", "triangulate"]
 
 SAME_POINT_M = 1e-3
+SLIVER_M = 1e-3
+"""Thinner triangles cannot be seen, and float32 could turn them over."""
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -126,7 +128,9 @@ def triangulate(rings: Rings, xy: Floats) -> NDArray[np.uint32]:
     area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
     flipped = area < 0
     triangles[flipped] = triangles[flipped][:, ::-1]
-    return triangles[np.abs(area) > 1e-9].astype(np.uint32)
+    sides = np.stack([b - a, c - b, a - c])
+    longest = np.linalg.norm(sides, axis=2).max(axis=0)
+    return triangles[np.abs(area) > SLIVER_M * longest].astype(np.uint32)
 
 
 def _convex(xy: Floats, first: Ints) -> NDArray[np.bool_]:

@@ -70,9 +70,8 @@ class Photo:
         row = np.concatenate([0 * t, 0 * t + rows, t * rows, t * rows])
         a, b, c, d, e, f = transform
         lon, lat, _ = to_geographic(crs, a * col + b * row + c, d * col + e * row + f)
-        self.bounds = (
-            float(np.nanmin(lon)), float(np.nanmin(lat)), float(np.nanmax(lon)), float(np.nanmax(lat))
-        )  # fmt: skip
+        low, high = (np.nanmin(lon), np.nanmin(lat)), (np.nanmax(lon), np.nanmax(lat))
+        self.bounds = float(low[0]), float(low[1]), float(high[0]), float(high[1])
         middle = a * cols / 2 + b * rows / 2 + c, d * cols / 2 + e * rows / 2 + f
         x = np.array([middle[0], middle[0] + a, middle[0] + b])
         y = np.array([middle[1], middle[1] + d, middle[1] + e])

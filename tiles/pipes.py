@@ -89,7 +89,7 @@ def _sides(first: Ints) -> Ints:
     a = first[:, None] * SIDES + k
     b = first[:, None] * SIDES + (k + 1) % SIDES
     c, d = b + SIDES, a + SIDES
-    return np.stack([a, b, c, a, c, d], axis=-1).reshape(-1, 3)
+    return np.stack([a, c, b, a, d, c], axis=-1).reshape(-1, 3)
 
 
 def _caps(n: int, is_start: NDArray[np.bool_]) -> Ints:
@@ -97,7 +97,7 @@ def _caps(n: int, is_start: NDArray[np.bool_]) -> Ints:
     base = (n + np.arange(len(is_start)))[:, None, None] * SIDES
     k = np.arange(1, SIDES - 1)
     fan = np.stack([np.zeros_like(k), k, k + 1], axis=-1)[None]
-    out = np.where(is_start[:, None, None], fan[..., ::-1], fan) + base
+    out = np.where(is_start[:, None, None], fan, fan[..., ::-1]) + base
     return np.asarray(out.reshape(-1, 3), dtype=np.int64)
 
 

@@ -118,7 +118,7 @@ def write_explicit(
     root: Tile,
     write: Callable[[str, bytes], None],
     whole_error: float,
-    page_tiles: int = PAGE_TILES,
+    page_tiles: int | None = None,
 ) -> int:
     """Write ``tileset.json`` and, for large trees, further pages.
 
@@ -131,7 +131,7 @@ def write_explicit(
     whole_error : float
         Error in metres when nothing of the tileset is shown.
     page_tiles : int
-        Tiles one page holds before its deeper subtrees become pages.
+        Tiles one page holds before its deeper subtrees become pages; :data:`PAGE_TILES`.
 
     Returns
     -------
@@ -145,7 +145,9 @@ def write_explicit(
         # a page other than the first hangs below a tile that already carries the frame
         parent = np.eye(4) if name == "tileset.json" else top.frame
         later: list[tuple[str, Tile]] = []
-        entry = _entry(top, parent, _cut(top, page_tiles), later, written + len(pages) + 1)
+        entry = _entry(
+            top, parent, _cut(top, page_tiles or PAGE_TILES), later, written + len(pages) + 1
+        )
         error = max(whole_error, top.omitted) if name == "tileset.json" else top.omitted
         document = {
             "asset": {"version": "1.1", "generator": "citytwin"},

@@ -1,0 +1,89 @@
+import hashlib
+import json
+
+import pytest
+
+import tiles
+from twin.errors import InvalidRequestError
+
+
+def hashes(folder):
+    return {
+        p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in folder.rglob("*") if p.is_file()
+    }  # fmt: skip
+
+
+def test_the_same_city_gives_the_same_bytes(built, tmp_path, city):
+    tiles.build(city, tmp_path / "tiles")
+    assert hashes(tmp_path / "tiles") == hashes(built)
+
+
+def test_only_what_changed_is_written_again(built, tmp_path, make_city):
+    out = tmp_path / "tiles"
+    wanted = ("buildings", "models", "rooms", "pipes", "mvt")
+    tiles.build(make_city(), out, wanted)
+    again = tiles.build(make_city(), out, wanted)
+    assert all(r.skipped for r in again.layers)
+    before = hashes(out)
+    report = tiles.build(make_city(height={7: 99.0}), out, wanted)
+    assert [r.layer for r in report.layers if not r.skipped] == ["buildings", "scene"]
+    after = hashes(out)
+    changed = {k.split("/")[0] for k in after if after[k] != before.get(k)}
+    assert changed == {"buildings", "scene", "manifest.json"}
+    assert not list(tmp_path.glob(".tiles*"))
+
+
+def test_a_damaged_layer_is_built_again(tmp_path, city):
+    out = tmp_path / "tiles"
+    tiles.build(city, out, ["pipes"])
+    before = hashes(out)
+    next((out / "pipes").glob("*.glb")).unlink()
+    report = tiles.build(city, out, ["pipes"])
+    assert [r.layer for r in report.layers if not r.skipped] == ["pipes"]
+    assert hashes(out) == before
+
+
+def test_a_layer_the_city_lost_is_taken_away(tmp_path, city, monkeypatch):
+    out = tmp_path / "tiles"
+    tiles.build(city, out, ["imagery", "pipes"])
+    monkeypatch.setattr(type(city), "imagery", lambda self: None)
+    monkeypatch.setattr(
+        type(city), "pipes", lambda self, old=type(city).pipes: old(self).slice(0, 0)
+    )
+    tiles.build(city, out, ["imagery", "pipes"])
+    assert sorted(hashes(out)) == ["manifest.json"]
+
+
+def test_manifest_and_report_count_what_is_there(built):
+    layers = json.loads((built / "manifest.json").read_text())["layers"]
+    assert layers["buildings"]["features"] == 120
+    assert layers["models"]["features"] == 10
+    assert layers["rooms"]["features"] == 3
+    assert layers["mvt/components"]["features"] == 200
+    listed = {f"{k}/{n}": h for k, v in layers.items() for n, (h, _) in v["files"].items()}
+    found = hashes(built)
+    del found["manifest.json"]
+    assert listed == found
+
+
+def test_progress_reaches_the_end_of_every_layer(tmp_path, city):
+    told = {}
+    tiles.build(
+        city,
+        tmp_path / "t",
+        ["buildings", "models", "pipes"],
+        lambda *a: told.__setitem__(a[0], a[1:]),
+    )
+    assert told == {"buildings": (120, 120), "models": (10, 10), "pipes": (2, 2)}
+
+
+def test_an_unknown_layer_is_refused(tmp_path, city):
+    with pytest.raises(InvalidRequestError, match="no such layer: clouds"):
+        tiles.build(city, tmp_path / "t", ["clouds"])
+
+
+def test_the_scene_shows_the_three_layers(built):
+    scene = json.loads((built / "scene" / "tileset.json").read_text())
+    uris = [c["content"]["uri"] for c in scene["root"]["children"]]
+    assert uris == ["../buildings/tileset.json", "../models/tileset.json", "../pipes/tileset.json"]

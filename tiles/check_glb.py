@@ -1,0 +1,181 @@
+"""Whether a ``.glb`` is what it claims: container, accessors, feature ids, property table."""
+
+from __future__ import annotations
+
+import itertools
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+
+from tiles.placement import from_y_up
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["BadTileError", "Content", "read_content"]
+
+_TYPES = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
+_WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
+_NUMBERS = {"FLOAT32": "<f4", "INT16": "<i2"}
+
+
+class BadTileError(ValueError):
+    """A content that cannot be read on; ``rule`` names the rule it breaks."""
+
+    def __init__(self, rule: str, message: str) -> None:
+        self.rule = rule
+        super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A content that was read: ``points`` (n, 3) local east, north, up metres; ids of features."""
+
+    points: NDArray[np.float64]
+    eid: list[str]
+    triangles: int
+
+
+def _require(holds: bool, rule: str, message: str) -> None:
+    if not holds:
+        raise BadTileError(rule, message)
+
+
+def read_content(blob: bytes) -> Content:
+    """Read and check one content.
+
+    Parameters
+    ----------
+    blob : bytes
+        A ``.glb`` as :func:`tiles.glb.write_glb` makes it.
+
+    Returns
+    -------
+    Content
+
+    Raises
+    ------
+    BadTileError
+        At the first rule that is broken.
+    """
+    document, binary = _container(blob)
+    reader = _Reader(document, binary)
+    mesh = document["meshes"][document["nodes"][0]["mesh"]]
+    table = document["extensions"]["EXT_structural_metadata"]["propertyTables"][0]
+    count = table["count"]
+    points, triangles, used = [], 0, np.zeros(count, dtype=bool)
+    for primitive in mesh["primitives"]:
+        xyz, ids, n = _primitive(reader, primitive, count)
+        points.append(xyz)
+        used[ids] = True
+        triangles += n
+    _require(bool(used.all()), "feature-unused", f"{int((~used).sum())} features have no vertex")
+    columns = _properties(reader, document, table)
+    return Content(from_y_up(np.concatenate(points)).astype(np.float64), columns["eid"], triangles)
+
+
+def _container(blob: bytes) -> tuple[dict[str, Any], bytes]:
+    _require(len(blob) >= 28, "glb-length", f"{len(blob)} bytes are no glb")
+    magic, version, length = struct.unpack_from("<4sII", blob)
+    _require(magic == b"glTF" and version == 2, "glb-header", f"magic {magic!r}, version {version}")
+    _require(length == len(blob), "glb-length", f"says {length} bytes, has {len(blob)}")
+    json_size, kind = struct.unpack_from("<I4s", blob, 12)
+    _require(kind == b"JSON" and json_size % 4 == 0, "glb-chunk", "first chunk is no aligned JSON")
+    _require(28 + json_size <= len(blob), "glb-chunk", "the JSON chunk runs past the end")
+    try:
+        document: dict[str, Any] = orjson.loads(blob[20 : 20 + json_size])
+    except orjson.JSONDecodeError as err:
+        raise BadTileError("glb-json", str(err)) from err
+    size, kind = struct.unpack_from("<I4s", blob, 20 + json_size)
+    start = 28 + json_size
+    whole = kind == b"BIN\0" and start % 8 == 0 and start + size == len(blob)
+    _require(whole, "glb-chunk", "the binary chunk is missing, misplaced or cut")
+    return document, blob[start : start + size]
+
+
+class _Reader:
+    """Views and accessors of a document, with their bounds checked."""
+
+    def __init__(self, document: dict[str, Any], binary: bytes) -> None:
+        self.document, self.binary = document, binary
+
+    def view(self, index: int) -> tuple[bytes, int]:
+        """(bytes, stride or 0) of a buffer view."""
+        views = self.document["bufferViews"]
+        _require(0 <= index < len(views), "view-missing", f"no buffer view {index}")
+        v = views[index]
+        start, size = v.get("byteOffset", 0), v["byteLength"]
+        inside = start + size <= len(self.binary) and start % 8 == 0
+        _require(inside, "view-range", f"buffer view {index}: bytes {start}+{size} misplaced")
+        return self.binary[start : start + size], v.get("byteStride", 0)
+
+    def accessor(self, index: int) -> NDArray[Any]:
+        """Values (count, width) of an accessor; min and max must be what the data has."""
+        a = self.document["accessors"][index]
+        data, stride = self.view(a["bufferView"])
+        dtype, width = np.dtype(_TYPES[a["componentType"]]), _WIDTHS[a["type"]]
+        stride = stride or dtype.itemsize * width
+        fits = (a["count"] - 1) * stride + dtype.itemsize * width <= len(data)
+        _require(fits, "accessor-range", f"accessor {index} runs past its view")
+        values = np.ndarray((a["count"], width), dtype, data, strides=(stride, dtype.itemsize))
+        for key, found in (("min", values.min(axis=0)), ("max", values.max(axis=0))):
+            if key in a:
+                same = np.array_equal(np.array(a[key], dtype=np.float64), found.astype(np.float64))
+                _require(same, "accessor-bounds", f"accessor {index}: {key} is {found.tolist()}")
+        return values
+
+
+def _primitive(
+    reader: _Reader, primitive: dict[str, Any], count: int
+) -> tuple[NDArray[np.float32], NDArray[np.int64], int]:
+    """(positions, feature ids in use, triangles) of one primitive."""
+    attributes = {k: reader.accessor(v) for k, v in primitive["attributes"].items()}
+    position = attributes["POSITION"]
+    n = len(position)
+    _require(bool(np.isfinite(position).all()), "position-finite", "a position is no number")
+    for name, values in attributes.items():
+        _require(len(values) == n, "attribute-count", f"{name} has {len(values)} of {n} vertices")
+    length = np.linalg.norm(attributes["NORMAL"].astype(np.float64) / 127.0, axis=1)
+    unit = bool((np.abs(length - 1.0) < 0.02).all())
+    _require(unit, "normal-unit", f"normals are {length.min():.3f}–{length.max():.3f} long")
+    index = reader.accessor(primitive["indices"]).ravel()
+    whole = len(index) % 3 == 0 and len(index) > 0 and int(index.max()) < n
+    _require(whole, "index-range", f"indices up to {int(index.max(initial=0))} for {n} vertices")
+    declared = primitive["extensions"]["EXT_mesh_features"]["featureIds"][0]
+    _require(declared["featureCount"] == count, "feature-count", "featureCount is not the table's")
+    ids = attributes[f"_FEATURE_ID_{declared['attribute']}"].ravel()
+    inside = bool(((ids >= 0) & (ids < count) & (ids == np.floor(ids))).all())
+    _require(inside, "feature-id", f"feature ids {ids.min()}–{ids.max()} for {count} features")
+    return position, np.unique(ids).astype(np.int64), len(index) // 3
+
+
+def _properties(
+    reader: _Reader, document: dict[str, Any], table: dict[str, Any]
+) -> dict[str, list[str]]:
+    """Texts of the property table; numbers are checked for their length only."""
+    schema = document["extensions"]["EXT_structural_metadata"]["schema"]
+    declared = schema["classes"][table["class"]]["properties"]
+    out: dict[str, list[str]] = {}
+    count = table["count"]
+    for name, entry in table["properties"].items():
+        _require(name in declared, "schema", f"property {name} is not in the schema")
+        data, _ = reader.view(entry["values"])
+        if declared[name]["type"] != "STRING":
+            width = np.dtype(_NUMBERS[declared[name]["componentType"]]).itemsize
+            _require(len(data) == count * width, "property-length", f"{name}: {len(data)} bytes")
+            continue
+        offsets = np.frombuffer(reader.view(entry["stringOffsets"])[0], "<u4").astype(np.int64)
+        ordered = len(offsets) == count + 1 and bool((np.diff(offsets) >= 0).all())
+        whole = ordered and offsets[0] == 0 and int(offsets[-1]) == len(data)
+        _require(whole, "property-length", f"{name}: string offsets do not fit the values")
+        try:
+            ends = offsets.tolist()
+            out[name] = [data[a:b].decode() for a, b in itertools.pairwise(ends)]
+        except UnicodeDecodeError as err:
+            raise BadTileError("property-text", f"{name}: {err}") from err
+    for name in (k for k, v in declared.items() if v.get("required")):
+        _require(name in out and all(out[name]), "property-required", f"{name} is missing or empty")
+    return out

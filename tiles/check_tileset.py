@@ -1,0 +1,137 @@
+"""Whether a tileset is what it claims: files, boxes, geometric errors, ids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+
+from tiles.check_glb import BadTileError, read_content
+from tiles.findings import Finding
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+__all__ = ["TilesetCheck"]
+
+TOLERANCE_M = 0.002
+
+
+@dataclass(slots=True)
+class TilesetCheck:
+    """Walks a tileset and everything it refers to.
+
+    ``eid`` collects the file each entity was found in; ``findings`` what is wrong.
+    """
+
+    out: Path
+    findings: list[Finding] = field(default_factory=list)
+    eid: dict[str, str] = field(default_factory=dict)
+    tiles: int = 0
+
+    def run(self, path: Path) -> None:
+        """Check a ``tileset.json``."""
+        self._page(path, np.eye(4), [], np.inf)
+
+    def _report(self, path: Path, rule: str, message: str) -> None:
+        self.findings.append(Finding(path.relative_to(self.out).as_posix(), rule, message))
+
+    def _page(self, path: Path, matrix: Floats, boxes: list[Floats], error: float) -> None:
+        try:
+            document = orjson.loads(path.read_bytes())
+            root, whole = document["root"], float(document["geometricError"])
+            version = document["asset"]["version"]
+        except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as err:
+            self._report(path, "tileset-json", f"not a tileset: {err!r}")
+            return
+        if version != "1.1":
+            self._report(path, "tileset-version", f"version {version}, expected 1.1")
+        self._tile(path, root, matrix, boxes, min(error, whole))
+
+    def _tile(
+        self, path: Path, tile: dict[str, Any], parent: Floats, above: list[Floats], error: float
+    ) -> None:
+        self.tiles += 1
+        try:
+            own = float(tile["geometricError"])
+            box = np.array(tile["boundingVolume"]["box"], dtype=float).reshape(4, 3)
+            matrix = parent @ _matrix(tile)
+        except (KeyError, TypeError, ValueError) as err:
+            self._report(path, "tile-json", f"not a tile: {err!r}")
+            return
+        if not 0.0 <= own <= error:
+            text = f"geometric error {own} under one of {error}: it has to fall towards the leaves"
+            self._report(path, "error-rises", text)
+        if (
+            not tile.get("children")
+            and tile.get("content", {}).get("uri", "").endswith(".glb")
+            and own
+        ):
+            self._report(path, "leaf-error", f"a leaf leaves out nothing, but its error is {own}")
+        boxes = [*above, _placed(box, matrix)]
+        if "content" in tile:
+            self._content(path, tile["content"], matrix, boxes, own)
+        for child in tile.get("children", ()):
+            self._tile(path, child, matrix, boxes, own)
+
+    def _content(
+        self, path: Path, content: dict[str, Any], matrix: Floats, boxes: list[Floats], error: float
+    ) -> None:
+        target = (path.parent / content["uri"]).resolve()
+        if not target.is_file() or not target.is_relative_to(self.out.resolve()):
+            self._report(path, "content-missing", f"{content['uri']} does not exist")
+            return
+        target = self.out / target.relative_to(self.out.resolve())
+        if target.suffix == ".json":
+            self._page(target, matrix, boxes, error if error else np.inf)
+            return
+        try:
+            found = read_content(target.read_bytes())
+        except BadTileError as err:
+            self._report(target, err.rule, str(err))
+            return
+        except (KeyError, IndexError, TypeError) as err:
+            self._report(target, "glb-structure", f"a part is missing: {err!r}")
+            return
+        if "boundingVolume" in content:
+            own = np.array(content["boundingVolume"]["box"], dtype=float).reshape(4, 3)
+            boxes = [*boxes, _placed(own, matrix)]
+        self._inside(target, found.points @ matrix[:3, :3].T + matrix[:3, 3], boxes)
+        self._ids(target, found.eid)
+
+    def _inside(self, path: Path, points: Floats, boxes: list[Floats]) -> None:
+        """Every vertex lies in the tile's box, its content's box, and those of all tiles above."""
+        for depth, box in enumerate(reversed(boxes)):
+            half = np.linalg.norm(box[1:], axis=1)
+            axes = box[1:] / np.maximum(half, 1e-12)[:, None]
+            beyond = float((np.abs((points - box[0]) @ axes.T) - half).max())
+            if beyond > TOLERANCE_M:
+                text = f"a vertex lies {beyond:.3f} m outside the box {depth} levels up"
+                self._report(path, "outside-box", text)
+                return
+
+    def _ids(self, path: Path, eid: list[str]) -> None:
+        name = path.relative_to(self.out).as_posix()
+        twice = [e for e in eid if e in self.eid]
+        if twice or len(set(eid)) < len(eid):
+            which = twice[0] if twice else "one in the same tile"
+            self._report(path, "eid-twice", f"{which} was drawn before in {self.eid.get(which)}")
+        self.eid.update(dict.fromkeys(eid, name))
+
+
+def _matrix(tile: dict[str, Any]) -> Floats:
+    numbers = np.array(tile.get("transform", np.eye(4).ravel()), dtype=float)
+    return numbers.reshape(4, 4).T
+
+
+def _placed(box: Floats, matrix: Floats) -> Floats:
+    """A box (centre and three half axes, rows) in ECEF."""
+    out = box @ matrix[:3, :3].T
+    out[0] += matrix[:3, 3]
+    return out

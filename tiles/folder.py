@@ -1,0 +1,139 @@
+"""The tiles folder: written beside, swapped in whole, described by a manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = [
+    "FORMAT",
+    "Staging",
+    "digest_array",
+    "digest_of",
+    "digest_table",
+    "read_manifest",
+    "swap",
+]
+
+FORMAT = 1
+"""Part of every input hash: raise it when the same input should give other bytes."""
+MANIFEST = "manifest.json"
+
+
+class Staging:
+    """A layer's folder under construction; remembers the hash and size of every file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.files: dict[str, tuple[str, int]] = {}
+        self._folders: set[Path] = set()
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write one file, path relative to the layer."""
+        target = self.path / name
+        if target.parent not in self._folders:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self._folders.add(target.parent)
+        target.write_bytes(data)
+        self.files[name] = hashlib.sha256(data).hexdigest(), len(data)
+
+    @property
+    def bytes(self) -> int:
+        """Size of all files."""
+        return sum(size for _, size in self.files.values())
+
+    def digest(self) -> str:
+        """Hash over names and contents."""
+        return digest_of(*(f"{n}:{self.files[n][0]}" for n in sorted(self.files)))
+
+
+def digest_of(*parts: str) -> str:
+    """sha256 of some texts, in order."""
+    h = hashlib.sha256()
+    for part in parts:
+        h.update(part.encode() + b"\0")
+    return h.hexdigest()
+
+
+class _Sink:
+    """A file that only counts: bytes go into a hash."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self.hash = hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        self.hash.update(data)
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+def digest_table(table: pa.Table) -> str:
+    """sha256 of a table's content; rows of equal eid keep their order."""
+    keys = [(c, "ascending") for c in ("eid", "mesh_id") if c in table.column_names]
+    if table.num_rows and keys:
+        table = table.sort_by(keys)
+    sink = _Sink()
+    bare = table.combine_chunks().replace_schema_metadata(None)
+    with pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), bare.schema) as writer:
+        writer.write_table(bare, max_chunksize=1 << 16)
+    return sink.hash.hexdigest()
+
+
+def digest_array(data: NDArray[np.generic]) -> str:
+    """sha256 of an array's shape, type and bytes, a band of rows at a time (it may be mapped)."""
+    h = hashlib.sha256(f"{data.shape}{data.dtype.str}".encode())
+    band = max(1, (1 << 24) // max(1, data[:1].nbytes))
+    for start in range(0, len(data), band):
+        h.update(data[start : start + band].tobytes())
+    return h.hexdigest()
+
+
+def read_manifest(out: Path) -> dict[str, Any]:
+    """Layers of the manifest of a tiles folder; empty where there is none of this format."""
+    path = out / MANIFEST
+    if not path.is_file():
+        return {}
+    try:
+        document = orjson.loads(path.read_bytes())
+    except orjson.JSONDecodeError:
+        return {}
+    layers: dict[str, Any] = document.get("layers", {}) if document.get("format") == FORMAT else {}
+    return layers
+
+
+def write_manifest(out: Path, layers: Mapping[str, Any]) -> None:
+    """Put the manifest in place in one step."""
+    body = {"format": FORMAT, "layers": {k: layers[k] for k in sorted(layers)}}
+    beside = out / (MANIFEST + ".new")
+    beside.write_bytes(orjson.dumps(body, option=orjson.OPT_INDENT_2))
+    beside.replace(out / MANIFEST)
+
+
+def swap(built: Path, target: Path, old: Path) -> None:
+    """Put a built layer where the old one was; ``built`` may not exist (an empty layer)."""
+    if target.exists():
+        old.parent.mkdir(parents=True, exist_ok=True)
+        target.rename(old)
+    if built.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        built.rename(target)
+    if old.exists():
+        shutil.rmtree(old)

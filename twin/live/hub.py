@@ -29,6 +29,7 @@ from twin.live.incoming import (
     as_microseconds,
     fresh,
     judge,
+    marks_of,
     report,
     values_of,
 )
@@ -127,7 +128,7 @@ class LiveHub:
         """
         n = len(streams)
         time_us, value = as_microseconds(times, n), values_of(results, n)
-        marks = pa.nulls(n, pa.string()) if quality is None else pa.array(quality, pa.string())
+        marks = marks_of(quality, n)
         with self._lock:
             if not self._sound:
                 self.reload()

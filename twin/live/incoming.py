@@ -21,6 +21,7 @@ __all__ = [
     "as_microseconds",
     "fresh",
     "judge",
+    "marks_of",
     "report",
     "values_of",
 ]
@@ -113,6 +114,25 @@ def values_of(results: ArrayLike | pa.Array, n: int) -> NDArray[np.float64]:
     if found.shape != (n,):
         raise InvalidRequestError(f"{n} streams but results of shape {found.shape} given", "result")
     return found
+
+
+def marks_of(quality: Sequence[str | None] | None, n: int) -> pa.Array:
+    """Marks of quality as an Arrow array of ``n`` texts; nulls where there are none.
+
+    Raises
+    ------
+    InvalidRequestError
+        If these are no texts, or not ``n`` of them.
+    """
+    if quality is None:
+        return pa.nulls(n, pa.string())
+    try:
+        marks = pa.array(quality, pa.string())
+    except pa.ArrowException as err:
+        raise InvalidRequestError(f"marks of quality are not texts: {err}", "quality") from err
+    if len(marks) != n:
+        raise InvalidRequestError(f"{n} streams but {len(marks)} marks were given", "quality")
+    return marks
 
 
 def judge(

@@ -82,7 +82,8 @@ def register_streams(
         Inside an open transaction of the caller.
     streams : pyarrow.Table
         Columns of :data:`twin.schema.STREAMS` plus ``lon``, ``lat`` (degrees, EPSG:4490) and
-        ``z_ell`` (metres above the ellipsoid); null where unknown.
+        ``z_ell`` (metres above the ellipsoid); null where unknown. Where ``z_ell`` is null and
+        ``z_reference`` is ``ground``, ``z`` is kept as the height above ground.
     dataset_id : str
         UUID of the load, written to new and changed rows.
     now : datetime

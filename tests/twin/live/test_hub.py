@@ -83,6 +83,14 @@ def test_times_with_a_zone_are_stored_as_utc(hub, store, clock):
     assert stored(store)[0][1] == datetime(2026, 7, 1, 7, 59)
 
 
+def test_marks_of_quality_must_fit_and_an_empty_batch_is_no_error(hub, store, clock):
+    for marks in (["good", "good"], [3]):
+        with pytest.raises(InvalidRequestError):
+            hub.ingest(["G1/ch4"], [clock.now], [0.1], marks)
+    assert hub.ingest([], [], []).stored == 0
+    assert stored(store) == []
+
+
 @pytest.mark.parametrize(
     ("times", "results"), [([], [1.0]), (["yesterday"], [1.0]), ([datetime.now(UTC)], ["high"])]
 )

@@ -72,6 +72,15 @@ def test_the_same_table_twice_changes_nothing(store):
     ]
 
 
+def test_a_height_above_ground_is_kept_as_such_and_a_lost_one_is_null(store):
+    lamp = {**GAS, "key": "L1", "z_ell": None, "z": 6.0, "z_reference": "ground"}
+    lost = {**lamp, "key": "L2", "z_reference": "1985"}
+    with store.transaction() as con:
+        register_streams(con, streams(lamp, lost), LOAD_1, NOW)
+    rows = store.table("SELECT key, z, z_reference FROM datastream ORDER BY key").to_pylist()
+    assert [tuple(row.values()) for row in rows] == [("L1", 6.0, "ground"), ("L2", None, "1985")]
+
+
 def test_a_changed_threshold_keeps_the_id_and_a_renamed_thing_its_own(store):
     with store.transaction() as con:
         register_streams(con, streams(GAS, GAS_T), LOAD_1, NOW)

@@ -14,7 +14,7 @@ FROM incoming_event ORDER BY ordinal;
 
 INSERT INTO anchor
 SELECT 'alarm', i.alarm_id, coalesce(a.akind, CASE WHEN d.lon IS NULL THEN 'none' ELSE 'point' END), a.eid, a.node_id, a.grid_eid, a.grid_code,
-    coalesce(d.lon, a.lon), coalesce(d.lat, a.lat), coalesce(d.z, a.z), a.ground_z,
+    coalesce(a.lon, d.lon), coalesce(a.lat, d.lat), coalesce(a.z, CASE WHEN d.z_reference = 'ellipsoid' THEN d.z END), a.ground_z,
     coalesce(a.method, CASE WHEN d.lon IS NULL THEN 'none' ELSE 'geometry' END), coalesce(a.confidence, 1.0),
     json_object('stream_id', i.stream_id),
     CASE WHEN d.lon IS NULL AND a.lon IS NULL THEN coalesce(a.reason, 'its stream has no place') ELSE a.reason END, $now

@@ -2,7 +2,8 @@
 -- The anchor of a datastream has subject_kind 'datastream' and the stream's id as subject_id.
 SELECT d.stream_id, d.key, t.name, t.thing_id::VARCHAR AS thing_id, d.subject, d.property, d.unit, d.interval_s,
     d.warn_low, d.warn_high, d.alarm_low, d.alarm_high,
-    coalesce(d.lon, a.lon) AS lon, coalesce(d.lat, a.lat) AS lat, coalesce(d.z, a.z) AS z,
+    coalesce(a.lon, d.lon) AS lon, coalesce(a.lat, d.lat) AS lat,
+    coalesce(a.z, CASE WHEN d.z_reference = 'ellipsoid' THEN d.z END) AS z,
     a.eid::VARCHAR AS eid, a.grid_code, d.host_scheme, d.host_value, d.attributes::VARCHAR AS attributes
 FROM datastream d
 LEFT JOIN thing t USING (thing_id)

@@ -14,5 +14,7 @@ SELECT j.*,
     CASE WHEN b.stream_id IS NULL
               AND row_number() OVER (PARTITION BY j.stream_id, j.phenomenon_time, reason IS NULL ORDER BY position) = 1
          THEN 'loaded' ELSE 'unchanged' END AS verdict
-FROM judged j LEFT JOIN (SELECT DISTINCT stream_id, phenomenon_time FROM observation) b
+FROM judged j LEFT JOIN (
+    SELECT DISTINCT stream_id, phenomenon_time FROM observation WHERE phenomenon_time
+        BETWEEN (SELECT min(phenomenon_time) FROM incoming_observations) AND (SELECT max(phenomenon_time) FROM incoming_observations)) b
     ON b.stream_id = j.stream_id AND b.phenomenon_time = j.phenomenon_time;

@@ -1,9 +1,11 @@
 -- Judges each row of incoming_streams against the base: known stream or not, same content or not, or why it is refused.
 -- incoming_streams: STREAMS + lon, lat (degrees), z_ell (metres above the ellipsoid), position (0-based row).
+-- A height above ground (z_reference ground) is kept as such; the stream's anchor lifts it onto the terrain.
 CREATE OR REPLACE TEMP TABLE staged_stream AS
 WITH given AS (
     SELECT position, key, coalesce(thing_key, key) AS thing_key, coalesce(thing_name, thing_key, key) AS thing_name, subject, property,
-        unit, lon, lat, z_ell AS z, CASE WHEN z_ell IS NULL THEN z_reference ELSE 'ellipsoid' END AS z_reference,
+        unit, lon, lat, coalesce(z_ell, CASE WHEN z_reference = 'ground' THEN z END) AS z,
+        CASE WHEN z_ell IS NULL THEN z_reference ELSE 'ellipsoid' END AS z_reference,
         host_scheme, host_value, warn_low, warn_high, alarm_low, alarm_high, interval_s, attributes, fault
     FROM incoming_streams),
 hashed AS (

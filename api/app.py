@@ -29,8 +29,8 @@ from twin.settings import ServerSettings
 __all__ = ["create_app"]
 
 ROUTERS = (
-    landing.router, info.router, collections.router, entities.router, resolve.router, geocode.router, tiles.router,
-    live.router, alarms.router, cases.router, health.router,
+    landing.router, info.router, collections.router, entities.router, resolve.router,
+    geocode.router, tiles.router, live.router, alarms.router, cases.router, health.router,
 )  # fmt: skip
 
 

@@ -13,8 +13,9 @@ from starlette.responses import Response
 
 __all__ = [
     "GEOJSON", "JSON", "CollectionModel", "CollectionsModel", "ConformanceModel",
-    "FeatureCollectionModel", "FeatureModel", "LandingModel", "LinkModel", "ProblemModel", "RawJson", "answer", "document",
-    "fragment", "instant", "link",
+    "FeatureCollectionModel", "FeatureModel", "LandingModel", "LinkModel", "ProblemModel",
+    "RawJson",
+    "answer", "document", "fragment", "instant", "link",
 ]  # fmt: skip
 
 GEOJSON: Final = "application/geo+json"

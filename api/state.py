@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from address import AddressIndex
+from sample_data.district import SEED
+from sample_data.live import Simulator
 from twin.cases import CaseDesk
 from twin.city import City
 from twin.codes import cim_classes, components
-from twin.live import LiveHub, run_ticker
+from twin.live import LiveHub, run_simulator, run_ticker
 from twin.settings import ServerSettings
 from twin.store import Store
 from twin.store.read import Moment, address_nodes, extents, fields, rows, version
@@ -92,7 +94,7 @@ class CityState:
             index = AddressIndex.from_nodes(address_nodes(store))
             hub = LiveHub(store)
             try:
-                with _running(lambda stop: run_ticker(hub, stop), "ticker"):
+                with _running(settings, hub):
                     yield cls(settings, city, store, hub, CaseDesk(store), index)
             finally:
                 hub.close()
@@ -121,16 +123,22 @@ class CityState:
 
 
 @contextmanager
-def _running(work: Callable[[threading.Event], None], name: str) -> Iterator[None]:
-    """Run ``work`` in a thread until the block ends."""
+def _running(settings: ServerSettings, hub: LiveHub) -> Iterator[None]:
+    """Let time pass, and simulated readings arrive if asked for, until the block ends."""
     stop = threading.Event()
-    thread = threading.Thread(target=work, args=(stop,), name=name, daemon=True)
-    thread.start()
+    work: list[Callable[[], None]] = [lambda: run_ticker(hub, stop)]
+    if settings.simulate:
+        simulator = Simulator(hub.streams(), SEED)
+        work.append(lambda: run_simulator(hub, simulator, stop, settings.simulate_interval_s))
+    threads = [threading.Thread(target=target, daemon=True) for target in work]
+    for thread in threads:
+        thread.start()
     try:
         yield
     finally:
         stop.set()
-        thread.join()
+        for thread in threads:
+            thread.join()
 
 
 def _collections(store: Store) -> dict[str, CollectionInfo]:

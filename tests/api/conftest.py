@@ -34,13 +34,14 @@ def eid(kind: int, number: int) -> str:
 
 
 TOWER, COURTYARD, OLD, ROOM, GRID, PIPE, MERGED, LOST = (
-    eid(0xA, 0), eid(0xA, 1), eid(0xF, 1), eid(0xC, 301), eid(0xD, 1), eid(0xE, 1), eid(0xF, 2), eid(0xF, 3),
+    eid(0xA, 0), eid(0xA, 1), eid(0xF, 1), eid(0xC, 301), eid(0xD, 1), eid(0xE, 1),
+    eid(0xF, 2), eid(0xF, 3),
 )  # fmt: skip
 CASE = eid(0xCA, 1)
 
 
 def building_shape(number: int) -> shapely.Polygon:
-    """Squares of 0.0004° on a raster of 0.001° from 114.0, 30.4, ten in a row; number 1 is a triangle."""
+    """Squares of 0.0004° on a raster of 0.001° from 114.0, 30.4, ten a row; 1 is a triangle."""
     west, south = 114.0 + 0.001 * (number % 10), 30.4 + 0.001 * (number // 10)
     if number == 1:
         return shapely.Polygon([(west, south), (west + 4e-4, south), (west, south + 4e-4)])
@@ -65,14 +66,16 @@ def _put(
     edition = "GB/T 47678.5-2026" if collection == "components" else "citytwin-2026"
     con.execute(
         "INSERT INTO entity VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'active', ?, ?, ?, NULL, ?, NULL)",
-        [eid_, code, edition, collection, name, height, floors, orjson.dumps(attributes or {}).decode(), SINCE, until, SINCE, DATASET],
+        [eid_, code, edition, collection, name, height, floors,
+         orjson.dumps(attributes or {}).decode(), SINCE, until, SINCE, DATASET],
     )  # fmt: skip
     if shape is None:
         return
     box = shape.bounds
     wkb = None if role == "mesh" else shapely.to_wkb(shape, output_dimension=3, flavor="iso")
     con.execute(
-        "INSERT INTO geometry VALUES (uuid(), ?, ?, '1', 'CIM2', ?, NULL, NULL, NULL, ?, ?, ?, ?, ?, ?, 0, ?)",
+        "INSERT INTO geometry VALUES "
+        "(uuid(), ?, ?, '1', 'CIM2', ?, NULL, NULL, NULL, ?, ?, ?, ?, ?, ?, 0, ?)",
         [eid_, role, wkb, z[0], z[1], *box, DATASET],
     )
 
@@ -80,8 +83,10 @@ def _put(
 def _things(con) -> None:
     for number in range(BUILDINGS):
         name = "临江花园5号楼" if number == 0 else f"住宅{number}号楼"
-        _put(con, eid(0xA, number), "buildings", "building", name, building_shape(number), "footprint", height=3.0 * (number + 1),
-             floors=number + 1, attributes={"usage": "住宅" if number % 2 else "商业", "year_built": 2000 + number, "a/b\"c": "x"},
+        usage = "住宅" if number % 2 else "商业"
+        _put(con, eid(0xA, number), "buildings", "building", name, building_shape(number),
+             "footprint", height=3.0 * (number + 1), floors=number + 1,
+             attributes={"usage": usage, "year_built": 2000 + number, "a/b\"c": "x"},
              z=(10.0, 13.0 + 3 * number))  # fmt: skip
     for number in range(300):
         place = shapely.Point(114.0 + 1e-4 * (number % 100), 30.4 + 1e-3 * (number // 100))
@@ -142,10 +147,11 @@ def _things(con) -> None:
 
 
 def _past(con) -> None:
-    """The tower was called otherwise until March; two ids went into others; the old warehouse was pulled down."""
+    """The tower was called otherwise; two ids went into others; the warehouse was pulled down."""
     con.execute(
-        "INSERT INTO entity_history SELECT * REPLACE ('5号地块在建楼' AS name, 1 AS floors, TIMESTAMP '2025-01-01' AS valid_from, "
-        "TIMESTAMP '2026-01-01' AS valid_to, TIMESTAMP '2025-01-01' AS known_from, TIMESTAMP '2026-01-01' AS known_to) "
+        "INSERT INTO entity_history SELECT * REPLACE ('5号地块在建楼' AS name, 1 AS floors, "
+        "TIMESTAMP '2025-01-01' AS valid_from, TIMESTAMP '2026-01-01' AS valid_to, "
+        "TIMESTAMP '2025-01-01' AS known_from, TIMESTAMP '2026-01-01' AS known_to) "
         "FROM entity WHERE eid = ?",
         [TOWER],
     )
@@ -158,8 +164,9 @@ def _past(con) -> None:
 
 def _ties(con) -> None:
     for scheme, value, of in (
-        ("source:建筑物", "B-0001", TOWER), ("ifc.guid", "2O2Fr$t4X7Zf8NOew3FNr2", ROOM), ("building.code", "LJ-0005", TOWER),
-        ("gbt47678.component", "42987101001000007", eid(0xB, 7)), ("grid.code", "429871001001001", GRID),
+        ("source:建筑物", "B-0001", TOWER), ("ifc.guid", "2O2Fr$t4X7Zf8NOew3FNr2", ROOM),
+        ("building.code", "LJ-0005", TOWER), ("grid.code", "429871001001001", GRID),
+        ("gbt47678.component", "42987101001000007", eid(0xB, 7)),
     ):  # fmt: skip
         con.execute(
             "INSERT INTO alias VALUES (?, ?, ?, ?, NULL, ?)", [scheme, value, of, SINCE, DATASET]
@@ -169,11 +176,14 @@ def _ties(con) -> None:
         [ROOM, TOWER, SINCE, DATASET],
     )
     for kind, subject, of, place in (
-        ("entity", TOWER, TOWER, (114.0002, 30.4002, 10.0)), ("entity", ROOM, ROOM, (114.00015, 30.40015, 16.0)),
-        ("datastream", "1", TOWER, (114.0002, 30.4002, 12.0)), ("case", CASE, TOWER, (114.0002, 30.4002, 10.0)),
+        ("entity", TOWER, TOWER, (114.0002, 30.4002, 10.0)),
+        ("entity", ROOM, ROOM, (114.00015, 30.40015, 16.0)),
+        ("datastream", "1", TOWER, (114.0002, 30.4002, 12.0)),
+        ("case", CASE, TOWER, (114.0002, 30.4002, 10.0)),
     ):  # fmt: skip
         con.execute(
-            "INSERT INTO anchor VALUES (?, ?, 'entity', ?, NULL, ?, '001', ?, ?, ?, 10.0, 'geometry', 1.0, '{\"rule\":\"inside\"}', NULL, ?)",
+            "INSERT INTO anchor VALUES (?, ?, 'entity', ?, NULL, ?, '001', ?, ?, ?, 10.0, "
+            "'geometry', 1.0, '{\"rule\":\"inside\"}', NULL, ?)",
             [kind, subject, of, GRID, *place, SINCE],
         )
     con.execute(
@@ -192,25 +202,27 @@ def _live(con) -> None:
         [thing, DATASET],
     )
     con.execute(
-        "INSERT INTO datastream VALUES (1, ?, 'GAS-0001', '甲烷浓度', '%', '燃气', NULL, 1.0, NULL, 2.0, 60, 'building.code', 'LJ-0005', "
+        "INSERT INTO datastream VALUES (1, ?, 'GAS-0001', '甲烷浓度', '%', '燃气', "
+        "NULL, 1.0, NULL, 2.0, 60, 'building.code', 'LJ-0005', "
         "114.0002, 30.4002, 12.0, 'ellipsoid', NULL, ?, NULL)",
         [thing, DATASET],
     )
     con.execute("INSERT INTO latest VALUES (1, ?, 0.4, 'normal')", [datetime(2026, 6, 1, 8)])
     con.execute(
-        "INSERT INTO case_file VALUES (?, 'AJ20260601001', '管理事项', '02103', 'v2', '暴露垃圾', '楼下', '临江花园5号楼', 114.0002, 30.4002, "
-        "'立案', ?, NULL, '市民', '城管', NULL, NULL, ?, NULL)".replace(
-            "'v2', ", "'GB/T 47678.5-2026', "
-        ),
+        "INSERT INTO case_file VALUES (?, 'AJ20260601001', '管理事项', '02103', "
+        "'GB/T 47678.5-2026', '暴露垃圾', '楼下', '临江花园5号楼', 114.0002, 30.4002, "
+        "'立案', ?, NULL, '市民', '城管', NULL, NULL, ?, NULL)",
         [CASE, datetime(2026, 6, 1), DATASET],
     )
 
 
 ADDRESSES = (
-    ("p", None, "province", "湖北省", None), ("c", "p", "city", "云梦泽市", None), ("d", "c", "county", "临江示范区", None),
-    ("s", "d", "street", "滨江街道", None), ("r", "s", "road", "临江大道", None), ("n", "r", "number", "35号", None),
-    ("k", "n", "compound", "临江花园", None), ("b", "k", "building", "5号楼", TOWER), ("u", "b", "unit", "2单元", None),
-    ("f", "u", "floor", "3层", None), ("o", "f", "room", "301室", ROOM),
+    ("p", None, "province", "湖北省", None), ("c", "p", "city", "云梦泽市", None),
+    ("d", "c", "county", "临江示范区", None), ("s", "d", "street", "滨江街道", None),
+    ("r", "s", "road", "临江大道", None), ("n", "r", "number", "35号", None),
+    ("k", "n", "compound", "临江花园", None), ("b", "k", "building", "5号楼", TOWER),
+    ("u", "b", "unit", "2单元", None), ("f", "u", "floor", "3层", None),
+    ("o", "f", "room", "301室", ROOM),
 )  # fmt: skip
 
 
@@ -220,7 +232,8 @@ def _addresses(con) -> None:
         full += name
         z = 16.0 if level == "room" else 10.0
         con.execute(
-            "INSERT INTO address_node VALUES (?, ?, ?, ?, ?, NULL, 114.00015, 30.40015, ?, ?, NULL, NULL, 'active', ?)",
+            "INSERT INTO address_node VALUES "
+            "(?, ?, ?, ?, ?, NULL, 114.00015, 30.40015, ?, ?, NULL, NULL, 'active', ?)",
             [
                 node.rjust(16, "0"),
                 parent and parent.rjust(16, "0"),
@@ -258,14 +271,15 @@ def _tiles(folder: Path) -> None:
 
 
 def build_city(path: Path) -> City:
-    """A city of 40 buildings, 300 components, a grid cell, a pipe, a room, a stream, a case, one address chain."""
+    """40 buildings, 300 components, a grid cell, a pipe, a room, a stream, a case, an address."""
     city = City.init(
         path, name="测试城", admin_code="429871", source_crs="EPSG:4547", undulation=-12.8
     )
     with Store.open(city) as store, store.transaction() as con:
         con.execute(
-            "INSERT INTO dataset (dataset_id, source_key, format, kind, licence, crs_used, crs_why, loaded_at) "
-            "VALUES (?, '建筑物.shp', 'ESRI Shapefile', 'features', 'CC0', 'EPSG:4547', 'declared', ?)",
+            "INSERT INTO dataset (dataset_id, source_key, format, kind, licence, crs_used, crs_why, "
+            "loaded_at) VALUES "
+            "(?, '建筑物.shp', 'ESRI Shapefile', 'features', 'CC0', 'EPSG:4547', 'declared', ?)",
             [DATASET, SINCE],
         )
         for fill in (_things, _past, _ties, _live, _addresses):
@@ -336,8 +350,9 @@ def client(address) -> Iterator[httpx.Client]:
 def ids() -> SimpleNamespace:
     """Ids of the things tests ask for."""
     return SimpleNamespace(
-        tower=TOWER, courtyard=COURTYARD, old=OLD, room=ROOM, grid=GRID, pipe=PIPE, merged=MERGED, lost=LOST, case=CASE, building=lambda n: eid(0xA, n),
-        component=lambda n: eid(0xB, n), shape=building_shape,
+        tower=TOWER, courtyard=COURTYARD, old=OLD, room=ROOM, grid=GRID, pipe=PIPE, merged=MERGED,
+        lost=LOST, case=CASE, building=lambda n: eid(0xA, n), component=lambda n: eid(0xB, n),
+        shape=building_shape,
     )  # fmt: skip
 
 

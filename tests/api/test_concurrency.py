@@ -51,7 +51,7 @@ def test_eight_readers_each_get_their_own_answer(running, ids, rng):
 
 
 def test_readers_never_see_half_a_change(running, ids):
-    """Two things change their name in one transaction, over and over; every page shows both or none."""
+    """Two things are renamed in one transaction, over and over; a page shows both or none."""
     root, store = running
     pair = (ids.building(2), ids.building(3))
     stop = threading.Event()

@@ -77,7 +77,7 @@ def test_streams_and_cases_by_key_and_by_beginning(get, ids):
 
 def test_names_rank_by_how_well_they_fit(get, ids):
     found = candidates(get, "住宅1", limit=50)
-    assert [c["name"] for c in found][0].startswith("住宅1")
+    assert found[0]["name"].startswith("住宅1")
     assert {c["name"] for c in found} == {f"住宅{n}号楼" for n in (1, *range(10, 20))}
     assert candidates(get, "号楼", limit=3)[0]["why"].startswith("名称包含")
 

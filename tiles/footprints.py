@@ -130,7 +130,7 @@ def triangulate(rings: Rings, xy: Floats) -> NDArray[np.uint32]:
     triangles[flipped] = triangles[flipped][:, ::-1]
     sides = np.stack([b - a, c - b, a - c])
     longest = np.linalg.norm(sides, axis=2).max(axis=0)
-    return triangles[np.abs(area) > SLIVER_M * longest].astype(np.uint32)
+    return np.asarray(triangles[np.abs(area) > SLIVER_M * longest], dtype=np.uint32)
 
 
 def _convex(xy: Floats, first: Ints) -> NDArray[np.bool_]:

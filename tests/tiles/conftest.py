@@ -1,5 +1,6 @@
 """A tiny city behind the tiler's source interface, and an independent reader of glb files."""
 
+import itertools
 import json
 import struct
 from collections.abc import Callable
@@ -94,10 +95,19 @@ def placed_mesh(
     scale[:3, :3] = np.diag(size)
     scale[:3, 3] = x, y, z
     return {
-        "eid": eid(i), "class_code": "element", "name": f"构件{i}", "storey": None, "building_eid": None,
-        "asset": "a", "mesh_id": "cube", "matrix": (enu(LON, LAT, 12.0) @ scale).ravel().tolist(),
-        "lon": LON, "lat": LAT, "zmin": 12 + z, "zmax": 12 + z + size[2],
-    } | row  # fmt: skip
+        "eid": eid(i),
+        "class_code": "element",
+        "name": f"构件{i}",
+        "storey": None,
+        "building_eid": None,
+        "asset": "a",
+        "mesh_id": "cube",
+        "matrix": (enu(LON, LAT, 12.0) @ scale).ravel().tolist(),
+        "lon": LON,
+        "lat": LAT,
+        "zmin": 12 + z,
+        "zmax": 12 + z + size[2],
+    } | row
 
 
 @dataclass
@@ -143,6 +153,7 @@ class City:
         return pa.Table.from_pylist(rows)
 
     def asset(self, sha: str) -> pa.Table:
+        assert sha == "a"
         return cube_asset()
 
     def pipes(self) -> pa.Table:
@@ -254,9 +265,14 @@ def read_glb(path: Path) -> Glb:
     for p in document["meshes"][0]["primitives"]:
         position = accessor(p["attributes"]["POSITION"])
         index = accessor(p["indices"]).reshape(-1, 3).astype(int)
-        found = [position, accessor(p["attributes"]["NORMAL"]) / 127, accessor(p["attributes"]["COLOR_0"]),
-                 accessor(p["attributes"]["_FEATURE_ID_0"]).ravel().astype(int), index + seen,
-                 np.full(len(index), p["material"])]  # fmt: skip
+        found = [
+            position,
+            accessor(p["attributes"]["NORMAL"]) / 127,
+            accessor(p["attributes"]["COLOR_0"]),
+            accessor(p["attributes"]["_FEATURE_ID_0"]).ravel().astype(int),
+            index + seen,
+            np.full(len(index), p["material"]),
+        ]
         for store, values in zip(parts, found, strict=True):
             store.append(values)
         seen += len(position)
@@ -268,7 +284,7 @@ def read_glb(path: Path) -> Glb:
         raw = view(entry["values"])
         if schema[name]["type"] == "STRING":
             ends = np.frombuffer(view(entry["stringOffsets"]), "<u4")
-            properties[name] = [raw[a:b].decode() for a, b in zip(ends[:-1], ends[1:], strict=True)]
+            properties[name] = [raw[a:b].decode() for a, b in itertools.pairwise(ends)]
         else:
             kind = {"FLOAT32": "<f4", "INT16": "<i2"}[schema[name]["componentType"]]
             properties[name] = np.frombuffer(raw, kind, table["count"])
@@ -276,7 +292,7 @@ def read_glb(path: Path) -> Glb:
 
 
 def world(folder: Path) -> dict[str, np.ndarray]:
-    """ECEF vertices of every feature of a tileset, by eid, following transforms as a client does."""
+    """ECEF vertices of every feature of a tileset by eid, along the transforms."""
     out: dict[str, list[np.ndarray]] = {}
 
     def visit(tile: dict, parent: np.ndarray) -> None:

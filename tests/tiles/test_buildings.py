@@ -91,7 +91,9 @@ def test_roof_and_wall_areas_are_those_of_the_footprint(layer, tile, frame):
         here = frame(lon, lat, mine.max())
         ecef = pyproj.Transformer.from_crs(4979, 4978, always_xy=True)
 
-        def flat(p, here=here, ecef=ecef, top=mine.max()):
+        top = float(mine.max())
+
+        def flat(p, here=here, ecef=ecef, top=top):
             world = np.column_stack(ecef.transform(p[:, 0], p[:, 1], np.full(len(p), top)))
             return local_plane(world, here)[:, :2]
 

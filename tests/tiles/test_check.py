@@ -128,16 +128,33 @@ def test_a_mutilated_tileset_goes_red(folder, layer, change, rule):
         assert rule in found
 
 
+def feature_ids(d):
+    primitive = d["meshes"][0]["primitives"][0]
+    return primitive["extensions"]["EXT_mesh_features"]["featureIds"][0]
+
+
+def table(d):
+    return d["extensions"]["EXT_structural_metadata"]["propertyTables"][0]
+
+
+def schema(d):
+    return d["extensions"]["EXT_structural_metadata"]["schema"]["classes"]["feature"]
+
+
+def one_vertex_more(d):
+    d["accessors"][0]["count"] += 1
+
+
 GLBS = [
     (lambda d: d["accessors"][0]["min"].__setitem__(1, -99.0), "accessor-bounds"),
-    (lambda d: d["accessors"][0].__setitem__("count", d["accessors"][0]["count"] + 1), "accessor-range"),
+    (one_vertex_more, "accessor-range"),
     (lambda d: d["bufferViews"][1].__setitem__("byteLength", 10**9), "view-range"),
-    (lambda d: d["meshes"][0]["primitives"][0]["extensions"]["EXT_mesh_features"]["featureIds"][0].__setitem__("featureCount", 3), "feature-count"),
-    (lambda d: d["extensions"]["EXT_structural_metadata"]["propertyTables"][0]["properties"].pop("eid"), "property-required"),
-    (lambda d: d["extensions"]["EXT_structural_metadata"]["propertyTables"][0].__setitem__("count", 500), "feature-unused"),
-    (lambda d: d["extensions"]["EXT_structural_metadata"]["schema"]["classes"]["feature"]["properties"].pop("name"), "schema"),
+    (lambda d: feature_ids(d).__setitem__("featureCount", 3), "feature-count"),
+    (lambda d: table(d)["properties"].pop("eid"), "property-required"),
+    (lambda d: table(d).__setitem__("count", 500), "feature-unused"),
+    (lambda d: schema(d)["properties"].pop("name"), "schema"),
     (lambda d: d.pop("meshes"), "glb-structure"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("change", "rule"), GLBS)

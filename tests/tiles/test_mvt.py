@@ -104,8 +104,15 @@ def test_tiles_are_clipped_to_their_buffer(built):
 def test_far_zooms_have_fewer_vertices_and_no_specks(tmp_path):
     circle = shapely.Point(114.08, 30.46).buffer(0.01, quad_segs=256)
     speck = shapely.Point(114.09, 30.47).buffer(0.00002)
-    table = pa.table({"eid": ["00" * 16, "11" * 16], "class_code": ["water"] * 2, "name": ["a", "b"],
-                      "wkb": shapely.to_wkb(np.array([circle, speck])), "attributes": ["{}", None]})  # fmt: skip
+    table = pa.table(
+        {
+            "eid": ["00" * 16, "11" * 16],
+            "class_code": ["water"] * 2,
+            "name": ["a", "b"],
+            "wkb": shapely.to_wkb(np.array([circle, speck])),
+            "attributes": ["{}", None],
+        }
+    )
     files = {}
     build_mvt(table, "water", files.__setitem__)
     count = {}
@@ -127,16 +134,22 @@ def test_lines_cross_tiles_and_odd_geometries_pass(tmp_path):
         [[(114.0, 30.4), (114.001, 30.4)], [(114.0, 30.401), (114.001, 30.401)]]
     )
     dot = shapely.LineString([(114, 30.4), (114 + 1e-9, 30.4)])
-    table = pa.table({"eid": [f"{i:032x}" for i in range(4)], "class_code": ["road"] * 4, "name": [None] * 4,
-                      "wkb": pa.array([*shapely.to_wkb(np.array([line, multi, dot])).tolist(), None], pa.binary()),
-                      "attributes": ['{"width_m": 7.5, "oneway": true}'] * 4})  # fmt: skip
+    wkb = [*shapely.to_wkb(np.array([line, multi, dot])).tolist(), None]
+    table = pa.table(
+        {
+            "eid": [f"{i:032x}" for i in range(4)],
+            "class_code": ["road"] * 4,
+            "name": [None] * 4,
+            "wkb": pa.array(wkb, pa.binary()),
+            "attributes": ['{"width_m": 7.5, "oneway": true}'] * 4,
+        }
+    )
     files = {}
     layer = build_mvt(table, "roads", files.__setitem__)
     assert layer.notes == ["roads: 1 without geometry, left out"]
     length = 0.0
     for name, blob in files.items():
         if name.startswith("16/"):
-            z, x, y = (int(v) for v in name.removesuffix(".mvt").split("/"))
             for f in mapbox_vector_tile.decode(blob, default_options={"y_coord_down": True})[
                 "roads"
             ]["features"]:

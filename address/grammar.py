@@ -115,6 +115,7 @@ def door_core(text: str) -> str:
 _BUILDING_TAIL = re.compile(r"(号楼|#楼|栋楼|栋|幢|座|#|号|楼)$")
 _UNIT_TAIL = re.compile(r"(单元|门|梯)$")
 _ROOM_TAIL = re.compile(r"(室|房间|房|铺|户)$")
+_HAN = re.compile(r"[\u4e00-\u9fa5](?![-\d])")
 _FLOOR = re.compile(r"(?P<b>负|地下|-|B)?(?P<n>\d+)(?:层|楼|F)?")
 _PHASE_DIGIT = re.compile(r"^(\d+)期$")
 _NUMERALS = "〇一二三四五六七八九十"
@@ -146,8 +147,8 @@ def core_of(level: str, written: str) -> str:
     if level in ("building", "unit", "room"):
         tail = {"building": _BUILDING_TAIL, "unit": _UNIT_TAIL, "room": _ROOM_TAIL}[level]
         core = tail.sub("", text).upper().replace("字", "")
-        if not core:
-            return text
+        if not core or (level != "unit" and len(core) > 1 and _HAN.search(core[1:])):
+            return text  # 实验楼, 会议室: the last word belongs to the name
         return (core.lstrip("0") or "0") if core[0] == "0" else core
     if level == "floor":
         found = _FLOOR.fullmatch(text.upper())

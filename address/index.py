@@ -75,6 +75,7 @@ class AddressIndex:
         self._sort_keys()
         self.names: Names[int] = Names()
         self._add_names()
+        self.names.level_of = self.level_of
         self.place = place_all(self)
         self._repairs: Repairs | None = None
         self._reverse: Reverse | None = None

@@ -1,7 +1,7 @@
 """Names that can stand in an address, and where in a text they stand."""
 
 import gzip
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -160,6 +160,7 @@ class Names(Generic[T]):
     def __init__(self, pairs: Iterable[tuple[str, T]] = ()) -> None:
         self.entries: dict[str, list[T]] = {}
         self.lengths: dict[str, tuple[int, ...]] = {}
+        self.level_of: Callable[[T], str] | None = None
         for name, entry in pairs:
             self.add(name, entry)
 

@@ -109,12 +109,15 @@ def ways(index: "AddressIndex", query: Query) -> list[Way]:
     ]
     outside = [i for i in items if i.piece.kind == "admin"]
     found: list[Way] = []
-    for number, item in enumerate(items):
-        if not item.nodes or number > 40:
-            continue
+    anchors = []
+    for number, item in enumerate(items[:40]):
         rows = [row for row in item.nodes if index.levels[row] in _ANCHORS]
         if rows:
-            found += _from_anchor(index, items, number, rows, evidence, outside)
+            anchors.append((all(index.levels[row] != RANK["road"] for row in rows), number, rows))
+    for _, number, rows in sorted(anchors):
+        found += _from_anchor(index, items, number, rows, evidence, outside)
+        if any(way.missing is None and way.cost < 0.02 for way in found):
+            break  # what follows says the same place from another side
     if not found or min(way.cost for way in found) > 0.5:
         found += _repaired(index, items, evidence, outside)
     found = [way for way in found if _plausible(way)]
@@ -324,8 +327,30 @@ def _descend(index: "AddressIndex", items: list[Item], at: int, row: int, depth:
         return _by_name(index, items, at, row, depth)
     if item.options:
         return _by_number(index, items, at, row, depth)
+    named = _by_plain_name(index, items, at, row, depth)
+    if named:
+        return named
     cost = 0.6 if item.piece.level == "road" and index.levels[row] < RANK["number"] else 0.02
-    return _plus(_descend(index, items, at + 1, row, depth), cost)
+    fault = None
+    if item.piece.kind != "relation" and len(item.piece.text) > 1:
+        fault = Fault("TEXT.unused", "text", item.piece.text, "", 0.01)
+    return _plus(_descend(index, items, at + 1, row, depth), cost, fault)
+
+
+def _by_plain_name(
+    index: "AddressIndex", items: list[Item], at: int, row: int, depth: int
+) -> list[Way]:
+    """A building or room that has a name instead of a number: 食堂, 弱电间."""
+    text = items[at].piece.text
+    if index.levels[row] < RANK["number"] or len(text) < 2:
+        return []
+    out: list[Way] = []
+    for level in ("building", "room", "phase", "compound", "poi"):
+        code = index.vocabulary.get(chr(RANK[level]) + text)
+        if code is not None and index.levels[row] < RANK[level]:
+            for reached, cost in _find(index, row, level, text, 0):
+                out += _plus(_descend(index, items, at + 1, reached, depth + 1), cost)
+    return out
 
 
 def _plus(found: list[Way], cost: float, fault: Fault | None = None) -> list[Way]:
@@ -592,7 +617,7 @@ def _confidence(index: "AddressIndex", best: Way, found: list[Way], rivals: list
     """Chance that the answer is right, from its faults and its rivals."""
     trust = 0.995
     for fault in best.faults:
-        trust *= _TRUST.get(fault.code.partition(".")[2], 0.98)
+        trust *= 0.985 if fault.level == "text" else _TRUST.get(fault.code.partition(".")[2], 0.98)
     if rivals:
         trust *= 0.95
     nearest = min(

@@ -120,7 +120,7 @@ def _put_relation(state: _State, piece: Piece) -> None:
 def _put_name(state: _State, piece: Piece, following: Piece | None) -> None:
     level, text = piece.level, piece.text
     kind = following.token.kind if following is not None and following.token is not None else ""
-    if piece.kind in ("rest", "node"):
+    if piece.kind == "rest" or not level:
         level = _level_of_rest(state, text, kind)
     if level == "floor_room":
         level = "room"

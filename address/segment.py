@@ -4,7 +4,14 @@ import re
 from typing import NamedTuple
 
 from address.grammar import Token, token_at
-from address.lexicon import PROVINCE_LETTERS, Division, Names, divisions, national_names
+from address.lexicon import (
+    PROVINCE_LETTERS,
+    Division,
+    Names,
+    divisions,
+    national_names,
+    short_admin,
+)
 
 __all__ = ["Piece", "segment"]
 
@@ -30,6 +37,7 @@ _NO_ROAD = rf"(?!{_ROAD_TAIL}|[东西南北中][一二三四五]?(?:路|街|大�
 _GENERIC = re.compile(
     rf"""
     (?:\d{{1,3}}(?:号路|号大街|国道|省道|县道|号线)|[GSXY]\d{{1,4}}[\u4e00-\u9fa5]{{0,5}}?(?:高速公路|高速|国道|省道|公路|县道)?)(?P<numbered>)
+  | (?P<zone>经济技术开发区|高新技术产业开发区|经济开发区|高新技术开发区|开发区|高新区|经开区)
   | [\u4e00-\u9fa5A-Za-z]{{1,9}}?
     (?:
       (?P<devzone>(?:经济技术|高新技术产业|经济|高新技术|旅游|农业)?(?:开发区|高新区|经开区|度假区|自贸区|保税区|示范区|工业园区|管理区))
@@ -42,7 +50,7 @@ _GENERIC = re.compile(
     """,
     re.VERBOSE,
 )
-_KINDS = ("numbered", "devzone", "street", "community", "road", "compound", "poi")
+_KINDS = ("numbered", "zone", "devzone", "street", "community", "road", "compound", "poi")
 _RELATION = re.compile(
     r"(?:[东西南北]{1,2}(?:侧|边|面|方向)?)?(?:约|大约)?(?P<d>\d{1,4})米(?:处|左右)?"
     r"|斜对面|正对面|对面|对过|旁边|旁|附近|隔壁|门口|门前|路口|交叉口|交汇处|交界处|十字路口|丁字路口|院内|内$|楼下|楼上|后面|前面|背后|"
@@ -118,7 +126,8 @@ def segment(
             pieces.append(Piece(position, position + 1, "sep", character))
             position += 1
             continue
-        piece = _piece_at(text, position, known, nation, seen_admin, avoid)
+        piece = _new_division(text, position, pieces) if known is None else None
+        piece = piece or _piece_at(text, position, known, nation, seen_admin, avoid)
         pieces.append(piece)
         seen_admin = seen_admin or piece.kind == "admin"
         position = piece.end
@@ -136,6 +145,35 @@ def _letter_province(text: str, pieces: list[Piece], nation: Names[Division]) ->
             pieces.append(Piece(0, 1, "admin", full, "province"))
             return 1
     return 0
+
+
+def _new_division(text: str, position: int, pieces: list[Piece]) -> Piece | None:
+    """A city or county that the tables do not have, after its province or city."""
+    if any(name[-1] in "省市区县州盟旗" for name in national_names().at(text, position)):
+        return None
+    last = pieces[-1] if pieces else None
+    if last is None:
+        found, level = _NEW_CITY_FIRST.match(text, position), "city"
+    elif last.kind == "admin" and last.text in _PROVINCES:
+        found, level = _NEW_CITY.match(text, position), "city"
+    elif last.level == "city" and last.kind == "generic":
+        found, level = _NEW_COUNTY.match(text, position), "county"
+    else:
+        return None
+    return Piece(position, found.end(), "generic", found[0], level) if found is not None else None
+
+
+_NEW_CITY = re.compile(r"[\u4e00-\u9fa5]{2,5}?(?:市(?![场民政区辖])|自治州|地区|盟)")
+_NEW_COUNTY = re.compile(r"[\u4e00-\u9fa5]{2,6}?(?:示范区|新区|(?<!小)区(?!域)|县|旗)")
+_NEW_CITY_FIRST = re.compile(
+    r"[\u4e00-\u9fa5]{2,4}?市(?=[\u4e00-\u9fa5]{2,5}?(?:示范|(?<!小))(?:区|县)(?!域))"
+)
+_PROVINCES = frozenset(
+    form
+    for division in divisions().values()
+    if division.level == "province"
+    for form in (division.name, *short_admin(division.name))
+)
 
 
 def _piece_at(
@@ -158,7 +196,8 @@ def _piece_at(
                 and not known.at(text, end)
             ):
                 continue
-            return Piece(position, end, "node", name)
+            level = known.level_of(known.get(name)[0]) if known.level_of is not None else ""
+            return Piece(position, end, "node", name, level)
     name = _admin_at(text, position, nation, seen_admin)
     if name is not None and name not in avoid:
         return Piece(position, position + len(name), "admin", name)
@@ -212,7 +251,7 @@ def _unknown_at(
         generic = _GENERIC.match(text, position)
     if generic is not None:
         kind = next(k for k in _KINDS if generic[k] is not None)
-        level = "road" if kind == "numbered" else kind
+        level = {"numbered": "road", "zone": "devzone"}.get(kind, kind)
         return Piece(position, generic.end(), "generic", generic[0], level)
     for inner in range(position + 1, limit):
         if token_at(text, inner) is not None and not text[inner].isalpha():

@@ -25,9 +25,10 @@ Geometries = NDArray[np.object_]
 
 
 def _polygonal_part(geom: shapely.Geometry) -> shapely.Geometry:
-    """Union of the polygons in a collection."""
+    """Union of the polygons in a geometry."""
     parts = shapely.get_parts(shapely.get_parts(geom))
-    return shapely.union_all(parts[np.isin(shapely.get_type_id(parts), _POLYGONAL)])
+    polygons = parts[np.isin(shapely.get_type_id(parts), _POLYGONAL)]
+    return shapely.union_all(shapely.make_valid(polygons))
 
 
 def _number_faults(geoms: Geometries) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -76,8 +77,10 @@ def _repair_polygons(out: Geometries, sound: NDArray[np.bool_]) -> NDArray[np.bo
     if broken.any():
         was_polygonal = broken & np.isin(kind, _POLYGONAL)
         out[broken] = shapely.make_valid(out[broken], method="structure", keep_collapsed=False)
-        mixed = was_polygonal & (shapely.get_type_id(out) == _COLLECTION)
-        for i in np.flatnonzero(mixed):
+        # GEOS leaves collections, and now and then parts that share an edge: unite what is polygonal
+        loose = was_polygonal & (shapely.get_type_id(out) == _COLLECTION)
+        loose |= was_polygonal & ~shapely.is_valid(out)
+        for i in np.flatnonzero(loose):
             out[i] = _polygonal_part(out[i])
     return broken
 
@@ -94,7 +97,8 @@ def repair(geoms: NDArray[Any]) -> tuple[Geometries, NDArray[np.bool_], Geometri
     -------
     geoms : ndarray of object, shape (n,)
         Valid geometries; a polygon that was invalid became the polygon or multipolygon of the
-        same rings (GEOS "structure" method), lines and points that fell out of it dropped.
+        same rings (GEOS "structure" method: a hole outside its shell becomes a part of its own),
+        lines and points that fell out of it dropped.
         None stays None. A geometry that has a reason is given back as it came.
     repaired : ndarray of bool, shape (n,)
         Where the geometry was changed.
@@ -118,7 +122,8 @@ def repair(geoms: NDArray[Any]) -> tuple[Geometries, NDArray[np.bool_], Geometri
     _note(reason, outside, lambda i: _outside_text(out[i]))
     repaired = _repair_polygons(out, present & _none(reason))
     sound = present & _none(reason)
-    kind, area, length = shapely.get_type_id(geoms), shapely.area(out), shapely.length(out)
+    with np.errstate(invalid="ignore"):  # what is no number has its reason already
+        kind, area, length = shapely.get_type_id(geoms), shapely.area(out), shapely.length(out)
     vertices = shapely.get_num_coordinates(geoms)
     flat = sound & np.isin(kind, _POLYGONAL) & ~(area > MIN_AREA_DEG2)
     _note(

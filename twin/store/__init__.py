@@ -4,6 +4,6 @@
 the statements, ``schema.sql`` the tables.
 """
 
-from twin.store.store import Store, statement
+from twin.store.store import Store, run, statement
 
-__all__ = ["Store", "statement"]
+__all__ = ["Store", "run", "statement"]

@@ -1,5 +1,6 @@
 """Open the base, hand out a cursor per request and one write transaction at a time."""
 
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ import pyarrow as pa
 from twin.city import City
 from twin.errors import CityError
 
-__all__ = ["SCHEMA_VERSION", "Store", "statement"]
+__all__ = ["SCHEMA_VERSION", "Store", "run", "statement"]
 
 SCHEMA_VERSION = "1"
 
@@ -23,6 +24,31 @@ SCHEMA_VERSION = "1"
 def statement(name: str) -> str:
     """Text of ``twin/store/sql/<name>.sql``."""
     return files("twin.store").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
+
+
+def run(con: duckdb.DuckDBPyConnection, name: str, **parameters: Any) -> duckdb.DuckDBPyConnection:  # noqa: ANN401
+    """Run the statements of ``twin/store/sql/<name>.sql`` in order, each bound to the parameters it names.
+
+    Parameters
+    ----------
+    con : duckdb connection
+        A cursor, or the connection of an open transaction.
+    name : str
+        File name without ending; statements in it end with ``;`` at the end of a line.
+    **parameters
+        Values by name; those a statement does not mention are left out.
+
+    Returns
+    -------
+    duckdb connection
+        With the answer of the last statement.
+    """
+    for text in re.split(r";[ \t]*\n", statement(name)):
+        body = re.sub(r"--[^\n]*", "", text)
+        if body.strip():
+            named = set(re.findall(r"\$([a-z_]+)", body))
+            con.execute(body, {k: v for k, v in parameters.items() if k in named} or None)
+    return con
 
 
 class Store:

@@ -1,0 +1,152 @@
+"""The way of the data, a stage a line: scan, load, fuse, bind, anchor, tile.
+
+Fusing happens as each layer is loaded (:mod:`twin.ingest`), inside the layer's transaction, so the base is never half-written.
+"""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import orjson
+import pyarrow as pa
+
+import tiles
+from address import AddressIndex, bind_buildings, bind_rooms
+from api.loading import Progress, load_layer, planned_layers
+from api.report import LoadReport
+from twin.city import City
+from twin.heights import Heights
+from twin.ingest import anchor_everything
+from twin.ingest.anchoring import MATCHED
+from twin.ingest.binding import address_nodes, buildings_to_bind, rooms_to_bind, write_bindings
+from twin.store import Store
+from twin.store.scene import Scene
+
+__all__ = ["heights_of", "load", "tile"]
+
+FARTHEST_M = 1_500.0
+"""An address that is known no better than this is no anchor for a case."""
+
+
+def load(
+    city: City, paths: Sequence[Path], plan: Path | None = None, *, dry_run: bool = False, progress: Progress | None = None
+) -> LoadReport:
+    """Load sources into the base of ``city``: load and fuse layer by layer, bind addresses, anchor everything.
+
+    Parameters
+    ----------
+    city : City
+    paths : sequence of Path
+        Files and folders; ignored where a plan names the files.
+    plan : Path, optional
+        Plan file as ``twin scan --plan`` writes it.
+    dry_run : bool
+        Do it all on a copy and throw the copy away: the report is the real one, the base stays as it is.
+    progress : callable, optional
+        Told the layer, the records done and the records expected.
+
+    Returns
+    -------
+    LoadReport
+
+    Raises
+    ------
+    TwinError
+        If nothing can be done at all (no such file, a plan that contradicts itself, a base in use).
+    """
+    clock = _Clock()
+    planned = planned_layers(paths, plan)
+    clock.mark("scan")
+    with _target(city, dry_run) as target, Store.open(target) as store:
+        heights = heights_of(city)
+        layers = [load_layer(store, heights, one, progress) for one in planned]
+        clock.mark("load")
+        report = LoadReport(layers, {}, {}, {}, dry_run)
+        if report.changed:
+            bound = _bind(store)
+            clock.mark("bind")
+            anchors = anchor_everything(store, heights, _matcher(store))
+            clock.mark("anchor")
+            report = replace(report, bound=bound, anchors=anchors)
+    return replace(report, timings=clock.seconds)
+
+
+def tile(
+    city: City, layers: Sequence[str] | None = None, *, full: bool = False, progress: Callable[[str, int, int], None] | None = None
+) -> tiles.TileReport:
+    """Build or refresh the tiles of ``city``; only layers whose input changed are built, all with ``full``."""
+    if full and layers is None:
+        shutil.rmtree(city.tiles, ignore_errors=True)
+    with Store.open(city) as store:
+        return tiles.build(Scene(store), city.tiles, layers, progress)
+
+
+def heights_of(city: City) -> Heights:
+    """Relation of 1985 heights and the ellipsoid in this city."""
+    return Heights(city.undulation)
+
+
+def _bind(store: Store) -> dict[str, int]:
+    """Tie address nodes to buildings first, then to the rooms of their models."""
+    nodes = address_nodes(store)
+    if nodes.num_rows == 0:
+        return {}
+    buildings = write_bindings(store, bind_buildings(nodes, buildings_to_bind(store)))
+    rooms = write_bindings(store, bind_rooms(address_nodes(store), rooms_to_bind(store)))
+    return {"buildings": buildings, "rooms": rooms}
+
+
+def _matcher(store: Store) -> Callable[[Sequence[str]], pa.Table] | None:
+    """What finds the place of a case's address text; None without a gazetteer."""
+    nodes = address_nodes(store)
+    if nodes.num_rows == 0:
+        return None
+    index = AddressIndex.from_nodes(nodes)
+
+    def match(texts: Sequence[str]) -> pa.Table:
+        rows = []
+        for text in texts:
+            found = index.geocode(text) if text.strip() else None
+            if found is None or found.location is None or found.location.error_m > FARTHEST_M:
+                rows.append(dict.fromkeys(MATCHED.names))
+                continue
+            evidence = {"address": found.status, "method": found.location.method, "error_m": found.location.error_m}
+            rows.append({"node_id": found.node_id, "lon": found.location.lon, "lat": found.location.lat, "confidence": found.confidence,
+                         "evidence": orjson.dumps(evidence).decode()})  # fmt: skip
+        return pa.Table.from_pylist(rows, schema=MATCHED)
+
+    return match
+
+
+@contextmanager
+def _target(city: City, dry_run: bool) -> Iterator[City]:
+    """The city, or for a dry run a copy of its base beside nothing else."""
+    if not dry_run:
+        yield city
+        return
+    with tempfile.TemporaryDirectory(prefix="citytwin-dry-run-") as folder:
+        copy = replace(city, path=Path(folder))
+        copy.assets.mkdir()
+        for name in (city.base_path, city.base_path.with_suffix(".duckdb.wal")):
+            if name.exists():
+                shutil.copy2(name, copy.path / name.name)
+        for asset in city.assets.glob("*"):
+            (copy.assets / asset.name).symlink_to(asset.resolve())
+        yield copy
+
+
+class _Clock:
+    """Seconds of each stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def mark(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.seconds[stage] = now - self._last
+        self._last = now

@@ -1,0 +1,38 @@
+"""What the address engine needs to bind addresses to things, and how its bindings are written."""
+
+import pyarrow as pa
+
+from twin.ingest.source import utc_now
+from twin.store import Store, run, statement
+
+__all__ = ["address_nodes", "buildings_to_bind", "rooms_to_bind", "write_bindings"]
+
+
+def address_nodes(store: Store) -> pa.Table:
+    """The address tree of the base (:data:`twin.schema.ADDRESS_NODES`)."""
+    return store.table(statement("address_nodes"))
+
+
+def buildings_to_bind(store: Store) -> pa.Table:
+    """Buildings with ``eid``, ``building_key`` (楼栋编码) and ``name``."""
+    return store.table(statement("bind_buildings"))
+
+
+def rooms_to_bind(store: Store) -> pa.Table:
+    """Rooms with ``eid``, ``building_eid``, ``building_key``, ``unit``, ``storey``, ``number``, ``elevation``."""
+    return store.table(statement("bind_rooms"))
+
+
+def write_bindings(store: Store, bindings: pa.Table, dataset_id: str | None = None) -> int:
+    """Write bindings (columns ``node_id``, ``eid``, ``score``, ``evidence``); returns how many are new or moved.
+
+    Rows without ``node_id`` were not bound and change nothing.
+    """
+    with store.transaction() as con:
+        con.register("bindings", bindings)
+        row = run(con, "bind_count").fetchone()
+        moved = int(row[0]) if row else 0
+        if moved:
+            run(con, "bind_write", at_time=utc_now(), dataset_id=dataset_id)
+        con.unregister("bindings")
+    return moved

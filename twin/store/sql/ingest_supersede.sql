@@ -1,0 +1,4 @@
+-- Keep the present state of every thing about to change. $at_time: UTC.
+INSERT INTO entity_history
+SELECT e.* REPLACE ($at_time AS known_to)
+FROM entity e WHERE e.eid IN (SELECT eid FROM fate WHERE fate = 'change');

@@ -1,0 +1,89 @@
+"""Check every law of the base on one city: what was checked, what is broken."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from twin.codes import is_known
+from twin.store import Store, statement
+
+__all__ = ["LAWS", "LawResult", "verify"]
+
+MOST_EXAMPLES = 10
+
+LAWS = {
+    "conservation": "every record of every load is loaded, merged, unchanged or quarantined",
+    "quarantine_has_reasons": "every quarantined record has a reason, and there are as many as the balances say",
+    "identity": "every eid stands once in the base, and every id in a table is one of them",
+    "idempotence": "every record of every source became exactly one thing",
+    "no_overlap_known": "no two states of a thing are known at the same time",
+    "no_overlap_valid": "no interval ends before it begins",
+    "resolve_total": "every identifier ever issued leads to a thing or to its successors",
+    "alias_unique": "an identifier names one thing at a time",
+    "nothing_floats_entities": "every thing has an anchor, or is listed with the reason",
+    "nothing_floats_streams": "every datastream has an anchor, or is listed with the reason",
+    "nothing_floats_alarms": "every alarm is anchored through its datastream or itself",
+    "nothing_floats_cases": "every case has an anchor, or is listed with the reason",
+    "codes_known": "every class code stands in a code table",
+    "boxes_true": "the box columns hold the geometry",
+    "assets_present": "every mesh and raster asset lies in the assets folder",
+    "address_closure": "every address node has its parent",
+    "latest_true": "the newest state of a stream is its newest reading",
+    "alarm_life_cycle": "the state of an alarm is where its events lead",
+    "case_life_cycle": "the stage of a case is where its events lead",
+}
+"""Name of each law and what it says; the statements stand in ``twin/store/sql/law_<name>.sql``."""
+
+_IN_PYTHON = ("codes_known", "assets_present")
+
+
+@dataclass(frozen=True, slots=True)
+class LawResult:
+    """One law: how many cases were checked, how many break it, and a few that do."""
+
+    law: str
+    says: str
+    checked: int
+    broken: int
+    examples: tuple[str, ...] = ()
+
+
+def verify(store: Store) -> list[LawResult]:
+    """Check all laws.
+
+    Parameters
+    ----------
+    store : Store
+        Open for reading or writing; nothing is changed.
+
+    Returns
+    -------
+    list of LawResult
+        In the order of :data:`LAWS`. A statement answers one row per case checked, ``what`` (text) and ``ok``.
+    """
+    results = []
+    for law, says in LAWS.items():
+        if law in _IN_PYTHON:
+            continue
+        row = store.table(
+            f"SELECT count(*) AS checked, count(*) FILTER (WHERE NOT coalesce(ok, false)) AS broken, "  # noqa: S608 -- our own file
+            f"list(what) FILTER (WHERE NOT coalesce(ok, false)) AS examples FROM ({statement(f'law_{law}')})"
+        ).to_pylist()[0]
+        examples = tuple(str(e) for e in (row["examples"] or [])[:MOST_EXAMPLES])
+        results.append(LawResult(law, says, row["checked"], row["broken"], examples))
+    results += [_codes_known(store), _assets_present(store)]
+    order = list(LAWS)
+    return sorted(results, key=lambda r: order.index(r.law))
+
+
+def _codes_known(store: Store) -> LawResult:
+    rows = store.table("SELECT class_code, count(*) AS n FROM entity GROUP BY class_code")
+    known = is_known(rows["class_code"].to_numpy(zero_copy_only=False))
+    counts = rows["n"].to_pylist()
+    bad = [(c, n) for c, n, ok in zip(rows["class_code"].to_pylist(), counts, known, strict=True) if not ok]
+    return LawResult("codes_known", LAWS["codes_known"], sum(counts), sum(n for _, n in bad), tuple(str(c) for c, _ in bad))
+
+
+def _assets_present(store: Store) -> LawResult:
+    rows: list[dict[str, Any]] = store.table("SELECT asset FROM mesh_asset UNION SELECT asset FROM raster").to_pylist()
+    missing = tuple(r["asset"] for r in rows if not (store.assets / r["asset"]).is_file())
+    return LawResult("assets_present", LAWS["assets_present"], len(rows), len(missing), missing[:MOST_EXAMPLES])

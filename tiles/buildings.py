@@ -15,7 +15,7 @@ from tiles.glb import Primitive, write_glb
 from tiles.palette import BAY_WIDTH, FLOOR_HEIGHT, facade, linear, wall_and_roof
 from tiles.placement import frame_at, to_local, to_y_up
 from tiles.quadtree import Branch, plan_quadtree
-from tiles.source import column, floats, texts
+from tiles.source import floats, geometries, texts
 from tiles.tree import Tile, settle, walk, write_explicit
 
 if TYPE_CHECKING:
@@ -76,9 +76,7 @@ def prepare(table: pa.Table, terrain: Terrain | None) -> Blocks:
         Without the rows that have no usable polygon; ``notes`` counts what was assumed or left out.
     """
     table = table.sort_by("eid") if table.num_rows else table
-    geometry = shapely.from_wkb(
-        column(table, "wkb").to_numpy(zero_copy_only=False), on_invalid="ignore"
-    )
+    geometry = geometries(table)
     bounds = shapely.bounds(geometry)
     usable = np.isfinite(bounds).all(axis=1) & (shapely.area(geometry) > 0)
     raw_height, floors = floats(table, "height_m"), floats(table, "floors")

@@ -11,7 +11,7 @@ import shapely
 
 from tiles.features import Layer, Progress, Write
 from tiles.mvt_encode import EXTENT, Tags, encode_layer
-from tiles.source import column, texts
+from tiles.source import geometries, texts
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -100,8 +100,7 @@ def _attributes(table: pa.Table) -> Tags:
 
 def _read(table: pa.Table, collection: str) -> tuple[_Flat | None, list[str]]:
     table = table.sort_by("eid") if table.num_rows else table
-    wkb = column(table, "wkb").to_numpy(zero_copy_only=False)
-    geometry = shapely.force_2d(shapely.from_wkb(wkb, on_invalid="ignore"))
+    geometry = shapely.force_2d(geometries(table))
     bounds = shapely.bounds(geometry)
     kind = shapely.get_type_id(geometry)
     good = np.isfinite(bounds).all(axis=1) & (kind >= 0) & (kind < 7)

@@ -12,7 +12,7 @@ from tiles.glb import Column, Primitive, write_glb
 from tiles.palette import class_colors, linear
 from tiles.placement import frame_at, to_local, to_y_up
 from tiles.quadtree import Branch, plan_quadtree
-from tiles.source import column, floats, texts
+from tiles.source import floats, geometries, texts
 from tiles.tree import Tile, settle, walk, write_explicit
 
 if TYPE_CHECKING:
@@ -106,9 +106,7 @@ class _Lines:
 
     def __init__(self, table: pa.Table) -> None:
         table = table.sort_by("eid") if table.num_rows else table
-        wkb = column(table, "wkb").to_numpy(zero_copy_only=False)
-        geometry = shapely.from_wkb(wkb, on_invalid="ignore")
-        parts, feature = shapely.get_parts(geometry, return_index=True)
+        parts, feature = shapely.get_parts(geometries(table), return_index=True)
         xyz, part = shapely.get_coordinates(parts, include_z=True, return_index=True)
         sound = np.isfinite(xyz).all(axis=1)
         xyz, part = xyz[sound], part[sound]

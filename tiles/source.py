@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
+import shapely
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -135,3 +136,10 @@ def texts(table: pa.Table, name: str) -> NDArray[np.object_]:
     """A text column as str objects, "" where null or where the column is missing."""
     values = column(table, name).cast(pa.string()).fill_null("")
     return np.asarray(values.to_numpy(zero_copy_only=False), dtype=object)
+
+
+def geometries(table: pa.Table) -> NDArray[np.object_]:
+    """The ``wkb`` column as shapely geometries; None where null or not to be read."""
+    wkb = column(table, "wkb").to_numpy(zero_copy_only=False)
+    with np.errstate(invalid="ignore"):  # coordinates that are no numbers are judged later
+        return np.asarray(shapely.from_wkb(wkb, on_invalid="ignore"), dtype=object)

@@ -1,9 +1,13 @@
 """Chinese standard addresses (地名地址): from a careless sentence to a node of the address tree and its place.
 
-``normalise`` folds what people type, ``parse`` cuts it into elements with spans, ``standardise`` writes the canonical
-string. ``build_nodes`` makes the address tree out of a gazetteer table; ``AddressIndex`` answers ``match``,
-``geocode``, ``reverse`` and ``suggest`` over it; ``bind_rooms`` and ``bind_buildings`` tie its leaves to the rooms
-and buildings of the base. Everything is text and Arrow: no SQL, no HTTP, no network, no learned weights.
+``normalise`` folds what people type, ``parse`` cuts it into elements with spans, ``standardise``
+writes the canonical
+string. ``build_nodes`` makes the address tree out of a gazetteer table; ``AddressIndex`` answers
+``match``,
+``geocode``, ``reverse`` and ``suggest`` over it; ``bind_rooms`` and ``bind_buildings`` tie its
+leaves to the rooms
+and buildings of the base. Everything is text and Arrow: no SQL, no HTTP, no network, no learned
+weights.
 """
 
 from address.bind import bind_buildings, bind_rooms

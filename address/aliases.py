@@ -1,6 +1,7 @@
 """Other names a node of the tree goes by."""
 
 import re
+from collections.abc import Callable
 from functools import cache
 
 from address.lexicon import divisions, former_divisions, short_admin
@@ -26,26 +27,34 @@ def name_variants(level: str, core: str) -> tuple[str, ...]:
         return ()
     if level in ("province", "city", "county"):
         return (name, *short_admin(name))
-    if level == "street":
-        stem = _STREET.sub("", name)
-        forms = [name]
-        if name.endswith("街道"):
-            forms += [stem + "街道办事处", stem + "街办"]
-        if len(stem) >= 2 and stem != name:
-            forms.append(stem)
-        return tuple(forms)
-    if level == "community":
-        stem = _COMMUNITY.sub("", name)
-        if name.endswith("村"):
-            return (name, name + "村委会", stem + "村委会", stem + "村民委员会")
-        if name.endswith("社区"):
-            return (name, name + "居委会", stem + "居委会")
-        return (name,)
-    if level in ("compound", "poi"):
-        stem = _COMPOUND.sub("", name)
-        if len(stem) >= 3 and stem != name and stem[-1] not in "弄号0123456789":
-            return (name, stem)
-    return (name,)
+    forms = _FORMS.get(level)
+    return tuple(dict.fromkeys((name, *forms(name)))) if forms is not None else (name,)
+
+
+def _street_forms(name: str) -> list[str]:
+    stem = _STREET.sub("", name)
+    forms = [stem + "街道办事处", stem + "街办"] if name.endswith("街道") else []
+    return [*forms, stem] if len(stem) >= 2 else forms
+
+
+def _community_forms(name: str) -> list[str]:
+    stem = _COMMUNITY.sub("", name)
+    if name.endswith("村"):
+        return [name + "村委会", stem + "村委会", stem + "村民委员会"]
+    return [name + "居委会", stem + "居委会"] if name.endswith("社区") else []
+
+
+def _compound_forms(name: str) -> list[str]:
+    stem = _COMPOUND.sub("", name)
+    return [stem] if len(stem) >= 3 and stem[-1] not in "弄号0123456789" else []
+
+
+_FORMS: dict[str, Callable[[str], list[str]]] = {
+    "street": _street_forms,
+    "community": _community_forms,
+    "compound": _compound_forms,
+    "poi": _compound_forms,
+}
 
 
 @cache

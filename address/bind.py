@@ -73,14 +73,18 @@ def bind_rooms(nodes: pa.Table, rooms: pa.Table) -> pa.Table:
     nodes : pyarrow.Table
         `twin.schema.ADDRESS_NODES`; a building node carries ``building_key`` or ``eid``.
     rooms : pyarrow.Table
-        ``eid``; ``building_key`` or ``building_eid`` (which building); ``unit`` (单元, null where the model has none);
-        ``storey`` (its name, such as 12F), ``number`` (1203); ``elevation`` (metres; not needed). Further columns are left alone.
+        ``eid``; ``building_key`` or ``building_eid`` (which building); ``unit`` (单元, null where the
+        model has none);
+        ``storey`` (its name, such as 12F), ``number`` (1203); ``elevation`` (metres; not needed).
+        Further columns are left alone.
 
     Returns
     -------
     pyarrow.Table
-        `BINDINGS`: one row per room with a number. ``node_id`` is null where no address or more than one fits: then the
-        evidence lists what was found. Score: 1 with unit and floor agreeing, less 0.05 for each that one side leaves out.
+        `BINDINGS`: one row per room with a number. ``node_id`` is null where no address or more
+        than one fits: then the
+        evidence lists what was found. Score: 1 with unit and floor agreeing, less 0.05 for each
+        that one side leaves out.
     """
     tree = _Tree(nodes)
     book = _room_book(tree)
@@ -199,13 +203,16 @@ def bind_buildings(nodes: pa.Table, buildings: pa.Table) -> pa.Table:
     nodes : pyarrow.Table
         `twin.schema.ADDRESS_NODES`.
     buildings : pyarrow.Table
-        ``eid``, ``building_key`` (楼栋编码, null where unknown), ``name`` (临江花园5号楼, null where unknown).
+        ``eid``, ``building_key`` (楼栋编码, null where unknown), ``name`` (临江花园5号楼, null where
+        unknown).
 
     Returns
     -------
     pyarrow.Table
-        `BINDINGS`, one row per building that has a key or a name: by key (score 1), else by a name that ends exactly one
-        building's standard address (score 0.8). Doors and compounds stand for a building only where its key says so.
+        `BINDINGS`, one row per building that has a key or a name: by key (score 1), else by a name
+        that ends exactly one
+        building's standard address (score 0.8). Doors and compounds stand for a building only where
+        its key says so.
     """
     tree = _Tree(nodes)
     held = tree.nodes["building_key"].to_pylist()

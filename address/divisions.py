@@ -11,7 +11,8 @@ __all__ = ["admin_level", "path_of", "resolve"]
 def path_of(code: str) -> tuple[str, str, str]:
     """Province, city and county of a 6-digit code, as a person would say them.
 
-    A municipality is its own city; a county right below its province, and a city without counties, is both city and
+    A municipality is its own city; a county right below its province, and a city without counties,
+    is both city and
     county. Levels below the code are empty.
 
     Examples

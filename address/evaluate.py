@@ -12,7 +12,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from twin.schema import ADDRESS_NODES
 
 from address.compare import compare
 from address.divisions import path_of
@@ -20,6 +19,7 @@ from address.fields import county_of, fields_of
 from address.index import AddressIndex
 from address.model import Element
 from address.parse import parse
+from twin.schema import ADDRESS_NODES
 
 __all__ = ["TRACKS", "nodes_from_gazetteer", "run"]
 
@@ -49,12 +49,14 @@ def nodes_from_gazetteer(path: Path) -> pa.Table:
     Parameters
     ----------
     path : Path
-        Columns ``id``, ``parent``, ``level``, ``std`` (whole standard string), ``lon``, ``lat``; ids are kept.
+        Columns ``id``, ``parent``, ``level``, ``std`` (whole standard string), ``lon``, ``lat``;
+        ids are kept.
 
     Returns
     -------
     pyarrow.Table
-        `twin.schema.ADDRESS_NODES`. A compound below a compound is a phase; rows whose string adds nothing to the parent's
+        `twin.schema.ADDRESS_NODES`. A compound below a compound is a phase; rows whose string adds
+        nothing to the parent's
         (a city that is its own province) take the whole string as their name.
     """
     table = pq.read_table(path).combine_chunks()
@@ -183,7 +185,8 @@ def run(folder: Path, gazetteer: Path | None, out: Path) -> dict[str, dict[str, 
     Returns
     -------
     dict
-        Per track: ``rows``, ``seconds`` and ``p99_ms`` of CPU time; ``index`` for building the index.
+        Per track: ``rows``, ``seconds`` and ``p99_ms`` of CPU time; ``index`` for building the
+        index.
     """
     out.mkdir(parents=True, exist_ok=True)
     source = gazetteer or folder / "gazetteer.parquet"

@@ -93,7 +93,8 @@ def fields_of(text: str, context: Mapping[str, str] | None = None) -> dict[str, 
     Returns
     -------
     dict
-        Empty where the text holds no address. Two roads that cross are ``intersection``; a lane is ``lane``, not ``road_no``.
+        Empty where the text holds no address. Two roads that cross are ``intersection``; a lane is
+        ``lane``, not ``road_no``.
 
     Examples
     --------

@@ -186,7 +186,8 @@ def interpolate(index: "AddressIndex", road: int, door: str) -> Location | None:
     Returns
     -------
     Location or None
-        ``error_m`` grows with the distance to the neighbours it was taken from; None where the road has no placed door.
+        ``error_m`` grows with the distance to the neighbours it was taken from; None where the road
+        has no placed door.
     """
     found = _DOOR.match(door)
     if found is None or index.levels[road] != RANK["road"]:

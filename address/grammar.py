@@ -14,8 +14,10 @@ _V = rf"(?:[{_PREFIX}]字?)?[A-Za-z]?\d{{1,5}}[A-Za-z]?[{_PREFIX}]?"
 class Token(NamedTuple):
     """A numbered part of the folded text.
 
-    ``kind`` is ``lane`` (弄), ``yard`` (号院), ``hao`` (号: a door, or a building in a lane), ``building`` (栋幢座号楼#),
-    ``lou`` (楼: a floor or a building), ``unit``, ``floor``, ``room``, ``sub`` (附3号), ``chain`` (3-2-501), ``bare``,
+    ``kind`` is ``lane`` (弄), ``yard`` (号院), ``hao`` (号: a door, or a building in a lane),
+    ``building`` (栋幢座号楼#),
+    ``lou`` (楼: a floor or a building), ``unit``, ``floor``, ``room``, ``sub`` (附3号), ``chain``
+    (3-2-501), ``bare``,
     ``group`` (组队社), ``phase`` (一期, 东区), ``letter`` (A).
     """
 
@@ -39,7 +41,7 @@ _TOKEN = re.compile(
   | (?P<floor>(?P<floor_n>\d{{1,3}}|[A-Za-z]?\d?M|顶|首|夹|避难|底)(?P<floor_s>层|F(?![A-Za-z])|f(?![A-Za-z])))
   | (?P<room>(?P<room_n>{_V}|[A-Za-z]\d{{2,4}})(?P<room_s>室|房间|房(?!产|屋|管)|铺|户(?!外)|那户|(?<=\d{{3}})门(?=$|[,)])))
   | (?P<hao>(?P<hao_n>{_V}(?:~\d+)?)号(?P<hao_t>[{_PREFIX}](?!\d))?(?!线|大街|路|桥|地块|点|楼梯))
-  | (?P<lou>(?P<lou_n>{_V}|[A-Za-z])楼(?!盘|下|宇|村|镇|乡|路|街))
+  | (?P<lou>(?P<lou_n>{_V}|[A-Za-z])楼(?!盘|下|上|宇|村|镇|乡|路|街))
   | (?P<phase>(?:[一二三四五六七八九十\d]{{1,2}}期|[东西南北中][一二三]?区(?![\u4e00-\u9fa5]?[路街])|[A-Za-z]区))
   | (?P<group>(?P<group_n>\d{{1,3}})(?P<group_s>组|队|社(?!区)))
   | (?P<bare>(?P<bare_n>(?:[{_PREFIX}](?=\d))?[A-Za-z]?\d{{1,5}}[A-Za-z]?)(?![\d年月日点时分元万米个位吨\u0025]|国道|省道|县道|号线|大街|路|中学|小学))
@@ -65,28 +67,28 @@ def token_at(text: str, position: int) -> Token | None:
     found = _TOKEN.match(text, position)
     if found is None:
         return None
-    for kind in _KINDS:
-        if found[kind] is not None:
-            break
-    end = found.end()
+    kind = next(kind for kind in _KINDS if found[kind] is not None)
+    name, value, suffix = _read(kind, found)
+    return Token(position, found.end(), name, value, suffix)
+
+
+def _read(kind: str, found: re.Match[str]) -> tuple[str, str, str]:
+    """Kind, value and last word of a numbered part."""
     if kind == "base":
-        return Token(position, end, "floor", "-" + found["base_n"], found["base_s"] or "层")
+        return "floor", "-" + found["base_n"], found["base_s"] or "层"
     if kind in ("km", "phase"):
-        return Token(position, end, kind, found[kind])
+        return kind, found[kind], ""
     if kind == "chain":
-        return Token(position, end, "chain", found["chain_v"].upper(), found["chain_s"] or "")
+        return kind, found["chain_v"].upper(), found["chain_s"] or ""
     value = found[kind + "_n"].upper()
     if kind == "hao":
-        value = door_core(value + (found["hao_t"] or ""))
-        return Token(position, end, kind, value, "号")
+        return kind, door_core(value + (found["hao_t"] or "")), "号"
     if kind == "yard":
-        return Token(position, end, kind, door_core(value), "号院")
-    if kind == "sub":
-        return Token(position, end, kind, value)
-    suffix = "楼" if kind == "lou" else "" if kind == "bare" else found[kind + "_s"]
+        return kind, door_core(value), "号院"
     if kind in ("building", "lou"):
         value = value.replace("字", "")
-    return Token(position, end, kind, value, suffix)
+    suffix = {"lou": "楼", "bare": "", "sub": ""}.get(kind)
+    return kind, value, found[kind + "_s"] if suffix is None else suffix
 
 
 _DOOR = re.compile(

@@ -32,7 +32,8 @@ _LEVEL_OF = dict(enumerate(("", *LEVELS)))
 class AddressIndex:
     """Standard addresses, ready to be asked.
 
-    Children are found by an exact key, ``parent row << 32 | code of (level, core)``, in one sorted array of 12 bytes per
+    Children are found by an exact key, ``parent row << 32 | code of (level, core)``, in one sorted
+    array of 12 bytes per
     node; names by the first two characters. Nothing is scanned.
 
     Examples
@@ -237,7 +238,8 @@ class AddressIndex:
         text : str
             As people write it.
         focus : (lon, lat), optional
-            Degrees, EPSG:4490: of several equal answers the nearest comes first (the status stays ``ambiguous``).
+            Degrees, EPSG:4490: of several equal answers the nearest comes first (the status stays
+            ``ambiguous``).
 
         Returns
         -------
@@ -263,7 +265,8 @@ class AddressIndex:
         lon, lat : float
             Degrees, EPSG:4490.
         z : float, optional
-            Metres above the ellipsoid; with it the answer goes down to floor and room where they have heights.
+            Metres above the ellipsoid; with it the answer goes down to floor and room where they
+            have heights.
         """
         if self._reverse is None:
             self._reverse = Reverse(self)

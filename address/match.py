@@ -1,10 +1,11 @@
 """Find the standard address a text means: structure first, never an invention."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from address.grammar import implied_floor
+from address.descend import Way, descend
+from address.divisions import admin_level
 from address.model import RANK, Candidate, Fault, Match, Status
 from address.parse import elements_of
 from address.query import Item, Query, read_query, reread
@@ -19,45 +20,8 @@ _ANCHORS = frozenset(
     RANK[x]
     for x in ("community", "group", "village", "road", "number", "compound", "poi", "building")
 )
-_UNMATCHED = {
-    "number": 3.0,
-    "building": 3.0,
-    "room": 3.0,
-    "unit": 1.0,
-    "floor": 0.8,
-    "phase": 0.4,
-    "group": 1.5,
-}
 _CONFLICT = {"province": 9.0, "city": 6.0, "county": 1.2, "street": 0.6}
-_SKIP = {
-    "number": {"group": 0.2, "village": 0.3},
-    "compound": {"number": 0.3},
-    "phase": {"compound": 0.1},
-    "building": {"compound": 0.05, "phase": 0.1, "number": 0.5},
-    "unit": {"building": 0.6, "compound": 0.05, "phase": 0.1},
-    "floor": {"unit": 0.1, "building": 0.6, "compound": 0.05},
-    "room": {"floor": 0.0, "unit": 0.1, "building": 0.6, "compound": 0.05, "phase": 0.1},
-    "group": {},
-    "village": {"group": 0.1},
-}
-_SKIP_RANKED = {
-    level: {RANK[via]: cost for via, cost in vias.items()} for level, vias in _SKIP.items()
-}
-_MAX_WAYS = 24
 _SAME = 0.011
-
-
-@dataclass(slots=True)
-class Way:
-    """One way to read a query in the tree."""
-
-    row: int
-    cost: float
-    missing: str | None = None
-    given: str = ""
-    faults: list[Fault] = field(default_factory=list)
-    anchor: int = -1
-    depth: int = 0
 
 
 def match(index: "AddressIndex", text: str, focus: tuple[float, float] | None = None) -> Match:
@@ -93,9 +57,6 @@ def _outside(query: Query) -> tuple[Fault, ...]:
         for item in query.items
         if item.piece.kind in ("admin", "generic")
     )
-
-
-# ── candidates ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def ways(index: "AddressIndex", query: Query) -> list[Way]:
@@ -154,40 +115,38 @@ def _conflicts(
 ) -> Iterator[tuple[float, Fault]]:
     """What the named divisions say against a node."""
     above = set(index.above(row))
-    named: dict[str, bool] = {}
-    worst: dict[str, str] = {}
-    for item in evidence:
-        levels = {index.level_of(r) for r in item.nodes}
-        fits = any(r in above for r in item.nodes)
-        for level in levels:
-            named[level] = named.get(level, False) or fits
-            if not fits:
-                worst[level] = item.piece.text
-        if len(levels) > 1 and fits:
-            for level in levels:
-                named[level] = True
-    for level, fits in named.items():
-        if not fits and level in _CONFLICT:
-            used = next((index.core_of_row(r) for r in above if index.level_of(r) == level), "")
-            yield (
-                _CONFLICT[level],
-                Fault(f"{level.upper()}.conflict", level, worst[level], used, 0.03),
-            )
+    fits, wrong = _named_divisions(index, above, evidence)
+
+    def against(level: str, given: str, penalty: float, cost: float) -> tuple[float, Fault]:
+        used = next((index.core_of_row(r) for r in above if index.level_of(r) == level), "")
+        return cost, Fault(f"{level.upper()}.conflict", level, given, used, penalty)
+
+    for level, given in wrong.items():
+        if level not in fits and level in _CONFLICT:
+            yield against(level, given, 0.03, _CONFLICT[level])
     for item in outside:
         level = _level_outside(item)
-        if named.get(level):
-            continue
-        used = next((index.core_of_row(r) for r in above if index.level_of(r) == level), "")
-        if used:
-            yield (
-                _CONFLICT.get(level, 1.2),
-                Fault(f"{level.upper()}.conflict", level, item.piece.text, used, 0.06),
-            )
+        found = against(level, item.piece.text, 0.06, _CONFLICT.get(level, 1.2))
+        if level not in fits and found[1].used:
+            yield found
+
+
+def _named_divisions(
+    index: "AddressIndex", above: set[int], evidence: list[Item]
+) -> tuple[set[str], dict[str, str]]:
+    """Levels at which a division named in the text holds a node, and names of those that do not."""
+    fits: set[str] = set()
+    wrong: dict[str, str] = {}
+    for item in evidence:
+        levels = {index.level_of(r) for r in item.nodes}
+        if any(r in above for r in item.nodes):
+            fits |= levels
+        else:
+            wrong |= dict.fromkeys(levels, item.piece.text)
+    return fits, wrong
 
 
 def _level_outside(item: Item) -> str:
-    from address.divisions import admin_level
-
     return item.piece.level or admin_level(item.piece.text)
 
 
@@ -218,7 +177,7 @@ def _from_anchor(
     scored.sort(key=lambda x: (x[0], x[1]))
     out: list[Way] = []
     for cost, row, faults in scored[:60]:
-        for way in _descend(index, items, number + 1, row, 0):
+        for way in descend(index, items, number + 1, row, 0):
             out.append(
                 replace(way, cost=way.cost + cost + before, faults=faults + way.faults, anchor=row)
             )
@@ -235,7 +194,7 @@ def _from_admin(
         for i in items
         if i not in evidence
         and i.piece.kind in ("generic", "rest", "token", "node")
-        and not i.piece.kind == "relation"
+        and i.piece.kind != "relation"
     ]
     out = []
     for row in rows[:50]:
@@ -307,231 +266,12 @@ def _repaired(
                     index.core_of_row(row),
                     round(cost / 10, 3),
                 )
-                for way in _descend(index, items, skip + 1, row, 0):
+                for way in descend(index, items, skip + 1, row, 0):
                     faults = [f for _, f in against] + [fault, *way.faults]
                     out.append(replace(way, cost=way.cost + far + cost, faults=faults, anchor=row))
             if text == item.piece.text:
                 break
     return out
-
-
-# ── going down ─────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _descend(index: "AddressIndex", items: list[Item], at: int, row: int, depth: int) -> list[Way]:
-    """Follow the items from `at` on below a node."""
-    if at >= len(items) or depth > 24:
-        return [Way(row, 0.0, depth=depth)]
-    item = items[at]
-    if item.nodes:
-        return _by_name(index, items, at, row, depth)
-    if item.options:
-        return _by_number(index, items, at, row, depth)
-    named = _by_plain_name(index, items, at, row, depth)
-    if named:
-        return named
-    cost = 0.6 if item.piece.level == "road" and index.levels[row] < RANK["number"] else 0.02
-    fault = None
-    if item.piece.kind != "relation" and len(item.piece.text) > 1:
-        fault = Fault("TEXT.unused", "text", item.piece.text, "", 0.01)
-    return _plus(_descend(index, items, at + 1, row, depth), cost, fault)
-
-
-def _by_plain_name(
-    index: "AddressIndex", items: list[Item], at: int, row: int, depth: int
-) -> list[Way]:
-    """A building or room that has a name instead of a number: 食堂, 弱电间."""
-    text = items[at].piece.text
-    if index.levels[row] < RANK["number"] or len(text) < 2:
-        return []
-    out: list[Way] = []
-    for level in ("building", "room", "phase", "compound", "poi"):
-        code = index.vocabulary.get(chr(RANK[level]) + text)
-        if code is not None and index.levels[row] < RANK[level]:
-            for reached, cost in _find(index, row, level, text, 0):
-                out += _plus(_descend(index, items, at + 1, reached, depth + 1), cost)
-    return out
-
-
-def _plus(found: list[Way], cost: float, fault: Fault | None = None) -> list[Way]:
-    for way in found:
-        way.cost += cost
-        if fault is not None:
-            way.faults = [fault, *way.faults]
-    return found
-
-
-def _by_name(index: "AddressIndex", items: list[Item], at: int, row: int, depth: int) -> list[Way]:
-    item = items[at]
-    above = set(index.above(row))
-    if any(r in above for r in item.nodes):
-        return _descend(index, items, at + 1, row, depth)
-    if all(index.level_of(r) in _ADMIN or index.level_of(r) == "community" for r in item.nodes):
-        return _descend(index, items, at + 1, row, depth)  # weighed as evidence
-    out: list[Way] = []
-    below = [r for r in item.nodes if index.is_below(r, row)]
-    for r in below[:40]:
-        skipped = index.parent[r] != row
-        out += _plus(_descend(index, items, at + 1, r, depth + 1), 0.1 if skipped else 0.0)
-    if not out:
-        level = index.level_of(item.nodes[0])
-        fault = Fault(
-            f"{level.upper()}.unused", level, item.piece.text, index.core_of_row(row), 0.02
-        )
-        road = level == "road"
-        passed = index.levels[row] >= RANK["number"]
-        out = _plus(
-            _descend(index, items, at + 1, row, depth), 0.9 if road and not passed else 0.35, fault
-        )
-    return out
-
-
-def _by_number(
-    index: "AddressIndex", items: list[Item], at: int, row: int, depth: int
-) -> list[Way]:
-    item = items[at]
-    out: list[Way] = []
-    met = False
-    for run in item.options:
-        for reached, cost in _run(index, row, run):
-            met = met or cost < 0.25
-            out += _plus(_descend(index, items, at + 1, reached, depth + 1), cost)
-        if len(out) > _MAX_WAYS:
-            break
-    if met and any(way.missing is None and way.cost < 0.05 for way in out):
-        return _cheapest(out)
-    if not any(way.missing is None for way in out) and _repeats(index, item, row):
-        return _descend(index, items, at + 1, row, depth)
-    if not met:
-        out += _unread(index, items, at, row, depth)
-    return _cheapest(out)
-
-
-def _cheapest(found: list[Way]) -> list[Way]:
-    return sorted(found, key=lambda way: way.cost)[:_MAX_WAYS]
-
-
-def _repeats(index: "AddressIndex", item: Item, row: int) -> bool:
-    """The number says again what is already settled above."""
-    settled = {(index.level_of(r), index.core_of_row(r)) for r in index.above(row)}
-    for run in item.options:
-        if all((level, core) in settled for level, core, _ in run):
-            return True
-    if item.certain_level == "floor" and index.levels[row] >= RANK["room"]:
-        return implied_floor(index.core_of_row(row)) == item.options[0][0][1]
-    return False
-
-
-def _unread(index: "AddressIndex", items: list[Item], at: int, row: int, depth: int) -> list[Way]:
-    """The number leads nowhere: pass over what the tree does not have, else this is where it ends."""
-    item = items[at]
-    level = _first_missing(index, item, row)
-    rank = index.levels[row]
-    if rank >= RANK["room"] or item.piece.token is None or item.piece.token.kind == "km":
-        return _plus(_descend(index, items, at + 1, row, depth), 0.05)
-    if level == "phase":
-        fault = Fault("PHASE.unused", level, item.piece.text, "", 0.03)
-        return _plus(_descend(index, items, at + 1, row, depth), _UNMATCHED["phase"], fault)
-    if level in ("unit", "floor"):
-        own = {index.levels[c] for c in index.children(row)}
-        if RANK[level] not in own and RANK["unit"] not in own:
-            return _passed(index, items, at, row, depth, level)
-    cost = _UNMATCHED.get(level, 2.0)
-    for later in items[at + 1 :]:
-        cost += _UNMATCHED.get(later.certain_level, 0.0) * 0.1 if later.options else 0.0
-    fault = Fault(f"{level.upper()}.missing", level, item.piece.text, index.core_of_row(row), 0.04)
-    return [Way(row, cost, level, item.piece.text, [fault], depth=depth)]
-
-
-def _passed(
-    index: "AddressIndex", items: list[Item], at: int, row: int, depth: int, level: str
-) -> list[Way]:
-    """Go on past a unit or floor that the building is not divided into; the floor must not gainsay the room."""
-    item = items[at]
-    rest = _descend(index, items, at + 1, row, depth)
-    if level == "floor":
-        floor = _floor_of(item)
-        agreed = [
-            way
-            for way in rest
-            if way.missing is None and implied_floor(index.core_of_row(way.row)) == floor
-        ]
-        if agreed:
-            return _plus(agreed, 0.02)
-    fault = Fault(f"{level.upper()}.unused", level, item.piece.text, "", 0.05)
-    return _plus(rest, 0.5, fault)
-
-
-def _floor_of(item: Item) -> str:
-    return next((run[0][1] for run in item.options if run[0][0] == "floor"), "")
-
-
-def _first_missing(index: "AddressIndex", item: Item, row: int) -> str:
-    """Level the number would have had below this node."""
-    rank = index.levels[row]
-    for run in item.options:
-        if RANK[run[0][0]] > rank:
-            if run[0][0] == "number" and rank > RANK["road"] and len(item.options) > 1:
-                continue
-            return run[0][0]
-    return item.certain_level
-
-
-def _run(
-    index: "AddressIndex", row: int, run: list[tuple[str, str, float]]
-) -> list[tuple[int, float]]:
-    """Nodes reached by going down a run of levels."""
-    reached = [(row, 0.0)]
-    for level, core, cost in run:
-        after: list[tuple[int, float]] = []
-        for r, so_far in reached:
-            if index.levels[r] < RANK[level] and not (
-                level == "number" and index.levels[r] > RANK["road"]
-            ):
-                after += [
-                    (c, so_far + cost + skipped) for c, skipped in _find(index, r, level, core, 0)
-                ]
-        reached = after[:_MAX_WAYS]
-        if not reached:
-            break
-    return reached
-
-
-def _find(
-    index: "AddressIndex", row: int, level: str, core: str, depth: int
-) -> list[tuple[int, float]]:
-    """Nodes of a level below a node, directly or past levels people leave out."""
-    direct = index.child(row, level, core)
-    if direct:
-        return [(r, 0.0) for r in direct]
-    if depth > 3 or index.levels[row] < RANK["community"]:
-        return []
-    if level == "room":
-        floor = implied_floor(core)
-        if floor is not None:
-            for r in index.child(row, "floor", floor):
-                rooms = index.child(r, "room", core)
-                if rooms:
-                    return [(room, 0.0) for room in rooms]
-    skip = _SKIP_RANKED.get(level, {})
-    if not skip:
-        return []
-    if index.levels[row] == RANK["road"]:
-        return []
-    out: list[tuple[int, float]] = []
-    seen = 0
-    for child in index.children(row):
-        cost = skip.get(index.levels[child])
-        if cost is None:
-            continue
-        seen += 1
-        if seen > 80:
-            break
-        out += [(r, cost + more) for r, more in _find(index, child, level, core, depth + 1)]
-    return out
-
-
-# ── the answer ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _answer(

@@ -38,7 +38,8 @@ LEVELS = (
 )
 """From the widest to the narrowest; the value of ``Element.level`` and of ``ADDRESS_NODES.level``.
 
-Free text also yields ``devzone`` (开发区), ``relation`` (对面), ``distance`` (50米), ``facility`` (路灯杆R0123), ``km``
+Free text also yields ``devzone`` (开发区), ``relation`` (对面), ``distance`` (50米), ``facility``
+(路灯杆R0123), ``km``
 (K12+300), ``intersection``, ``tenant`` and ``noise``, which name no node of the tree.
 """
 
@@ -57,7 +58,8 @@ class Element:
     text : str
         The part as it stands in the normalised text.
     value : str
-        Its canonical core: ``35``, ``399弄``, ``甲12``, ``12-3``; building ``5`` or ``A``; floor ``-1``; a name as it is.
+        Its canonical core: ``35``, ``399弄``, ``甲12``, ``12-3``; building ``5`` or ``A``; floor
+        ``-1``; a name as it is.
     start, end : int
         Half-open span in characters of the text that was given.
     """
@@ -126,7 +128,8 @@ class Location:
     z : float or None
         Metres above the ellipsoid; None where unknown.
     method : str
-        ``node`` (own coordinates), ``children`` (middle of what lies below), ``interpolated`` (between door numbers
+        ``node`` (own coordinates), ``children`` (middle of what lies below), ``interpolated``
+        (between door numbers
         of the same side of the road), ``parent`` (an ancestor's place).
     error_m : float
         Metres that are meant to cover the truth nine times in ten.
@@ -156,8 +159,10 @@ class Match:
     Parameters
     ----------
     status : str
-        ``exact`` (this node, nothing is left over), ``ambiguous`` (several nodes fit equally; `alternatives` lists them),
-        ``partial`` (the deepest node that exists; `missing` names the level that does not), ``none``.
+        ``exact`` (this node, nothing is left over), ``ambiguous`` (several nodes fit equally;
+        `alternatives` lists them),
+        ``partial`` (the deepest node that exists; `missing` names the level that does not),
+        ``none``.
     node_id, code, full, level : str or None
         Of the node; None for ``none``.
     eid : str or None

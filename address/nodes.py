@@ -103,15 +103,19 @@ def build_nodes(addresses: pa.Table) -> pa.Table:
     Parameters
     ----------
     addresses : pyarrow.Table
-        Columns of `twin.schema.ADDRESSES` with ``lon`` and ``lat`` (degrees, EPSG:4490, null where unknown) added; rows
+        Columns of `twin.schema.ADDRESSES` with ``lon`` and ``lat`` (degrees, EPSG:4490, null where
+        unknown) added; rows
         with a ``fault`` are left out. The order of rows does not matter.
 
     Returns
     -------
     pyarrow.Table
-        `twin.schema.ADDRESS_NODES`, sorted by level and id. ``node_id`` is a hash of the chain of canonical cores, so
-        5栋 and 5号楼 are one node and an id survives rebuilding. A road stands below its street, not its community. A
-        node has its own row's place; upper nodes from the building up get the mean of what lies below at match time.
+        `twin.schema.ADDRESS_NODES`, sorted by level and id. ``node_id`` is a hash of the chain of
+        canonical cores, so
+        5栋 and 5号楼 are one node and an id survives rebuilding. A road stands below its street, not
+        its community. A
+        node has its own row's place; upper nodes from the building up get the mean of what lies
+        below at match time.
     """
     if "fault" in addresses.column_names:
         addresses = addresses.filter(pc.is_null(addresses["fault"]))

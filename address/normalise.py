@@ -1,7 +1,9 @@
 """Fold what people type into one spelling, keeping the way back to every character.
 
-NFKC and full width, radicals that look like ideographs, traditional characters, separators, telephone numbers
-and postcodes, Chinese numerals before unit words only, letters typed for digits. The tables are data.
+NFKC and full width, radicals that look like ideographs, traditional characters, separators,
+telephone numbers
+and postcodes, Chinese numerals before unit words only, letters typed for digits. The tables are
+data.
 """
 
 import csv
@@ -233,7 +235,8 @@ def normalise(text: str) -> Normalised:
     Returns
     -------
     Normalised
-        Letters in upper case where they stand beside digits or unit words is left to the parser; here case is kept.
+        Letters in upper case where they stand beside digits or unit words is left to the parser;
+        here case is kept.
 
     Examples
     --------

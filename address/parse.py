@@ -13,6 +13,7 @@ __all__ = ["elements_of", "parse", "split_fields"]
 
 _FLOOR_HOUSE = re.compile(r"(?:大厦|广场|中心|酒店|商场|商厦|大楼|城|宾馆|医院|学院|大学|市场)$")
 _ROOM_LIKE = re.compile(r"^[A-Z]?\d{3,5}[A-Z]?$")
+_SOUNDS_LIKE_ROAD = "陆录鹿碌"
 _NAMED_BUILDING = re.compile(r"(?:[\u4e00-\u9fa5]{1,6}楼|裙房|主楼|塔楼|会所|东塔|西塔)$")
 _NAMED_ROOM = re.compile(r"(?:间|室|厅|井|房|库|车位)$")
 _FACILITY = re.compile(
@@ -72,7 +73,8 @@ def parse(text: str, known: Names[int] | None = None) -> list[Element]:
     Returns
     -------
     list of Element
-        In the order of the text; spans are of the given text. Values of divisions are their current official names.
+        In the order of the text; spans are of the given text. Values of divisions are their current
+        official names.
         Nothing is invented: a level that is not written has no element.
 
     Examples
@@ -90,11 +92,10 @@ def elements_of(source: Normalised, known: Names[int] | None = None) -> list[Ele
     names = resolve([p for p in pieces if p.kind == "admin"])
     for number, piece in enumerate(pieces):
         following = next((p for p in pieces[number + 1 : number + 3] if p.kind != "sep"), None)
-        adjacent = pieces[number + 1] if number + 1 < len(pieces) else None
         if piece.kind == "sep":
             continue
         if piece.kind == "token" and piece.token is not None:
-            _put_token(state, piece.token, following, adjacent)
+            _put_token(state, piece.token, following)
         elif piece.kind == "admin":
             level, value = names.get(piece.start) or (admin_level(piece.text), piece.text)
             state.put(level, piece.start, piece.end, value)
@@ -122,8 +123,11 @@ def _put_name(state: _State, piece: Piece, following: Piece | None) -> None:
     kind = following.token.kind if following is not None and following.token is not None else ""
     if piece.kind == "rest" or not level:
         level = _level_of_rest(state, text, kind)
-    if level == "floor_room":
-        level = "room"
+        if level == "road" and text[-1] in _SOUNDS_LIKE_ROAD:
+            state.put("road", piece.start, piece.end, text[:-1] + "路")
+            return
+    if level == "poi" and text.endswith("公园") and kind in ("building", "chain", "unit"):
+        level = "compound"
     if level == "road" and text[0] in "与和及近至" and len(text) > 2:
         state.put("road", piece.start + 1, piece.end, text[1:])
         return
@@ -154,7 +158,7 @@ def _level_of_rest(state: _State, text: str, kind: str) -> str:
         return "tenant" if len(text) > 1 else "noise"
     if len(text) < 2:
         return "noise"
-    if kind in ("building", "chain", "lou", "unit", "phase"):
+    if kind in ("building", "chain", "lou", "unit", "phase", "yard"):
         return "compound"
     if kind in ("hao", "lane") and not state.since("road"):
         return "road" if kind == "lane" or not state.since("community") else "village"
@@ -165,56 +169,61 @@ def _level_of_rest(state: _State, text: str, kind: str) -> str:
     return "poi"
 
 
-def _put_token(
-    state: _State, token: Token, following: Piece | None, adjacent: Piece | None
-) -> None:
+_PLAIN = {"unit": "unit", "floor": "floor", "room": "room", "group": "group", "km": "km",
+          "phase": "phase", "building": "building"}  # fmt: skip
+
+
+def _put_token(state: _State, token: Token, following: Piece | None) -> None:
     """Give a numbered part its level, from what came before it."""
-    kind, value = token.kind, token.value
-    last = state.last()
-    level = {"lane": "number", "unit": "unit", "floor": "floor", "room": "room", "group": "group", "km": "km",
-             "phase": "phase", "building": "building"}.get(kind)  # fmt: skip
+    kind, value, last = token.kind, token.value, state.last()
     if kind == "chain":
         _put_chain(state, token)
-        return
-    if kind == "sub":
-        if last == "number":
-            state.extend("number", token.end, state.value("number") + "-" + value)
-        else:
-            state.put("noise", token.start, token.end, value)
-        return
-    if kind == "lane":
+    elif kind == "sub":
+        _put_sub(state, token, last)
+    elif kind == "lane":
         if last == "number" and state.value("number").endswith("弄"):
             state.extend("number", token.end, state.value("number") + value + token.suffix)
-            return
-        value += "弄"
-    elif kind == "yard":
-        if last in ("compound", "poi") or (last and "road" not in state.has):
-            if last in ("compound", "poi"):
-                state.extend(last, token.end, state.value(last) + value + "号院")
-                return
-            level = "compound"
-            value += "号院"
         else:
-            level = "number"
-    elif kind == "hao":
-        level = _level_of_hao(state, last)
-    elif kind == "lou":
-        level = _level_of_lou(state, token, following)
-    elif kind == "bare":
-        level = _level_of_bare(state, last, value)
-        if last == "facility":
-            state.extend("facility", token.end, state.value("facility") + value)
-            return
-    elif kind == "building" and last in ("number",) and value.startswith("0"):
-        value = value.lstrip("0") or "0"
-    state.put(level or "noise", token.start, token.end, value)
+            state.put("number", token.start, token.end, value + "弄")
+    elif kind == "yard":
+        _put_yard(state, token, last)
+    elif kind == "bare" and last == "facility":
+        state.extend("facility", token.end, state.value("facility") + value)
+    else:
+        level = _PLAIN.get(kind) or _level_of_number(state, token, last, following)
+        state.put(level, token.start, token.end, value)
+
+
+def _level_of_number(state: _State, token: Token, last: str, following: Piece | None) -> str:
+    if token.kind == "hao":
+        return _level_of_hao(state, last)
+    if token.kind == "lou":
+        return _level_of_lou(state, token, following)
+    return _level_of_bare(state, last, token.value)
+
+
+def _put_sub(state: _State, token: Token, last: str) -> None:
+    if last == "number":
+        state.extend("number", token.end, state.value("number") + "-" + token.value)
+    else:
+        state.put("noise", token.start, token.end, token.value)
+
+
+def _put_yard(state: _State, token: Token, last: str) -> None:
+    """36号院: a door of a road, else a compound or the end of its name."""
+    if last in ("compound", "poi"):
+        state.extend(last, token.end, state.value(last) + token.value + "号院")
+    elif last and not state.since("road"):
+        state.put("compound", token.start, token.end, token.value + "号院")
+    else:
+        state.put("number", token.start, token.end, token.value)
 
 
 def _level_of_hao(state: _State, last: str) -> str:
     if last in ("road", "community", "village", "group", "street", "devzone", ""):
         return "number"
     if last == "number":
-        return "building" if state.value("number").endswith("弄") else "building"
+        return "building"
     if last in ("compound", "phase"):
         return "building" if not state.since("building") else "room"
     if state.since("building") and not state.since("room"):

@@ -2,10 +2,10 @@
 
 import re
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
 
-from address.grammar import Token
+from address.grammar import Token, core_of
 from address.model import RANK
 from address.normalise import Normalised, normalise
 from address.romanised import from_romanised
@@ -71,9 +71,13 @@ def reread(index: "AddressIndex", query: Query) -> Query | None:
         item.piece.text
         for item in query.items
         if (item.piece.kind == "admin" and item.piece.text[-1] not in "省市区县旗")
-        or item.piece.kind == "node"
-        and any(index.names.at(text, at) for at in range(item.piece.start + 1, item.piece.end - 1))
-        and len(item.piece.text) > 3
+        or (
+            item.piece.kind == "node"
+            and any(
+                index.names.at(text, at) for at in range(item.piece.start + 1, item.piece.end - 1)
+            )
+            and len(item.piece.text) > 3
+        )
     )
     if not avoid:
         return None
@@ -98,7 +102,7 @@ def _turned(index: "AddressIndex", source: Normalised) -> Normalised:
         else:
             ranks.append(0)
     known = [r for r in ranks if r]
-    falls = sum(x > y for x, y in zip(known, known[1:], strict=False))
+    falls = sum(x > y for x, y in pairwise(known))
     if len(known) < 3 or falls < len(known) - 1 - (len(known) > 4) or known[0] < known[-1]:
         return source
     order: list[int] = []
@@ -169,50 +173,42 @@ def _add_token(items: list[Item], piece: Piece, token: Token) -> None:
 
 def _options(token: Token) -> list[list[Option]]:
     """Ways to read a numbered part, likeliest first."""
+    if token.kind == "chain":
+        return _chain_options(token.value.split("-"), token.suffix)
+    if token.kind == "phase":
+        return [[("phase", core_of("phase", token.value), 0.0)]]
     value = token.value
-    kind = token.kind
-    if kind == "chain":
-        return _chain_options(value.split("-"), token.suffix)
     plain = (value.lstrip("0") or "0") if value[0] == "0" else value
-    if kind == "lane":
-        return [[("number", value + "弄", 0.0)], [("number", value, 0.3)]]
-    if kind in ("hao", "yard"):
-        out = [[("number", value, 0.0)], [("building", plain, 0.05)], [("room", plain, 0.3)]]
-        if value.isdigit():
-            out.append([("number", value + "弄", 0.3)])
-        if "-" in value:
-            number, _, sub = value.partition("-")
-            out += [
-                [("number", number, 0.0), ("building", sub, 0.1)],
-                [("building", number, 0.0), ("room", sub, 0.2)],
-            ]
-        if kind == "yard":
-            out.append([("compound", value + "号院", 0.0)])
-        return out
-    if kind == "building":
-        hash_unit: list[list[Option]] = [[("unit", plain, 0.1)]] if token.suffix == "#" else []
-        return [[("building", plain, 0.0)], *hash_unit]
-    if kind == "lou":
-        if not value.isdigit():
-            return [[("building", value, 0.0)]]
-        return [[("building", plain, 0.02)], [("floor", plain, 0.0)]]
-    if kind == "bare":
-        out = [
-            [("room", plain, 0.0)],
-            [("building", plain, 0.05)],
-            [("number", plain, 0.05)],
-            [("unit", plain, 0.1)],
-        ]
-        if value.isdigit():
-            out.append([("number", value + "弄", 0.35)])
-        return out
-    if kind in ("unit", "floor", "room", "group"):
-        return [[(kind, plain, 0.0)]]
-    if kind == "phase":
-        from address.grammar import core_of
+    lane: list[list[Option]] = [[("number", value + "弄", 0.3)]] if value.isdigit() else []
+    ways: dict[str, list[list[Option]]] = {
+        "lane": [[("number", value + "弄", 0.0)], [("number", value, 0.3)]],
+        "hao": [[("number", value, 0.0)], [("building", plain, 0.05)], [("room", plain, 0.3)], *lane],
+        "building": [[("building", plain, 0.0)]],
+        "lou": [[("building", plain, 0.02)], [("floor", plain, 0.0)]],
+        "bare": [[("room", plain, 0.0)], [("building", plain, 0.05)], [("number", plain, 0.05)],
+                 [("unit", plain, 0.1)], *lane],
+    }  # fmt: skip
+    if token.kind in ("hao", "yard"):
+        return ways["hao"] + _door_options(token)
+    if token.kind == "building" and token.suffix == "#":
+        return [*ways["building"], [("unit", plain, 0.1)]]
+    if token.kind == "lou" and not value.isdigit():
+        return ways["building"]
+    if token.kind in ("unit", "floor", "room", "group"):
+        return [[(token.kind, plain, 0.0)]]
+    return ways.get(token.kind, [])
 
-        return [[("phase", core_of("phase", value), 0.0)]]
-    return []
+
+def _door_options(token: Token) -> list[list[Option]]:
+    """Further ways to read a door with a sub-number, or a yard."""
+    out: list[list[Option]] = []
+    number, _, sub = token.value.partition("-")
+    if sub:
+        out.append([("number", number, 0.0), ("building", sub, 0.1)])
+        out.append([("building", number, 0.0), ("room", sub, 0.2)])
+    if token.kind == "yard":
+        out.append([("compound", token.value + "号院", 0.0)])
+    return out
 
 
 def _chain_options(parts: list[str], suffix: str) -> list[list[Option]]:
@@ -262,8 +258,3 @@ def _chain_options(parts: list[str], suffix: str) -> list[list[Option]]:
     out += lanes
     out.sort(key=lambda run: sum(cost for _, _, cost in run))
     return out
-
-
-def is_number(item: Item) -> bool:
-    """The item is a door, building, unit, floor or room."""
-    return bool(item.options) and item.certain_level in RANK

@@ -1,6 +1,7 @@
 """Names that are nearly what was written: by sound, by one character, by another last word."""
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from address.model import RANK
@@ -78,48 +79,42 @@ class Repairs:
 
         Notes
         -----
-        A difference in a direction, a size or a numeral (东 / 西, 一 / 二) is another name, not a mistake.
+        A difference in a direction, a size or a numeral (东 / 西, 一 / 二) is another name, not a
+        mistake.
         """
         found: dict[str, tuple[str, float]] = {}
-
-        def offer(name: str, code: str, cost: float) -> None:
+        for name, code, cost in self._offers(written):
             if name != written and (name not in found or found[name][1] > cost):
                 found[name] = (code, cost)
-
-        for key in sound_keys(written):
-            for name in self.by_sound.get(key, ()):
-                offer(
-                    name,
-                    "homophone",
-                    0.3
-                    if len(name) == len(written) and not _differs_in_sense(name, written)
-                    else 0.8,
-                )
-        stem = _PLAIN_TAIL.sub("", written)
-        if len(stem) >= 2 and stem != written:
-            for name in self.by_stem.get(stem, ()):
-                offer(name, "suffix", 0.35)
-        if len(written) >= 3:
-            for gap in (written, *_gaps(written)):
-                for name in self.by_gap.get(gap, ()):
-                    self._offer_spelling(written, name, offer)
-                if gap in self.by_name:
-                    self._offer_spelling(written, gap, offer)
         return [
             Repair(row, code, cost)
-            for name, (code, cost) in sorted(found.items(), key=lambda item: (item[1][1], item[0]))
+            for name, (code, cost) in sorted(found.items(), key=lambda x: (x[1][1], x[0]))
             for row in self.by_name[name]
         ]
 
-    @staticmethod
-    def _offer_spelling(written: str, name: str, offer: "object") -> None:
-        if not _one_edit(written, name) or _differs_in_sense(written, name):
+    def _offers(self, written: str) -> Iterator[tuple[str, str, float]]:
+        """Names with the mistake that leads to them and its cost."""
+        for key in sound_keys(written):
+            for name in self.by_sound.get(key, ()):
+                alike = len(name) == len(written) and not _differs_in_sense(name, written)
+                yield name, "homophone", 0.3 if alike else 0.8
+        stem = _PLAIN_TAIL.sub("", written)
+        if len(stem) >= 2 and stem != written:
+            for name in self.by_stem.get(stem, ()):
+                yield name, "suffix", 0.35
+        if len(written) < 3:
             return
-        if len(name) > len(written) and _differs_in_sense(name, written):
-            offer(name, "omitted", 0.95)  # type: ignore[operator]  # local callback
-            return
-        short = min(len(_TAIL.sub("", written)), len(_TAIL.sub("", name)))
-        offer(name, "spelling", 0.6 if short >= 3 else 0.8)  # type: ignore[operator]  # local callback
+        gaps = (written, *sorted(_gaps(written)))
+        near = {name for gap in gaps for name in self.by_gap.get(gap, ())}
+        for name in sorted(near | {gap for gap in gaps if gap in self.by_name}):
+            if not _one_edit(written, name):
+                continue
+            if not _differs_in_sense(written, name):
+                if len(name) > len(written) and _differs_in_sense(name, written):
+                    yield name, "omitted", 0.95
+                else:
+                    short = min(len(_TAIL.sub("", written)), len(_TAIL.sub("", name)))
+                    yield name, "spelling", 0.6 if short >= 3 else 0.8
 
 
 def _gaps(name: str) -> set[str]:

@@ -21,7 +21,8 @@ _STOREY_M = 4.0
 class Reverse:
     """Nearest doors and buildings, by an STR tree over local metres.
 
-    Doors of one place share one answer: the narrower of door and building within 0.5 m wins only where it has its own
+    Doors of one place share one answer: the narrower of door and building within 0.5 m wins only
+    where it has its own
     place, so a door with buildings yields the building nearest to the point.
     """
 

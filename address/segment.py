@@ -19,8 +19,10 @@ __all__ = ["Piece", "segment"]
 class Piece(NamedTuple):
     """A piece of the folded text.
 
-    ``kind`` is ``node`` (a name of the gazetteer), ``admin`` (a division of the country), ``generic`` (a name known by its
-    last word; ``level`` says which), ``rest`` (Han text nobody knows), ``token`` (a numbered part), ``relation``,
+    ``kind`` is ``node`` (a name of the gazetteer), ``admin`` (a division of the country),
+    ``generic`` (a name known by its
+    last word; ``level`` says which), ``rest`` (Han text nobody knows), ``token`` (a numbered part),
+    ``relation``,
     ``sep``.
     """
 
@@ -33,35 +35,67 @@ class Piece(NamedTuple):
 
 
 _ROAD_TAIL = "高速公路|公路|大道|大街|胡同|国道|省道|县道|高架|高速|路|街|道|巷"
-_NO_ROAD = rf"(?!{_ROAD_TAIL}|[东西南北中][一二三四五]?(?:路|街|大道))"
+_ZONES = "经济技术开发区 高新技术产业开发区 高新技术开发区 经济开发区 开发区 高新区 经开区"
+_ZONE_TAILS = "开发区 高新区 经开区 度假区 自贸区 保税区 示范区 工业园区 管理区"
+_STREET_TAILS = (
+    r"街道办事处|街道|办事处|(?<![市集乡城])镇(?![中小大政府海江])|乡(?!村|路|政|镇)|苏木"
+)
+_COMMUNITY_TAILS = (
+    r"居民委员会|居委会|村民委员会|村委会|村委|行政村|社区(?!卫生|医院|中心|服务|活动|学校)"
+    r"|(?<![新农乡度])村(?![委路镇口民乡]|新|小区|公路|花园)"
+)
+_ROAD_TAILS = (
+    r"高速公路|公路|大道|大街|胡同|高架路?|(?<![十叉])路(?!口|灯|边|局|网|桥|政|演)"
+    r"|街(?!道|坊|区|头|办)|(?<![街频通渠管轨])道(?!口|班|路|闸|桥|具|馆)|巷(?!口)"
+)
+_ESTATES = (
+    "小区 花园 家园 公寓 花苑 名苑 新苑 雅苑 佳苑 新村 新城 名城 小镇 名邸 山庄 别墅 公馆 豪庭 华庭 名都 家属院 宿舍 大院 "
+    "国际城 国际 大厦 大楼 广场 中心城 中心 工业园 科技园 产业园 创业园 软件园 物流园 园区 商城 商厦 苑 园 庭 轩 郡 府 城 厦"
+)
+_PLACES = (
+    "大学 学院 中学 小学 幼儿园 学校 医院 卫生院 卫生室 酒店 宾馆 饭店 旅馆 银行 超市 商场 市场 公司 集团 地铁站 火车站 "
+    "汽车站 公交站 服务站 加油站 派出所 分局 法院 政府 博物馆 图书馆 体育馆 公园 店 厂 局 站 所 馆"
+)
+
+
+def _any(words: str) -> str:
+    return "|".join(words.split())
+
+
+_NO_ROAD = r"(?![路街道巷镇乡村区市县]|大道|大街|[东西南北中]路)"
 _GENERIC = re.compile(
     rf"""
-    (?:\d{{1,3}}(?:号路|号大街|国道|省道|县道|号线)|[GSXY]\d{{1,4}}[\u4e00-\u9fa5]{{0,5}}?(?:高速公路|高速|国道|省道|公路|县道)?)(?P<numbered>)
-  | (?P<zone>经济技术开发区|高新技术产业开发区|经济开发区|高新技术开发区|开发区|高新区|经开区)
+    (?P<numbered>\d{{1,3}}(?:号路|号大街|国道|省道|县道|号线)
+      |[GSXY]\d{{1,4}}(?:[\u4e00-\u9fa5]{{0,6}}?(?:高速公路|高速|国道|省道|公路|县道))?)
+  | (?P<zone>{_any(_ZONES)})
   | [\u4e00-\u9fa5A-Za-z]{{1,9}}?
     (?:
-      (?P<devzone>(?:经济技术|高新技术产业|经济|高新技术|旅游|农业)?(?:开发区|高新区|经开区|度假区|自贸区|保税区|示范区|工业园区|管理区))
-    | (?P<street>(?:街道办事处|街道|办事处|(?<![市集乡城])镇(?![中小大政府海江])|乡(?!村|路|政|镇)|苏木))
-    | (?P<community>(?:居民委员会|居委会|村民委员会|村委会|村委|行政村|社区(?!卫生|医院|中心|服务|活动|学校)|(?<![新农乡度])村(?![委路镇口民乡]|新|小区|公路|花园)))
-    | (?P<road>(?:高速公路|公路|大道|大街|胡同|高架路?|(?<![十叉])路(?!口|灯|边|局|网|桥|政|演)|街(?!道|坊|区|头|办)|(?<![街频通渠管轨])道(?!口|班|路|闸|桥|具|馆)|巷(?!口)))(?!{_ROAD_TAIL}|派出所)
-    | (?P<compound>(?:小区|花园|家园|公寓|花苑|名苑|新苑|雅苑|佳苑|新村|新城|名城|小镇|名邸|山庄|别墅|公馆|豪庭|华庭|名都|家属院|宿舍|大院|国际城|国际|大厦|大楼|广场|中心城|中心|工业园|科技园|产业园|创业园|软件园|物流园|园区|商城|商厦|苑|园|庭|轩|郡|府|城|厦))(?![路街道巷镇乡村区市县]|大道|大街|[东西南北中]路)
-    | (?P<poi>(?:大学|学院|中学|小学|幼儿园|学校|医院|卫生院|卫生室|酒店|宾馆|饭店|旅馆|银行|超市|商场|市场|公司|集团|地铁站|火车站|汽车站|公交站|服务站|加油站|派出所|分局|法院|政府|博物馆|图书馆|体育馆|公园|店|厂|局|站|所|馆)(?:\([\u4e00-\u9fa5A-Za-z0-9]{{1,10}}\))?)(?![路街道巷镇乡村区市县]|大道|大街|[东西南北中]路)
+      (?P<devzone>(?:经济技术|高新技术产业|经济|高新技术|旅游|农业)?(?:{_any(_ZONE_TAILS)}))
+    | (?P<street>{_STREET_TAILS})
+    | (?P<community>{_COMMUNITY_TAILS})
+    | (?P<road>(?:{_ROAD_TAILS})(?!{_ROAD_TAIL}|派出所))
+    | (?P<compound>(?:{_any(_ESTATES)})(?:[一二三四五六七八九十]{{1,2}}[区里村])?{_NO_ROAD})
+    | (?P<poi>(?:{_any(_PLACES)})(?:\([\u4e00-\u9fa5A-Za-z0-9]{{1,10}}\))?{_NO_ROAD})
     )
     """,
     re.VERBOSE,
 )
+_BRANCH = re.compile(r"[\u4e00-\u9fa5A-Za-z]{2,10}\([\u4e00-\u9fa5A-Za-z0-9]{1,12}[店行部馆]\)")
 _KINDS = ("numbered", "zone", "devzone", "street", "community", "road", "compound", "poi")
 _RELATION = re.compile(
     r"(?:[东西南北]{1,2}(?:侧|边|面|方向)?)?(?:约|大约)?(?P<d>\d{1,4})米(?:处|左右)?"
-    r"|斜对面|正对面|对面|对过|旁边|旁|附近|隔壁|门口|门前|路口|交叉口|交汇处|交界处|十字路口|丁字路口|院内|内$|楼下|楼上|后面|前面|背后|"
-    r"[东西南北]{1,2}侧|[东西南北]{1,2}[边面](?!街|路)|后门|前门|[东西南北正侧后]门(?![路街])"
+    r"|斜对面|正对面|对面|对过|旁边|旁|附近|隔壁|门口|门前|路口|交叉口|交汇处|交界处|十字路口|丁字路口"
+    r"|院内|内$|楼下|楼上|后面|前面|背后|[东西南北]{1,2}侧|[东西南北]{1,2}[边面](?!街|路)"
+    r"|后门|前门|[东西南北正侧后]门(?![路街])"
 )
 _LEAD = re.compile(
-    r"(?:中国|中华人民共和国|地址[是:,]*|我?(?:家)?住在?|位于|在(?=[\u4e00-\u9fa5]{2}))(?=[\u4e00-\u9fa5,])"
+    r"(?:中国|中华人民共和国|地址[是:,]*|(?:我们?|咱们?)?家?就?住在?|我们?家?在|位于|在(?=[\u4e00-\u9fa5]{2})"
+    r"|(?:您好|你好|麻烦|请问|(?:我要|我想)?(?:投诉|反映|咨询|举报)))(?=[\u4e00-\u9fa5,])"
 )
 _HAN_RUN = re.compile(r"[\u4e00-\u9fa5A-Za-z]+")
 _TRAP = re.compile(
-    rf"[东西南北中]?[一二三四五六七八九十]?(?:{_ROAD_TAIL}|新村|花园|大厦|饭店|酒店|宾馆|银行|公寓|小区|广场|商厦|餐厅|菜馆)"
+    rf"[东西南北中]?[一二三四五六七八九十]?(?:{_ROAD_TAIL}|新村|花园|大厦|饭店|酒店|宾馆|银行|公寓|小区|广场|商厦|餐厅|菜馆"
+    r"|医院|大学|学院|中学|小学|车站|机场|公园|火车站)"
 )
 _WHOLE_WORD = re.compile(r"与|和|及|近|到")
 
@@ -116,22 +150,26 @@ def segment(
     nation = national_names()
     pieces: list[Piece] = []
     position, size, seen_admin = 0, len(text), False
-    if (
-        size > 1 and text[0] in PROVINCE_LETTERS and known is not None and not known.at(text, 0)
-    ) or (size > 1 and text[0] in PROVINCE_LETTERS and known is None):
+    if size > 1 and text[0] in PROVINCE_LETTERS and (known is None or not known.at(text, 0)):
         position = _letter_province(text, pieces, nation)
+    reader = _Reader(text, known, nation, avoid)
     while position < size:
-        character = text[position]
-        if character in ",()-~+&" and (character != "-" or token_at(text, position) is None):
-            pieces.append(Piece(position, position + 1, "sep", character))
-            position += 1
-            continue
-        piece = _new_division(text, position, pieces) if known is None else None
-        piece = piece or _piece_at(text, position, known, nation, seen_admin, avoid)
+        piece = _separator_at(text, position)
+        if piece is None and known is None:
+            piece = _new_division(text, position, pieces)
+        if piece is None:
+            piece = reader.at(position, seen_admin)
         pieces.append(piece)
         seen_admin = seen_admin or piece.kind == "admin"
         position = piece.end
     return pieces
+
+
+def _separator_at(text: str, position: int) -> Piece | None:
+    character = text[position]
+    if character not in ",()-~+&" or (character == "-" and token_at(text, position) is not None):
+        return None
+    return Piece(position, position + 1, "sep", character)
 
 
 def _letter_province(text: str, pieces: list[Piece], nation: Names[Division]) -> int:
@@ -176,99 +214,109 @@ _PROVINCES = frozenset(
 )
 
 
-def _piece_at(
-    text: str,
-    position: int,
-    known: Names[int] | None,
-    nation: Names[Division],
-    seen_admin: bool,
-    avoid: frozenset[str],
-) -> Piece:
-    """Piece that begins at a place that is no separator."""
-    if known is not None:
+class _Reader:
+    """What begins at a place of one text."""
+
+    def __init__(
+        self, text: str, known: Names[int] | None, nation: Names[Division], avoid: frozenset[str]
+    ) -> None:
+        self.text, self.known, self.nation, self.avoid = text, known, nation, avoid
+
+    def at(self, position: int, seen_admin: bool) -> Piece:
+        """Piece that begins at a place that is no separator: the surest reading first."""
+        text = self.text
+        piece = self._node(position)
+        if piece is not None:
+            return piece
+        name = _admin_at(text, position, self.nation, seen_admin)
+        if name is not None and name not in self.avoid:
+            return Piece(position, position + len(name), "admin", name)
+        piece = _numbered_at(text, position)
+        if piece is not None:
+            return piece
+        for kind, pattern in (("sep", _LEAD), ("relation", _RELATION)):
+            found = pattern.match(text, position)
+            if found is not None:
+                return Piece(position, found.end(), kind, found[0])
+        found = _BRANCH.match(text, position)
+        if found is not None:
+            return Piece(position, found.end(), "generic", found[0], "poi")
+        return self._unknown(position)
+
+    def _node(self, position: int) -> Piece | None:
+        """Longest name of the gazetteer that does not run into a road of another name."""
+        known, text = self.known, self.text
+        if known is None:
+            return None
         for name in known.at(text, position):
             end = position + len(name)
-            if name in avoid:
-                continue
-            if (
-                name[-1] not in _ROAD_LAST
-                and _ROAD_AFTER.match(text, end)
-                and not known.at(text, end)
-            ):
+            cuts = name[-1] not in _ROAD_LAST and _ROAD_AFTER.match(text, end)
+            if name in self.avoid or (cuts and not known.at(text, end)):
                 continue
             level = known.level_of(known.get(name)[0]) if known.level_of is not None else ""
             return Piece(position, end, "node", name, level)
-    name = _admin_at(text, position, nation, seen_admin)
-    if name is not None and name not in avoid:
-        return Piece(position, position + len(name), "admin", name)
+        return None
+
+    def _unknown(self, position: int) -> Piece:
+        """A name nobody knows: by its last word, else up to the next thing that is known."""
+        text = self.text
+        run = _HAN_RUN.match(text, position)
+        if run is None:
+            return Piece(position, position + 1, "rest", text[position])
+        limit = next(
+            (i for i in range(position + 1, run.end()) if self._stops(position, i)), run.end()
+        )
+        generic = _GENERIC.match(text, position, limit)
+        if generic is None and limit < run.end() and self.known is None:
+            generic = _GENERIC.match(text, position)
+        if generic is not None:
+            return Piece(position, generic.end(), "generic", generic[0], _level_of(generic))
+        limit = next((i for i in range(position + 1, limit) if self._begins(position, i)), limit)
+        kind = "sep" if limit - position == 1 and _WHOLE_WORD.match(text, position) else "rest"
+        return Piece(position, limit, kind, text[position:limit])
+
+    def _stops(self, position: int, inner: int) -> bool:
+        """A name cannot run over this place: a name of the gazetteer, a relation, 与 after a road."""
+        text = self.text
+        if self.known is not None and (found := self.known.at(text, inner)) and len(found[0]) > 2:
+            return True
+        if inner - position < 2:
+            return False
+        joins = text[inner - 1] in _ROAD_LAST and _WHOLE_WORD.match(text, inner) is not None
+        return joins or _RELATION.match(text, inner) is not None
+
+    def _begins(self, position: int, inner: int) -> bool:
+        """Something that is surely not part of a nameless run begins here."""
+        text = self.text
+        if token_at(text, inner) is not None and (
+            not text[inner].isalpha() or text[inner].isascii()
+        ):
+            return True
+        if inner - position < 2:
+            return False
+        name = _admin_at(text, inner, self.nation, True)
+        return name is not None and name[-1] in "省市区县"
+
+
+def _numbered_at(text: str, position: int) -> Piece | None:
+    """A numbered part, or a road whose name is a number."""
     token = token_at(text, position)
     if text[position].isdigit() or text[position] in "GSXY":
         generic = _GENERIC.match(text, position)
         if (
             generic is not None
-            and generic["numbered"] is not None
+            and generic["numbered"]
             and (token is None or generic.end() >= token.end)
         ):
             return Piece(position, generic.end(), "generic", generic[0], "road")
-    if token is not None:
-        return Piece(position, token.end, "token", text[position : token.end], "", token)
-    lead = _LEAD.match(text, position)
-    if lead is not None:
-        return Piece(position, lead.end(), "sep", lead[0])
-    relation = _RELATION.match(text, position)
-    if relation is not None:
-        return Piece(position, relation.end(), "relation", relation[0])
-    return _unknown_at(text, position, known, nation)
+    if token is None:
+        return None
+    return Piece(position, token.end, "token", text[position : token.end], "", token)
+
+
+def _level_of(generic: re.Match[str]) -> str:
+    kind = next(k for k in _KINDS if generic[k] is not None)
+    return {"numbered": "road", "zone": "devzone"}.get(kind, kind)
 
 
 _ROAD_LAST = "路街道巷弄"
-
-
-def _unknown_at(
-    text: str, position: int, known: Names[int] | None, nation: Names[Division]
-) -> Piece:
-    """A name nobody knows: by its last word, else up to the next thing that is known."""
-    run = _HAN_RUN.match(text, position)
-    if run is None:
-        return Piece(position, position + 1, "rest", text[position])
-    limit = run.end()
-    for inner in range(position + 1, run.end()):
-        if known is not None and (found := known.at(text, inner)) and len(found[0]) > 2:
-            limit = inner
-            break
-        if _RELATION.match(text, inner) and inner - position >= 2:
-            limit = inner
-            break
-        if (
-            _WHOLE_WORD.match(text, inner)
-            and inner - position >= 2
-            and text[inner - 1] in _ROAD_LAST
-        ):
-            limit = inner
-            break
-    generic = _GENERIC.match(text, position, limit)
-    if generic is None and limit < run.end() and known is None:
-        generic = _GENERIC.match(text, position)
-    if generic is not None:
-        kind = next(k for k in _KINDS if generic[k] is not None)
-        level = {"numbered": "road", "zone": "devzone"}.get(kind, kind)
-        return Piece(position, generic.end(), "generic", generic[0], level)
-    for inner in range(position + 1, limit):
-        if token_at(text, inner) is not None and not text[inner].isalpha():
-            limit = inner
-            break
-        if (
-            inner - position >= 2
-            and (name := _admin_at(text, inner, nation, True))
-            and name[-1] in "省市区县"
-        ):
-            limit = inner
-            break
-    for inner in range(position + 1, limit):
-        letter = text[inner]
-        if letter.isascii() and letter.isalpha() and token_at(text, inner) is not None:
-            limit = inner
-            break
-    if _WHOLE_WORD.match(text, position) and limit - position == 1:
-        return Piece(position, limit, "sep", text[position:limit])
-    return Piece(position, limit, "rest", text[position:limit])

@@ -293,7 +293,7 @@ def merge_attributes(
     Returns
     -------
     merged : dict of field to ndarray of object
-        All fields of both, the existing value wherever there is one.
+        All fields of both, the existing value wherever there is one; gaps are None.
     conflicts : pyarrow.Table
         Columns :data:`CONFLICTS`: where both have a value and they differ, ordered by row and
         field.
@@ -318,6 +318,7 @@ def merge_attributes(
             for row in np.flatnonzero(~gap)
             if not _missing(other[row]) and not _agree(kept[row], other[row], tolerance)
         ]
+        other[[_missing(v) for v in other]] = None
         merged[field] = np.where(gap, other, kept)
     return merged, _conflict_table(conflicts)
 

@@ -77,7 +77,7 @@ def _repair_polygons(out: Geometries, sound: NDArray[np.bool_]) -> NDArray[np.bo
     if broken.any():
         was_polygonal = broken & np.isin(kind, _POLYGONAL)
         out[broken] = shapely.make_valid(out[broken], method="structure", keep_collapsed=False)
-        # GEOS leaves collections, and now and then parts that share an edge: unite what is polygonal
+        # GEOS leaves collections, now and then parts that share an edge: unite the polygons
         loose = was_polygonal & (shapely.get_type_id(out) == _COLLECTION)
         loose |= was_polygonal & ~shapely.is_valid(out)
         for i in np.flatnonzero(loose):

@@ -35,6 +35,7 @@ _TURNS = 12  # each turn of a fixed point gains about two digits
 
 _BANDS = np.array([0.0, 15.0, 30.0, 45.0, 60.0, 75.0])
 _MAX_LAT = 74.0  # Baidu clamps latitude here
+_BEYOND = 2.0e7  # metres; no latitude has such a northing
 # A row per band of |latitude|: x offset, x scale, seven coefficients of y in rising powers, and the
 # latitude they are scaled by.
 _TABLE = """
@@ -177,7 +178,7 @@ def mercator_to_bd09(x: Array, y: Array) -> Pair:
     for every latitude.
     """
     x, y = _clean(x, y)
-    size = np.abs(y)
+    size = np.minimum(np.abs(y), _BEYOND)
     starts = np.array([_northing(np.array(edge), _FORWARD[i])[0] for i, edge in enumerate(_BANDS)])
     band = np.clip(np.searchsorted(starts, np.nan_to_num(size), side="right") - 1, 0, 4)
     row = np.moveaxis(_FORWARD[band], -1, 0)

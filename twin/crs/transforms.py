@@ -176,7 +176,8 @@ def _finite(x: Array, y: Array) -> tuple[Array, Array]:
 
 def _undo_datum(datum: Transformer, lon: Array, lat: Array) -> tuple[Array, Array]:
     """Inverse of a datum step; PROJ's own forgets the height in between and is 0.4 mm off."""
-    p, q = datum.transform(lon, lat, direction=TransformDirection.INVERSE)
+    lon, lat = _finite(lon, lat)
+    p, q = _finite(*datum.transform(lon, lat, direction=TransformDirection.INVERSE))
     for _ in range(2):
         got_lon, got_lat = datum.transform(p, q)
         p, q = p + (lon - got_lon), q + (lat - got_lat)
@@ -289,7 +290,7 @@ def _moved(geoms: NDArray[np.object_], move: Callable[[Array, Array, Array | Non
     xyz = shapely.get_coordinates(geoms, include_z=has_z)
     lon, lat, z = move(xyz[:, 0], xyz[:, 1], xyz[:, 2] if has_z else None)
     columns = [lon, lat] if z is None or not has_z else [lon, lat, z]
-    # A ring must close: NaN never equals itself, infinity does; the validity check names both alike.
+    # A ring must close: NaN never equals itself, infinity does; the validity check names both.
     columns[:2] = [np.where(np.isnan(c), np.inf, c) for c in columns[:2]]
     return np.asarray(shapely.set_coordinates(geoms.copy(), np.column_stack(columns)))
 
@@ -307,7 +308,8 @@ def transform_wkb(crs: str, wkb: pa.Array | list[bytes | None]) -> NDArray[np.ob
     Returns
     -------
     ndarray of shapely geometries or None, shape (n,)
-        Degrees, EPSG:4490; Z kept as given. None where the record is null or no WKB.
+        Degrees, EPSG:4490; Z kept as given. None where the record is null or no WKB. A vertex that
+        has no place (NaN, outside the projection) is infinite: its ring stays closed.
     """
     raw = wkb if isinstance(wkb, list) else wkb.to_pylist()
     with np.errstate(invalid="ignore"):  # NaN coordinates are the validity check's business

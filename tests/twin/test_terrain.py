@@ -91,6 +91,17 @@ def test_gaps_stay_gaps_and_do_not_spread():
     assert terrain.height(*beside) == pytest.approx(hills(WEST + 640, NORTH - 550), abs=0.02)
 
 
+def test_beside_a_gap_the_height_is_that_of_the_known_cells():
+    cells = np.full((6, 6), 7.0)
+    cells[2, 2] = np.nan
+    terrain = Terrain(cells, (1.0, 0.0, 100.0, 0.0, -1.0, 36.0))
+    lon, lat = np.random.default_rng(2).uniform([100, 30], [106, 36], (500, 2)).T
+    heights = terrain.height(lon, lat)
+    gap = (lon > 102) & (lon < 103) & (lat > 33) & (lat < 34)
+    assert np.isnan(heights[gap]).all()
+    assert heights[~gap] == pytest.approx(7.0)
+
+
 def test_heights_are_bilinear_between_cell_centres():
     terrain = Terrain(np.array([[0.0, 10.0], [20.0, 30.0]]), (1.0, 0.0, 100.0, 0.0, -1.0, 32.0))
     at = terrain.height([100.5, 101.0, 101.0, 100.75, 100.1], [31.5, 31.5, 31.0, 30.75, 31.9])

@@ -1,4 +1,4 @@
-"""Do two addresses mean the same place?"""
+"""Whether two addresses mean the same place."""
 
 from dataclasses import dataclass
 from typing import Literal

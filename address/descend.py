@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from address.grammar import implied_floor
 from address.model import ADMIN_LEVELS, RANK, Fault
-from address.query import Item
+from address.query import Item, Option
 
 if TYPE_CHECKING:
     from address.index import AddressIndex
@@ -129,7 +129,8 @@ def _by_number(
     for run in item.options:
         for reached, cost in _run(index, row, run):
             met = met or cost < 0.25
-            out += _plus(descend(index, items, at + 1, reached, depth + 1), cost)
+            fault = _kind_fault(index, item, run[0], reached) if run[0][2] >= 0.3 else None
+            out += _plus(descend(index, items, at + 1, reached, depth + 1), cost, fault)
         if len(out) > _MAX_WAYS:
             break
     if met and any(way.missing is None and way.cost < 0.05 for way in out):
@@ -139,6 +140,12 @@ def _by_number(
     if not met:
         out += _unread(index, items, at, row, depth)
     return _cheapest(out)
+
+
+def _kind_fault(index: "AddressIndex", item: Item, option: Option, row: int) -> Fault:
+    """A lane taken for a door, or a door for a lane."""
+    level = option[0]
+    return Fault(f"{level.upper()}.kind", level, item.piece.text, index.core_of_row(row), 0.05)
 
 
 def _cheapest(found: list[Way]) -> list[Way]:

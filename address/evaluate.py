@@ -128,7 +128,7 @@ _SPAN = {
 }
 
 
-def _spans(text: str, elements: list[Element]) -> Iterator[tuple[str, int, int]]:
+def _spans(elements: list[Element]) -> Iterator[tuple[str, int, int]]:
     """Spans in the labels of the public parse sets: estates are places, a door without a road is a building."""
     levels = {e.level for e in elements}
     for element in elements:
@@ -140,7 +140,7 @@ def _spans(text: str, elements: list[Element]) -> Iterator[tuple[str, int, int]]
 
 def _parse(_: AddressIndex | None, row: Row) -> Row:
     text = row["input"]
-    return {"spans": [list(span) for span in _spans(text, parse(text))]}
+    return {"spans": [list(span) for span in _spans(parse(text))]}
 
 
 def _admin(_: AddressIndex | None, row: Row) -> Row:

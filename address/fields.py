@@ -1,12 +1,14 @@
 """An address as named fields, with what its divisions imply."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 from address.divisions import path_of
-from address.lexicon import Division, divisions, national_names, towns_of
+from address.lexicon import Division, divisions, national_names, short_admin, towns_of
 from address.model import Element
 from address.normalise import normalise
 from address.parse import parse
+from address.pinyin import spellings
 from address.romanised import romanised_parts
 from address.segment import segment
 
@@ -15,15 +17,21 @@ __all__ = ["county_of", "fields_of"]
 _NAMES = {"street": "town", "number": "road_no", "distance": "distance_m", "phase": "sub_compound"}
 
 
-def county_of(text: str) -> str | None:
-    """6-digit code of the narrowest division a text names, its divisions fitting each other; None where it names none.
+def county_of(text: str, within: str | None = None) -> str | None:
+    """6-digit code of the narrowest division a text names; None where it names none.
+
+    Parameters
+    ----------
+    text : str
+    within : str, optional
+        Name of a division the text is known to lie in; it weighs like a name in front of the text.
 
     Examples
     --------
     >>> county_of("上海市闸北区汶水路708号"), county_of("上海黄浦区广东路650号"), county_of("你好")
     ('310106', '310101', None)
     """
-    pieces = segment(normalise(text).text)
+    pieces = segment(normalise((within or "") + text).text)
     names = national_names()
     options: list[list[Division]] = []
     for piece in pieces:
@@ -109,6 +117,8 @@ def fields_of(text: str, context: Mapping[str, str] | None = None) -> dict[str, 
     roads = [e.value for e in elements if e.level == "road"]
     for element in elements:
         _put(out, element)
+    if not _is_address(out):
+        return {}
     crossing = any(
         e.level == "relation" and e.value.endswith(("路口", "交叉口", "交汇处", "交界处"))
         for e in elements
@@ -116,12 +126,12 @@ def fields_of(text: str, context: Mapping[str, str] | None = None) -> dict[str, 
     if len(roads) == 2 and (crossing or "number" not in {e.level for e in elements}):
         out.pop("road", None)
         out["intersection"] = roads
-    code = county_of(text)
+    code = county_of(text, (context or {}).get("county") or (context or {}).get("city"))
     if code is not None and code in divisions():
         for level, name in zip(("province", "city", "county"), path_of(code), strict=True):
             if name:
                 out[level] = name
-    return out if _is_address(out) else {}
+    return out
 
 
 def _is_address(fields: Mapping[str, object]) -> bool:
@@ -150,16 +160,43 @@ def _put(out: dict[str, object], element: Element) -> None:
     out[level] = value
 
 
+_ROMANISED = {
+    "room": "room",
+    "floor": "floor",
+    "unit": "unit",
+    "building": "building",
+    "lane": "lane",
+    "door": "road_no",
+}
+
+
 def _romanised_fields(parts: Mapping[str, str]) -> dict[str, object]:
     out: dict[str, object] = {"road_py": parts["road"]}
-    for name, field in (
-        ("room", "room"),
-        ("floor", "floor"),
-        ("unit", "unit"),
-        ("building", "building"),
-        ("lane", "lane"),
-        ("door", "road_no"),
-    ):
-        if name in parts:
-            out[field] = parts[name]
+    out |= {field: parts[name] for name, field in _ROMANISED.items() if name in parts}
+    code = _romanised_division(parts.get("city"), parts.get("county"))
+    if code is not None:
+        named = zip(("province", "city", "county"), path_of(code), strict=True)
+        out |= {level: name for level, name in named if name}
     return out
+
+
+@cache
+def _by_pinyin() -> dict[str, tuple[Division, ...]]:
+    """Divisions by the pinyin of their short and full names."""
+    out: dict[str, list[Division]] = {}
+    for division in divisions().values():
+        for name in (division.name, *short_admin(division.name)):
+            for way in spellings(name):
+                out.setdefault("".join(way), []).append(division)
+    return {spelled: tuple(found) for spelled, found in out.items()}
+
+
+def _romanised_division(city: str | None, county: str | None) -> str | None:
+    """Code of the one county, or city, that is spelled so."""
+    table = _by_pinyin()
+    cities = [d.code for d in table.get(city or "", ()) if d.level != "county"]
+    counties = [d.code for d in table.get(county or "", ()) if d.level == "county"]
+    if cities:
+        held = [code for code in counties if any(_holds(wide, code) for wide in cities)]
+        return held[0] if len(held) == 1 else cities[0] if len(cities) == 1 else None
+    return counties[0] if len(counties) == 1 else None

@@ -186,8 +186,9 @@ def interpolate(index: "AddressIndex", road: int, door: str) -> Location | None:
     Returns
     -------
     Location or None
-        ``error_m`` grows with the distance to the neighbours it was taken from; None where the road
-        has no placed door.
+        Halfway between the neighbours of its side and the trend of the road. ``error_m`` comes from
+        leaving out every door of a real city in turn: it covers nine in ten. None where the road has
+        no placed door.
     """
     found = _DOOR.match(door)
     if found is None or index.levels[road] != RANK["road"]:
@@ -196,32 +197,36 @@ def interpolate(index: "AddressIndex", road: int, door: str) -> Location | None:
     numbers, rows = doors_of(index, road)
     if not len(numbers):
         return None
+    lon, lat = index.place.lon[rows], index.place.lat[rows]
     side = numbers % 2 == wanted % 2
-    best: Location | None = None
-    for mask, wider in ((side, 1.0), (np.ones(len(numbers), dtype=bool), 1.3)):
-        lon, lat, near = index.place.lon[rows[mask]], index.place.lat[rows[mask]], numbers[mask]
-        at = int(np.searchsorted(near, wanted))
-        if 0 < at < len(near):
-            low, high = int(near[at - 1]), int(near[at])
-            part = 0.5 if high == low else (wanted - low) / (high - low)
-            gap = float(
-                distance_m(lon[at - 1 : at], lat[at - 1 : at], float(lon[at]), float(lat[at]))[0]
-            )
-            if gap < 40.0 * max(high - low, 4):  # else the numbering jumps
-                x = float(lon[at - 1] + part * (lon[at] - lon[at - 1]))
-                y = float(lat[at - 1] + part * (lat[at] - lat[at - 1]))
-                here = Location(x, y, None, "interpolated", round(60.0 + 0.45 * gap * wider, 1))
-                if best is None or here.error_m < best.error_m:
-                    best = here
-    if best is not None:
-        return best
-    pick = int(np.argmin(np.abs(numbers - wanted) + np.where(side, 0, 8)))
-    off = abs(int(numbers[pick]) - wanted)
-    row = int(rows[pick])
-    return Location(
-        float(index.place.lon[row]),
-        float(index.place.lat[row]),
-        None,
-        "interpolated",
-        round(min(100.0 + 3.0 * off, 2000.0), 1),
-    )
+    at = int(np.searchsorted(numbers[side], wanted))
+    mine = side if 0 < at < int(side.sum()) else np.ones(len(numbers), dtype=bool)
+    between = [float(np.interp(wanted, numbers[mine], axis[mine])) for axis in (lon, lat)]
+    trend = _trend(numbers, np.stack([lon, lat]), wanted)
+    x, y = (between[0] + trend[0]) / 2, (between[1] + trend[1]) / 2
+    near = float(distance_m(lon, lat, x, y).min())
+    apart = float(distance_m(np.array([between[0]]), np.array([between[1]]), *trend)[0])
+    off = int(np.abs(numbers - wanted).min())
+    beyond = 0.0 if numbers[0] < wanted < numbers[-1] else 200.0
+    error = 150.0 + 1.5 * near + 0.7 * off + 1.5 * apart + beyond
+    return Location(x, y, None, "interpolated", round(min(error, 5000.0), 1))
+
+
+def _trend(
+    numbers: npt.NDArray[np.int64], places: npt.NDArray[np.float64], wanted: int
+) -> tuple[float, float]:
+    """Place of a number on the line its neighbours follow, those of its side counting double.
+
+    Weights fall with the distance in numbers, over the distance of the third nearest; the line is held
+    flat where the numbers hardly differ.
+    """
+    away = np.abs(numbers - wanted).astype(np.float64)
+    reach = np.sort(away)[min(len(away) - 1, 2)] + 20.0
+    weight = np.exp(-away / reach) * np.where(numbers % 2 == wanted % 2, 1.0, 0.5)
+    weight /= weight.sum()
+    middle = float(weight @ numbers)
+    spread = float(weight @ (numbers - middle) ** 2) + 225.0
+    mean = places @ weight
+    slope = (places - mean[:, None]) @ (weight * (numbers - middle)) / spread
+    lon, lat = (mean + slope * (wanted - middle)).tolist()
+    return lon, lat

@@ -77,7 +77,7 @@ def _read(kind: str, found: re.Match[str]) -> tuple[str, str, str]:
     if kind == "base":
         return "floor", "-" + found["base_n"], found["base_s"] or "层"
     if kind in ("km", "phase"):
-        return kind, found[kind], ""
+        return kind, found[kind].removesuffix("处"), ""
     if kind == "chain":
         return kind, found["chain_v"].upper(), found["chain_s"] or ""
     value = found[kind + "_n"].upper()

@@ -43,7 +43,7 @@ def match(index: "AddressIndex", text: str, focus: tuple[float, float] | None = 
     )
     if not found:
         return Match("none", elements=elements, faults=_outside(query), confidence=0.9)
-    return _answer(index, query, found, elements, focus)
+    return _answer(index, found, elements, focus)
 
 
 def _better(a: Way, b: Way) -> bool:
@@ -276,7 +276,6 @@ def _repaired(
 
 def _answer(
     index: "AddressIndex",
-    query: Query,
     found: list[Way],
     elements: tuple["object", ...],
     focus: tuple[float, float] | None,

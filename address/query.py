@@ -6,7 +6,6 @@ from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
 
 from address.grammar import Token, core_of
-from address.model import RANK
 from address.normalise import Normalised, normalise
 from address.romanised import from_romanised
 from address.segment import Piece, segment

@@ -118,8 +118,26 @@ def _admin_at(text: str, position: int, names: Names[Division], seen: bool) -> s
             continue
         if not full and seen and len(name) == 2 and not _FOLLOWS.match(text, end):
             continue
+        if (
+            name[-1] == "市"
+            and name[:-1] in names.entries
+            and _splits_better(text, end, names, name)
+        ):
+            return name[:-1]
         return name
     return None
+
+
+def _splits_better(text: str, end: int, names: Names[Division], name: str) -> bool:
+    """青岛市北区 is 青岛 and its 市北区, not 青岛市 and some 北区."""
+    codes = {division.code[:4] for division in names.get(name)}
+    own = [d for inner in names.at(text, end) for d in names.get(inner) if d.code[:4] in codes]
+    return not own and any(
+        division.code[:4] in codes
+        for inner in names.at(text, end - 1)
+        for division in names.get(inner)
+        if division.name == inner
+    )
 
 
 _ROAD_AFTER = re.compile(r"(?:路|街(?!道)|大道|大街|巷)")
@@ -187,8 +205,10 @@ def _letter_province(text: str, pieces: list[Piece], nation: Names[Division]) ->
 
 def _new_division(text: str, position: int, pieces: list[Piece]) -> Piece | None:
     """A city or county that the tables do not have, after its province or city."""
-    if any(name[-1] in "省市区县州盟旗" for name in national_names().at(text, position)):
-        return None
+    nation = national_names()
+    for name in nation.at(text, position):
+        if name[-1] in "省市区县州盟旗" or nation.at(text, position + len(name)):
+            return None
     last = pieces[-1] if pieces else None
     if last is None:
         found, level = _NEW_CITY_FIRST.match(text, position), "city"

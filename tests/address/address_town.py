@@ -3,6 +3,7 @@
 from typing import Any
 
 import pyarrow as pa
+
 from twin.schema import ADDRESSES
 
 TOP = {"province": "湖北省", "city": "云梦泽市", "county": "临江示范区"}

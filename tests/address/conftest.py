@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+
 from address.index import AddressIndex
 from address.nodes import build_nodes
 

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from address.compare import compare
 from address.evaluate import run
 

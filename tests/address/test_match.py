@@ -3,11 +3,12 @@ import time
 
 import pyarrow as pa
 import pytest
-from address.index import AddressIndex
-from address.nodes import build_nodes
 from address_town import table, town_rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from address.index import AddressIndex
+from address.nodes import build_nodes
 
 HOME = "湖北省云梦泽市临江示范区江北街道临江大道35号临江花园5号楼2单元12层1203室"
 

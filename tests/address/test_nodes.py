@@ -3,8 +3,9 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from address.nodes import build_nodes, check_character
 from address_town import TOP, table, town_rows
+
+from address.nodes import build_nodes, check_character
 from twin.schema import ADDRESS_NODES
 
 

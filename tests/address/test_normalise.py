@@ -1,7 +1,8 @@
 import pytest
-from address.normalise import MAX_CHARACTERS, normalise, number_of
 from hypothesis import given
 from hypothesis import strategies as st
+
+from address.normalise import MAX_CHARACTERS, normalise, number_of
 
 
 @pytest.mark.parametrize(

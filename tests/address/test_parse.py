@@ -1,9 +1,10 @@
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from address.fields import county_of, fields_of
 from address.parse import parse, split_fields
 from address.standardise import standardise
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 
 def values(text: str) -> dict[str, str]:

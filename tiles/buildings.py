@@ -32,8 +32,10 @@ Objects = NDArray[np.object_]
 SKIRT_M = 0.8
 """How far walls go below the lowest ground along the footprint."""
 DEFAULT_HEIGHT_M = 6.0
+HIGHEST_M = 1000.0
+"""No building stands higher: such a height is not believed."""
 NODE_FEATURES, LEAF_FEATURES = 500, 1000
-FOOT_SHADE = 0.62
+FOOT_SHADE = 0.7
 M_PER_DEGREE = 111_320.0
 
 
@@ -80,9 +82,11 @@ def prepare(table: pa.Table, terrain: Terrain | None) -> Blocks:
     bounds = shapely.bounds(geometry)
     usable = np.isfinite(bounds).all(axis=1) & (shapely.area(geometry) > 0)
     raw_height, floors = floats(table, "height_m"), floats(table, "floors")
-    height = np.where(
-        raw_height > 0, raw_height, np.where(floors > 0, floors * FLOOR_HEIGHT, np.nan)
-    )
+    believed = (raw_height > 0) & (raw_height <= HIGHEST_M)
+    counted = (floors > 0) & (floors * FLOOR_HEIGHT <= HIGHEST_M)
+    estimate = np.where(counted, floors * FLOOR_HEIGHT, np.nan)
+    height = np.where(believed, raw_height, estimate)
+    doubted = (raw_height > HIGHEST_M) & usable
     assumed = np.isnan(height) & usable
     height = np.where(np.isnan(height), DEFAULT_HEIGHT_M, height)
     ground, lowest = _ground(geometry, terrain)
@@ -97,6 +101,7 @@ def prepare(table: pa.Table, terrain: Terrain | None) -> Blocks:
     counts = (
         (~usable, "without a polygon, left out"),
         (assumed, f"without height or floors, drawn {DEFAULT_HEIGHT_M:g} m high"),
+        (doubted, f"said to be higher than {HIGHEST_M:g} m, height not believed"),
         (unplaced, "without ground height, drawn at the ellipsoid"),
     )
     notes = tuple(f"{int(m.sum())} {text}" for m, text in counts if m.any())

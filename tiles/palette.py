@@ -25,30 +25,30 @@ _USAGES: tuple[tuple[str, str, str, bool], ...] = (
     # words in the usage, walls, roofs, windows
     (
         "住宅 居住 宿舍 公寓 residential apartment house",
-        "#eadfce #e2d2ba #dcc7ad #e9dccb #cfae90 #e4e0d8",
+        "#f6eddf #f0e3cf #ecdcc6 #f5ebdd #e2c5aa #f1eee8",
         "#aaa49b #a06f5b #b9b3a9",
         True,
     ),
     (
         "商 办公 写字 金融 酒店 旅馆 office commercial retail hotel",
-        "#c3d0da #b2c4d2 #d2dae0 #a9bccb #cdd0d2",
+        "#dbe5ec #cbdae6 #e6ecf0 #c3d3e0 #e0e3e5",
         "#8f979d #a5abb0 #9aa1a6",
         True,
     ),
     (
         "工业 厂 仓 物流 industrial warehouse factory",
-        "#cdd4d9 #c3ccc9 #d8d6cf",
+        "#dfe4e8 #d6dddb #e6e4de",
         "#7fa0b8 #a9b6bc #6e90a8",
         False,
     ),
     (
         "学 教 医 政 文 体 公共 行政 school hospital public civic",
-        "#ead6c2 #dcbfa6 #efeee9 #e6ddd2",
+        "#f3e3d2 #ead2bc #f6f5f1 #f0e8de",
         "#a9765f #b2aca4 #8d9a94",
         True,
     ),
 )
-_DEFAULT = ("#e3dccf #d9d4c7 #e8e4da #d5cabb #dfd6c6", "#a8a49c #b3aea5 #989389")
+_DEFAULT = ("#f0eadf #e9e4d9 #f3f0e8 #e6dccf #ede6d9", "#a8a49c #b3aea5 #989389")
 
 
 @lru_cache(maxsize=1)
@@ -145,10 +145,10 @@ def facade() -> Texture:
     image = Image.new("RGB", (64, 64), (255, 255, 255))
     draw = ImageDraw.Draw(image)
     draw.rectangle((0, 60, 63, 63), fill=(226, 224, 221))  # edge of the slab
-    draw.rectangle((13, 14, 50, 49), fill=(236, 235, 232))  # frame
-    draw.rectangle((15, 16, 30, 47), fill=(128, 148, 168))
-    draw.rectangle((33, 16, 48, 47), fill=(120, 141, 163))
-    draw.rectangle((13, 50, 50, 51), fill=(205, 203, 200))  # shadow under the sill
+    draw.rectangle((14, 15, 49, 47), fill=(240, 239, 236))  # frame
+    draw.rectangle((16, 17, 30, 45), fill=(150, 172, 192))
+    draw.rectangle((33, 17, 47, 45), fill=(141, 164, 187))
+    draw.rectangle((13, 48, 50, 49), fill=(214, 212, 209))  # shadow under the sill
     out = io.BytesIO()
     image.save(out, format="PNG", optimize=True)
     return Texture(out.getvalue())

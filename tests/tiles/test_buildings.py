@@ -155,7 +155,7 @@ def test_walls_darken_towards_the_foot_and_kinds_differ(tile):
         mine = wall & (content.ids == i)
         up = content.positions[mine, 1]
         light = content.colors[mine, :3].sum(axis=1)
-        assert light[up < up.mean()].max() < 0.75 * light[up > up.mean()].min()
+        assert light[up < up.mean()].max() < 0.8 * light[up > up.mean()].min()
     assert len(np.unique(content.colors[wall], axis=0)) > 10
     assert (content.colors[:, 3] == 255).all()
 
@@ -189,6 +189,17 @@ def test_many_buildings_spread_over_a_tree_whose_errors_are_what_is_left_out(
     root = json.loads((out / "tileset.json").read_text())
     assert root["root"]["geometricError"] == pytest.approx(np.sort(size)[-21], abs=0.002)
     assert root["geometricError"] == pytest.approx(size.max(), abs=0.002)
+
+
+def test_an_impossible_height_is_not_believed(make_city):
+    from tiles.buildings import prepare
+
+    table = make_city(20, {3: 9999.0}).buildings()
+    blocks = prepare(table.drop_columns("floors"), None)
+    tall = (blocks.top - blocks.base)[blocks.name == "3号楼"]
+    assert tall.tolist() == [6.0]
+    assert blocks.height_m[blocks.name == "3号楼"].tolist() == [9999.0]
+    assert "1 said to be higher than 1000 m, height not believed" in blocks.notes
 
 
 def test_what_cannot_be_drawn_is_left_out_and_counted(tmp_path, make_city):

@@ -1,4 +1,4 @@
-"""Chinese standard addresses (地名地址): from a careless sentence to a node of the address tree and its place.
+"""Chinese standard addresses (地名地址): from a careless sentence to a node and its place.
 
 ``normalise`` folds what people type, ``parse`` cuts it into elements with spans, ``standardise``
 writes the canonical

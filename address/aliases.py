@@ -19,8 +19,8 @@ def name_variants(level: str, core: str) -> tuple[str, ...]:
 
     Examples
     --------
-    >>> name_variants("street", "江北街道"), name_variants("community", "营房村")
-    (('江北街道', '江北街道办事处', '江北街办', '江北'), ('营房村', '营房村村委会', '营房村委会', '营房村民委员会'))
+    >>> name_variants("street", "江北街道")
+    ('江北街道', '江北街道办事处', '江北街办', '江北')
     """
     name = fold(core).replace(",", "")
     if len(name) < 2:

@@ -1,4 +1,4 @@
-"""Tie the leaves of the address tree to the buildings and rooms of the base, with evidence, never by guess."""
+"""Tie leaves of the address tree to buildings and rooms, with evidence, never by guess."""
 
 from collections.abc import Iterable
 
@@ -73,7 +73,8 @@ def bind_rooms(nodes: pa.Table, rooms: pa.Table) -> pa.Table:
     nodes : pyarrow.Table
         `twin.schema.ADDRESS_NODES`; a building node carries ``building_key`` or ``eid``.
     rooms : pyarrow.Table
-        ``eid``; ``building_key`` or ``building_eid`` (which building); ``unit`` (单元, null where the
+        ``eid``; ``building_key`` or ``building_eid`` (which building); ``unit`` (单元, null where
+        the
         model has none);
         ``storey`` (its name, such as 12F), ``number`` (1203); ``elevation`` (metres; not needed).
         Further columns are left alone.
@@ -94,17 +95,20 @@ def bind_rooms(nodes: pa.Table, rooms: pa.Table) -> pa.Table:
     units = _cores("unit", _column(rooms, "unit", pa.string()))
     numbers = _cores("room", _column(rooms, "number", pa.string()))
     storeys = _cores("floor", _column(rooms, "storey", pa.string()))
-    out: list[tuple[str | None, str, float, str]] = []
+    out: list[tuple[str | None, float, str, str]] = []
     for eid, key, owner, unit, number, storey in zip(
         eids, keys, owners, units, numbers, storeys, strict=True
     ):
         if number is not None and eid is not None:
             found = book.get((key or "", number)) or book.get((owner or "", number)) or []
             out.append((*_decide(tree, found, unit, storey, number), eid))  # type: ignore[arg-type]  # reordered below
-    ids, scores, why, owners_out = zip(*out, strict=True) if out else ((), (), (), ())
-    table = pa.table({"node_id": pa.array(ids, pa.string()), "eid": pa.array(owners_out, pa.string()),
-                      "score": pa.array(scores, pa.float64()), "evidence": pa.array(why, pa.string())})  # fmt: skip
-    return _one_to_one(table)
+    return _one_to_one(_bindings([(row[0], row[3], row[1], row[2]) for row in out]))
+
+
+def _bindings(rows: list[tuple[str | None, str, float, str]]) -> pa.Table:
+    """Table of node, entity, score, evidence."""
+    columns = list(zip(*rows, strict=True)) if rows else [(), (), (), ()]
+    return pa.table([pa.array(c, f.type) for c, f in zip(columns, BINDINGS, strict=True)], BINDINGS)
 
 
 def _room_book(tree: _Tree) -> dict[tuple[str, str], list[tuple[int, str | None, str | None]]]:
@@ -203,7 +207,8 @@ def bind_buildings(nodes: pa.Table, buildings: pa.Table) -> pa.Table:
     nodes : pyarrow.Table
         `twin.schema.ADDRESS_NODES`.
     buildings : pyarrow.Table
-        ``eid``, ``building_key`` (楼栋编码, null where unknown), ``name`` (临江花园5号楼, null where
+        ``eid``, ``building_key`` (楼栋编码, null
+        where unknown), ``name`` (临江花园5号楼, null where
         unknown).
 
     Returns
@@ -242,9 +247,7 @@ def bind_buildings(nodes: pa.Table, buildings: pa.Table) -> pa.Table:
             out.append((str(tree.ids[best[0]].as_py()), eid, score, how))
         else:
             out.append((None, eid, 0.0, f"{how}: {len(best)} addresses fit"))
-    ids, eids, scores, why = zip(*out, strict=True) if out else ((), (), (), ())
-    return _one_to_one(pa.table({"node_id": pa.array(ids, pa.string()), "eid": pa.array(eids, pa.string()),
-                                 "score": pa.array(scores, pa.float64()), "evidence": pa.array(why, pa.string())}))  # fmt: skip
+    return _one_to_one(_bindings(out))
 
 
 def _plain(name: str) -> str:

@@ -63,8 +63,10 @@ def compare(a: str, b: str) -> Comparison:
 
     Examples
     --------
-    >>> compare("临江大道35号5号楼", "临江大道35号五栋").label, compare("临江大道35号", "临江大道36号").label
-    ('exact', 'none')
+    >>> compare("临江大道35号5号楼", "临江大道35号五栋").label
+    'exact'
+    >>> compare("临江大道35号", "临江大道36号").label
+    'none'
     """
     left, right = _by_level(parse(a)), _by_level(parse(b))
     agree: list[str] = []

@@ -164,7 +164,7 @@ def _repeats(index: "AddressIndex", item: Item, row: int) -> bool:
 
 
 def _unread(index: "AddressIndex", items: list[Item], at: int, row: int, depth: int) -> list[Way]:
-    """The number leads nowhere: pass over what the tree does not have, else this is where it ends."""
+    """The number leads nowhere: pass what the tree is not divided into, else it ends here."""
     item = items[at]
     level = _first_missing(index, item, row)
     rank = index.levels[row]
@@ -187,7 +187,7 @@ def _unread(index: "AddressIndex", items: list[Item], at: int, row: int, depth: 
 def _passed(
     index: "AddressIndex", items: list[Item], at: int, row: int, depth: int, level: str
 ) -> list[Way]:
-    """Go on past a unit or floor that the building is not divided into; the floor must not gainsay the room."""
+    """Go past a unit or floor the building is not divided into; a floor must fit the room."""
     item = items[at]
     rest = descend(index, items, at + 1, row, depth)
     if level == "floor":

@@ -17,8 +17,10 @@ def path_of(code: str) -> tuple[str, str, str]:
 
     Examples
     --------
-    >>> path_of("310106"), path_of("429004"), path_of("441900"), path_of("420100")
-    (('上海市', '上海市', '静安区'), ('湖北省', '仙桃市', '仙桃市'), ('广东省', '东莞市', '东莞市'), ('湖北省', '武汉市', ''))
+    >>> path_of("310106"), path_of("420100")
+    (('上海市', '上海市', '静安区'), ('湖北省', '武汉市', ''))
+    >>> path_of("429004"), path_of("441900")
+    (('湖北省', '仙桃市', '仙桃市'), ('广东省', '东莞市', '东莞市'))
     """
     table = divisions()
     province = table[code[:2] + "0000"].name if code[:2] + "0000" in table else ""
@@ -97,7 +99,7 @@ def _support(
     wide: list[Division],
     order: dict[str, int],
 ) -> tuple[int, int, int, int]:
-    """How well a reading of a name fits the other names: fits before, fits after, same spelling, wider level."""
+    """How well a reading fits the other names: before and after, spelling, deeper, wider."""
     before = sum(1 if _fits(division, other) else -1 for other in wide)
     deeper = bool(wide) and order[division.level] > max(order[other.level] for other in wide)
     after = sum(

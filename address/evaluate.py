@@ -1,4 +1,4 @@
-"""Answer the tracks of an evaluation folder, so that accuracy can be scored without reading this code.
+"""Answer the tracks of an evaluation folder, so that accuracy can be scored from outside.
 
 A track is a JSON-lines file with a ``qid`` per row; predictions carry the same ``qid``.
 """
@@ -129,7 +129,7 @@ _SPAN = {
 
 
 def _spans(elements: list[Element]) -> Iterator[tuple[str, int, int]]:
-    """Spans in the labels of the public parse sets: estates are places, a door without a road is a building."""
+    """Spans in public labels: estates are places, a door without a road is a building."""
     levels = {e.level for e in elements}
     for element in elements:
         level = _SPAN.get(element.level, element.level)

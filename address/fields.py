@@ -52,7 +52,7 @@ def county_of(text: str, within: str | None = None) -> str | None:
 
 
 def _best_chain(options: Sequence[Sequence[Division]]) -> str | None:
-    """Narrowest division in the chain of divisions most names agree on; earlier names weigh more."""
+    """Narrowest division of the chain most names agree on; earlier names weigh more."""
     best: tuple[float, int, int, str] | None = None
     for number, found in enumerate(options):
         for division in found:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["Places", "geocode", "interpolate", "locate", "place_all"]
 
 METRES_PER_DEGREE = 111_195.0
-_ERROR = {"room": 12.0, "floor": 15.0, "unit": 15.0, "building": 25.0, "poi": 60.0, "compound": 120.0, "number": 60.0,
-          "village": 300.0, "community": 600.0, "road": 900.0, "street": 2500.0}  # fmt: skip
+_ERROR = {"room": 12.0, "floor": 15.0, "unit": 15.0, "building": 25.0, "poi": 60.0,
+          "compound": 120.0, "number": 60.0, "village": 300.0, "community": 600.0, "road": 900.0, "street": 2500.0}  # fmt: skip
 _DOOR = re.compile(r"^[甲乙丙丁戊己庚辛]?(\d+)")
 
 
@@ -152,7 +152,7 @@ def geocode(index: "AddressIndex", text: str, focus: tuple[float, float] | None 
 def doors_of(
     index: "AddressIndex", road: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
-    """Numbers and rows of the placed doors of a road, in all the streets of its county it runs through."""
+    """Numbers and rows of the placed doors of a road, in all streets of its county."""
     county = next((r for r in index.above(road) if index.levels[r] <= RANK["county"]), -1)
     same = [r for r in index.names.get(index.core_of_row(road)) if index.levels[r] == RANK["road"]]
     numbers, rows = [], []

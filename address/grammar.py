@@ -31,25 +31,34 @@ class Token(NamedTuple):
 _TOKEN = re.compile(
     rf"""
     (?P<km>K\d{{1,5}}(?:\+\d{{1,4}})?(?:处)?|\d{{1,5}}公里(?:处)?)
-  | (?P<base>(?:负|地下|(?<![A-Z0-9])-|(?<![A-Z0-9])B(?=\d(?:层|楼|F|f|(?![\dA-Z-])))|(?<![A-Z0-9])L?B-?)(?P<base_n>\d)(?P<base_s>层|楼|F|f|(?=$|[,()])))
+  | (?P<base>(?:负|地下|(?<![A-Z0-9])-
+      |(?<![A-Z0-9])B(?=\d(?:层|楼|F|f|(?![\dA-Z-])))|(?<![A-Z0-9])L?B-?)(?P<base_n>\d)(?P<base_s>层|楼|F|f|(?=$|[,()])))
   | (?P<sub>(?:附|之)(?P<sub_n>\d{{1,4}})号?)
   | (?P<lane>(?P<lane_n>\d{{1,5}})(?P<lane_s>弄|支弄))
-  | (?P<chain>(?P<chain_v>(?!\d+F-)(?:[A-Za-z]\d{{0,5}}|\d{{1,5}}[A-Za-z]?)(?:-[A-Za-z]?\d{{1,5}}[A-Za-z]?|-[A-Za-z](?=-))+)(?P<chain_s>号楼|号|弄|室|房间|房|铺|单元|门|楼|层|栋|幢|座|户)?)
+  | (?P<chain>(?P<chain_v>(?!\d+F-)(?:[A-Za-z]\d{{0,5}}|\d{{1,5}}[A-Za-z]?)
+      (?:-[A-Za-z]?\d{{1,5}}[A-Za-z]?|-[A-Za-z](?=-))+)
+      (?P<chain_s>号楼|号|弄|室|房间|房|铺|单元|门|楼|层|栋|幢|座|户)?)
   | (?P<yard>(?P<yard_n>{_V})号(?:大院|院))
-  | (?P<building>(?P<building_n>{_V}|[A-Za-z]\d{{0,2}}|[{_PREFIX}])(?P<building_s>号楼(?![上下梯道])|\#楼|栋楼|栋|幢|座|\#))
-  | (?P<unit>(?P<unit_n>\d{{1,2}}|[A-Za-z](?=单元)|[{_PREFIX}东西南北中](?=单元|门(?=\d)))(?P<unit_s>单元|门(?![路街口诊镇乡村市面外])|梯))
-  | (?P<floor>(?P<floor_n>\d{{1,3}}|[A-Za-z]?\d?M|顶|首|夹|避难|底)(?P<floor_s>层|F(?![A-Za-z])|f(?![A-Za-z])))
-  | (?P<room>(?P<room_n>{_V}|[A-Za-z]\d{{2,4}})(?P<room_s>室|房间|房(?!产|屋|管)|铺|户(?!外)|那户|(?<=\d{{3}})门(?=$|[,)])))
+  | (?P<building>(?P<building_n>{_V}|[A-Za-z]\d{{0,2}}|[{_PREFIX}])
+      (?P<building_s>号楼(?![上下梯道])|\#楼|栋楼|栋|幢|座|\#))
+  | (?P<unit>(?P<unit_n>\d{{1,2}}|[A-Za-z](?=单元)|[{_PREFIX}东西南北中](?=单元|门(?=\d)))
+      (?P<unit_s>单元|门(?![路街口诊镇乡村市面外])|梯))
+  | (?P<floor>(?P<floor_n>\d{{1,3}}|[A-Za-z]?\d?M|顶|首|夹|避难|底)
+      (?P<floor_s>层|F(?![A-Za-z])|f(?![A-Za-z])))
+  | (?P<room>(?P<room_n>{_V}|[A-Za-z]\d{{2,4}})
+      (?P<room_s>室|房间|房(?!产|屋|管)|铺|户(?!外)|那户|(?<=\d{{3}})门(?=$|[,)])))
   | (?P<hao>(?P<hao_n>{_V}(?:~\d+)?)号(?P<hao_t>[{_PREFIX}](?!\d))?(?!线|大街|路|桥|地块|点|楼梯))
   | (?P<lou>(?P<lou_n>{_V}|[A-Za-z])楼(?!盘|下|上|宇|村|镇|乡|路|街))
-  | (?P<phase>(?:[一二三四五六七八九十\d]{{1,2}}期|[东西南北中][一二三]?区(?![\u4e00-\u9fa5]?[路街])|[A-Za-z]区))
+  | (?P<phase>(?:[一二三四五六七八九十\d]{{1,2}}期
+      |[东西南北中][一二三]?区(?![\u4e00-\u9fa5]?[路街])|[A-Za-z]区))
   | (?P<group>(?P<group_n>\d{{1,3}})(?P<group_s>组|队|社(?!区)))
-  | (?P<bare>(?P<bare_n>(?:[{_PREFIX}](?=\d))?[A-Za-z]?\d{{1,5}}[A-Za-z]?)(?![\d年月日点时分元万米个位吨\u0025]|国道|省道|县道|号线|大街|路|中学|小学))
+  | (?P<bare>(?P<bare_n>(?:[{_PREFIX}](?=\d))?[A-Za-z]?\d{{1,5}}[A-Za-z]?)
+      (?![\d年月日点时分元万米个位吨\u0025]|国道|省道|县道|号线|大街|路|中学|小学))
     """,
     re.VERBOSE,
 )
-_KINDS = ("km", "base", "sub", "lane", "chain", "yard", "building", "unit", "floor", "room", "hao", "lou", "phase",
-          "group", "bare")  # fmt: skip
+_KINDS = ("km", "base", "sub", "lane", "chain", "yard", "building", "unit", "floor", "room",
+          "hao", "lou", "phase", "group", "bare")  # fmt: skip
 
 
 def token_at(text: str, position: int) -> Token | None:
@@ -102,8 +111,10 @@ def door_core(text: str) -> str:
 
     Examples
     --------
-    >>> door_core("甲12号"), door_core("12号甲"), door_core("412号之5号"), door_core("399弄"), door_core("249号附3号")
-    ('甲12', '甲12', '412-5', '399弄', '249-3')
+    >>> door_core("甲12号"), door_core("12号甲"), door_core("399弄")
+    ('甲12', '甲12', '399弄')
+    >>> door_core("412号之5号"), door_core("249号附3号")
+    ('412-5', '249-3')
     """
     found = _DOOR.fullmatch(text)
     if found is None or (found["rest"] and found["rest"] not in ("院", "大院")):
@@ -140,8 +151,10 @@ def core_of(level: str, written: str) -> str:
 
     Examples
     --------
-    >>> core_of("building", "5号楼"), core_of("building", "５栋"), core_of("floor", "B1层"), core_of("room", "0301室")
-    ('5', '5', '-1', '301')
+    >>> core_of("building", "5号楼"), core_of("building", "５栋")
+    ('5', '5')
+    >>> core_of("floor", "B1层"), core_of("room", "0301室")
+    ('-1', '301')
     """
     text = fold(written).replace(",", "")
     if level == "number":
@@ -181,8 +194,10 @@ def display_of(level: str, core: str) -> str:
 
     Examples
     --------
-    >>> display_of("number", "12-3"), display_of("building", "A"), display_of("floor", "-1"), display_of("room", "1203")
-    ('12号之3', 'A座', '地下1层', '1203室')
+    >>> display_of("number", "12-3"), display_of("building", "A")
+    ('12号之3', 'A座')
+    >>> display_of("floor", "-1"), display_of("room", "1203")
+    ('地下1层', '1203室')
     """
     if level not in _TAILS or not _IS_BARE.match(core) or core.endswith("弄"):
         return core

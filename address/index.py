@@ -61,7 +61,7 @@ class AddressIndex:
         self.parents_array: npt.NDArray[np.int32] = np.asarray(
             parents.to_numpy(zero_copy_only=False), dtype=np.int32
         )
-        self.parent = memoryview(self.parents_array)
+        self.parent = self.parents_array.data
         level_names = self._column("level").dictionary_encode()
         table = np.array(
             [RANK.get(name, 0) for name in level_names.dictionary.to_pylist()], dtype=np.uint8
@@ -130,7 +130,7 @@ class AddressIndex:
         order = np.argsort(keys, kind="stable")
         self.keys_array = keys[order]
         self.rows_array: npt.NDArray[np.int32] = order.astype(np.int32)
-        self.keys, self.rows = memoryview(self.keys_array), memoryview(self.rows_array)
+        self.keys, self.rows = self.keys_array.data, self.rows_array.data
 
     def _add_names(self) -> None:
         """Every name of the tree with its usual short forms, rows in order of id."""
@@ -161,7 +161,7 @@ class AddressIndex:
                 for name in former_names(self.core_of_row(row)):
                     self.names.add(name, row)
 
-    # ── reading the tree ───────────────────────────────────────────────────────────────────────────────────
+    # ── reading the tree ──
 
     def core(self, code: int) -> str:
         """Core text of a vocabulary code."""
@@ -169,7 +169,7 @@ class AddressIndex:
 
     def core_of_row(self, row: int) -> str:
         """Core text of a node."""
-        return self.core_texts[self.core_codes[row] - 1]
+        return self.core_texts[int(self.core_codes[row]) - 1]
 
     def level_of(self, row: int) -> str:
         """Level of a node."""
@@ -221,7 +221,7 @@ class AddressIndex:
         row = pc.index(self.ids, node_id).as_py()
         return None if row is None or row < 0 else int(row)
 
-    # ── questions ──────────────────────────────────────────────────────────────────────────────────────────
+    # ── questions ──
 
     @property
     def repairs(self) -> Repairs:
@@ -249,11 +249,11 @@ class AddressIndex:
         return match(self, text, focus)
 
     def geocode(self, text: str, focus: tuple[float, float] | None = None) -> Match:
-        """As `match`, with ``location`` filled: the node's place, an interpolated door, or the parent's place."""
+        """As `match`, with ``location``: the node's place, an interpolated door, or the parent's."""
         return geocode(self, text, focus)
 
     def locate(self, node_id: str) -> Location | None:
-        """Place of a node; None where it is unknown or neither it nor anything around it has one."""
+        """Place of a node; None where the id is unknown or nothing around it has a place."""
         row = self.row_of(node_id)
         return None if row is None else locate(self, row)
 
@@ -275,7 +275,10 @@ class AddressIndex:
     def suggest(
         self, prefix: str, limit: int = 10, focus: tuple[float, float] | None = None
     ) -> list[Suggestion]:
-        """Completions of what is being typed: characters, pinyin, initials, with a county or town in front or not."""
+        """Completions of what is being typed: characters, pinyin, initials, or characters then letters.
+
+        A county or town may stand in front. With a `focus` (lon, lat; degrees) the nearest come first.
+        """
         if self._suggester is None:
             self._suggester = Suggester(self)
         return self._suggester.suggest(prefix, limit, focus)

@@ -207,8 +207,8 @@ def short_admin(name: str) -> tuple[str, ...]:
 
     Examples
     --------
-    >>> short_admin("云南省"), short_admin("湘西土家族苗族自治州"), short_admin("临颍县"), short_admin("通县")
-    (('云南',), ('湘西州', '湘西'), ('临颍',), ())
+    >>> short_admin("云南省"), short_admin("湘西土家族苗族自治州"), short_admin("通县")
+    (('云南',), ('湘西州', '湘西'), ())
     """
     if name in _SHORT_FORMS:
         return _SHORT_FORMS[name]
@@ -240,7 +240,7 @@ def short_admin(name: str) -> tuple[str, ...]:
 
 @cache
 def divisions() -> dict[str, Division]:
-    """Current divisions of county level and above by 6-digit code; placeholders such as 市辖区 are left out."""
+    """Current divisions from province to county by 6-digit code, without 市辖区 and the like."""
     out = {}
     for row in read_table("divisions.csv"):
         code, name = row["code"], row["name"]
@@ -253,7 +253,7 @@ def divisions() -> dict[str, Division]:
 
 @cache
 def former_divisions() -> tuple[tuple[str, str, tuple[str, ...]], ...]:
-    """Former names: name, 2-digit province code, codes of the divisions that hold the land today."""
+    """Former names: name, province code, codes of the divisions that hold the land today."""
     return tuple(
         (row["name"], row["province"], tuple(row["current"].split("|")))
         for row in read_table("divisions_former.csv")

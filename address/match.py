@@ -60,7 +60,7 @@ def _outside(query: Query) -> tuple[Fault, ...]:
 
 
 def ways(index: "AddressIndex", query: Query) -> list[Way]:
-    """Ways to read the query, cheapest first; the first is the answer, others within a hair are its rivals."""
+    """Ways to read the query, cheapest first; those within a hair of the first are its rivals."""
     items = query.items
     evidence = [
         i
@@ -178,9 +178,8 @@ def _from_anchor(
     out: list[Way] = []
     for cost, row, faults in scored[:60]:
         for way in descend(index, items, number + 1, row, 0):
-            out.append(
-                replace(way, cost=way.cost + cost + before, faults=faults + way.faults, anchor=row)
-            )
+            whole = way.cost + cost + before
+            out += [replace(way, cost=whole, faults=faults + way.faults, anchor=row)]
     return out
 
 

@@ -202,7 +202,7 @@ def _level_nodes(
     own: dict[str, pa.Array],
     place: dict[str, pa.Array],
 ) -> pa.Table:
-    """Distinct nodes of one level; a row that ends here gives its key and place, of several the smallest key."""
+    """Distinct nodes of one level; the row that ends here gives key and place (smallest key)."""
     rows = np.flatnonzero(present)
     is_own = deepest[rows] == LEVELS.index(level)
     take = pa.array(rows)

@@ -79,8 +79,8 @@ def parse(text: str, known: Names[int] | None = None) -> list[Element]:
 
     Examples
     --------
-    >>> [(e.level, e.value) for e in parse("临江大道35号临江花园五栋2-1203")]
-    [('road', '临江大道'), ('number', '35'), ('compound', '临江花园'), ('building', '5'), ('unit', '2'), ('room', '1203')]
+    >>> [(e.level, e.value) for e in parse("临江花园五栋2-1203")]
+    [('compound', '临江花园'), ('building', '5'), ('unit', '2'), ('room', '1203')]
     """
     return elements_of(normalise(text), known)
 

@@ -71,7 +71,7 @@ def _common(character: str) -> tuple[str, ...]:
 
 
 def sound_keys(name: str, limit: int = 8) -> list[str]:
-    """Keys that names share when they sound alike, flat and retroflex, front and back nasals being one.
+    """Keys shared by names that sound alike; zh and z, ang and an and the like are one.
 
     Examples
     --------

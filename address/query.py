@@ -48,7 +48,7 @@ class Query:
 
 
 def read_query(index: "AddressIndex", text: str) -> Query:
-    """Cut a text by the names of a gazetteer, turned round where it runs from the room to the province."""
+    """Cut a text by the names of a gazetteer; one that runs from room to province is turned."""
     source = normalise(text)
     folded = source.text
     if not _HAN.search(folded) or len(_LETTERS.findall(folded)) > len(_HAN.findall(folded)):
@@ -64,7 +64,7 @@ def read_query(index: "AddressIndex", text: str) -> Query:
 
 
 def reread(index: "AddressIndex", query: Query) -> Query | None:
-    """The query with names that hold other names taken apart; None where there is nothing to take apart."""
+    """The query with names that hold other names taken apart; None where there are none."""
     text = query.source.text
     avoid = frozenset(
         item.piece.text

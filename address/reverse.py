@@ -94,7 +94,7 @@ class Reverse:
         )
 
     def _inside(self, row: int, lon: float, lat: float, z: float) -> int:
-        """Room nearest to a point in space, among the rooms below a door or building that have heights."""
+        """Room nearest to a point in space, among the rooms with heights below a node."""
         index = self.index
         rooms: list[int] = []
         queue = [row]

@@ -1,10 +1,7 @@
-"""Addresses in letters, in western order: Rm 301, No. 2, Lane 296, Jianghui Rd., Pudong District, Shanghai."""
+"""Addresses in letters, in western order: Rm 301, No. 2, Lane 296, Jianghui Rd., Shanghai."""
 
 import re
 from typing import TYPE_CHECKING
-
-from address.model import RANK
-from address.pinyin import spellings
 
 if TYPE_CHECKING:
     from address.index import AddressIndex
@@ -47,54 +44,63 @@ def romanised_parts(text: str) -> dict[str, str]:
 
     Examples
     --------
-    >>> romanised_parts("Rm 301, No. 2, Lane 296, Jianghui Rd., Pudong District, Shanghai")["road"]
+    >>> romanised_parts("Rm 301, No. 2, Lane 296, Jianghui Rd., Pudong District")["road"]
     'jianghui'
     """
     low = re.sub(r"\s+", " ", text.lower()).strip()[:200]
     out: dict[str, str] = {}
-    pieces = [piece.strip(" .") for piece in low.split(",") if piece.strip(" .")]
-    for piece in pieces:
-        rest = piece
-        for kind, pattern in _PARTS:
-            found = pattern.search(rest)
-            if found is not None and kind not in out:
-                value = next((g for g in found.groups() if g), "").upper()
-                if value:
-                    out[kind] = value
-                    rest = rest[: found.start()] + " " + rest[found.end() :]
-        road = _ROAD.search(rest)
-        if road is not None and "road" not in out:
-            name = road[2].replace(" ", "").replace("'", "")
-            direction = road[3] or road[5]
-            words = road[2].split()
-            if (
-                direction is None
-                and len(words) > 1
-                and words[0] in _DIRECTIONS
-                and len(words[0]) > 1
-            ):
-                direction, name = words[0], "".join(words[1:])
-            if direction is None and len(words) > 1 and words[-1] in _DIRECTIONS:
-                direction, name = words[-1], "".join(words[:-1])
-            out["road"] = name + (_DIRECTIONS[direction] if direction else "")
-            out["road_word"] = road[4]
-            if road[1] and "door" not in out and "lane" not in out:
-                out["door"] = road[1]
-        elif (found := _DISTRICT.search(rest)) is not None:
-            out["county"] = found[1].replace(" ", "").replace("'", "")
-        elif (found := _TOWN.search(rest)) is not None:
-            out["street"] = found[1].replace(" ", "").replace("'", "")
-        elif (
-            re.fullmatch(r"[a-z' ]+", rest.strip())
-            and rest.strip()
-            and rest.strip() not in ("china", "prc", "p r china")
-        ):
-            out.setdefault("city", rest.replace(" ", "").replace("'", ""))
+    for piece in (part.strip(" .") for part in low.split(",")):
+        if piece:
+            _put_names(out, _put_numbers(out, piece))
     return out
 
 
-def _sounds(name: str) -> set[str]:
-    return {"".join(way) for way in spellings(name)}
+def _put_numbers(out: dict[str, str], rest: str) -> str:
+    """Take the numbered parts out of a piece; what is left."""
+    for kind, pattern in _PARTS:
+        found = pattern.search(rest)
+        value = next((g for g in found.groups() if g), "").upper() if found is not None else ""
+        if found is not None and value and kind not in out:
+            out[kind] = value
+            rest = rest[: found.start()] + " " + rest[found.end() :]
+    return rest
+
+
+def _put_names(out: dict[str, str], rest: str) -> None:
+    road = _ROAD.search(rest)
+    if road is not None and "road" not in out:
+        out["road"] = _road_name(road)
+        if road[1] and "door" not in out and "lane" not in out:
+            out["door"] = road[1]
+        return
+    for level, pattern in (("county", _DISTRICT), ("street", _TOWN)):
+        found = pattern.search(rest)
+        if found is not None:
+            out[level] = _joined(found[1])
+            return
+    if re.fullmatch(r"[a-z' ]+", rest.strip()) and rest.strip() not in (
+        "china",
+        "prc",
+        "p r china",
+        "",
+    ):
+        out.setdefault("city", _joined(rest))
+
+
+def _road_name(road: re.Match[str]) -> str:
+    """Stem with its direction behind, as Chinese has it: Zhongshan East Road, East Zhongshan Rd."""
+    words = road[2].split()
+    direction = road[3] or road[5]
+    if direction is None and len(words) > 1:
+        if words[-1] in _DIRECTIONS:
+            direction = words.pop()
+        elif words[0] in _DIRECTIONS and len(words[0]) > 1:
+            direction = words.pop(0)
+    return _joined("".join(words)) + (_DIRECTIONS[direction] if direction else "")
+
+
+def _joined(name: str) -> str:
+    return name.replace(" ", "").replace("'", "")
 
 
 def _named(index: "AddressIndex", level: str, pinyin: str) -> list[str]:
@@ -104,7 +110,7 @@ def _named(index: "AddressIndex", level: str, pinyin: str) -> list[str]:
 
 
 def from_romanised(index: "AddressIndex", text: str) -> str | None:
-    """The address in Chinese characters, with the names the gazetteer knows; None where it is no such address."""
+    """The address in Chinese characters; None where it has no road the gazetteer knows."""
     parts = romanised_parts(text)
     if "road" not in parts:
         return None
@@ -130,6 +136,3 @@ def from_romanised(index: "AddressIndex", text: str) -> str | None:
         order = {"exact": 0, "ambiguous": 1, "partial": 2, "none": 3}
         best = min(roads, key=lambda road: (order[index.match(scope + road + tail).status], road))
     return scope + best + tail
-
-
-ROAD_LEVEL = RANK["road"]

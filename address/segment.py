@@ -1,4 +1,4 @@
-"""Cut a folded text into pieces: names that are known, names that look like one, numbered parts, the rest."""
+"""Cut a folded text into pieces: known names, what looks like a name, numbers, the rest."""
 
 import re
 from typing import NamedTuple

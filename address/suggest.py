@@ -1,4 +1,4 @@
-"""Complete what is being typed: characters, pinyin, initials, with or without a county or town in front."""
+"""Complete what is being typed: characters, pinyin, initials, after a county or town or not."""
 
 import re
 from bisect import bisect_left
@@ -40,7 +40,7 @@ class _Sorted:
 
 
 class Suggester:
-    """Sorted tails (road with number, compound, place, village, town) of a gazetteer in three scripts."""
+    """Sorted tails (road with number, compound, place, village, town) in three scripts."""
 
     def __init__(self, index: "AddressIndex") -> None:
         self.index = index

@@ -98,12 +98,15 @@ def _feature_plan(info: LayerInfo) -> LayerPlan:
         class_field = None
     else:
         class_field = by_target.get("class_code") if code in ("component", None) else None
-    kept = {s: t for s, t in fields.items() if t not in ("key", "name", "class_code")}
+    key, scheme = by_target.get("key"), None
+    if key is None and code == "building" and "building_code" in by_target:
+        key, scheme = by_target["building_code"], "building.code"
+    kept = {s: t for s, t in fields.items() if t not in ("key", "name", "class_code") and s != key}
     if info.geometry_type is not None and not table:
         kept = {s: t for s, t in kept.items() if t not in ("x", "y", "z", "wkt")}
     plan = LayerPlan(
         path=str(info.path), layer=info.name, kind="features", class_code=code or "other", class_field=class_field,
-        key_field=by_target.get("key"), name_field=by_target.get("name"), crs=crs, crs_evidence=evidence,
+        key_field=key, key_scheme=scheme, name_field=by_target.get("name"), crs=crs, crs_evidence=evidence,
         z_reference=_heights_of(info), encoding=None, fields=kept,
     )  # fmt: skip
     return _with_sound_key(info, plan)
@@ -136,8 +139,8 @@ def _with_sound_key(info: LayerInfo, plan: LayerPlan) -> LayerPlan:
     faults = batches[0].records["fault"]
     repeated = pc.sum(pc.fill_null(pc.match_substring(faults, "duplicate id"), False)).as_py() or 0
     missing = batches[0].records["key"].null_count
-    if repeated + missing > 0.2 * batches[0].records.num_rows:
-        return replace(plan, key_field=None)
+    if repeated + missing > max(10, 0.2 * batches[0].records.num_rows):
+        return replace(plan, key_field=None, key_scheme=None)
     return plan
 
 

@@ -165,6 +165,10 @@ def _addresses(out: dict[str, pa.Array], n: int, _: str, faults: Faults) -> None
     joined = pc.if_else(pc.equal(joined, ""), None, joined)
     out["full"] = pc.coalesce(out.get("full", empty), joined, out.get("poi", empty))
     _require(out, "full", n, faults, "no address text")
+    inner = np.logical_or.reduce([~_is_null(out, c, n) for c in ("unit", "floor", "room")])
+    outer = [~_is_null(out, c, n) for c in ("road", "compound", "building", "poi", "number")]
+    lost = inner & ~np.logical_or.reduce(outer)
+    faults.add(lost, "a room, floor or unit without road, compound or building")
     if {"x", "y"} <= out.keys():
         check_positions(out["x"], out["y"], faults, required=False)
     out["status"] = pc.fill_null(_translated(out.get("status", empty), _STATUS), "active")

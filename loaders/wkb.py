@@ -67,7 +67,8 @@ def checked(
     missing = np.asarray(array.is_null().to_numpy(zero_copy_only=False), dtype=bool)
     exotic = _exotic(array)
     geoms: GeometryArray = np.full(len(raw), None, dtype=object)
-    geoms[~exotic] = shapely.from_wkb(raw[~exotic], on_invalid="ignore")
+    with np.errstate(invalid="ignore"):  # NaN coordinates are reported below
+        geoms[~exotic] = shapely.from_wkb(raw[~exotic], on_invalid="ignore")
     changed = np.zeros(len(raw), dtype=bool)
     findings: list[str] = []
     for i in np.flatnonzero(~missing & shapely.is_missing(geoms)):

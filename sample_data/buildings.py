@@ -13,11 +13,13 @@ from sample_data.cityjson_block import footprints
 from sample_data.district import ADMIN_CODE, CITYJSON_BLOCK, OFFICE, SEED, TOWER, Site
 from sample_data.land import Blocks
 from sample_data.layout import Roads
-from sample_data.shapes import Placing
+from sample_data.shapes import Kind, Placing
 
 __all__ = ["Buildings", "Lots", "build_buildings", "build_lots"]
 
 Strings = NDArray[np.object_]
+ROOF = 1.4
+"""Parapet of the two modelled buildings, metres above the uppermost storey."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,23 +83,13 @@ def _clear(geometry: Strings, keep_out: shapely.Geometry) -> NDArray[np.bool_]:
     return np.asarray(ok)
 
 
-def _site_rows(
-    placing: Placing, site: Site, block: int, use: str, part: str, year: int, height: float
-) -> shapely.Polygon:
+def _add_site(placing: Placing, site: Site, block: int, kind: Kind, year: int) -> shapely.Polygon:
+    """A building with a detailed model, exactly where the model stands."""
     ring = site.corners()
-    placing.add(
-        "rect",
-        *ring[:4].mean(axis=0),
-        site.width,
-        site.depth,
-        floors=site.floors,
-        storey=height / site.floors,
-        use=use,
-        part=part,
-        year=year,
-        angle=float(np.deg2rad(site.rotation)),
-        block=block,
-    )
+    x, y = ring[:4].mean(axis=0)
+    angle = float(np.deg2rad(site.rotation))
+    size = (site.width, site.depth)
+    placing.add(kind, "rect", (x, y), size, site.floors, year, angle=angle, block=block)
     return shapely.Polygon(np.round(ring, 4))
 
 
@@ -111,42 +103,28 @@ def build_buildings(blocks: Blocks) -> tuple[Buildings, list[dict[str, Any]]]:
         The footprints of the CityJSON block, which are entries 2 … of the buildings.
     """
     placing = Placing()
-    hero, civic = (int(np.flatnonzero(blocks.zone == z)[0]) for z in ("hero", "civic"))
-    old = int(np.flatnonzero(blocks.zone == "old_block")[0])
+    hero, civic, old = (
+        int(np.flatnonzero(blocks.zone == zone)[0]) for zone in ("hero", "civic", "old_block")
+    )
+    flat, office = Kind("住宅", "楼", TOWER.floor_height), Kind("办公", "大厦", OFFICE.floor_height)
     shapes = [
-        _site_rows(
-            placing, TOWER, hero, "住宅", "楼", 2016, TOWER.floors * TOWER.floor_height + 1.4
-        ),
-        _site_rows(
-            placing, OFFICE, civic, "办公", "大厦", 2018, OFFICE.floors * OFFICE.floor_height + 1.5
-        ),
+        _add_site(placing, TOWER, hero, flat, 2016),
+        _add_site(placing, OFFICE, civic, office, 2018),
     ]
     block = footprints()
     for plan in block:
-        centre = np.mean(plan["ring"][:-1], axis=0)
-        placing.add(
-            "rect",
-            *centre,
-            40,
-            12,
-            floors=plan["floors"],
-            storey=3.0,
-            use=plan["usage"],
-            part="旧",
-            year=plan["year_built"],
-            block=old,
-        )
+        x, y = np.mean(plan["ring"][:-1], axis=0)
+        kind = Kind(plan["usage"], "旧", 3.0)
+        placing.add(kind, "rect", (x, y), (40, 12), plan["floors"], plan["year_built"], block=old)
         shapes.append(shapely.Polygon(plan["ring"], plan["holes"]))
     field, outlines = place_buildings(blocks)
-    for column in Placing.__slots__:
-        getattr(placing, column).extend(getattr(field, column))
+    placing.extend(field, np.arange(len(field.x)))
     geometry = np.array([*shapes, *outlines], dtype=object)
     heroes = [shapely.Polygon(s.corners()).buffer(9.0) for s in (TOWER, OFFICE)]
     keep_out = shapely.union_all([*heroes, shapely.box(*CITYJSON_BLOCK).buffer(4.0)])
-    fixed = np.arange(geometry.size) < len(shapes)
-    ok = _clear(geometry[~fixed], keep_out)
-    keep = np.concatenate([np.flatnonzero(fixed), len(shapes) + np.flatnonzero(ok)])
-    return _columns(placing, geometry, keep, block), block
+    fixed = len(shapes)
+    free = fixed + np.flatnonzero(_clear(geometry[fixed:], keep_out))
+    return _columns(placing, geometry, np.concatenate([np.arange(fixed), free]), block), block
 
 
 def _columns(
@@ -156,7 +134,7 @@ def _columns(
     floors = np.array(placing.floors, dtype=np.int32)[keep]
     storey = np.array(placing.storey)[keep]
     height = np.round(floors * storey + rng.uniform(0.4, 1.8, keep.size), 1)
-    height[:2] = np.round(floors[:2] * storey[:2], 2)
+    height[:2] = np.round(floors[:2] * storey[:2] + ROOF, 2)
     height[2 : 2 + len(block)] = [plan["height_m"] for plan in block]
     serial = np.array([f"{ADMIN_CODE}{i + 1:06d}" for i in range(keep.size)], dtype=object)
     serial[:2] = f"{ADMIN_CODE}LJ0005", f"{ADMIN_CODE}LJ0001"

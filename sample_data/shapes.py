@@ -6,7 +6,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-__all__ = ["TEMPLATES", "Placing", "outlines"]
+__all__ = ["TEMPLATES", "Kind", "Placing", "outlines"]
 
 
 def _turn(ring: list[tuple[float, float]]) -> NDArray[np.float64]:
@@ -48,12 +48,21 @@ TEMPLATES: dict[str, tuple[NDArray[np.float64], ...]] = {
 """Name → rings (outer, then holes) in a unit square around (0, 0)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a building is for, what it is called within its compound, metres a storey."""
+
+    use: str
+    part: str
+    storey: float
+
+
 @dataclass(slots=True)
 class Placing:
     """Buildings to be, in columns of equal length: where, how large, what for.
 
-    ``x``, ``y`` centre (EPSG:4547), ``width``, ``depth`` metres, ``angle`` radians, ``floors``, ``storey`` height of a
-    storey in metres, ``use``, ``part`` what it is called within its compound, ``block`` index of the block.
+    ``x``, ``y`` centre (EPSG:4547), ``width``, ``depth`` metres, ``angle`` radians, ``storey`` height of
+    a storey in metres, ``use``, ``part`` as in :class:`Kind`, ``block`` index of the block.
     """
 
     template: list[str] = field(default_factory=list)
@@ -71,40 +80,35 @@ class Placing:
 
     def add(
         self,
+        kind: Kind,
         template: str,
-        x: float,
-        y: float,
-        width: float,
-        depth: float,
-        *,
+        centre: tuple[float, float],
+        size: tuple[float, float],
         floors: int,
-        use: str,
-        storey: float = 3.0,
+        year: int,
+        *,
         angle: float = 0.0,
-        part: str = "",
-        year: int = 2010,
         block: int = -1,
     ) -> None:
-        """Append one building."""
-        for column, value in zip(
-            (
-                self.template,
-                self.x,
-                self.y,
-                self.width,
-                self.depth,
-                self.angle,
-                self.floors,
-                self.storey,
-                self.use,
-                self.part,
-                self.year,
-                self.block,
-            ),
-            (template, x, y, width, depth, angle, floors, storey, use, part, year, block),
-            strict=True,
-        ):
-            column.append(value)  # type: ignore[attr-defined]  # columns of several element types
+        """Append one building: ``size`` is width and depth in metres before turning by ``angle``."""
+        self.template.append(template)
+        self.x.append(float(centre[0]))
+        self.y.append(float(centre[1]))
+        self.width.append(float(size[0]))
+        self.depth.append(float(size[1]))
+        self.angle.append(angle)
+        self.floors.append(int(floors))
+        self.storey.append(kind.storey)
+        self.use.append(kind.use)
+        self.part.append(kind.part)
+        self.year.append(int(year))
+        self.block.append(block)
+
+    def extend(self, other: "Placing", index: NDArray[np.int64]) -> None:
+        """Append the buildings ``index`` of another placing."""
+        for name in self.__slots__:
+            column = getattr(other, name)
+            getattr(self, name).extend(column[i] for i in index)
 
 
 def outlines(placing: Placing) -> NDArray[np.object_]:

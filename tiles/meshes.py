@@ -103,8 +103,11 @@ def read_shapes(
         triangles, n_triangles = _flat(table, "indices", "<u4", 3)
         normals, n_normals = _flat(table, "normals", "<f4", 3)
         colors, n_colors = _flat(table, "colors", "u1", 4)
-        if not np.array_equal(n_normals, n_vertices):
-            normals = _smooth_normals(positions, triangles, n_vertices, n_triangles)
+        given = n_normals == n_vertices
+        if not given.all():
+            made = _smooth_normals(positions, triangles, n_vertices, n_triangles)
+            made[np.repeat(given, n_vertices)] = normals[np.repeat(given, n_normals)]
+            normals = made
         colored = (n_colors == n_vertices) & (n_vertices > 0)
         painted = np.full((len(positions), 4), 255, np.uint8)
         painted[np.repeat(colored, n_vertices)] = colors[np.repeat(colored, n_colors)]

@@ -44,7 +44,7 @@ class Feature:
     fault: str | None = None
 
 
-def crs_of(metadata: Json | None) -> str | None:
+def crs_of(metadata: Any) -> str | None:  # noqa: ANN401 (JSON)
     """Declared CRS as ``EPSG:n``; None where there is none.
 
     Examples
@@ -54,11 +54,11 @@ def crs_of(metadata: Json | None) -> str | None:
     >>> crs_of({"referenceSystem": "urn:ogc:def:crs:EPSG::4326"}), crs_of({"crs": {"epsg": 28992}}), crs_of({})
     ('EPSG:4326', 'EPSG:28992', None)
     """
-    known = {} if metadata is None else metadata
-    given: Any = known.get("referenceSystem") or known.get("crs")
+    known = metadata if isinstance(metadata, dict) else {}
+    given = known.get("referenceSystem") or known.get("crs")
     if isinstance(given, dict):
         given = given.get("epsg") or (given.get("properties") or {}).get("name")
-    text = str(given or "")
+    text = "" if given is None else str(given)
     if "CRS84" in text:
         return "EPSG:4326"
     found = re.search(r"EPSG[:/]+(?:[\d.]*[:/]+)?(\d{4,6})", text, re.I) or re.fullmatch(

@@ -68,6 +68,7 @@ class _Collector:
     def start(self) -> None:
         self.meshes: list[Mesh] = []
         self.steps: list[int] = []
+        self.empty: list[int] = []
         self.names: list[str] = []
         self.matrices: list[NDArray[np.float64]] = []
 
@@ -78,6 +79,7 @@ class _Collector:
             self._known[name] = self._convert(name, geometry)
         shift = self._known[name]
         if shift is None:
+            self.empty.append(int(shape.id))
             return
         matrix = np.frombuffer(shape.transformation_buffer, np.float64).reshape(4, 4).T.copy()
         matrix[:3, 3] += matrix[:3, :3] @ shift
@@ -156,7 +158,14 @@ def main() -> None:
             reason = _single(model, job["ids"][0], job["mode"] == "plain", collector)
         collector.write(folder / job["out"])
         answer.write(
-            orjson.dumps({"done": job["out"], "steps": len(collector.steps), "reason": reason})
+            orjson.dumps(
+                {
+                    "done": job["out"],
+                    "steps": len(collector.steps),
+                    "empty": collector.empty,
+                    "reason": reason,
+                }
+            )
             + b"\n"
         )
         answer.flush()

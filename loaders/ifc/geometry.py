@@ -5,6 +5,7 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ BATCH = 3_000
 START_LIMIT_S, BATCH_LIMIT_S, SINGLE_LIMIT_S = 180.0, 120.0, 10.0
 """Seconds a child may take to open the file, for a batch, for one element."""
 MAX_ALONE = 400
-"""At most so many elements are tried alone after a failed batch; the rest go without a shape."""
+ALONE_BUDGET_S = 60.0
+"""At most so many elements, for so many seconds in all, are tried alone; the rest go without a shape."""
 
 
 @dataclass(slots=True)
@@ -124,6 +126,8 @@ def compute_shapes(source: Path, steps: list[int], folder: Path) -> Shapes:
         if answer is not None:
             out.files.append(path)
             got = _found(path)
+            out.failed.update(dict.fromkeys(answer["empty"], "it has no surface"))
+            got.update(answer["empty"])
         else:
             out.findings.append(
                 f"a batch of {len(ids)} elements crashed or took over {BATCH_LIMIT_S:.0f} s; its elements were tried alone"
@@ -137,13 +141,15 @@ def _alone(
     source: Path, folder: Path, ids: list[int], child: _Child, out: Shapes, number: int
 ) -> _Child:
     """Each remaining element by itself, then without openings; returns the child that is alive at the end."""
-    if len(ids) > MAX_ALONE:
-        out.findings.append(
-            f"{len(ids) - MAX_ALONE} further elements of the batch were not tried alone"
-        )
-        for step in ids[MAX_ALONE:]:
-            out.failed[step] = "not tried after the failure of its batch"
-    for step in ids[:MAX_ALONE]:
+    end = time.monotonic() + ALONE_BUDGET_S
+    for position, step in enumerate(ids):
+        if position >= MAX_ALONE or time.monotonic() > end:
+            rest = ids[position:]
+            out.failed.update(dict.fromkeys(rest, "not tried after the failure of its batch"))
+            out.findings.append(
+                f"{len(rest)} further elements of a failed batch were not tried alone"
+            )
+            break
         for mode in ("single", "plain"):
             if not child.alive:
                 child = _Child(source, folder)

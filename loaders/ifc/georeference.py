@@ -277,7 +277,7 @@ def _tangent(lat: float, lon: float) -> NDArray[np.float64]:
 def _without_site(site: Any, unit: float) -> NDArray[np.float64]:  # noqa: ANN401 (IFC entity)
     """Shift that puts the site's own origin to 0, 0 (its latitude is that of this point)."""
     shift = np.eye(4)
-    if site.ObjectPlacement is not None:
+    if hasattr(site.ObjectPlacement, "is_a"):
         origin = ifcopenshell.util.placement.get_local_placement(site.ObjectPlacement)[:3, 3] * unit
         shift[:3, 3] = -origin
     return shift

@@ -13,7 +13,7 @@ from loaders.ifc.georeference import Georeference, find_georeference, placement_
 from loaders.ifc.opening import open_model, schema_of_header
 from loaders.ifc.properties import PropertyBook
 from loaders.ifc.records import ShapeIndex, batches_of, node_records, outlines
-from loaders.ifc.structure import build_nodes, placement_bounds
+from loaders.ifc.structure import build_nodes, has_surface, placement_bounds
 from loaders.ifc.units import length_unit
 from twin.errors import PlanError
 from twin.plan import LayerPlan
@@ -78,9 +78,7 @@ class IfcLoader:
         nodes, _ = build_nodes(model)
         georef = _planned(plan) or find_georeference(model, placement_bounds(nodes, unit))
         book = PropertyBook(model)
-        with_shape = [
-            n.step for n in nodes if getattr(n.entity, "Representation", None) is not None
-        ]
+        with_shape = [n.step for n in nodes if has_surface(n.entity)]
         with TemporaryDirectory(prefix="citytwin-ifc-") as folder:
             shapes = compute_shapes(layer.path, with_shape, Path(folder))
             index = ShapeIndex.read(shapes.files)

@@ -7,7 +7,7 @@ import ifcopenshell
 import ifcopenshell.util.placement
 import numpy as np
 
-__all__ = ["Node", "build_nodes", "is_kind", "placement_bounds"]
+__all__ = ["Node", "build_nodes", "has_surface", "is_kind", "placement_bounds"]
 
 _SKIPPED = (
     "IfcFeatureElementSubtraction", "IfcVirtualElement", "IfcPort", "IfcAnnotation", "IfcGrid", "IfcStructuralItem",
@@ -28,6 +28,23 @@ _FIRST = (
     "IfcSpatialZone",
     "IfcSpace",
 )
+
+
+_FLAT = frozenset(
+    {
+        "point",
+        "pointcloud",
+        "curve",
+        "curve2d",
+        "curve3d",
+        "segment",
+        "geometriccurveset",
+        "annotation2d",
+        "boundingbox",
+        "text",
+    }
+)
+"""Representation types without a surface."""
 
 
 @dataclass(slots=True)
@@ -222,13 +239,22 @@ def _climb(nodes: list[Node], by_step: dict[int, Node]) -> None:
                 zone.relation = "part_of"
 
 
+def has_surface(entity: Any) -> bool:  # noqa: ANN401 (IFC entity)
+    """Whether an object has a representation that is more than points, curves and boxes."""
+    shape: Any = getattr(entity, "Representation", None)
+    if shape is None or not hasattr(shape, "is_a"):
+        return False
+    kinds = {(r.RepresentationType or "").lower() for r in shape.Representations or ()}
+    return bool(kinds - _FLAT)
+
+
 def placement_bounds(nodes: list[Node], unit: float) -> tuple[float, float, float, float] | None:
     """(xmin, ymin, xmax, ymax) of up to 2,000 placements, model metres; None without any."""
     step = max(1, len(nodes) // 2000)
     origins = []
     for node in nodes[::step]:
         placement = getattr(node.entity, "ObjectPlacement", None)
-        if placement is not None and placement.is_a("IfcLocalPlacement"):
+        if hasattr(placement, "is_a") and is_kind(placement, "IfcLocalPlacement"):
             origins.append(ifcopenshell.util.placement.get_local_placement(placement)[:2, 3])
     if not origins:
         return None

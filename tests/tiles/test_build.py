@@ -86,3 +86,19 @@ def test_the_scene_shows_the_three_layers(built):
     scene = json.loads((built / "scene" / "tileset.json").read_text())
     uris = [c["content"]["uri"] for c in scene["root"]["children"]]
     assert uris == ["../buildings/tileset.json", "../models/tileset.json", "../pipes/tileset.json"]
+
+
+def test_an_empty_city_has_a_manifest_and_nothing_else(tmp_path, make_city, monkeypatch):
+    city = make_city(1)
+    for name in ("buildings", "meshes", "pipes"):
+        empty = getattr(city, name)().slice(0, 0)
+        monkeypatch.setattr(city, name, lambda empty=empty: empty)
+    bare = city.flat("roads")
+    monkeypatch.setattr(city, "flat", lambda _: bare)
+    monkeypatch.setattr(city, "terrain", lambda: None)
+    monkeypatch.setattr(city, "imagery", lambda: None)
+    out = tmp_path / "tiles"
+    report = tiles.build(city, out)
+    assert sorted(hashes(out)) == ["manifest.json"]
+    assert {r.features for r in report.layers} == {0}
+    assert tiles.check(out) == []

@@ -1,7 +1,11 @@
 import json
 
 import numpy as np
+import pyarrow as pa
 import pytest
+
+from tiles.check_glb import read_content
+from tiles.models import build_models
 
 
 def tiles_of(folder, glb):
@@ -75,3 +79,26 @@ def test_height_is_that_of_the_entity(built, glb):
     content = tiles_of(built / "models", glb)[0][1]
     i = content.properties["name"].index("构件1100")
     assert content.properties["height_m"][i] == pytest.approx(6.0)
+
+
+def test_what_has_no_shape_is_counted_and_missing_normals_are_made(city):
+    table = city.meshes()
+    rows = table.to_pylist()
+    rows[0]["mesh_id"] = "nowhere"
+    rows[1]["matrix"] = None
+    rows[2]["matrix"] = [float("nan")] * 16
+    shapes = city.asset("a")
+    bare = shapes.set_column(
+        shapes.column_names.index("normals"),
+        shapes.schema.field("normals"),
+        pa.nulls(3, pa.binary()),
+    )
+    written = {}
+    layer = build_models(
+        pa.Table.from_pylist(rows, table.schema), lambda _: bare, written.__setitem__
+    )
+    assert layer.notes == ["3 placed meshes without a shape, left out"]
+    assert layer.features == len(rows) - 3
+    for name, blob in written.items():
+        if name.endswith(".glb"):
+            assert read_content(blob).triangles % 12 == 0

@@ -15,7 +15,7 @@ DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "china" 
 
 
 @pytest.mark.real
-def test_nanshan_footprints_make_a_clean_tileset(tmp_path, vertices):
+def test_nanshan_footprints_make_a_clean_tileset(tmp_path):
     source = DATA / "nanshan_wgs84.geojson"
     if not source.exists():
         pytest.skip("the shared real data is not on this machine")

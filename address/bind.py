@@ -95,14 +95,15 @@ def bind_rooms(nodes: pa.Table, rooms: pa.Table) -> pa.Table:
     units = _cores("unit", _column(rooms, "unit", pa.string()))
     numbers = _cores("room", _column(rooms, "number", pa.string()))
     storeys = _cores("floor", _column(rooms, "storey", pa.string()))
-    out: list[tuple[str | None, float, str, str]] = []
+    out: list[tuple[str | None, str, float, str]] = []
     for eid, key, owner, unit, number, storey in zip(
         eids, keys, owners, units, numbers, storeys, strict=True
     ):
         if number is not None and eid is not None:
             found = book.get((key or "", number)) or book.get((owner or "", number)) or []
-            out.append((*_decide(tree, found, unit, storey, number), eid))  # type: ignore[arg-type]  # reordered below
-    return _one_to_one(_bindings([(row[0], row[3], row[1], row[2]) for row in out]))
+            node, score, why = _decide(tree, found, unit, storey, number)
+            out.append((node, eid, score, why))
+    return _one_to_one(_bindings(out))
 
 
 def _bindings(rows: list[tuple[str | None, str, float, str]]) -> pa.Table:

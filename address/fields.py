@@ -128,9 +128,8 @@ def fields_of(text: str, context: Mapping[str, str] | None = None) -> dict[str, 
         out["intersection"] = roads
     code = county_of(text, (context or {}).get("county") or (context or {}).get("city"))
     if code is not None and code in divisions():
-        for level, name in zip(("province", "city", "county"), path_of(code), strict=True):
-            if name:
-                out[level] = name
+        named = zip(("province", "city", "county"), path_of(code), strict=True)
+        out |= {level: name for level, name in named if name}
     return out
 
 

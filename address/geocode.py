@@ -15,8 +15,19 @@ if TYPE_CHECKING:
 __all__ = ["Places", "geocode", "interpolate", "locate", "place_all"]
 
 METRES_PER_DEGREE = 111_195.0
-_ERROR = {"room": 12.0, "floor": 15.0, "unit": 15.0, "building": 25.0, "poi": 60.0,
-          "compound": 120.0, "number": 60.0, "village": 300.0, "community": 600.0, "road": 900.0, "street": 2500.0}  # fmt: skip
+_ERROR = {
+    "room": 12.0,
+    "floor": 15.0,
+    "unit": 15.0,
+    "building": 25.0,
+    "poi": 60.0,
+    "compound": 120.0,
+    "number": 60.0,
+    "village": 300.0,
+    "community": 600.0,
+    "road": 900.0,
+    "street": 2500.0,
+}
 _DOOR = re.compile(r"^[甲乙丙丁戊己庚辛]?(\d+)")
 
 
@@ -187,8 +198,8 @@ def interpolate(index: "AddressIndex", road: int, door: str) -> Location | None:
     -------
     Location or None
         Halfway between the neighbours of its side and the trend of the road. ``error_m`` comes from
-        leaving out every door of a real city in turn: it covers nine in ten. None where the road has
-        no placed door.
+        leaving out every door of a real city in turn: it covers nine in ten. None where the road
+        has no placed door.
     """
     found = _DOOR.match(door)
     if found is None or index.levels[road] != RANK["road"]:
@@ -217,8 +228,8 @@ def _trend(
 ) -> tuple[float, float]:
     """Place of a number on the line its neighbours follow, those of its side counting double.
 
-    Weights fall with the distance in numbers, over the distance of the third nearest; the line is held
-    flat where the numbers hardly differ.
+    Weights fall with the distance in numbers, over the distance of the third nearest; the line is
+    held flat where the numbers hardly differ.
     """
     away = np.abs(numbers - wanted).astype(np.float64)
     reach = np.sort(away)[min(len(away) - 1, 2)] + 20.0

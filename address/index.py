@@ -29,6 +29,11 @@ _NAMED = frozenset(
 _LEVEL_OF = dict(enumerate(("", *LEVELS)))
 
 
+def _is_name(core: str) -> bool:
+    """A building that is called, not numbered."""
+    return len(core) > 2 and any("\u4e00" <= c <= "\u9fff" for c in core[1:])
+
+
 class AddressIndex:
     """Standard addresses, ready to be asked.
 
@@ -136,8 +141,7 @@ class AddressIndex:
         """Every name of the tree with its usual short forms, rows in order of id."""
         named = np.isin(self.levels_array, [RANK[level] for level in _NAMED])
         building = np.flatnonzero(self.levels_array == RANK["building"])
-        plain = {code for code in np.unique(self.core_codes[building]).tolist() if len(self.core(code)) > 2 and
-                 any("\u4e00" <= c <= "\u9fff" for c in self.core(code)[1:])}  # fmt: skip
+        plain = {c for c in np.unique(self.core_codes[building]).tolist() if _is_name(self.core(c))}
         rows = np.flatnonzero(named).tolist()
         rows += [row for row in building.tolist() if int(self.core_codes[row]) in plain]
         written = self._column("name")
@@ -249,7 +253,7 @@ class AddressIndex:
         return match(self, text, focus)
 
     def geocode(self, text: str, focus: tuple[float, float] | None = None) -> Match:
-        """As `match`, with ``location``: the node's place, an interpolated door, or the parent's."""
+        """As `match`, with ``location``: the node's, between two doors, or the parent's."""
         return geocode(self, text, focus)
 
     def locate(self, node_id: str) -> Location | None:
@@ -275,9 +279,9 @@ class AddressIndex:
     def suggest(
         self, prefix: str, limit: int = 10, focus: tuple[float, float] | None = None
     ) -> list[Suggestion]:
-        """Completions of what is being typed: characters, pinyin, initials, or characters then letters.
+        """Completions of what is being typed: characters, pinyin, initials, or a mixture.
 
-        A county or town may stand in front. With a `focus` (lon, lat; degrees) the nearest come first.
+        A county or town may stand in front. `focus` (lon, lat; degrees) puts the nearest first.
         """
         if self._suggester is None:
             self._suggester = Suggester(self)

@@ -112,7 +112,8 @@ def build_nodes(addresses: pa.Table) -> pa.Table:
     pyarrow.Table
         `twin.schema.ADDRESS_NODES`, sorted by level and id. ``node_id`` is a hash of the chain of
         canonical cores, so
-        5栋 and 5号楼 are one node and an id survives rebuilding. A road stands below its street, not
+        5栋 and 5号楼 are one node and an id survives rebuilding. A road stands below its street,
+        not
         its community. A
         node has its own row's place; upper nodes from the building up get the mean of what lies
         below at match time.

@@ -181,7 +181,8 @@ def _options(token: Token) -> list[list[Option]]:
     lane: list[list[Option]] = [[("number", value + "弄", 0.3)]] if value.isdigit() else []
     ways: dict[str, list[list[Option]]] = {
         "lane": [[("number", value + "弄", 0.0)], [("number", value, 0.3)]],
-        "hao": [[("number", value, 0.0)], [("building", plain, 0.05)], [("room", plain, 0.3)], *lane],
+        "hao": [[("number", value, 0.0)], [("building", plain, 0.05)], [("room", plain, 0.3)],
+                *lane],
         "building": [[("building", plain, 0.0)]],
         "lou": [[("building", plain, 0.02)], [("floor", plain, 0.0)]],
         "bare": [[("room", plain, 0.0)], [("building", plain, 0.05)], [("number", plain, 0.05)],
@@ -210,10 +211,21 @@ def _door_options(token: Token) -> list[list[Option]]:
     return out
 
 
+_LAST_LEVEL = {
+    word: level
+    for level, words in (
+        ("room", "室 房 房间 铺 户"),
+        ("unit", "单元 门"),
+        ("floor", "层 楼"),
+        ("building", "栋 幢 座 号楼"),
+    )
+    for word in words.split()
+}
+
+
 def _chain_options(parts: list[str], suffix: str) -> list[list[Option]]:
     """Ways to read 3-2-501: any rising run of levels that its last word allows."""
-    last = {"室": "room", "房": "room", "房间": "room", "铺": "room", "户": "room", "单元": "unit", "门": "unit",
-            "层": "floor", "楼": "floor", "栋": "building", "幢": "building", "座": "building", "号楼": "building"}.get(suffix)  # fmt: skip
+    last = _LAST_LEVEL.get(suffix)
     plain = [(p.lstrip("0") or "0") if p[0] == "0" else p for p in parts]
     out: list[list[Option]] = []
     usual = {

@@ -9,8 +9,19 @@ if TYPE_CHECKING:
 __all__ = ["from_romanised", "romanised_parts"]
 
 _ROAD_WORDS = r"road|rd|street|st|avenue|ave|av|boulevard|blvd|highway|hwy|alley"
-_DIRECTIONS = {"east": "dong", "west": "xi", "south": "nan", "north": "bei", "middle": "zhong", "central": "zhong",
-               "e": "dong", "w": "xi", "s": "nan", "n": "bei", "m": "zhong"}  # fmt: skip
+_DIRECTIONS = {
+    "east": "dong",
+    "west": "xi",
+    "south": "nan",
+    "north": "bei",
+    "middle": "zhong",
+    "central": "zhong",
+    "e": "dong",
+    "w": "xi",
+    "s": "nan",
+    "n": "bei",
+    "m": "zhong",
+}
 _PARTS = (
     (
         "room",

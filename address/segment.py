@@ -49,12 +49,14 @@ _ROAD_TAILS = (
     r"|街(?!道|坊|区|头|办)|(?<![街频通渠管轨])道(?!口|班|路|闸|桥|具|馆)|巷(?!口)"
 )
 _ESTATES = (
-    "小区 花园 家园 公寓 花苑 名苑 新苑 雅苑 佳苑 新村 新城 名城 小镇 名邸 山庄 别墅 公馆 豪庭 华庭 名都 家属院 宿舍 大院 "
-    "国际城 国际 大厦 大楼 广场 中心城 中心 工业园 科技园 产业园 创业园 软件园 物流园 园区 商城 商厦 苑 园 庭 轩 郡 府 城 厦"
+    "小区 花园 家园 公寓 花苑 名苑 新苑 雅苑 佳苑 新村 新城 名城 小镇 名邸 山庄 别墅 "
+    "公馆 豪庭 华庭 名都 家属院 宿舍 大院 国际城 国际 大厦 大楼 广场 中心城 中心 "
+    "工业园 科技园 产业园 "
+    "创业园 软件园 物流园 园区 商城 商厦 苑 园 庭 轩 郡 府 城 厦"
 )
 _PLACES = (
-    "大学 学院 中学 小学 幼儿园 学校 医院 卫生院 卫生室 酒店 宾馆 饭店 旅馆 银行 超市 商场 市场 公司 集团 地铁站 火车站 "
-    "汽车站 公交站 服务站 加油站 派出所 分局 法院 政府 博物馆 图书馆 体育馆 公园 店 厂 局 站 所 馆"
+    "大学 学院 中学 小学 幼儿园 学校 医院 卫生院 卫生室 酒店 宾馆 饭店 旅馆 银行 超市 商场 "
+    "市场 公司 集团 地铁站 火车站 汽车站 公交站 服务站 加油站 派出所 分局 法院 政府 博物馆 图书馆 体育馆 公园 店 厂 局 站 所 馆"
 )
 
 
@@ -296,7 +298,7 @@ class _Reader:
         return Piece(position, limit, kind, text[position:limit])
 
     def _stops(self, position: int, inner: int) -> bool:
-        """A name cannot run over this place: a name of the gazetteer, a relation, 与 after a road."""
+        """A name cannot run over this place: a known name, a relation, 与 after a road."""
         text = self.text
         if self.known is not None and (found := self.known.at(text, inner)) and len(found[0]) > 2:
             return True

@@ -130,7 +130,8 @@ def test_faults_explain_themselves(index: AddressIndex) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["路" * 10_000_000, "\x00\x01\x02" * 500, "😀" * 400, "'; DROP TABLE address; --", "1-" * 300, "号" * 400,
+    ["路" * 10_000_000, "\x00\x01\x02" * 500, "😀" * 400, "'; DROP TABLE address; --",
+     "1-" * 300, "号" * 400,
      "Ἀθῆναι Αθήνα 12", "((((((((((" * 40, "临江花园" * 100, "人民路88号" * 80, "\ud800临江"],
 )  # fmt: skip
 def test_hostile_text_is_answered_quickly(index: AddressIndex, text: str) -> None:

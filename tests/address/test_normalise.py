@@ -7,7 +7,8 @@ from address.normalise import MAX_CHARACTERS, normalise, number_of
 
 @pytest.mark.parametrize(
     ("numeral", "value"),
-    [("十", 10), ("十二", 12), ("三十", 30), ("一百零八", 108), ("一百二", 120), ("二〇三", 203), ("廿三", 23), ("卅", 30),
+    [("十", 10), ("十二", 12), ("三十", 30), ("一百零八", 108), ("一百二", 120),
+     ("二〇三", 203), ("廿三", 23), ("卅", 30),
      ("壹佰贰拾", 120), ("二千二百八十一", 2281), ("二二八一", 2281), ("一千零一", 1001)],
 )  # fmt: skip
 def test_chinese_numerals_have_the_value_a_reader_gives_them(numeral: str, value: int) -> None:

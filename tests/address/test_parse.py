@@ -14,8 +14,26 @@ def values(text: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("湖北省武汉市洪山区珞喻路1037号", {"province": "湖北省", "city": "武汉市", "county": "洪山区", "road": "珞喻路", "number": "1037"}),
-        ("鄂武汉武昌区中北路九号", {"province": "湖北省", "city": "武汉市", "county": "武昌区", "road": "中北路", "number": "9"}),
+        (
+            "湖北省武汉市洪山区珞喻路1037号",
+            {
+                "province": "湖北省",
+                "city": "武汉市",
+                "county": "洪山区",
+                "road": "珞喻路",
+                "number": "1037",
+            },
+        ),
+        (
+            "鄂武汉武昌区中北路九号",
+            {
+                "province": "湖北省",
+                "city": "武汉市",
+                "county": "武昌区",
+                "road": "中北路",
+                "number": "9",
+            },
+        ),
         ("平安里十四弄三号楼二〇一", {"number": "14弄", "building": "3", "room": "201"}),
         ("锦绣家园7-1-902", {"compound": "锦绣家园", "building": "7", "unit": "1", "room": "902"}),
         ("锦绣家园7#902", {"building": "7", "room": "902"}),
@@ -34,7 +52,7 @@ def values(text: str) -> dict[str, str]:
         ("门诊楼三层东侧配电间", {"building": "门诊楼", "floor": "3", "room": "配电间"}),
         ("长江路12号门前井盖W0456", {"facility": "井盖W0456"}),
     ],
-)  # fmt: skip
+)
 def test_elements_of_own_wordings(text: str, expected: dict[str, str]) -> None:
     found = values(text)
     assert {level: found.get(level) for level in expected} == expected
@@ -85,15 +103,23 @@ def test_spans_are_of_the_given_text() -> None:
 def test_a_full_address_becomes_columns() -> None:
     fields = split_fields("湖北省云梦泽市临江示范区江北街道临江大道35号临江花园5号楼2单元1203室")
     assert {k: fields[k] for k in ("road", "number", "compound", "building", "unit", "room")} == {
-        "road": "临江大道", "number": "35号", "compound": "临江花园", "building": "5号楼", "unit": "2单元", "room": "1203室",
-    }  # fmt: skip
+        "road": "临江大道",
+        "number": "35号",
+        "compound": "临江花园",
+        "building": "5号楼",
+        "unit": "2单元",
+        "room": "1203室",
+    }
 
 
 def test_western_order() -> None:
     fields = fields_of("Room 1203, Building B, No. 5 Linjiang Road, Hongshan District, Wuhan")
     assert {k: fields[k] for k in ("room", "building", "road_no", "road_py")} == {
-        "room": "1203", "building": "B", "road_no": "5", "road_py": "linjiang",
-    }  # fmt: skip
+        "room": "1203",
+        "building": "B",
+        "road_no": "5",
+        "road_py": "linjiang",
+    }
 
 
 NAMES = st.sampled_from(["临江大道", "解放东路", "学院路", "柳巷", "建设大街"])

@@ -17,7 +17,8 @@ def test_an_unlisted_door_lies_between_its_neighbours_on_its_side() -> None:
 
     from address.nodes import build_nodes
 
-    rows = [{**TOP, "street": "江北街道", "road": "古墩路", "number": f"{n}号", "lon": 114 + n * 1e-4, "lat": 30.0 + (n % 2) * 1e-3}
+    rows = [{**TOP, "street": "江北街道", "road": "古墩路", "number": f"{n}号",
+             "lon": 114 + n * 1e-4, "lat": 30.0 + (n % 2) * 1e-3}
             for n in (1, 2, 5, 8, 9, 14)]  # fmt: skip
     index = AddressIndex.from_nodes(build_nodes(table(rows)))
     for number in (3, 7, 4, 11):
@@ -123,7 +124,8 @@ def test_rooms_are_bound_by_building_unit_and_number(town: pa.Table) -> None:
 def test_what_fits_twice_or_not_at_all_is_listed_and_not_bound(town: pa.Table) -> None:
     bound = bind_rooms(
         town,
-        rooms(("e1", "B5", None, None, "1203"), ("e2", "B5", "2", None, "7701"), ("e3", "B99", "1", None, "101"),
+        rooms(("e1", "B5", None, None, "1203"), ("e2", "B5", "2", None, "7701"),
+              ("e3", "B99", "1", None, "101"),
               ("e4", "B3", "1", None, "101"), ("e5", "B3", "1", None, "101")),
     ).to_pylist()  # fmt: skip
     assert [b["node_id"] for b in bound] == [None] * 5

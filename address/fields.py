@@ -28,8 +28,8 @@ def county_of(text: str, within: str | None = None) -> str | None:
 
     Examples
     --------
-    >>> county_of("上海市闸北区汶水路708号"), county_of("上海黄浦区广东路650号"), county_of("你好")
-    ('310106', '310101', None)
+    >>> county_of("上海市卢湾区某路1号"), county_of("上海静安区重庆北路2号"), county_of("你好")
+    ('310101', '310106', None)
     """
     pieces = segment(normalise((within or "") + text).text)
     names = national_names()
@@ -106,7 +106,7 @@ def fields_of(text: str, context: Mapping[str, str] | None = None) -> dict[str, 
 
     Examples
     --------
-    >>> fields_of("天河区天河北路233号之一")["road_no_sub"]
+    >>> fields_of("武汉市沿河大街18号之一")["road_no_sub"]
     '1'
     """
     if not any("\u4e00" <= c <= "\u9fff" for c in text):

@@ -113,8 +113,8 @@ def door_core(text: str) -> str:
     --------
     >>> door_core("甲12号"), door_core("12号甲"), door_core("399弄")
     ('甲12', '甲12', '399弄')
-    >>> door_core("412号之5号"), door_core("249号附3号")
-    ('412-5', '249-3')
+    >>> door_core("61号之4号"), door_core("18号附2号")
+    ('61-4', '18-2')
     """
     found = _DOOR.fullmatch(text)
     if found is None or (found["rest"] and found["rest"] not in ("院", "大院")):

@@ -246,10 +246,11 @@ def normalise(text: str) -> Normalised:
     given = text[:MAX_CHARACTERS]
     table = _folding()
     folded = given.translate(table)
-    if table.long and not table.long.isdisjoint(given):
-        source = _long_characters(given, table)
-    else:
-        source = Normalised(folded, given)
+    source = (
+        _long_characters(given, table)
+        if table.long and not table.long.isdisjoint(given)
+        else Normalised(folded, given)
+    )
     for pattern, replace in _EDITS:
         if pattern in (_PHONE, _POSTCODE) and _HAS_DIGIT_RUN.search(source.text) is None:
             continue

@@ -277,7 +277,7 @@ def chain_levels(
     --------
     >>> chain_levels(["3", "2", "501"], "", "compound", False, False)
     ['building', 'unit', 'room']
-    >>> chain_levels(["820", "B", "602"], "", "road", False, False)
+    >>> chain_levels(["16", "C", "908"], "", "road", False, False)
     ['number', 'building', 'room']
     """
     count = len(parts)

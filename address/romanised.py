@@ -1,4 +1,4 @@
-"""Addresses in letters, in western order: Rm 301, No. 2, Lane 296, Jianghui Rd., Shanghai."""
+"""Addresses in letters, in western order: Flat 7, 16 Linjiang Road, Wuhan."""
 
 import re
 from typing import TYPE_CHECKING
@@ -55,8 +55,8 @@ def romanised_parts(text: str) -> dict[str, str]:
 
     Examples
     --------
-    >>> romanised_parts("Rm 301, No. 2, Lane 296, Jianghui Rd., Pudong District")["road"]
-    'jianghui'
+    >>> romanised_parts("Suite 808, 16 Binjiang Avenue, Wuchang District")["road"]
+    'binjiang'
     """
     low = re.sub(r"\s+", " ", text.lower()).strip()[:200]
     out: dict[str, str] = {}
@@ -99,7 +99,7 @@ def _put_names(out: dict[str, str], rest: str) -> None:
 
 
 def _road_name(road: re.Match[str]) -> str:
-    """Stem with its direction behind, as Chinese has it: Zhongshan East Road, East Zhongshan Rd."""
+    """Stem with its direction behind, as Chinese has it: Linjiang East Road, East Linjiang Rd."""
     words = road[2].split()
     direction = road[3] or road[5]
     if direction is None and len(words) > 1:

@@ -56,7 +56,8 @@ _ESTATES = (
 )
 _PLACES = (
     "大学 学院 中学 小学 幼儿园 学校 医院 卫生院 卫生室 酒店 宾馆 饭店 旅馆 银行 超市 商场 "
-    "市场 公司 集团 地铁站 火车站 汽车站 公交站 服务站 加油站 派出所 分局 法院 政府 博物馆 图书馆 体育馆 公园 店 厂 局 站 所 馆"
+    "市场 公司 集团 地铁站 火车站 汽车站 公交站 "
+    "服务站 加油站 派出所 分局 法院 政府 博物馆 图书馆 体育馆 公园 店 厂 局 站 所 馆"
 )
 
 
@@ -131,7 +132,7 @@ def _admin_at(text: str, position: int, names: Names[Division], seen: bool) -> s
 
 
 def _splits_better(text: str, end: int, names: Names[Division], name: str) -> bool:
-    """青岛市北区 is 青岛 and its 市北区, not 青岛市 and some 北区."""
+    """青岛市南区 is 青岛 and its 市南区, not 青岛市 and some 南区."""
     codes = {division.code[:4] for division in names.get(name)}
     own = [d for inner in names.at(text, end) for d in names.get(inner) if d.code[:4] in codes]
     return not own and any(

@@ -34,7 +34,8 @@ Progress = Callable[[str, int, int | None], None]
 def planned_layers(paths: Sequence[Path], plan_file: Path | None) -> list[Planned]:
     """Layers to load in order, each with its plan.
 
-    Without a plan file the proposal is the plan. With one, it decides: layers it does not name are left out.
+    Without a plan file the proposal is the plan. With one, it decides: layers it does not name are
+    left out.
 
     Raises
     ------
@@ -55,7 +56,10 @@ def planned_layers(paths: Sequence[Path], plan_file: Path | None) -> list[Planne
     found: dict[Path, list[LayerInfo]] = {}
     for info in scan(sorted(set(files.values()))):
         found.setdefault(info.path, []).append(info)
-    return [(_info_of(found.get(files[layer.path], []), layer, plan_file), layer) for layer in plan.layers]
+    return [
+        (_info_of(found.get(files[layer.path], []), layer, plan_file), layer)
+        for layer in plan.layers
+    ]
 
 
 def _info_of(infos: Sequence[LayerInfo], plan: LayerPlan, plan_file: Path) -> LayerInfo:
@@ -67,26 +71,47 @@ def _info_of(infos: Sequence[LayerInfo], plan: LayerPlan, plan_file: Path) -> La
     return replace(named[0], kind=plan.kind)  # type: ignore[arg-type]  # the plan's kind is checked by dispatch
 
 
-def load_layer(store: Store, heights: Heights, planned: Planned, progress: Progress | None = None) -> LayerResult:
+def load_layer(
+    store: Store, heights: Heights, planned: Planned, progress: Progress | None = None
+) -> LayerResult:
     """Load one layer; what cannot be loaded is told, not raised."""
     info, plan = planned
     started = time.perf_counter()
-    told = LayerResult(str(info.path), info.name, plan.kind, "loaded", class_code=plan.class_code, findings=info.findings)
+    told = LayerResult(
+        str(info.path),
+        info.name,
+        plan.kind,
+        "loaded",
+        class_code=plan.class_code,
+        findings=info.findings,
+    )
     if info.format == "unreadable":
         return replace(told, status="failed", reason="; ".join(info.findings))
     if plan.skip:
         return replace(told, status="skipped", reason="the plan says so")
     try:
         verdict = _verdict(store, info, plan)
-        told = replace(told, crs=verdict.crs, crs_why=verdict.why, crs_confidence=verdict.confidence,
-                       findings=(*info.findings, *verdict.findings))  # fmt: skip
+        told = replace(
+            told,
+            crs=verdict.crs,
+            crs_why=verdict.why,
+            crs_confidence=verdict.confidence,
+            findings=(*info.findings, *verdict.findings),
+        )
         if verdict.crs is None or verdict.confidence < CONFIDENT:
-            return replace(told, status="refused", reason=_what_to_add(verdict, plan), seconds=time.perf_counter() - started)
+            return replace(
+                told,
+                status="refused",
+                reason=_what_to_add(verdict, plan),
+                seconds=time.perf_counter() - started,
+            )
         source = _source(info, plan, verdict)
         balance = _dispatch(store, heights, source, planned, progress)
         return replace(told, balance=balance, seconds=time.perf_counter() - started)
     except TwinError as err:
-        return replace(told, status="failed", reason=str(err), seconds=time.perf_counter() - started)
+        return replace(
+            told, status="failed", reason=str(err), seconds=time.perf_counter() - started
+        )
 
 
 def _verdict(store: Store, info: LayerInfo, plan: LayerPlan) -> crs.CrsVerdict:
@@ -99,25 +124,40 @@ def _verdict(store: Store, info: LayerInfo, plan: LayerPlan) -> crs.CrsVerdict:
 def _what_to_add(verdict: crs.CrsVerdict, plan: LayerPlan) -> str:
     guess = f'crs = "{verdict.crs}"' if verdict.crs else 'crs = "EPSG:…"'
     sure = f"{verdict.confidence:.0%} sure" if verdict.crs else "no guess"
-    return (f"its coordinate reference system is not certain enough ({sure}: {verdict.why}). Write a plan with "
-            f"`twin scan … --plan plan.toml`, check the entry of {plan.path}, set {guess} and load with --plan plan.toml")  # fmt: skip
+    return (
+        f"its coordinate reference system is not certain enough ({sure}: {verdict.why}). Write a plan with "
+        f"`twin scan … --plan plan.toml`, check the entry of {plan.path}, set {guess} and load with --plan plan.toml"
+    )
 
 
 def _source(info: LayerInfo, plan: LayerPlan, verdict: crs.CrsVerdict) -> Source:
     same = info.name in ("", info.path.stem, info.path.name)
     return Source(
-        key=info.path.name if same else f"{info.path.name}:{info.name}", path=str(info.path), layer=info.name,
-        format=info.format, kind=plan.kind, sha256=_digest(info.path), crs_found=info.crs, crs_used=verdict.crs or "",
-        crs_why=plan.crs_evidence or verdict.why, crs_confidence=verdict.confidence, z_reference=plan.z_reference,
-        encoding=plan.encoding or info.encoding, findings=(*info.findings, *verdict.findings),
-    )  # fmt: skip
+        key=info.path.name if same else f"{info.path.name}:{info.name}",
+        path=str(info.path),
+        layer=info.name,
+        format=info.format,
+        kind=plan.kind,
+        sha256=_digest(info.path),
+        crs_found=info.crs,
+        crs_used=verdict.crs or "",
+        crs_why=plan.crs_evidence or verdict.why,
+        crs_confidence=verdict.confidence,
+        z_reference=plan.z_reference,
+        encoding=plan.encoding or info.encoding,
+        findings=(*info.findings, *verdict.findings),
+    )
 
 
-def _dispatch(store: Store, heights: Heights, source: Source, planned: Planned, progress: Progress | None) -> Balance:
+def _dispatch(
+    store: Store, heights: Heights, source: Source, planned: Planned, progress: Progress | None
+) -> Balance:
     info, plan = planned
     if plan.kind == "raster":
         raster = read_raster(info, plan)
-        return ingest.load_raster(store, source, raster.kind, raster.data, raster.transform, heights)
+        return ingest.load_raster(
+            store, source, raster.kind, raster.data, raster.transform, heights
+        )
 
     def tell(done: int) -> None:
         if progress is not None:
@@ -136,8 +176,10 @@ def _dispatch(store: Store, heights: Heights, source: Source, planned: Planned, 
             return ingest.load_observations(store, source, table)
         case "cases":
             return ingest.load_cases(store, source, table)
-    raise PlanError(f"{plan.path}: kind {plan.kind!r} is not known; expected features, model, points, raster, addresses, streams, "
-                    "observations or cases")  # fmt: skip
+    raise PlanError(
+        f"{plan.path}: kind {plan.kind!r} is not known; expected features, model, points, raster, addresses, streams, "
+        "observations or cases"
+    )
 
 
 def _whole(kind: str, batches: Iterator[pa.Table], tell: Callable[[int], None]) -> pa.Table:

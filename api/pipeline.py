@@ -1,6 +1,7 @@
 """The way of the data, a stage a line: scan, load, fuse, bind, anchor, tile.
 
-Fusing happens as each layer is loaded (:mod:`twin.ingest`), inside the layer's transaction, so the base is never half-written.
+Fusing happens as each layer is loaded (:mod:`twin.ingest`), inside the layer's transaction, so the
+base is never half-written.
 """
 
 import shutil
@@ -33,7 +34,12 @@ FARTHEST_M = 1_500.0
 
 
 def load(
-    city: City, paths: Sequence[Path], plan: Path | None = None, *, dry_run: bool = False, progress: Progress | None = None
+    city: City,
+    paths: Sequence[Path],
+    plan: Path | None = None,
+    *,
+    dry_run: bool = False,
+    progress: Progress | None = None,
 ) -> LoadReport:
     """Load sources into the base of ``city``: load and fuse layer by layer, bind addresses, anchor everything.
 
@@ -45,7 +51,8 @@ def load(
     plan : Path, optional
         Plan file as ``twin scan --plan`` writes it.
     dry_run : bool
-        Do it all on a copy and throw the copy away: the report is the real one, the base stays as it is.
+        Do it all on a copy and throw the copy away: the report is the real one, the base stays as
+        it is.
     progress : callable, optional
         Told the layer, the records done and the records expected.
 
@@ -76,7 +83,11 @@ def load(
 
 
 def tile(
-    city: City, layers: Sequence[str] | None = None, *, full: bool = False, progress: Callable[[str, int, int], None] | None = None
+    city: City,
+    layers: Sequence[str] | None = None,
+    *,
+    full: bool = False,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> tiles.TileReport:
     """Build or refresh the tiles of ``city``; only layers whose input changed are built, all with ``full``."""
     if full and layers is None:
@@ -114,9 +125,20 @@ def _matcher(store: Store) -> Callable[[Sequence[str]], pa.Table] | None:
             if found is None or found.location is None or found.location.error_m > FARTHEST_M:
                 rows.append(dict.fromkeys(MATCHED.names))
                 continue
-            evidence = {"address": found.status, "method": found.location.method, "error_m": found.location.error_m}
-            rows.append({"node_id": found.node_id, "lon": found.location.lon, "lat": found.location.lat, "confidence": found.confidence,
-                         "evidence": orjson.dumps(evidence).decode()})  # fmt: skip
+            evidence = {
+                "address": found.status,
+                "method": found.location.method,
+                "error_m": found.location.error_m,
+            }
+            rows.append(
+                {
+                    "node_id": found.node_id,
+                    "lon": found.location.lon,
+                    "lat": found.location.lat,
+                    "confidence": found.confidence,
+                    "evidence": orjson.dumps(evidence).decode(),
+                }
+            )
         return pa.Table.from_pylist(rows, schema=MATCHED)
 
     return match

@@ -13,7 +13,8 @@ __all__ = ["LayerResult", "LoadReport"]
 class LayerResult:
     """One layer: its balance, or why it was not loaded.
 
-    ``status`` is ``loaded``, ``refused`` (a person has to decide; ``reason`` says what to add to the plan), ``failed`` (cannot be
+    ``status`` is ``loaded``, ``refused`` (a person has to decide; ``reason`` says what to add to
+    the plan), ``failed`` (cannot be
     read) or ``skipped`` (the plan says so).
     """
 
@@ -57,6 +58,10 @@ class LoadReport:
     def to_json(self) -> dict[str, Any]:
         """Plain values for a JSON document."""
         return {
-            "dry_run": self.dry_run, "layers": [asdict(layer) for layer in self.layers], "total": self.total.as_dict(),
-            "bound": self.bound, "anchors": self.anchors, "timings": {k: round(v, 3) for k, v in self.timings.items()},
-        }  # fmt: skip
+            "dry_run": self.dry_run,
+            "layers": [asdict(layer) for layer in self.layers],
+            "total": self.total.as_dict(),
+            "bound": self.bound,
+            "anchors": self.anchors,
+            "timings": {k: round(v, 3) for k, v in self.timings.items()},
+        }

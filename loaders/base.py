@@ -3,8 +3,10 @@
 Rules, checked by one battery over all loaders (``tests/loaders/test_contract.py``):
 
 1. ``supports`` looks at the name and at most the first 4 KiB; it never raises.
-2. ``scan`` reads headers, not data, and never raises for bad *data*: what it sees is in ``findings``.
-3. ``read`` yields batches of at most ``batch_size`` rows in the **source's own CRS**, one row out per
+2. ``scan`` reads headers, not data, and never raises for bad *data*: what it sees is in
+``findings``.
+3. ``read`` yields batches of at most ``batch_size`` rows in the **source's own CRS**, one row out
+per
    record in: a record that makes no sense keeps its ``row`` and says why in ``fault``.
 4. Nothing is repaired, reprojected or written here.
 5. What cannot be read at all raises :class:`twin.errors.SourceError` with what to do.
@@ -65,7 +67,8 @@ class Batch:
 class RasterLayer:
     """A whole raster in the source's CRS.
 
-    ``data`` is float32 (rows, cols) for a DEM (NaN where unknown, metres in the vertical reference of the plan) or
+    ``data`` is float32 (rows, cols) for a DEM (NaN where unknown, metres in the vertical reference
+    of the plan) or
     uint8 (rows, cols, 4) RGBA for imagery; ``transform`` is the affine (a, b, c, d, e, f) of pixel
     corners: x = a·col + b·row + c, y = d·col + e·row + f.
     """

@@ -22,9 +22,15 @@ __all__ = [
 ]
 
 RANGES: Mapping[str, tuple[float, float, str]] = {
-    "height_m": (0.0, 1000.0, "m"), "floors": (0, 250, ""), "floors_below": (0, 30, ""), "year_built": (0, 2200, ""),
-    "diameter_mm": (0.0, 20_000.0, "mm"), "depth_m": (0.0, 1000.0, "m"), "width_m": (0.0, 1000.0, "m"), "area_m2": (0.0, 1e12, "m²"),
-}  # fmt: skip
+    "height_m": (0.0, 1000.0, "m"),
+    "floors": (0, 250, ""),
+    "floors_below": (0, 30, ""),
+    "year_built": (0, 2200, ""),
+    "diameter_mm": (0.0, 20_000.0, "mm"),
+    "depth_m": (0.0, 1000.0, "m"),
+    "width_m": (0.0, 1000.0, "m"),
+    "area_m2": (0.0, 1e12, "m²"),
+}
 """Canonical attribute → (least, most, unit) that can exist."""
 
 STAGES = ("上报", "受理", "立案", "派遣", "处置", "反馈", "核查", "结案", "作废")

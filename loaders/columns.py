@@ -153,7 +153,8 @@ def json_objects(columns: Mapping[str, pa.Array | pa.ChunkedArray], n: int) -> p
     Parameters
     ----------
     columns : mapping of name → column, each of length n
-        Nulls, empty texts and non-finite numbers are left out of the row's object; blobs are left out altogether.
+        Nulls, empty texts and non-finite numbers are left out of the row's object; blobs are left
+        out altogether.
     n : int
         Rows.
 
@@ -187,7 +188,8 @@ def to_number(
     Parameters
     ----------
     column : pyarrow.Array or ChunkedArray
-        Numbers, or text such as ``12.5``, ``１２``, ``1,234.5``, ``DN300``; a unit of ``units`` may follow the number.
+        Numbers, or text such as ``12.5``, ``１２``, ``1,234.5``, ``DN300``; a unit of ``units`` may
+        follow the number.
     faults : Faults
         Receives ``label`` and the value of each text that is no number, and each infinite number.
     label : str
@@ -282,7 +284,8 @@ def to_time(column: pa.Array | pa.ChunkedArray, faults: Faults, label: str) -> p
     Parameters
     ----------
     column : pyarrow.Array or ChunkedArray
-        ISO 8601, ``2026/7/1 8:30``, ``2026年7月1日 8时30分``, ``20260701083000``, seconds or milliseconds since 1970, or
+        ISO 8601, ``2026/7/1 8:30``, ``2026年7月1日 8时30分``, ``20260701083000``, seconds or
+        milliseconds since 1970, or
         Arrow dates and timestamps. **Without a zone a time is China Standard Time (UTC+8).**
     faults : Faults
         Receives ``label`` and the value where no time could be read.

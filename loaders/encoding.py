@@ -1,7 +1,9 @@
 """In which character set a table is written: what it declares, checked against its bytes.
 
-Order: byte order mark → ``.cpg`` → language id (LDID) in the DBF header → byte statistics. A declaration is
-believed only if the bytes can be read with it and nothing speaks clearly for another; every decision
+Order: byte order mark → ``.cpg`` → language id (LDID) in the DBF header → byte statistics. A
+declaration is
+believed only if the bytes can be read with it and nothing speaks clearly for another; every
+decision
 comes with its reason, so that no text turns into mojibake in silence.
 """
 
@@ -15,20 +17,69 @@ import numpy as np
 __all__ = ["EncodingVerdict", "decide", "decide_dbf", "decide_text"]
 
 LDID = {
-    0x01: "CP437", 0x02: "CP850", 0x03: "CP1252", 0x13: "CP932", 0x4D: "GB18030", 0x4E: "CP949", 0x4F: "CP950",
-    0x58: "CP1252", 0x59: "CP1252", 0x64: "CP852", 0x65: "CP866", 0x66: "CP865", 0x67: "CP861", 0x6A: "CP737",
-    0x6B: "CP857", 0x78: "CP950", 0x79: "CP949", 0x7A: "GB18030", 0x7B: "CP932", 0x7C: "CP874", 0x86: "CP737",
-    0x87: "CP852", 0x88: "CP857", 0xC8: "CP1250", 0xC9: "CP1251", 0xCA: "CP1254", 0xCB: "CP1253",
-}  # fmt: skip
+    0x01: "CP437",
+    0x02: "CP850",
+    0x03: "CP1252",
+    0x13: "CP932",
+    0x4D: "GB18030",
+    0x4E: "CP949",
+    0x4F: "CP950",
+    0x58: "CP1252",
+    0x59: "CP1252",
+    0x64: "CP852",
+    0x65: "CP866",
+    0x66: "CP865",
+    0x67: "CP861",
+    0x6A: "CP737",
+    0x6B: "CP857",
+    0x78: "CP950",
+    0x79: "CP949",
+    0x7A: "GB18030",
+    0x7B: "CP932",
+    0x7C: "CP874",
+    0x86: "CP737",
+    0x87: "CP852",
+    0x88: "CP857",
+    0xC8: "CP1250",
+    0xC9: "CP1251",
+    0xCA: "CP1254",
+    0xCB: "CP1253",
+}
 """Language driver ids of DBF headers that name a character set (0x00 and 0x57 "ANSI" name none)."""
 
 _SPELLINGS = {
-    "UTF8": "UTF-8", "65001": "UTF-8", "CP65001": "UTF-8", "GBK": "GB18030", "GB2312": "GB18030", "936": "GB18030",
-    "CP936": "GB18030", "EUC-CN": "GB18030", "OEM 936": "GB18030", "ANSI 936": "GB18030", "GB 18030": "GB18030", "GB18030": "GB18030",
-    "54936": "GB18030", "BIG5": "CP950", "950": "CP950", "CP950": "CP950", "BIG-5": "CP950", "932": "CP932", "SJIS": "CP932",
-    "SHIFT_JIS": "CP932", "SHIFT-JIS": "CP932", "949": "CP949", "EUC-KR": "CP949", "88591": "ISO-8859-1", "8859_1": "ISO-8859-1",
-    "LATIN1": "ISO-8859-1", "KOI8R": "KOI8-R", "KOI8U": "KOI8-U", "SHIFTJIS": "CP932", "EUCJP": "EUC_JP", "LATIN2": "ISO-8859-2",
-}  # fmt: skip
+    "UTF8": "UTF-8",
+    "65001": "UTF-8",
+    "CP65001": "UTF-8",
+    "GBK": "GB18030",
+    "GB2312": "GB18030",
+    "936": "GB18030",
+    "CP936": "GB18030",
+    "EUC-CN": "GB18030",
+    "OEM 936": "GB18030",
+    "ANSI 936": "GB18030",
+    "GB 18030": "GB18030",
+    "GB18030": "GB18030",
+    "54936": "GB18030",
+    "BIG5": "CP950",
+    "950": "CP950",
+    "CP950": "CP950",
+    "BIG-5": "CP950",
+    "932": "CP932",
+    "SJIS": "CP932",
+    "SHIFT_JIS": "CP932",
+    "SHIFT-JIS": "CP932",
+    "949": "CP949",
+    "EUC-KR": "CP949",
+    "88591": "ISO-8859-1",
+    "8859_1": "ISO-8859-1",
+    "LATIN1": "ISO-8859-1",
+    "KOI8R": "KOI8-R",
+    "KOI8U": "KOI8-U",
+    "SHIFTJIS": "CP932",
+    "EUCJP": "EUC_JP",
+    "LATIN2": "ISO-8859-2",
+}
 _FREQUENT = frozenset(
     "的一是在不了有和人这中大为上个国我以要他时来用们生到作地于出就分对成会可主发年动同工也能下过子说产种面而方后多定行学法所民得经十三之进着等部度"
     "家电力里如水化高自二理起小物现实加量都两体制机当使点从业本去把性好应开它合还因由其些然前外天政四日那社义事平形相全表间样与关各重新线内数正心反"

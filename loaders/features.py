@@ -45,7 +45,8 @@ def class_column(
     Parameters
     ----------
     values : pyarrow.Array of string or None
-        The plan's class field: codes or names of the tables in :mod:`twin.codes`; unknown ones are faults.
+        The plan's class field: codes or names of the tables in :mod:`twin.codes`; unknown ones are
+        faults.
     code : pyarrow.Array of string or None
         17-digit 部件标识码, whose digits 7–11 name the class of a component that has no class field.
     default : str or None
@@ -148,9 +149,15 @@ def _aliases(
 
 
 def feature_records(
-    columns: Columns, wkb: pa.Array | None, geoms: NDArray[np.object_] | None, plan: LayerPlan, fields: Mapping[str, str],
-    row: NDArray[np.int64], faults: Faults, ledger: KeyLedger,
-) -> pa.Table:  # fmt: skip
+    columns: Columns,
+    wkb: pa.Array | None,
+    geoms: NDArray[np.object_] | None,
+    plan: LayerPlan,
+    fields: Mapping[str, str],
+    row: NDArray[np.int64],
+    faults: Faults,
+    ledger: KeyLedger,
+) -> pa.Table:
     """Records of one batch.
 
     Parameters

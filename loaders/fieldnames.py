@@ -9,10 +9,16 @@ from importlib.resources import files
 __all__ = ["NUMERIC", "canonical_fields", "folded"]
 
 NUMERIC: Mapping[str, tuple[str, ...]] = {
-    "height_m": ("m", "米", "M"), "floors": ("层", "F", "f"), "floors_below": ("层", "F", "f"), "year_built": ("年",),
-    "diameter_mm": ("mm", "毫米", "MM"), "depth_m": ("m", "米"), "width_m": ("m", "米"), "elevation_m": ("m", "米"),
+    "height_m": ("m", "米", "M"),
+    "floors": ("层", "F", "f"),
+    "floors_below": ("层", "F", "f"),
+    "year_built": ("年",),
+    "diameter_mm": ("mm", "毫米", "MM"),
+    "depth_m": ("m", "米"),
+    "width_m": ("m", "米"),
+    "elevation_m": ("m", "米"),
     "area_m2": ("m2", "㎡", "m²", "平方米"),
-}  # fmt: skip
+}
 """Canonical attributes that are numbers, with the unit spellings that may follow the figure."""
 
 
@@ -43,7 +49,8 @@ def canonical_fields(names: Iterable[str], kind: str) -> dict[str, str]:
     Parameters
     ----------
     names : iterable of str
-        Column names as the source writes them, in order; of two with one meaning the first is taken.
+        Column names as the source writes them, in order; of two with one meaning the first is
+        taken.
     kind : str
         A layer kind of :data:`loaders.base.Kind`.
 

@@ -30,9 +30,18 @@ _CONFIG = {
 pyogrio.set_gdal_config_options(_CONFIG)
 
 _BROKEN = (
-    pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pyogrio.errors.GeometryError, pyogrio.errors.FieldError,
-    pyogrio.errors.FeatureError, pyogrio.errors.CRSError, pa.ArrowException, OSError, RuntimeError, IndexError, ValueError,
-)  # fmt: skip
+    pyogrio.errors.DataSourceError,
+    pyogrio.errors.DataLayerError,
+    pyogrio.errors.GeometryError,
+    pyogrio.errors.FieldError,
+    pyogrio.errors.FeatureError,
+    pyogrio.errors.CRSError,
+    pa.ArrowException,
+    OSError,
+    RuntimeError,
+    IndexError,
+    ValueError,
+)
 """What pyogrio and Arrow raise for sources that cannot be read."""
 
 _POINTERS = re.compile(

@@ -17,7 +17,8 @@ __all__ = ["KeyLedger", "alias_column"]
 class KeyLedger:
     """Remembers the keys of a layer across batches by 64-bit hash (8 bytes a key, so 12 million fit in 100 MB).
 
-    Two different keys of one layer of 12 million share a hash with a probability of about 4 in a million.
+    Two different keys of one layer of 12 million share a hash with a probability of about 4 in a
+    million.
     """
 
     def __init__(self) -> None:

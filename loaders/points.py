@@ -53,8 +53,21 @@ class PointsLoader:
             findings.append("the header's box is no box")
         elif crs is None:
             findings.append("no CRS in the header; give it in the plan")
-        return [LayerInfo(path, path.stem, "points", f"LAS {header.version}", 1, "point cloud", {}, crs, bounds,
-                          None, tuple(findings))]  # fmt: skip
+        return [
+            LayerInfo(
+                path,
+                path.stem,
+                "points",
+                f"LAS {header.version}",
+                1,
+                "point cloud",
+                {},
+                crs,
+                bounds,
+                None,
+                tuple(findings),
+            )
+        ]
 
     def read(self, layer: LayerInfo, plan: LayerPlan, batch_size: int = 65_536) -> Iterator[Batch]:  # noqa: ARG002
         """One record of class ``point_cloud``: box of the points as polygon, counts and classes as attributes."""
@@ -87,15 +100,24 @@ class PointsLoader:
             findings.append(f"the header says {header.point_count} points, the file holds {n}")
         box = shapely.box(low[0], low[1], high[0], high[1])
         records = build_table(
-            RECORDS, 1,
+            RECORDS,
+            1,
             {
-                "row": pa.array([0]), "key": pa.array([layer.path.stem]), "name": pa.array([layer.path.stem]),
-                "class_code": pa.array([plan.class_code or "point_cloud"]), "aliases": alias_column(1, []),
-                "attributes": pa.array([orjson.dumps(attributes).decode()]), "role": pa.array(["area"]), "lod": pa.array(["0"]),
-                "geometry": pa.array([shapely.to_wkb(box)] if np.isfinite([*low, *high]).all() else [None], pa.binary()),
+                "row": pa.array([0]),
+                "key": pa.array([layer.path.stem]),
+                "name": pa.array([layer.path.stem]),
+                "class_code": pa.array([plan.class_code or "point_cloud"]),
+                "aliases": alias_column(1, []),
+                "attributes": pa.array([orjson.dumps(attributes).decode()]),
+                "role": pa.array(["area"]),
+                "lod": pa.array(["0"]),
+                "geometry": pa.array(
+                    [shapely.to_wkb(box)] if np.isfinite([*low, *high]).all() else [None],
+                    pa.binary(),
+                ),
                 "fault": pa.array([fault], pa.string()),
             },
-        )  # fmt: skip
+        )
         yield Batch(records, findings=tuple(findings))
 
 

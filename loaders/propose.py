@@ -46,8 +46,11 @@ _PIPE_WORDS = {
     "drainage": "pipe_drainage",
     "heat": "pipe_heat",
 }
-_SHIFTED = ((r"gcj[-_]?0?2|火星|高德|amap|gaode|腾讯|tencent", "GCJ-02"), (r"bd[-_]?0?9[-_ ]?mc", "BD-09MC"),
-            (r"bd[-_]?0?9|百度|baidu", "BD-09"))  # fmt: skip
+_SHIFTED = (
+    (r"gcj[-_]?0?2|火星|高德|amap|gaode|腾讯|tencent", "GCJ-02"),
+    (r"bd[-_]?0?9[-_ ]?mc", "BD-09MC"),
+    (r"bd[-_]?0?9|百度|baidu", "BD-09"),
+)
 _ORDER = ("raster", "features", "model", "points", "addresses", "streams", "observations", "cases")
 SAMPLE = 2_000
 _CHINESE = ((4479, 4555), (2327, 2442), (4610, 4610), (4214, 4214), (21413, 21463))
@@ -59,7 +62,8 @@ def class_of_words(layer: str, file: str, fields: Iterable[str] = ()) -> str | N
 
     Examples
     --------
-    >>> class_of_words("建筑物", "nanshan"), class_of_words("gas", "管线"), class_of_words("layer1", "道路")
+    >>> class_of_words("建筑物", "nanshan"), class_of_words("gas", "管线"), class_of_words("layer1",
+    "道路")
     ('building', 'pipe_gas', 'road')
     >>> class_of_words("layer1", "a", ["编号", "建筑高度"]) , class_of_words("x", "y")
     ('building', None)
@@ -105,10 +109,20 @@ def _feature_plan(info: LayerInfo) -> LayerPlan:
     if info.geometry_type is not None and not table:
         kept = {s: t for s, t in kept.items() if t not in ("x", "y", "z", "wkt")}
     plan = LayerPlan(
-        path=str(info.path), layer=info.name, kind="features", class_code=code or "other", class_field=class_field,
-        key_field=key, key_scheme=scheme, name_field=by_target.get("name"), crs=crs, crs_evidence=evidence,
-        z_reference=_heights_of(info), encoding=None, fields=kept,
-    )  # fmt: skip
+        path=str(info.path),
+        layer=info.name,
+        kind="features",
+        class_code=code or "other",
+        class_field=class_field,
+        key_field=key,
+        key_scheme=scheme,
+        name_field=by_target.get("name"),
+        crs=crs,
+        crs_evidence=evidence,
+        z_reference=_heights_of(info),
+        encoding=None,
+        fields=kept,
+    )
     return _with_sound_key(info, plan)
 
 
@@ -165,11 +179,21 @@ def _one(info: LayerInfo) -> LayerPlan:
     if info.kind == "features":
         return _feature_plan(info)
     if info.kind == "raster":
-        return LayerPlan(path=str(info.path), layer=info.name, kind="raster", class_code=info.geometry_type,
-                         z_reference=_heights_of(info) if info.geometry_type == "dem" else "ground")  # fmt: skip
+        return LayerPlan(
+            path=str(info.path),
+            layer=info.name,
+            kind="raster",
+            class_code=info.geometry_type,
+            z_reference=_heights_of(info) if info.geometry_type == "dem" else "ground",
+        )
     if info.kind in ("model", "points"):
-        return LayerPlan(path=str(info.path), layer=info.name, kind=info.kind, z_reference=_heights_of(info),
-                         class_code="point_cloud" if info.kind == "points" else None)  # fmt: skip
+        return LayerPlan(
+            path=str(info.path),
+            layer=info.name,
+            kind=info.kind,
+            z_reference=_heights_of(info),
+            class_code="point_cloud" if info.kind == "points" else None,
+        )
     return _table_plan(info)
 
 
@@ -184,8 +208,10 @@ def propose(layers: Sequence[LayerInfo]) -> Plan:
     Returns
     -------
     Plan
-        Rasters, features, models, point clouds, addresses, streams, observations, cases; within each in the order given.
-        Nothing is certain: ``crs`` is only set where a file name speaks of a shifted system, with that as evidence.
+        Rasters, features, models, point clouds, addresses, streams, observations, cases; within
+        each in the order given.
+        Nothing is certain: ``crs`` is only set where a file name speaks of a shifted system, with
+        that as evidence.
     """
     ordered = sorted(layers, key=lambda info: _ORDER.index(info.kind))
     return Plan([_one(info) for info in ordered])

@@ -20,13 +20,22 @@ __all__ = ["RasterLoader"]
 MAX_PIXELS = 2**31
 """A raster with more pixels is refused; cut it into tiles."""
 _OPTIONS = {
-    "GDAL_PAM_ENABLED": "NO", "CPL_VSIL_CURL_ALLOWED_FILENAME": "/vsicurl/none",
-    "GDAL_HTTP_CONNECTTIMEOUT": "1", "GDAL_HTTP_MAX_RETRY": "0",
-}  # fmt: skip
+    "GDAL_PAM_ENABLED": "NO",
+    "CPL_VSIL_CURL_ALLOWED_FILENAME": "/vsicurl/none",
+    "GDAL_HTTP_CONNECTTIMEOUT": "1",
+    "GDAL_HTTP_MAX_RETRY": "0",
+}
 _DRIVERS = {
-    ".tif": "GTiff", ".tiff": "GTiff", ".gtiff": "GTiff", ".img": "HFA", ".hgt": "SRTMHGT", ".dem": "USGSDEM",
-    ".dt0": "DTED", ".dt1": "DTED", ".dt2": "DTED",
-}  # fmt: skip
+    ".tif": "GTiff",
+    ".tiff": "GTiff",
+    ".gtiff": "GTiff",
+    ".img": "HFA",
+    ".hgt": "SRTMHGT",
+    ".dem": "USGSDEM",
+    ".dt0": "DTED",
+    ".dt1": "DTED",
+    ".dt2": "DTED",
+}
 """Extension → the one driver that may open it (``.asc`` is told by its first line)."""
 _MAGIC = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _SENTINELS = (-9999.0, -32768.0, -32767.0, -99999.0)
@@ -101,12 +110,14 @@ class RasterLoader:
         layer : LayerInfo
             As :meth:`scan` gives it.
         plan : LayerPlan
-            ``class_code`` ``dem`` or ``imagery`` decides where the bands do not; ``crs`` overrides the declared one.
+            ``class_code`` ``dem`` or ``imagery`` decides where the bands do not; ``crs`` overrides
+            the declared one.
 
         Returns
         -------
         RasterLayer
-            DEM: float32 metres, NaN where unknown. Imagery: RGBA uint8, alpha 0 where unknown. Rows from north to south as stored.
+            DEM: float32 metres, NaN where unknown. Imagery: RGBA uint8, alpha 0 where unknown. Rows
+            from north to south as stored.
 
         Raises
         ------

@@ -80,7 +80,8 @@ def discover(paths: Iterable[Path]) -> list[Path]:
     Parameters
     ----------
     paths : iterable of Path
-        A file is taken as it is; a folder is walked (symbolic links to folders are not followed). A ``.gdb`` folder is one
+        A file is taken as it is; a folder is walked (symbolic links to folders are not followed). A
+        ``.gdb`` folder is one
         source. Sidecars, hidden files and files that no loader takes are left out of folders.
 
     Returns
@@ -124,7 +125,8 @@ def scan(paths: Iterable[Path]) -> list[LayerInfo]:
     Returns
     -------
     list of LayerInfo
-        In the order of :func:`discover`; layers of unreadable sources have format ``unreadable`` and count None.
+        In the order of :func:`discover`; layers of unreadable sources have format ``unreadable``
+        and count None.
     """
     out: list[LayerInfo] = []
     for path in discover(paths):

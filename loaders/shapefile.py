@@ -72,7 +72,8 @@ def _index_bytes(shp: Path) -> bytes:
 def openable(path: Path) -> Iterator[tuple[Path, list[str]]]:
     """A path GDAL can open for a shapefile, and what had to be done for it.
 
-    Where the ``.shx`` is missing, a temporary folder gets links to the parts and an index computed from the
+    Where the ``.shx`` is missing, a temporary folder gets links to the parts and an index computed
+    from the
     ``.shp``; nothing is written beside the source.
 
     Yields

@@ -1,6 +1,7 @@
 """Geometry types shapely cannot hold (arcs, surface patches), read from WKB into plain ones.
 
-Arcs become chords of at most four degrees; TIN, triangles and polyhedral surfaces become multipolygons;
+Arcs become chords of at most four degrees; TIN, triangles and polyhedral surfaces become
+multipolygons;
 measures are dropped; heights are kept (along an arc: interpolated).
 """
 
@@ -135,7 +136,8 @@ def plain_geometry(wkb: bytes) -> shapely.Geometry | None:
     Parameters
     ----------
     wkb : bytes
-        ISO WKB, also with CircularString, CompoundCurve, CurvePolygon, MultiCurve, MultiSurface, PolyhedralSurface, TIN, Triangle.
+        ISO WKB, also with CircularString, CompoundCurve, CurvePolygon, MultiCurve, MultiSurface,
+        PolyhedralSurface, TIN, Triangle.
 
     Returns
     -------

@@ -32,10 +32,30 @@ _PARTS = (
     "floor",
     "room",
 )
-_STATUS = {"正常": "active", "启用": "active", "有效": "active", "在用": "active", "注销": "retired", "废止": "retired", "停用": "retired",
-           "历史": "retired", "规划": "planned", "预留": "planned", "在建": "planned"}  # fmt: skip
-_REFERENCE = {"地面": "ground", "相对地面": "ground", "1985": "1985", "1985国家高程基准": "1985", "85高程": "1985", "黄海": "1985",
-              "椭球": "ellipsoid", "椭球高": "ellipsoid", "大地高": "ellipsoid"}  # fmt: skip
+_STATUS = {
+    "正常": "active",
+    "启用": "active",
+    "有效": "active",
+    "在用": "active",
+    "注销": "retired",
+    "废止": "retired",
+    "停用": "retired",
+    "历史": "retired",
+    "规划": "planned",
+    "预留": "planned",
+    "在建": "planned",
+}
+_REFERENCE = {
+    "地面": "ground",
+    "相对地面": "ground",
+    "1985": "1985",
+    "1985国家高程基准": "1985",
+    "85高程": "1985",
+    "黄海": "1985",
+    "椭球": "ellipsoid",
+    "椭球高": "ellipsoid",
+    "大地高": "ellipsoid",
+}
 
 
 def kind_of_columns(names: Iterable[str]) -> Kind:
@@ -49,8 +69,10 @@ def kind_of_columns(names: Iterable[str]) -> Kind:
     Returns
     -------
     str
-        ``observations`` (stream, time, value), ``streams`` (a measured property with a unit, subject or limits), ``cases``
-        (description or stage with a time of report), ``addresses`` (a full address, or three of its elements, and no more), else
+        ``observations`` (stream, time, value), ``streams`` (a measured property with a unit,
+        subject or limits), ``cases``
+        (description or stage with a time of report), ``addresses`` (a full address, or three of its
+        elements, and no more), else
         ``features``.
 
     Examples
@@ -234,5 +256,8 @@ def _cases(out: dict[str, pa.Array], n: int, _: str, faults: Faults) -> None:
 
 
 _FINISH: Mapping[str, Callable[[dict[str, pa.Array], int, str, Faults], None]] = {
-    "addresses": _addresses, "streams": _streams, "observations": _observations, "cases": _cases,
-}  # fmt: skip
+    "addresses": _addresses,
+    "streams": _streams,
+    "observations": _observations,
+    "cases": _cases,
+}

@@ -72,8 +72,19 @@ class TableLoader:
             findings.append(
                 "no columns for coordinates were found; name them in the plan as x and y (or wkt)"
             )
-        return [LayerInfo(path, path.stem, kind, path.suffix.lower().lstrip(".").upper(), count, geometry, fields,
-                          encoding=encoding, findings=tuple(findings))]  # fmt: skip
+        return [
+            LayerInfo(
+                path,
+                path.stem,
+                kind,
+                path.suffix.lower().lstrip(".").upper(),
+                count,
+                geometry,
+                fields,
+                encoding=encoding,
+                findings=tuple(findings),
+            )
+        ]
 
     def read(self, layer: LayerInfo, plan: LayerPlan, batch_size: int = 65_536) -> Iterator[Batch]:
         """Records of the table under the schema of the plan's kind.

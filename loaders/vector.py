@@ -23,11 +23,25 @@ from twin.plan import LayerPlan
 __all__ = ["VectorLoader"]
 
 DRIVERS = {
-    "shp": "ESRI Shapefile", "dbf": "ESRI Shapefile", "gpkg": "GPKG", "geojson": "GeoJSON", "geojsonl": "GeoJSONSeq",
-    "geojsons": "GeoJSONSeq", "ndjson": "GeoJSONSeq", "topojson": "TopoJSON", "fgb": "FlatGeobuf", "kml": "LIBKML", "kmz": "LIBKML",
-    "gml": "GML", "dxf": "DXF", "tab": "MapInfo File", "mif": "MapInfo File", "gdb": "OpenFileGDB", "json": "GeoJSON",
+    "shp": "ESRI Shapefile",
+    "dbf": "ESRI Shapefile",
+    "gpkg": "GPKG",
+    "geojson": "GeoJSON",
+    "geojsonl": "GeoJSONSeq",
+    "geojsons": "GeoJSONSeq",
+    "ndjson": "GeoJSONSeq",
+    "topojson": "TopoJSON",
+    "fgb": "FlatGeobuf",
+    "kml": "LIBKML",
+    "kmz": "LIBKML",
+    "gml": "GML",
+    "dxf": "DXF",
+    "tab": "MapInfo File",
+    "mif": "MapInfo File",
+    "gdb": "OpenFileGDB",
+    "json": "GeoJSON",
     "sqlite": "SQLite",
-}  # fmt: skip
+}
 """Extension → driver expected; GDAL decides by content."""
 
 _JSON_MARKS = (
@@ -125,11 +139,18 @@ def _described(
         zip((str(f) for f in info["fields"]), (str(t) for t in info["dtypes"]), strict=True)
     )
     return LayerInfo(
-        path=path, name=name, kind="features", format=driver, fields=fields, crs=crs, findings=tuple(findings),
+        path=path,
+        name=name,
+        kind="features",
+        format=driver,
+        fields=fields,
+        crs=crs,
+        findings=tuple(findings),
         count=int(info["features"]) if info["features"] >= 0 else None,
         geometry_type=str(info["geometry_type"]) if info["geometry_type"] else None,
-        bounds=(bounds[0], bounds[1], bounds[2], bounds[3]) if finite else None, encoding=encoding,
-    )  # fmt: skip
+        bounds=(bounds[0], bounds[1], bounds[2], bounds[3]) if finite else None,
+        encoding=encoding,
+    )
 
 
 @contextmanager

@@ -1,7 +1,9 @@
 """Geometry columns: what a source hands over as WKB, made readable without being changed.
 
-Rings, vertices and heights stay as they are. What the base cannot hold is turned into the nearest plain
-type and said so: measures (M) are dropped, TIN and polyhedral surfaces become multipolygons, open rings
+Rings, vertices and heights stay as they are. What the base cannot hold is turned into the nearest
+plain
+type and said so: measures (M) are dropped, TIN and polyhedral surfaces become multipolygons, open
+rings
 are closed.
 """
 
@@ -52,14 +54,16 @@ def checked(
     column : pyarrow.Array of binary, length n
         ISO WKB in the source CRS; null where the record has none.
     faults : Faults
-        Receives records whose geometry is missing (if ``required``), unreadable, empty or has NaN or infinite x or y.
+        Receives records whose geometry is missing (if ``required``), unreadable, empty or has NaN
+        or infinite x or y.
     required : bool
         Whether a record without geometry is a fault.
 
     Returns
     -------
     (pyarrow.Array of binary, ndarray of shapely geometries, list of str)
-        The column as the base can read it, the same as objects, and findings for the whole batch. Z is kept.
+        The column as the base can read it, the same as objects, and findings for the whole batch. Z
+        is kept.
     """
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     array = array.cast(pa.binary()) if array.type != pa.binary() else array

@@ -176,8 +176,14 @@ def build_admin(roads: Roads, count: int = 36) -> Admin:
 
 def _street_names(street: NDArray[np.object_]) -> list[str]:
     """滨江街道 holds the hero tower; the others are named by where they lie."""
-    aims = [(TOWER.easting, TOWER.northing), (505_800, 3_373_000), (509_600, 3_371_900), (509_600, 3_374_200),
-            (508_500, 3_370_500), (507_200, 3_375_500)]  # fmt: skip
+    aims = [
+        (TOWER.easting, TOWER.northing),
+        (505_800, 3_373_000),
+        (509_600, 3_371_900),
+        (509_600, 3_374_200),
+        (508_500, 3_370_500),
+        (507_200, 3_375_500),
+    ]
     out: list[str] = [""] * street.size
     for name, aim in zip(names.STREETS, aims, strict=True):
         free = [k for k in range(street.size) if not out[k]]

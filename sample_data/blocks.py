@@ -40,7 +40,9 @@ def _frontage(plot: shapely.Polygon, rng: Rng, block: int, out: Placing) -> None
                 c = a + along * (at + width / 2) + inward * 7.2
                 turn = float(np.arctan2(along[1], along[0]))
                 floors = int(rng.integers(1, 4))
-                out.add(_SHOP, "rect", (c[0], c[1]), (width, 9.0), floors, year, angle=turn, block=block)
+                out.add(
+                    _SHOP, "rect", (c[0], c[1]), (width, 9.0), floors, year, angle=turn, block=block
+                )
             at += width + 3.0
 
 

@@ -55,7 +55,8 @@ class Buildings:
 class Lots:
     """Properties with an address: compounds, villages, single buildings.
 
-    ``road`` + ``number`` (empty for villages), ``compound`` (empty for single buildings), entrance ``x``, ``y``.
+    ``road`` + ``number`` (empty for villages), ``compound`` (empty for single buildings), entrance
+    ``x``, ``y``.
     """
 
     compound: Strings
@@ -142,11 +143,19 @@ def _columns(
     name = np.array(placing.part, dtype=object)[keep]
     name[2 : 2 + len(block)] = [plan["name"] for plan in block]
     return Buildings(
-        code=serial, name=name, label=name.copy(), height=height, floors=floors,
-        usage=np.array(placing.use, dtype=object)[keep], year=np.array(placing.year, dtype=np.int32)[keep],
-        lot=np.full(keep.size, -1), block=np.array(placing.block)[keep],
-        template=np.array(placing.template, dtype=object)[keep], angle=np.array(placing.angle)[keep], geometry=geometry[keep],
-    )  # fmt: skip
+        code=serial,
+        name=name,
+        label=name.copy(),
+        height=height,
+        floors=floors,
+        usage=np.array(placing.use, dtype=object)[keep],
+        year=np.array(placing.year, dtype=np.int32)[keep],
+        lot=np.full(keep.size, -1),
+        block=np.array(placing.block)[keep],
+        template=np.array(placing.template, dtype=object)[keep],
+        angle=np.array(placing.angle)[keep],
+        geometry=geometry[keep],
+    )
 
 
 def build_lots(buildings: Buildings, blocks: Blocks, roads: Roads) -> tuple[Buildings, Lots]:
@@ -159,7 +168,7 @@ def build_lots(buildings: Buildings, blocks: Blocks, roads: Roads) -> tuple[Buil
     lot_of = np.unique(group, return_inverse=True)[1]
     lots = _open_lots(buildings, blocks, first, alone[first], centre)
     lots = _number(lots, roads)
-    label = _labels(buildings, blocks, lot_of, lots, centre, alone)
+    label = _labels(buildings, blocks, lot_of, centre, alone)
     names_of = lots.compound[lot_of]
     name = np.array([c + t for c, t in zip(names_of, label, strict=True)], dtype=object)
     single = alone & (names_of == "")
@@ -171,7 +180,7 @@ def build_lots(buildings: Buildings, blocks: Blocks, roads: Roads) -> tuple[Buil
     ]
     lane = lots.kind[lot_of] == "lane"
     name[lane] = lots.road[lot_of][lane] + label[lane]
-    old = np.flatnonzero((blocks.zone[buildings.block] == "old_block"))
+    old = np.flatnonzero(blocks.zone[buildings.block] == "old_block")
     name[old] = buildings.name[old]
     done = Buildings(
         buildings.code,
@@ -199,10 +208,21 @@ def _open_lots(
 ) -> Lots:
     """Names and entrances; house numbers are still empty."""
     rng = np.random.default_rng([SEED, 31])
-    pools = {"residence": iter(names.compounds()), "village": iter(names.VILLAGES), "lane": iter(names.LANES),
-             "school": iter(names.schools()), "firm": iter(names.companies())}  # fmt: skip
-    fixed = {"hero": "临江花园", "old_block": "江畔里", "civic": "区政务中心", "station": "临江客运站", "lake": "明月湖公园",
-             "square": "市民广场"}  # fmt: skip
+    pools = {
+        "residence": iter(names.compounds()),
+        "village": iter(names.VILLAGES),
+        "lane": iter(names.LANES),
+        "school": iter(names.schools()),
+        "firm": iter(names.companies()),
+    }
+    fixed = {
+        "hero": "临江花园",
+        "old_block": "江畔里",
+        "civic": "区政务中心",
+        "station": "临江客运站",
+        "lake": "明月湖公园",
+        "square": "市民广场",
+    }
     hospitals, colleges = (
         iter(("临江示范区人民医院", "古城中医院", "明湖妇幼保健院")),
         iter(("云梦职业学院东区", "云梦职业学院西区")),
@@ -335,7 +355,6 @@ def _labels(
     buildings: Buildings,
     blocks: Blocks,
     lot_of: NDArray[np.int64],
-    lots: Lots,
     centre: NDArray[np.float64],
     alone: NDArray[np.bool_],
 ) -> Strings:

@@ -2,7 +2,8 @@
 
 Everything the generators share stands here, so that a building, its address, its IFC model and its
 sensors agree without asking each other. Coordinates are CGCS2000 / 3-degree Gauss-Kruger CM 114E
-(EPSG:4547: easting, northing in metres, no zone prefix); heights are 1985 national heights in metres.
+(EPSG:4547: easting, northing in metres, no zone prefix); heights are 1985 national heights in
+metres.
 """
 
 from dataclasses import dataclass
@@ -11,8 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "ADMIN_CODE", "BRIDGE", "CITYJSON_BLOCK", "CRS", "EXTENT", "GEOID_UNDULATION", "LAS_BLOCK", "OFFICE", "SEED",
-    "TOWER", "Site", "ground_height", "river_easting",
+    "ADMIN_CODE",
+    "BRIDGE",
+    "CITYJSON_BLOCK",
+    "CRS",
+    "EXTENT",
+    "GEOID_UNDULATION",
+    "LAS_BLOCK",
+    "OFFICE",
+    "SEED",
+    "TOWER",
+    "Site",
+    "ground_height",
+    "river_easting",
 ]
 
 SEED = 20260701
@@ -34,8 +46,10 @@ RIVER_HALF_WIDTH = 160.0
 class Site:
     """A place with a detailed model: local origin (south-west corner), size and rotation.
 
-    ``rotation`` is degrees counter-clockwise from grid east to the model's x axis; ``width`` runs along x and
-    ``depth`` along y, in metres. The footprint layer holds the same rectangle, so that fusing can find it.
+    ``rotation`` is degrees counter-clockwise from grid east to the model's x axis; ``width`` runs
+    along x and
+    ``depth`` along y, in metres. The footprint layer holds the same rectangle, so that fusing can
+    find it.
     """
 
     name: str
@@ -51,7 +65,10 @@ class Site:
         """Footprint ring, shape (5, 2), EPSG:4547, counter-clockwise, closed."""
         angle = np.deg2rad(self.rotation)
         axes = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-        local = np.array([[0, 0], [self.width, 0], [self.width, self.depth], [0, self.depth], [0, 0]], dtype=float)
+        local = np.array(
+            [[0, 0], [self.width, 0], [self.width, self.depth], [0, self.depth], [0, 0]],
+            dtype=float,
+        )
         return local @ axes + (self.easting, self.northing)
 
 
@@ -71,7 +88,9 @@ def river_easting(northing: NDArray[np.float64]) -> NDArray[np.float64]:
     return 507_000.0 + 260.0 * np.sin(2.2 * np.pi * t) - 180.0 * (t - 0.5)
 
 
-def ground_height(easting: NDArray[np.float64], northing: NDArray[np.float64]) -> NDArray[np.float64]:
+def ground_height(
+    easting: NDArray[np.float64], northing: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Height of the bare ground.
 
     Parameters
@@ -82,12 +101,17 @@ def ground_height(easting: NDArray[np.float64], northing: NDArray[np.float64]) -
     Returns
     -------
     ndarray of float64
-        1985 height, metres: a river plain at 21–26 m that rises to a wooded hill (about 95 m) in the north-east;
+        1985 height, metres: a river plain at 21–26 m that rises to a wooded hill (about 95 m) in
+        the north-east;
         the river bed lies near 14 m, the water table stands at 18.5 m.
     """
     e = np.asarray(easting, dtype=float)
     n = np.asarray(northing, dtype=float)
-    plain = 23.0 + 1.6 * np.sin((e - 505_000) / 900.0) * np.cos((n - 3_370_000) / 1100.0) + (e - 505_000) * 2.5e-4
+    plain = (
+        23.0
+        + 1.6 * np.sin((e - 505_000) / 900.0) * np.cos((n - 3_370_000) / 1100.0)
+        + (e - 505_000) * 2.5e-4
+    )
     hill = 68.0 * np.exp(-(((e - 510_150) / 620.0) ** 2 + ((n - 3_375_150) / 540.0) ** 2))
     shoulder = 18.0 * np.exp(-(((e - 509_350) / 500.0) ** 2 + ((n - 3_375_500) / 420.0) ** 2))
     offset = np.abs(e - river_easting(n))

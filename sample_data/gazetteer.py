@@ -126,14 +126,31 @@ def build_addresses(city: City) -> Addresses:
     numbers = [f"{f}{r:02d}室" for f, r in zip(rooms.floor, rooms.room, strict=True)]
     label = b.label
     parts: dict[str, NDArray[np.object_]] = {
-        "province": np.full(lot.size, PROVINCE, dtype=object), "city": np.full(lot.size, CITY, dtype=object),
-        "county": np.full(lot.size, COUNTY, dtype=object), "street": street[lot], "community": community[lot],
-        "road": lots.road[lot], "number": lots.number[lot], "compound": lots.compound[lot],
+        "province": np.full(lot.size, PROVINCE, dtype=object),
+        "city": np.full(lot.size, CITY, dtype=object),
+        "county": np.full(lot.size, COUNTY, dtype=object),
+        "street": street[lot],
+        "community": community[lot],
+        "road": lots.road[lot],
+        "number": lots.number[lot],
+        "compound": lots.compound[lot],
         "building": np.concatenate([blank, label, label[rooms.building]]),
-        "unit": np.concatenate([np.full(n + nb, "", dtype=object), np.array([f"{u}单元" if u else "" for u in rooms.unit], dtype=object)]),
-        "floor": np.concatenate([np.full(n + nb, "", dtype=object), np.array([f"{f}层" for f in rooms.floor], dtype=object)]),
-        "room": np.concatenate([np.full(n + nb, "", dtype=object), np.array(numbers, dtype=object)]),
-    }  # fmt: skip
+        "unit": np.concatenate(
+            [
+                np.full(n + nb, "", dtype=object),
+                np.array([f"{u}单元" if u else "" for u in rooms.unit], dtype=object),
+            ]
+        ),
+        "floor": np.concatenate(
+            [
+                np.full(n + nb, "", dtype=object),
+                np.array([f"{f}层" for f in rooms.floor], dtype=object),
+            ]
+        ),
+        "room": np.concatenate(
+            [np.full(n + nb, "", dtype=object), np.array(numbers, dtype=object)]
+        ),
+    }
     lane = lots.kind[lot] == "lane"
     parts["number"] = np.where(lane, parts["building"], parts["number"])
     parts["building"] = np.where(lane, "", parts["building"])

@@ -25,7 +25,8 @@ __all__ = ["Blocks", "Patch", "build_blocks", "green_patches", "road_surface", "
 class Blocks:
     """One entry per face of the road net.
 
-    ``face`` is the cell of the partition, ``plot`` the part of it clear of kerbs, water and setbacks (may be empty),
+    ``face`` is the cell of the partition, ``plot`` the part of it clear of kerbs, water and
+    setbacks (may be empty),
     ``zone`` its use, ``angle`` the direction of its rows (radians from east, within ±45°).
     """
 
@@ -98,20 +99,48 @@ def _nearest(
 
 _PINNED: tuple[tuple[str, tuple[float, float]], ...] = (
     ("hero", (TOWER.easting, TOWER.northing)),
-    ("old_block", ((CITYJSON_BLOCK[0] + CITYJSON_BLOCK[2]) / 2, (CITYJSON_BLOCK[1] + CITYJSON_BLOCK[3]) / 2)),
-    ("civic", (508_300, 3_372_650)), ("square", (507_900, 3_373_080)),
-    ("hospital", (508_720, 3_372_700)), ("hospital", (506_050, 3_373_900)), ("hospital", (509_900, 3_371_300)),
-    ("university", (509_900, 3_372_650)), ("university", (509_850, 3_372_250)),
-    ("park", (508_700, 3_373_080)), ("park", (506_000, 3_372_250)), ("park", (507_700, 3_374_900)),
-    ("park", (509_900, 3_373_700)), ("park", (508_050, 3_371_300)), ("park", (505_600, 3_374_500)),
+    (
+        "old_block",
+        ((CITYJSON_BLOCK[0] + CITYJSON_BLOCK[2]) / 2, (CITYJSON_BLOCK[1] + CITYJSON_BLOCK[3]) / 2),
+    ),
+    ("civic", (508_300, 3_372_650)),
+    ("square", (507_900, 3_373_080)),
+    ("hospital", (508_720, 3_372_700)),
+    ("hospital", (506_050, 3_373_900)),
+    ("hospital", (509_900, 3_371_300)),
+    ("university", (509_900, 3_372_650)),
+    ("university", (509_850, 3_372_250)),
+    ("park", (508_700, 3_373_080)),
+    ("park", (506_000, 3_372_250)),
+    ("park", (507_700, 3_374_900)),
+    ("park", (509_900, 3_373_700)),
+    ("park", (508_050, 3_371_300)),
+    ("park", (505_600, 3_374_500)),
     ("station", (507_950, 3_370_600)),
-    ("village", (509_900, 3_374_150)), ("village", (505_650, 3_375_150)), ("village", (505_800, 3_370_600)),
+    ("village", (509_900, 3_374_150)),
+    ("village", (505_650, 3_375_150)),
+    ("village", (505_800, 3_370_600)),
     ("old_town", (506_100, 3_373_400)),
-    *(("school", p) for p in [(508_100, 3_373_750), (509_100, 3_373_400), (510_000, 3_373_100), (509_100, 3_372_250),
-                              (510_350, 3_371_900), (508_700, 3_371_600), (507_900, 3_371_700), (506_050, 3_371_300),
-                              (505_950, 3_372_700), (505_850, 3_374_450), (506_250, 3_375_300), (508_700, 3_374_500),
-                              (507_900, 3_374_450), (505_700, 3_371_000)]),
-)  # fmt: skip
+    *(
+        ("school", p)
+        for p in [
+            (508_100, 3_373_750),
+            (509_100, 3_373_400),
+            (510_000, 3_373_100),
+            (509_100, 3_372_250),
+            (510_350, 3_371_900),
+            (508_700, 3_371_600),
+            (507_900, 3_371_700),
+            (506_050, 3_371_300),
+            (505_950, 3_372_700),
+            (505_850, 3_374_450),
+            (506_250, 3_375_300),
+            (508_700, 3_374_500),
+            (507_900, 3_374_450),
+            (505_700, 3_371_000),
+        ]
+    ),
+)
 
 
 def _zones(

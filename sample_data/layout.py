@@ -1,7 +1,9 @@
 """The plan of the district: a road net that bends with the river, and the blocks between the roads.
 
-Roads are drawn in a frame (u, v) that follows the river: u is the distance east of the river's centre line, v the northing.
-Near the river a line of constant u runs parallel to the bank; away from it the frame relaxes to the national grid.
+Roads are drawn in a frame (u, v) that follows the river: u is the distance east of the river's
+centre line, v the northing.
+Near the river a line of constant u runs parallel to the bank; away from it the frame relaxes to the
+national grid.
 Everything here is EPSG:4547, metres.
 """
 
@@ -52,7 +54,8 @@ class RoadLine:
 class Roads:
     """The road net, cut at every crossing; all arrays have one entry per piece.
 
-    ``start`` and ``end`` index ``nodes`` (shape (m, 2)); ``heading`` is "ew" or "ns", ``bridge`` says that the piece
+    ``start`` and ``end`` index ``nodes`` (shape (m, 2)); ``heading`` is "ew" or "ns", ``bridge``
+    says that the piece
     spans the river. ``name`` is the name of the road, ``key`` the id of the piece (``LJ-R0001`` …).
     """
 
@@ -103,10 +106,20 @@ def _smooth_ring(points: list[tuple[float, float]], rounds: int = 4) -> shapely.
 
 
 LAKE: shapely.Polygon = _smooth_ring(
-    [(509_060, 3_371_330), (509_230, 3_371_215), (509_450, 3_371_330), (509_600, 3_371_270), (509_655, 3_371_500),
-     (509_560, 3_371_650), (509_590, 3_371_880), (509_380, 3_371_905), (509_240, 3_371_760), (509_010, 3_371_800),
-     (508_965, 3_371_560)]
-)  # fmt: skip
+    [
+        (509_060, 3_371_330),
+        (509_230, 3_371_215),
+        (509_450, 3_371_330),
+        (509_600, 3_371_270),
+        (509_655, 3_371_500),
+        (509_560, 3_371_650),
+        (509_590, 3_371_880),
+        (509_380, 3_371_905),
+        (509_240, 3_371_760),
+        (509_010, 3_371_800),
+        (508_965, 3_371_560),
+    ]
+)
 """明月湖, the district's lake, with a headland on its northern shore."""
 
 
@@ -175,8 +188,16 @@ _BANK = 285.0
 
 
 def _ring_road() -> shapely.LineString:
-    corners = [(505_330, 3_370_350), (510_640, 3_370_350), (510_640, 3_374_020), (510_250, 3_374_330),
-               (509_250, 3_374_500), (508_960, 3_375_000), (508_640, 3_375_650), (505_330, 3_375_650)]  # fmt: skip
+    corners = [
+        (505_330, 3_370_350),
+        (510_640, 3_370_350),
+        (510_640, 3_374_020),
+        (510_250, 3_374_330),
+        (509_250, 3_374_500),
+        (508_960, 3_375_000),
+        (508_640, 3_375_650),
+        (505_330, 3_375_650),
+    ]
     ring = shapely.Polygon(corners)
     ring = ring.buffer(-260, quad_segs=8).buffer(260, quad_segs=8)
     return shapely.LineString(ring.exterior.coords)
@@ -310,7 +331,8 @@ def faces(roads: Roads, extra: NDArray[np.object_] | None = None) -> NDArray[np.
     Returns
     -------
     ndarray of Polygon
-        Ordered by centroid, north to south in rows of 50 m and west to east; they share their vertices exactly.
+        Ordered by centroid, north to south in rows of 50 m and west to east; they share their
+        vertices exactly.
     """
     n = np.linspace(EXTENT[1] - 10, EXTENT[3] + 10, 241)
     middle = shapely.linestrings(np.column_stack([river_easting(n), n]))

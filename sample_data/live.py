@@ -1,11 +1,12 @@
 """The city breathing: daily curves for every stream, and incidents that come at fixed moments.
 
-The simulator is a pure function of its start, its seed and the times it is asked for: two runs that step at the same
+The simulator is a pure function of its start, its seed and the times it is asked for: two runs that
+step at the same
 offsets give the same readings.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
 import numpy as np
 import pyarrow as pa
@@ -64,7 +65,8 @@ class Simulator:
     Parameters
     ----------
     streams : pyarrow.Table
-        At least ``key``, ``subject``, ``property`` (schema :data:`twin.schema.STREAMS`, or what the base lists); rows
+        At least ``key``, ``subject``, ``property`` (schema :data:`twin.schema.STREAMS`, or what the
+        base lists); rows
         whose pair is not in :data:`sample_data.signals.SIGNALS` are left out.
     seed : int
         Chooses which streams the incidents touch.
@@ -182,5 +184,5 @@ class Simulator:
                 values[rows] += (incident.peak - values[rows]) * np.minimum(weight, 1.0)
         digits = np.array([SIGNALS[i].decimals for i in self._signal])
         scale = 10.0**digits
-        stamp = np.datetime64(now.astimezone(timezone.utc).replace(tzinfo=None), "us")
+        stamp = np.datetime64(now.astimezone(UTC).replace(tzinfo=None), "us")
         return self.keys, np.full(self.keys.size, stamp), np.round(values * scale) / scale

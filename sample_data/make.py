@@ -39,8 +39,15 @@ def _text(values: list[Any]) -> NDArray[np.object_]:
 
 def _write_buildings(out: Path, city: City) -> int:
     b = city.buildings
-    columns = {"楼栋编码": b.code, "名称": b.name, "高度": b.height, "层数": b.floors, "用途": b.usage, "建成年份": b.year,
-               "地址": city.building_addresses()}  # fmt: skip
+    columns = {
+        "楼栋编码": b.code,
+        "名称": b.name,
+        "高度": b.height,
+        "层数": b.floors,
+        "用途": b.usage,
+        "建成年份": b.year,
+        "地址": city.building_addresses(),
+    }
     columns, geometry = spoil("建筑物.shp", "", "楼栋编码", columns, b.geometry)
     assert geometry is not None
     write_shapefile(out / "建筑物.shp", geometry, columns, "Polygon")
@@ -58,8 +65,13 @@ def _write_layer(
 
 def _write_roads(out: Path, city: City) -> int:
     r = city.roads
-    columns = {"编号": r.key, "名称": r.name, "道路等级": _text([_GRADES[g] for g in r.grade]), "宽度": r.width,
-               "桥梁": r.bridge.astype(np.int32)}  # fmt: skip
+    columns = {
+        "编号": r.key,
+        "名称": r.name,
+        "道路等级": _text([_GRADES[g] for g in r.grade]),
+        "宽度": r.width,
+        "桥梁": r.bridge.astype(np.int32),
+    }
     return _write_layer(out / "道路.gpkg", "roads", "LineString", columns, r.geometry)
 
 
@@ -84,8 +96,16 @@ def _write_patches(out: Path, file: str, patches: list[Patch]) -> int:
 def _write_pipes(out: Path, pipes: list[Pipes]) -> dict[str, int]:
     counts = {}
     for p in pipes:
-        columns = {"编号": p.key, "名称": p.name, "管径": p.diameter, "埋深": p.depth, "材质": p.material, "建成年份": p.year,
-                   "起点": p.node_from, "终点": p.node_to}  # fmt: skip
+        columns = {
+            "编号": p.key,
+            "名称": p.name,
+            "管径": p.diameter,
+            "埋深": p.depth,
+            "材质": p.material,
+            "建成年份": p.year,
+            "起点": p.node_from,
+            "终点": p.node_to,
+        }
         counts[f"管线.gpkg:{p.layer}"] = _write_layer(
             out / "管线.gpkg", p.layer, "LineString", columns, p.geometry
         )
@@ -93,9 +113,17 @@ def _write_pipes(out: Path, pipes: list[Pipes]) -> dict[str, int]:
 
 
 def _write_components(out: Path, parts: Components) -> int:
-    columns = {"编号": _text([f"BJ{i + 1:06d}" for i in range(parts.code.size)]), "标识码": parts.identifier, "类别代码": parts.code,
-               "名称": parts.name, "主管部门": parts.department, "权属单位": parts.owner, "状态": parts.state, "初始时间": parts.since,
-               "所在单元网格": parts.grid_code}  # fmt: skip
+    columns = {
+        "编号": _text([f"BJ{i + 1:06d}" for i in range(parts.code.size)]),
+        "标识码": parts.identifier,
+        "类别代码": parts.code,
+        "名称": parts.name,
+        "主管部门": parts.department,
+        "权属单位": parts.owner,
+        "状态": parts.state,
+        "初始时间": parts.since,
+        "所在单元网格": parts.grid_code,
+    }
     return _write_layer(
         out / "部件.gpkg", "components", "Point", columns, shapely.points(parts.x, parts.y)
     )
@@ -115,8 +143,12 @@ def _write_admin(out: Path, city: City) -> dict[str, int]:
         }
         counts[f"行政.gpkg:{layer}"] = _write_layer(path, layer, "Polygon", columns, shapes)
     name = a.community_name[a.grid_community] + _text([f"第{int(c[-3:])}网格" for c in a.grid_code])
-    columns = {"编号": _text([f"GR{i + 1:06d}" for i in range(a.grid.size)]), "网格编码": a.grid_code, "名称": name,
-               "面积": np.round(shapely.area(a.grid), 1)}  # fmt: skip
+    columns = {
+        "编号": _text([f"GR{i + 1:06d}" for i in range(a.grid.size)]),
+        "网格编码": a.grid_code,
+        "名称": name,
+        "面积": np.round(shapely.area(a.grid), 1),
+    }
     counts["行政.gpkg:grids"] = _write_layer(path, "grids", "Polygon", columns, a.grid)
     return counts
 
@@ -164,11 +196,25 @@ def _write_live(out: Path, city: City, parts: Components, pipes: list[Pipes]) ->
     def limit(name: str) -> NDArray[np.float64]:
         return np.array([np.nan if getattr(g, name) is None else getattr(g, name) for g in sig])
 
-    columns = {"数据流编号": s.key, "设备编号": s.device, "设备名称": s.name, "监测主题": _text([g.subject for g in sig]),
-               "监测项": _text([g.name for g in sig]), "单位": _text([g.unit for g in sig]), "x": s.x, "y": s.y, "z": s.z,
-               "高程基准": s.z_reference, "宿主类型": s.host_scheme, "宿主编码": s.host, "预警下限": limit("warn_low"),
-               "预警上限": limit("warn_high"), "报警下限": limit("alarm_low"), "报警上限": limit("alarm_high"),
-               "采样间隔": np.array([g.interval for g in sig])}  # fmt: skip
+    columns = {
+        "数据流编号": s.key,
+        "设备编号": s.device,
+        "设备名称": s.name,
+        "监测主题": _text([g.subject for g in sig]),
+        "监测项": _text([g.name for g in sig]),
+        "单位": _text([g.unit for g in sig]),
+        "x": s.x,
+        "y": s.y,
+        "z": s.z,
+        "高程基准": s.z_reference,
+        "宿主类型": s.host_scheme,
+        "宿主编码": s.host,
+        "预警下限": limit("warn_low"),
+        "预警上限": limit("warn_high"),
+        "报警下限": limit("alarm_low"),
+        "报警上限": limit("alarm_high"),
+        "采样间隔": np.array([g.interval for g in sig]),
+    }
     count = _write_table(out, "传感器.csv", "数据流编号", columns)
     key, time, value = history(s)
     readings = {
@@ -194,9 +240,21 @@ def _write_pois_and_cases(out: Path, city: City, parts: Components) -> dict[str,
         "lat": p.lat,
     }
     c = build_cases(city, parts, p)
-    cases = {"案件编号": c.key, "案件类别": c.kind, "类型代码": c.code, "标题": c.title, "问题描述": c.description, "地址描述": c.address,
-             "x": c.x, "y": c.y, "上报时间": c.reported, "结案时间": c.closed, "案件状态": c.stage, "问题来源": c.source,
-             "责任单位": c.unit}  # fmt: skip
+    cases = {
+        "案件编号": c.key,
+        "案件类别": c.kind,
+        "类型代码": c.code,
+        "标题": c.title,
+        "问题描述": c.description,
+        "地址描述": c.address,
+        "x": c.x,
+        "y": c.y,
+        "上报时间": c.reported,
+        "结案时间": c.closed,
+        "案件状态": c.stage,
+        "问题来源": c.source,
+        "责任单位": c.unit,
+    }
     return {
         "兴趣点_gcj02.csv": _write_table(out, "兴趣点_gcj02.csv", "编号", pois),
         "案件.csv": _write_table(out, "案件.csv", "案件编号", cases),

@@ -31,12 +31,59 @@ class Network:
 
 _ALL = ("expressway", "arterial", "secondary", "local")
 NETWORKS: tuple[Network, ...] = (
-    Network("gas", "LJ-GAS", "燃气", 4.5, (0.9, 1.5), (325, 273, 219), (159, 108), ("钢管", "PE100"),
-            ("arterial", "secondary", "local"), False, 63),
-    Network("water", "LJ-WAT", "供水", -4.0, (1.1, 1.9), (1000, 800, 600), (400, 300, 200), ("球墨铸铁", "PE", "钢管"), _ALL, True, 110),
-    Network("drainage", "LJ-DRN", "排水", 1.2, (2.2, 5.2), (1500, 1200, 1000), (800, 600, 500), ("钢筋混凝土", "HDPE"), _ALL, False, 300),
-    Network("heat", "LJ-HET", "供热", -6.5, (1.4, 2.3), (720, 529, 426), (325, 219), ("预制保温钢管",), ("arterial", "secondary"), False, 159),
-)  # fmt: skip
+    Network(
+        "gas",
+        "LJ-GAS",
+        "燃气",
+        4.5,
+        (0.9, 1.5),
+        (325, 273, 219),
+        (159, 108),
+        ("钢管", "PE100"),
+        ("arterial", "secondary", "local"),
+        False,
+        63,
+    ),
+    Network(
+        "water",
+        "LJ-WAT",
+        "供水",
+        -4.0,
+        (1.1, 1.9),
+        (1000, 800, 600),
+        (400, 300, 200),
+        ("球墨铸铁", "PE", "钢管"),
+        _ALL,
+        True,
+        110,
+    ),
+    Network(
+        "drainage",
+        "LJ-DRN",
+        "排水",
+        1.2,
+        (2.2, 5.2),
+        (1500, 1200, 1000),
+        (800, 600, 500),
+        ("钢筋混凝土", "HDPE"),
+        _ALL,
+        False,
+        300,
+    ),
+    Network(
+        "heat",
+        "LJ-HET",
+        "供热",
+        -6.5,
+        (1.4, 2.3),
+        (720, 529, 426),
+        (325, 219),
+        ("预制保温钢管",),
+        ("arterial", "secondary"),
+        False,
+        159,
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +122,7 @@ def _mains(
             roads.grade == "arterial"
         )
     lines = roads.geometry[use]
-    moved = shapely.transform(lines, lambda xy: xy + (net.offset, net.offset))
+    moved = shapely.transform(lines, lambda xy: (*xy, net.offset, net.offset))
     count = np.maximum(np.ceil(shapely.length(moved) / 90.0).astype(int), 1)
     owner = np.repeat(np.arange(moved.size), count)
     step = np.concatenate([np.arange(n) for n in count])
@@ -148,7 +195,14 @@ def _build(city: City, net: Network, rng: np.random.Generator) -> Pipes:
     ).reshape(-1, 2)
     label = np.concatenate([road + net.title + "管", customer + net.title + "支管"])
     return Pipes(
-        net.layer, np.array([f"{net.prefix}{i + 1:05d}" for i in range(lines.size)], dtype=object), label, lines,
-        np.round(np.maximum(depth, low), 2), diameter.astype(np.int32),
-        np.array(net.materials, dtype=object)[(diameter + year) % len(net.materials)], year.astype(np.int32), ends[:, 0], ends[:, 1],
-    )  # fmt: skip
+        net.layer,
+        np.array([f"{net.prefix}{i + 1:05d}" for i in range(lines.size)], dtype=object),
+        label,
+        lines,
+        np.round(np.maximum(depth, low), 2),
+        diameter.astype(np.int32),
+        np.array(net.materials, dtype=object)[(diameter + year) % len(net.materials)],
+        year.astype(np.int32),
+        ends[:, 0],
+        ends[:, 1],
+    )

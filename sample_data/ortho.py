@@ -25,14 +25,38 @@ _STRIP = 240
 """Rows that are toned at once."""
 
 _GREENS: tuple[Colour, ...] = (
-    (62, 86, 44), (72, 98, 50), (54, 78, 42), (82, 106, 56), (66, 92, 54), (92, 108, 60), (50, 72, 38),
-)  # fmt: skip
+    (62, 86, 44),
+    (72, 98, 50),
+    (54, 78, 42),
+    (82, 106, 56),
+    (66, 92, 54),
+    (92, 108, 60),
+    (50, 72, 38),
+)
 _TREES = {
-    "slab": 0.3, "tower": 0.42, "mixed": 0.36, "court": 0.22, "hero": 0.5, "old_block": 0.3,
-    "village": 0.12, "school": 0.2, "university": 0.42, "hospital": 0.25, "civic": 0.25, "farm": 0.018,
-    "park": 0.55, "lake": 0.5, "bank": 0.45, "wood": 1.0, "pocket": 0.6, "old_town": 0.12,
-    "industry": 0.06, "cbd": 0.12, "commerce": 0.06, "square": 0.12,
-}  # fmt: skip
+    "slab": 0.3,
+    "tower": 0.42,
+    "mixed": 0.36,
+    "court": 0.22,
+    "hero": 0.5,
+    "old_block": 0.3,
+    "village": 0.12,
+    "school": 0.2,
+    "university": 0.42,
+    "hospital": 0.25,
+    "civic": 0.25,
+    "farm": 0.018,
+    "park": 0.55,
+    "lake": 0.5,
+    "bank": 0.45,
+    "wood": 1.0,
+    "pocket": 0.6,
+    "old_town": 0.12,
+    "industry": 0.06,
+    "cbd": 0.12,
+    "commerce": 0.06,
+    "square": 0.12,
+}
 """Share of the random points of each zone that become trees."""
 
 

@@ -12,30 +12,61 @@ from sample_data.ortho_streets import ASPHALT, park_cars
 __all__ = ["paint_ground", "paint_water", "paint_yards", "treeless"]
 
 _GROUND: dict[str, Colour] = {
-    "slab": (112, 122, 92), "tower": (104, 124, 86), "mixed": (106, 122, 88),
-    "court": (126, 124, 106), "hero": (100, 126, 84), "old_block": (112, 120, 92),
-    "village": (150, 142, 126), "old_town": (146, 138, 124), "cbd": (158, 155, 148),
-    "civic": (128, 138, 108), "commerce": (160, 156, 148), "industry": (150, 147, 136),
-    "school": (120, 130, 100), "university": (110, 128, 90), "hospital": (126, 134, 108),
-    "square": (176, 168, 154), "station": (160, 156, 148), "farm": (122, 128, 84),
-    "park": (96, 122, 72), "lake": (96, 122, 72), "bank": (98, 122, 76), "wood": (64, 88, 52),
+    "slab": (112, 122, 92),
+    "tower": (104, 124, 86),
+    "mixed": (106, 122, 88),
+    "court": (126, 124, 106),
+    "hero": (100, 126, 84),
+    "old_block": (112, 120, 92),
+    "village": (150, 142, 126),
+    "old_town": (146, 138, 124),
+    "cbd": (158, 155, 148),
+    "civic": (128, 138, 108),
+    "commerce": (160, 156, 148),
+    "industry": (150, 147, 136),
+    "school": (120, 130, 100),
+    "university": (110, 128, 90),
+    "hospital": (126, 134, 108),
+    "square": (176, 168, 154),
+    "station": (160, 156, 148),
+    "farm": (122, 128, 84),
+    "park": (96, 122, 72),
+    "lake": (96, 122, 72),
+    "bank": (98, 122, 76),
+    "wood": (64, 88, 52),
     "pocket": (96, 118, 74),
-}  # fmt: skip
+}
 _ROUGH = {"farm": 15, "wood": 70, "park": 34, "lake": 34, "bank": 34, "pocket": 34}
 _WATER: dict[str, Colour] = {
-    "河流": (74, 98, 92), "湖泊": (58, 92, 92), "池塘": (70, 98, 84), "坑塘": (86, 104, 88),
-}  # fmt: skip
+    "河流": (74, 98, 92),
+    "湖泊": (58, 92, 92),
+    "池塘": (70, 98, 84),
+    "坑塘": (86, 104, 88),
+}
 _MEADOW: Colour = (98, 124, 72)
 _PATH: Colour = (176, 166, 144)
 _CROPS: tuple[Colour, ...] = (
-    (116, 132, 70), (134, 142, 80), (150, 146, 92), (100, 122, 62), (162, 150, 108), (124, 138, 84),
-    (106, 116, 64), (140, 128, 92), (92, 116, 66),
-)  # fmt: skip
+    (116, 132, 70),
+    (134, 142, 80),
+    (150, 146, 92),
+    (100, 122, 62),
+    (162, 150, 108),
+    (124, 138, 84),
+    (106, 116, 64),
+    (140, 128, 92),
+    (92, 116, 66),
+)
 _UNBUILT = ("farm", "park", "bank", "lake", "wood", "pocket")
 _LOTS = {
-    "cbd": 0.6, "civic": 0.2, "commerce": 0.7, "hospital": 0.3, "station": 0.7, "industry": 0.3,
-    "university": 0.3, "school": 0.08,
-}  # fmt: skip
+    "cbd": 0.6,
+    "civic": 0.2,
+    "commerce": 0.7,
+    "hospital": 0.3,
+    "station": 0.7,
+    "industry": 0.3,
+    "university": 0.3,
+    "school": 0.08,
+}
 """Zones with car parks, and the share of the free places that are used."""
 
 Geometries = NDArray[np.object_]

@@ -73,7 +73,9 @@ class Plot:
 
     def rows(self, depth: float, gap: float) -> list[float]:
         """Middles of things ``depth`` deep and ``gap`` apart, south to north."""
-        return [float(y) for y in np.arange(-self.ly + depth / 2 + 2, self.ly - depth / 2, depth + gap)]
+        return [
+            float(y) for y in np.arange(-self.ly + depth / 2 + 2, self.ly - depth / 2, depth + gap)
+        ]
 
     def pick(self, *choices: str) -> str:
         """One of the choices."""
@@ -111,7 +113,9 @@ def _lay_rows(
     while y < north * plot.ly - row.depth / 2:
         for x in plot.columns(span, row.gap, float(plot.rng.uniform(0, 8))):
             if abs(x) > 45 or abs(y) > 34:
-                out.add(_HOME, row.template, (x, y), (span, row.depth), plot.whole(*row.floors), year)
+                out.add(
+                    _HOME, row.template, (x, y), (span, row.depth), plot.whole(*row.floors), year
+                )
         y += row.pitch
 
 
@@ -277,12 +281,28 @@ def _nothing(plot: Plot, out: Placing) -> None:
 
 
 PATTERNS: dict[str, Callable[[Plot, Placing], None]] = {
-    "slab": _slab, "tower": _tower, "mixed": _mixed, "court": _court, "village": _village,
-    "old_town": _old_town, "cbd": _cbd, "commerce": _commerce, "industry": _industry,
-    "school": _ensemble(_SCHOOL, 1985, 2018), "university": _university,
-    "hospital": _ensemble(_HOSPITAL, 1992, 2015), "civic": _ensemble(_CIVIC, 2012, 2015),
-    "station": _ensemble(_STATION, 2011, 2013), "park": _park, "farm": _farm, "lake": _lake,
-    "hero": _tower, "square": _nothing, "old_block": _nothing, "bank": _nothing, "wood": _nothing,
+    "slab": _slab,
+    "tower": _tower,
+    "mixed": _mixed,
+    "court": _court,
+    "village": _village,
+    "old_town": _old_town,
+    "cbd": _cbd,
+    "commerce": _commerce,
+    "industry": _industry,
+    "school": _ensemble(_SCHOOL, 1985, 2018),
+    "university": _university,
+    "hospital": _ensemble(_HOSPITAL, 1992, 2015),
+    "civic": _ensemble(_CIVIC, 2012, 2015),
+    "station": _ensemble(_STATION, 2011, 2013),
+    "park": _park,
+    "farm": _farm,
+    "lake": _lake,
+    "hero": _tower,
+    "square": _nothing,
+    "old_block": _nothing,
+    "bank": _nothing,
+    "wood": _nothing,
     "pocket": _nothing,
-}  # fmt: skip
+}
 """Use of a block → what lays it out."""

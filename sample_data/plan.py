@@ -109,29 +109,95 @@ def _models() -> list[LayerPlan]:
 
 
 def _tables() -> list[LayerPlan]:
-    address = {"省": "province", "市": "city", "区县": "county", "街道": "street", "社区": "community", "路": "road", "门牌号": "number",
-               "小区": "compound", "楼栋": "building", "单元": "unit", "楼层": "floor", "户室": "room", "标准地址": "full", "经度": "x",
-               "纬度": "y", "高程": "z", "楼栋编码": "building_key", "地址编码": "key"}  # fmt: skip
-    stream = {"数据流编号": "key", "设备编号": "thing_key", "设备名称": "thing_name", "监测主题": "subject", "监测项": "property",
-              "单位": "unit", "x": "x", "y": "y", "z": "z", "高程基准": "z_reference", "宿主类型": "host_scheme", "宿主编码": "host_value",
-              "预警下限": "warn_low", "预警上限": "warn_high", "报警下限": "alarm_low", "报警上限": "alarm_high",
-              "采样间隔": "interval_s"}  # fmt: skip
+    address = {
+        "省": "province",
+        "市": "city",
+        "区县": "county",
+        "街道": "street",
+        "社区": "community",
+        "路": "road",
+        "门牌号": "number",
+        "小区": "compound",
+        "楼栋": "building",
+        "单元": "unit",
+        "楼层": "floor",
+        "户室": "room",
+        "标准地址": "full",
+        "经度": "x",
+        "纬度": "y",
+        "高程": "z",
+        "楼栋编码": "building_key",
+        "地址编码": "key",
+    }
+    stream = {
+        "数据流编号": "key",
+        "设备编号": "thing_key",
+        "设备名称": "thing_name",
+        "监测主题": "subject",
+        "监测项": "property",
+        "单位": "unit",
+        "x": "x",
+        "y": "y",
+        "z": "z",
+        "高程基准": "z_reference",
+        "宿主类型": "host_scheme",
+        "宿主编码": "host_value",
+        "预警下限": "warn_low",
+        "预警上限": "warn_high",
+        "报警下限": "alarm_low",
+        "报警上限": "alarm_high",
+        "采样间隔": "interval_s",
+    }
     reading = {
         "数据流编号": "stream_key",
         "监测时间": "phenomenon_time",
         "监测值": "result",
         "质量": "quality",
     }
-    case = {"案件编号": "key", "案件类别": "kind", "类型代码": "code", "标题": "title", "问题描述": "description", "地址描述": "address_text",
-            "x": "x", "y": "y", "上报时间": "reported_at", "结案时间": "closed_at", "案件状态": "stage", "问题来源": "source",
-            "责任单位": "unit"}  # fmt: skip
+    case = {
+        "案件编号": "key",
+        "案件类别": "kind",
+        "类型代码": "code",
+        "标题": "title",
+        "问题描述": "description",
+        "地址描述": "address_text",
+        "x": "x",
+        "y": "y",
+        "上报时间": "reported_at",
+        "结案时间": "closed_at",
+        "案件状态": "stage",
+        "问题来源": "source",
+        "责任单位": "unit",
+    }
     return [
-        LayerPlan("标准地址.csv", kind="addresses", key_field="地址编码", crs="EPSG:4490", crs_evidence=_NAMED, z_reference="1985",
-                  encoding="GBK", fields=address),
-        LayerPlan("传感器.csv", kind="streams", key_field="数据流编号", crs=CRS, crs_evidence=_NAMED, fields=stream),
+        LayerPlan(
+            "标准地址.csv",
+            kind="addresses",
+            key_field="地址编码",
+            crs="EPSG:4490",
+            crs_evidence=_NAMED,
+            z_reference="1985",
+            encoding="GBK",
+            fields=address,
+        ),
+        LayerPlan(
+            "传感器.csv",
+            kind="streams",
+            key_field="数据流编号",
+            crs=CRS,
+            crs_evidence=_NAMED,
+            fields=stream,
+        ),
         LayerPlan("历史读数.csv", kind="observations", fields=reading),
-        LayerPlan("案件.csv", kind="cases", key_field="案件编号", crs=CRS, crs_evidence=_NAMED, fields=case),
-    ]  # fmt: skip
+        LayerPlan(
+            "案件.csv",
+            kind="cases",
+            key_field="案件编号",
+            crs=CRS,
+            crs_evidence=_NAMED,
+            fields=case,
+        ),
+    ]
 
 
 def load_plan() -> Plan:

@@ -172,10 +172,11 @@ class _Pyramid:
         """Draw a tile and everything below it."""
         if x not in self.columns(z) or y not in self.rows(z):
             return None
-        if z == self.deepest:
-            image = _draw(self.photo, self.data, self.factor, z, x, y)
-        else:
-            image = self._mean(pool, z, x, y)
+        image = (
+            _draw(self.photo, self.data, self.factor, z, x, y)
+            if z == self.deepest
+            else self._mean(pool, z, x, y)
+        )
         self.done += 1
         if image is not None:
             self.written += 1

@@ -27,7 +27,8 @@ class City:
     admin_code : str
         行政区划代码, 6 digits.
     source_crs : str
-        CRS expected of sources that declare none; a proposal for the plan, never assumed in silence.
+        CRS expected of sources that declare none; a proposal for the plan, never assumed in
+        silence.
     undulation : float
         Metres; ellipsoidal height = 1985 height + undulation.
     edition : str
@@ -67,7 +68,9 @@ class City:
         """
         settings = path / "city.toml"
         if not settings.is_file():
-            raise CityError(f"{path} is no city folder: city.toml is missing. Make one with `twin init {path}`.")
+            raise CityError(
+                f"{path} is no city folder: city.toml is missing. Make one with `twin init {path}`."
+            )
         try:
             data: dict[str, Any] = tomllib.loads(settings.read_text(encoding="utf-8"))
             return cls(
@@ -78,8 +81,16 @@ class City:
                 undulation=float(data.get("heights", {}).get("geoid_undulation_m", 0.0)),
                 edition=str(data["city"].get("edition", "citytwin-2026")),
             )
-        except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError, UnicodeDecodeError) as err:
-            raise CityError(f"{settings}: cannot be read ({err}). Expected a [city] table with a name.") from err
+        except (
+            tomllib.TOMLDecodeError,
+            KeyError,
+            TypeError,
+            ValueError,
+            UnicodeDecodeError,
+        ) as err:
+            raise CityError(
+                f"{settings}: cannot be read ({err}). Expected a [city] table with a name."
+            ) from err
 
     @classmethod
     def init(

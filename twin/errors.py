@@ -3,7 +3,8 @@
 ::
 
     TwinError
-    ├── InvalidRequestError      the call cannot be answered as asked (bad bbox, bad time, bad option)
+    ├── InvalidRequestError      the call cannot be answered as asked (bad bbox, bad time, bad
+    option)
     ├── NotFoundError            no such thing was ever known here
     ├── ConflictError            the state does not allow it (illegal transition, already exists)
     ├── ForbiddenError           the caller's role does not allow it
@@ -16,15 +17,26 @@
     ├── PlanError                the plan file contradicts itself or the source
     └── LawError                 a law of the base would be broken (conservation, overlap, …)
 
-An error carries data (``err.path``, ``err.given``) beside its message; the message says what was given,
+An error carries data (``err.path``, ``err.given``) beside its message; the message says what was
+given,
 what was expected and what to do. Bad *data* does not raise: it becomes a quarantined record.
 """
 
 from pathlib import Path
 
 __all__ = [
-    "CityError", "ConflictError", "CrsError", "ForbiddenError", "InvalidRequestError", "LawError",
-    "MissingCrsError", "NotFoundError", "PlanError", "SourceError", "TwinError", "UnsafeSourceError",
+    "CityError",
+    "ConflictError",
+    "CrsError",
+    "ForbiddenError",
+    "InvalidRequestError",
+    "LawError",
+    "MissingCrsError",
+    "NotFoundError",
+    "PlanError",
+    "SourceError",
+    "TwinError",
+    "UnsafeSourceError",
     "UnsupportedFormatError",
 ]
 

@@ -17,8 +17,10 @@ __all__ = ["LayerPlan", "Plan"]
 class LayerPlan:
     """How one layer goes into the base.
 
-    ``fields`` maps a source field to a canonical attribute (``height_m``, ``floors``, ``usage`` …) or, for tables, to
-    a column of the layer's schema in :mod:`twin.schema`; fields that are not named are kept under their own name.
+    ``fields`` maps a source field to a canonical attribute (``height_m``, ``floors``, ``usage`` …)
+    or, for tables, to
+    a column of the layer's schema in :mod:`twin.schema`; fields that are not named are kept under
+    their own name.
     ``crs`` overrides what the source declares (``EPSG:4547``, ``GCJ-02``, ``BD-09`` …).
     ``z_reference`` is ``1985``, ``ellipsoid`` or ``ground`` (no heights in the source).
     """
@@ -47,7 +49,10 @@ class Plan:
 
     def to_toml(self) -> str:
         """Text of the plan file; keys that are unset are left out."""
-        rows = [{k: v for k, v in asdict(layer).items() if v not in (None, "", {}, False)} for layer in self.layers]
+        rows = [
+            {k: v for k, v in asdict(layer).items() if v not in (None, "", {}, False)}
+            for layer in self.layers
+        ]
         return tomli_w.dumps({"layer": rows})
 
     @classmethod
@@ -60,7 +65,11 @@ class Plan:
             If the file is no TOML, or names a key that no plan has.
         """
         try:
-            rows: list[dict[str, Any]] = tomllib.loads(path.read_text(encoding="utf-8")).get("layer", [])
+            rows: list[dict[str, Any]] = tomllib.loads(path.read_text(encoding="utf-8")).get(
+                "layer", []
+            )
             return cls([LayerPlan(**row) for row in rows])
         except (tomllib.TOMLDecodeError, TypeError, UnicodeDecodeError) as err:
-            raise PlanError(f"{path}: not a plan file: {err}. Expected [[layer]] tables as `twin scan --plan` writes them.") from err
+            raise PlanError(
+                f"{path}: not a plan file: {err}. Expected [[layer]] tables as `twin scan --plan` writes them."
+            ) from err

@@ -1,16 +1,25 @@
 """Columns of everything that travels between packages as an Arrow table, declared once.
 
-Sources travel in **their own CRS** (see the layer's ``CrsEvidence``); what comes out of the store is
+Sources travel in **their own CRS** (see the layer's ``CrsEvidence``); what comes out of the store
+is
 longitude, latitude (degrees, EPSG:4490) and metres above the ellipsoid.
 
-Every source table has ``row`` (0-based number of the record in its layer) and ``fault``: text where the
+Every source table has ``row`` (0-based number of the record in its layer) and ``fault``: text where
+the
 loader could not make sense of the record, null where it could. A faulty record goes to quarantine.
 """
 
 import pyarrow as pa
 
 __all__ = [
-    "ADDRESSES", "ADDRESS_NODES", "CASES", "MESHES", "OBSERVATIONS", "RECORDS", "REPRESENTATIONS", "STREAMS",
+    "ADDRESSES",
+    "ADDRESS_NODES",
+    "CASES",
+    "MESHES",
+    "OBSERVATIONS",
+    "RECORDS",
+    "REPRESENTATIONS",
+    "STREAMS",
     "schema_of",
 ]
 
@@ -27,7 +36,10 @@ RECORDS = pa.schema(
         ("parent_key", pa.string()),  # key of the record this one belongs to, same dataset
         ("relation", pa.string()),  # part_of | located_in, towards the parent
         ("aliases", pa.list_(ALIAS)),  # further identifiers: ifc.guid, gml.id, gbt47678.component …
-        ("attributes", pa.string()),  # JSON object; canonical names first (height_m, floors, usage …)
+        (
+            "attributes",
+            pa.string(),
+        ),  # JSON object; canonical names first (height_m, floors, usage …)
         ("geometry", pa.binary()),  # ISO WKB in the source CRS, Z kept; null where there is none
         ("role", pa.string()),  # footprint | centreline | point | area | solid | mesh | none
         ("lod", pa.string()),  # "0", "1", "2", "2.2", "3" …
@@ -39,8 +51,14 @@ RECORDS = pa.schema(
 """Things: one row per real thing (building, pipe, room, 部件, grid cell …)."""
 
 REPRESENTATIONS = pa.schema(
-    [("key", pa.string()), ("geometry", pa.binary()), ("role", pa.string()), ("lod", pa.string()),
-     ("mesh_id", pa.string()), ("matrix", MATRIX)]
+    [
+        ("key", pa.string()),
+        ("geometry", pa.binary()),
+        ("role", pa.string()),
+        ("lod", pa.string()),
+        ("mesh_id", pa.string()),
+        ("matrix", MATRIX),
+    ]
 )
 """Further representations of records of the same layer (a CityJSON object with several LoDs)."""
 
@@ -60,15 +78,26 @@ ADDRESSES = pa.schema(
         ("row", pa.int64()),
         ("key", pa.string()),
         ("full", pa.string()),  # the whole standard address as written
-        ("province", pa.string()), ("city", pa.string()), ("county", pa.string()),
+        ("province", pa.string()),
+        ("city", pa.string()),
+        ("county", pa.string()),
         ("street", pa.string()),  # 街道 / 乡镇
         ("community", pa.string()),  # 社区 / 村
-        ("road", pa.string()), ("number", pa.string()),  # 路、门牌号
+        ("road", pa.string()),
+        ("number", pa.string()),  # 路、门牌号
         ("compound", pa.string()),  # 小区 / 院落
-        ("building", pa.string()), ("unit", pa.string()), ("floor", pa.string()), ("room", pa.string()),
+        ("building", pa.string()),
+        ("unit", pa.string()),
+        ("floor", pa.string()),
+        ("room", pa.string()),
         ("poi", pa.string()),
-        ("x", pa.float64()), ("y", pa.float64()), ("z", pa.float64()),  # source CRS, metres or degrees
-        ("building_key", pa.string()),  # key of the building in its own layer, where the table has it
+        ("x", pa.float64()),
+        ("y", pa.float64()),
+        ("z", pa.float64()),  # source CRS, metres or degrees
+        (
+            "building_key",
+            pa.string(),
+        ),  # key of the building in its own layer, where the table has it
         ("status", pa.string()),  # active | retired | planned
         ("fault", pa.string()),
     ]
@@ -79,11 +108,17 @@ ADDRESS_NODES = pa.schema(
     [
         ("node_id", pa.string()),  # stable: hash of the element chain, 16 hex digits
         ("parent_id", pa.string()),
-        ("level", pa.string()),  # province city county street community road number compound building unit floor room poi
+        (
+            "level",
+            pa.string(),
+        ),  # province city county street community road number compound building
+        # unit floor room poi
         ("name", pa.string()),  # the element as written: 临江大道, 35号, 5号楼, 2单元, 3层, 301室
         ("full", pa.string()),  # canonical string of the chain
         ("code", pa.string()),
-        ("lon", pa.float64()), ("lat", pa.float64()), ("z", pa.float64()),
+        ("lon", pa.float64()),
+        ("lat", pa.float64()),
+        ("z", pa.float64()),
         ("eid", pa.string()),  # entity this address names (building, room), null where unbound
         ("key", pa.string()),  # key in the source table
         ("building_key", pa.string()),
@@ -96,13 +131,21 @@ STREAMS = pa.schema(
     [
         ("row", pa.int64()),
         ("key", pa.string()),  # datastream key, unique in the layer
-        ("thing_key", pa.string()), ("thing_name", pa.string()),
+        ("thing_key", pa.string()),
+        ("thing_name", pa.string()),
         ("subject", pa.string()),  # one of the 14 monitored subjects: 燃气 供水 …
-        ("property", pa.string()), ("unit", pa.string()),  # observed property and UCUM unit
-        ("x", pa.float64()), ("y", pa.float64()), ("z", pa.float64()),
+        ("property", pa.string()),
+        ("unit", pa.string()),  # observed property and UCUM unit
+        ("x", pa.float64()),
+        ("y", pa.float64()),
+        ("z", pa.float64()),
         ("z_reference", pa.string()),  # ground | 1985 | ellipsoid
-        ("host_scheme", pa.string()), ("host_value", pa.string()),  # alias of the entity it monitors, or null
-        ("warn_low", pa.float64()), ("warn_high", pa.float64()), ("alarm_low", pa.float64()), ("alarm_high", pa.float64()),
+        ("host_scheme", pa.string()),
+        ("host_value", pa.string()),  # alias of the entity it monitors, or null
+        ("warn_low", pa.float64()),
+        ("warn_high", pa.float64()),
+        ("alarm_low", pa.float64()),
+        ("alarm_high", pa.float64()),
         ("interval_s", pa.float64()),
         ("attributes", pa.string()),
         ("fault", pa.string()),
@@ -111,8 +154,13 @@ STREAMS = pa.schema(
 """One row per datastream of a sensor table."""
 
 OBSERVATIONS = pa.schema(
-    [("stream_key", pa.string()), ("phenomenon_time", pa.timestamp("us", tz="UTC")), ("result", pa.float64()),
-     ("quality", pa.string()), ("fault", pa.string())]
+    [
+        ("stream_key", pa.string()),
+        ("phenomenon_time", pa.timestamp("us", tz="UTC")),
+        ("result", pa.float64()),
+        ("quality", pa.string()),
+        ("fault", pa.string()),
+    ]
 )
 """Readings, any number of streams."""
 
@@ -122,20 +170,30 @@ CASES = pa.schema(
         ("key", pa.string()),  # 案件编号
         ("kind", pa.string()),  # 管理事项 | 管理部件
         ("code", pa.string()),  # 5-digit type
-        ("title", pa.string()), ("description", pa.string()),
+        ("title", pa.string()),
+        ("description", pa.string()),
         ("address_text", pa.string()),  # as people write it
-        ("x", pa.float64()), ("y", pa.float64()),
-        ("reported_at", pa.timestamp("us", tz="UTC")), ("closed_at", pa.timestamp("us", tz="UTC")),
+        ("x", pa.float64()),
+        ("y", pa.float64()),
+        ("reported_at", pa.timestamp("us", tz="UTC")),
+        ("closed_at", pa.timestamp("us", tz="UTC")),
         ("stage", pa.string()),  # 上报 受理 立案 派遣 处置 反馈 核查 结案 作废
-        ("source", pa.string()), ("unit", pa.string()),  # 来源、责任单位
+        ("source", pa.string()),
+        ("unit", pa.string()),  # 来源、责任单位
         ("attributes", pa.string()),
         ("fault", pa.string()),
     ]
 )
 """One row per case (案件)."""
 
-_BY_KIND = {"features": RECORDS, "model": RECORDS, "addresses": ADDRESSES, "streams": STREAMS,
-            "observations": OBSERVATIONS, "cases": CASES}
+_BY_KIND = {
+    "features": RECORDS,
+    "model": RECORDS,
+    "addresses": ADDRESSES,
+    "streams": STREAMS,
+    "observations": OBSERVATIONS,
+    "cases": CASES,
+}
 
 
 def schema_of(kind: str) -> pa.Schema:

@@ -58,7 +58,8 @@ def verify(store: Store) -> list[LawResult]:
     Returns
     -------
     list of LawResult
-        In the order of :data:`LAWS`. A statement answers one row per case checked, ``what`` (text) and ``ok``.
+        In the order of :data:`LAWS`. A statement answers one row per case checked, ``what`` (text)
+        and ``ok``.
     """
     results = []
     for law, says in LAWS.items():
@@ -79,11 +80,25 @@ def _codes_known(store: Store) -> LawResult:
     rows = store.table("SELECT class_code, count(*) AS n FROM entity GROUP BY class_code")
     known = is_known(rows["class_code"].to_numpy(zero_copy_only=False))
     counts = rows["n"].to_pylist()
-    bad = [(c, n) for c, n, ok in zip(rows["class_code"].to_pylist(), counts, known, strict=True) if not ok]
-    return LawResult("codes_known", LAWS["codes_known"], sum(counts), sum(n for _, n in bad), tuple(str(c) for c, _ in bad))
+    bad = [
+        (c, n)
+        for c, n, ok in zip(rows["class_code"].to_pylist(), counts, known, strict=True)
+        if not ok
+    ]
+    return LawResult(
+        "codes_known",
+        LAWS["codes_known"],
+        sum(counts),
+        sum(n for _, n in bad),
+        tuple(str(c) for c, _ in bad),
+    )
 
 
 def _assets_present(store: Store) -> LawResult:
-    rows: list[dict[str, Any]] = store.table("SELECT asset FROM mesh_asset UNION SELECT asset FROM raster").to_pylist()
+    rows: list[dict[str, Any]] = store.table(
+        "SELECT asset FROM mesh_asset UNION SELECT asset FROM raster"
+    ).to_pylist()
     missing = tuple(r["asset"] for r in rows if not (store.assets / r["asset"]).is_file())
-    return LawResult("assets_present", LAWS["assets_present"], len(rows), len(missing), missing[:MOST_EXAMPLES])
+    return LawResult(
+        "assets_present", LAWS["assets_present"], len(rows), len(missing), missing[:MOST_EXAMPLES]
+    )

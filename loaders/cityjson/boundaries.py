@@ -23,12 +23,22 @@ _DEPTH = {
 }
 """Nesting above a surface (a list of rings)."""
 COLORS = {
-    "RoofSurface": (178, 92, 74, 255), "WallSurface": (226, 216, 198, 255), "GroundSurface": (140, 136, 128, 255),
-    "OuterFloorSurface": (165, 160, 150, 255), "OuterCeilingSurface": (205, 198, 186, 255), "ClosureSurface": (210, 210, 210, 120),
-    "Window": (120, 160, 190, 150), "Door": (120, 84, 58, 255), "WaterSurface": (120, 170, 205, 220), "WaterGroundSurface": (90, 110, 120, 255),
-    "TrafficArea": (150, 150, 150, 255), "AuxiliaryTrafficArea": (172, 172, 160, 255), "InteriorWallSurface": (236, 232, 224, 255),
-    "FloorSurface": (190, 176, 156, 255), "CeilingSurface": (240, 240, 236, 255),
-}  # fmt: skip
+    "RoofSurface": (178, 92, 74, 255),
+    "WallSurface": (226, 216, 198, 255),
+    "GroundSurface": (140, 136, 128, 255),
+    "OuterFloorSurface": (165, 160, 150, 255),
+    "OuterCeilingSurface": (205, 198, 186, 255),
+    "ClosureSurface": (210, 210, 210, 120),
+    "Window": (120, 160, 190, 150),
+    "Door": (120, 84, 58, 255),
+    "WaterSurface": (120, 170, 205, 220),
+    "WaterGroundSurface": (90, 110, 120, 255),
+    "TrafficArea": (150, 150, 150, 255),
+    "AuxiliaryTrafficArea": (172, 172, 160, 255),
+    "InteriorWallSurface": (236, 232, 224, 255),
+    "FloorSurface": (190, 176, 156, 255),
+    "CeilingSurface": (240, 240, 236, 255),
+}
 PLAIN = (217, 212, 199, 255)
 
 
@@ -65,7 +75,8 @@ def faces_of(geometry: dict[str, Any], n_vertices: int) -> Faces | None:
     geometry : dict
         A CityJSON geometry object.
     n_vertices : int
-        Faces that point past the vertex list, or have fewer than three corners, are skipped and counted.
+        Faces that point past the vertex list, or have fewer than three corners, are skipped and
+        counted.
     """
     depth = _DEPTH.get(str(geometry.get("type")))
     if depth is None:
@@ -180,7 +191,8 @@ def footprint_of(faces: Faces, vertices: FloatArray) -> tuple[BaseGeometry, floa
     Parameters
     ----------
     faces : Faces
-        LoD0 surfaces as they are; else the GroundSurface faces; else the nearly horizontal faces at the bottom; else all faces
+        LoD0 surfaces as they are; else the GroundSurface faces; else the nearly horizontal faces at
+        the bottom; else all faces
         seen from above.
     vertices : ndarray of float64, shape (n, 3)
         Source CRS.
@@ -203,8 +215,12 @@ def footprint_of(faces: Faces, vertices: FloatArray) -> tuple[BaseGeometry, floa
         else [i for i, k in enumerate(faces.kinds) if k == "GroundSurface"]
     )
     if not chosen:
-        chosen = [i for i in everything if float(np.ptp(vertices[faces.rings[i][0], 2])) < 0.01
-                  and float(vertices[faces.rings[i][0], 2].min()) < lowest + 0.01]  # fmt: skip
+        chosen = [
+            i
+            for i in everything
+            if float(np.ptp(vertices[faces.rings[i][0], 2])) < 0.01
+            and float(vertices[faces.rings[i][0], 2].min()) < lowest + 0.01
+        ]
     for candidates in (chosen, everything):
         plan = _plan(faces, vertices, candidates) if candidates else shapely.Polygon()
         if not plan.is_empty:

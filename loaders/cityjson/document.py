@@ -79,7 +79,7 @@ def _vertices(raw: Any) -> FloatArray:  # noqa: ANN401 (JSON)
     return array if array.ndim == 2 and array.shape[1] == 3 else np.zeros((0, 3))
 
 
-def _header(path: Path, document: Json, sequence: bool) -> Header:
+def _header(path: Path, document: Any, sequence: bool) -> Header:  # noqa: ANN401 (JSON)
     if not isinstance(document, dict) or document.get("type") != "CityJSON":
         raise SourceError(path, 'is no CityJSON ("type": "CityJSON" is missing)')
     metadata = document.get("metadata") or {}
@@ -94,10 +94,16 @@ def _header(path: Path, document: Json, sequence: bool) -> Header:
     ):
         box = (float(extent[0]), float(extent[1]), float(extent[3]), float(extent[4]))
     return Header(
-        str(document.get("version", "?")), crs_of(metadata), _triple(transform.get("scale"), 1.0), _triple(transform.get("translate"), 0.0),
-        list(templates.get("templates") or []), _vertices(templates.get("vertices-templates")), box, sequence,
+        str(document.get("version", "?")),
+        crs_of(metadata),
+        _triple(transform.get("scale"), 1.0),
+        _triple(transform.get("translate"), 0.0),
+        list(templates.get("templates") or []),
+        _vertices(templates.get("vertices-templates")),
+        box,
+        sequence,
         document.get("appearance") or {},
-    )  # fmt: skip
+    )
 
 
 def _triple(value: Any, default: float) -> FloatArray:  # noqa: ANN401 (JSON)

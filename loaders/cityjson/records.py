@@ -23,14 +23,33 @@ __all__ = ["RecordBuilder"]
 Json = dict[str, Any]
 FloatArray = NDArray[np.float64]
 _CLASSES = {
-    "Building": "building", "BuildingPart": "building_part", "BuildingStorey": "storey", "BuildingRoom": "room", "Room": "room",
-    "BuildingUnit": "unit", "Bridge": "bridge", "BridgePart": "bridge", "Tunnel": "tunnel", "TunnelPart": "tunnel", "Road": "road",
-    "TransportSquare": "road", "Square": "road", "WaterBody": "water", "Waterway": "water", "PlantCover": "green",
-    "SolitaryVegetationObject": "green", "CityFurniture": "component",
-}  # fmt: skip
+    "Building": "building",
+    "BuildingPart": "building_part",
+    "BuildingStorey": "storey",
+    "BuildingRoom": "room",
+    "Room": "room",
+    "BuildingUnit": "unit",
+    "Bridge": "bridge",
+    "BridgePart": "bridge",
+    "Tunnel": "tunnel",
+    "TunnelPart": "tunnel",
+    "Road": "road",
+    "TransportSquare": "road",
+    "Square": "road",
+    "WaterBody": "water",
+    "Waterway": "water",
+    "PlantCover": "green",
+    "SolitaryVegetationObject": "green",
+    "CityFurniture": "component",
+}
 _ELEMENTS = ("Installation", "ConstructiveElement", "Furniture")
-_OWN = {"measuredHeight": "height_m", "storeysAboveGround": "floors", "storeysBelowGround": "floors_below",
-        "yearOfConstruction": "year_built", "function": "usage"}  # fmt: skip
+_OWN = {
+    "measuredHeight": "height_m",
+    "storeysAboveGround": "floors",
+    "storeysBelowGround": "floors_below",
+    "yearOfConstruction": "year_built",
+    "function": "usage",
+}
 _CODES = ("building_code", "楼栋编码", "楼栋代码", "building.code")
 
 
@@ -83,9 +102,10 @@ class RecordBuilder:
     def take(self) -> Batch:
         """The batch collected so far; the builder is empty again."""
         batch = Batch(
-            pa.Table.from_pylist(self.records, schema=RECORDS), mesh_table(self.meshes) if self.meshes else None,
+            pa.Table.from_pylist(self.records, schema=RECORDS),
+            mesh_table(self.meshes) if self.meshes else None,
             pa.Table.from_pylist(self.further, schema=REPRESENTATIONS) if self.further else None,
-        )  # fmt: skip
+        )
         self.records, self.further, self.meshes = [], [], []
         return batch
 

@@ -106,9 +106,13 @@ class _Collector:
         """Two Arrow streams in one file: instances, then meshes."""
         matrices = np.array(self.matrices, dtype=np.float64).reshape(-1)
         instances = pa.table(
-            {"step": pa.array(self.steps, pa.int64()), "mesh_id": pa.array(self.names, pa.string()),
-             "matrix": pa.FixedSizeListArray.from_arrays(pa.array(matrices, pa.float64()), 16)}, schema=INSTANCES,
-        )  # fmt: skip
+            {
+                "step": pa.array(self.steps, pa.int64()),
+                "mesh_id": pa.array(self.names, pa.string()),
+                "matrix": pa.FixedSizeListArray.from_arrays(pa.array(matrices, pa.float64()), 16),
+            },
+            schema=INSTANCES,
+        )
         with pa.OSFile(str(path), "wb") as file:
             for table in (instances, mesh_table(self.meshes)):
                 with pa.ipc.new_stream(file, table.schema) as writer:

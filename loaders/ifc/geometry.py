@@ -28,7 +28,8 @@ ALONE_BUDGET_S = 60.0
 class Shapes:
     """Arrow files with the shapes, in order, and what went wrong.
 
-    ``files`` hold an instances stream (step, mesh_id, matrix to model metres) and a meshes stream each.
+    ``files`` hold an instances stream (step, mesh_id, matrix to model metres) and a meshes stream
+    each.
     """
 
     files: list[Path] = field(default_factory=list)
@@ -42,8 +43,10 @@ class _Child:
     def __init__(self, source: Path, folder: Path) -> None:
         self._process = subprocess.Popen(  # noqa: S603 (own module, no shell)
             [sys.executable, "-m", "loaders.ifc.child", str(source.resolve()), str(folder)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
         self._answers: queue.Queue[bytes] = queue.Queue()
         threading.Thread(target=self._listen, daemon=True).start()
         self.alive = self._wait(START_LIMIT_S) is not None
@@ -111,7 +114,8 @@ def compute_shapes(source: Path, steps: list[int], folder: Path) -> Shapes:
     Returns
     -------
     Shapes
-        An element that failed in a batch was tried alone, then without its openings; ``failed`` says why it has no shape.
+        An element that failed in a batch was tried alone, then without its openings; ``failed``
+        says why it has no shape.
     """
     out = Shapes()
     child = _Child(source, folder)

@@ -17,8 +17,11 @@ __all__ = ["Georeference", "crs_from_name", "find_georeference", "placement_matr
 SEMI_MAJOR, E2 = 6_378_137.0, 0.006_694_379_990_141_3
 """WGS 84 ellipsoid: metres, squared eccentricity (GRS 80 differs by 0.1 mm)."""
 _DEFAULT_SITES = (
-    ("Boston", 42.35, -71.06), ("Boston", 42.2125, -71.0333), ("London", 51.5, -0.1167), ("Budapest", 47.4979, 19.0402),
-)  # fmt: skip
+    ("Boston", 42.35, -71.06),
+    ("Boston", 42.2125, -71.0333),
+    ("London", 51.5, -0.1167),
+    ("Budapest", 47.4979, 19.0402),
+)
 """Where authoring tools put a project nobody has placed (town, latitude, longitude; within 0.02°)."""
 
 
@@ -26,8 +29,10 @@ _DEFAULT_SITES = (
 class Georeference:
     """How model coordinates (metres) become source CRS coordinates.
 
-    ``matrix`` is (4, 4) float64, row-major, from model metres to ``crs`` (easting or longitude, northing or latitude,
-    height in metres). ``method`` is ``map_conversion``, ``epset``, ``lat_lon``, ``plan`` or ``none``.
+    ``matrix`` is (4, 4) float64, row-major, from model metres to ``crs`` (easting or longitude,
+    northing or latitude,
+    height in metres). ``method`` is ``map_conversion``, ``epset``, ``lat_lon``, ``plan`` or
+    ``none``.
     """
 
     crs: str | None
@@ -45,7 +50,8 @@ def crs_from_name(name: str | None) -> str | None:
     --------
     >>> crs_from_name("urn:ogc:def:crs:EPSG::4547"), crs_from_name("CGCS2000_3_Degree_GK_CM_114E")
     ('EPSG:4547', 'EPSG:4547')
-    >>> crs_from_name("CGCS2000 / 3-degree Gauss-Kruger zone 38"), crs_from_name("ETRS89 / UTM zone 32N")
+    >>> crs_from_name("CGCS2000 / 3-degree Gauss-Kruger zone 38"), crs_from_name("ETRS89 / UTM zone
+    32N")
     ('EPSG:4526', 'EPSG:25832')
     """
     text = (name or "").strip()
@@ -83,8 +89,14 @@ def _cgcs2000(folded: str) -> str | None:
     return None
 
 
-def placement_matrix(east: float, north: float, height: float, rotation: float, scale: float = 1.0,
-                     xy_unit: float = 1.0) -> NDArray[np.float64]:  # fmt: skip
+def placement_matrix(
+    east: float,
+    north: float,
+    height: float,
+    rotation: float,
+    scale: float = 1.0,
+    xy_unit: float = 1.0,
+) -> NDArray[np.float64]:
     """Matrix from model metres to a projected CRS.
 
     Parameters
@@ -92,7 +104,8 @@ def placement_matrix(east: float, north: float, height: float, rotation: float, 
     east, north : float
         CRS units, of the model's origin.
     height, rotation, scale : float
-        Metres; degrees counter-clockwise from grid east to the model's x axis; map metres per model metre.
+        Metres; degrees counter-clockwise from grid east to the model's x axis; map metres per model
+        metre.
     xy_unit : float
         Metres in one CRS unit.
 
@@ -145,9 +158,15 @@ def _from_entity(model: ifcopenshell.file) -> tuple[_Conversion | None, list[str
     for op in operations:
         target = op.TargetCRS
         return _Conversion(
-            getattr(target, "Name", None), _map_unit(target), _number(op.Eastings) or 0.0, _number(op.Northings) or 0.0,
-            _number(op.OrthogonalHeight) or 0.0, _number(op.XAxisAbscissa), _number(op.XAxisOrdinate), _number(op.Scale),
-        ), findings  # fmt: skip
+            getattr(target, "Name", None),
+            _map_unit(target),
+            _number(op.Eastings) or 0.0,
+            _number(op.Northings) or 0.0,
+            _number(op.OrthogonalHeight) or 0.0,
+            _number(op.XAxisAbscissa),
+            _number(op.XAxisOrdinate),
+            _number(op.Scale),
+        ), findings
     return None, findings
 
 
@@ -178,9 +197,15 @@ def _from_sets(model: ifcopenshell.file) -> _Conversion | None:
         return None
     name = crs.get("name") or get.get("targetcrs")
     return _Conversion(
-        str(name) if name else None, None, east, north, _number(get.get("orthogonalheight")) or 0.0,
-        _number(get.get("xaxisabscissa")), _number(get.get("xaxisordinate")), _number(get.get("scale")),
-    )  # fmt: skip
+        str(name) if name else None,
+        None,
+        east,
+        north,
+        _number(get.get("orthogonalheight")) or 0.0,
+        _number(get.get("xaxisabscissa")),
+        _number(get.get("xaxisordinate")),
+        _number(get.get("scale")),
+    )
 
 
 def _solve(raw: _Conversion, unit: float, method: str, findings: list[str]) -> Georeference:
@@ -258,8 +283,14 @@ def _from_site(model: ifcopenshell.file, unit: float, findings: list[str]) -> Ge
         )
         local = placement_matrix(0.0, 0.0, height, _true_north(model))
         matrix = _tangent(lat, lon) @ local @ _without_site(site, unit)
-        return Georeference("EPSG:4326", matrix, "lat_lon", f"lat {lat:.8f} lon {lon:.8f} height {height:.3f} m",
-                            tuple(findings), 0.5)  # fmt: skip
+        return Georeference(
+            "EPSG:4326",
+            matrix,
+            "lat_lon",
+            f"lat {lat:.8f} lon {lon:.8f} height {height:.3f} m",
+            tuple(findings),
+            0.5,
+        )
     return None
 
 
@@ -293,7 +324,8 @@ def find_georeference(
     model : ifcopenshell.file
         Any schema.
     bounds : tuple of float or None
-        (xmin, ymin, xmax, ymax) of the placements, model metres: huge ones are projected coordinates already.
+        (xmin, ymin, xmax, ymax) of the placements, model metres: huge ones are projected
+        coordinates already.
 
     Returns
     -------
@@ -309,7 +341,8 @@ def find_georeference(
         return _solve(raw, unit, "epset", findings)
     if bounds is not None and max(abs(b) for b in bounds) > 50_000:
         findings.append(
-            f"coordinates lie near x {bounds[0]:.0f} y {bounds[1]:.0f} m, as in a projected CRS, but none is named; give it in the plan"
+            f"coordinates lie near x {bounds[0]:.0f} y {bounds[1]:.0f} m, as in a projected CRS, "
+            "but none is named; give it in the plan"
         )
         return Georeference(
             None, np.eye(4), "none", "huge coordinates without a CRS", tuple(findings), 0.0

@@ -53,16 +53,26 @@ class IfcLoader:
         findings += [*more, f"placed by {georef.method}: {georef.evidence}", *georef.findings]
         return [
             LayerInfo(
-                path, path.stem, "model", f"IFC {model.schema_identifier}", count=len(nodes), geometry_type="mesh",
-                crs=georef.crs, bounds=_moved(box, georef), encoding="ISO 10303-21", findings=tuple(findings),
+                path,
+                path.stem,
+                "model",
+                f"IFC {model.schema_identifier}",
+                count=len(nodes),
+                geometry_type="mesh",
+                crs=georef.crs,
+                bounds=_moved(box, georef),
+                encoding="ISO 10303-21",
+                findings=tuple(findings),
             )
-        ]  # fmt: skip
+        ]
 
     def read(self, layer: LayerInfo, plan: LayerPlan, batch_size: int = 65_536) -> Iterator[Batch]:
         """Spatial structure, then elements, with shared meshes; see :mod:`loaders.base`.
 
-        The plan may place a model that does not say where it is: ``fields`` with ``placement.easting``,
-        ``placement.northing`` (units of ``crs``), ``placement.height`` (metres) and ``placement.rotation`` (degrees
+        The plan may place a model that does not say where it is: ``fields`` with
+        ``placement.easting``,
+        ``placement.northing`` (units of ``crs``), ``placement.height`` (metres) and
+        ``placement.rotation`` (degrees
         counter-clockwise from grid east to the model's x axis).
 
         Raises
@@ -108,9 +118,11 @@ def _planned(plan: LayerPlan) -> Georeference | None:
     try:
         numbers = {name: float(value) for name, value in given.items()}
         matrix = placement_matrix(
-            numbers["placement.easting"], numbers["placement.northing"], numbers.get("placement.height", 0.0),
+            numbers["placement.easting"],
+            numbers["placement.northing"],
+            numbers.get("placement.height", 0.0),
             numbers.get("placement.rotation", 0.0),
-        )  # fmt: skip
+        )
     except (KeyError, ValueError) as err:
         raise PlanError(
             f"{plan.path}: the placement needs placement.easting and placement.northing as numbers; given {given}"

@@ -120,7 +120,8 @@ def outlines(
     Returns
     -------
     dict of step id → (polygon or multipolygon, lowest z)
-        Spaces and buildings without a shape are left out. A building's footprint is the union of what its walls, slabs,
+        Spaces and buildings without a shape are left out. A building's footprint is the union of
+        what its walls, slabs,
         roofs, columns and plates cover from above.
     """
     out: dict[int, tuple[BaseGeometry, float]] = {}
@@ -213,9 +214,16 @@ def _building_code(attributes: dict[str, Any]) -> str | None:
 
 
 def node_records(
-    nodes: list[Node], start: int, part: list[Node], book: PropertyBook, shapes: ShapeIndex, georef: Matrix, unit: float,
-    outline: dict[int, tuple[BaseGeometry, float]], failed: dict[int, str],
-) -> tuple[pa.Table, list[str]]:  # fmt: skip
+    nodes: list[Node],
+    start: int,
+    part: list[Node],
+    book: PropertyBook,
+    shapes: ShapeIndex,
+    georef: Matrix,
+    unit: float,
+    outline: dict[int, tuple[BaseGeometry, float]],
+    failed: dict[int, str],
+) -> tuple[pa.Table, list[str]]:
     """Records of some nodes, and the mesh ids they point at; rooms and buildings carry their outline as geometry.
 
     Parameters
@@ -246,10 +254,16 @@ def node_records(
         if node.notes:
             attributes["notes"] = node.notes
         row = {
-            "row": number, "key": node.key, "name": node.entity.Name or getattr(node.entity, "LongName", None), "class_code": node.class_code,
-            "parent_key": by_step[node.parent].key if node.parent is not None else None, "relation": node.relation,
-            "aliases": aliases or None, "attributes": orjson.dumps(attributes, default=str).decode(), "role": "none",
-        }  # fmt: skip
+            "row": number,
+            "key": node.key,
+            "name": node.entity.Name or getattr(node.entity, "LongName", None),
+            "class_code": node.class_code,
+            "parent_key": by_step[node.parent].key if node.parent is not None else None,
+            "relation": node.relation,
+            "aliases": aliases or None,
+            "attributes": orjson.dumps(attributes, default=str).decode(),
+            "role": "none",
+        }
         polygon = _lifted(outline, node.step)
         if polygon is not None:
             row |= {"role": "footprint", "lod": "0", "geometry": polygon}

@@ -1,7 +1,9 @@
 r"""Text in STEP files: what authoring tools write against the rules, put right before parsing.
 
-ISO 10303-21 wants everything beyond ASCII as ``\X2\…\X0\``. Tools write raw GBK or UTF-8 bytes (which the parser
-drops without a word), or multi-byte text byte by byte as ``\S\`` and ``\X\`` escapes (which come out as mojibake).
+ISO 10303-21 wants everything beyond ASCII as ``\X2\…\X0\``. Tools write raw GBK or UTF-8 bytes
+(which the parser
+drops without a word), or multi-byte text byte by byte as ``\S\`` and ``\X\`` escapes (which come
+out as mojibake).
 """
 
 import re

@@ -10,15 +10,30 @@ import numpy as np
 __all__ = ["Node", "build_nodes", "has_surface", "is_kind", "placement_bounds"]
 
 _SKIPPED = (
-    "IfcFeatureElementSubtraction", "IfcVirtualElement", "IfcPort", "IfcAnnotation", "IfcGrid", "IfcStructuralItem",
-    "IfcStructuralActivity", "IfcReferent", "IfcPositioningElement", "IfcLinearPositioningElement",
-)  # fmt: skip
+    "IfcFeatureElementSubtraction",
+    "IfcVirtualElement",
+    "IfcPort",
+    "IfcAnnotation",
+    "IfcGrid",
+    "IfcStructuralItem",
+    "IfcStructuralActivity",
+    "IfcReferent",
+    "IfcPositioningElement",
+    "IfcLinearPositioningElement",
+)
 """Products that are no things in the city: voids, virtual boundaries, ports, drawings, axes, calculation models."""
 _CLASSES = (
-    ("IfcBuilding", "building"), ("IfcBuildingStorey", "storey"), ("IfcSpace", "room"), ("IfcZone", "unit"), ("IfcSpatialZone", "unit"),
-    ("IfcBridge", "bridge"), ("IfcSite", "other"), ("IfcRoad", "road"), ("IfcSpatialElement", "other"),
+    ("IfcBuilding", "building"),
+    ("IfcBuildingStorey", "storey"),
+    ("IfcSpace", "room"),
+    ("IfcZone", "unit"),
+    ("IfcSpatialZone", "unit"),
+    ("IfcBridge", "bridge"),
+    ("IfcSite", "other"),
+    ("IfcRoad", "road"),
+    ("IfcSpatialElement", "other"),
     ("IfcSpatialStructureElement", "other"),
-)  # fmt: skip
+)
 _FIRST = (
     "IfcSite",
     "IfcFacility",
@@ -135,7 +150,8 @@ def build_nodes(model: ifcopenshell.file) -> tuple[list[Node], list[str]]:
     Returns
     -------
     (list of Node, list of str)
-        Site, facilities, buildings, storeys, zones and spaces first, then elements by step id. ``parent``, ``storey``,
+        Site, facilities, buildings, storeys, zones and spaces first, then elements by step id.
+        ``parent``, ``storey``,
         ``building`` and ``unit`` are step ids of other nodes.
     """
     products, left_out = _products(model)

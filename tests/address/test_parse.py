@@ -113,7 +113,7 @@ def test_a_full_address_becomes_columns() -> None:
 
 
 def test_western_order() -> None:
-    fields = fields_of("Room 1203, Building B, No. 5 Linjiang Road, Hongshan District, Wuhan")
+    fields = fields_of("Suite 908, Block C, 16 North Linjiang Avenue, Hongshan District, Wuhan")
     assert {k: fields[k] for k in ("room", "building", "road_no", "road_py")} == {
         "room": "1203",
         "building": "B",

@@ -34,9 +34,15 @@ def eid(kind: int, number: int) -> str:
 
 
 TOWER, COURTYARD, OLD, ROOM, GRID, PIPE, MERGED, LOST = (
-    eid(0xA, 0), eid(0xA, 1), eid(0xF, 1), eid(0xC, 301), eid(0xD, 1), eid(0xE, 1),
-    eid(0xF, 2), eid(0xF, 3),
-)  # fmt: skip
+    eid(0xA, 0),
+    eid(0xA, 1),
+    eid(0xF, 1),
+    eid(0xC, 301),
+    eid(0xD, 1),
+    eid(0xE, 1),
+    eid(0xF, 2),
+    eid(0xF, 3),
+)
 CASE = eid(0xCA, 1)
 
 
@@ -66,9 +72,21 @@ def _put(
     edition = "GB/T 47678.5-2026" if collection == "components" else "citytwin-2026"
     con.execute(
         "INSERT INTO entity VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'active', ?, ?, ?, NULL, ?, NULL)",
-        [eid_, code, edition, collection, name, height, floors,
-         orjson.dumps(attributes or {}).decode(), SINCE, until, SINCE, DATASET],
-    )  # fmt: skip
+        [
+            eid_,
+            code,
+            edition,
+            collection,
+            name,
+            height,
+            floors,
+            orjson.dumps(attributes or {}).decode(),
+            SINCE,
+            until,
+            SINCE,
+            DATASET,
+        ],
+    )
     if shape is None:
         return
     box = shape.bounds
@@ -84,10 +102,19 @@ def _things(con) -> None:
     for number in range(BUILDINGS):
         name = "临江花园5号楼" if number == 0 else f"住宅{number}号楼"
         usage = "住宅" if number % 2 else "商业"
-        _put(con, eid(0xA, number), "buildings", "building", name, building_shape(number),
-             "footprint", height=3.0 * (number + 1), floors=number + 1,
-             attributes={"usage": usage, "year_built": 2000 + number, "a/b\"c": "x"},
-             z=(10.0, 13.0 + 3 * number))  # fmt: skip
+        _put(
+            con,
+            eid(0xA, number),
+            "buildings",
+            "building",
+            name,
+            building_shape(number),
+            "footprint",
+            height=3.0 * (number + 1),
+            floors=number + 1,
+            attributes={"usage": usage, "year_built": 2000 + number, 'a/b"c': "x"},
+            z=(10.0, 13.0 + 3 * number),
+        )
     for number in range(300):
         place = shapely.Point(114.0 + 1e-4 * (number % 100), 30.4 + 1e-3 * (number // 100))
         _put(
@@ -164,10 +191,12 @@ def _past(con) -> None:
 
 def _ties(con) -> None:
     for scheme, value, of in (
-        ("source:建筑物", "B-0001", TOWER), ("ifc.guid", "2O2Fr$t4X7Zf8NOew3FNr2", ROOM),
-        ("building.code", "LJ-0005", TOWER), ("grid.code", "429871001001001", GRID),
+        ("source:建筑物", "B-0001", TOWER),
+        ("ifc.guid", "2O2Fr$t4X7Zf8NOew3FNr2", ROOM),
+        ("building.code", "LJ-0005", TOWER),
+        ("grid.code", "429871001001001", GRID),
         ("gbt47678.component", "42987101001000007", eid(0xB, 7)),
-    ):  # fmt: skip
+    ):
         con.execute(
             "INSERT INTO alias VALUES (?, ?, ?, ?, NULL, ?)", [scheme, value, of, SINCE, DATASET]
         )
@@ -180,7 +209,7 @@ def _ties(con) -> None:
         ("entity", ROOM, ROOM, (114.00015, 30.40015, 16.0)),
         ("datastream", "1", TOWER, (114.0002, 30.4002, 12.0)),
         ("case", CASE, TOWER, (114.0002, 30.4002, 10.0)),
-    ):  # fmt: skip
+    ):
         con.execute(
             "INSERT INTO anchor VALUES (?, ?, 'entity', ?, NULL, ?, '001', ?, ?, ?, 10.0, "
             "'geometry', 1.0, '{\"rule\":\"inside\"}', NULL, ?)",
@@ -217,13 +246,18 @@ def _live(con) -> None:
 
 
 ADDRESSES = (
-    ("p", None, "province", "湖北省", None), ("c", "p", "city", "云梦泽市", None),
-    ("d", "c", "county", "临江示范区", None), ("s", "d", "street", "滨江街道", None),
-    ("r", "s", "road", "临江大道", None), ("n", "r", "number", "35号", None),
-    ("k", "n", "compound", "临江花园", None), ("b", "k", "building", "5号楼", TOWER),
-    ("u", "b", "unit", "2单元", None), ("f", "u", "floor", "3层", None),
+    ("p", None, "province", "湖北省", None),
+    ("c", "p", "city", "云梦泽市", None),
+    ("d", "c", "county", "临江示范区", None),
+    ("s", "d", "street", "滨江街道", None),
+    ("r", "s", "road", "临江大道", None),
+    ("n", "r", "number", "35号", None),
+    ("k", "n", "compound", "临江花园", None),
+    ("b", "k", "building", "5号楼", TOWER),
+    ("u", "b", "unit", "2单元", None),
+    ("f", "u", "floor", "3层", None),
     ("o", "f", "room", "301室", ROOM),
-)  # fmt: skip
+)
 
 
 def _addresses(con) -> None:
@@ -350,10 +384,19 @@ def client(address) -> Iterator[httpx.Client]:
 def ids() -> SimpleNamespace:
     """Ids of the things tests ask for."""
     return SimpleNamespace(
-        tower=TOWER, courtyard=COURTYARD, old=OLD, room=ROOM, grid=GRID, pipe=PIPE, merged=MERGED,
-        lost=LOST, case=CASE, building=lambda n: eid(0xA, n), component=lambda n: eid(0xB, n),
+        tower=TOWER,
+        courtyard=COURTYARD,
+        old=OLD,
+        room=ROOM,
+        grid=GRID,
+        pipe=PIPE,
+        merged=MERGED,
+        lost=LOST,
+        case=CASE,
+        building=lambda n: eid(0xA, n),
+        component=lambda n: eid(0xB, n),
         shape=building_shape,
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture

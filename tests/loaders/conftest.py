@@ -25,12 +25,22 @@ def real() -> Path:
     return REAL
 
 
-def write_dbf(path: Path, fields: list[tuple[str, str, int]], rows: list[list[str]], encoding: str, ldid: int = 0) -> None:
+def write_dbf(
+    path: Path,
+    fields: list[tuple[str, str, int]],
+    rows: list[list[str]],
+    encoding: str,
+    ldid: int = 0,
+) -> None:
     """A DBF by hand: header, descriptors, records; text in ``encoding``."""
     size = 1 + sum(f[2] for f in fields)
-    out = struct.pack("<BBBBIHH16xBB2x", 3, 126, 7, 1, len(rows), 32 + 32 * len(fields) + 1, size, 0, ldid)
+    out = struct.pack(
+        "<BBBBIHH16xBB2x", 3, 126, 7, 1, len(rows), 32 + 32 * len(fields) + 1, size, 0, ldid
+    )
     for name, kind, width in fields:
-        out += struct.pack("<11sc4xBB14x", name.encode(encoding), kind.encode(), width, 3 if kind == "N" else 0)
+        out += struct.pack(
+            "<11sc4xBB14x", name.encode(encoding), kind.encode(), width, 3 if kind == "N" else 0
+        )
     out += b"\r"
     for row in rows:
         out += b" "
@@ -63,11 +73,29 @@ def write_shp(path: Path, points: list[tuple[float, float] | None], index: bool 
 
 @pytest.fixture
 def shapefile(tmp_path: Path) -> Callable[..., Path]:
-    def make(encoding: str = "gbk", *, index: bool = True, cpg: str | None = None, ldid: int = 0, stem: str = "建筑物") -> Path:
+    def make(
+        encoding: str = "gbk",
+        *,
+        index: bool = True,
+        cpg: str | None = None,
+        ldid: int = 0,
+        stem: str = "建筑物",
+    ) -> Path:
         path = tmp_path / f"{stem}.shp"
         write_shp(path, [(100.0 + i, 200.0) for i in range(4)], index)
-        rows = [["A1", "临江花园一号楼", "12.5"], ["A2", "滨江大道幼儿园", "8"], ["A1", "重复的编号", "9"], ["A4", "太高的房屋", "5000"]]
-        write_dbf(path.with_suffix(".dbf"), [("编号", "C", 10), ("名称", "C", 40), ("高度", "N", 12)], rows, encoding, ldid)
+        rows = [
+            ["A1", "临江花园一号楼", "12.5"],
+            ["A2", "滨江大道幼儿园", "8"],
+            ["A1", "重复的编号", "9"],
+            ["A4", "太高的房屋", "5000"],
+        ]
+        write_dbf(
+            path.with_suffix(".dbf"),
+            [("编号", "C", 10), ("名称", "C", 40), ("高度", "N", 12)],
+            rows,
+            encoding,
+            ldid,
+        )
         if cpg is not None:
             path.with_suffix(".cpg").write_text(cpg)
         return path
@@ -81,9 +109,15 @@ def geopackage(tmp_path: Path) -> Path:
     lines = shapely.linestrings([[[i, 0, 5], [i, 10, 6]] for i in range(5)])
     wkb = shapely.to_wkb(lines, output_dimension=3, flavor="iso")
     pyogrio.raw.write(
-        path, wkb, [np.array([f"R{i}" for i in range(5)], dtype=object), np.arange(5.0)], ["编号", "宽度"],
-        layer="roads", geometry_type="LineString Z", crs="EPSG:4547", driver="GPKG",
-    )  # fmt: skip
+        path,
+        wkb,
+        [np.array([f"R{i}" for i in range(5)], dtype=object), np.arange(5.0)],
+        ["编号", "宽度"],
+        layer="roads",
+        geometry_type="LineString Z",
+        crs="EPSG:4547",
+        driver="GPKG",
+    )
     return path
 
 
@@ -91,9 +125,18 @@ def geopackage(tmp_path: Path) -> Path:
 def geojson(tmp_path: Path) -> Path:
     path = tmp_path / "绿地.geojson"
     square = [[[114.0, 30.0], [114.1, 30.0], [114.1, 30.1], [114.0, 30.0]]]
-    shapes = [{"type": "Polygon", "coordinates": square}, None, {"type": "Polygon", "coordinates": square}]
-    features = [{"type": "Feature", "properties": {"id": f"G{i}", "name": f"公园{i}"}, "geometry": s} for i, s in enumerate(shapes)]
-    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False))
+    shapes = [
+        {"type": "Polygon", "coordinates": square},
+        None,
+        {"type": "Polygon", "coordinates": square},
+    ]
+    features = [
+        {"type": "Feature", "properties": {"id": f"G{i}", "name": f"公园{i}"}, "geometry": s}
+        for i, s in enumerate(shapes)
+    ]
+    path.write_text(
+        json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False)
+    )
     return path
 
 
@@ -116,7 +159,14 @@ def table(tmp_path: Path) -> Callable[[str, str], Path]:
 
 def cube(z: float, semantics: bool = True) -> dict[str, object]:
     """A closed 10 × 20 × 8 block as CityJSON solid over vertices 0–7; ground, roof, four walls."""
-    shell = [[[0, 3, 2, 1]], [[4, 5, 6, 7]], [[0, 1, 5, 4]], [[1, 2, 6, 5]], [[2, 3, 7, 6]], [[3, 0, 4, 7]]]
+    shell = [
+        [[0, 3, 2, 1]],
+        [[4, 5, 6, 7]],
+        [[0, 1, 5, 4]],
+        [[1, 2, 6, 5]],
+        [[2, 3, 7, 6]],
+        [[3, 0, 4, 7]],
+    ]
     out: dict[str, object] = {"type": "Solid", "lod": "2.2", "boundaries": [shell]}
     if semantics:
         kinds = [{"type": k} for k in ("GroundSurface", "RoofSurface", "WallSurface")]
@@ -126,7 +176,11 @@ def cube(z: float, semantics: bool = True) -> dict[str, object]:
 
 def block_vertices(x: float, y: float, z: float) -> list[list[int]]:
     base = [(0, 0), (10, 0), (10, 20), (0, 20)]
-    return [[int((x + a) * 1000), int((y + b) * 1000), int(h * 1000)] for h in (z, z + 8) for a, b in base]
+    return [
+        [int((x + a) * 1000), int((y + b) * 1000), int(h * 1000)]
+        for h in (z, z + 8)
+        for a, b in base
+    ]
 
 
 @pytest.fixture
@@ -134,16 +188,30 @@ def cityjson(tmp_path: Path) -> Path:
     path = tmp_path / "街区.city.json"
     lod1 = cube(0, semantics=False) | {"lod": "1"}
     document = {
-        "type": "CityJSON", "version": "2.0", "transform": {"scale": [0.001] * 3, "translate": [508_000.0, 3_373_000.0, 0.0]},
+        "type": "CityJSON",
+        "version": "2.0",
+        "transform": {"scale": [0.001] * 3, "translate": [508_000.0, 3_373_000.0, 0.0]},
         "metadata": {"referenceSystem": "https://www.opengis.net/def/crs/EPSG/0/4547"},
         "CityObjects": {
-            "B1": {"type": "Building", "attributes": {"name": "一号楼", "measuredHeight": 8.0, "storeysAboveGround": 2, "楼栋编码": "429871LJ0001"},
-                   "children": ["B1-part"], "geometry": [cube(0), lod1]},
+            "B1": {
+                "type": "Building",
+                "attributes": {
+                    "name": "一号楼",
+                    "measuredHeight": 8.0,
+                    "storeysAboveGround": 2,
+                    "楼栋编码": "429871LJ0001",
+                },
+                "children": ["B1-part"],
+                "geometry": [cube(0), lod1],
+            },
             "B1-part": {"type": "BuildingPart", "parents": ["B1"], "geometry": [cube(0)]},
-            "B2": {"type": "Building", "geometry": [{"type": "Solid", "lod": "2", "boundaries": [[[[0, 1, 999]]]]}]},
+            "B2": {
+                "type": "Building",
+                "geometry": [{"type": "Solid", "lod": "2", "boundaries": [[[[0, 1, 999]]]]}],
+            },
         },
         "vertices": block_vertices(0, 0, 20),
-    }  # fmt: skip
+    }
     path.write_text(json.dumps(document, ensure_ascii=False))
     return path
 
@@ -153,8 +221,16 @@ def dem(tmp_path: Path) -> Path:
     path = tmp_path / "dem.tif"
     data = np.arange(12, dtype=np.float32).reshape(3, 4)
     data[0, 0] = -9999
-    profile = {"driver": "GTiff", "height": 3, "width": 4, "count": 1, "dtype": "float32", "crs": "EPSG:4547", "nodata": -9999,
-               "transform": rasterio.transform.from_origin(500_000, 3_400_000, 10, 10)}  # fmt: skip
+    profile = {
+        "driver": "GTiff",
+        "height": 3,
+        "width": 4,
+        "count": 1,
+        "dtype": "float32",
+        "crs": "EPSG:4547",
+        "nodata": -9999,
+        "transform": rasterio.transform.from_origin(500_000, 3_400_000, 10, 10),
+    }
     with rasterio.open(path, "w", **profile) as out:
         out.write(data, 1)
     return path
@@ -165,7 +241,11 @@ def cloud(tmp_path: Path) -> Path:
     path = tmp_path / "cloud.las"
     las = laspy.create(point_format=3, file_version="1.2")
     las.header.scales = [0.001] * 3
-    las.x, las.y, las.z = np.array([1.0, 2.0, 4.0]), np.array([10.0, 11.0, 12.0]), np.array([0.0, 5.0, 9.0])
+    las.x, las.y, las.z = (
+        np.array([1.0, 2.0, 4.0]),
+        np.array([10.0, 11.0, 12.0]),
+        np.array([0.0, 5.0, 9.0]),
+    )
     las.classification = np.array([2, 6, 6], dtype=np.uint8)
     las.write(path)
     return path
@@ -178,25 +258,56 @@ class IfcWriter:
         self.file = ifcopenshell.file(schema=schema)
         self.unit = 0.001 if milli else 1.0
         f = self.file.create_entity
-        length = f("IfcSIUnit", UnitType="LENGTHUNIT", Prefix="MILLI" if milli else None, Name="METRE")
+        length = f(
+            "IfcSIUnit", UnitType="LENGTHUNIT", Prefix="MILLI" if milli else None, Name="METRE"
+        )
         self.metre = f("IfcSIUnit", UnitType="LENGTHUNIT", Name="METRE")
         origin = f("IfcCartesianPoint", (0.0, 0.0, 0.0))
         self.axes = f("IfcAxis2Placement3D", origin)
-        self.context = f("IfcGeometricRepresentationContext", None, "Model", 3, 1e-5, self.axes, None)
-        self.project = self.root("IfcProject", Name="P", RepresentationContexts=[self.context], UnitsInContext=f("IfcUnitAssignment", [length]))
+        self.context = f(
+            "IfcGeometricRepresentationContext", None, "Model", 3, 1e-5, self.axes, None
+        )
+        self.project = self.root(
+            "IfcProject",
+            Name="P",
+            RepresentationContexts=[self.context],
+            UnitsInContext=f("IfcUnitAssignment", [length]),
+        )
 
-    def root(self, kind: str, guid: str | None = None, **attributes: object) -> ifcopenshell.entity_instance:
+    def root(
+        self, kind: str, guid: str | None = None, **attributes: object
+    ) -> ifcopenshell.entity_instance:
         history = {} if self.file.schema != "IFC2X3" else {"OwnerHistory": self._history()}
-        return self.file.create_entity(kind, GlobalId=guid or ifcopenshell.guid.new(), **history, **attributes)
+        return self.file.create_entity(
+            kind, GlobalId=guid or ifcopenshell.guid.new(), **history, **attributes
+        )
 
     def _history(self) -> ifcopenshell.entity_instance:
         f = self.file.create_entity
-        who = f("IfcPersonAndOrganization", f("IfcPerson", FamilyName="a"), f("IfcOrganization", Name="b"))
-        return f("IfcOwnerHistory", who, f("IfcApplication", f("IfcOrganization", Name="b"), "1", "c", "d"), None, "NOCHANGE", None, None, None, 1)
+        who = f(
+            "IfcPersonAndOrganization",
+            f("IfcPerson", FamilyName="a"),
+            f("IfcOrganization", Name="b"),
+        )
+        return f(
+            "IfcOwnerHistory",
+            who,
+            f("IfcApplication", f("IfcOrganization", Name="b"), "1", "c", "d"),
+            None,
+            "NOCHANGE",
+            None,
+            None,
+            None,
+            1,
+        )
 
     def placed(self, x: float, y: float, z: float) -> ifcopenshell.entity_instance:
         f, k = self.file.create_entity, 1 / self.unit
-        return f("IfcLocalPlacement", None, f("IfcAxis2Placement3D", f("IfcCartesianPoint", (x * k, y * k, z * k))))
+        return f(
+            "IfcLocalPlacement",
+            None,
+            f("IfcAxis2Placement3D", f("IfcCartesianPoint", (x * k, y * k, z * k))),
+        )
 
     def box(self, dx: float, dy: float, dz: float) -> ifcopenshell.entity_instance:
         """A block from the origin, metres."""
@@ -206,13 +317,25 @@ class IfcWriter:
         up = f("IfcDirection", (0.0, 0.0, 1.0))
         return f("IfcExtrudedAreaSolid", profile, self.axes, up, dz * k)
 
-    def shape(self, items: list[ifcopenshell.entity_instance], kind: str = "SweptSolid") -> ifcopenshell.entity_instance:
+    def shape(
+        self, items: list[ifcopenshell.entity_instance], kind: str = "SweptSolid"
+    ) -> ifcopenshell.entity_instance:
         f = self.file.create_entity
-        return f("IfcProductDefinitionShape", None, None, [f("IfcShapeRepresentation", self.context, "Body", kind, items)])
+        return f(
+            "IfcProductDefinitionShape",
+            None,
+            None,
+            [f("IfcShapeRepresentation", self.context, "Body", kind, items)],
+        )
 
     def mapped(self, source: ifcopenshell.entity_instance) -> ifcopenshell.entity_instance:
         f = self.file.create_entity
-        unmoved = f("IfcCartesianTransformationOperator3D", None, None, f("IfcCartesianPoint", (0.0, 0.0, 0.0)))
+        unmoved = f(
+            "IfcCartesianTransformationOperator3D",
+            None,
+            None,
+            f("IfcCartesianPoint", (0.0, 0.0, 0.0)),
+        )
         return self.shape([f("IfcMappedItem", source, unmoved)], "MappedRepresentation")
 
 
@@ -228,24 +351,76 @@ def ifc(tmp_path: Path) -> Path:
     f = w.file.create_entity
     crs = f("IfcProjectedCRS", Name="EPSG:4547", MapUnit=w.metre)
     angle = np.deg2rad(30.0)
-    f("IfcMapConversion", w.context, crs, 508_210.0, 3_373_140.0, 23.5, float(np.cos(angle)), float(np.sin(angle)), 0.001)
+    f(
+        "IfcMapConversion",
+        w.context,
+        crs,
+        508_210.0,
+        3_373_140.0,
+        23.5,
+        float(np.cos(angle)),
+        float(np.sin(angle)),
+        0.001,
+    )
     site = w.root("IfcSite", Name="场地", ObjectPlacement=w.placed(0, 0, 0))
     building = w.root("IfcBuilding", Name="临江花园5号楼", ObjectPlacement=w.placed(0, 0, 0))
-    storey = w.root("IfcBuildingStorey", Name="3层", Elevation=6000.0, ObjectPlacement=w.placed(0, 0, 6))
-    space = w.root("IfcSpace", Name="301", LongName="住宅", ObjectPlacement=w.placed(1, 1, 6), Representation=w.shape([w.box(4, 5, 2.8)]))
+    storey = w.root(
+        "IfcBuildingStorey", Name="3层", Elevation=6000.0, ObjectPlacement=w.placed(0, 0, 6)
+    )
+    space = w.root(
+        "IfcSpace",
+        Name="301",
+        LongName="住宅",
+        ObjectPlacement=w.placed(1, 1, 6),
+        Representation=w.shape([w.box(4, 5, 2.8)]),
+    )
     zone = w.root("IfcZone", Name="1单元")
-    source = f("IfcRepresentationMap", w.axes, f("IfcShapeRepresentation", w.context, "Body", "SweptSolid", [w.box(0.5, 0.5, 3)]))
-    columns = [w.root("IfcColumn", Name=f"柱{i}", ObjectPlacement=w.placed(10 * i, 0, 0), Representation=w.mapped(source)) for i in (1, 2)]
-    wall = w.root("IfcWall", Name="墙", ObjectPlacement=w.placed(0, 0, 0), Representation=w.shape([w.box(20, 0.2, 3)]))
-    for parent, children in ((w.project, [site]), (site, [building]), (building, [storey]), (storey, [space])):
+    source = f(
+        "IfcRepresentationMap",
+        w.axes,
+        f("IfcShapeRepresentation", w.context, "Body", "SweptSolid", [w.box(0.5, 0.5, 3)]),
+    )
+    columns = [
+        w.root(
+            "IfcColumn",
+            Name=f"柱{i}",
+            ObjectPlacement=w.placed(10 * i, 0, 0),
+            Representation=w.mapped(source),
+        )
+        for i in (1, 2)
+    ]
+    wall = w.root(
+        "IfcWall",
+        Name="墙",
+        ObjectPlacement=w.placed(0, 0, 0),
+        Representation=w.shape([w.box(20, 0.2, 3)]),
+    )
+    for parent, children in (
+        (w.project, [site]),
+        (site, [building]),
+        (building, [storey]),
+        (storey, [space]),
+    ):
         w.root("IfcRelAggregates", RelatingObject=parent, RelatedObjects=children)
-    w.root("IfcRelContainedInSpatialStructure", RelatingStructure=storey, RelatedElements=[*columns, wall])
+    w.root(
+        "IfcRelContainedInSpatialStructure",
+        RelatingStructure=storey,
+        RelatedElements=[*columns, wall],
+    )
     w.root("IfcRelAssignsToGroup", RelatingGroup=zone, RelatedObjects=[space])
     code = f("IfcPropertySingleValue", "楼栋编码", None, f("IfcLabel", "429871LJ0005"))
     fire = f("IfcPropertySingleValue", "FireRating", None, f("IfcLabel", "REI60"))
     for target, name, prop in ((building, "CIM", code), (wall, "Pset_WallCommon", fire)):
-        w.root("IfcRelDefinesByProperties", RelatedObjects=[target], RelatingPropertyDefinition=w.root("IfcPropertySet", Name=name, HasProperties=[prop]))
-    w.root("IfcRelAssociatesMaterial", RelatedObjects=[wall], RelatingMaterial=f("IfcMaterial", "混凝土"))
+        w.root(
+            "IfcRelDefinesByProperties",
+            RelatedObjects=[target],
+            RelatingPropertyDefinition=w.root("IfcPropertySet", Name=name, HasProperties=[prop]),
+        )
+    w.root(
+        "IfcRelAssociatesMaterial",
+        RelatedObjects=[wall],
+        RelatingMaterial=f("IfcMaterial", "混凝土"),
+    )
     path = tmp_path / "tower.ifc"
     w.file.write(str(path))
     return path
@@ -253,4 +428,10 @@ def ifc(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def texts() -> dict[str, str]:
-    return {"poi": POI, "addresses": ADDRESSES, "streams": STREAMS, "observations": READINGS, "cases": CASES}
+    return {
+        "poi": POI,
+        "addresses": ADDRESSES,
+        "streams": STREAMS,
+        "observations": READINGS,
+        "cases": CASES,
+    }

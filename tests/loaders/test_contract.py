@@ -13,7 +13,19 @@ from loaders.registry import loader_for, scan
 from twin.errors import SourceError, UnsafeSourceError, UnsupportedFormatError
 from twin.schema import RECORDS, schema_of
 
-KINDS = ("shapefile", "geopackage", "geojson", "poi", "addresses", "streams", "observations", "cases", "ifc", "cityjson", "cloud")
+KINDS = (
+    "shapefile",
+    "geopackage",
+    "geojson",
+    "poi",
+    "addresses",
+    "streams",
+    "observations",
+    "cases",
+    "ifc",
+    "cityjson",
+    "cloud",
+)
 
 
 @dataclass(frozen=True)
@@ -43,7 +55,9 @@ EXPECTED = {
 
 
 @pytest.fixture(params=KINDS)
-def case(request: pytest.FixtureRequest, texts: dict[str, str], table: Callable[..., Path]) -> tuple[str, Path]:
+def case(
+    request: pytest.FixtureRequest, texts: dict[str, str], table: Callable[..., Path]
+) -> tuple[str, Path]:
     kind: str = request.param
     if kind in texts:
         return kind, table(f"{kind}.csv", texts[kind], "gbk" if kind == "addresses" else "utf-8")
@@ -52,7 +66,11 @@ def case(request: pytest.FixtureRequest, texts: dict[str, str], table: Callable[
 
 
 def digest(folder: Path) -> dict[str, str]:
-    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.rglob("*")) if p.is_file()}
+    return {
+        str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file()
+    }
 
 
 def read(layer: LayerInfo, batch_size: int = 65_536) -> list:
@@ -83,7 +101,9 @@ def test_small_batches_give_the_same_rows_in_the_same_order(case: tuple[str, Pat
     assert all(b.records.num_rows <= 2 for b in small)
     column = {"observations": "result"}.get(kind, "row")
     for name in (column, "fault"):
-        joined = [[v for b in batches for v in b.records[name].to_pylist()] for batches in (whole, small)]
+        joined = [
+            [v for b in batches for v in b.records[name].to_pylist()] for batches in (whole, small)
+        ]
         assert joined[0] == joined[1]
 
 
@@ -94,9 +114,26 @@ def test_the_source_is_untouched_and_nothing_is_written_beside_it(case: tuple[st
     assert digest(path.parent) == before
 
 
-@pytest.mark.parametrize("name", ["a.ifc", "a.shp", "a.gpkg", "a.geojson", "a.city.json", "a.tif", "a.las", "a.csv", "a.gml", "a.kml", "a.fgb"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a.ifc",
+        "a.shp",
+        "a.gpkg",
+        "a.geojson",
+        "a.city.json",
+        "a.tif",
+        "a.las",
+        "a.csv",
+        "a.gml",
+        "a.kml",
+        "a.fgb",
+    ],
+)
 @pytest.mark.parametrize("content", [b"", b"\x00\xff" * 40, b"{", b"<a>"])
-def test_rubbish_is_a_source_error_and_nothing_else(tmp_path: Path, name: str, content: bytes) -> None:
+def test_rubbish_is_a_source_error_and_nothing_else(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
     path = tmp_path / name
     path.write_bytes(content)
     try:
@@ -132,7 +169,9 @@ def test_files_that_fetch_or_expand_are_refused(tmp_path: Path, content: bytes) 
         loader_for(path).scan(path)
 
 
-def test_discovery_skips_sidecars_and_is_stable(shapefile: Callable[..., Path], geopackage: Path, cityjson: Path) -> None:
+def test_discovery_skips_sidecars_and_is_stable(
+    shapefile: Callable[..., Path], geopackage: Path, cityjson: Path
+) -> None:
     folder = shapefile(cpg="GBK").parent
     (folder / ".hidden.csv").write_text("a,b\n1,2\n")
     (folder / "notes.txt").write_text("x")

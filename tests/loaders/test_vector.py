@@ -53,15 +53,25 @@ def test_chinese_names_are_readable_whatever_is_declared(
 def test_traditional_chinese_in_big5_is_told_from_gbk() -> None:
     text = ["臺北市中正區重慶南路", "國立臺灣大學圖書館", "信義區松仁路號樓"]
     assert decide([t.encode("big5") for t in text]).encoding == "CP950"
-    assert decide([t.encode("gbk") for t in ["临江大道三十五号", "市政公用设施"]]).encoding == "GB18030"
+    assert (
+        decide([t.encode("gbk") for t in ["临江大道三十五号", "市政公用设施"]]).encoding
+        == "GB18030"
+    )
     assert decide([t.encode("cp1252") for t in ["Café", "Straße", "Äpfel"]]).encoding == "CP1252"
 
 
-def test_a_lost_index_is_computed_and_not_written_beside_the_source(shapefile: Callable[..., Path]) -> None:
+def test_a_lost_index_is_computed_and_not_written_beside_the_source(
+    shapefile: Callable[..., Path],
+) -> None:
     path = shapefile(index=False)
     findings, batch = load(path)
     assert any(".shx is missing" in f and "4 records" in f for f in findings)
-    assert shapely.get_x(shapely.from_wkb(batch.records["geometry"].to_pylist())).tolist() == [100, 101, 102, 103]
+    assert shapely.get_x(shapely.from_wkb(batch.records["geometry"].to_pylist())).tolist() == [
+        100,
+        101,
+        102,
+        103,
+    ]
     assert not path.with_suffix(".shx").exists()
 
 
@@ -86,7 +96,10 @@ def column(*wkb: bytes | None) -> tuple[pa.Array, list[str | None], list[str]]:
 
 
 def test_heights_are_kept_and_measures_dropped_with_a_word() -> None:
-    array, faults, findings = column(struct.pack("<BI4d", 1, 3001, 1.0, 2.0, 3.0, 99.0), struct.pack("<BI3d", 1, 2001, 1.0, 2.0, 99.0))
+    array, faults, findings = column(
+        struct.pack("<BI4d", 1, 3001, 1.0, 2.0, 3.0, 99.0),
+        struct.pack("<BI3d", 1, 2001, 1.0, 2.0, 99.0),
+    )
     zm, m = shapely.from_wkb(array.to_pylist())
     assert shapely.get_coordinates(zm, include_z=True).tolist() == [[1.0, 2.0, 3.0]]
     assert (shapely.has_z(m), shapely.has_m(m), shapely.has_m(zm)) == (False, False, False)
@@ -97,7 +110,9 @@ def test_heights_are_kept_and_measures_dropped_with_a_word() -> None:
 def test_nan_infinite_empty_cut_and_missing_geometries_are_faults() -> None:
     line = struct.Struct("<BII4d")
     nan, inf = line.pack(1, 2, 2, 0, 0, 1, float("nan")), line.pack(1, 2, 2, 0, 0, float("inf"), 1)
-    _, faults, _ = column(nan, inf, line.pack(1, 2, 2, 0, 0, 1, 1), struct.pack("<BII", 1, 2, 0), nan[:20], None)
+    _, faults, _ = column(
+        nan, inf, line.pack(1, 2, 2, 0, 0, 1, 1), struct.pack("<BII", 1, 2, 0), nan[:20], None
+    )
     assert faults[:4] == ["coordinate is NaN or infinite"] * 2 + [None, "geometry is empty"]
     assert "cannot be read" in str(faults[4])
     assert faults[5] == "no geometry"
@@ -108,10 +123,18 @@ def test_a_tin_becomes_a_multipolygon_of_the_same_area() -> None:
         ring = b"".join(struct.pack("<3d", *p) for p in [*points, points[0]])
         return struct.pack("<BIII", 1, 1017, 1, 4) + ring
 
-    tin = struct.pack("<BII", 1, 1016, 2) + triangle([(0, 0, 1), (4, 0, 1), (4, 3, 2)]) + triangle([(0, 0, 1), (4, 3, 2), (0, 3, 2)])
+    tin = (
+        struct.pack("<BII", 1, 1016, 2)
+        + triangle([(0, 0, 1), (4, 0, 1), (4, 3, 2)])
+        + triangle([(0, 0, 1), (4, 3, 2), (0, 3, 2)])
+    )
     geometry = plain_geometry(tin)
     assert geometry is not None
-    assert (geometry.geom_type, geometry.area, shapely.has_z(geometry)) == ("MultiPolygon", 12.0, True)
+    assert (geometry.geom_type, geometry.area, shapely.has_z(geometry)) == (
+        "MultiPolygon",
+        12.0,
+        True,
+    )
 
 
 def test_an_arc_is_followed_within_a_thousandth() -> None:
@@ -133,9 +156,16 @@ def test_an_open_ring_and_a_cut_record_do_not_stop_the_layer() -> None:
 @pytest.mark.real
 def test_nanshan_in_every_form_has_the_same_names_heights_and_count(real: Path) -> None:
     base = real / "china" / "derived"
-    truth = json.loads((real / "china" / "GROUND_TRUTH.json").read_text())["china/derived/nanshan_4547_gbk_nocpg/建筑物.shp"]["truth"]["layers"][0]
+    truth = json.loads((real / "china" / "GROUND_TRUTH.json").read_text())[
+        "china/derived/nanshan_4547_gbk_nocpg/建筑物.shp"
+    ]["truth"]["layers"][0]
     rows = []
-    for source in ("nanshan_4547_gbk_nocpg/建筑物.shp", "nanshan_missing_shx/building.shp", "nanshan_wgs84.geojson", "nanshan_gcj02.geojson"):
+    for source in (
+        "nanshan_4547_gbk_nocpg/建筑物.shp",
+        "nanshan_missing_shx/building.shp",
+        "nanshan_wgs84.geojson",
+        "nanshan_gcj02.geojson",
+    ):
         layer = VectorLoader().scan(base / source)[0]
         assert layer.count == truth["features"]
         (batch,) = VectorLoader().read(layer, propose([layer]).layers[0])
@@ -157,7 +187,13 @@ def test_counts_of_real_vector_layers_match_their_truth(real: Path) -> None:
     for name, entry in sorted(truth.items()):
         layers = (entry.get("truth") or {}).get("layers")
         path = real / name
-        if not layers or not path.exists() or not loader.supports(path) or path.stat().st_size > 300_000 or name.endswith((".gdb", ".zip")):
+        if (
+            not layers
+            or not path.exists()
+            or not loader.supports(path)
+            or path.stat().st_size > 300_000
+            or name.endswith((".gdb", ".zip"))
+        ):
             continue
         by_name = {layer.name: layer for layer in loader.scan(path)}
         for want in layers:
@@ -165,7 +201,9 @@ def test_counts_of_real_vector_layers_match_their_truth(real: Path) -> None:
                 continue
             layer = by_name[want["name"]]
             try:
-                rows = sum(b.records.num_rows for b in loader.read(layer, LayerPlan(str(path), layer.name)))
+                rows = sum(
+                    b.records.num_rows for b in loader.read(layer, LayerPlan(str(path), layer.name))
+                )
             except SourceError:
                 assert "invalid" in path.name, name
                 continue

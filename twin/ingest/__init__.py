@@ -1,8 +1,11 @@
 """From source batches to the base: one transaction per layer, nothing lost.
 
-``source.py`` names a source and its balance; ``staging.py`` brings batches into the base's coordinates;
-``meshes.py`` keeps shared shapes; ``fusing.py`` finds the thing a record is about; ``records.py`` writes
-things, ``tables.py`` writes addresses, streams, readings and cases, ``rasters.py`` terrain and imagery;
+``source.py`` names a source and its balance; ``staging.py`` brings batches into the base's
+coordinates;
+``meshes.py`` keeps shared shapes; ``fusing.py`` finds the thing a record is about; ``records.py``
+writes
+things, ``tables.py`` writes addresses, streams, readings and cases, ``rasters.py`` terrain and
+imagery;
 ``anchoring.py`` ties everything to ground, grid and address afterwards.
 """
 
@@ -13,6 +16,13 @@ from twin.ingest.source import Balance, Source
 from twin.ingest.tables import load_addresses, load_cases, load_observations, load_streams
 
 __all__ = [
-    "Balance", "Source", "anchor_everything", "load_addresses", "load_cases", "load_observations", "load_raster",
-    "load_records", "load_streams",
+    "Balance",
+    "Source",
+    "anchor_everything",
+    "load_addresses",
+    "load_cases",
+    "load_observations",
+    "load_raster",
+    "load_records",
+    "load_streams",
 ]

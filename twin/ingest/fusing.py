@@ -1,6 +1,8 @@
 """Which new building is which known one: candidates out of the base, decisions back into it."""
 
 from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -14,6 +16,7 @@ from twin.store import run
 
 __all__ = ["add_model_outlines", "decide_merges", "write_merged"]
 
+Row = dict[str, Any]
 _TOLERANCES = {"height_m": 0.5, "area_m2": 1.0, "elevation_m": 0.1}
 
 
@@ -22,10 +25,18 @@ def add_model_outlines(con: duckdb.DuckDBPyConnection, staging: Staging) -> None
 
     The outline is a representation of its own (role ``footprint``, LoD 0), derived, in EPSG:4490.
     """
-    rows = con.execute("SELECT key, parent_key, mesh_id, matrix, class_code, wkb IS NOT NULL AS shaped, zmin, zmax FROM staged "
-                       "WHERE mesh_id IS NOT NULL OR class_code IN ('building', 'bridge', 'tunnel', 'storey', 'unit', 'building_part') "
-                       "OR parent_key IS NOT NULL").to_arrow_table().to_pylist() if len(staging.meshes) else []  # fmt: skip
-    children: dict[str, list[dict[str, object]]] = defaultdict(list)
+    rows = (
+        con.execute(
+            "SELECT key, parent_key, mesh_id, matrix, class_code, wkb IS NOT NULL AS shaped, zmin, zmax FROM staged "
+            "WHERE mesh_id IS NOT NULL OR class_code IN ('building', 'bridge', 'tunnel', 'storey', 'unit', 'building_part') "
+            "OR parent_key IS NOT NULL"
+        )
+        .to_arrow_table()
+        .to_pylist()
+        if len(staging.meshes)
+        else []
+    )
+    children: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         if row["parent_key"] is not None:
             children[row["parent_key"]].append(row)
@@ -36,17 +47,25 @@ def add_model_outlines(con: duckdb.DuckDBPyConnection, staging: Staging) -> None
         parts = [p for p in _family(row, children) if p["mesh_id"] is not None]
         shape = staging.outline(parts) if parts else None
         if shape is not None:
-            outlines.append({
-                "key": row["key"], "wkb": shapely.to_wkb(shape), "zmin": min(p["zmin"] for p in parts),
-                "zmax": max(p["zmax"] for p in parts), **dict(zip(("xmin", "ymin", "xmax", "ymax"), shape.bounds, strict=True)),
-            })  # fmt: skip
+            outlines.append(
+                {
+                    "key": row["key"],
+                    "wkb": shapely.to_wkb(shape),
+                    "zmin": min(p["zmin"] for p in parts),
+                    "zmax": max(p["zmax"] for p in parts),
+                    **dict(zip(("xmin", "ymin", "xmax", "ymax"), shape.bounds, strict=True)),
+                }
+            )
     if outlines:
         con.register("outlines", pa.Table.from_pylist(outlines))
-        con.execute("INSERT INTO staged_extra SELECT key, 'footprint', '0', wkb, NULL, NULL, xmin, ymin, zmin, xmax, ymax, zmax, NULL FROM outlines")
+        con.execute(
+            "INSERT INTO staged_extra SELECT key, 'footprint', '0', wkb, NULL, NULL, "
+            "xmin, ymin, zmin, xmax, ymax, zmax, NULL FROM outlines"
+        )
         con.unregister("outlines")
 
 
-def _family(row: dict[str, object], children: dict[str, list[dict[str, object]]]) -> list[dict[str, object]]:
+def _family(row: Row, children: Mapping[str, list[Row]]) -> list[Row]:
     """A record and everything below it; a ring of parents ends where it began."""
     out, queue, seen = [], [row], {row["key"]}
     while queue:
@@ -64,19 +83,29 @@ def decide_merges(con: duckdb.DuckDBPyConnection, source: Source) -> None:
     new = run(con, "fuse_new_buildings").to_arrow_table()
     if new.num_rows == 0:
         return
-    bounds = [float(v) for v in shapely.total_bounds(shapely.from_wkb(new["wkb"].to_numpy(zero_copy_only=False)))]
+    bounds = [
+        float(v)
+        for v in shapely.total_bounds(shapely.from_wkb(new["wkb"].to_numpy(zero_copy_only=False)))
+    ]
     box = dict(zip(("xmin", "ymin", "xmax", "ymax"), bounds, strict=True))
     old = run(con, "fuse_known_buildings", **box).to_arrow_table()
     if old.num_rows == 0:
         return
+    shapes, known = (shapely.from_wkb(t["wkb"].to_numpy(zero_copy_only=False)) for t in (new, old))
     matches = fuse.match_footprints(
-        *(shapely.from_wkb(t["wkb"].to_numpy(zero_copy_only=False)) for t in (new, old)),
+        shapes,
+        known,
         old["eid"].to_numpy(zero_copy_only=False),
-        new_height=new["height_m"].to_numpy(zero_copy_only=False), existing_height=old["height_m"].to_numpy(zero_copy_only=False),
-        new_name=new["name"].to_numpy(zero_copy_only=False), existing_name=old["name"].to_numpy(zero_copy_only=False),
-        new_code=new["code"].to_numpy(zero_copy_only=False), existing_code=old["code"].to_numpy(zero_copy_only=False),
-    )  # fmt: skip
-    keys = np.asarray(new["key"].to_numpy(zero_copy_only=False), dtype=object)[matches["new_index"].to_numpy()]
+        new_height=new["height_m"].to_numpy(zero_copy_only=False),
+        existing_height=old["height_m"].to_numpy(zero_copy_only=False),
+        new_name=new["name"].to_numpy(zero_copy_only=False),
+        existing_name=old["name"].to_numpy(zero_copy_only=False),
+        new_code=new["code"].to_numpy(zero_copy_only=False),
+        existing_code=old["code"].to_numpy(zero_copy_only=False),
+    )
+    keys = np.asarray(new["key"].to_numpy(zero_copy_only=False), dtype=object)[
+        matches["new_index"].to_numpy()
+    ]
     con.register("matches", matches.append_column("key", pa.array(keys, pa.string())))
     run(con, "fuse_apply", dataset_id=source.dataset_id, at_time=source.started)
     con.unregister("matches")
@@ -87,10 +116,16 @@ def write_merged(con: duckdb.DuckDBPyConnection, source: Source) -> None:
     rows = run(con, "fuse_merged").to_arrow_table()
     if rows.num_rows == 0:
         return
-    merged, conflicts = fuse.merge_json(rows["known"].to_pylist(), rows["offered"].to_pylist(), _TOLERANCES)
-    table = rows.select(["eid", "key", "name", "known"]).append_column("merged", pa.array(merged, pa.string()))
+    merged, conflicts = fuse.merge_json(
+        rows["known"].to_pylist(), rows["offered"].to_pylist(), _TOLERANCES
+    )
+    table = rows.select(["eid", "key", "name", "known"]).append_column(
+        "merged", pa.array(merged, pa.string())
+    )
     eids = np.asarray(rows["eid"].to_numpy(zero_copy_only=False), dtype=object)
-    conflicts = conflicts.append_column("eid", pa.array(eids[conflicts["row"].to_numpy()], pa.string()))
+    conflicts = conflicts.append_column(
+        "eid", pa.array(eids[conflicts["row"].to_numpy()], pa.string())
+    )
     con.register("merged", table)
     con.register("conflicts", conflicts)
     run(con, "fuse_write", dataset_id=source.dataset_id, at_time=source.started)

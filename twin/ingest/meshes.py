@@ -29,13 +29,19 @@ class MeshArchive:
         """Take the meshes of one batch; a mesh id seen before keeps its first shape."""
         if meshes is None or meshes.num_rows == 0:
             return
-        fresh = [i for i, name in enumerate(meshes["mesh_id"].to_pylist()) if name not in self._digest]
+        fresh = [
+            i for i, name in enumerate(meshes["mesh_id"].to_pylist()) if name not in self._digest
+        ]
         table = meshes.take(pa.array(fresh, pa.int64())).cast(MESHES)
-        columns = [table[name].to_pylist() for name in ("mesh_id", "positions", "indices", "colors")]
+        columns = [
+            table[name].to_pylist() for name in ("mesh_id", "positions", "indices", "colors")
+        ]
         for name, positions, indices, colors in zip(*columns, strict=True):
             xyz = np.frombuffer(positions, "<f4").reshape(-1, 3).astype(np.float64)
             low, high = xyz.min(axis=0), xyz.max(axis=0)
-            self._corners[name] = np.array(np.meshgrid(*np.stack([low, high], axis=1))).reshape(3, -1).T
+            self._corners[name] = (
+                np.array(np.meshgrid(*np.stack([low, high], axis=1))).reshape(3, -1).T
+            )
             self._outline[name] = _thinned(xyz)
             self._centre[name] = (low + high) / 2
             self._digest[name] = hashlib.sha256(positions + indices + (colors or b"")).hexdigest()
@@ -55,7 +61,9 @@ class MeshArchive:
         """Middle of each mesh's box, local metres, shape (n, 3)."""
         return np.stack([self._centre[name] for name in mesh_ids])
 
-    def placed_bounds(self, mesh_ids: Sequence[str], to_ecef: NDArray[np.float64]) -> NDArray[np.float64]:
+    def placed_bounds(
+        self, mesh_ids: Sequence[str], to_ecef: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
         """Boxes of placed instances.
 
         Parameters
@@ -75,14 +83,19 @@ class MeshArchive:
         geo = np.stack([lon, lat, z], axis=1).reshape(len(mesh_ids), 8, 3)
         return np.concatenate([geo.min(axis=1), geo.max(axis=1)], axis=1)
 
-    def outline(self, mesh_ids: Sequence[str], to_ecef: NDArray[np.float64]) -> shapely.Polygon | None:
+    def outline(
+        self, mesh_ids: Sequence[str], to_ecef: NDArray[np.float64]
+    ) -> shapely.Polygon | None:
         """Outline on the map of all instances together (EPSG:4490), null where they span no area."""
         parts = [
             _apply(matrix.reshape(1, 4, 4), self._outline[name][None])[0]
             for name, matrix in zip(mesh_ids, to_ecef, strict=True)
         ]
         lon, lat, _ = crs.ecef_to_geographic(*np.concatenate(parts).T)
-        hull = shapely.concave_hull(shapely.multipoints(np.unique(np.stack([lon, lat], axis=1).round(7), axis=0)), ratio=0.25)
+        hull = shapely.concave_hull(
+            shapely.multipoints(np.unique(np.stack([lon, lat], axis=1).round(7), axis=0)),
+            ratio=0.25,
+        )
         return hull if isinstance(hull, shapely.Polygon) and not hull.is_empty else None
 
     def write(self, folder: Path) -> tuple[str | None, int, int, int]:
@@ -108,7 +121,8 @@ def read_asset(folder: Path, name: str) -> pa.Table:
 
 def _apply(matrices: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Row-major 4 × 4 matrices (n, 4, 4) on points (n, m, 3)."""
-    return np.einsum("nij,nmj->nmi", matrices[:, :3, :3], points) + matrices[:, None, :3, 3]
+    moved = np.einsum("nij,nmj->nmi", matrices[:, :3, :3], points) + matrices[:, None, :3, 3]
+    return np.asarray(moved, dtype=np.float64)
 
 
 def _thinned(points: NDArray[np.float64], most: int = 64) -> NDArray[np.float64]:

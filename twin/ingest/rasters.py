@@ -31,7 +31,8 @@ def load_raster(
     store : Store
     source : Source
     kind : str
-        ``dem`` (float32, metres in the source's height reference, NaN where unknown) or ``imagery`` (uint8 RGBA).
+        ``dem`` (float32, metres in the source's height reference, NaN where unknown) or ``imagery``
+        (uint8 RGBA).
     data : ndarray, shape (rows, cols) or (rows, cols, 4)
     transform : tuple of 6 floats
         Affine of pixel corners in the source CRS.
@@ -51,7 +52,9 @@ def load_raster(
     name = _write_array(store.assets, data)
     balance = Balance(n_in=1)
     with store.transaction() as con:
-        seen = con.execute("SELECT count(*) FROM raster WHERE asset = $a AND kind = $k", {"a": name, "k": kind}).fetchone()
+        seen = con.execute(
+            "SELECT count(*) FROM raster WHERE asset = $a AND kind = $k", {"a": name, "k": kind}
+        ).fetchone()
         if seen and seen[0]:
             balance = balance.plus(unchanged=1)
         else:
@@ -60,14 +63,34 @@ def load_raster(
             con.execute("DELETE FROM raster WHERE kind = $k", {"k": kind})
             con.execute(
                 "INSERT INTO raster VALUES ($kind, $asset, $crs, $transform, $rows, $cols, $z, $x0, $y0, $x1, $y1, $d)",
-                {"kind": kind, "asset": name, "crs": used, "transform": list(transform), "rows": data.shape[0],
-                 "cols": data.shape[1], "z": "ellipsoid" if kind == "dem" else None, "x0": xmin, "y0": ymin, "x1": xmax,
-                 "y1": ymax, "d": source.dataset_id},
-            )  # fmt: skip
+                {
+                    "kind": kind,
+                    "asset": name,
+                    "crs": used,
+                    "transform": list(transform),
+                    "rows": data.shape[0],
+                    "cols": data.shape[1],
+                    "z": "ellipsoid" if kind == "dem" else None,
+                    "x0": xmin,
+                    "y0": ymin,
+                    "x1": xmax,
+                    "y1": ymax,
+                    "d": source.dataset_id,
+                },
+            )
             con.execute(
                 "INSERT INTO change (at_time, kind, subject_kind, subject_id, collection, xmin, ymin, xmax, ymax, dataset_id) "
                 "VALUES ($t, 'create', 'raster', $a, $k, $x0, $y0, $x1, $y1, $d)",
-                {"t": utc_now(), "a": name, "k": kind, "x0": xmin, "y0": ymin, "x1": xmax, "y1": ymax, "d": source.dataset_id},
+                {
+                    "t": utc_now(),
+                    "a": name,
+                    "k": kind,
+                    "x0": xmin,
+                    "y0": ymin,
+                    "x1": xmax,
+                    "y1": ymax,
+                    "d": source.dataset_id,
+                },
             )
         write_dataset(con, source, balance)
     return balance
@@ -76,12 +99,16 @@ def load_raster(
 def terrain_of(store: Store) -> Terrain | None:
     """The city's terrain, or None where no DEM was loaded."""
     rows = store.table("SELECT asset, transform FROM raster WHERE kind = 'dem'").to_pylist()
-    return Terrain.open(store.assets / rows[0]["asset"], tuple(rows[0]["transform"])) if rows else None
+    return (
+        Terrain.open(store.assets / rows[0]["asset"], tuple(rows[0]["transform"])) if rows else None
+    )
 
 
 def imagery_of(store: Store) -> Imagery | None:
     """The city's orthophoto, memory-mapped, or None where none was loaded."""
-    rows = store.table("SELECT asset, transform, crs FROM raster WHERE kind = 'imagery'").to_pylist()
+    rows = store.table(
+        "SELECT asset, transform, crs FROM raster WHERE kind = 'imagery'"
+    ).to_pylist()
     if not rows:
         return None
     data = np.load(store.assets / rows[0]["asset"], mmap_mode="r")
@@ -92,7 +119,7 @@ def _write_array(folder: Path, data: NDArray[Any]) -> str:
     """Write ``data`` as a content-addressed .npy; the name is its hash."""
     contiguous = np.ascontiguousarray(data)
     digest = hashlib.sha256(str((contiguous.dtype.str, contiguous.shape)).encode())
-    digest.update(memoryview(contiguous).cast("B"))
+    digest.update(contiguous.view(np.uint8).data)
     name = f"{digest.hexdigest()}.npy"
     if not (folder / name).exists():
         part = folder / f"{name}.part"
@@ -102,10 +129,17 @@ def _write_array(folder: Path, data: NDArray[Any]) -> str:
     return name
 
 
-def _bounds(transform: Affine, shape: tuple[int, ...], source_crs: str) -> tuple[float, float, float, float]:
+def _bounds(
+    transform: Affine, shape: tuple[int, ...], source_crs: str
+) -> tuple[float, float, float, float]:
     """Geographic bounds of the raster's edge, densified."""
     a, b, c, d, e, f = transform
     edge = shapely.segmentize(shapely.box(0, 0, shape[1], shape[0]), max(shape[:2]) / 16)
     col, row = shapely.get_coordinates(edge).T
     lon, lat, _ = crs.to_geographic(source_crs, a * col + b * row + c, d * col + e * row + f)
-    return float(np.nanmin(lon)), float(np.nanmin(lat)), float(np.nanmax(lon)), float(np.nanmax(lat))
+    return (
+        float(np.nanmin(lon)),
+        float(np.nanmin(lat)),
+        float(np.nanmax(lon)),
+        float(np.nanmax(lat)),
+    )

@@ -80,7 +80,9 @@ def load_records(
         decide_merges(con, source)
         _assign_ids(con)
         balance = _write(con, store, source, staging)
-        balance = balance.plus(n_in=staging.n_in, quarantined=quarantined, repaired=staging.repaired)
+        balance = balance.plus(
+            n_in=staging.n_in, quarantined=quarantined, repaired=staging.repaired
+        )
         write_dataset(con, source, balance)
         run(con, "ingest_drop_staging")
     return balance
@@ -96,22 +98,31 @@ def _duplicate_keys(con: duckdb.DuckDBPyConnection) -> Quarantined:
     run(con, "ingest_drop_duplicates")
     return Quarantined(
         rows=[r["row"] for r in rows],
-        reasons=[f"its id {r['key']!r} was already used by record {r['first_row']} of this layer" for r in rows],
+        reasons=[
+            f"its id {r['key']!r} was already used by record {r['first_row']} of this layer"
+            for r in rows
+        ],
         records=rows,
     )
 
 
 def _assign_ids(con: duckdb.DuckDBPyConnection) -> None:
     """Give every record that becomes a new thing an eid, in the order of the source."""
-    keys = con.execute("SELECT key FROM fate WHERE fate = 'create' ORDER BY \"row\"").to_arrow_table()
+    keys = con.execute(
+        "SELECT key FROM fate WHERE fate = 'create' ORDER BY \"row\""
+    ).to_arrow_table()
     if keys.num_rows:
         issued = keys.append_column("eid", pa.array(list(uuid7_array(keys.num_rows)), pa.string()))
         con.register("issued", issued)
-        con.execute("UPDATE fate SET eid = issued.eid::UUID FROM issued WHERE fate.key = issued.key")
+        con.execute(
+            "UPDATE fate SET eid = issued.eid::UUID FROM issued WHERE fate.key = issued.key"
+        )
         con.unregister("issued")
 
 
-def _write(con: duckdb.DuckDBPyConnection, store: Store, source: Source, staging: Staging) -> Balance:
+def _write(
+    con: duckdb.DuckDBPyConnection, store: Store, source: Source, staging: Staging
+) -> Balance:
     """Write what the fates say; the order matters (history before change)."""
     stamp = {"dataset_id": source.dataset_id, "at_time": source.started}
     counts = dict(con.execute("SELECT fate, count(*) FROM fate GROUP BY fate").fetchall())

@@ -25,7 +25,8 @@ def utc_now() -> datetime:
 class Source:
     """One layer of one file, with what was decided about it.
 
-    ``key`` names the source across deliveries (file name and layer, no folder): the same source loaded
+    ``key`` names the source across deliveries (file name and layer, no folder): the same source
+    loaded
     again next month updates what it made this month.
     """
 
@@ -56,8 +57,10 @@ class Source:
 class Balance:
     """Where every record of a load went: ``n_in = loaded + merged + unchanged + quarantined``.
 
-    ``changed`` counts those of ``loaded`` that were known before; ``repaired`` those whose geometry was
-    mended; ``gone`` the records an earlier delivery had and this one has not (they are kept in the base).
+    ``changed`` counts those of ``loaded`` that were known before; ``repaired`` those whose geometry
+    was
+    mended; ``gone`` the records an earlier delivery had and this one has not (they are kept in the
+    base).
     """
 
     n_in: int = 0
@@ -79,7 +82,9 @@ class Balance:
         """
         out = self.loaded + self.merged + self.unchanged + self.quarantined
         if out != self.n_in:
-            raise LawError(f"{what}: {self.n_in} records in but {out} accounted for; nothing of this layer was written.")
+            raise LawError(
+                f"{what}: {self.n_in} records in but {out} accounted for; nothing of this layer was written."
+            )
         return self
 
     def plus(self, **changes: int) -> "Balance":
@@ -104,33 +109,54 @@ def write_quarantine(con: duckdb.DuckDBPyConnection, source: Source, rejected: Q
     """Write rejected records inside the open transaction; returns how many."""
     if not len(rejected.rows):
         return 0
-    table = pa.table({
-        "row_number": pa.array(rejected.rows, pa.int64()),
-        "reason": pa.array(rejected.reasons, pa.string()),
-        "record": pa.array([orjson.dumps(r, default=str).decode() for r in rejected.records], pa.string()),
-    })
+    table = pa.table(
+        {
+            "row_number": pa.array(rejected.rows, pa.int64()),
+            "reason": pa.array(rejected.reasons, pa.string()),
+            "record": pa.array(
+                [orjson.dumps(r, default=str).decode() for r in rejected.records], pa.string()
+            ),
+        }
+    )
     con.register("rejected", table)
     con.execute(
         "INSERT INTO quarantine SELECT $dataset_id, row_number, $source, reason, record, $at_time FROM rejected",
         {"dataset_id": source.dataset_id, "source": source.key, "at_time": source.started},
     )
     con.unregister("rejected")
-    return table.num_rows
+    return int(table.num_rows)
 
 
 def write_dataset(con: duckdb.DuckDBPyConnection, source: Source, balance: Balance) -> None:
     """Write the dataset row of a load whose balance closes (else LawError)."""
     balance.checked(source.key)
     row = {
-        "dataset_id": uuid.UUID(source.dataset_id), "source_key": source.key, "path": source.path, "layer": source.layer,
-        "format": source.format, "kind": source.kind, "sha256": source.sha256, "licence": source.licence,
-        "encoding": source.encoding, "crs_found": source.crs_found, "crs_used": source.crs_used,
-        "crs_why": source.crs_why, "crs_confidence": source.crs_confidence, "z_reference": source.z_reference,
-        "n_in": balance.n_in, "n_loaded": balance.loaded, "n_changed": balance.changed, "n_merged": balance.merged,
-        "n_unchanged": balance.unchanged, "n_quarantined": balance.quarantined, "n_repaired": balance.repaired,
-        "n_gone": balance.gone, "findings": list(source.findings), "loaded_at": source.started,
+        "dataset_id": uuid.UUID(source.dataset_id),
+        "source_key": source.key,
+        "path": source.path,
+        "layer": source.layer,
+        "format": source.format,
+        "kind": source.kind,
+        "sha256": source.sha256,
+        "licence": source.licence,
+        "encoding": source.encoding,
+        "crs_found": source.crs_found,
+        "crs_used": source.crs_used,
+        "crs_why": source.crs_why,
+        "crs_confidence": source.crs_confidence,
+        "z_reference": source.z_reference,
+        "n_in": balance.n_in,
+        "n_loaded": balance.loaded,
+        "n_changed": balance.changed,
+        "n_merged": balance.merged,
+        "n_unchanged": balance.unchanged,
+        "n_quarantined": balance.quarantined,
+        "n_repaired": balance.repaired,
+        "n_gone": balance.gone,
+        "findings": list(source.findings),
+        "loaded_at": source.started,
         "seconds": (utc_now() - source.started).total_seconds(),
-    }  # fmt: skip
+    }
     names = ", ".join(row)
     values = ", ".join(f"${name}" for name in row)
     con.execute(f"INSERT INTO dataset ({names}) VALUES ({values})", row)  # noqa: S608 -- names are this function's own

@@ -47,23 +47,34 @@ class Staging:
         run(con, "ingest_staging")
 
     def add(
-        self, records: pa.Table, meshes: pa.Table | None = None, representations: pa.Table | None = None
+        self,
+        records: pa.Table,
+        meshes: pa.Table | None = None,
+        representations: pa.Table | None = None,
     ) -> Quarantined:
         """Stage one batch; returns what cannot be staged, with reasons."""
         self.n_in += records.num_rows
         self.meshes.add(meshes)
         records = records.cast(RECORDS)
         sound = pc.if_else(pc.is_null(records["fault"]), records["geometry"], None)
-        placed = self._place(records.set_column(records.schema.get_field_index("geometry"), "geometry", sound))
+        placed = self._place(
+            records.set_column(records.schema.get_field_index("geometry"), "geometry", sound)
+        )
         reasons = _first_reason(records["fault"], placed["reason"], self._semantic_faults(records))
-        table = self._columns(records, placed).append_column("reason", pa.array(reasons, pa.string()))
+        table = self._columns(records, placed).append_column(
+            "reason", pa.array(reasons, pa.string())
+        )
         bad = pc.is_valid(table["reason"])
         self._insert("ingest_stage_records", table.filter(pc.invert(bad)))
         if representations is not None and representations.num_rows:
             extra = representations.cast(REPRESENTATIONS)
             placed = self._place(extra)
-            self._insert("ingest_stage_representations", self._columns(extra, placed).filter(
-                pa.array([r is None for r in placed["reason"]])))
+            self._insert(
+                "ingest_stage_representations",
+                self._columns(extra, placed).filter(
+                    pa.array([r is None for r in placed["reason"]])
+                ),
+            )
         rejected = records.filter(bad)
         return Quarantined(
             rows=rejected["row"].to_pylist(),
@@ -73,7 +84,9 @@ class Staging:
 
     def outline(self, parts: Sequence[Mapping[str, Any]]) -> shapely.Polygon | None:
         """Outline on the map of staged records with meshes (EPSG:4490)."""
-        return self.meshes.outline([p["mesh_id"] for p in parts], np.array([p["matrix"] for p in parts], dtype=float))
+        return self.meshes.outline(
+            [p["mesh_id"] for p in parts], np.array([p["matrix"] for p in parts], dtype=float)
+        )
 
     def _place(self, records: pa.Table) -> dict[str, NDArray[np.generic]]:
         """Geometry, mesh matrices, boxes and reasons of a batch in the base's coordinates."""
@@ -81,7 +94,7 @@ class Staging:
         geoms = crs.transform_wkb(self.source.crs_used, records["geometry"].combine_chunks())
         given = ~shapely.is_missing(geoms)
         geoms, repaired, reason = validity.repair(geoms)
-        reason = np.where(given, reason, None)
+        reason = np.where(given, reason, np.array(None, dtype=object))
         self.repaired += int(repaired.sum())
         geoms = self._lifted(geoms)
         boxes = np.full((n, 6), np.nan)
@@ -91,9 +104,14 @@ class Staging:
             boxes[has_z, 2], boxes[has_z, 5] = _z_ranges(geoms[has_z])
         matrices = np.full((n, 16), np.nan)
         mesh_ids = records["mesh_id"].to_pylist()
-        unknown = [i for i, name in enumerate(mesh_ids) if name is not None and name not in self.meshes]
+        unknown = [
+            i for i, name in enumerate(mesh_ids) if name is not None and name not in self.meshes
+        ]
         reason[unknown] = "its shape is missing from the file"
-        meshed = np.array([i for i, name in enumerate(mesh_ids) if name is not None and name in self.meshes], dtype=int)
+        meshed = np.array(
+            [i for i, name in enumerate(mesh_ids) if name is not None and name in self.meshes],
+            dtype=int,
+        )
         if len(meshed):
             local = np.array(records["matrix"].take(pa.array(meshed)).to_pylist(), dtype=float)
             names = [mesh_ids[i] for i in meshed]
@@ -125,13 +143,16 @@ class Staging:
         known = codes.collection_of(np.array(records["class_code"].to_pylist(), dtype=object))
         classes = records["class_code"].to_pylist()
         nowhere = pc.and_(
-            pc.and_(pc.is_null(records["geometry"]), pc.is_null(records["mesh_id"])), pc.is_null(records["parent_key"])
+            pc.and_(pc.is_null(records["geometry"]), pc.is_null(records["mesh_id"])),
+            pc.is_null(records["parent_key"]),
         ).to_numpy(zero_copy_only=False)
         may_float = self.source.kind == "model"
         out: list[str | None] = []
         for code, collection, lost in zip(classes, known, nowhere, strict=True):
             if collection is None:
-                out.append(f"class code {code!r} is in no code table; give the layer a class_code in the plan")
+                out.append(
+                    f"class code {code!r} is in no code table; give the layer a class_code in the plan"
+                )
             elif lost and not may_float:
                 out.append("it has no geometry and belongs to nothing that has one")
             else:
@@ -143,12 +164,18 @@ class Staging:
         boxes = placed["boxes"].astype(float)
         center = (boxes[:, [0, 1]] + boxes[:, [3, 4]]) / 2
         matrices = [None if np.isnan(m[0]) else m for m in placed["matrices"].astype(float)]
-        table = records.select([c for c in records.column_names if c not in ("geometry", "matrix", "fault")])
+        table = records.select(
+            [c for c in records.column_names if c not in ("geometry", "matrix", "fault")]
+        )
         extra: dict[str, pa.Array] = {
-            "wkb": pa.array(shapely.to_wkb(placed["geoms"], output_dimension=3, flavor="iso"), pa.binary()),
+            "wkb": pa.array(
+                shapely.to_wkb(placed["geoms"], output_dimension=3, flavor="iso"), pa.binary()
+            ),
             "matrix": pa.array(matrices, pa.list_(pa.float64())),
             "hilbert": pa.array(hilbert_key(center[:, 0], center[:, 1]), pa.int64()),
-            "mesh_digest": pa.array([self.meshes.digest(m) for m in records["mesh_id"].to_pylist()], pa.string()),
+            "mesh_digest": pa.array(
+                [self.meshes.digest(m) for m in records["mesh_id"].to_pylist()], pa.string()
+            ),
         }
         for i, name in enumerate(("xmin", "ymin", "zmin", "xmax", "ymax", "zmax")):
             extra[name] = pa.array(boxes[:, i], from_pandas=True)
@@ -189,7 +216,10 @@ def _readable(records: pa.Table) -> list[dict[str, object]]:
     """Rejected records as a person would read them: geometry as text, no binary."""
     wkt = [_wkt(g) for g in records["geometry"].to_pylist()]
     rows = records.drop_columns(["geometry", "matrix", "fault"]).to_pylist()
-    return [{**{k: v for k, v in row.items() if v is not None}, "geometry": g} for row, g in zip(rows, wkt, strict=True)]
+    return [
+        {**{k: v for k, v in row.items() if v is not None}, "geometry": g}
+        for row, g in zip(rows, wkt, strict=True)
+    ]
 
 
 def _wkt(wkb: bytes | None) -> str | None:
@@ -197,4 +227,4 @@ def _wkt(wkb: bytes | None) -> str | None:
         return None
     with np.errstate(invalid="ignore"):
         geometry = shapely.from_wkb(wkb, on_invalid="ignore")
-    return None if geometry is None else str(shapely.to_wkt(geometry, rounding_precision=8))[:2000]
+    return str(shapely.to_wkt(geometry, rounding_precision=8))[:2000] if geometry else None

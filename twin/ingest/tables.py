@@ -25,18 +25,30 @@ def load_streams(store: Store, source: Source, streams: pa.Table, heights: Heigh
     """Load a sensor table (schema STREAMS, source CRS); see :func:`load_cases` for the result."""
     streams = _located(source, streams)
     z = np.asarray(streams["z"].to_numpy(zero_copy_only=False), dtype=float)
-    lon, lat = (np.asarray(streams[c].to_numpy(zero_copy_only=False), dtype=float) for c in ("lon", "lat"))
+    lon, lat = (
+        np.asarray(streams[c].to_numpy(zero_copy_only=False), dtype=float) for c in ("lon", "lat")
+    )
     reference = np.array(streams["z_reference"].to_pylist(), dtype=object)
     z_ell = np.where(reference == "ellipsoid", z, np.nan)
     known = reference == "1985"
     z_ell[known] = heights.to_ellipsoid(z[known], lon[known], lat[known], "1985")
     streams = streams.append_column("z_ell", pa.array(z_ell, from_pandas=True))
-    return _load(store, source, streams, lambda con, rows: register_streams(con, rows, source.dataset_id, source.started))
+    return _load(
+        store,
+        source,
+        streams,
+        lambda con, rows: register_streams(con, rows, source.dataset_id, source.started),
+    )
 
 
 def load_observations(store: Store, source: Source, observations: pa.Table) -> Balance:
     """Load past readings (schema OBSERVATIONS); repeated ones are unchanged, the first one stays."""
-    return _load(store, source, observations, lambda con, rows: insert_observations(con, rows, source.started))
+    return _load(
+        store,
+        source,
+        observations,
+        lambda con, rows: insert_observations(con, rows, source.started),
+    )
 
 
 def load_cases(store: Store, source: Source, cases: pa.Table) -> Balance:
@@ -55,7 +67,12 @@ def load_cases(store: Store, source: Source, cases: pa.Table) -> Balance:
         Closed over all rows given.
     """
     located = _located(source, cases)
-    return _load(store, source, located, lambda con, rows: register_cases(con, rows, source.dataset_id, source.started))
+    return _load(
+        store,
+        source,
+        located,
+        lambda con, rows: register_cases(con, rows, source.dataset_id, source.started),
+    )
 
 
 def load_addresses(
@@ -76,7 +93,8 @@ def load_addresses(
     heights : Heights
         Turns ``z`` into ellipsoidal heights where the source's reference is ``1985``.
     build_nodes : callable
-        ``address.build_nodes``: rows with ``lon``, ``lat`` in, :data:`twin.schema.ADDRESS_NODES` out.
+        ``address.build_nodes``: rows with ``lon``, ``lat`` in, :data:`twin.schema.ADDRESS_NODES`
+        out.
 
     Returns
     -------
@@ -95,9 +113,13 @@ def load_addresses(
         quarantined += write_quarantine(con, source, _duplicate_addresses(con))
         counts = dict(run(con, "addresses_fate", source_key=source.key).fetchall())
         balance = Balance(
-            n_in=addresses.num_rows, loaded=counts.get("create", 0) + counts.get("change", 0), changed=counts.get("change", 0),
-            merged=counts.get("merge", 0), unchanged=counts.get("unchanged", 0), quarantined=quarantined,
-        )  # fmt: skip
+            n_in=addresses.num_rows,
+            loaded=counts.get("create", 0) + counts.get("change", 0),
+            changed=counts.get("change", 0),
+            merged=counts.get("merge", 0),
+            unchanged=counts.get("unchanged", 0),
+            quarantined=quarantined,
+        )
         if balance.loaded + balance.merged:
             run(con, "addresses_write", source_key=source.key, dataset_id=source.dataset_id)
         con.execute("DROP TABLE address_fate")
@@ -111,7 +133,10 @@ def _duplicate_addresses(con: duckdb.DuckDBPyConnection) -> Quarantined:
     rows = run(con, "addresses_duplicates").to_arrow_table().to_pylist()
     return Quarantined(
         rows=[r["row"] for r in rows],
-        reasons=[f"its code {r['key']!r} was already used by record {r['first_row']} of this table" for r in rows],
+        reasons=[
+            f"its code {r['key']!r} was already used by record {r['first_row']} of this table"
+            for r in rows
+        ],
         records=rows,
     )
 
@@ -123,11 +148,16 @@ def _load(store: Store, source: Source, table: pa.Table, register: Register) -> 
         quarantined = write_quarantine(con, source, _rejected(table))
         counts = register(con, good)
         refused = good.take(counts.rejected["position"])
-        quarantined += write_quarantine(con, source, _as_quarantined(refused, counts.rejected["reason"].to_pylist()))
+        quarantined += write_quarantine(
+            con, source, _as_quarantined(refused, counts.rejected["reason"].to_pylist())
+        )
         balance = Balance(
-            n_in=table.num_rows, loaded=counts.loaded + counts.changed, changed=counts.changed, unchanged=counts.unchanged,
+            n_in=table.num_rows,
+            loaded=counts.loaded + counts.changed,
+            changed=counts.changed,
+            unchanged=counts.unchanged,
             quarantined=quarantined,
-        )  # fmt: skip
+        )
         write_dataset(con, source, balance)
     return balance
 
@@ -139,7 +169,9 @@ def _rejected(table: pa.Table) -> Quarantined:
 
 
 def _as_quarantined(rows: pa.Table, reasons: Sequence[str]) -> Quarantined:
-    records: list[dict[str, Any]] = [{k: v for k, v in r.items() if v is not None} for r in rows.to_pylist()]
+    records: list[dict[str, Any]] = [
+        {k: v for k, v in r.items() if v is not None} for r in rows.to_pylist()
+    ]
     numbers = rows["row"].to_pylist() if "row" in rows.column_names else list(range(rows.num_rows))
     return Quarantined(rows=numbers, reasons=reasons, records=records)
 
@@ -148,7 +180,10 @@ def _lifted(source: Source, table: pa.Table, heights: Heights) -> pa.Table:
     """The table with ``z`` above the ellipsoid."""
     if source.z_reference != "1985":
         return table
-    z, lon, lat = (np.asarray(table[c].to_numpy(zero_copy_only=False), dtype=float) for c in ("z", "lon", "lat"))
+    z, lon, lat = (
+        np.asarray(table[c].to_numpy(zero_copy_only=False), dtype=float)
+        for c in ("z", "lon", "lat")
+    )
     lifted = pa.array(heights.to_ellipsoid(z, lon, lat, "1985"), from_pandas=True)
     return table.set_column(table.schema.get_field_index("z"), "z", lifted)
 
@@ -157,4 +192,6 @@ def _located(source: Source, table: pa.Table) -> pa.Table:
     """The table with ``lon`` and ``lat`` (degrees, EPSG:4490), null where a row has no usable place."""
     x, y = (np.asarray(table[c].to_numpy(zero_copy_only=False), dtype=float) for c in ("x", "y"))
     lon, lat, _ = crs.to_geographic(source.crs_used, x, y)
-    return table.append_column("lon", pa.array(lon, from_pandas=True)).append_column("lat", pa.array(lat, from_pandas=True))
+    return table.append_column("lon", pa.array(lon, from_pandas=True)).append_column(
+        "lat", pa.array(lat, from_pandas=True)
+    )

@@ -1,6 +1,7 @@
 """The base on disk: one DuckDB file behind one small interface.
 
-``store.py`` opens it and hands out cursors and transactions; ``read.py`` answers questions; ``sql/`` holds
+``store.py`` opens it and hands out cursors and transactions; ``read.py`` answers questions;
+``sql/`` holds
 the statements, ``schema.sql`` the tables.
 """
 

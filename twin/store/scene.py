@@ -13,7 +13,8 @@ __all__ = ["Scene"]
 class Scene:
     """Everything that can be drawn of one city.
 
-    Satisfies ``tiles.source.TileSource``. Tables are in Hilbert order of the things, so the same base gives
+    Satisfies ``tiles.source.TileSource``. Tables are in Hilbert order of the things, so the same
+    base gives
     the same rows in the same order.
     """
 

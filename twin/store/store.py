@@ -54,8 +54,10 @@ def run(con: duckdb.DuckDBPyConnection, name: str, **parameters: Any) -> duckdb.
 class Store:
     """The base of one city.
 
-    TIMESTAMP columns hold UTC without a zone; times are bound as naive UTC (the ICU extension, which zones
-    need, is not part of the package and nothing is downloaded at run time). One process writes: DuckDB holds the file exclusively. Within it any number of threads read, each with
+    TIMESTAMP columns hold UTC without a zone; times are bound as naive UTC (the ICU extension,
+    which zones
+    need, is not part of the package and nothing is downloaded at run time). One process writes:
+    DuckDB holds the file exclusively. Within it any number of threads read, each with
     a cursor of its own, and writers queue for :meth:`transaction`.
 
     Examples
@@ -77,10 +79,13 @@ class Store:
         Raises
         ------
         CityError
-            If another process holds the base, the file is damaged, or it was written by another version.
+            If another process holds the base, the file is damaged, or it was written by another
+            version.
         """
         if read_only and not city.base_path.exists():
-            raise CityError(f"{city.path} has no base yet: load something first with `twin load … --city {city.path}`.")
+            raise CityError(
+                f"{city.path} has no base yet: load something first with `twin load … --city {city.path}`."
+            )
         try:
             connection = duckdb.connect(str(city.base_path), read_only=read_only)
         except duckdb.IOException as err:
@@ -89,15 +94,22 @@ class Store:
                 "stop it or send the data to its HTTP interface."
             ) from err
         if not read_only:
-            connection.execute(files("twin.store").joinpath("schema.sql").read_text(encoding="utf-8"))
             connection.execute(
-                "INSERT INTO base_meta SELECT 'schema_version', $v WHERE NOT EXISTS (FROM base_meta WHERE key = 'schema_version')",
+                files("twin.store").joinpath("schema.sql").read_text(encoding="utf-8")
+            )
+            connection.execute(
+                "INSERT INTO base_meta SELECT 'schema_version', $v "
+                "WHERE NOT EXISTS (FROM base_meta WHERE key = 'schema_version')",
                 {"v": SCHEMA_VERSION},
             )
-        found = connection.execute("SELECT value FROM base_meta WHERE key = 'schema_version'").fetchone()
+        found = connection.execute(
+            "SELECT value FROM base_meta WHERE key = 'schema_version'"
+        ).fetchone()
         if found is None or found[0] != SCHEMA_VERSION:
             connection.close()
-            raise CityError(f"{city.base_path} has schema version {found and found[0]}; this program writes {SCHEMA_VERSION}.")
+            raise CityError(
+                f"{city.base_path} has schema version {found and found[0]}; this program writes {SCHEMA_VERSION}."
+            )
         return cls(connection, city)
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
@@ -135,6 +147,9 @@ class Store:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()

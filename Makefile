@@ -1,0 +1,50 @@
+# citytwin: the verbs. `make demo` and `make test` work on a fresh machine with Python >= 3.11, git and make.
+SHELL := /bin/bash
+ARGS ?=
+CITY ?= demo-city
+TWIN := .venv/bin/twin
+RUN := .venv/bin/python
+
+.PHONY: help setup assets browser demo serve test check bench notebooks figures clean
+
+help:            ## say what the verbs do
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+.venv/.ready: pyproject.toml uv.lock .ci/setup
+	@.ci/setup
+	@touch $@
+
+setup: .venv/.ready   ## make the environment in .venv from uv.lock
+
+api/page/vendor/.ready: api/page/package.json api/page/package-lock.json api/page_assets.py | .venv/.ready
+	@$(RUN) -m api.page_assets
+	@touch $@
+
+assets: api/page/vendor/.ready   ## put CesiumJS beside the scene page (npm registry, once)
+
+browser: .venv/.ready   ## install Chromium and a Chinese font for the page test (apt, root)
+	@.ci/browser
+
+demo: assets     ## sample city: generate, load, tile, serve (ARGS=--no-serve to stop before serving)
+	@$(TWIN) demo $(CITY) $(ARGS)
+
+serve: assets    ## serve the city in CITY
+	@$(TWIN) serve --city $(CITY) $(ARGS)
+
+test: assets browser   ## all tests
+	@$(RUN) -m pytest $(ARGS)
+
+check: setup     ## ruff, mypy --strict, import-linter
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+
+bench: setup     ## benchmarks: ratios against peers and floors in one run
+	@for file in $$(find tests/bench -name '*.py' | sort); do echo "== $$file"; $(RUN) $$file || exit 1; done
+
+notebooks: setup ## run the notebooks
+	@$(RUN) -m pytest tests/notebooks $(ARGS)
+
+clean:           ## remove what can be made again
+	@rm -rf demo-city screenshots dist sample_data/out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

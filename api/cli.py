@@ -1,0 +1,341 @@
+"""The ``twin`` command: the one place that prints, and the one place that turns errors into exit codes.
+
+``--json`` prints one document on standard output and nothing else; progress goes to standard error.
+Exit code 0: done;
+1: done, but something was quarantined, refused or broken and ``--strict`` was given (``verify``: a
+law is broken);
+2: cannot do it, with the reason.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from twin.city import City
+from twin.errors import TwinError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="twin",
+    help="citytwin: one city, one folder, one base.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+out, err = Console(), Console(stderr=True)
+
+CityOption = Annotated[Path, typer.Option("--city", help="The city folder.")]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="One JSON document on standard output, nothing else.")
+]
+StrictOption = Annotated[
+    bool, typer.Option("--strict", help="Exit 1 when something was quarantined or refused.")
+]
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app()
+    except TwinError as error:
+        err.print(f"[bold red]✗[/] {error}", highlight=False, soft_wrap=True)
+        sys.exit(2)
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="New city folder.")],
+    name: Annotated[
+        str, typer.Option(help="Name of the city; the folder's name when absent.")
+    ] = "",
+    admin_code: Annotated[str, typer.Option(help="行政区划代码, 6 digits.")] = "000000",
+    crs: Annotated[
+        str, typer.Option(help="CRS expected of sources that declare none.")
+    ] = "EPSG:4490",
+    undulation: Annotated[
+        float, typer.Option(help="Metres: ellipsoidal height = 1985 height + this.")
+    ] = 0.0,
+) -> None:
+    """Make a new city folder."""
+    city = City.init(
+        folder, name=name or None, admin_code=admin_code, source_crs=crs, undulation=undulation
+    )
+    out.print(
+        f"[green]✓[/] {city.name}: {city.path}. Next: twin load FILES… --city {city.path}",
+        highlight=False,
+    )
+
+
+@app.command()
+def scan(
+    paths: Annotated[list[Path], typer.Argument(help="Files and folders.")],
+    plan: Annotated[Path | None, typer.Option(help="Write the proposed plan here.")] = None,
+    crs: Annotated[
+        str | None, typer.Option(help="CRS the city expects; helps to judge sources without one.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Say what is in these files, and propose a plan."""
+    from api.console import scan_table
+    from api.scanning import scan_sources
+
+    rows, proposal = scan_sources(paths, crs)
+    if plan is not None:
+        plan.write_text(proposal.to_toml(), encoding="utf-8")
+    if json:
+        _document([asdict(row) for row in rows])
+        return
+    out.print(scan_table(rows))
+    if plan is not None:
+        out.print(
+            f"Plan written to {plan}: check class_code, crs and fields, then twin load --plan {plan} --city DIR",
+            highlight=False,
+        )
+
+
+@app.command()
+def load(
+    city: CityOption,
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Files and folders; not needed with --plan.")
+    ] = None,
+    plan: Annotated[Path | None, typer.Option(help="Plan file that names the files.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Tell the balance; write nothing.")
+    ] = False,
+    strict: StrictOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Load, fuse and anchor; print the balance."""
+    from api import pipeline
+    from api.console import load_tables
+
+    if not paths and plan is None:
+        raise typer.BadParameter("give files or folders to load, or --plan FILE")
+    with _progress(json) as tell:
+        report = pipeline.load(City.open(city), paths or [], plan, dry_run=dry_run, progress=tell)
+    if json:
+        _document(report.to_json())
+    else:
+        out.print(*load_tables(report), sep="\n")
+    not_loaded = any(layer.status in ("refused", "failed") for layer in report.layers)
+    if not_loaded and all(layer.status in ("refused", "failed") for layer in report.layers):
+        raise typer.Exit(2)
+    if strict and (not_loaded or report.total.quarantined):
+        raise typer.Exit(1)
+
+
+@app.command()
+def tile(
+    city: CityOption,
+    layer: Annotated[list[str] | None, typer.Option(help="Only these layers.")] = None,
+    full: Annotated[bool, typer.Option("--full", help="Build everything anew.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Build or refresh the tiles."""
+    from api import pipeline
+    from api.console import tile_table
+
+    with _progress(json) as tell:
+        report = pipeline.tile(City.open(city), layer or None, full=full, progress=tell)
+    if json:
+        _document(report.to_json())
+    else:
+        out.print(tile_table(report))
+
+
+@app.command()
+def serve(
+    city: CityOption,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 8000,
+    simulate: Annotated[
+        bool, typer.Option("--simulate", help="Feed the streams from the sample simulator.")
+    ] = False,
+) -> None:
+    """API and scene page."""
+    from api.serving import run_server
+    from twin.settings import ServerSettings
+
+    settings = ServerSettings(city=city, host=host, port=port, simulate=simulate)
+    run_server(
+        settings,
+        lambda url: out.print(
+            f"[green]✓[/] {City.open(city).name}: [bold]{url}[/]  (Ctrl-C ends)", highlight=False
+        ),
+    )
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(help="City folder to make.")] = Path("demo-city"),
+    no_serve: Annotated[
+        bool, typer.Option("--no-serve", help="Stop when the city is built.")
+    ] = False,
+    port: Annotated[int, typer.Option(help="Port to serve on.")] = 8000,
+    json: JsonOption = False,
+) -> None:
+    """Sample city: generate, load, tile, then serve with simulated live data."""
+    from api.console import load_tables, tile_table
+    from api.demo import build_demo
+
+    with _progress(json) as tell:
+        report = build_demo(folder, tell)
+    if json:
+        _document(report.to_json())
+    else:
+        out.print(*load_tables(report.load), tile_table(report.tiles), sep="\n")
+        out.print(f"[green]✓[/] {folder} in {sum(report.timings.values()):.0f} s", highlight=False)
+    if not no_serve:
+        serve(folder, port=port, simulate=True)
+
+
+@app.command()
+def verify(
+    city: CityOption,
+    tiles: Annotated[bool, typer.Option("--tiles", help="Check every tile too.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Check every law on this city."""
+    from api.checking import check_city
+    from api.console import law_table
+
+    results = check_city(City.open(city), with_tiles=tiles)
+    broken = sum(r.broken for r in results)
+    if json:
+        _document({"laws": [asdict(r) for r in results], "broken": broken})
+    else:
+        out.print(law_table(results))
+    if broken:
+        raise typer.Exit(1)
+
+
+@app.command()
+def info(city: CityOption, json: JsonOption = False) -> None:
+    """Counts, coverage, sizes, anchors."""
+    from api.checking import describe_city
+    from api.console import info_tables
+
+    summary = describe_city(City.open(city))
+    if json:
+        _document(summary)
+    else:
+        out.print(*info_tables(summary), sep="\n")
+
+
+@app.command()
+def geocode(
+    city: CityOption,
+    text: Annotated[str | None, typer.Argument(help="An address as people write it.")] = None,
+    batch: Annotated[Path | None, typer.Option(help="Text file, one address a line.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Find the place of an address."""
+    from api.addresses import geocode_texts
+
+    if (text is None) == (batch is None):
+        raise typer.BadParameter("give one address, or --batch FILE with one address a line")
+    texts = [text] if text is not None else _lines(batch)
+    answers = geocode_texts(City.open(city), texts)
+    _answers(answers, json, single=text is not None)
+
+
+@app.command()
+def reverse(
+    city: CityOption,
+    lon: Annotated[float | None, typer.Argument(help="Longitude, degrees.")] = None,
+    lat: Annotated[float | None, typer.Argument(help="Latitude, degrees.")] = None,
+    z: Annotated[float | None, typer.Option(help="Height above the ellipsoid, metres.")] = None,
+    batch: Annotated[Path | None, typer.Option(help="Text file: lon,lat[,z] a line.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Find the address of a place."""
+    from api.addresses import reverse_places
+
+    if batch is None and (lon is None or lat is None):
+        raise typer.BadParameter("give LON and LAT, or --batch FILE with lon,lat[,z] a line")
+    places = [(lon, lat, z)] if batch is None else [_place(line) for line in _lines(batch)]
+    _answers(reverse_places(City.open(city), places), json, single=batch is None)  # type: ignore[arg-type]  # checked above
+
+
+def _answers(answers: list[dict[str, Any]], json: bool, single: bool) -> None:
+    """Address answers as a document or a table; exit 1 where a single question has none."""
+    if json:
+        _document(answers[0] if single else answers)
+    else:
+        table = Table("given", "status", "address", "lon", "lat", "± m", "confidence")
+        for a in answers:
+            place = a["location"] or {}
+            table.add_row(
+                str(a["query"]),
+                a["status"],
+                a["full"] or "–",
+                *(f"{place[k]:.6f}" if k in place else "–" for k in ("lon", "lat")),
+                f"{place.get('error_m', 0):.0f}",
+                f"{a['confidence']:.2f}",
+            )
+        out.print(table)
+    if single and answers[0]["status"] == "none":
+        raise typer.Exit(1)
+
+
+def _lines(path: Path | None) -> list[str]:
+    """Lines of a text file, empty ones left out."""
+    if path is None or not path.is_file():
+        raise typer.BadParameter(f"{path}: no such file")
+    return [
+        line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()
+    ]
+
+
+def _place(line: str) -> tuple[float, float, float | None]:
+    """``lon,lat[,z]`` of a line."""
+    try:
+        numbers = [float(part) for part in line.replace("\t", ",").split(",")]
+        return numbers[0], numbers[1], numbers[2] if len(numbers) > 2 else None
+    except (ValueError, IndexError) as error:
+        raise typer.BadParameter(f"{line!r}: expected lon,lat[,z]") from error
+
+
+def _document(value: Any) -> None:  # noqa: ANN401 -- any plain value
+    """One JSON document on standard output."""
+    sys.stdout.write(
+        orjson.dumps(
+            value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS, default=str
+        ).decode()
+        + "\n"
+    )
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[Callable[[str, int, int | None], None] | None]:
+    """A progress bar on standard error, one line per layer at work."""
+    if quiet or not err.is_terminal:
+        yield None
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=err, transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def tell(name: str, done: int, total: int | None) -> None:
+            if name not in tasks:
+                tasks[name] = bar.add_task(name, total=total)
+            bar.update(tasks[name], completed=done, total=total)
+
+        yield tell

@@ -115,10 +115,10 @@ def test_a_full_address_becomes_columns() -> None:
 def test_western_order() -> None:
     fields = fields_of("Suite 908, Block C, 16 North Linjiang Avenue, Hongshan District, Wuhan")
     assert {k: fields[k] for k in ("room", "building", "road_no", "road_py")} == {
-        "room": "1203",
-        "building": "B",
-        "road_no": "5",
-        "road_py": "linjiang",
+        "room": "908",
+        "building": "C",
+        "road_no": "16",
+        "road_py": "linjiangbei",
     }
 
 

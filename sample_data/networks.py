@@ -122,7 +122,7 @@ def _mains(
             roads.grade == "arterial"
         )
     lines = roads.geometry[use]
-    moved = shapely.transform(lines, lambda xy: (*xy, net.offset, net.offset))
+    moved = shapely.transform(lines, lambda xy: xy + np.array([net.offset, net.offset]))
     count = np.maximum(np.ceil(shapely.length(moved) / 90.0).astype(int), 1)
     owner = np.repeat(np.arange(moved.size), count)
     step = np.concatenate([np.arange(n) for n in count])

@@ -143,7 +143,7 @@ def paint_bridges(flat: Canvas, shade: Canvas, city: City) -> None:
     roads = city.roads
     for line, w in zip(roads.geometry[roads.bridge], roads.width[roads.bridge], strict=True):
         one = np.array([line], dtype=object)
-        shadow = shapely.transform(one, lambda xy: (*xy, -8.0, 12.0))
+        shadow = shapely.transform(one, lambda xy: xy + np.array([-8.0, 12.0]))
         shade.areas(shapely.buffer(shadow, w / 2, cap_style="flat"), 150)
         shade.areas(shapely.buffer(one, w / 2 + 1, cap_style="flat"), 0)
         flat.areas(shapely.buffer(one, w / 2 + 1.2, cap_style="flat"), (184, 182, 176))

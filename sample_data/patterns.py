@@ -264,7 +264,7 @@ def _lake(plot: Plot, out: Placing) -> None:
 def _farm(plot: Plot, out: Placing) -> None:
     """Hamlets among the fields, each an irregular cluster of farmhouses."""
     rng = plot.rng
-    for _ in range(max(int(plot.lx * plot.ly / 10_500), 1)):
+    for _ in range(max(int(plot.lx * plot.ly / 8_300), 1)):
         cx, cy = rng.uniform(-0.75, 0.75, 2) * (plot.lx, plot.ly)
         reach = rng.uniform(45, 85)
         for y in np.arange(-reach, reach, 17.5):

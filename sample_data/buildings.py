@@ -18,8 +18,8 @@ from sample_data.shapes import Kind, Placing
 __all__ = ["Buildings", "Lots", "build_buildings", "build_lots"]
 
 Strings = NDArray[np.object_]
-ROOF = 1.4
-"""Parapet of the two modelled buildings, metres above the uppermost storey."""
+ROOF = 1.75
+"""Plinth and parapet of the two modelled buildings, metres."""
 
 
 @dataclass(frozen=True, slots=True)

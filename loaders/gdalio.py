@@ -119,6 +119,8 @@ def listening(
         except _BROKEN as err:
             raise SourceError(path, f"GDAL cannot read it: {_shown(str(err), rename)}") from err
     for warning in caught:
+        if issubclass(warning.category, DeprecationWarning | PendingDeprecationWarning):
+            continue
         text = _shown(str(warning.message), rename)
         if text not in findings and not text.startswith("More than one layer found"):
             findings.append(text)

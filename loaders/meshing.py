@@ -31,6 +31,15 @@ def _unit(vectors: FloatArray) -> FloatArray:
     return np.asarray(np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0))
 
 
+def _angles(corner: FloatArray) -> FloatArray:
+    """Angle of each triangle at each of its corners, radians, shape (m, 3)."""
+    ahead = np.roll(corner, -1, axis=1) - corner
+    back = np.roll(corner, 1, axis=1) - corner
+    dot = np.einsum("ijk,ijk->ij", ahead, back)
+    across = np.linalg.norm(np.cross(ahead, back), axis=2)
+    return np.asarray(np.arctan2(across, dot))
+
+
 def shaded(
     mesh_id: str, points: FloatArray, triangles: NDArray[np.int64], colors: NDArray[np.uint8]
 ) -> Mesh | None:
@@ -60,11 +69,11 @@ def shaded(
         return None
     triangles, normal, colors, corner = triangles[keep], normal[keep], colors[keep], corner[keep]
     face = _unit(normal)
+    weight = _angles(corner).ravel()
     mean = np.empty((len(points), 3))
     for axis in range(3):
-        mean[:, axis] = np.bincount(
-            triangles.ravel(), np.repeat(normal[:, axis], 3), minlength=len(points)
-        )
+        share = np.repeat(face[:, axis], 3) * weight
+        mean[:, axis] = np.bincount(triangles.ravel(), share, minlength=len(points))
     smooth = _unit(mean)[triangles]
     soft = np.einsum("ijk,ik->ij", smooth, face) > SOFT
     normals = np.where(soft[:, :, None], smooth, face[:, None, :]).reshape(-1, 3)

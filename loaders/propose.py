@@ -62,11 +62,10 @@ def class_of_words(layer: str, file: str, fields: Iterable[str] = ()) -> str | N
 
     Examples
     --------
-    >>> class_of_words("建筑物", "nanshan"), class_of_words("gas", "管线"), class_of_words("layer1",
-    "道路")
-    ('building', 'pipe_gas', 'road')
-    >>> class_of_words("layer1", "a", ["编号", "建筑高度"]) , class_of_words("x", "y")
-    ('building', None)
+    >>> class_of_words("建筑物", "nanshan"), class_of_words("gas", "管线")
+    ('building', 'pipe_gas')
+    >>> class_of_words("layer1", "道路"), class_of_words("x", "y", ["建筑高度"])
+    ('road', 'building')
     """
     spoken = layer.lower().strip()
     if re.search(_PIPES, f"{layer} {file}".lower()) and spoken in _PIPE_WORDS:

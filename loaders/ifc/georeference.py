@@ -50,8 +50,7 @@ def crs_from_name(name: str | None) -> str | None:
     --------
     >>> crs_from_name("urn:ogc:def:crs:EPSG::4547"), crs_from_name("CGCS2000_3_Degree_GK_CM_114E")
     ('EPSG:4547', 'EPSG:4547')
-    >>> crs_from_name("CGCS2000 / 3-degree Gauss-Kruger zone 38"), crs_from_name("ETRS89 / UTM zone
-    32N")
+    >>> crs_from_name("CGCS2000 / 3-degree GK zone 38"), crs_from_name("ETRS89 / UTM zone 32N")
     ('EPSG:4526', 'EPSG:25832')
     """
     text = (name or "").strip()

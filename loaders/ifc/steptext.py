@@ -12,8 +12,9 @@ from loaders.encoding import decide
 
 __all__ = ["repaired_text"]
 
-_STRING = re.compile(rb"'((?:[^']|'')*)'")
-_ESCAPED = re.compile(rb"\\S\\([ -~])|\\X\\([0-9A-Fa-f]{2})|\\\\")
+_STRING = re.compile(rb"""'((?:\\S\\''(?!\s*[,)])|\\S\\[ -~]|[^']|'')*+)'""")
+"""A string; an apostrophe after ``\\S\\`` belongs to it, doubled (as the standard wants) or not (as tools write)."""
+_ESCAPED = re.compile(rb"\\S\\(''(?!$)|[ -~])|\\X\\([0-9A-Fa-f]{2})|\\\\")
 _TWO_HEADERS = re.compile(rb"HEADER;(?:\s|/\*.*?\*/)*HEADER;", re.S)
 _MULTIBYTE = ("GB18030", "CP950", "CP932", "CP949", "EUC_JP", "UTF-8")
 SAMPLES = 5_000

@@ -12,8 +12,8 @@ import numpy as np
 import pyogrio.raw
 import pytest
 import rasterio
-import rasterio.transform
 import shapely
+from affine import Affine
 
 REAL = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 
@@ -229,7 +229,7 @@ def dem(tmp_path: Path) -> Path:
         "dtype": "float32",
         "crs": "EPSG:4547",
         "nodata": -9999,
-        "transform": rasterio.transform.from_origin(500_000, 3_400_000, 10, 10),
+        "transform": Affine(10, 0, 500_000, 0, -10, 3_400_000),
     }
     with rasterio.open(path, "w", **profile) as out:
         out.write(data, 1)

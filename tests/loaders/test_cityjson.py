@@ -94,7 +94,9 @@ def test_a_face_with_a_hole_has_the_area_shapely_gives_it() -> None:
     )  # an upright wall …
     hole = np.array([[2, 0, 2], [2, 0, 5], [5, 0, 5], [5, 0, 2]], dtype=float)  # … with a window
     faces = Faces([[np.arange(4), np.arange(4, 8)]], ["WallSurface"], 0, "3")
-    made = triangulate("w", faces, [*np.concatenate([shell, hole]), 500000.0, 3400000.0, 0])
+    made = triangulate(
+        "w", faces, np.concatenate([shell, hole]) + np.array([500000.0, 3400000.0, 0])
+    )
     assert made is not None
     mesh, _ = made
     corners = mesh.positions[mesh.indices].astype(float)

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-import rasterio.transform
+import rasterio.errors
 import shapely
+from affine import Affine
 
 from loaders import raster
 from loaders.points import PointsLoader
@@ -36,7 +37,7 @@ def write(path: Path, data: np.ndarray, **more: object) -> Path:
         "count": data.shape[0],
         "dtype": data.dtype.name,
         "crs": "EPSG:4547",
-        "transform": rasterio.transform.from_origin(0, 0, 1, 1),
+        "transform": Affine(2, 0, 10, 0, -2, 10),
     } | more
     with rasterio.open(path, "w", **profile) as out:
         out.write(data)

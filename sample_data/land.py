@@ -26,8 +26,8 @@ class Blocks:
     """One entry per face of the road net.
 
     ``face`` is the cell of the partition, ``plot`` the part of it clear of kerbs, water and
-    setbacks (may be empty),
-    ``zone`` its use, ``angle`` the direction of its rows (radians from east, within ±45°).
+    setbacks (may be empty), ``zone`` its use, ``angle`` the direction of its rows (radians from
+    east, within ±45°).
     """
 
     face: NDArray[np.object_]

@@ -1,10 +1,8 @@
 """The plan of the district: a road net that bends with the river, and the blocks between the roads.
 
 Roads are drawn in a frame (u, v) that follows the river: u is the distance east of the river's
-centre line, v the northing.
-Near the river a line of constant u runs parallel to the bank; away from it the frame relaxes to the
-national grid.
-Everything here is EPSG:4547, metres.
+centre line, v the northing. Near the river a line of constant u runs parallel to the bank; away
+from it the frame relaxes to the national grid. Everything here is EPSG:4547, metres.
 """
 
 from dataclasses import dataclass
@@ -55,8 +53,8 @@ class Roads:
     """The road net, cut at every crossing; all arrays have one entry per piece.
 
     ``start`` and ``end`` index ``nodes`` (shape (m, 2)); ``heading`` is "ew" or "ns", ``bridge``
-    says that the piece
-    spans the river. ``name`` is the name of the road, ``key`` the id of the piece (``LJ-R0001`` …).
+    says that the piece spans the river. ``name`` is the name of the road, ``key`` the id of the
+    piece (``LJ-R0001`` …).
     """
 
     key: NDArray[np.object_]

@@ -1,8 +1,7 @@
 """The city breathing: daily curves for every stream, and incidents that come at fixed moments.
 
 The simulator is a pure function of its start, its seed and the times it is asked for: two runs that
-step at the same
-offsets give the same readings.
+step at the same offsets give the same readings.
 """
 
 from dataclasses import dataclass
@@ -66,8 +65,7 @@ class Simulator:
     ----------
     streams : pyarrow.Table
         At least ``key``, ``subject``, ``property`` (schema :data:`twin.schema.STREAMS`, or what the
-        base lists); rows
-        whose pair is not in :data:`sample_data.signals.SIGNALS` are left out.
+        base lists); rows whose pair is not in :data:`sample_data.signals.SIGNALS` are left out.
     seed : int
         Chooses which streams the incidents touch.
     """

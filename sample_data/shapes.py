@@ -191,8 +191,8 @@ class Placing:
     """Buildings to be, in columns of equal length: where, how large, what for.
 
     ``x``, ``y`` centre (EPSG:4547), ``width``, ``depth`` metres, ``angle`` radians, ``storey``
-    height of
-    a storey in metres, ``use``, ``part`` as in :class:`Kind`, ``block`` index of the block.
+    height of a storey in metres, ``use``, ``part`` as in :class:`Kind`, ``block`` index of the
+    block.
     """
 
     template: list[str] = field(default_factory=list)

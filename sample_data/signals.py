@@ -1,8 +1,8 @@
 """What is measured in the district and how it runs over a day.
 
 One table says, for each of the 14 monitored subjects, which properties are observed, in which UCUM
-unit, between which
-thresholds, and along which daily curve; sensors, history and the live simulator all read it.
+unit, between which thresholds, and along which daily curve; sensors, history and the live simulator
+all read it.
 """
 
 import csv
@@ -23,11 +23,9 @@ class Signal:
     """One observed property of one subject.
 
     ``base`` + ``swing`` × daily shape (0 … 1) ± ``noise`` is the value in ``unit``; None thresholds
-    do not apply.
-    ``host`` says what carries the device: a 5-digit component code, ``building:<use>``,
-    ``pipe:<layer>``, ``road:<name>``.
-    ``peak`` is the value an incident drives the reading to; ``spread`` how far the base of one
-    device lies off, as a share.
+    do not apply. ``host`` says what carries the device: a 5-digit component code,
+    ``building:<use>``, ``pipe:<layer>``, ``road:<name>``. ``peak`` is the value an incident drives
+    the reading to; ``spread`` how far the base of one device lies off, as a share.
     """
 
     subject: str

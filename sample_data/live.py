@@ -178,7 +178,7 @@ class Simulator:
             share = incident.strength(elapsed)
             if share > 0.0:
                 rows = np.array(incident.streams)
-                weight = share * (0.88 + 0.12 * np.cos(rows))
+                weight = share * (0.97 + 0.03 * np.cos(rows))
                 values[rows] += (incident.peak - values[rows]) * np.minimum(weight, 1.0)
         digits = np.array([SIGNALS[i].decimals for i in self._signal])
         scale = 10.0**digits

@@ -14,7 +14,7 @@ import rasterio
 import shapely
 from numpy.typing import NDArray
 from pyogrio.raw import write as write_vector
-from rasterio.transform import from_origin
+from rasterio import Affine
 
 from sample_data.district import CRS
 
@@ -168,7 +168,7 @@ def write_raster(
         count=count,
         dtype=bands.dtype,
         crs=CRS,
-        transform=from_origin(*origin, pixel, pixel),
+        transform=Affine(pixel, 0.0, origin[0], 0.0, -pixel, origin[1]),
         **options,
     ) as sink:
         sink.write(bands)

@@ -115,7 +115,9 @@ def test_a_model_stands_within_a_centimetre_of_where_it_should(demo_city, site):
     corner = site.corners()[0]
     z = float(ground_height(*corner[:, None])[0]) + GEOID_UNDULATION
     lon, lat = to_lonlat.transform(*corner)
-    x, y, height = pyproj.Transformer.from_crs("EPSG:4979", "EPSG:4978", always_xy=True).transform(lon, lat, z)
+    x, y, height = pyproj.Transformer.from_crs("EPSG:4979", "EPSG:4978", always_xy=True).transform(
+        lon, lat, z
+    )
     assert to_ecef is not None
 
     with opened(demo_city) as store:
@@ -142,7 +144,12 @@ def _distance(row, positions, target):
 
 
 def test_footprints_lie_where_pyproj_puts_the_source(demo_city):
-    meta, _, wkb, fields = pyogrio.raw.read(demo_city / "inbox/sample/建筑物.shp", encoding="GBK", columns=["楼栋编码"], max_features=200)
+    meta, _, wkb, fields = pyogrio.raw.read(
+        demo_city / "inbox/sample/建筑物.shp",
+        encoding="GBK",
+        columns=["楼栋编码"],
+        max_features=200,
+    )
     move = pyproj.Transformer.from_crs(CRS, "EPSG:4490", always_xy=True)
     with opened(demo_city) as store:
         rows = store.table(
@@ -180,11 +187,15 @@ def test_sensors_stand_where_the_table_puts_them(demo_city):
 
 def test_the_tower_is_one_thing_from_footprint_model_and_gazetteer(demo_city):
     with opened(demo_city) as store:
-        eid = store.scalar("SELECT eid::VARCHAR FROM alias WHERE scheme = 'building.code' AND value = '429871LJ0005'")
+        eid = store.scalar(
+            "SELECT eid::VARCHAR FROM alias WHERE scheme = 'building.code' AND value = '429871LJ0005'"
+        )
         sources = store.table(
             "SELECT DISTINCT source_key FROM source_record WHERE subject_id = $eid", {"eid": eid}
         )["source_key"].to_pylist()
-        address = store.scalar('SELECT "full" FROM address_node WHERE eid = $eid::UUID', {"eid": eid})
+        address = store.scalar(
+            'SELECT "full" FROM address_node WHERE eid = $eid::UUID', {"eid": eid}
+        )
 
     assert sorted(sources) == ["临江花园5号楼.ifc", "建筑物.shp"]
     assert address.endswith("临江花园5号楼")
@@ -196,7 +207,10 @@ def test_an_address_down_to_the_room_finds_the_room_of_the_model(demo_city):
     answer = json.loads(done.stdout)
     assert answer["status"] == "exact"
     with opened(demo_city) as store:
-        room = store.table("SELECT collection, attributes ->> 'number' AS number FROM entity WHERE eid = $e::UUID", {"e": answer["eid"]}).to_pylist()
+        room = store.table(
+            "SELECT collection, attributes ->> 'number' AS number FROM entity WHERE eid = $e::UUID",
+            {"e": answer["eid"]},
+        ).to_pylist()
     assert room == [{"collection": "rooms", "number": "1203"}]
 
 
@@ -217,8 +231,12 @@ def test_a_load_killed_at_any_moment_leaves_a_base_that_verifies_and_completes(d
         process.wait()
         if (folder / "base.duckdb").exists():
             # Anchors are computed after the last layer, so they alone may be missing here.
-            laws = json.loads(twin("verify", "--city", folder, "--json", check=False).stdout)["laws"]
-            assert [r["law"] for r in laws if r["broken"] and not r["law"].startswith("nothing_floats")] == []
+            laws = json.loads(twin("verify", "--city", folder, "--json", check=False).stdout)[
+                "laws"
+            ]
+            assert [
+                r["law"] for r in laws if r["broken"] and not r["law"].startswith("nothing_floats")
+            ] == []
 
     twin("load", "--plan", sample / "plan.toml", "--city", folder)
     laws = json.loads(twin("verify", "--city", folder, "--json", check=False).stdout)["laws"]

@@ -1,4 +1,7 @@
 -- Every record of every source became one thing.
-SELECT source_key || ' ' || key AS what, count(*) = 1 AND bool_and(s.subject_kind <> 'entity' OR e.eid IS NOT NULL) AS ok
-FROM source_record s LEFT JOIN entity e ON s.subject_kind = 'entity' AND e.eid = try_cast(s.subject_id AS UUID)
-GROUP BY source_key, s.subject_kind, key
+SELECT s.source_key || ' ' || s.key AS what, count(*) = 1 AND bool_and(e.eid IS NOT NULL) AS ok
+FROM (SELECT source_key, key, subject_id::UUID AS eid FROM source_record WHERE subject_kind = 'entity') s
+LEFT JOIN entity e ON e.eid = s.eid
+GROUP BY s.source_key, s.key
+UNION ALL
+SELECT source_key || ' ' || key, count(*) = 1 FROM source_record WHERE subject_kind <> 'entity' GROUP BY source_key, subject_kind, key

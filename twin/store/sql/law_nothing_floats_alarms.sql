@@ -1,5 +1,5 @@
--- Alarms stand where their stream stands.
-SELECT al.alarm_id::VARCHAR AS what, bool_or(a.lon IS NOT NULL OR length(a.reason) > 0) AS ok
-FROM alarm al LEFT JOIN anchor a ON (a.subject_kind = 'datastream' AND a.subject_id = al.stream_id::VARCHAR)
-    OR (a.subject_kind = 'alarm' AND a.subject_id = al.alarm_id::VARCHAR)
-GROUP BY al.alarm_id
+-- Alarms stand where their stream stands, or have an anchor of their own.
+SELECT al.alarm_id::VARCHAR AS what, coalesce(s.lon IS NOT NULL OR length(s.reason) > 0, false) OR coalesce(o.lon IS NOT NULL OR length(o.reason) > 0, false) AS ok
+FROM alarm al
+LEFT JOIN anchor s ON s.subject_kind = 'datastream' AND s.subject_id = al.stream_id::VARCHAR
+LEFT JOIN anchor o ON o.subject_kind = 'alarm' AND o.subject_id = al.alarm_id::VARCHAR

@@ -249,14 +249,9 @@ def _fish_ponds(plot: shapely.Polygon, rng: np.random.Generator) -> list[shapely
 def green_patches(blocks: Blocks, water: list[Patch]) -> list[Patch]:
     """Wood, parks, the river promenade and the lake park; water is cut out."""
     wet = shapely.union_all([w.geometry for w in water])
-    out = [
-        Patch(
-            "LJ-G0001",
-            "望月山森林公园",
-            "林地",
-            shapely.make_valid(shapely.difference(hill_outline(34.0), wet)),
-        )
-    ]
+    slopes = shapely.union_all(blocks.plot[blocks.zone == "wood"])
+    hill = shapely.difference(shapely.intersection(hill_outline(34.0), slopes), wet)
+    out = [Patch("LJ-G0001", "望月山森林公园", "林地", hill)]
     names = {"bank": "滨江绿带", "lake": "明月湖公园", "wood": "望月山林地", "pocket": "街头绿地"}
     kinds = {"bank": "防护绿地", "lake": "公园绿地", "wood": "林地", "pocket": "街旁绿地"}
     wood = out[0].geometry

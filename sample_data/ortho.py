@@ -142,7 +142,7 @@ def _light(
         rows = slice(top, top + _STRIP)
         wave = 0.5 * fine[rows] + 0.7 * blots[rows] + 0.6 * drift[rows]
         night = dark[rows] * np.float32(1 / 255)
-        light = (broad[rows] + 0.02 * fine[rows]) * (1.0 - 0.58 * night)
+        light = (broad[rows] + 0.02 * fine[rows]) * (1.0 - 0.52 * night)
         light *= 1.0 + amount[rows] * np.float32(0.55 / 255) * wave
         strip = colour[rows] * light[..., None] * np.float32([1.08, 1.06, 1.03])
         strip += np.float32([4, 5, 8])

@@ -89,10 +89,8 @@ def paint_ground(flat: Canvas, rough: Canvas, city: City, rng: np.random.Generat
         rough.areas(inner[at], _ROUGH.get(zone, 12))
     for index in np.flatnonzero(blocks.zone == "farm"):
         _paint_fields(flat, inner[index], rng)
-    hill = np.array([hill_outline(30.0)], dtype=object)
-    flat.areas(hill, (60, 84, 48))
-    rough.areas(hill, 80)
     flat.areas(_green(city, "林地"), (56, 82, 46))
+    flat.lines(_trails(), (170, 158, 132), 3.4)
     for kind in ("公园绿地", "街旁绿地", "防护绿地"):
         meadow = _green(city, kind)
         flat.areas(meadow, _MEADOW)
@@ -102,6 +100,18 @@ def paint_ground(flat: Canvas, rough: Canvas, city: City, rng: np.random.Generat
 
 def _green(city: City, kind: str) -> Geometries:
     return np.array([g.geometry for g in city.green if g.kind == kind], dtype=object)
+
+
+def _trails() -> Geometries:
+    """A walk around the hill at half height, and switchbacks from the ring road to its top."""
+    ring = shapely.get_coordinates(hill_outline(56.0))
+    turn = np.arange(len(ring)) * (2.0 * np.pi / (len(ring) - 1))
+    sway = 22.0 * np.sin(turn * 9.0) + 12.0 * np.sin(turn * 23.0)
+    around = ring + sway[:, None] * np.column_stack([np.cos(turn), np.sin(turn)])
+    t = np.linspace(0.0, 1.0, 160)
+    zigzag = 60.0 * np.sin(t * 26.0) * np.sqrt(t * (1.0 - t))
+    up = np.column_stack([509_330.0 + 820.0 * t - zigzag, 3_374_500.0 + 650.0 * t + zigzag])
+    return np.array([shapely.LineString(around), shapely.LineString(up)], dtype=object)
 
 
 def _paint_fields(flat: Canvas, face: shapely.Polygon, rng: np.random.Generator) -> None:
@@ -230,10 +240,11 @@ def _pitches(city: City) -> list[tuple[shapely.LineString, shapely.Polygon]]:
 
 
 def treeless(city: City) -> shapely.Geometry:
-    """Where no tree grows whatever the zone: carriageways, water, running tracks."""
+    """Where no tree grows whatever the zone: carriageways, water, running tracks, trails."""
     wet = [w.geometry for w in city.water]
     tracks = [spine.buffer(46.0) for spine, _ in _pitches(city)]
-    return shapely.union_all([city.pavement, *wet, *tracks])
+    paths = shapely.buffer(_trails(), 3.5)
+    return shapely.union_all([city.pavement, *wet, *tracks, *paths])
 
 
 def paint_water(flat: Canvas, rough: Canvas, city: City) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 import orjson
 from pydantic import BaseModel, Field
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 __all__ = [
     "GEOJSON", "JSON", "CollectionModel", "CollectionsModel", "ConformanceModel",
@@ -97,7 +97,7 @@ class ProblemModel(BaseModel):
     parameter: str | None = None
 
 
-class RawJson(Response):
+class RawJson(JSONResponse):
     """JSON written by orjson; the application's default response class."""
 
     media_type = JSON

@@ -11,7 +11,7 @@ from api.models import GEOJSON, answer, fragment, instant, link
 from api.routes.collections import checked_eid
 from api.state import CityState
 from twin.errors import NotFoundError
-from twin.store.read import ItemQuery, Moment, geojson_of, items, rows
+from twin.store.read import ItemQuery, Moment, cards, geojson_of, items, rows
 
 __all__ = ["router"]
 
@@ -44,9 +44,10 @@ def one_entity(
     if not page.things.num_rows:
         return _absent(request, state, wanted, moment)
     thing = page.things.drop_columns(["wkb"]).to_pylist()[0]
+    card = cards(state.store, [wanted], moment.now).get(wanted)
     content = _head(state, thing) | {
         "geometry": fragment(geojson_of(page.things)[0]),
-        "bbox": _bbox(thing),
+        "bbox": _bbox(card or thing),
     }
     content |= _surroundings(state, wanted) | _evidence(state, wanted)
     root = base_url(request)

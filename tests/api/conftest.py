@@ -113,7 +113,7 @@ def _things(con) -> None:
             height=3.0 * (number + 1),
             floors=number + 1,
             attributes={"usage": usage, "year_built": 2000 + number, 'a/b"c': "x"},
-            z=(10.0, 13.0 + 3 * number),
+            z=(10.0, 13.0 + 3 * number) if number < 39 else (None, None),
         )
     for number in range(300):
         place = shapely.Point(114.0 + 1e-4 * (number % 100), 30.4 + 1e-3 * (number // 100))
@@ -207,6 +207,7 @@ def _ties(con) -> None:
     for kind, subject, of, place in (
         ("entity", TOWER, TOWER, (114.0002, 30.4002, 10.0)),
         ("entity", ROOM, ROOM, (114.00015, 30.40015, 16.0)),
+        ("entity", eid(0xA, 39), None, (114.0092, 30.4032, 10.0)),
         ("datastream", "1", TOWER, (114.0002, 30.4002, 12.0)),
         ("case", CASE, TOWER, (114.0002, 30.4002, 10.0)),
     ):

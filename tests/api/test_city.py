@@ -104,6 +104,11 @@ def test_the_definition_says_nothing_that_openapi_30_does_not_know(client):
     items = definition["paths"]["/collections/{collection}/items"]["get"]
     assert {p["name"] for p in items["parameters"]} >= {"bbox", "limit", "offset", "datetime"}
     assert "application/problem+json" in items["responses"]["default"]["content"]
+    for path, operations in definition["paths"].items():
+        for operation in operations.values():
+            content = operation["responses"].get("200", {}).get("content", {})
+            schema = content.get("application/json", {}).get("schema", {})
+            assert schema.get("type") != "string", path
 
 
 def test_downgrading_keeps_a_reference_with_null_beside_it():

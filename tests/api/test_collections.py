@@ -144,8 +144,10 @@ def test_six_numbers_ask_for_heights_too(get, ids):
     everywhere = "114,30.4,{},114.01,30.41,{}"
     assert get(MINE, bbox=everywhere.format(-50, 9))["numberMatched"] == 0
     above = get(MINE, bbox=everywhere.format(100, 500), limit=100)
-    # building n reaches from 10 m to 13 + 3 n m: n ≥ 29 reach 100 m
+    # building n reaches from 10 m to 13 + 3 n m, so n ≥ 29 reach 100 m; 39 has no heights of its
+    # own: it stands on its anchor at 10 m and is 120 m high
     assert set(eids(above)) == {ids.building(n) for n in range(29, BUILDINGS)}
+    assert get(MINE, bbox=everywhere.format(131, 500))["numberMatched"] == 0
     assert get("/collections/grids/items", bbox=everywhere.format(100, 500))["numberMatched"] == 1
 
 

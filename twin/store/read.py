@@ -296,7 +296,8 @@ def _inside(
 ) -> NDArray[np.str_]:
     """Ids of the things that meet the box, sorted."""
     assert query.box is not None  # noqa: S101 -- asked by items() for a box alone
-    sql = _filled("read_candidates", query.moment, conditions)
+    heights = "" if query.box.low is None else "_at_heights"
+    sql = _filled(f"read_candidates{heights}", query.moment, conditions)
     found: list[NDArray[np.str_]] = []
     for half in query.box.halves():
         edges = {

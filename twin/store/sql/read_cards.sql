@@ -9,5 +9,6 @@ addressed AS (SELECT eid, arg_min("full", length("full")) AS "full" FROM address
               WHERE eid IN (SELECT eid FROM wanted) GROUP BY eid)
 SELECT e.eid::VARCHAR AS eid, e.name, e.class_code, e.collection, e.lifecycle, d."full",
        coalesce(t.lon, (b.xmin + b.xmax) / 2) AS lon, coalesce(t.lat, (b.ymin + b.ymax) / 2) AS lat, coalesce(t.z, b.zmin) AS z,
-       b.xmin, b.ymin, b.xmax, b.ymax, b.zmin, b.zmax, t.grid_code, (e.valid_to IS NOT NULL AND e.valid_to <= $valid_at) AS retired
+       b.xmin, b.ymin, b.xmax, b.ymax, coalesce(b.zmin, t.z) AS zmin,
+       greatest(b.zmax, coalesce(b.zmin, t.z) + coalesce(e.height_m, 0)) AS zmax, t.grid_code, (e.valid_to IS NOT NULL AND e.valid_to <= $valid_at) AS retired
 FROM entity e SEMI JOIN wanted USING (eid) LEFT JOIN box b USING (eid) LEFT JOIN tied t USING (eid) LEFT JOIN addressed d USING (eid)

@@ -133,7 +133,7 @@ def _what_to_add(verdict: crs.CrsVerdict, plan: LayerPlan) -> str:
 def _source(info: LayerInfo, plan: LayerPlan, verdict: crs.CrsVerdict) -> Source:
     same = info.name in ("", info.path.stem, info.path.name)
     return Source(
-        key=info.path.name if same else f"{info.path.name}:{info.name}",
+        key=info.path.name if same else f"{info.path.name}#{info.name}",
         path=str(info.path),
         layer=info.name,
         format=info.format,

@@ -153,7 +153,8 @@ def _cases(
 ) -> pa.Table:
     """Anchors of all cases: their coordinates, else what their address text names."""
     rows = con.execute(
-        "SELECT case_id::VARCHAR AS id, lon, lat, coalesce(address_text, '') AS text FROM case_file WHERE alarm_id IS NULL ORDER BY case_id"
+        "SELECT case_id::VARCHAR AS id, lon, lat, coalesce(address_text, '') AS text "
+        "FROM case_file WHERE alarm_id IS NULL ORDER BY case_id"
     ).to_arrow_table()
     lon, lat = (
         np.asarray(rows[c].to_numpy(zero_copy_only=False), dtype=float) for c in ("lon", "lat")

@@ -11,10 +11,13 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-__all__ = ["MIN_AREA_DEG2", "repair"]
+__all__ = ["MIN_AREA_DEG2", "MIN_WIDTH_DEG", "repair"]
 
 MIN_AREA_DEG2 = 1e-13
 """Square degrees below which a polygon has no area: about 10 cm² at 30° north."""
+
+MIN_WIDTH_DEG = 1e-8
+"""Degrees of mean width below which a polygon is a line whose corners were rounded: about 1 mm."""
 
 _POLYGONAL = (3, 6)  # shapely type ids: Polygon, MultiPolygon
 _LINEAR = (1, 2, 5)  # LineString, LinearRing, MultiLineString
@@ -125,7 +128,8 @@ def repair(geoms: NDArray[Any]) -> tuple[Geometries, NDArray[np.bool_], Geometri
     with np.errstate(invalid="ignore"):  # what is no number has its reason already
         kind, area, length = shapely.get_type_id(geoms), shapely.area(out), shapely.length(out)
     vertices = shapely.get_num_coordinates(geoms)
-    flat = sound & np.isin(kind, _POLYGONAL) & ~(area > MIN_AREA_DEG2)
+    solid = (area > MIN_AREA_DEG2) & (area > MIN_WIDTH_DEG * length)
+    flat = sound & np.isin(kind, _POLYGONAL) & ~solid
     _note(
         reason,
         flat,

@@ -1,0 +1,25 @@
+// The strip of key numbers; a number that changes flashes.
+import { make } from "./api.js";
+import { figure, moment, onLanguage, t } from "./i18n.js";
+
+export class Indicators {
+  constructor(app) { this.app = app; this.before = {}; onLanguage(() => this.show(this.numbers)); }
+
+  show(numbers) {
+    if (!numbers) return;
+    this.numbers = numbers;
+    const { total, by_state: states } = numbers.streams;
+    const buildings = this.app.city.layers.find((layer) => layer.id === "buildings")?.count ?? 0;
+    const cells = [
+      ["iBuildings", figure(buildings), "", ""], ["iOnline", figure(total - states.stale), `/ ${figure(total)}`, ""],
+      ["iNormal", figure(states.normal), "", "normal"], ["iWarning", figure(states.warning), "", "warning"], ["iAlarm", figure(states.alarm), "", "alarm"],
+      ["iAlarms", figure(numbers.alarms.open), `${t("iUnanswered")} ${figure(numbers.alarms.unanswered)}`, numbers.alarms.unanswered ? "alarm" : ""],
+      ["iCases", figure(numbers.cases.open), "", ""], ["iFresh", numbers.freshness.newest ? moment(numbers.freshness.newest).split(/[ ,]+/).at(-1) : "—", numbers.freshness.newest ? moment(numbers.freshness.newest).split(/[ ,]+/)[0] : "", ""],
+    ];
+    document.getElementById("indicators").replaceChildren(...cells.map(([name, value, small, kind]) => {
+      const changed = name in this.before && this.before[name] !== value;
+      this.before[name] = value;
+      return make("div", { class: `number ${kind} ${changed ? "flash" : ""}`, "data-indicator": name }, make("b", {}, value, make("small", {}, small)), make("span", {}, t(name)));
+    }));
+  }
+}

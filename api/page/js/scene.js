@@ -1,0 +1,103 @@
+// The globe: terrain, orthophoto, light, camera, and the tilesets of the city.
+const Cesium = window.Cesium;
+
+export async function createScene(city) {
+  const provider = await imagery(city);
+  const viewer = new Cesium.CesiumWidget("scene", {
+    baseLayer: provider ? new Cesium.ImageryLayer(provider, { brightness: 1.08, contrast: 1.04, saturation: 1.1 }) : false,
+    terrainProvider: city.terrain ? await Cesium.CesiumTerrainProvider.fromUrl(city.terrain.url, { requestVertexNormals: true }) : undefined,
+    requestRenderMode: true, maximumRenderTimeChange: Infinity, msaaSamples: 1, skyBox: false, scene3DOnly: true,
+    creditContainer: document.createElement("div"),
+  });
+  viewer.resolutionScale = 1;
+  const { scene } = viewer;
+  if (scene.sun) scene.sun.show = false;
+  if (scene.moon) scene.moon.show = false;
+  scene.backgroundColor = Cesium.Color.fromCssColorString("#bcd8ee");
+  scene.globe.baseColor = Cesium.Color.fromCssColorString("#cfdccb");
+  scene.globe.depthTestAgainstTerrain = true;
+  scene.globe.tileCacheSize = 200;
+  scene.globe.showGroundAtmosphere = false;
+  scene.postProcessStages.fxaa.enabled = true;
+  scene.screenSpaceCameraController.minimumZoomDistance = 4;
+  scene.light = daylight(city.home ?? { lon: 0, lat: 0 });
+  return viewer;
+}
+
+async function imagery(city) {
+  if (!city.imagery) return null;
+  const [west, south, east, north] = city.imagery.bounds ?? city.bounds;
+  return new Cesium.UrlTemplateImageryProvider({
+    url: city.imagery.url, minimumLevel: city.imagery.minzoom, maximumLevel: city.imagery.maxzoom,
+    rectangle: Cesium.Rectangle.fromDegrees(west, south, east, north), hasAlphaChannel: true,
+  });
+}
+
+/** Light of a late morning, the same at every hour: from the south-east, high. */
+function daylight(place) {
+  const frame = Cesium.Transforms.eastNorthUpToFixedFrame(Cesium.Cartesian3.fromDegrees(place.lon, place.lat));
+  const direction = Cesium.Matrix4.multiplyByPointAsVector(frame, new Cesium.Cartesian3(-0.42, 0.5, -0.76), new Cesium.Cartesian3());
+  return new Cesium.DirectionalLight({ direction: Cesium.Cartesian3.normalize(direction, direction), intensity: 2.6 });
+}
+
+export async function loadTilesets(viewer, city, names) {
+  const loaded = {};
+  const wanted = names.filter((name) => name === "rooms" || city.tilesets.some((each) => each.id === name));
+  await Promise.all(wanted.map(async (name) => {
+    try {
+      const tileset = await Cesium.Cesium3DTileset.fromUrl(`/tiles/${name}/tileset.json`, {
+        maximumScreenSpaceError: 20, cacheBytes: 268435456, dynamicScreenSpaceError: true, show: name !== "rooms" && name !== "pipes",
+      });
+      tileset.environmentMapManager.enabled = false;
+      tileset.loadProgress.addEventListener(() => viewer.scene.requestRender());
+      loaded[name] = viewer.scene.primitives.add(tileset);
+    } catch (error) {
+      if (name !== "rooms") throw error;   // a city without models has no rooms
+    }
+  }));
+  return loaded;
+}
+
+/** Point the camera at a target from a distance (metres), heading and pitch (degrees). */
+export function look(viewer, { lon, lat, z = 0, range = 400, heading = 0, pitch = -30, duration = 1.8 }) {
+  const centre = Cesium.Cartesian3.fromDegrees(lon, lat, z);
+  const offset = new Cesium.HeadingPitchRange(Cesium.Math.toRadians(heading), Cesium.Math.toRadians(pitch), range);
+  return new Promise((resolve) => {
+    viewer.camera.flyToBoundingSphere(new Cesium.BoundingSphere(centre, 1), { offset, duration, complete: resolve, cancel: resolve });
+    viewer.scene.requestRender();
+  });
+}
+
+/** The first view: the landmark bridge from low over the river where there is one, else the whole city. */
+export function goHome(viewer, city, duration = 2) {
+  const bridge = city.layers.find((layer) => layer.id === "bridges" && layer.count > 0)?.extent;
+  if (!bridge) return look(viewer, { ...(city.home ?? { lon: 105, lat: 35, range: 5e6, pitch: -90 }), duration });
+  const lon = (bridge.xmin + bridge.xmax) / 2 + 0.002, lat = (bridge.ymin + bridge.ymax) / 2 + 0.0008;
+  return look(viewer, { lon, lat, z: 20, range: 980, heading: 52, pitch: -19, duration });
+}
+
+export function setUnderground(viewer, on) {
+  const { globe } = viewer.scene;
+  globe.translucency.enabled = on;
+  globe.translucency.frontFaceAlpha = on ? 0.38 : 1;
+  globe.translucency.backFaceAlpha = on ? 0.2 : 1;
+  viewer.scene.screenSpaceCameraController.enableCollisionDetection = !on;
+  viewer.scene.requestRender();
+}
+
+const GHOST = "color('#dfeeff', 0.22)";
+const PLAIN = { buildings: "color('#fbf8f1')", models: "color('#ffffff')", pipes: "color('#ffffff')" };
+
+/** Style all tilesets for what is selected: one glowing eid, one room inside a ghosted model. */
+export function paint(tilesets, { eid = null, room = null, underground = false }) {
+  for (const [name, tileset] of Object.entries(tilesets)) {
+    if (name === "rooms") {
+      tileset.show = room !== null;
+      tileset.style = new Cesium.Cesium3DTileStyle({ show: room ? `\${eid} === '${room}'` : "false", color: "color('#ff9d1c', 0.96)" });
+      continue;
+    }
+    const ghost = (room !== null && name === "models") || (underground && name !== "pipes");
+    const base = ghost ? GHOST : PLAIN[name];
+    tileset.style = new Cesium.Cesium3DTileStyle(eid ? { color: { conditions: [[`\${eid} === '${eid}'`, "color('#35c8ff')"], ["true", base]] } } : { color: base });
+  }
+}

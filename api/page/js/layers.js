@@ -1,112 +1,102 @@
-// The layer tree: what there is, how much, in which colour, on or off.
-import { items } from "/page/js/api.js";
-import { byId, h } from "/page/js/dom.js";
-import { DrapeProvider } from "/page/js/drape.js";
-import { onLanguage, t, title } from "/page/js/i18n.js";
-import { NearPoints } from "/page/js/near.js";
-import { number } from "/page/js/time.js";
+// Layer tree: switches for models, map features as ground lines, sensors and cases.
+import { get, make, query } from "./api.js";
+import { figure, onLanguage, t, title } from "./i18n.js";
 
+const Cesium = window.Cesium;
 const FLAT = ["subdistricts", "communities", "grids", "roads", "water", "green"];
-const MANY = ["components", "pois"];
-const MODEL_PARTS = new Set(["building_parts", "elements", "bridges", "tunnels"]);
-const VIVID = { roads: "#ffe9a8", water: "#3ea6ff", green: "#5fd068", grids: "#3fe0c5", communities: "#b48bff", subdistricts: "#7f93ff" };
-const PAGE_SIZE = 1000;
+const BRIGHT = { roads: "#ffe7a8", water: "#2f9be8", green: "#4fae4a" };
+const WIDTH = { subdistricts: 5, communities: 3.5, grids: 2.5, roads: 2.5 };
+const LIMIT = 5000;
 
 export class Layers {
-  constructor(viewer, city, { tilesets, sensors, cases, live, orthophoto }) {
-    Object.assign(this, { viewer, city, tilesets, drapes: new Map(), notes: new Map() });
-    const layer = (id) => city.layers.find((entry) => entry.id === id);
-    const entry = (id, name, color, count, target, classes = []) => ({ id, name, color, count, target, classes });
-    const tiles = (id) => ({ get show() { return tilesets.shown(id); }, set show(on) { tilesets.show(id, on); } });
-    const models = city.layers.filter(({ id }) => MODEL_PARTS.has(id)).reduce((sum, { count }) => sum + count, 0);
-    this.groups = [
-      ["group_3d", [
-        layer("buildings") && entry("buildings", () => title(layer("buildings").title), "#d9d4c7", () => layer("buildings").count, tiles("buildings")),
-        tilesets.byId.has("models") && entry("models", () => t("models"), "#8fb8de", () => models, tiles("models")),
-        layer("pipes") && entry("pipes", () => title(layer("pipes").title), layer("pipes").color, () => layer("pipes").count, tiles("pipes"), layer("pipes").classes),
-        orthophoto && entry("imagery", () => t("terrain"), "#8aa37b", () => null, orthophoto),
-      ]],
-      ["group_flat", FLAT.map(layer).filter(Boolean).map((found) => entry(found.id, () => title(found.title), VIVID[found.id], () => found.count, this.drape(found)))],
-      ["group_live", [
-        entry("sensors", () => t("sensors"), "#37d39a", () => live.streams.size, sensors),
-        entry("cases", () => t("cases"), "#ffd166", () => cases.records.size, cases),
-        ...MANY.map(layer).filter(Boolean).map((found) => entry(found.id, () => title(found.title), found.color, () => found.count,
-          new NearPoints(viewer, found, (key, values) => this.note(found.id, key, values)))),
-      ]],
-    ].map(([name, entries]) => [name, entries.filter(Boolean)]);
-    onLanguage(() => this.draw());
-    live.on("streams", () => this.counts());
-    live.on("case", () => this.counts());
+  constructor(app) {
+    this.app = app;
+    this.overlays = new Map();
+    this.rows = this.#rows();
+    onLanguage(() => this.show());
+    this.show();
   }
 
-  /** A ground layer that is read when first shown. */
-  drape(found) {
-    const owner = this;
-    let shown = false;
-    return {
-      get show() { return shown; },
-      set show(on) { shown = on; owner.setDrape(found, () => shown); },
-    };
+  #rows() {
+    const { city, tilesets, viewer } = this.app;
+    const layer = (id) => city.layers.find((each) => each.id === id);
+    const detail = ["elements", "bridges", "building_parts"].reduce((sum, id) => sum + (layer(id)?.count ?? 0), 0);
+    const rows = [];
+    for (const [id, count] of [["buildings", layer("buildings")?.count], ["models", detail], ["pipes", layer("pipes")?.count]]) {
+      if (!tilesets[id]) continue;
+      rows.push({
+        id, group: "groupModel", count, color: id === "models" ? "#7fb6d9" : layer(id)?.color, on: tilesets[id].show,
+        name: () => (id === "models" ? t("models") : title(layer(id)?.title)), set: (on) => { tilesets[id].show = on; },
+      });
+    }
+    if (viewer.imageryLayers.length) {
+      rows.push({ id: "imagery", group: "groupMap", color: "#6f9a5c", on: true, name: () => t("imagery"), set: (on) => { viewer.imageryLayers.get(0).show = on; } });
+    }
+    for (const id of FLAT) {
+      const found = layer(id);
+      if (found?.count) rows.push({ id, group: "groupMap", count: found.count, color: BRIGHT[id] ?? found.color, on: false, name: () => title(found.title), set: (on) => this.#overlay(id, found, on) });
+    }
+    return rows;
   }
 
-  async setDrape(found, wanted) {
+  add(row) { this.rows.push(row); this.show(); }
+
+  show() {
+    const list = document.getElementById("layer-list");
+    list.replaceChildren();
+    let group = null;
+    for (const row of this.rows) {
+      if (row.group !== group) { group = row.group; list.append(make("h3", {}, t(group))); }
+      const box = make("input", { type: "checkbox", "data-layer": row.id, onchange: () => this.toggle(row.id, box.checked) });
+      box.checked = row.on;
+      row.label = make("label", { class: "layer", title: row.name() }, make("i", { style: `background:${row.color}` }), make("span", {}, row.name()), make("em", {}, row.count === undefined ? "" : figure(row.count)), box);
+      list.append(row.label);
+    }
+  }
+
+  async toggle(id, on) {
+    const row = this.rows.find((each) => each.id === id);
+    if (!row) return;
+    row.on = on;
+    row.label.classList.add("busy");
     try {
-      if (!this.drapes.has(found.id) && wanted()) this.drapes.set(found.id, this.readDrape(found));
-      const drape = await this.drapes.get(found.id);
-      if (drape) drape.layer.show = wanted();
-      this.viewer.scene.requestRender();
+      await row.set(on);
     } catch (error) {
-      this.drapes.delete(found.id);
-      this.note(found.id, "failed", { why: error.message });
+      row.on = false;
+      this.app.toast(error.message, "warning");
+    }
+    this.show();
+    this.app.viewer.scene.requestRender();
+  }
+
+  async #overlay(id, layer, on) {
+    let primitive = this.overlays.get(id);
+    if (!primitive && on) {
+      const content = await get(query(layer.items, { limit: Math.min(LIMIT, layer.count) }));
+      if (content.numberReturned < content.numberMatched) this.app.toast(t("truncated", { n: content.numberReturned }), "info");
+      primitive = outlines(content.features, BRIGHT[id] ?? layer.color, WIDTH[id] ?? 2);
+      this.overlays.set(id, this.app.viewer.scene.groundPrimitives.add(primitive));
+    }
+    if (primitive) primitive.show = on;
+  }
+}
+
+function* lines({ type, coordinates }) {
+  if (type === "LineString") yield coordinates;
+  else if (type === "Polygon" || type === "MultiLineString") yield* coordinates;
+  else if (type === "MultiPolygon") for (const polygon of coordinates) yield* polygon;
+}
+
+function outlines(features, color, width) {
+  const instances = [];
+  const attributes = { color: Cesium.ColorGeometryInstanceAttribute.fromColor(Cesium.Color.fromCssColorString(color)) };
+  for (const feature of features) {
+    if (!feature.geometry) continue;
+    for (const line of lines(feature.geometry)) {
+      const positions = Cesium.Cartesian3.fromDegreesArray(line.flatMap(([lon, lat]) => [lon, lat]));
+      if (positions.length < 2) continue;
+      instances.push(new Cesium.GeometryInstance({ id: { eid: feature.id }, geometry: new Cesium.GroundPolylineGeometry({ positions, width, granularity: 0 }), attributes }));
     }
   }
-
-  async readDrape(found) {
-    const features = [];
-    for (let offset = 0; offset < found.count; offset += PAGE_SIZE) {
-      features.push(...(await items(found.id, { limit: PAGE_SIZE, offset })).features);
-    }
-    const provider = new DrapeProvider(found.id, VIVID[found.id], features, this.city.bounds);
-    return { provider, layer: this.viewer.scene.imageryLayers.addImageryProvider(provider) };
-  }
-
-  /** The area shown on the ground at a place, the last layer switched on first. */
-  async areaAt(lon, lat) {
-    for (const drape of [...this.drapes.values()].reverse()) {
-      const { provider, layer } = await drape;
-      const eid = layer.show && provider.at(lon, lat);
-      if (eid) return eid;
-    }
-    return null;
-  }
-
-  note(id, key, values) {
-    this.notes.set(id, key && (() => t(key, values)));
-    const node = document.querySelector(`[data-layer="${id}"] em`);
-    if (node) node.textContent = key ? t(key, values) : "";
-  }
-
-  set(id, on) {
-    const found = this.groups.flatMap(([, entries]) => entries).find((entry) => entry.id === id);
-    if (found) found.target.show = on;
-    this.draw();
-  }
-
-  counts() {
-    for (const [, entries] of this.groups) for (const { id, count } of entries) {
-      const node = document.querySelector(`[data-layer="${id}"] .count`);
-      if (node) node.textContent = count() == null ? "" : number(count());
-    }
-  }
-
-  draw() {
-    byId("tree").replaceChildren(...this.groups.flatMap(([name, entries]) => [h("h3", {}, t(name)), ...entries.map((entry) => this.row(entry))]));
-  }
-
-  row({ id, name, color, count, target, classes }) {
-    const box = h("input", { type: "checkbox", checked: target.show, onchange: () => { target.show = box.checked; } });
-    const legend = classes.length > 1 && h("div.legend", {}, classes.map((entry) => h("span", {}, h("i", { style: `background:${entry.color}` }), title(entry.title))));
-    return h("label.layer", { data: { layer: id } }, box, h("i", { style: `background:${color}` }), h("span", {}, name()),
-      h("span.count", {}, count() == null ? "" : number(count())), h("em", {}, this.notes.get(id)?.() ?? ""), legend);
-  }
+  return new Cesium.GroundPolylinePrimitive({ geometryInstances: instances, appearance: new Cesium.PolylineColorAppearance() });
 }

@@ -1,148 +1,141 @@
-// Opens the page: scene, layers, live state, and what a click or a search leads to.
-/* global Cesium */
-import * as api from "/page/js/api.js";
-import { Alarms } from "/page/js/alarms.js";
-import { Cases } from "/page/js/cases.js";
-import { byId } from "/page/js/dom.js";
-import { lang, onLanguage, setLanguage, t, write } from "/page/js/i18n.js";
-import { Indicators } from "/page/js/indicators.js";
-import { Layers } from "/page/js/layers.js";
-import { Live } from "/page/js/live.js";
-import { Panel } from "/page/js/panel.js";
-import { RoomView } from "/page/js/room.js";
-import { addGround, around, createViewer, flyToBox, goHome, homeView, setLight, setUnderground } from "/page/js/scene.js";
-import { Search } from "/page/js/search.js";
-import { Sensors } from "/page/js/sensors.js";
-import { Tilesets } from "/page/js/tilesets.js";
+// Opens the city: scene, layers, live data, search, panel; and window.__citytwin for scripts and tests.
+import { get, make } from "./api.js";
+import { lang, onLanguage, setLanguage, t } from "./i18n.js";
+import { Indicators } from "./indicators.js";
+import { Layers } from "./layers.js";
+import { Live } from "./live.js";
+import { Panel } from "./panel.js";
+import { createScene, goHome, loadTilesets, look, paint, setUnderground } from "./scene.js";
+import { Search } from "./search.js";
 
-const state = { selected: null, underground: false, flat: false, city: null, live: null };
-const page = { viewer: null, state, ready: null, select: null, flyTo: null };
-window.__citytwin = page;
+const Cesium = window.Cesium;
 
-async function open() {
-  const viewer = page.viewer = createViewer("scene");
-  const city = state.city = await api.city();
-  byId("city-name").textContent = document.title = city.name;
-  const live = state.live = new Live();
-  const tilesets = state.tilesets = new Tilesets(viewer);
-  const home = homeView(city);
-  if (city.bounds) setLight(viewer, home.lon, home.lat);
-  if (home) goHome(viewer, home, 0);
-  const room = new RoomView(viewer);
-  const sensors = new Sensors(viewer, live);
-  const cases = new Cases(viewer, live);
-  const alarms = new Alarms(viewer, live, (alarm) => flyToPoint(alarm).then(() => panel.oneStream(alarm.stream_id)));
-  const complain = (error) => alarms.say(t("failed", { why: error.message }));
-  const unchoose = () => { state.selected = null; room.clear(); tilesets.choose(null); };
-  const panel = new Panel(live, { onSelect: (eid) => select(eid).catch(complain), onClose: unchoose });
-  const flyToPoint = ({ lon, lat, z }, range = 420) => (lon == null ? Promise.resolve()
-    : around(viewer, Cesium.Cartesian3.fromDegrees(lon, lat, z ?? 12), Cesium.Math.toDegrees(viewer.camera.heading), -35, range));
+class App {
+  underground = false;
 
-  async function select(eid, { fly = true } = {}) {
-    const thing = await api.entity(eid);
-    state.selected = eid;
-    room.clear();
-    tilesets.choose(eid, { room: thing.collection === "rooms" });
-    panel.entity(thing);
-    if (thing.collection === "rooms" && thing.bbox?.length === 6) await room.show(thing);
-    else if (fly && thing.bbox) await flyToBox(viewer, thing.bbox);
-    return thing;
+  async open() {
+    if (!Cesium) throw new Error(t("noCesium"));
+    if (!document.createElement("canvas").getContext("webgl2")) throw new Error(t("noWebgl"));
+    this.city = await get("/city");
+    this.#name();
+    onLanguage(() => this.#name());
+    this.viewer = await createScene(this.city);
+    this.tilesets = await loadTilesets(this.viewer, this.city, ["buildings", "models", "pipes", "rooms"]);
+    paint(this.tilesets, {});
+    await goHome(this.viewer, this.city, 0);
+    this.indicators = new Indicators(this);
+    this.live = new Live(this);
+    this.panel = new Panel(this);
+    this.search = new Search(this);
+    this.layers = new Layers(this);
+    this.#buttons();
+    new Cesium.ScreenSpaceEventHandler(this.viewer.canvas).setInputAction(({ position }) => this.pick(position), Cesium.ScreenSpaceEventType.LEFT_CLICK);
+    this.indicators.show(await get("/indicators"));
+    await this.live.start();
+    for (const [id, color, source] of [["streams", "#2fd38a", this.live.sensors], ["cases", "#b07cff", this.live.cases]]) {
+      this.layers.add({ id, group: "groupLive", color, count: source.entities.values.length, on: source.show, name: () => t(id), set: (on) => { source.show = on; } });
+    }
+    document.getElementById("cover").classList.add("gone");
   }
 
-  async function toCandidate(candidate) {
-    if (candidate.kind === "datastream" && live.streams.has(Number(candidate.id))) panel.oneStream(Number(candidate.id));
-    else if (candidate.kind === "case") panel.oneCase((await api.get(`/cases/${candidate.id}`)));
-    else if (candidate.eid) return void await select(candidate.eid);
-    if (candidate.location) await flyToPoint(candidate.location, 220);
+  #name() {
+    document.getElementById("city-name").textContent = this.city.name;
+    document.title = `${this.city.name} · ${t("subtitle")}`;
   }
 
-  Object.assign(page, { select, flyTo: flyToPoint });
-  const search = new Search(toCandidate, complain);
-  page.search = (text) => search.go(text);
-  new Indicators(live, city.counts);
-  live.on("status", (status) => showStatus(status));
-  onLanguage(() => { panel.write(); showStatus(live.status); labelTools(); });
-  const orthophoto = await addGround(viewer, city);
-  await tilesets.load(city, (id, error) => complain(new Error(`${id}: ${error.message}`)));
-  const layers = state.layers = new Layers(viewer, city, { tilesets, sensors, cases, live, orthophoto: orthophoto && visible(viewer, orthophoto) });
-  wireTools(viewer, home, tilesets, layers);
-  wireClicks(viewer, { select, panel, live, cases, layers, complain });
-  write();
-  await Promise.all([live.start(), cases.load().catch(complain)]);
-  layers.draw();
-  await settled(viewer, tilesets);
-  byId("loading").classList.add("gone");
-}
+  #buttons() {
+    document.getElementById("home").onclick = () => { this.clear(); goHome(this.viewer, this.city); };
+    const button = document.getElementById("underground");
+    button.onclick = () => {
+      this.underground = !this.underground;
+      button.setAttribute("aria-pressed", this.underground);
+      if (this.underground) this.layers.toggle("pipes", true);
+      setUnderground(this.viewer, this.underground);
+      this.#paint();
+    };
+  }
 
-const visible = (viewer, layer) => ({ get show() { return layer.show; }, set show(on) { layer.show = on; viewer.scene.requestRender(); } });
+  async pick(position) {
+    const found = this.viewer.scene.pick(position);
+    const id = found?.id;
+    if (Array.isArray(id)) { await this.#spread(id); return; }
+    if (id?.stream !== undefined) { this.#mark(null, null); await this.panel.stream(id.stream); return; }
+    if (id?.case) { this.#mark(null, null); await this.panel.case(id.case.id); return; }
+    const eid = found instanceof Cesium.Cesium3DTileFeature ? found.getProperty("eid") : id?.eid;
+    if (eid) await this.select(eid); else this.clear();
+  }
 
-/** Until ground and tiles of the view are there, as the renderer says. */
-const settled = (viewer, tilesets) => new Promise((resolve) => {
-  const started = performance.now();
-  const remove = viewer.scene.postRender.addEventListener(() => {
-    if (performance.now() - started > 1000 && tilesets.settled && viewer.scene.globe.tilesLoaded) { remove(); resolve(); }
-  });
-  const poke = setInterval(() => viewer.scene.requestRender(), 400);
-  setTimeout(() => { remove(); resolve(); }, 45000);
-  viewer.scene.requestRender();
-  Promise.resolve().then(() => setTimeout(() => clearInterval(poke), 45000));
-});
+  /** Come close to the points of a badge. */
+  async #spread(entities) {
+    const now = Cesium.JulianDate.now();
+    const sphere = Cesium.BoundingSphere.fromPoints(entities.map((entity) => entity.position.getValue(now)));
+    const place = Cesium.Cartographic.fromCartesian(sphere.center);
+    await this.flyTo({ lon: Cesium.Math.toDegrees(place.longitude), lat: Cesium.Math.toDegrees(place.latitude), z: place.height, range: Math.max(180, sphere.radius * 2.2), pitch: -45 });
+  }
 
-function showStatus(status) {
-  byId("link").className = `link ${status}`;
-  byId("link").lastElementChild.textContent = t(status);
-}
+  flyTo(target) {
+    return look(this.viewer, { heading: Cesium.Math.toDegrees(this.viewer.camera.heading), ...target });
+  }
 
-function labelTools() {
-  byId("home").textContent = t("home");
-  byId("tilt").textContent = t(state.flat ? "tilted" : "flat");
-  byId("underground").textContent = t("underground");
-  byId("lang").textContent = lang() === "zh" ? "EN" : "中文";
-}
-
-function wireTools(viewer, home, tilesets, layers) {
-  byId("lang").onclick = () => setLanguage(lang() === "zh" ? "en" : "zh");
-  byId("home").onclick = () => { state.flat = false; labelTools(); goHome(viewer, home); };
-  byId("tilt").onclick = () => {
-    state.flat = !state.flat;
-    labelTools();
-    const { scene, camera } = viewer;
-    const middle = camera.pickEllipsoid(new Cesium.Cartesian2(scene.canvas.clientWidth / 2, scene.canvas.clientHeight / 2)) ?? Cesium.Cartesian3.fromDegrees(home.lon, home.lat);
-    around(viewer, middle, state.flat ? 0 : home.heading, state.flat ? -89.9 : home.pitch, Math.max(600, Cesium.Cartesian3.distance(middle, camera.positionWC)));
-  };
-  byId("underground").onclick = () => {
-    state.underground = !state.underground;
-    byId("underground").classList.toggle("on", state.underground);
-    setUnderground(viewer, state.underground);
-    tilesets.setUnderground(state.underground);
-    layers.set("pipes", state.underground);
-  };
-}
-
-function wireClicks(viewer, { select, panel, live, cases, layers, complain }) {
-  const { scene } = viewer;
-  const handler = new Cesium.ScreenSpaceEventHandler(scene.canvas);
-  handler.setInputAction(async ({ position }) => {
+  /** Show an entity: panel, glow, and if asked the camera at it (a room from within 25 m). */
+  async select(eid, { fly = false, location = null } = {}) {
     try {
-      const picked = scene.pick(position);
-      const eid = picked?.getProperty?.("eid") ?? picked?.id?.eid;
-      if (eid) return void await select(eid, { fly: false });
-      if (picked?.id?.stream) return panel.oneStream(picked.id.stream);
-      if (picked?.id?.case) return panel.oneCase(cases.records.get(picked.id.case));
-      if (picked?.id?.streams) return void await around(viewer, picked.id.position, Cesium.Math.toDegrees(viewer.camera.heading), -40, Math.max(200, viewer.camera.positionCartographic.height * 0.5));
-      const ground = scene.globe.pick(viewer.camera.getPickRay(position), scene);
-      const place = ground && Cesium.Cartographic.fromCartesian(ground);
-      const area = place && await layers.areaAt(Cesium.Math.toDegrees(place.longitude), Cesium.Math.toDegrees(place.latitude));
-      if (area) await select(area, { fly: false });
-    } catch (error) { complain(error); }
-    return undefined;
-  }, Cesium.ScreenSpaceEventType.LEFT_CLICK);
+      const found = await this.panel.entity(eid);
+      const isRoom = found.collection === "rooms";
+      this.#mark(eid, isRoom ? eid : null);
+      const place = location ?? found.anchor;
+      if (fly && typeof place?.lon === "number") await this.flyTo(isRoom ? await this.#facing(found, place) : framed(found, place));
+      return found;
+    } catch (error) { this.toast(error.message, "warning"); return null; }
+  }
+
+  /** A view of a room from outside the nearest face of its building. */
+  async #facing(room, place) {
+    const view = { lon: place.lon, lat: place.lat, z: (place.z ?? 0) + 1.4, range: 22, pitch: -13, heading: 0 };
+    let above = room;
+    for (let step = 0; step < 4 && above.parent && above.collection !== "buildings"; step += 1) above = await get(`/entities/${above.parent.eid}`);
+    if (above.collection !== "buildings" || above.bbox?.length !== 6) return view;
+    const [west, south, , east, north] = above.bbox;
+    const across = Math.cos((place.lat * Math.PI) / 180);
+    const faces = [[place.lat - south, 0], [(place.lon - west) * across, 90], [north - place.lat, 180], [(east - place.lon) * across, 270]];
+    return { ...view, heading: faces.sort((a, b) => a[0] - b[0])[0][1] + 14 };
+  }
+
+  #mark(eid, room) { this.marked = { eid, room }; this.#paint(); }
+
+  #paint() {
+    paint(this.tilesets, { ...this.marked, underground: this.underground });
+    this.viewer.scene.requestRender();
+  }
+
+  clear() { this.panel.close(); this.#mark(null, null); }
+
+  toast(text, kind = "info", head = null, onclick = null) {
+    const box = make("div", { class: `toast ${kind}`, onclick: () => { box.remove(); onclick?.(); } }, head ? make("b", {}, head) : null, text);
+    const all = document.getElementById("toasts");
+    all.prepend(box);
+    while (all.childElementCount > 4) all.lastElementChild.remove();
+    setTimeout(() => box.remove(), 9000);
+  }
 }
 
-write();
-page.ready = open();
-page.ready.catch((error) => {
-  const told = byId("loading").querySelector("p");
-  delete told.dataset.text;
-  told.textContent = document.createElement("canvas").getContext("webgl2") ? t("failed", { why: error.message }) : t("noWebgl");
+/** A camera target that shows the whole of an entity. */
+function framed(found, place) {
+  const height = found.height_m ?? 0, box = found.bbox ?? [], half = box.length / 2;
+  const wide = half ? Math.hypot((box[half] - box[0]) * 96000, (box[half + 1] - box[1]) * 111000) : 0;
+  return { lon: place.lon, lat: place.lat, z: (place.z ?? 10) + height / 2, range: Math.min(6000, Math.max(60, 2.2 * Math.max(wide, height))), pitch: -28 };
+}
+
+const app = new App();
+setLanguage(lang());
+document.getElementById("language").onclick = () => setLanguage(lang() === "zh" ? "en" : "zh");
+const ready = app.open();
+window.__citytwin = {
+  get viewer() { return app.viewer; }, get state() { return app.live?.state; }, get alarms() { return app.live?.alarms; },
+  ready, app, select: (eid, options) => app.select(eid, options), flyTo: (target) => app.flyTo(target),
+};
+ready.catch((error) => {
+  document.getElementById("cover").classList.add("error");
+  document.getElementById("cover-text").textContent = t("failed") + error.message;
+  console.error(error);
 });

@@ -1,107 +1,148 @@
-// The panel: what is known about the thing, stream or case that was chosen.
-import { byId, h } from "/page/js/dom.js";
-import { attributeName, lang, stageName, subjectName, t, title } from "/page/js/i18n.js";
-import { chart } from "/page/js/chart.js";
-import { get } from "/page/js/api.js";
-import { moment, number } from "/page/js/time.js";
+// The panel on the right: all the server says of one entity, stream, case or address.
+import { get, make } from "./api.js";
+import { chart } from "./chart.js";
+import { figure, has, lang, moment, onLanguage, t, title } from "./i18n.js";
 
-const CHILDREN = 12;
-const ALIASES = 8;
-const READINGS = 288;
-const CHARTS = 4;
-
-const text = (value) => (typeof value === "number" ? number(value, 3) : Array.isArray(value) ? value.join("、")
-  : value !== null && typeof value === "object" ? Object.entries(value).map(([key, inner]) => `${key} ${text(inner)}`).join(" · ") : String(value));
-const rows = (pairs) => h("dl", {}, pairs.filter(([, value]) => value != null && value !== "").flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value instanceof Node ? value : text(value))]));
-const section = (name, ...content) => (content.flat().some(Boolean) ? h("section", {}, h("h3", {}, t(name)), ...content) : null);
+const UNITS = { height_m: "m", depth_m: "m", width_m: "m", elevation_m: "m", diameter_mm: "mm", area_m2: "m²" };
+const HIDDEN = new Set(["unit_key", "building_key", "predefined_type", "height_m", "floors"]);
 
 export class Panel {
-  constructor(live, { onSelect, onClose }) {
-    Object.assign(this, { live, onSelect, onClose, again: null, turn: 0 });
-    live.on("streams", (ids) => this.refresh(ids));
+  constructor(app) {
+    this.app = app;
+    this.root = document.getElementById("panel");
+    onLanguage(() => { if (!this.root.hidden) this.redraw?.(); });
+    app.live.listeners.push((stream) => this.#update(stream));
   }
 
-  open(head, label, ...content) {
-    const panel = byId("panel");
-    panel.replaceChildren(h("header", {}, h("div", {}, h("small", {}, label), h("h2", {}, head)),
-      h("button.quiet", { title: t("close"), onclick: () => this.close() }, "✕")), h("div.body", {}, ...content.filter(Boolean)));
-    panel.hidden = false;
+  close() { this.root.hidden = true; this.redraw = null; }
+
+  #open(head, sub, parts) {
+    this.root.replaceChildren(
+      make("header", {}, make("b", {}, head), make("small", {}, sub), make("button", { class: "close", "aria-label": t("close"), onclick: () => this.app.clear() }, "×")), ...parts.filter(Boolean));
+    this.root.scrollTop = 0;
+    this.root.hidden = false;
   }
 
-  close() {
-    this.turn += 1;
-    this.again = null;
-    byId("panel").hidden = true;
-    this.onClose();
+  async entity(eid) {
+    const found = await get(`/entities/${eid}`);
+    this.redraw = () => this.#entity(found);
+    this.redraw();
+    this.root.dataset.eid = eid;
+    return found;
   }
 
-  entity(thing) {
-    this.turn += 1;
-    this.again = () => this.entity(thing);
-    const { attributes, anchor, children, representations, datasets, aliases, history } = thing;
-    const known = [["height_m", thing.height_m], ["floors", thing.floors]].filter(([key]) => attributes[key] == null);
-    const reference = (other) => h("a", { href: "#", onclick: (event) => { event.preventDefault(); this.onSelect(other.eid); } }, other.name || other.class_code);
-    this.open(thing.name || title(thing.class) || thing.class_code, title(thing.class),
-      section("attributes", rows([...known, ...Object.entries(attributes)].map(([key, value]) => [attributeName(key), value]))),
-      section("place", rows([
-        [t("address"), anchor?.address], [t("grid"), anchor?.grid && `${anchor.grid.name ?? ""} ${anchor.grid.code}`],
-        [t("ground"), anchor?.ground_z != null ? `${number(anchor.ground_z)} m` : null],
-        [t("coordinates"), anchor && `${anchor.lon.toFixed(6)}, ${anchor.lat.toFixed(6)}`],
-        [t("parent"), thing.parent && reference(thing.parent)],
-      ])),
-      thing.streams.length > 0 && section("streams", thing.streams.slice(0, CHARTS).map(({ id, stream_id: other }) => this.stream(id ?? other))),
-      thing.cases.length > 0 && section("cases", thing.cases.slice(0, CHILDREN).map((record) => h("p.line", {}, `${record.title ?? record.key} · ${stageName(record.stage)}`))),
-      children.length > 0 && section("children", h("p.chips", {}, children.slice(0, CHILDREN).map(reference), children.length > CHILDREN && h("span", {}, t("more", { n: children.length - CHILDREN })))),
-      section("sources", datasets.map((set) => h("p.line", {}, [set.name ?? set.source, set.loaded_at && moment(set.loaded_at)].filter(Boolean).join(" · "))),
-        h("p.chips", {}, representations.map(({ role, lod }) => h("span", {}, lod == null ? role : `${role} LoD${lod}`)))),
-      section("codes", rows([["eid", thing.eid], ...aliases.slice(0, ALIASES).map(({ scheme, value }) => [scheme, value])])),
-      section("history", history.map((state) => h("p.line", {}, `${t("since")} ${moment(state.known_from)}`))));
+  #entity(found) {
+    const { anchor } = found;
+    const state = has(found.lifecycle) ? t(found.lifecycle) : found.lifecycle;
+    this.#open(found.name || title(found.class), [title(found.class), state].filter(Boolean).join(" · "), [
+      ...section("attributes", pairs([["height_m", found.height_m], ["floors", found.floors], ...flat(found.attributes)])),
+      ...section("place", anchor && pairs([
+        ["address", anchor.address], ["grid", anchor.grid && `${anchor.grid.name ?? ""} ${anchor.grid.code}`], ["ground", metres(anchor.ground_z)], ["elevation", metres(anchor.z)],
+        ["position", typeof anchor.lon === "number" ? `${anchor.lon.toFixed(6)}, ${anchor.lat.toFixed(6)}` : null]])),
+      ...this.#streams(found.streams),
+      ...section("cases", list(found.cases?.map((each) => make("a", { onclick: () => this.case(each.id) }, `${each.title ?? each.key} · ${each.stage}`)))),
+      ...section("related", list(found.parent ? [this.#link(found.parent)] : [])),
+      ...section("contains", list(found.children?.slice(0, 30).map((child) => this.#link(child)), found.children?.length)),
+      ...section("aliases", list(found.aliases?.slice(0, 6).map((alias) => `${alias.scheme}　${alias.value}`))),
+      ...section("sources", list(found.datasets?.map((each) => `${each.source_key} · ${each.format} · ${each.crs_used ?? ""}`))),
+      ...section("history", list(found.history?.map((each) => `${moment(each.known_from)}　${each.source ?? ""}`))),
+    ]);
+    this.#charts();
   }
 
-  oneStream(id) {
-    this.turn += 1;
-    this.again = () => this.oneStream(id);
-    const stream = this.live.streams.get(id);
-    const owner = stream.eid && h("a", { href: "#", onclick: (event) => { event.preventDefault(); this.onSelect(stream.eid); } }, stream.eid.slice(0, 13));
-    this.open(stream.name ?? stream.key, subjectName(stream.subject ?? ""), section("streams", this.stream(id)),
-      section("place", rows([[t("grid"), stream.grid_code], [t("coordinates"), `${stream.lon.toFixed(6)}, ${stream.lat.toFixed(6)}`],
-        [t("height"), stream.z != null ? `${number(stream.z)} m` : null], [t("parent"), owner], ["key", stream.key]])));
+  #link(other) {
+    return make("a", { onclick: () => this.app.select(other.eid, { fly: true }) }, other.name || other.class_code);
   }
 
-  oneCase(record) {
-    this.turn += 1;
-    this.again = () => this.oneCase(record);
-    this.open(record.title ?? record.key, `${t("cases")} · ${record.key}`, section("attributes", rows([
-      [t("stage"), stageName(record.stage)], [t("reported"), moment(record.reported_at)], [t("unit"), record.unit], [t("description"), record.description]])),
-    section("place", rows([[t("address"), record.address_text], [t("grid"), record.grid_code]])));
+  #streams(streams) {
+    if (!streams?.length) return [];
+    return [make("h3", {}, t("sensors")), ...streams.slice(0, 8).map((stream) => this.#stream(this.app.live.state.get(stream.id) ?? stream))];
   }
 
-  /** Newest value and a chart of a stream; the chart comes when it is read. */
-  stream(id) {
-    const stream = this.live.streams.get(id);
-    if (!stream) return null;
-    const place = h("div.chart-place");
-    const node = h("div.stream", { data: { stream: id } }, h("p.value", {}, h("span", {}, stream.property ?? stream.key), h("b", {})), place);
-    this.value(node, stream);
-    const turn = this.turn;
-    get(`/streams/${id}/observations`, { limit: READINGS, lang: lang() })
-      .then(({ observations }) => { if (turn === this.turn) place.replaceChildren(chart(stream, observations)); })
-      .catch((error) => place.replaceChildren(h("p.none", {}, t("failed", { why: error.message }))));
-    return node;
+  #stream(stream) {
+    return make("div", { class: "stream", "data-stream": stream.id }, make("i", { class: `dot ${stream.state}` }), `${stream.property} `, make("b", {}, reading(stream)), make("span", {}, ` · ${t(stream.state)}`), make("canvas", {}));
   }
 
-  value(node, stream) {
-    const shown = node.querySelector("b");
-    shown.className = stream.state;
-    shown.textContent = `${number(stream.value)} ${stream.unit ?? ""} · ${t(stream.state)}`;
-  }
-
-  refresh(ids) {
-    const changed = new Set(ids.map(String));
-    for (const node of byId("panel").querySelectorAll(".stream")) {
-      if (changed.has(node.dataset.stream)) this.value(node, this.live.streams.get(Number(node.dataset.stream)));
+  #charts() {
+    for (const box of this.root.querySelectorAll(".stream")) {
+      chart(box.querySelector("canvas"), box.dataset.stream).catch((error) => this.app.toast(error.message, "warning"));
     }
   }
 
-  write() { if (!byId("panel").hidden) this.again?.(); }
+  async stream(id) {
+    const stream = this.app.live.state.get(id) ?? (await get(`/streams/${id}`)).properties;
+    this.redraw = () => {
+      this.#open(stream.name, `${t("subject")} · ${stream.subject}`, [
+        this.#stream(stream),
+        ...section("attributes", pairs([["code", stream.key], ["updated", moment(stream.time)], ["warning", range(stream, "warn")], ["alarm", range(stream, "alarm")], ["grid", stream.grid_code]])),
+        ...section("related", list(stream.eid ? [make("a", { onclick: () => this.app.select(stream.eid) }, t("watched"))] : [])),
+      ]);
+      this.#charts();
+    };
+    this.redraw();
+  }
+
+  async case(id) {
+    const found = await get(`/cases/${id}`);
+    const given = found.properties ?? found;
+    this.redraw = () => this.#open(given.title ?? given.key, `${t("case")} · ${given.stage}`, [
+      make("p", {}, given.description ?? ""),
+      ...section("attributes", pairs([["code", given.key], ["reported", moment(given.reported_at)], ["source", given.source], ["department", given.unit], ["address", given.address_text], ["grid", given.grid_code]])),
+      ...section("history", list((given.events ?? found.events)?.map((each) => [moment(each.at ?? each.at_time ?? each.time), each.to_stage ?? each.stage ?? each.action, each.actor, each.note].filter(Boolean).join("　")))),
+    ]);
+    this.redraw();
+  }
+
+  address(hit) {
+    const { location } = hit;
+    this.redraw = () => this.#open(hit.name || hit.full, t("address"), section("place", pairs([["address", hit.full], ["position", location ? `${location.lon.toFixed(6)}, ${location.lat.toFixed(6)}` : null]])));
+    this.redraw();
+  }
+
+  #update(stream) {
+    const box = this.root.hidden ? null : this.root.querySelector(`.stream[data-stream="${stream.id}"]`);
+    if (!box) return;
+    box.querySelector(".dot").className = `dot ${stream.state}`;
+    box.querySelector("b").textContent = reading(stream);
+    box.querySelector("span").textContent = ` · ${t(stream.state)}`;
+    clearTimeout(this.later);
+    this.later = setTimeout(() => chart(box.querySelector("canvas"), stream.id).catch((error) => this.app.toast(error.message, "warning")), 400);
+  }
 }
+
+const metres = (value) => (typeof value === "number" ? `${figure(value)} m` : null);
+const reading = (stream) => (typeof stream.value === "number" ? `${figure(stream.value)} ${stream.unit ?? ""}` : "—");
+
+function range(stream, level) {
+  const parts = [];
+  if (typeof stream[`${level}_low`] === "number") parts.push(`< ${figure(stream[`${level}_low`])}`);
+  if (typeof stream[`${level}_high`] === "number") parts.push(`> ${figure(stream[`${level}_high`])}`);
+  return parts.length ? `${parts.join(lang() === "zh" ? " 或 " : " or ")} ${stream.unit ?? ""}` : null;
+}
+
+/** Attribute names and values; those of nested groups follow under their own name. */
+function* flat(attributes, depth = 0) {
+  for (const [name, value] of Object.entries(attributes ?? {})) {
+    if (depth === 0 && HIDDEN.has(name)) continue;
+    if (value !== null && typeof value === "object" && !Array.isArray(value)) { if (depth < 2) yield* flat(value, depth + 1); }
+    else yield [name, value];
+  }
+}
+
+function pairs(entries) {
+  const rows = [];
+  for (const [name, value] of entries) {
+    if (value === null || value === undefined || value === "") continue;
+    const text = typeof value === "number" && !name.includes("year") && !name.includes("年份") ? figure(value, 3) : String(value);
+    rows.push(make("dt", {}, has(name) ? t(name) : name), make("dd", { "data-attr": name }, UNITS[name] && typeof value === "number" ? `${text} ${UNITS[name]}` : text));
+  }
+  return rows.length ? make("dl", {}, ...rows) : null;
+}
+
+function list(items, total = items?.length) {
+  if (!items?.length) return null;
+  const rest = total > items.length ? [make("li", {}, `… +${total - items.length}`)] : [];
+  return make("ul", {}, ...items.map((item) => make("li", {}, item)), ...rest);
+}
+
+const section = (name, content) => (content ? [make("h3", {}, t(name)), content] : []);

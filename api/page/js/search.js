@@ -1,73 +1,75 @@
-// The search box: suggestions while typing, the best candidate on Enter.
-import { get } from "/page/js/api.js";
-import { byId, h } from "/page/js/dom.js";
-import { lang, onLanguage, t } from "/page/js/i18n.js";
-
-const WAIT_MS = 180;
+// Search box: suggestions of addresses while typing, everything else by /resolve on Enter.
+import { get, make, query } from "./api.js";
+import { t } from "./i18n.js";
 
 export class Search {
-  constructor(onCandidate, onError) {
-    Object.assign(this, { onCandidate, onError, timer: null, controller: null, at: -1, typed: 0 });
-    this.input = byId("query");
-    this.list = byId("found");
-    onLanguage(() => { this.input.placeholder = t("search"); });
-    this.input.addEventListener("input", () => { clearTimeout(this.timer); this.timer = setTimeout(() => this.suggest(), WAIT_MS); });
-    this.input.addEventListener("keydown", (event) => this.key(event));
-    document.addEventListener("pointerdown", (event) => { if (!byId("search").contains(event.target)) this.close(); });
+  constructor(app) {
+    this.app = app;
+    this.form = document.getElementById("search");
+    this.box = document.getElementById("search-box");
+    this.list = document.getElementById("hits");
+    this.form.addEventListener("submit", (event) => { event.preventDefault(); this.submit(); });
+    this.box.addEventListener("input", () => { clearTimeout(this.timer); this.timer = setTimeout(() => this.suggest(), 180); });
+    this.box.addEventListener("keydown", (event) => this.#key(event));
+    document.addEventListener("pointerdown", (event) => { if (!this.form.contains(event.target)) this.list.hidden = true; });
   }
 
-  close() {
-    clearTimeout(this.timer);
-    this.controller?.abort();
-    this.list.hidden = true;
-    this.at = -1;
-  }
-
-  key(event) {
-    const rows = [...this.list.querySelectorAll("li[data-text-value]")];
-    if (event.key === "Escape") this.close();
-    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
-      event.preventDefault();
-      this.at = Math.max(-1, Math.min(rows.length - 1, this.at + (event.key === "ArrowDown" ? 1 : -1)));
-      rows.forEach((row, i) => row.classList.toggle("at", i === this.at));
-    }
-    if (event.key === "Enter") this.go(rows[this.at]?.dataset.textValue ?? this.input.value);
+  #key(event) {
+    const items = [...this.list.querySelectorAll("li:not(.none)")];
+    const now = items.findIndex((item) => item.classList.contains("on"));
+    if (event.key === "Escape") this.list.hidden = true;
+    if (!items.length || !["ArrowDown", "ArrowUp"].includes(event.key)) return;
+    event.preventDefault();
+    items[now]?.classList.remove("on");
+    const next = event.key === "ArrowDown" ? now + 1 : (now < 0 ? 0 : now) - 1 + items.length;
+    items[next % items.length].classList.add("on");
   }
 
   async suggest() {
-    const text = this.input.value.trim();
-    if (!text) return this.close();
-    this.controller?.abort();
-    this.controller = new AbortController();
+    const text = this.box.value.trim();
+    this.asked?.abort();
+    if (!text) { this.list.hidden = true; return; }
+    this.asked = new AbortController();
     try {
-      const { suggestions } = await get("/suggest", { q: text, limit: 8 }, this.controller.signal);
-      this.at = -1;
-      this.list.replaceChildren(...suggestions.map(({ full }) => h("li", { data: { textValue: full }, onclick: () => this.go(full) }, full)));
-      this.list.hidden = suggestions.length === 0;
-    } catch (error) {
-      if ((error.cause ?? error).name !== "AbortError") this.onError(error);
-    }
-    return undefined;
+      const { suggestions } = await get(query("/suggest", { q: text, limit: 8 }), this.asked.signal);
+      this.#list(suggestions.map((hit) => ({ head: hit.text, sub: hit.full === hit.text ? "" : hit.full, choose: () => this.resolve(hit.full) })), false);
+    } catch (error) { if (error.name !== "AbortError") this.app.toast(error.message, "warning"); }
   }
 
-  /** Resolve a text and go to the best candidate; several with the same score are offered. */
-  async go(text) {
-    const wanted = text.trim();
-    if (!wanted) return null;
-    this.close();
-    this.input.value = wanted;
+  async submit() {
+    clearTimeout(this.timer);
+    this.asked?.abort();
+    const chosen = this.list.hidden ? null : this.list.querySelector("li.on");
+    if (chosen) { chosen.click(); return; }
+    const text = this.box.value.trim();
+    if (text) await this.resolve(text);
+  }
+
+  async resolve(text) {
     try {
-      const { candidates } = await get("/resolve", { q: wanted, limit: 8, lang: lang() });
-      if (!candidates.length) {
-        this.list.replaceChildren(h("li.none", {}, t("nothing")));
-        this.list.hidden = false;
-        return null;
-      }
-      await this.onCandidate(candidates[0]);
-      return candidates[0];
-    } catch (error) {
-      this.onError(error);
-      return null;
-    }
+      const { candidates } = await get(query("/resolve", { q: text }));
+      const [best, second] = candidates;
+      if (best && (!second || best.score - second.score > 0.08)) { this.list.hidden = true; await this.go(best); return; }
+      this.#list(candidates.map((hit) => ({ head: hit.name || hit.full, sub: [hit.full, hit.why].filter(Boolean).join(" · "), choose: () => this.go(hit) })), true);
+    } catch (error) { this.app.toast(error.message, "warning"); }
+  }
+
+  #list(hits, sayNone) {
+    this.list.replaceChildren(...hits.map((hit) => make("li", { onclick: () => { this.list.hidden = true; hit.choose(); } }, hit.head, hit.sub ? make("small", {}, hit.sub) : null)));
+    if (!hits.length && sayNone) this.list.append(make("li", { class: "none" }, t("noHits")));
+    this.list.hidden = !this.list.childElementCount;
+  }
+
+  async go(hit) {
+    this.box.value = hit.full || hit.name || this.box.value;
+    if (hit.kind === "datastream") { await this.app.panel.stream(Number(hit.id)); await this.#fly(hit, 160); return; }
+    if (hit.kind === "case") { await this.app.panel.case(hit.id); await this.#fly(hit, 200); return; }
+    if (hit.eid) { await this.app.select(hit.eid, { fly: true, location: hit.location }); return; }
+    this.app.panel.address(hit);
+    await this.#fly(hit, 160);
+  }
+
+  #fly({ location }, range) {
+    return typeof location?.lon === "number" ? this.app.flyTo({ ...location, z: location.z ?? 15, range }) : Promise.resolve();
   }
 }

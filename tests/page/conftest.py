@@ -1,5 +1,6 @@
 """A server over a copy of the demo city, and a browser on its page."""
 
+import shutil
 import socket
 import subprocess
 import sys
@@ -20,7 +21,7 @@ ARGUMENTS = [
 ]  # fmt: skip
 SERVE = (
     "import sys, uvicorn; from pathlib import Path; from api.app import create_app; from twin.settings import ServerSettings; "
-    "uvicorn.run(create_app(ServerSettings(city=Path(sys.argv[1]))), port=int(sys.argv[2]), log_level='warning')"
+    "uvicorn.run(create_app(ServerSettings(city=Path(sys.argv[1]))), port=int(sys.argv[2]), log_level='warning', timeout_graceful_shutdown=2)"
 )
 QUIET = """() => { const {viewer} = window.__citytwin; const {scene} = viewer; scene.requestRender();
   const all = scene.primitives; for (let i = 0; i < all.length; i += 1) { const each = all.get(i); if (each.show && each.tilesLoaded === false) return false; }
@@ -39,8 +40,6 @@ def _needs() -> None:
 def server(
     _needs: None, demo_city: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    import shutil
-
     city = tmp_path_factory.mktemp("page") / "city"
     shutil.copytree(demo_city, city)
     with socket.socket() as probe:
@@ -61,7 +60,11 @@ def server(
         yield url
     finally:
         process.terminate()
-        process.wait(20)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(20)
 
 
 @pytest.fixture(scope="session")
@@ -79,7 +82,7 @@ def complaints() -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def page(browser: Browser, server: str, complaints: list[str]) -> Page:
+def page(browser: Browser, server: str, complaints: list[str]) -> Iterator[Page]:
     page = browser.new_page(viewport={"width": 1280, "height": 720})
     page.set_default_timeout(120_000)
 
@@ -93,4 +96,5 @@ def page(browser: Browser, server: str, complaints: list[str]) -> Page:
     page.wait_for_function("() => window.__citytwin")
     page.evaluate("() => window.__citytwin.ready.then(() => true)")
     page.wait_for_function(QUIET, polling=250)
-    return page
+    yield page
+    page.close()

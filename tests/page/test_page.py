@@ -53,7 +53,7 @@ def test_page_loads_without_errors(page: Page, complaints: list[str], server: st
     assert complaints == []
     assert page.inner_text("#city-name") == fetch(f"{server}/city")["name"]
     colours = page.evaluate(
-        """() => { const {scene, canvas} = window.__citytwin.viewer; scene.render();
+        """() => { const {scene, canvas} = window.__citytwin.viewer; scene.requestRender(); scene.render();
         const copy = document.createElement('canvas'); copy.width = 64; copy.height = 36; const pen = copy.getContext('2d');
         pen.drawImage(canvas, 0, 0, 64, 36); return new Set(new Uint32Array(pen.getImageData(0, 0, 64, 36).data.buffer)).size; }"""
     )

@@ -16,7 +16,8 @@ export async function createScene(city) {
   scene.backgroundColor = Cesium.Color.fromCssColorString("#bcd8ee");
   scene.globe.baseColor = Cesium.Color.fromCssColorString("#cfdccb");
   scene.globe.depthTestAgainstTerrain = true;
-  scene.globe.tileCacheSize = 200;
+  scene.globe.tileCacheSize = 400;
+  scene.globe.maximumScreenSpaceError = 3;
   scene.globe.showGroundAtmosphere = false;
   scene.postProcessStages.fxaa.enabled = true;
   scene.screenSpaceCameraController.minimumZoomDistance = 4;
@@ -49,6 +50,7 @@ export async function loadTilesets(viewer, city, names) {
         maximumScreenSpaceError: 20, cacheBytes: 268435456, dynamicScreenSpaceError: true, show: name !== "rooms" && name !== "pipes",
       });
       tileset.environmentMapManager.enabled = false;
+      if (name === "rooms") tileset.colorBlendMode = Cesium.Cesium3DTileColorBlendMode.REPLACE;
       tileset.loadProgress.addEventListener(() => viewer.scene.requestRender());
       loaded[name] = viewer.scene.primitives.add(tileset);
     } catch (error) {
@@ -85,7 +87,7 @@ export function setUnderground(viewer, on) {
   viewer.scene.requestRender();
 }
 
-const GHOST = "color('#dfeeff', 0.22)";
+const GHOST = "color('#dfeeff', 0.07)";
 const PLAIN = { buildings: "color('#fbf8f1')", models: "color('#ffffff')", pipes: "color('#ffffff')" };
 
 /** Style all tilesets for what is selected: one glowing eid, one room inside a ghosted model. */
@@ -93,7 +95,7 @@ export function paint(tilesets, { eid = null, room = null, underground = false }
   for (const [name, tileset] of Object.entries(tilesets)) {
     if (name === "rooms") {
       tileset.show = room !== null;
-      tileset.style = new Cesium.Cesium3DTileStyle({ show: room ? `\${eid} === '${room}'` : "false", color: "color('#ff9d1c', 0.96)" });
+      tileset.style = new Cesium.Cesium3DTileStyle({ show: room ? `\${eid} === '${room}'` : "false", color: "color('#ff8a00')" });
       continue;
     }
     const ghost = (room !== null && name === "models") || (underground && name !== "pipes");

@@ -43,7 +43,7 @@ function daylight(place) {
 
 export async function loadTilesets(viewer, city, names) {
   const loaded = {};
-  const wanted = names.filter((name) => name === "rooms" || city.tilesets.some((each) => each.id === name));
+  const wanted = names.filter((name) => (name === "rooms" ? city.layers.some((each) => each.id === name && each.count > 0) : city.tilesets.some((each) => each.id === name)));
   await Promise.all(wanted.map(async (name) => {
     try {
       const tileset = await Cesium.Cesium3DTileset.fromUrl(`/tiles/${name}/tileset.json`, {

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from address import AddressIndex
@@ -13,6 +13,7 @@ from sample_data.live import Simulator
 from twin.cases import CaseDesk
 from twin.city import City
 from twin.codes import cim_classes, components
+from twin.ingest.source import utc_now
 from twin.live import LiveHub, run_simulator, run_ticker
 from twin.settings import ServerSettings
 from twin.store import Store
@@ -22,11 +23,6 @@ __all__ = ["CityState", "ClassInfo", "CollectionInfo", "utc_now"]
 
 MIXED_TITLES = {"pipes": ("地下管线", "Utility pipes")}
 """Titles of collections that hold several classes; all others are called as their class."""
-
-
-def utc_now() -> datetime:
-    """Now, UTC without a zone, as the base keeps times."""
-    return datetime.now(UTC).replace(tzinfo=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """Open the base, hand out a cursor per request and one write transaction at a time."""
 
-import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -34,7 +33,7 @@ def run(con: duckdb.DuckDBPyConnection, name: str, **parameters: Any) -> duckdb.
     con : duckdb connection
         A cursor, or the connection of an open transaction.
     name : str
-        File name without ending; statements in it end with ``;`` at the end of a line.
+        File name without ending.
     **parameters
         Values by name; those a statement does not mention are left out.
 
@@ -43,11 +42,8 @@ def run(con: duckdb.DuckDBPyConnection, name: str, **parameters: Any) -> duckdb.
     duckdb connection
         With the answer of the last statement.
     """
-    for text in re.split(r";[ \t]*\n", statement(name)):
-        body = re.sub(r"--[^\n]*", "", text)
-        if body.strip():
-            named = set(re.findall(r"\$([a-z_]+)", body))
-            con.execute(body, {k: v for k, v in parameters.items() if k in named} or None)
+    for part in con.extract_statements(statement(name)):
+        con.execute(part, {key: parameters[key] for key in part.named_parameters} or None)
     return con
 
 

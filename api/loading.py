@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from address import build_nodes
 from api.report import LayerResult
-from loaders.base import LayerInfo
+from loaders.base import Batch, LayerInfo
 from loaders.propose import propose
 from loaders.registry import loader_for, read_raster, scan
 from twin import crs, ingest
@@ -106,8 +106,10 @@ def load_layer(
                 seconds=time.perf_counter() - started,
             )
         source = _source(info, plan, verdict)
-        balance = _dispatch(store, heights, source, planned, progress)
-        return replace(told, balance=balance, seconds=time.perf_counter() - started)
+        noted: dict[str, None] = dict.fromkeys(told.findings)
+        balance = _dispatch(store, heights, source, planned, progress, noted)
+        seconds = time.perf_counter() - started
+        return replace(told, balance=balance, findings=tuple(noted), seconds=seconds)
     except TwinError as err:
         return replace(
             told, status="failed", reason=str(err), seconds=time.perf_counter() - started
@@ -150,8 +152,14 @@ def _source(info: LayerInfo, plan: LayerPlan, verdict: crs.CrsVerdict) -> Source
 
 
 def _dispatch(
-    store: Store, heights: Heights, source: Source, planned: Planned, progress: Progress | None
+    store: Store,
+    heights: Heights,
+    source: Source,
+    planned: Planned,
+    progress: Progress | None,
+    noted: dict[str, None],
 ) -> Balance:
+    """Load one layer by its kind; ``noted`` gathers what reading it brings to light."""
     info, plan = planned
     if plan.kind == "raster":
         raster = read_raster(info, plan)
@@ -163,10 +171,11 @@ def _dispatch(
         if progress is not None:
             progress(source.key, done, info.count)
 
-    batches = loader_for(info.path).read(info, plan)
+    batches = _noting(loader_for(info.path).read(info, plan), noted)
     if plan.kind in ("features", "model", "points"):
         return ingest.load_records(store, source, batches, heights, tell)
     table = _whole(plan.kind, (batch.records for batch in batches), tell)
+    source = replace(source, findings=tuple(noted))
     match plan.kind:
         case "addresses":
             return ingest.load_addresses(store, source, table, heights, build_nodes)
@@ -180,6 +189,13 @@ def _dispatch(
         f"{plan.path}: kind {plan.kind!r} is not known; expected features, model, points, raster, addresses, streams, "
         "observations or cases"
     )
+
+
+def _noting(batches: Iterator[Batch], noted: dict[str, None]) -> Iterator[Batch]:
+    """The batches as they come, their findings gathered, each once."""
+    for batch in batches:
+        noted |= dict.fromkeys(batch.findings)
+        yield batch
 
 
 def _whole(kind: str, batches: Iterator[pa.Table], tell: Callable[[int], None]) -> pa.Table:

@@ -21,7 +21,7 @@ from api.loading import Progress, load_layer, planned_layers
 from api.report import LoadReport
 from twin.city import City
 from twin.heights import Heights
-from twin.ingest import anchor_everything
+from twin.ingest import anchor_everything, anchors_pending
 from twin.ingest.anchoring import MATCHED
 from twin.ingest.binding import address_nodes, buildings_to_bind, rooms_to_bind, write_bindings
 from twin.store import Store
@@ -73,7 +73,7 @@ def load(
         layers = [load_layer(store, heights, one, progress) for one in planned]
         clock.mark("load")
         report = LoadReport(layers, {}, {}, {}, dry_run)
-        if report.changed:
+        if report.changed or anchors_pending(store):
             bound = _bind(store)
             clock.mark("bind")
             anchors = anchor_everything(store, heights, _matcher(store))

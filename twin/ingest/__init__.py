@@ -9,7 +9,7 @@ imagery;
 ``anchoring.py`` ties everything to ground, grid and address afterwards.
 """
 
-from twin.ingest.anchoring import anchor_everything
+from twin.ingest.anchoring import anchor_everything, anchors_pending
 from twin.ingest.rasters import load_raster
 from twin.ingest.records import load_records
 from twin.ingest.source import Balance, Source
@@ -19,6 +19,7 @@ __all__ = [
     "Balance",
     "Source",
     "anchor_everything",
+    "anchors_pending",
     "load_addresses",
     "load_cases",
     "load_observations",

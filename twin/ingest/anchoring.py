@@ -19,7 +19,7 @@ from twin.ingest.source import utc_now
 from twin.store import Store, run
 from twin.terrain import Terrain
 
-__all__ = ["MATCHED", "AddressMatcher", "anchor_everything"]
+__all__ = ["MATCHED", "AddressMatcher", "anchor_everything", "anchors_pending"]
 
 NEAR_DOOR_M = 300.0
 """A door farther away than this is no address of a thing."""
@@ -47,6 +47,11 @@ class _Setting:
     grids: Grids | None
     doors: tuple[Text, NDArray[np.float64]]
     heights: Heights
+
+
+def anchors_pending(store: Store) -> bool:
+    """Whether a load changed the base and its places were not computed afterwards."""
+    return bool(store.scalar("SELECT count(*) FROM base_meta WHERE key = 'anchors_pending'"))
 
 
 def anchor_everything(
@@ -86,6 +91,7 @@ def anchor_everything(
             con.unregister("anchors")
             without = pc.sum(pc.is_valid(table["reason"])).as_py() or 0
             counts |= {kind: table.num_rows - without, f"{kind}_without": without}
+        con.execute("DELETE FROM base_meta WHERE key = 'anchors_pending'")
     return counts
 
 

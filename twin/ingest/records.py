@@ -1,6 +1,7 @@
 """Write the things of one layer: keep, create, merge or change, all in one transaction."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import duckdb
@@ -32,6 +33,11 @@ class RecordBatch(Protocol):
     @property
     def representations(self) -> pa.Table | None:
         """Further representations of the records."""
+        ...
+
+    @property
+    def findings(self) -> Sequence[str]:
+        """What reading the batch brought to light beyond single records."""
         ...
 
 
@@ -69,9 +75,11 @@ def load_records(
     with store.transaction() as con:
         staging = Staging(con, source, heights)
         quarantined = 0
+        findings = dict.fromkeys(source.findings)
         for batch in batches:
             rejected = staging.add(batch.records, batch.meshes, batch.representations)
             quarantined += write_quarantine(con, source, rejected)
+            findings |= dict.fromkeys(batch.findings)
             if progress is not None:
                 progress(staging.n_in)
         quarantined += write_quarantine(con, source, _duplicate_keys(con))
@@ -83,7 +91,7 @@ def load_records(
         balance = balance.plus(
             n_in=staging.n_in, quarantined=quarantined, repaired=staging.repaired
         )
-        write_dataset(con, source, balance)
+        write_dataset(con, replace(source, findings=tuple(findings)), balance)
         run(con, "ingest_drop_staging")
     return balance
 

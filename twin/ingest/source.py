@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from twin.errors import LawError
 from twin.ids import uuid7
+from twin.store import run
 
 __all__ = ["Balance", "Quarantined", "Source", "utc_now", "write_dataset", "write_quarantine"]
 
@@ -128,8 +129,14 @@ def write_quarantine(con: duckdb.DuckDBPyConnection, source: Source, rejected: Q
 
 
 def write_dataset(con: duckdb.DuckDBPyConnection, source: Source, balance: Balance) -> None:
-    """Write the dataset row of a load whose balance closes (else LawError)."""
+    """Write the dataset row of a load whose balance closes (else LawError).
+
+    Where the load changed anything, what has no anchor yet is listed as pending: a load that is
+    killed before anchoring leaves nothing that floats unlisted.
+    """
     balance.checked(source.key)
+    if balance.loaded + balance.merged:
+        run(con, "anchor_pending", at_time=source.started)
     row = {
         "dataset_id": uuid.UUID(source.dataset_id),
         "source_key": source.key,

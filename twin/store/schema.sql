@@ -79,6 +79,8 @@ CREATE TABLE IF NOT EXISTS latest (stream_id BIGINT PRIMARY KEY, phenomenon_time
 CREATE TABLE IF NOT EXISTS alarm_rule (
     rule_id VARCHAR PRIMARY KEY, stream_id BIGINT, level VARCHAR, comparison VARCHAR, threshold DOUBLE, dead_band DOUBLE,
     on_delay_s DOUBLE, off_delay_s DOUBLE, enabled BOOLEAN);
+-- Conditions that hold now: what the on and off delays of a rule count from.
+CREATE TABLE IF NOT EXISTS alarm_condition (rule_id VARCHAR, active BOOLEAN, since TIMESTAMP);
 CREATE TABLE IF NOT EXISTS alarm (
     alarm_id UUID PRIMARY KEY, rule_id VARCHAR, stream_id BIGINT, level VARCHAR, state VARCHAR, value DOUBLE, threshold DOUBLE,
     raised_at TIMESTAMP, acknowledged_at TIMESTAMP, returned_at TIMESTAMP, message_zh VARCHAR, message_en VARCHAR);

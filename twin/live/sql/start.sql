@@ -1,8 +1,6 @@
--- Before readings are taken: the table of running alarm conditions, and the rules that follow from the streams' thresholds.
+-- Before readings are taken: the rules that follow from the streams' thresholds.
 -- Dead band: a tenth of the way from warning to alarm where both are set, else 2 % of the threshold. What people changed in a
 -- rule (dead band, delays) stays; its threshold follows the stream, and a threshold taken away switches its rule off.
-CREATE TABLE IF NOT EXISTS alarm_condition (rule_id VARCHAR, active BOOLEAN, since TIMESTAMP);
-
 CREATE OR REPLACE TEMP TABLE derived_rule AS
 SELECT key || '/' || level || '/' || comparison AS rule_id, stream_id, level, comparison, threshold,
     coalesce(abs(threshold - other) / 10, abs(threshold) / 50) AS dead_band

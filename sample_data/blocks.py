@@ -21,7 +21,7 @@ _SHOPS = {"slab", "court", "mixed", "old_town", "village"}
 
 def _frontage(plot: shapely.Polygon, rng: Rng, block: int, out: Placing) -> None:
     """Two-storey shop houses along the longer edges of a plot, set 2 m back."""
-    ring = shapely.get_coordinates(plot.simplify(6.0).exterior)
+    ring = shapely.get_coordinates(shapely.get_exterior_ring(plot.simplify(6.0)))
     year = int(rng.integers(1990, 2012))
     for a, b in pairwise(ring):
         length = float(np.hypot(*(b - a)))

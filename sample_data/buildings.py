@@ -253,8 +253,10 @@ def _open_lots(
         point = centre[at] if single else _entrance(blocks.plot[buildings.block[at]], zone, rng)
         x.append(float(point[0]))
         y.append(float(point[1]))
-    text = [np.array(column, dtype=object) for column in (compound, kind, road, number)]
-    return Lots(*text, np.array(x), np.array(y), buildings.block[first])
+    titles, tags, ways, numbers = (
+        np.array(column, dtype=object) for column in (compound, kind, road, number)
+    )
+    return Lots(titles, tags, ways, numbers, np.array(x), np.array(y), buildings.block[first])
 
 
 _TOWER_NAMES = ("中心", "大厦", "国际", "金融大厦", "商务中心", "科技大厦")
@@ -303,7 +305,7 @@ def _number(lots: Lots, roads: Roads) -> Lots:
     """House numbers: odd on the north and west side, even on the other, rising away from the road's start."""
     usable = np.flatnonzero(~roads.bridge & (roads.grade != "expressway"))
     lines = roads.geometry[usable]
-    points = shapely.points(lots.x, lots.y)
+    points = np.asarray(shapely.points(lots.x, lots.y))
     numbered = np.flatnonzero(lots.kind != "village")
     numbered = numbered[lots.kind[numbered] != "lane"]
     nearest = shapely.STRtree(lines).query_nearest(points[numbered], all_matches=False)[1]

@@ -97,7 +97,7 @@ class Canvas:
         self,
         xy: NDArray[np.float64],
         radius: NDArray[np.float64],
-        fills: Iterable[Colour] | Iterable[int],
+        fills: Iterable[Colour | int],
     ) -> None:
         """Draw discs of ``radius`` metres."""
         centre, r = self.pixels(xy), radius[:, None] * self.scale

@@ -257,9 +257,8 @@ def _addresses(
 
     lots, b = city.lots, city.buildings
     street, community = city.place(at[:, 0], at[:, 1])
-    poi = shapely.STRtree(shapely.points(pois.easting, pois.northing)).query_nearest(
-        shapely.points(at), all_matches=False
-    )[1]
+    spots = np.asarray(shapely.points(pois.easting, pois.northing))
+    poi = shapely.STRtree(spots).query_nearest(shapely.points(at), all_matches=False)[1]
     way = rng.choice(len(_WAYS), COUNT, p=_WAY_SHARE / _WAY_SHARE.sum())
     draw = rng.random((COUNT, 6))
     out = np.empty(COUNT, dtype=object)
@@ -312,7 +311,8 @@ def _times(
     late = done & (close > HISTORY_END)
     stage[late], done[late] = "处置", False
     iso = report.astype("datetime64[s]").astype(str)
-    closed = np.where(
-        done, close.astype("datetime64[s]").astype(str).astype(object) + "+08:00", None
-    )
-    return stage, iso.astype(object) + "+08:00", closed, list(iso)
+    ended = close.astype("datetime64[s]").astype(str).tolist()
+    closed = np.full(COUNT, None, dtype=object)
+    closed[done] = [f"{moment}+08:00" for moment, d in zip(ended, done, strict=True) if d]
+    reported = np.array([f"{moment}+08:00" for moment in iso.tolist()], dtype=object)
+    return stage.astype(object), reported, closed, [str(moment) for moment in iso.tolist()]

@@ -187,7 +187,7 @@ def _scattered(city: City, where: str, count: int, rng: np.random.Generator) -> 
         x0, y0, x1, y1 = area.bounds
         xy = rng.uniform((x0, y0), (x1, y1), (60 * count + 600, 2))
         xy = xy[shapely.contains_xy(area, xy[:, 0], xy[:, 1])]
-    return xy
+    return np.asarray(xy, dtype=np.float64)
 
 
 def _free(city: City, xy: NDArray[np.float64], surface: shapely.Geometry) -> NDArray[np.float64]:
@@ -221,7 +221,7 @@ def build_components(city: City) -> Components:
             xy = _free(city, _scattered(city, where, int(count), rng), surface)[:count]
         parts.append(xy)
         codes.append(np.full(len(xy), code, dtype=object))
-    return _columns(city, np.round(np.vstack(parts), 3), np.concatenate(codes))
+    return _columns(city, np.vstack(parts).round(3), np.concatenate(codes))
 
 
 def _columns(city: City, xy: NDArray[np.float64], code: NDArray[np.object_]) -> Components:

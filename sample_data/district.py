@@ -69,7 +69,7 @@ class Site:
             [[0, 0], [self.width, 0], [self.width, self.depth], [0, self.depth], [0, 0]],
             dtype=float,
         )
-        return local @ axes + (self.easting, self.northing)
+        return np.asarray(local @ axes + (self.easting, self.northing), dtype=np.float64)
 
 
 TOWER = Site("临江花园5号楼", 508_210.0, 3_373_140.0, 8.0, 38.0, 15.0, 18, 2.9)

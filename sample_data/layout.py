@@ -45,7 +45,7 @@ class RoadLine:
     name: str
     grade: str
     width: float
-    line: shapely.LineString
+    line: shapely.geometry.base.BaseGeometry
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ def hill_outline(height: float = 38.0) -> shapely.Polygon:
     low = ground_height(e, n) < height
     reach = radius[np.where(low.any(axis=1), low.argmax(axis=1), radius.size - 1)]
     ring = np.column_stack([510_050.0 + np.cos(angle) * reach, 3_375_200.0 + np.sin(angle) * reach])
-    return shapely.intersection(shapely.make_valid(shapely.Polygon(ring)), shapely.box(*EXTENT))
+    return _cut_to_district(shapely.Polygon(ring))
 
 
 def river_band(half_width: float = RIVER_EDGE) -> shapely.Polygon:
@@ -141,9 +141,14 @@ def river_band(half_width: float = RIVER_EDGE) -> shapely.Polygon:
         np.column_stack([centre - half_width, n]),
         np.column_stack([centre + half_width, n]),
     )
-    return shapely.intersection(
-        shapely.Polygon(np.vstack([left, right[::-1]])), shapely.box(*EXTENT)
-    )
+    return _cut_to_district(shapely.Polygon(np.vstack([left, right[::-1]])))
+
+
+def _cut_to_district(area: shapely.Polygon) -> shapely.Polygon:
+    """The part of one area within the district, which must be one piece."""
+    part = shapely.intersection(shapely.make_valid(area), shapely.box(*EXTENT))
+    assert isinstance(part, shapely.Polygon)
+    return part
 
 
 # (name, grade, u, v from, v to): roads along the river; v relative to the southern edge
@@ -222,7 +227,9 @@ def _across(item: tuple[str | None, str | None, str, float, float, float]) -> li
     if v in CROSSINGS:
         parts.append((_BRIDGES[v], -_BANK, _BANK))
     return [
-        RoadLine(name, grade, width, shapely.LineString(frame(_stations(a, b, crossing), y)))
+        RoadLine(
+            name, grade, width, shapely.LineString(frame(_stations(a, b, crossing), np.array(y)))
+        )
         for name, a, b in parts
         if name is not None
     ]

@@ -125,7 +125,11 @@ def _write_components(out: Path, parts: Components) -> int:
         "所在单元网格": parts.grid_code,
     }
     return _write_layer(
-        out / "部件.gpkg", "components", "Point", columns, shapely.points(parts.x, parts.y)
+        out / "部件.gpkg",
+        "components",
+        "Point",
+        columns,
+        np.asarray(shapely.points(parts.x, parts.y)),
     )
 
 

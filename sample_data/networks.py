@@ -199,7 +199,7 @@ def _build(city: City, net: Network, rng: np.random.Generator) -> Pipes:
         np.array([f"{net.prefix}{i + 1:05d}" for i in range(lines.size)], dtype=object),
         label,
         lines,
-        np.round(np.maximum(depth, low), 2),
+        np.maximum(depth, low).round(2),
         diameter.astype(np.int32),
         np.array(net.materials, dtype=object)[(diameter + year) % len(net.materials)],
         year.astype(np.int32),

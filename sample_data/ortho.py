@@ -144,8 +144,8 @@ def _light(
         night = dark[rows] * np.float32(1 / 255)
         light = (broad[rows] + 0.02 * fine[rows]) * (1.0 - 0.52 * night)
         light *= 1.0 + amount[rows] * np.float32(0.55 / 255) * wave
-        strip = colour[rows] * light[..., None] * np.float32([1.08, 1.06, 1.03])
-        strip += np.float32([4, 5, 8])
+        strip = colour[rows] * light[..., None] * np.array([1.08, 1.06, 1.03], np.float32)
+        strip += np.array([4, 5, 8], np.float32)
         strip[..., 2] += 9.0 * night
         out[rows] = np.clip(strip, 0, 255, out=strip)
     return out
@@ -158,4 +158,4 @@ def _relief() -> NDArray[np.float32]:
     z = ground_height(*np.meshgrid(np.linspace(west, east, n), np.linspace(north, south, n)))
     down, right = np.gradient(z, (east - west) / n)
     shade = 1.0 + (-0.6 * right - 0.8 * down)
-    return np.clip(shade, 0.62, 1.35).astype(np.float32)
+    return np.asarray(np.clip(shade, 0.62, 1.35), dtype=np.float32)

@@ -214,7 +214,7 @@ def _paint_car_parks(
         corners = np.array([[-19, -16], [19, -16], [19, 16], [-19, 16]], dtype=float)
         angle = float(city.blocks.angle[index])
         placed = _turned((centre[:, None] + corners).reshape(-1, 2), angle, plot).reshape(-1, 4, 2)
-        lots = shapely.polygons(placed)
+        lots = np.asarray(shapely.polygons(placed))
         ok = shapely.contains_properly(plot.buffer(-11.0), lots) & (rng.random(lots.size) < share)
         hit = tree.query(shapely.buffer(lots, 5.0), predicate="intersects")[0]
         ok[np.unique(hit)] = False
@@ -222,7 +222,7 @@ def _paint_car_parks(
         for k in (0.27, 0.73):
             a = placed[ok, 0] + (placed[ok, 3] - placed[ok, 0]) * k
             b = placed[ok, 1] + (placed[ok, 2] - placed[ok, 1]) * k
-            aisles.append(shapely.linestrings(np.stack([a, b], axis=1)))
+            aisles.append(np.asarray(shapely.linestrings(np.stack([a, b], axis=1))))
     park_cars(flat, np.concatenate(aisles), 3.4, 0.6, rng, stalls=True)
 
 

@@ -123,7 +123,7 @@ def _halves(flat: Canvas, b: Buildings, colours: list[Colour], pitched: NDArray[
         np.stack([north[:, 0], north[:, 1], ridge[:, 1], ridge[:, 0]], axis=1),
         [_tint(colours[i], 0.8) for i in at],
     )
-    flat.lines(shapely.linestrings(ridge), (188, 176, 160), 0.8)
+    flat.lines(np.asarray(shapely.linestrings(ridge)), (188, 176, 160), 0.8)
 
 
 def _plant_rooms(

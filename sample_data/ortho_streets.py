@@ -54,7 +54,7 @@ def _every(lines: Geometries, step: float) -> tuple[NDArray[np.int64], Floats]:
     count = (shapely.length(lines) // step).astype(np.int64)
     owner = np.repeat(np.arange(lines.size), count)
     first = np.repeat(np.cumsum(count) - count, count)
-    return owner, (np.arange(owner.size) - first) * step
+    return owner.astype(np.int64), np.asarray((np.arange(owner.size) - first) * step, np.float64)
 
 
 def _dashes(lines: Geometries) -> Geometries:
@@ -73,7 +73,7 @@ def _paint_zebras(flat: Canvas, city: City) -> None:
         at, ahead, side = _frames(lines, np.full(lines.size, end * 23.0), end)
         middle = at[:, None] + side[:, None] * (share * half[:, None])[..., None]
         bars = np.stack([middle - 2 * ahead[:, None], middle + 2 * ahead[:, None]], axis=2)
-        flat.lines(shapely.linestrings(bars.reshape(-1, 2, 2)), (206, 206, 202), 0.9)
+        flat.lines(np.asarray(shapely.linestrings(bars.reshape(-1, 2, 2))), (206, 206, 202), 0.9)
 
 
 def _frames(lines: Geometries, station: Floats, step: float = 1.0) -> tuple[Floats, Floats, Floats]:
@@ -118,7 +118,7 @@ def park_cars(
     at, _, side = _frames(lines[owner], station)
     if stalls:
         marks = np.stack([at - 6.0 * side, at + 6.0 * side], axis=1)
-        flat.lines(shapely.linestrings(marks), (168, 168, 166), 0.4)
+        flat.lines(np.asarray(shapely.linestrings(marks)), (168, 168, 166), 0.4)
     at, _, side = _frames(lines[owner], station + 1.45)
     for sign in (-1.0, 1.0):
         here = rng.random(len(at)) < taken

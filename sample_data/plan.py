@@ -19,7 +19,9 @@ def _features(
     key: str = "编号",
     crs: str = CRS,
     scheme: str | None = None,
-    **more: str,
+    class_field: str | None = None,
+    z_reference: str = "ground",
+    encoding: str | None = None,
 ) -> LayerPlan:
     return LayerPlan(
         path=path,
@@ -31,8 +33,10 @@ def _features(
         crs_evidence=_NAMED,
         fields=fields,
         key_scheme=scheme,
-        **more,
-    )  # type: ignore[arg-type]  # keyword names are the plan's
+        class_field=class_field,
+        z_reference=z_reference,
+        encoding=encoding,
+    )
 
 
 def _land() -> list[LayerPlan]:

@@ -147,9 +147,11 @@ def _road_hosts(city: City, kind: str, count: int, rng: np.random.Generator) -> 
 
 def _bridge_hosts(count: int) -> _Hosts:
     """Stations along the deck of the hero bridge, 1985 heights; the host is the bridge in its IFC model."""
-    from sample_data import bim_bridge, ifc_writing  # heavy, and only needed here
+    import ifcopenshell.guid  # heavy, and only needed here
 
-    guid = ifc_writing.ifcopenshell.guid.compress(
+    from sample_data import bim_bridge, ifc_writing
+
+    guid = ifcopenshell.guid.compress(
         uuid.uuid5(ifc_writing.NAMESPACE, f"{BRIDGE.name}/IfcBridge/bridge").hex
     )
     share = (np.arange(count) + 0.5) / count
@@ -184,12 +186,12 @@ def build_sensors(city: City, parts: Components, pipes: list[Pipes]) -> Sensors:
             keys.append(f"LJ-{letters[signal.subject]}-{serial[signal.subject]:04d}")
             names.append(f"{label}{signal.name}监测")
         signals += [i] * len(found.label)
-    xyz = np.round(np.vstack([r.xyz for r in rows]), 3)
+    xyz = np.vstack([r.xyz for r in rows]).round(3)
     size = [len(r.label) for r in rows]
     key = np.array(keys, dtype=object)
     return Sensors(
         key,
-        "D" + key,
+        np.array([f"D{each}" for each in keys], dtype=object),
         np.array(names, dtype=object),
         np.array(signals),
         xyz[:, 0],
@@ -208,7 +210,7 @@ def history(
     hour = np.arange(-hours + 1, 1)
     times = (HISTORY_END + hour.astype("timedelta64[h]")).astype("datetime64[s]")
     stamp = np.array([f"{t}+08:00" for t in times.astype(str)], dtype=object)
-    seconds = (hour % 24) * 3600.0
+    seconds = np.asarray((hour % 24) * 3600.0, dtype=np.float64)
     values = np.empty((sensors.key.size, hours))
     for i, signal in enumerate(SIGNALS):
         at = np.flatnonzero(sensors.signal == i)

@@ -258,7 +258,8 @@ def outlines(placing: Placing) -> NDArray[np.object_]:
             local = ring[None] * size[at, None]
             x = local[..., 0] * cos[at, None] - local[..., 1] * sin[at, None] + centre[at, None, 0]
             y = local[..., 0] * sin[at, None] + local[..., 1] * cos[at, None] + centre[at, None, 1]
-            shaped.append(shapely.linearrings(np.round(np.stack([x, y], axis=-1), 3)))
+            rounded = np.round(np.stack([x, y], axis=-1), 3)
+            shaped.append(np.asarray(shapely.linearrings(rounded)))
         holes = None if len(shaped) == 1 else np.stack(shaped[1:], axis=1)
         out[at] = (
             shapely.polygons(shaped[0])

@@ -68,12 +68,32 @@ SUBJECTS: Final = (
 def _read() -> tuple[Signal, ...]:
     text = files("sample_data").joinpath("signals.csv").read_text(encoding="utf-8")
     rows = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
-    kinds = {"subject": str, "name": str, "unit": str, "shape": str, "host": str} | dict.fromkeys(
-        ("count", "interval", "decimals"), int
-    )
     return tuple(
-        Signal(**{k: kinds.get(k, float)(v) if v else None for k, v in row.items()}) for row in rows
+        Signal(
+            subject=row["subject"],
+            name=row["name"],
+            unit=row["unit"],
+            count=int(row["count"]),
+            base=float(row["base"]),
+            swing=float(row["swing"]),
+            shape=row["shape"],
+            noise=float(row["noise"]),
+            warn_low=_level(row["warn_low"]),
+            warn_high=_level(row["warn_high"]),
+            alarm_low=_level(row["alarm_low"]),
+            alarm_high=_level(row["alarm_high"]),
+            interval=int(row["interval"]),
+            host=row["host"],
+            peak=float(row["peak"]),
+            decimals=int(row["decimals"]),
+            spread=float(row["spread"]),
+        )
+        for row in rows
     )
+
+
+def _level(text: str) -> float | None:
+    return float(text) if text else None
 
 
 SIGNALS: Final = _read()

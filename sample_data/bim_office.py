@@ -63,26 +63,8 @@ def write(path: Path) -> None:
     ground = round(float(ground_height(np.array(OFFICE.easting), np.array(OFFICE.northing))), 3)
     model = ModelWriter(OFFICE.name, "IFC4", millimetres=True, site=OFFICE, ground=ground)
     declare_styles(model)
-    site = model.spatial(
-        "IfcSite", "site", model.project, Name="临江国际中心地块", CompositionType="ELEMENT"
-    )
-    building = model.spatial(
-        "IfcBuilding", "building", site, Name=OFFICE.name, CompositionType="ELEMENT"
-    )
-    storeys = []
-    for floor in range(1, FLOORS + 1):
-        level = PLINTH + (floor - 1) * RISE
-        storeys.append(
-            model.spatial(
-                "IfcBuildingStorey",
-                f"storey/{floor}",
-                building,
-                at=(0.0, 0.0, level),
-                Name=f"{floor}层",
-                CompositionType="ELEMENT",
-                Elevation=model.shapes.length(level),
-            )
-        )
+    levels = [PLINTH + floor * RISE for floor in range(FLOORS)]
+    building, storeys = model.storeyed_building("临江国际中心地块", OFFICE.name, levels)
     office = _Office(model, office_kinds(model), building, storeys)
     for floor in range(1, FLOORS + 1):
         _structure(office, floor)

@@ -108,26 +108,8 @@ def write(path: Path) -> None:
     ground = round(float(ground_height(np.array(TOWER.easting), np.array(TOWER.northing))), 3)
     model = ModelWriter(TOWER.name, "IFC4", millimetres=True, site=TOWER, ground=ground)
     declare_styles(model)
-    site = model.spatial(
-        "IfcSite", "site", model.project, Name="临江花园", CompositionType="ELEMENT"
-    )
-    building = model.spatial(
-        "IfcBuilding", "building", site, Name=TOWER.name, CompositionType="ELEMENT"
-    )
-    storeys = []
-    for floor in range(1, FLOORS + 1):
-        level = PLINTH + (floor - 1) * RISE
-        storeys.append(
-            model.spatial(
-                "IfcBuildingStorey",
-                f"storey/{floor}",
-                building,
-                at=(0.0, 0.0, level),
-                Name=f"{floor}层",
-                CompositionType="ELEMENT",
-                Elevation=model.shapes.length(level),
-            )
-        )
+    levels = [PLINTH + floor * RISE for floor in range(FLOORS)]
+    building, storeys = model.storeyed_building("临江花园", TOWER.name, levels)
     tower = _Tower(model, tower_kinds(model), building, storeys)
     _slabs(tower)
     for floor in range(1, FLOORS + 1):

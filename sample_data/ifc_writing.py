@@ -194,6 +194,28 @@ class ModelWriter:
         self.aggregate(parent, element)
         return element
 
+    def storeyed_building(
+        self, site: str, name: str, levels: Sequence[float]
+    ) -> tuple[Entity, list[Entity]]:
+        """A site with one building, and its storeys from the ground up at ``levels`` (metres above the site)."""
+        plot = self.spatial("IfcSite", "site", self.project, Name=site, CompositionType="ELEMENT")
+        building = self.spatial(
+            "IfcBuilding", "building", plot, Name=name, CompositionType="ELEMENT"
+        )
+        storeys = [
+            self.spatial(
+                "IfcBuildingStorey",
+                f"storey/{floor}",
+                building,
+                at=(0.0, 0.0, level),
+                Name=f"{floor}层",
+                CompositionType="ELEMENT",
+                Elevation=self.shapes.length(level),
+            )
+            for floor, level in enumerate(levels, 1)
+        ]
+        return building, storeys
+
     def placement(self, parent: Entity | None, axes: Entity) -> Entity:
         """IfcLocalPlacement under the placement of ``parent`` (none for the project)."""
         relative = None if parent is None else getattr(parent, "ObjectPlacement", None)

@@ -16,8 +16,7 @@ from twin.cases.stages import CLOSED, FIRST, Transition, stages, transitions
 from twin.errors import ConflictError, ForbiddenError, InvalidRequestError, NotFoundError
 from twin.ids import uuid7_array
 from twin.live.register import naive_utc
-from twin.live.statements import run_script, statement
-from twin.store import Store
+from twin.store import Store, run, statement
 
 __all__ = ["CaseDesk", "CasePage", "steps_from"]
 
@@ -268,7 +267,7 @@ class CaseDesk:
             "note": note,
         }
         con.register("incoming_case", pa.Table.from_pylist([row]))
-        run_script(con, statement("twin.cases", "open"), {"now": now})
+        run(con, "open", "twin.cases", now=now)
         con.unregister("incoming_case")
         return case_id
 
@@ -309,7 +308,7 @@ class CaseDesk:
         return step
 
     def _alarm(self, con: duckdb.DuckDBPyConnection, alarm_id: str) -> dict[str, Any]:
-        found = _dicts(con.execute(statement("twin.cases", "alarm"), {"alarm": alarm_id}))
+        found = _dicts(con.execute(statement("alarm", "twin.cases"), {"alarm": alarm_id}))
         if not found:
             raise NotFoundError(f"there is no alarm {alarm_id}")
         return found[0]
@@ -347,7 +346,7 @@ class CaseDesk:
             **{"west": west, "south": south, "east": east, "north": north},
             **{"grid": grid, "alarm": alarm, "case": case, "limit": limit, "offset": offset},
         }
-        found = _dicts(con.execute(statement("twin.cases", "list"), bound))
+        found = _dicts(con.execute(statement("list", "twin.cases"), bound))
         matched = found[0]["matched"] if found else 0
         for row in found:
             del row["matched"]

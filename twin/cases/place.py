@@ -8,7 +8,7 @@ import numpy as np
 import shapely
 
 from twin.anchor import anchor_points
-from twin.live.statements import statement
+from twin.store import statement
 from twin.terrain import Terrain
 
 __all__ = ["place_case"]
@@ -34,7 +34,7 @@ def place_case(
     """
     grids = None
     if lon is not None and lat is not None:
-        rows = con.execute(statement("twin.cases", "grids_at"), {"lon": lon, "lat": lat}).fetchall()
+        rows = con.execute(statement("grids_at", "twin.cases"), {"lon": lon, "lat": lat}).fetchall()
         if rows:
             shapes, eids, codes = zip(*rows, strict=True)
             grids = (shapely.from_wkb(list(shapes)), list(eids), list(codes))

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from twin.cases.stages import stages
 from twin.live.register import Counts, balance, naive_utc, positioned
-from twin.live.statements import run_script, statement
+from twin.store import run, statement
 
 __all__ = ["EDITION", "register_cases"]
 
@@ -40,9 +40,9 @@ def register_cases(
     """
     con.register("incoming_cases", positioned(cases))
     try:
-        con.execute(statement("twin.cases", "register_stage"), {"stages": list(stages())})
+        con.execute(statement("register_stage", "twin.cases"), {"stages": list(stages())})
         given = {"dataset": dataset_id, "edition": EDITION, "now": naive_utc(now)}
-        run_script(con, statement("twin.cases", "register_write"), given)
+        run(con, "register_write", "twin.cases", **given)
         return balance(con, "staged_case")
     finally:
         con.unregister("incoming_cases")

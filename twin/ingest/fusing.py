@@ -87,7 +87,7 @@ def decide_merges(con: duckdb.DuckDBPyConnection, source: Source) -> None:
         float(v)
         for v in shapely.total_bounds(shapely.from_wkb(new["wkb"].to_numpy(zero_copy_only=False)))
     ]
-    box = dict(zip(("xmin", "ymin", "xmax", "ymax"), bounds, strict=True))
+    box: dict[str, Any] = dict(zip(("xmin", "ymin", "xmax", "ymax"), bounds, strict=True))
     old = run(con, "fuse_known_buildings", **box).to_arrow_table()
     if old.num_rows == 0:
         return

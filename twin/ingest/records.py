@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import duckdb
 import pyarrow as pa
@@ -132,7 +132,7 @@ def _write(
     con: duckdb.DuckDBPyConnection, store: Store, source: Source, staging: Staging
 ) -> Balance:
     """Write what the fates say; the order matters (history before change)."""
-    stamp = {"dataset_id": source.dataset_id, "at_time": source.started}
+    stamp: dict[str, Any] = {"dataset_id": source.dataset_id, "at_time": source.started}
     counts = dict(con.execute("SELECT fate, count(*) FROM fate GROUP BY fate").fetchall())
     gone = run(con, "ingest_gone", source_key=source.key).fetchone()
     balance = Balance(

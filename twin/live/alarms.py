@@ -23,7 +23,7 @@ import pyarrow as pa
 
 from twin.errors import ConflictError, InvalidRequestError, NotFoundError
 from twin.ids import uuid7_array
-from twin.live.statements import run_script, statement
+from twin.store import run, statement
 
 __all__ = [
     "CONDITION_COLUMNS",
@@ -306,7 +306,7 @@ def write(
     }
     for name, table in tables.items():
         con.register(name, table)
-    run_script(con, statement("twin.live", "alarm_write"), {"now": now})
+    run(con, "alarm_write", "twin.live", now=now)
     for name in tables:
         con.unregister(name)
 
@@ -314,7 +314,7 @@ def write(
 def open_alarms(con: duckdb.DuckDBPyConnection) -> dict[str, Alarm]:
     """Open alarms of the base by rule."""
     names = _ALARM_COLUMNS.names[:-1]
-    rows: Iterable[tuple[Any, ...]] = con.execute(statement("twin.live", "open_alarms")).fetchall()
+    rows: Iterable[tuple[Any, ...]] = con.execute(statement("open_alarms", "twin.live")).fetchall()
     found = (Alarm(**dict(zip(names, row, strict=True))) for row in rows)
     return {alarm.rule_id: alarm for alarm in found}
 
@@ -356,7 +356,7 @@ def one(con: duckdb.DuckDBPyConnection, alarm_id: str) -> dict[str, Any]:
 
 
 def _rows(con: duckdb.DuckDBPyConnection, bound: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return _json_rows(con.execute(statement("twin.live", "alarms"), dict(bound)))
+    return _json_rows(con.execute(statement("alarms", "twin.live"), dict(bound)))
 
 
 def _json_rows(answer: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from twin.live.statements import statement
+from twin.store import statement
 
 __all__ = ["Catalogue", "StreamIds"]
 
@@ -50,7 +50,7 @@ class Catalogue:
     @classmethod
     def load(cls, con: duckdb.DuckDBPyConnection) -> "Catalogue":
         """Read all streams of the base."""
-        table = con.execute(statement("twin.live", "catalogue")).to_arrow_table()
+        table = con.execute(statement("catalogue", "twin.live")).to_arrow_table()
 
         def numbers(name: str) -> NDArray[np.float64]:
             return np.asarray(table.column(name).to_numpy(), np.float64)

@@ -6,7 +6,7 @@ import duckdb
 import pyarrow as pa
 
 from twin.live.register import Counts, balance, naive_utc, positioned
-from twin.live.statements import statement
+from twin.store import statement
 
 __all__ = ["CLOCK_TOLERANCE", "hourly", "insert_observations", "observations"]
 
@@ -42,8 +42,8 @@ def insert_observations(
     moment = naive_utc(now)
     con.register("incoming_observations", positioned(observations))
     try:
-        con.execute(statement("twin.live", "history_stage"), {"latest": moment + CLOCK_TOLERANCE})
-        con.execute(statement("twin.live", "history_write"), {"now": moment})
+        con.execute(statement("history_stage", "twin.live"), {"latest": moment + CLOCK_TOLERANCE})
+        con.execute(statement("history_write", "twin.live"), {"now": moment})
         return balance(con, "staged_observation")
     finally:
         con.unregister("incoming_observations")
@@ -73,7 +73,7 @@ def observations(
         ``time`` (timestamp, UTC without a zone), ``result`` (unit of the stream), ``quality``.
     """
     return con.execute(
-        statement("twin.live", "observations"), _interval(stream_id, start, end, limit)
+        statement("observations", "twin.live"), _interval(stream_id, start, end, limit)
     ).to_arrow_table()
 
 
@@ -93,7 +93,7 @@ def hourly(
         without readings have no row.
     """
     return con.execute(
-        statement("twin.live", "hourly"), _interval(stream_id, start, end, limit)
+        statement("hourly", "twin.live"), _interval(stream_id, start, end, limit)
     ).to_arrow_table()
 
 

@@ -14,7 +14,7 @@ from twin.live.catalogue import Catalogue
 from twin.live.conditions import Conditions, Outcome, Rules
 from twin.live.events import Changes
 from twin.live.state import NO_TIME, STALE, STATES, classify, is_stale, microseconds
-from twin.live.statements import run_script, statement
+from twin.store import run, statement
 
 __all__ = ["Memory"]
 
@@ -45,12 +45,12 @@ class Memory:
     @classmethod
     def load(cls, con: duckdb.DuckDBPyConnection, now: datetime) -> "Memory":
         """Rebuild from the base, inside a transaction; rules follow thresholds first."""
-        run_script(con, statement("twin.live", "start"))
+        run(con, "start", "twin.live")
         catalogue = Catalogue.load(con)
         rules = Rules.load(con, catalogue.ids)
         n = len(catalogue.ids)
         time_us, value = np.full(n, NO_TIME, np.int64), np.full(n, np.nan)
-        newest = con.execute(statement("twin.live", "newest")).to_arrow_table()
+        newest = con.execute(statement("newest", "twin.live")).to_arrow_table()
         at = catalogue.of_ids(np.asarray(newest.column("stream_id").to_numpy(), np.int64))
         known = at >= 0
         stamps = newest.column("phenomenon_time").to_numpy().astype("M8[us]").view(np.int64)

@@ -7,7 +7,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from twin.live.statements import run_script, statement
+from twin.store import run, statement
 
 __all__ = ["REJECTED", "Counts", "naive_utc", "positioned", "register_streams"]
 
@@ -97,8 +97,8 @@ def register_streams(
     del now
     con.register("incoming_streams", positioned(streams))
     try:
-        con.execute(statement("twin.live", "register_stage"))
-        run_script(con, statement("twin.live", "register_write"), {"dataset": dataset_id})
+        con.execute(statement("register_stage", "twin.live"))
+        run(con, "register_write", "twin.live", dataset=dataset_id)
         return balance(con, "staged_stream")
     finally:
         con.unregister("incoming_streams")

@@ -20,13 +20,18 @@ SCHEMA_VERSION = "1"
 
 
 @cache
-def statement(name: str) -> str:
-    """Text of ``twin/store/sql/<name>.sql``."""
-    return files("twin.store").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
+def statement(name: str, package: str = "twin.store") -> str:
+    """Text of ``sql/<name>.sql`` beside the modules of a package."""
+    return files(package).joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
 
 
-def run(con: duckdb.DuckDBPyConnection, name: str, **parameters: Any) -> duckdb.DuckDBPyConnection:  # noqa: ANN401
-    """Run the statements of ``twin/store/sql/<name>.sql`` in order, each bound to the parameters it names.
+def run(
+    con: duckdb.DuckDBPyConnection,
+    name: str,
+    package: str = "twin.store",
+    **parameters: Any,  # noqa: ANN401 -- whatever DuckDB binds
+) -> duckdb.DuckDBPyConnection:
+    """Run the statements of ``sql/<name>.sql`` in order, each bound to the parameters it names.
 
     Parameters
     ----------
@@ -34,6 +39,8 @@ def run(con: duckdb.DuckDBPyConnection, name: str, **parameters: Any) -> duckdb.
         A cursor, or the connection of an open transaction.
     name : str
         File name without ending.
+    package : str
+        Dotted name of the package the file stands in.
     **parameters
         Values by name; those a statement does not mention are left out.
 
@@ -42,7 +49,7 @@ def run(con: duckdb.DuckDBPyConnection, name: str, **parameters: Any) -> duckdb.
     duckdb connection
         With the answer of the last statement.
     """
-    for part in con.extract_statements(statement(name)):
+    for part in con.extract_statements(statement(name, package)):
         con.execute(part, {key: parameters[key] for key in part.named_parameters} or None)
     return con
 

@@ -1,7 +1,7 @@
 """The HTTP application, made by :func:`create_app`; importing this module opens nothing."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -34,7 +34,7 @@ ROUTERS = (
 )  # fmt: skip
 
 
-def create_app(settings: ServerSettings) -> FastAPI:
+def create_app(settings: ServerSettings, opened: CityState | None = None) -> FastAPI:
     """The application for one city.
 
     Parameters
@@ -42,6 +42,8 @@ def create_app(settings: ServerSettings) -> FastAPI:
     settings : ServerSettings
         City folder, tokens, origins, bounds. The city is opened when the server starts, and
         closed when it ends.
+    opened : CityState, optional
+        The city, where the caller has opened it already and closes it after the server.
 
     Returns
     -------
@@ -51,7 +53,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with CityState.open(settings) as state:
+        with CityState.open(settings) if opened is None else nullcontext(opened) as state:
             app.state.city_state = state
             yield
 

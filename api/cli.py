@@ -4,7 +4,7 @@
 Exit code 0: done;
 1: done, but something was quarantined, refused or broken and ``--strict`` was given (``verify``: a
 law is broken);
-2: cannot do it, with the reason.
+2: cannot do it, with the reason; 130: stopped with Ctrl-C (a server that is stopped so is done: 0).
 """
 
 import sys
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
@@ -20,8 +20,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from api.ending import plain_endings
 from twin.city import City
-from twin.errors import TwinError
+
+if TYPE_CHECKING:
+    from api.demo import DemoReport
 
 __all__ = ["app", "main"]
 
@@ -32,9 +35,13 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-out, err = Console(), Console(stderr=True)
+UNBROKEN = 1_000
+"""Columns of a table that goes to a file or a pipe: lines stay whole there."""
 
-CityOption = Annotated[Path, typer.Option("--city", help="The city folder.")]
+out = Console(width=None if sys.stdout.isatty() else UNBROKEN)
+err = Console(stderr=True)
+
+CityOption = Annotated[Path, typer.Option("--city", envvar="TWIN_CITY", help="The city folder.")]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="One JSON document on standard output, nothing else.")
 ]
@@ -45,11 +52,10 @@ StrictOption = Annotated[
 
 def main() -> None:
     """Run the command line."""
-    try:
+    for stream in (sys.stdout, sys.stderr):  # a console of another encoding gets what it can show
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # both are text streams
+    with plain_endings():
         app()
-    except TwinError as error:
-        err.print(f"[bold red]✗[/] {error}", highlight=False, soft_wrap=True)
-        sys.exit(2)
 
 
 @app.command()
@@ -157,23 +163,27 @@ def tile(
 @app.command()
 def serve(
     city: CityOption,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 8000,
+    host: Annotated[
+        str, typer.Option(envvar="TWIN_HOST", help="Address to listen on.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int,
+        typer.Option(envvar="TWIN_PORT", min=0, max=65535, help="Port; 0 takes a free one."),
+    ] = 8000,
     simulate: Annotated[
-        bool, typer.Option("--simulate", help="Feed the streams from the sample simulator.")
+        bool,
+        typer.Option(
+            "--simulate",
+            envvar="TWIN_SIMULATE",
+            help="Feed the streams from the sample simulator.",
+        ),
     ] = False,
 ) -> None:
     """API and scene page."""
-    from api.serving import run_server
-    from twin.settings import ServerSettings
+    from api.serving import listen, run_server, server_settings
 
-    settings = ServerSettings(city=city, host=host, port=port, simulate=simulate)
-    run_server(
-        settings,
-        lambda url: out.print(
-            f"[green]✓[/] {City.open(city).name}: [bold]{url}[/]  (Ctrl-C ends)", highlight=False
-        ),
-    )
+    settings = server_settings(city, host, port, simulate)
+    run_server(settings, listen(host, port), _welcome(City.open(city), simulate))
 
 
 @app.command()
@@ -182,22 +192,40 @@ def demo(
     no_serve: Annotated[
         bool, typer.Option("--no-serve", help="Stop when the city is built.")
     ] = False,
-    port: Annotated[int, typer.Option(help="Port to serve on.")] = 8000,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            envvar="TWIN_PORT",
+            min=0,
+            max=65535,
+            help="Port to serve on; when absent 8000, or a free one where 8000 is taken.",
+        ),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Sample city: generate, load, tile, then serve with simulated live data."""
-    from api.console import load_tables, tile_table
-    from api.demo import build_demo
+    from api.demo import build_demo, built_demo
+    from api.serving import listen, listen_near, run_server, server_settings
 
-    with _progress(json) as tell:
-        report = build_demo(folder, tell)
-    if json:
-        _document(report.to_json())
-    else:
-        out.print(*load_tables(report.load), tile_table(report.tiles), sep="\n")
-        out.print(f"[green]✓[/] {folder} in {sum(report.timings.values()):.0f} s", highlight=False)
-    if not no_serve:
-        serve(folder, port=port, simulate=True)
+    if no_serve:
+        with _progress(json) as tell:
+            _demo_report(folder, build_demo(folder, tell), json)
+        return
+    # The port is taken first: nobody waits for a city to learn that it cannot be shown.
+    listener = listen_near("127.0.0.1", 8000) if port is None else listen("127.0.0.1", port)
+    with listener:
+        report = built_demo(folder)
+        if report is None:
+            with _progress(json) as tell:
+                _demo_report(folder, build_demo(folder, tell), json)
+        elif json:
+            _document(report)
+        else:
+            out.print(
+                f"[green]✓[/] {folder} is there already, built by this version", highlight=False
+            )
+        settings = server_settings(folder, "127.0.0.1", port or 0, True)
+        run_server(settings, listener, _welcome(City.open(folder), True, err if json else out))
 
 
 @app.command()
@@ -268,6 +296,32 @@ def reverse(
     _answers(reverse_places(City.open(city), places), json, single=batch is None)  # type: ignore[arg-type]  # checked above
 
 
+def _demo_report(folder: Path, report: "DemoReport", json: bool) -> None:
+    """What was built, as a document or as tables."""
+    from api.console import load_tables, tile_table
+
+    if json:
+        _document(report.to_json())
+        return
+    out.print(*load_tables(report.load), tile_table(report.tiles), sep="\n")
+    out.print(f"[green]✓[/] {folder} in {sum(report.timings.values()):.0f} s", highlight=False)
+
+
+def _welcome(city: City, simulated: bool, console: Console = out) -> Callable[[str], None]:
+    """The last sentence before the server takes over: where the page is, and how to end it."""
+
+    def tell(url: str) -> None:
+        live = " · 实时数据为模拟 live data is simulated" if simulated else ""
+        console.print(
+            f"[green]✓[/] {city.name}{live}\n  浏览器打开 open in a browser: [bold]{url}[/]\n"
+            "  按 Ctrl-C 结束 press Ctrl-C to end",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+    return tell
+
+
 def _answers(answers: list[dict[str, Any]], json: bool, single: bool) -> None:
     """Address answers as a document or a table; exit 1 where a single question has none."""
     if json:
@@ -308,20 +362,28 @@ def _place(line: str) -> tuple[float, float, float | None]:
 
 
 def _document(value: Any) -> None:  # noqa: ANN401 -- any plain value
-    """One JSON document on standard output."""
-    sys.stdout.write(
-        orjson.dumps(
-            value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS, default=str
-        ).decode()
-        + "\n"
+    """One JSON document on standard output, in UTF-8 whatever the console's encoding is."""
+    written = orjson.dumps(
+        value,
+        option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE,
+        default=str,
     )
+    sys.stdout.buffer.write(written)
+    sys.stdout.flush()
 
 
 @contextmanager
 def _progress(quiet: bool) -> Iterator[Callable[[str, int, int | None], None] | None]:
-    """A progress bar on standard error, one line per layer at work."""
-    if quiet or not err.is_terminal:
-        yield None
+    """Progress on standard error: a bar per layer on a terminal, a line per layer elsewhere."""
+    if not err.is_terminal:
+        begun: set[str] = set()
+
+        def note(name: str, done: int, total: int | None) -> None:  # noqa: ARG001 -- as a bar is told
+            if name not in begun:
+                begun.add(name)
+                err.print(f"· {name}", highlight=False, markup=False, soft_wrap=True)
+
+        yield None if quiet else note
         return
     columns = (
         SpinnerColumn(),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from api.report import LoadReport
@@ -14,9 +15,10 @@ __all__ = ["info_tables", "law_table", "load_tables", "scan_table", "tile_table"
 
 
 def _plain(*headings: str, title: str | None = None) -> Table:
-    return Table(
-        *headings, title=title, title_justify="left", box=None, pad_edge=False, header_style="bold"
-    )
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for heading in headings:  # a narrow terminal folds names and numbers; it never cuts them
+        table.add_column(heading, overflow="fold")
+    return table
 
 
 def scan_table(rows: Sequence[ScanRow]) -> Table:
@@ -49,8 +51,8 @@ def scan_table(rows: Sequence[ScanRow]) -> Table:
     return table
 
 
-def load_tables(report: LoadReport) -> list[Table]:
-    """Balance per layer, and what was bound and anchored."""
+def load_tables(report: LoadReport) -> list[Table | str]:
+    """Balance per layer, why a layer has none, and what was bound and anchored."""
     table = _plain(
         "layer",
         "in",
@@ -72,7 +74,7 @@ def load_tables(report: LoadReport) -> list[Table]:
             ]
             table.add_row(layer.layer, *counts, layer.crs or "–", f"{layer.seconds:.1f}")
         else:
-            table.add_row(layer.layer, f"[red]{layer.status}[/]", layer.reason or "")
+            table.add_row(layer.layer, f"[red]{layer.status}[/]")
     t = report.total
     total = [
         f"[bold]{n:,}[/]"
@@ -85,7 +87,12 @@ def load_tables(report: LoadReport) -> list[Table]:
             anchors.add_row(
                 kind, f"{report.anchors[kind]:,}", f"{report.anchors[f'{kind}_without']:,}"
             )
-    return [table, anchors] if report.anchors else [table]
+    left_out = [
+        f"[red]✗[/] {escape(layer.layer or layer.path)}: {layer.status}: {escape(layer.reason or '')}"
+        for layer in report.layers
+        if layer.status in ("refused", "failed")
+    ]
+    return [table, *left_out, anchors] if report.anchors else [table, *left_out]
 
 
 def tile_table(report: TileReport) -> Table:

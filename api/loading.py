@@ -49,6 +49,10 @@ def planned_layers(paths: Sequence[Path], plan_file: Path | None) -> list[Planne
         by_id = {(str(info.path), info.name): info for info in infos}
         return [(by_id[plan.path, plan.layer], plan) for plan in propose(infos).layers]
     plan = Plan.read(plan_file)
+    if not plan.layers:
+        raise PlanError(
+            f"{plan_file} names no layers; expected [[layer]] entries as `twin scan … --plan {plan_file}` writes them"
+        )
     files = {layer.path: plan_file.parent / layer.path for layer in plan.layers}
     missing = sorted(name for name, path in files.items() if not path.exists())
     if missing:

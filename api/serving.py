@@ -3,57 +3,132 @@
 import socket
 from collections.abc import Callable
 from ipaddress import ip_address
+from pathlib import Path
 
 import uvicorn
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from api.app import create_app
+from api.state import CityState
 from twin.errors import InvalidRequestError
 from twin.settings import ServerSettings
 
-__all__ = ["run_server"]
+__all__ = ["listen", "listen_near", "run_server", "server_settings"]
 
 GRACE_S = 3
 """Open event streams get this long when the server is told to end."""
 
 
-def run_server(settings: ServerSettings, ready: Callable[[str], None]) -> None:
-    """Serve until interrupted.
-
-    Parameters
-    ----------
-    settings : ServerSettings
-    ready : callable
-        Told the address as soon as the port is taken.
+def server_settings(city: Path, host: str, port: int, simulate: bool) -> ServerSettings:
+    """Settings of a server: what the command line says, the rest from the environment.
 
     Raises
     ------
     InvalidRequestError
-        If the server would be reachable from outside without tokens, or the port is taken.
+        If a variable of the environment cannot be read as its setting, or the server would be
+        reachable from outside without tokens.
     """
-    if not _is_loopback(settings.host) and not settings.tokens:
+    try:
+        settings = ServerSettings(city=city, host=host, port=port, simulate=simulate)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "_".join(str(part) for part in first["loc"][:1])
         raise InvalidRequestError(
-            f"host {settings.host} is reachable from other machines, and no tokens are set: "
+            f"TWIN_{name.upper()} cannot be used: {first['msg']}. The README's table says what it takes.",
+            name,
+        ) from error
+    except SettingsError as error:
+        raise InvalidRequestError(
+            f"the environment cannot be used: {error}. Lists and tokens are given as JSON, e.g. "
+            'TWIN_TOKENS=\'{"viewer": "…"}\'.'
+        ) from error
+    if not _is_loopback(host) and not settings.tokens:
+        raise InvalidRequestError(
+            f"host {host} is reachable from other machines, and no tokens are set: "
             "anyone could write. Set TWIN_TOKENS, e.g. "
             '\'{"viewer": "…", "operator": "…"}\', or listen on 127.0.0.1.',
             "host",
         )
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    return settings
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take a port; 0 takes a free one. Connections wait there until a server answers them.
+
+    Raises
+    ------
+    InvalidRequestError
+        If it is taken, or the host is none of this machine.
+    """
     # The protocol is named so that asyncio sets TCP_NODELAY: without it every answer waits 40 ms.
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((settings.host, settings.port))
+        listener.bind((host, port))
+        listener.listen()
     except OSError as error:
         listener.close()
         raise InvalidRequestError(
-            f"port {settings.port} on {settings.host} cannot be used: {error.strerror}; take another with --port",
+            f"port {port} on {host} cannot be used: {error.strerror}; take another with --port, or 0 for a free one",
             "port",
         ) from error
-    ready(f"http://{settings.host}:{listener.getsockname()[1]}/")
-    config = uvicorn.Config(
-        create_app(settings), log_level="warning", timeout_graceful_shutdown=GRACE_S, lifespan="on"
-    )
-    uvicorn.Server(config).run(sockets=[listener])
+    return listener
+
+
+def listen_near(host: str, port: int) -> socket.socket:
+    """Take this port, or a free one where it is taken."""
+    try:
+        return listen(host, port)
+    except InvalidRequestError:
+        return listen(host, 0)
+
+
+def run_server(
+    settings: ServerSettings, listener: socket.socket, ready: Callable[[str], None]
+) -> None:
+    """Serve until interrupted; Ctrl-C is the ordinary end.
+
+    Parameters
+    ----------
+    settings : ServerSettings
+    listener : socket
+        As :func:`listen` gives it; closed at the end.
+    ready : callable
+        Told the address when the city is open and the server answers.
+
+    Raises
+    ------
+    CityError
+        If there is no city in the folder, or another process holds its base.
+    """
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    url = f"http://{host}:{listener.getsockname()[1]}/"
+    with listener, CityState.open(settings) as state:
+        config = uvicorn.Config(
+            create_app(settings, state),
+            log_level="warning",
+            timeout_graceful_shutdown=GRACE_S,
+            lifespan="on",
+        )
+        try:
+            _Server(config, lambda: ready(url)).run(sockets=[listener])
+        except KeyboardInterrupt:
+            return  # uvicorn closes everything first and raises then
+
+
+class _Server(uvicorn.Server):
+    """Tells when it answers."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
 
 
 def _is_loopback(host: str) -> bool:

@@ -209,21 +209,21 @@ def demo(
 
     if no_serve:
         with _progress(json) as tell:
-            _demo_report(folder, build_demo(folder, tell), json)
+            built = build_demo(folder, tell)
+        _demo_report(folder, built, json)
         return
     # The port is taken first: nobody waits for a city to learn that it cannot be shown.
     listener = listen_near("127.0.0.1", 8000) if port is None else listen("127.0.0.1", port)
     with listener:
-        report = built_demo(folder)
-        if report is None:
+        there = built_demo(folder)
+        if there is None:
             with _progress(json) as tell:
-                _demo_report(folder, build_demo(folder, tell), json)
+                built = build_demo(folder, tell)
+            _demo_report(folder, built, json)
         elif json:
-            _document(report)
+            _document(there)
         else:
-            out.print(
-                f"[green]✓[/] {folder} is there already, built by this version", highlight=False
-            )
+            out.print(f"[green]✓[/] {folder}: built already by this version", highlight=False)
         settings = server_settings(folder, "127.0.0.1", port or 0, True)
         run_server(settings, listener, _welcome(City.open(folder), True, err if json else out))
 
@@ -374,7 +374,7 @@ def _document(value: Any) -> None:  # noqa: ANN401 -- any plain value
 
 @contextmanager
 def _progress(quiet: bool) -> Iterator[Callable[[str, int, int | None], None] | None]:
-    """Progress on standard error: a bar per layer on a terminal, a line per layer elsewhere."""
+    """Progress on standard error: a bar for the layer at work on a terminal, a line per layer elsewhere."""
     if not err.is_terminal:
         begun: set[str] = set()
 
@@ -397,6 +397,8 @@ def _progress(quiet: bool) -> Iterator[Callable[[str, int, int | None], None] | 
 
         def tell(name: str, done: int, total: int | None) -> None:
             if name not in tasks:
+                for done_with in tasks.values():
+                    bar.update(done_with, visible=False)
                 tasks[name] = bar.add_task(name, total=total)
             bar.update(tasks[name], completed=done, total=total)
 

@@ -49,5 +49,6 @@ notebooks: setup ## run the notebooks
 figures: assets browser   ## pictures of the README, from the page tests
 	@$(RUN) -m pytest tests/page $(ARGS) && $(RUN) tests/page/pictures.py
 
-clean:           ## remove what can be made again
-	@rm -rf demo-city screenshots dist sample_data/out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+clean:           ## remove what can be made again; .venv and api/page/vendor stay
+	@rm -rf demo-city screenshots dist build sample_data/out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -path ./.venv -prune -o -name __pycache__ -prune -exec rm -rf {} +

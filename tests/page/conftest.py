@@ -13,7 +13,8 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = Path("/usr/bin/chromium")
+CHROMIUM = shutil.which("chromium")
+"""The system's browser; None leaves it to Playwright to look for its own."""
 CESIUM = ROOT / "api" / "page" / "vendor" / "cesium" / "Cesium.js"
 ARGUMENTS = [
     "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist", "--no-sandbox",
@@ -30,8 +31,9 @@ QUIET = """() => { const {viewer} = window.__citytwin; const {scene} = viewer; s
 
 @pytest.fixture(scope="session", autouse=True)
 def _needs() -> None:
-    if not CHROMIUM.is_file():
-        pytest.skip(f"no Chromium at {CHROMIUM}")
+    with sync_playwright() as playwright:
+        if not Path(CHROMIUM or playwright.chromium.executable_path).is_file():
+            pytest.skip("no Chromium; run `make browser`")
     if not CESIUM.is_file():
         pytest.skip("CesiumJS is not installed; run `python -m api.page_assets`")
 

@@ -1,5 +1,7 @@
 """Open the base, hand out a cursor per request and one write transaction at a time."""
 
+import os
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -92,10 +94,7 @@ class Store:
         try:
             connection = duckdb.connect(str(city.base_path), read_only=read_only)
         except duckdb.IOException as err:
-            raise CityError(
-                f"{city.base_path} cannot be opened: {err}. If `twin serve` or another `twin load` is using this city, "
-                "stop it or send the data to its HTTP interface."
-            ) from err
+            raise CityError(_closed(city, err, read_only)) from err
         if not read_only:
             connection.execute(
                 files("twin.store").joinpath("schema.sql").read_text(encoding="utf-8")
@@ -156,3 +155,22 @@ class Store:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _closed(city: City, err: duckdb.IOException, read_only: bool) -> str:
+    """Why the base does not open, and what to do."""
+    if "lock" in str(err):
+        holder = re.search(r"\(PID (\d+)\)", str(err))
+        who = f"process {holder[1]}" if holder else "another process"
+        return (
+            f"{city.base_path} is held by {who}: one process at a time writes a city. If `twin serve` or another "
+            "`twin load` is using it, stop that, or send the data to its HTTP interface."
+        )
+    if not os.access(city.base_path if city.base_path.exists() else city.path, os.R_OK):
+        return f"{city.base_path} may not be read by this account; ask for the right, or copy the city folder."
+    if not read_only and not os.access(city.path, os.W_OK):
+        return (
+            f"{city.base_path} may only be read by this account, and this command writes. "
+            "Copy the city folder to a place of your own, or ask for the right."
+        )
+    return f"{city.base_path} cannot be opened: {err}. If the file is damaged, take it from a copy of the city folder."

@@ -157,17 +157,29 @@ def tile(
 @app.command()
 def serve(
     city: CityOption,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 8000,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on; else TWIN_HOST, else 127.0.0.1.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port, 0 takes a free one; else TWIN_PORT, else 8000.")
+    ] = None,
     simulate: Annotated[
-        bool, typer.Option("--simulate", help="Feed the streams from the sample simulator.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--simulate/--no-simulate",
+            help="Feed the streams from the sample simulator; else TWIN_SIMULATE.",
+        ),
+    ] = None,
 ) -> None:
     """API and scene page."""
     from api.serving import run_server
     from twin.settings import ServerSettings
 
-    settings = ServerSettings(city=city, host=host, port=port, simulate=simulate)
+    # What is not said on the command line is left to the environment (TWIN_…).
+    given: dict[str, Any] = {"host": host, "port": port, "simulate": simulate}
+    settings = ServerSettings(
+        city=city, **{name: value for name, value in given.items() if value is not None}
+    )
     run_server(
         settings,
         lambda url: out.print(

@@ -1,11 +1,12 @@
 // What happens now: sensors coloured by state, alarms, cases; kept current by server-sent events.
-import { get, make, post } from "./api.js";
+import { get, make, post, query } from "./api.js";
 import { lang, moment, onLanguage, t } from "./i18n.js";
 
 const Cesium = window.Cesium;
 export const COLORS = { normal: "#2fd38a", warning: "#ffb627", alarm: "#ff4d5e", stale: "#8c9bb0" };
 const WORST = ["alarm", "warning", "normal", "stale"];
 const CLOSED = new Set(["结案", "作废"]);
+const MOST_CASES = 2000;
 const discs = new Map();
 
 /** A round badge: colour of the worst state, number of points in it. */
@@ -55,7 +56,9 @@ export class Live {
   }
 
   async load() {
-    const [streams, alarms, cases] = await Promise.all([get("/streams"), get("/alarms"), get("/cases?limit=500")]);
+    const stages = Object.keys(this.app.indicators.numbers?.cases.by_stage ?? {}).filter((stage) => !CLOSED.has(stage));
+    const [streams, alarms, cases] = await Promise.all([get("/streams"), get("/alarms"), stages.length ? get(query("/cases", { stage: stages.join(","), limit: MOST_CASES })) : { features: [] }]);
+    if (cases.numberMatched > cases.features.length) this.app.toast(t("truncated", { n: cases.features.length }), "info");
     this.sensors.entities.suspendEvents();
     this.sensors.entities.removeAll();
     for (const { properties } of streams.features) {

@@ -29,10 +29,13 @@ export class RoomView {
     if (!models) return;
     const frame = Cesium.Transforms.eastNorthUpToFixedFrame(Cesium.Cartesian3.fromDegrees(centre.lon, centre.lat, height));
     const inverse = Cesium.Matrix4.inverse(models.clippingPlanesOriginMatrix, new Cesium.Matrix4());
-    models.clippingPlanes = new Cesium.ClippingPlaneCollection({
+    // One collection for good, switched on and off: taken away, it would leave tiles drawing with a texture that is gone.
+    models.clippingPlanes ??= new Cesium.ClippingPlaneCollection({
       planes: [new Cesium.ClippingPlane(new Cesium.Cartesian3(0, 0, -1), 0)],   // what lies above is cut away
-      modelMatrix: Cesium.Matrix4.multiply(inverse, frame, new Cesium.Matrix4()), edgeWidth: 1.5, edgeColor: Cesium.Color.fromCssColorString("#22384f"),
+      edgeWidth: 1.5, edgeColor: Cesium.Color.fromCssColorString("#22384f"),
     });
+    models.clippingPlanes.modelMatrix = Cesium.Matrix4.multiply(inverse, frame, new Cesium.Matrix4());
+    models.clippingPlanes.enabled = true;
   }
 
   #outline(geometry, floor, ceiling) {
@@ -60,7 +63,7 @@ export class RoomView {
   clear() {
     for (const part of this.parts) this.viewer.scene.primitives.remove(part);
     this.parts = [];
-    if (this.tilesets.models?.clippingPlanes) this.tilesets.models.clippingPlanes = undefined;
+    if (this.tilesets.models?.clippingPlanes) this.tilesets.models.clippingPlanes.enabled = false;
   }
 }
 

@@ -70,7 +70,7 @@ class App {
     this.underground = on;
     document.getElementById("underground").setAttribute("aria-pressed", on);
     this.layers.toggle("pipes", on);
-    setUnderground(this.viewer, on);
+    setUnderground(this.viewer, this.tilesets, on);
     showLegend(this.city, on);
     this.#paint();
     if (on) await dive(this.viewer);

@@ -10,7 +10,7 @@ export async function createScene(city) {
   const viewer = new Cesium.CesiumWidget("scene", {
     baseLayer: provider ? new Cesium.ImageryLayer(provider, { brightness: 1.08, contrast: 1.04, saturation: 1.1 }) : false,
     terrainProvider: city.terrain ? await Cesium.CesiumTerrainProvider.fromUrl(city.terrain.url, { requestVertexNormals: true }) : undefined,
-    requestRenderMode: true, maximumRenderTimeChange: Infinity, msaaSamples: 1, skyBox: false, scene3DOnly: true,
+    requestRenderMode: true, maximumRenderTimeChange: Infinity, msaaSamples: 1, skyBox: false, scene3DOnly: true, orderIndependentTranslucency: false,
     creditContainer: document.createElement("div"),
     contextOptions: { webgl: { alpha: true } },   // the sky is the gradient behind the canvas: it costs nothing
   });
@@ -74,16 +74,19 @@ export function goHome(viewer, city, duration = 2) {
   return look(viewer, { lon, lat, z: 20, range: 980, heading: 52, pitch: -19, duration });
 }
 
-export function setUnderground(viewer, on) {
+/** An X-ray: the ground thin and dim over the dark, pipes in their own bright colours whatever the light. */
+export function setUnderground(viewer, tilesets, on) {
   const { globe } = viewer.scene;
   globe.translucency.enabled = on;
-  globe.translucency.frontFaceAlpha = on ? 0.38 : 1;
-  globe.translucency.backFaceAlpha = on ? 0.2 : 1;
+  globe.translucency.frontFaceAlpha = on ? 0.3 : 1;
+  globe.translucency.backFaceAlpha = on ? 0.12 : 1;
   viewer.scene.screenSpaceCameraController.enableCollisionDetection = !on;
+  document.getElementById("scene").classList.toggle("underground", on);
+  if (tilesets.pipes) tilesets.pipes.customShader = new Cesium.CustomShader({ lightingModel: on ? Cesium.LightingModel.UNLIT : Cesium.LightingModel.PBR });
   viewer.scene.requestRender();
 }
 
-const GHOST = "color('#dfeeff', 0.07)";
+const GHOST = "color('#dfeeff', 0.11)";
 const CLAY = "color('#d5dee8')";   // the neighbourhood of a room: there, but not what is looked at
 const PLAIN = { buildings: "color('#fbf8f1')", models: "color('#ffffff')", pipes: "color('#ffffff')" };
 
@@ -103,10 +106,11 @@ export function paint(tilesets, { eid = null, room = null, underground = false }
 }
 
 /** From far above there is nothing to see below the ground: come down to where the camera looks. */
-export async function dive(viewer, range = 420) {
-  const { scene, camera, canvas } = viewer;
-  const hit = scene.globe.pick(camera.getPickRay(new Cesium.Cartesian2(canvas.clientWidth / 2, canvas.clientHeight * 0.42)), scene);
-  if (!hit || Cesium.Cartesian3.distance(hit, camera.positionWC) < range * 1.2) return;
-  const place = Cesium.Cartographic.fromCartesian(hit);
-  await look(viewer, { lon: Cesium.Math.toDegrees(place.longitude), lat: Cesium.Math.toDegrees(place.latitude), z: place.height, range, heading: Cesium.Math.toDegrees(camera.heading), pitch: -38 });
+export async function dive(viewer, range = 380) {
+  const { camera } = viewer;
+  const { longitude, latitude, height } = camera.positionCartographic;
+  const ahead = height / Math.tan(Math.max(0.12, -camera.pitch));   // metres on the ground to the middle of the view
+  if (Math.hypot(height, ahead) < range * 1.2) return;
+  const north = (Math.cos(camera.heading) * ahead) / 6378137, east = (Math.sin(camera.heading) * ahead) / (6378137 * Math.cos(latitude));
+  await look(viewer, { lon: Cesium.Math.toDegrees(longitude + east), lat: Cesium.Math.toDegrees(latitude + north), z: 8, range, heading: Cesium.Math.toDegrees(camera.heading), pitch: -42 });
 }

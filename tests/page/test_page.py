@@ -131,7 +131,9 @@ def test_a_room_stands_in_its_opened_storey(page: Page, ask: Ask) -> None:
     assert bottom + 1 < plane[0] < top  # cut between floor and ceiling
     assert plane[1:] == [-1, 0]  # what lies above is taken away
     page.evaluate("() => window.__citytwin.app.clear()")
-    assert page.evaluate("() => window.__citytwin.app.tilesets.models.clippingPlanes.enabled === false")
+    assert page.evaluate(
+        "() => window.__citytwin.app.tilesets.models.clippingPlanes.enabled === false"
+    )
 
 
 def test_the_sun_stands_where_the_almanac_says(page: Page) -> None:

@@ -40,6 +40,7 @@ window.__differ = (one, other) => { const a = window.__seen[one], b = window.__s
   for (let i = 0; i < a.length; i += 4) { const d = Math.abs(a[i] - b[i]) + Math.abs(a[i + 1] - b[i + 1]) + Math.abs(a[i + 2] - b[i + 2]); sum += d;
     if (d > 40) { count += 1; where.push([(i / 4) % 640 * 2, Math.floor(i / 4 / 640) * 2]); } }
   return {count, mean: sum / (a.length / 4), where}; };
+null;
 """
 
 

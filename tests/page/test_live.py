@@ -66,12 +66,18 @@ def test_key_numbers_follow_the_stream(page: Page, ask: Ask) -> None:
 def test_the_chart_shows_the_readings_of_the_api(page: Page, ask: Ask) -> None:
     stream = calm(ask, 1)[0]
     top = stream["alarm_high"]
-    send(ask, stream, 0.2 * top, 0.5 * top, 0.3 * top, 0.6 * top, 0.4 * top)
+    send(ask, stream, 0.2 * top, 0.5 * top, 0.3 * top, 0.6 * top, 0.4 * top, step_s=60)
     page.evaluate("(id) => window.__citytwin.app.panel.stream(id)", stream["id"])
     page.wait_for_function("() => document.querySelector('#panel canvas').ariaLabel")
     page.wait_for_timeout(700)  # a reading that comes in redraws it
     kept = ask(f"/streams/{stream['id']}/observations?limit=200")["observations"]
-    values = [each["result"] for each in kept]
+    newest = max(datetime.fromisoformat(each["time"]) for each in kept)
+    values = [  # the day that ends with the newest reading
+        each["result"]
+        for each in kept
+        if newest - datetime.fromisoformat(each["time"]) <= timedelta(days=1)
+    ]
+    assert values[-5:] == pytest.approx([0.2 * top, 0.5 * top, 0.3 * top, 0.6 * top, 0.4 * top])
     said = page.locator("#panel canvas").get_attribute("aria-label").replace(",", "")
     assert f"{len(values)} 个读数" in said
     assert float(said.split("最近")[1]) == pytest.approx(values[-1], abs=0.006)

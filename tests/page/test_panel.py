@@ -109,8 +109,8 @@ def test_keys_do_what_the_mouse_does(page: Page, ask: Ask) -> None:
     page.evaluate("() => { window.__citytwin.app.clear(); document.activeElement?.blur(); }")
     page.fill("#search-box", "")
     page.focus("#search-box")
-    page.keyboard.type("临江花园5号楼2单元12")
-    page.wait_for_function("() => document.querySelectorAll('#hits li:not(.none)').length > 1")
+    page.keyboard.type("临江花园5号楼2单元12层1203")
+    page.wait_for_function("() => document.querySelectorAll('#hits li:not(.none)').length > 0")
     page.keyboard.press("ArrowDown")
     chosen = page.locator("#hits li.on")
     assert chosen.count() == 1

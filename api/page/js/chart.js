@@ -4,9 +4,13 @@ import { figure, moment, t } from "./i18n.js";
 
 const LINES = [["alarm_high", "#ff4d5e"], ["alarm_low", "#ff4d5e"], ["warn_high", "#ffb627"], ["warn_low", "#ffb627"]];
 
+const DAY = 86_400_000;
+
 export async function chart(canvas, streamId) {
   const { stream, observations } = await get(query(`/streams/${streamId}/observations`, { limit: 200 }));
-  draw(canvas, stream, observations.filter((each) => typeof each.result === "number").map((each) => [Date.parse(each.time), each.result]));
+  const points = observations.filter((each) => typeof each.result === "number").map((each) => [Date.parse(each.time), each.result]);
+  const since = Math.max(...points.map(([time]) => time)) - DAY;   // a reading of last summer would squeeze today into one column
+  draw(canvas, stream, points.filter(([time]) => time >= since));
 }
 
 function draw(canvas, stream, points) {

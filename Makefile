@@ -46,8 +46,8 @@ bench: setup     ## benchmarks: ratios against peers and floors in one run
 notebooks: setup ## run the notebooks
 	@$(RUN) -m pytest tests/notebooks $(ARGS)
 
-figures: assets browser   ## pictures of the README, from the page tests
-	@$(RUN) -m pytest tests/page $(ARGS) && $(RUN) tests/page/pictures.py
+figures: assets browser   ## pictures of the README, of the demo city with its simulator on
+	@$(TWIN) demo $(CITY) --no-serve && $(RUN) tests/page/pictures.py $(CITY) $(ARGS)
 
 clean:           ## remove what can be made again; .venv and api/page/vendor stay
 	@rm -rf demo-city screenshots dist build sample_data/out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -5,6 +5,8 @@ from typing import Any
 
 import ifcopenshell
 
+from loaders.ifc.units import MEASURES, QUANTITIES, SiUnits
+
 __all__ = ["PropertyBook"]
 
 Values = dict[str, Any]
@@ -21,38 +23,48 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 (IFC value, untyped)
     return str(value)
 
 
-def _property(prop: Any) -> Any:  # noqa: ANN401 (IFC entity)
+def _measure(value: Any, units: SiUnits, own: Any = None) -> Any:  # noqa: ANN401 (IFC value)
+    """A value, lengths, areas and volumes in SI."""
+    if isinstance(value, tuple | list):
+        return [_measure(each, units, own) for each in value]
+    kind = MEASURES.get(value.is_a()) if hasattr(value, "wrappedValue") else None
+    return units.scaled(_plain(value), kind, own)
+
+
+def _property(prop: Any, units: SiUnits) -> Any:  # noqa: ANN401 (IFC entity)
     kind = prop.is_a()
+    own = getattr(prop, "Unit", None)
     if kind == "IfcPropertySingleValue":
-        return _plain(prop.NominalValue)
+        return _measure(prop.NominalValue, units, own)
     if kind == "IfcPropertyEnumeratedValue":
-        values = _plain(prop.EnumerationValues or ())
+        values = _measure(prop.EnumerationValues or (), units)
         return values[0] if len(values) == 1 else values
     if kind == "IfcPropertyListValue":
-        return _plain(prop.ListValues or ())
+        return _measure(prop.ListValues or (), units, own)
     if kind == "IfcPropertyBoundedValue":
-        return {"upper": _plain(prop.UpperBoundValue), "lower": _plain(prop.LowerBoundValue)}
+        return {
+            "upper": _measure(prop.UpperBoundValue, units, own),
+            "lower": _measure(prop.LowerBoundValue, units, own),
+        }
     if kind == "IfcPropertyTableValue":
         return {
-            "defining": _plain(prop.DefiningValues or ()),
-            "defined": _plain(prop.DefinedValues or ()),
+            "defining": _measure(prop.DefiningValues or (), units, prop.DefiningUnit),
+            "defined": _measure(prop.DefinedValues or (), units, prop.DefinedUnit),
         }
     if kind == "IfcComplexProperty":
-        return {p.Name: _property(p) for p in prop.HasProperties or ()}
-    if kind.startswith("IfcQuantity") or kind == "IfcPhysicalComplexQuantity":
-        return (
-            _plain(prop[3])
-            if kind != "IfcPhysicalComplexQuantity"
-            else {q.Name: _property(q) for q in prop.HasQuantities or ()}
-        )
+        return {p.Name: _property(p, units) for p in prop.HasProperties or ()}
+    if kind == "IfcPhysicalComplexQuantity":
+        return {q.Name: _property(q, units) for q in prop.HasQuantities or ()}
+    if kind.startswith("IfcQuantity"):
+        return units.scaled(_plain(prop[3]), QUANTITIES.get(kind), own)
     return None
 
 
-def _set_values(definition: Any) -> tuple[str, Values]:  # noqa: ANN401 (IFC entity)
+def _set_values(definition: Any, units: SiUnits) -> tuple[str, Values]:  # noqa: ANN401 (IFC entity)
     members = (
         getattr(definition, "HasProperties", None) or getattr(definition, "Quantities", None) or ()
     )
-    values = {m.Name: v for m in members if (v := _property(m)) is not None and v != ""}
+    values = {m.Name: v for m in members if (v := _property(m, units)) is not None and v != ""}
     return definition.Name or definition.is_a(), values
 
 
@@ -62,10 +74,12 @@ class PropertyBook:
     Parameters
     ----------
     model : ifcopenshell.file
-        Any schema; each property set is read once, however many objects share it.
+        Any schema; each property set is read once, however many objects share it. Lengths, areas
+        and volumes come in m, m² and m³, whatever the model's units.
     """
 
     def __init__(self, model: ifcopenshell.file) -> None:
+        self._units = SiUnits(model)
         self._read: dict[int, tuple[str, Values]] = {}
         self._sets: dict[int, list[Any]] = defaultdict(list)
         self._type: dict[int, Any] = {}
@@ -98,7 +112,7 @@ class PropertyBook:
     def _values(self, definition: Any) -> tuple[str, Values]:  # noqa: ANN401 (IFC entity)
         found = self._read.get(definition.id())
         if found is None:
-            found = self._read[definition.id()] = _set_values(definition)
+            found = self._read[definition.id()] = _set_values(definition, self._units)
         return found
 
     def sets_of(self, entity: Any) -> dict[str, Values]:  # noqa: ANN401 (IFC entity)

@@ -334,3 +334,55 @@ def test_products_come_through_as_the_bare_iterator_draws_them(real: Path, name:
 def test_japanese_names_escaped_byte_by_byte_are_readable(real: Path) -> None:
     model, _ = open_model(real / "ifc" / "c_ja_ac16_sjis.ifc")
     assert [s.Name for s in model.by_type("IfcBuildingStorey")] == ["1階", "2階", "屋根"]
+
+
+def test_measures_come_in_metres_whatever_the_model_counts_in(
+    ifc_writer: type, tmp_path: Path
+) -> None:
+    """Millimetres with areas in m² as authoring tools write it, volumes in no stated unit (so mm³)."""
+    w = ifc_writer()
+    f = w.file.create_entity
+    assignment = w.project.UnitsInContext
+    square = f("IfcSIUnit", UnitType="AREAUNIT", Name="SQUARE_METRE")
+    assignment.Units = [*assignment.Units, square]
+    building = w.root("IfcBuilding", Name="楼", ObjectPlacement=w.placed(0, 0, 0))
+    w.root("IfcRelAggregates", RelatingObject=w.project, RelatedObjects=[building])
+    inch = f(
+        "IfcConversionBasedUnit",
+        f("IfcDimensionalExponents", 1, 0, 0, 0, 0, 0, 0),
+        "LENGTHUNIT",
+        "INCH",
+        f("IfcMeasureWithUnit", f("IfcLengthMeasure", 0.0254), w.metre),
+    )
+    quantities = [
+        f("IfcQuantityLength", "Height", None, None, 2760.0),
+        f("IfcQuantityLength", "Width", None, inch, 10.0),
+        f("IfcQuantityArea", "NetFloorArea", None, None, 27.36),
+        f("IfcQuantityVolume", "NetVolume", None, None, 75.51e9),
+        f("IfcQuantityCount", "Doors", None, None, 3),
+    ]
+    properties = [
+        f("IfcPropertySingleValue", "Reach", None, f("IfcPositiveLengthMeasure", 1500.0)),
+        f("IfcPropertySingleValue", "Load", None, f("IfcReal", 1500.0)),
+    ]
+    for kind, name, member in (
+        ("IfcElementQuantity", "Qto_BuildingBaseQuantities", {"Quantities": quantities}),
+        ("IfcPropertySet", "Pset", {"HasProperties": properties}),
+    ):
+        w.root(
+            "IfcRelDefinesByProperties",
+            RelatedObjects=[building],
+            RelatingPropertyDefinition=w.root(kind, Name=name, **member),
+        )
+    path = tmp_path / "measures.ifc"
+    w.file.write(str(path))
+    row = next(r for r in load(path).records.to_pylist() if r["name"] == "楼")
+    said = json.loads(row["attributes"])["properties"]
+    assert said["Qto_BuildingBaseQuantities"] == {
+        "Height": 2.76,
+        "Width": 0.254,
+        "NetFloorArea": 27.36,
+        "NetVolume": 75.51,
+        "Doors": 3,
+    }
+    assert said["Pset"] == {"Reach": 1.5, "Load": 1500.0}  # a plain number has no unit

@@ -1,39 +1,18 @@
 """The scene page in a real browser over the demo city."""
 
-import json
 import math
 import time
 import urllib.parse
-import urllib.request
+from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page
 
 pytestmark = [pytest.mark.page, pytest.mark.slow]
-SHOTS = Path(__file__).resolve().parents[2] / "screenshots"
+Ask, Shot = Callable[..., Any], Callable[[str], None]
 ROOM = "临江花园5号楼2单元1203室"
-QUIET = """() => { const {viewer} = window.__citytwin; const {scene} = viewer; scene.requestRender();
-  const all = scene.primitives; for (let i = 0; i < all.length; i += 1) { const each = all.get(i); if (each.show && each.tilesLoaded === false) return false; }
-  return scene.globe.tilesLoaded; }"""
-
-
-def fetch(url: str, body: Any = None) -> Any:
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(  # noqa: S310 -- own server
-        url, data, {"Content-Type": "application/json", "Accept": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 -- own server
-        return json.load(answer)
-
-
-def shot(page: Page, name: str) -> None:
-    page.wait_for_function(QUIET, polling=250)
-    SHOTS.mkdir(exist_ok=True)
-    page.screenshot(path=SHOTS / f"{name}.png", timeout=120_000)
-    assert (SHOTS / f"{name}.png").stat().st_size > 20_000
 
 
 def ecef(lon: float, lat: float, height: float) -> tuple[float, float, float]:
@@ -48,10 +27,10 @@ def ecef(lon: float, lat: float, height: float) -> tuple[float, float, float]:
     )
 
 
-def test_page_loads_without_errors(page: Page, complaints: list[str], server: str) -> None:
-    shot(page, "home")
+def test_page_loads_without_errors(page: Page, complaints: list[str], ask: Ask, shot: Shot) -> None:
+    shot("home")
     assert complaints == []
-    assert page.inner_text("#city-name") == fetch(f"{server}/city")["name"]
+    assert page.inner_text("#city-name") == ask("/city")["name"]
     colours = page.evaluate(
         """() => { const {scene, canvas} = window.__citytwin.viewer; scene.requestRender(); scene.render();
         const copy = document.createElement('canvas'); copy.width = 64; copy.height = 36; const pen = copy.getContext('2d');
@@ -60,7 +39,7 @@ def test_page_loads_without_errors(page: Page, complaints: list[str], server: st
     assert colours > 200  # a scene, not an empty canvas
 
 
-def test_picked_building_shows_its_attributes(page: Page, server: str) -> None:
+def test_picked_building_shows_its_attributes(page: Page, ask: Ask, shot: Shot) -> None:
     eid = page.evaluate(
         """() => { const {viewer} = window.__citytwin;
         for (const [x, y] of [[610, 240], [420, 260], [730, 260], [920, 290], [1100, 300], [540, 270], [980, 230], [820, 230], [340, 230], [660, 290]]) {
@@ -71,18 +50,18 @@ def test_picked_building_shows_its_attributes(page: Page, server: str) -> None:
     assert eid is not None, "no building in the home view"
     page.mouse.click(eid[1], eid[2])
     page.wait_for_function("() => document.querySelector('#panel:not([hidden]) dl dd')")
-    entity = fetch(f"{server}/entities/{eid[0]}")
+    entity = ask(f"/entities/{eid[0]}")
     text = page.inner_text("#panel")
     assert (entity["name"] or entity["class"]["zh"]) in text
     if entity["height_m"] is not None:
         assert f"{entity['height_m']:g}" in text.replace(",", "")
     assert entity["anchor"]["grid"]["code"] in text
     assert entity["datasets"][0]["source_key"] in text
-    shot(page, "building")
+    shot("building")
 
 
-def test_room_search_flies_to_the_room(page: Page, server: str) -> None:
-    hit = fetch(f"{server}/resolve?q={urllib.parse.quote(ROOM)}")["candidates"][0]
+def test_room_search_flies_to_the_room(page: Page, ask: Ask, shot: Shot) -> None:
+    hit = ask(f"/resolve?q={urllib.parse.quote(ROOM)}")["candidates"][0]
     place = hit["location"]
     goal = list(ecef(place["lon"], place["lat"], place["z"]))
     page.fill("#search-box", ROOM)
@@ -97,11 +76,11 @@ def test_room_search_flies_to_the_room(page: Page, server: str) -> None:
     )
     assert math.dist(at, goal) < 30
     assert hit["full"] in page.inner_text("#panel")
-    shot(page, "room")
+    shot("room")
 
 
-def test_alarm_appears_within_two_seconds(page: Page, server: str) -> None:
-    streams = [each["properties"] for each in fetch(f"{server}/streams")["features"]]
+def test_alarm_appears_within_two_seconds(page: Page, ask: Ask, shot: Shot) -> None:
+    streams = [each["properties"] for each in ask("/streams")["features"]]
     stream = next(
         each for each in streams if each["alarm_high"] is not None and each["state"] != "alarm"
     )
@@ -117,25 +96,64 @@ def test_alarm_appears_within_two_seconds(page: Page, server: str) -> None:
         "time": datetime.now(UTC).isoformat(),
         "result": stream["alarm_high"] * 1.5 + 1,
     }
-    assert fetch(f"{server}/observations", {"observations": [reading]})["stored"] == 1
+    assert ask("/observations", {"observations": [reading]})["stored"] == 1
     seen = page.evaluate("() => window.__seen") / 1000
     assert seen - sent < 2.0
     new = set(page.evaluate("() => [...window.__citytwin.alarms.keys()]")) - before
     assert new
     assert stream["name"] in page.inner_text("#alarm-list")
-    shot(page, "alarm")
+    shot("alarm")
 
 
-def test_language_switch(page: Page) -> None:
+def test_language_switch(page: Page, shot: Shot) -> None:
     assert "图层" in page.inner_text("#layers")
     page.click("#language")
     page.wait_for_function("() => document.documentElement.lang === 'en'")
     assert "layers" in page.inner_text("#layers").lower()
     assert "图层" not in page.inner_text("#layers")
     assert "lang=en" in page.url
-    shot(page, "english")
+    shot("english")
     page.click("#language")
     page.wait_for_function("() => document.documentElement.lang.startsWith('zh')")
+
+
+def test_a_room_stands_in_its_opened_storey(page: Page, ask: Ask) -> None:
+    hit = ask(f"/resolve?q={urllib.parse.quote(ROOM)}")["candidates"][0]
+    page.evaluate("(eid) => window.__citytwin.select(eid).then(() => true)", hit["eid"])
+    room = ask(f"/entities/{hit['eid']}")
+    bottom, top = room["bbox"][2], room["bbox"][5]
+    plane = page.evaluate(
+        """() => { const {models} = window.__citytwin.app.tilesets; const planes = models.clippingPlanes;
+        const frame = Cesium.Matrix4.multiply(models.clippingPlanesOriginMatrix, planes.modelMatrix, new Cesium.Matrix4());
+        const place = Cesium.Cartographic.fromCartesian(Cesium.Matrix4.getTranslation(frame, new Cesium.Cartesian3()));
+        return [place.height, planes.get(0).normal.z, planes.get(0).distance]; }"""
+    )
+    assert bottom + 1 < plane[0] < top  # cut between floor and ceiling
+    assert plane[1:] == [-1, 0]  # what lies above is taken away
+    page.evaluate("() => window.__citytwin.app.clear()")
+    assert page.evaluate(
+        "() => window.__citytwin.app.tilesets.models.clippingPlanes.enabled === false"
+    )
+
+
+def test_the_sun_stands_where_the_almanac_says(page: Page) -> None:
+    """Heights of the sun at solar noon: 90° − |latitude − declination|, 23.44° in June."""
+    heights = page.evaluate(
+        "() => import('/page/js/sun.js').then(({sunAt}) => [sunAt(30, 12), sunAt(23.44, 12), sunAt(30, 6), sunAt(30, 0)])"
+    )
+    assert abs(heights[0]["height"] - (90 - (30 - 23.44))) < 0.1
+    assert abs(heights[1]["height"] - 90) < 0.1
+    assert heights[2]["height"] > 0  # up before six in June
+    assert 55 < heights[2]["azimuth"] < 90  # in the north-east
+    assert heights[3]["height"] < -30
+    page.evaluate("() => window.__see('morning')")
+    page.fill("#hour", "22")
+    page.evaluate("() => window.__see('night')")
+    morning, night = page.evaluate(
+        "() => ['morning', 'night'].map((name) => { const a = window.__seen[name]; let sum = 0; for (let i = 0; i < a.length; i += 4) sum += a[i] + a[i + 1] + a[i + 2]; return sum; })"
+    )
+    assert night < 0.6 * morning
+    page.fill("#hour", "10")
 
 
 def test_nothing_was_complained_of(complaints: list[str]) -> None:

@@ -4,12 +4,17 @@ import { figure, moment, t } from "./i18n.js";
 
 const LINES = [["alarm_high", "#ff4d5e"], ["alarm_low", "#ff4d5e"], ["warn_high", "#ffb627"], ["warn_low", "#ffb627"]];
 
+const DAY = 86_400_000;
+
 export async function chart(canvas, streamId) {
   const { stream, observations } = await get(query(`/streams/${streamId}/observations`, { limit: 200 }));
-  draw(canvas, stream, observations.filter((each) => typeof each.result === "number").map((each) => [Date.parse(each.time), each.result]));
+  const points = observations.filter((each) => typeof each.result === "number").map((each) => [Date.parse(each.time), each.result]);
+  const since = Math.max(...points.map(([time]) => time)) - DAY;   // a reading of last summer would squeeze today into one column
+  draw(canvas, stream, points.filter(([time]) => time >= since));
 }
 
 function draw(canvas, stream, points) {
+  describe(canvas, stream, points);
   const ratio = 2, width = canvas.clientWidth || 316, height = canvas.clientHeight || 96;
   canvas.width = width * ratio; canvas.height = height * ratio;
   const pen = canvas.getContext("2d");
@@ -44,4 +49,12 @@ function draw(canvas, stream, points) {
   pen.fillStyle = "#9fb4cc";
   pen.textAlign = "left"; pen.fillText(moment(start), 8, height - 4);
   pen.textAlign = "right"; pen.fillText(moment(end), width - 8, height - 4);
+}
+
+/** The same curve for those who do not see it: how many readings, from what to what, the last. */
+function describe(canvas, stream, points) {
+  const values = points.map(([, value]) => value);
+  const text = values.length ? t("chartSays", { n: values.length, low: figure(Math.min(...values)), high: figure(Math.max(...values)), last: figure(values.at(-1)), unit: stream.unit ?? "" }) : t("noReadings");
+  canvas.setAttribute("role", "img");
+  canvas.setAttribute("aria-label", text);
 }

@@ -7,20 +7,24 @@ const TEXTS = {
   noCesium: ["三维引擎文件缺失，请先运行 python -m api.page_assets。", "The 3D engine is missing; run python -m api.page_assets first."],
   noHits: ["没有找到", "Nothing found"], noAlarms: ["当前没有告警", "No alarms now"], acknowledge: ["确认", "Acknowledge"], actor: ["值班员", "Duty officer"],
   state_active: ["未确认", "unanswered"], state_acknowledged: ["已确认", "acknowledged"], state_returned: ["已恢复", "back to normal"], state_closed: ["已关闭", "closed"],
-  normal: ["正常", "Normal"], warning: ["预警", "Warning"], alarm: ["报警", "Alarm"], stale: ["无新数据", "Stale"],
+  normal: ["正常", "Normal"], warning: ["预警", "Warning"], alarm: ["报警", "Alarm"], stale: ["历史数据", "Historical"],
   groupModel: ["三维模型", "3D models"], groupMap: ["地图要素", "Map features"], groupLive: ["实时感知", "Live"], imagery: ["正射影像", "Orthophoto"], streams: ["传感器", "Sensors"], cases: ["未结案件", "Open cases"], models: ["精细模型", "Detailed models"],
   attributes: ["属性", "Attributes"], place: ["位置", "Place"], address: ["地址", "Address"], grid: ["单元网格", "Unit grid"], ground: ["地面高", "Ground height"], elevation: ["高程", "Elevation"], position: ["经纬度", "Lon, lat"],
   sensors: ["传感器", "Sensors"], related: ["所属", "Part of"], contains: ["包含", "Contains"], sources: ["数据来源", "Sources"], history: ["变更历史", "History"], aliases: ["标识", "Identifiers"], watched: ["所在部件或建筑", "The thing it watches"], close: ["关闭", "Close"],
-  noReadings: ["没有读数", "No readings"], liveLost: ["实时连接中断，正在重连…", "Live connection lost, reconnecting…"], liveBack: ["实时连接已恢复", "Live connection restored"], truncated: ["只显示前 {n} 个", "Only the first {n} are shown"],
+  chartSays: ["{n} 个读数，{low} 至 {high} {unit}，最近 {last}", "{n} readings from {low} to {high} {unit}, last {last}"], noReadings: ["没有读数", "No readings"], liveLost: ["实时连接中断，正在重连…", "Live connection lost, reconnecting…"], liveBack: ["实时连接已恢复", "Live connection restored"], truncated: ["只显示前 {n} 个", "Only the first {n} are shown"],
   height_m: ["高度", "Height"], floors: ["地上层数", "Floors"], floors_below: ["地下层数", "Floors below"], usage: ["用途", "Use"], year_built: ["建成年份", "Built"], diameter_mm: ["管径", "Diameter"], depth_m: ["埋深", "Depth"], material: ["材质", "Material"], road_class: ["道路等级", "Road class"], width_m: ["宽度", "Width"], code: ["编码", "Code"], name: ["名称", "Name"], number: ["房号", "Room number"], storey: ["楼层", "Storey"], elevation_m: ["标高", "Level"], area_m2: ["面积", "Area"], building_code: ["楼栋编码", "Building code"], unit: ["单元", "Unit"], ifc_class: ["IFC 类", "IFC class"], type: ["类型", "Type"], lifecycle: ["状态", "Status"], in_use: ["在用", "in use"],
   stage: ["阶段", "Stage"], reported: ["上报时间", "Reported"], source: ["来源", "Source"], department: ["责任单位", "Unit"], case: ["案件", "Case"], value: ["当前值", "Value now"], updated: ["更新时间", "Updated"], subject: ["专题", "Subject"],
-  iOnline: ["在线传感器", "Sensors online"], iNormal: ["正常", "Normal"], iWarning: ["预警", "Warning"], iAlarm: ["报警", "Alarm"], iAlarms: ["未关闭告警", "Open alarms"], iUnanswered: ["待确认", "Unanswered"], iCases: ["在办案件", "Open cases"], iBuildings: ["建筑", "Buildings"], iFresh: ["最新数据", "Newest reading"],
+  iOnline: ["在线传感器", "Sensors online"], iNormal: ["正常", "Normal"], iWarning: ["预警", "Warning"], iAlarm: ["报警", "Alarm"], iAlarms: ["未关闭告警", "Open alarms"], iUnanswered: ["待确认", "Unanswered"], iCases: ["在办案件", "Open cases"], iBuildings: ["建筑", "Buildings"], iFresh: ["最新数据", "Newest reading"], iOld: ["历史数据截至", "Historical, up to"],
+  legend: ["管线图例", "Pipes by medium"], depth: ["光影", "Shadows"], depthHint: ["阴影与环境光遮蔽（需要显卡）", "Shadows and ambient occlusion (wants a graphics card)"], hour: ["时刻", "Time of day"], show: ["查看", "Show"],
+  comeNearer: ["靠近地面后显示", "shown near the ground"], someOf: ["视野内 {all} 个，只显示前 {n} 个", "first {n} of {all} in view"], allInView: ["视野内 {n} 个", "{n} in view"],
+  class_code: ["分类编码", "Class code"], Height: ["高度", "Height"], NetFloorArea: ["净面积", "Net floor area"], GrossFloorArea: ["建筑面积", "Gross floor area"], NetVolume: ["净体积", "Net volume"], GrossVolume: ["体积", "Gross volume"],
 };
 
 let language = new URLSearchParams(location.search).get("lang") === "en" ? 1 : 0;
 const listeners = [];
 
 export const lang = () => (language ? "en" : "zh");
+export const texts = TEXTS;
 export const has = (key) => key in TEXTS;
 export const t = (key, values = {}) => Object.entries(values).reduce((text, [name, value]) => text.replace(`{${name}}`, value), TEXTS[key]?.[language] ?? key);
 export const title = (both) => both?.[lang()] ?? both?.zh ?? "";
@@ -30,7 +34,8 @@ export const figure = (value, digits = 2) => Number(value).toLocaleString(langua
 
 export function translate(root = document) {
   for (const element of root.querySelectorAll("[data-i18n]")) element.textContent = t(element.dataset.i18n);
-  for (const element of root.querySelectorAll("[data-i18n-placeholder]")) element.placeholder = t(element.dataset.i18nPlaceholder);
+  for (const element of root.querySelectorAll("[data-i18n-placeholder]")) element.placeholder = element.ariaLabel = t(element.dataset.i18nPlaceholder);
+  for (const element of root.querySelectorAll("[data-i18n-title]")) element.title = element.ariaLabel = t(element.dataset.i18nTitle);
 }
 
 export function setLanguage(name) {

@@ -2,6 +2,9 @@
 import { make } from "./api.js";
 import { figure, moment, onLanguage, t } from "./i18n.js";
 
+/** Nothing came for a quarter of an hour: what is shown is the past, and the page says so. */
+const isOld = ({ freshness, time }) => !freshness.newest || Date.parse(time) - Date.parse(freshness.newest) > 900_000;
+
 export class Indicators {
   constructor(app) { this.app = app; this.before = {}; onLanguage(() => this.show(this.numbers)); }
 
@@ -14,7 +17,7 @@ export class Indicators {
       ["iBuildings", figure(buildings), "", ""], ["iOnline", figure(total - states.stale), `/ ${figure(total)}`, ""],
       ["iNormal", figure(states.normal), "", "normal"], ["iWarning", figure(states.warning), "", "warning"], ["iAlarm", figure(states.alarm), "", "alarm"],
       ["iAlarms", figure(numbers.alarms.open), `${t("iUnanswered")} ${figure(numbers.alarms.unanswered)}`, numbers.alarms.unanswered ? "alarm" : ""],
-      ["iCases", figure(numbers.cases.open), "", ""], ["iFresh", numbers.freshness.newest ? moment(numbers.freshness.newest).split(/[ ,]+/).at(-1) : "—", numbers.freshness.newest ? moment(numbers.freshness.newest).split(/[ ,]+/)[0] : "", ""],
+      ["iCases", figure(numbers.cases.open), "", ""], [isOld(numbers) ? "iOld" : "iFresh", numbers.freshness.newest ? moment(numbers.freshness.newest).split(/[ ,]+/).at(-1) : "—", numbers.freshness.newest ? moment(numbers.freshness.newest).split(/[ ,]+/)[0] : "", isOld(numbers) ? "old" : ""],
     ];
     document.getElementById("indicators").replaceChildren(...cells.map(([name, value, small, kind]) => {
       const changed = name in this.before && this.before[name] !== value;

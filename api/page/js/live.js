@@ -1,11 +1,12 @@
 // What happens now: sensors coloured by state, alarms, cases; kept current by server-sent events.
-import { get, make, post } from "./api.js";
+import { get, make, post, query } from "./api.js";
 import { lang, moment, onLanguage, t } from "./i18n.js";
 
 const Cesium = window.Cesium;
 export const COLORS = { normal: "#2fd38a", warning: "#ffb627", alarm: "#ff4d5e", stale: "#8c9bb0" };
 const WORST = ["alarm", "warning", "normal", "stale"];
 const CLOSED = new Set(["结案", "作废"]);
+const MOST_CASES = 2000;
 const discs = new Map();
 
 /** A round badge: colour of the worst state, number of points in it. */
@@ -55,7 +56,9 @@ export class Live {
   }
 
   async load() {
-    const [streams, alarms, cases] = await Promise.all([get("/streams"), get("/alarms"), get("/cases?limit=500")]);
+    const stages = Object.keys(this.app.indicators.numbers?.cases.by_stage ?? {}).filter((stage) => !CLOSED.has(stage));
+    const [streams, alarms, cases] = await Promise.all([get("/streams"), get("/alarms"), stages.length ? get(query("/cases", { stage: stages.join(","), limit: MOST_CASES })) : { features: [] }]);
+    if (cases.numberMatched > cases.features.length) this.app.toast(t("truncated", { n: cases.features.length }), "info");
     this.sensors.entities.suspendEvents();
     this.sensors.entities.removeAll();
     for (const { properties } of streams.features) {
@@ -66,6 +69,7 @@ export class Live {
       this.entities.set(properties.id, entity);
     }
     this.sensors.entities.resumeEvents();
+    this.entities = new Map([...this.entities].filter(([id]) => this.state.has(id)));
     this.alarms.clear();
     for (const alarm of alarms.alarms) if (alarm.state !== "closed") this.alarms.set(alarm.id, alarm);
     this.showAlarms();
@@ -88,15 +92,29 @@ export class Live {
   }
 
   connect(asOf) {
-    const source = new EventSource(`/live?last_event_id=${asOf}`);
+    const source = this.source = new EventSource(`/live?last_event_id=${asOf}`);
     const on = (name, handle) => source.addEventListener(name, (event) => { handle(JSON.parse(event.data)); this.app.viewer.scene.requestRender(); });
     on("state", ({ changes }) => changes.forEach((change) => this.#change(change)));
     on("alarm", (alarm) => this.#alarm(alarm));
     on("case", (given) => this.#case(given.properties ?? given.case ?? given));
     on("indicators", (numbers) => this.app.indicators.show(numbers));
     on("resync", () => this.load().catch((error) => this.app.toast(error.message, "warning")));
-    source.onerror = () => { if (!this.lost) { this.lost = true; this.app.toast(t("liveLost"), "warning"); } };
-    source.onopen = () => { if (this.lost) { this.lost = false; this.app.toast(t("liveBack"), "info"); } };
+    source.onerror = () => {
+      if (!this.lost) { this.lost = true; this.app.toast(t("liveLost"), "warning"); }
+      // The browser tries again by itself unless the answer was a refusal (a proxy's 502, say): then it is ours to.
+      if (source.readyState === EventSource.CLOSED) setTimeout(() => { if (source === this.source) this.connect(asOf); }, 3000);
+    };
+    source.onopen = () => { if (this.lost) this.#back(); };
+  }
+
+  /** What happened while nobody listened is asked for whole: a server that started anew may have no memory of events. */
+  async #back() {
+    this.lost = false;
+    try {
+      await this.load();
+      this.app.indicators.show(await get("/indicators"));
+      this.app.toast(t("liveBack"), "info");
+    } catch (error) { this.app.toast(error.message, "warning"); }
   }
 
   #change(change) {
@@ -136,7 +154,7 @@ export class Live {
     count.textContent = alarms.length;
     count.classList.toggle("on", alarms.some((alarm) => alarm.state === "active"));
     list.replaceChildren(...alarms.slice(0, 60).map((alarm) => make("li", { class: `${alarm.level} ${alarm.state === "active" ? "" : "answered"}`, "data-alarm": alarm.id, onclick: () => this.visit(alarm) },
-      alarm[`message_${lang()}`],
+      make("button", { type: "button", class: "message", "aria-label": t("show") }, alarm[`message_${lang()}`]),
       make("footer", {}, `${t(`state_${alarm.state}`)} · ${moment(alarm.raised_at)}`, alarm.state === "active" ? make("button", { onclick: (event) => { event.stopPropagation(); this.acknowledge(alarm); } }, t("acknowledge")) : null))));
     if (!alarms.length) list.append(make("li", { class: "empty" }, t("noAlarms")));
   }

@@ -5,8 +5,12 @@ import { Indicators } from "./indicators.js";
 import { Layers } from "./layers.js";
 import { Live } from "./live.js";
 import { Panel } from "./panel.js";
-import { createScene, goHome, loadTilesets, look, paint, setUnderground } from "./scene.js";
+import { showLegend } from "./legend.js";
+import { setDepth } from "./quality.js";
+import { RoomView } from "./room.js";
+import { MORNING, createScene, dive, goHome, loadTilesets, look, paint, setUnderground } from "./scene.js";
 import { Search } from "./search.js";
+import { setHour } from "./sun.js";
 
 const Cesium = window.Cesium;
 
@@ -21,6 +25,7 @@ class App {
     onLanguage(() => this.#name());
     this.viewer = await createScene(this.city);
     this.tilesets = await loadTilesets(this.viewer, this.city, ["buildings", "models", "pipes", "rooms"]);
+    this.roomView = new RoomView(this.viewer, this.tilesets);
     paint(this.tilesets, {});
     await goHome(this.viewer, this.city, 0);
     this.indicators = new Indicators(this);
@@ -45,14 +50,30 @@ class App {
 
   #buttons() {
     document.getElementById("home").onclick = () => { this.clear(); goHome(this.viewer, this.city); };
-    const button = document.getElementById("underground");
-    button.onclick = () => {
-      this.underground = !this.underground;
-      button.setAttribute("aria-pressed", this.underground);
-      if (this.underground) this.layers.toggle("pipes", true);
-      setUnderground(this.viewer, this.underground);
-      this.#paint();
+    document.getElementById("underground").onclick = () => this.setUnderground(!this.underground);
+    onLanguage(() => showLegend(this.city, this.underground));
+    const depth = document.getElementById("depth");
+    const deepen = (on) => { depth.setAttribute("aria-pressed", on); setDepth(this.viewer, this.tilesets, on); };
+    depth.onclick = () => deepen(depth.getAttribute("aria-pressed") !== "true");
+    if (!this.viewer.quality.software) deepen(true);
+    const hour = document.getElementById("hour"), told = document.getElementById("hour-text");
+    hour.oninput = () => {
+      told.textContent = `${String(Math.floor(hour.value)).padStart(2, "0")}:${hour.value % 1 ? "30" : "00"}`;
+      setHour(this.viewer, this.city.home ?? { lon: 105, lat: 35 }, Number(hour.value));
     };
+    hour.value = MORNING; hour.oninput();
+    document.addEventListener("keydown", (event) => { if (event.key === "Escape" && !this.panel.root.hidden && event.target.id !== "search-box") this.clear(); });
+  }
+
+  /** Look below the ground: pipes, a legend of their media, ghosts of what stands above. */
+  async setUnderground(on) {
+    this.underground = on;
+    document.getElementById("underground").setAttribute("aria-pressed", on);
+    this.layers.toggle("pipes", on);
+    setUnderground(this.viewer, this.tilesets, on);
+    showLegend(this.city, on);
+    this.#paint();
+    if (on) await dive(this.viewer);
   }
 
   async pick(position) {
@@ -82,16 +103,16 @@ class App {
     try {
       const found = await this.panel.entity(eid);
       const isRoom = found.collection === "rooms";
-      this.#mark(eid, isRoom ? eid : null);
+      this.#mark(eid, isRoom ? eid : null, found);
       const place = location ?? found.anchor;
       if (fly && typeof place?.lon === "number") await this.flyTo(isRoom ? await this.#facing(found, place) : framed(found, place));
       return found;
     } catch (error) { this.toast(error.message, "warning"); return null; }
   }
 
-  /** A view of a room from outside the nearest face of its building. */
+  /** A view down into the opened storey from outside the nearest face of its building. */
   async #facing(room, place) {
-    const view = { lon: place.lon, lat: place.lat, z: (place.z ?? 0) + 1.4, range: 22, pitch: -13, heading: 0 };
+    const view = { lon: place.lon, lat: place.lat, z: (place.z ?? 0) + 1.4, range: 26, pitch: -36, heading: 0 };
     let above = room;
     for (let step = 0; step < 4 && above.parent && above.collection !== "buildings"; step += 1) above = await get(`/entities/${above.parent.eid}`);
     if (above.collection !== "buildings" || above.bbox?.length !== 6) return view;
@@ -101,7 +122,11 @@ class App {
     return { ...view, heading: faces.sort((a, b) => a[0] - b[0])[0][1] + 14 };
   }
 
-  #mark(eid, room) { this.marked = { eid, room }; this.#paint(); }
+  #mark(eid, room, found = null) {
+    this.marked = { eid, room };
+    if (room) this.roomView.show(found); else this.roomView.clear();
+    this.#paint();
+  }
 
   #paint() {
     paint(this.tilesets, { ...this.marked, underground: this.underground });
@@ -111,7 +136,7 @@ class App {
   clear() { this.panel.close(); this.#mark(null, null); }
 
   toast(text, kind = "info", head = null, onclick = null) {
-    const box = make("div", { class: `toast ${kind}`, onclick: () => { box.remove(); onclick?.(); } }, head ? make("b", {}, head) : null, text);
+    const box = make("button", { type: "button", class: `toast ${kind}`, onclick: () => { box.remove(); onclick?.(); } }, head ? make("b", {}, head) : null, text);
     const all = document.getElementById("toasts");
     all.prepend(box);
     while (all.childElementCount > 4) all.lastElementChild.remove();

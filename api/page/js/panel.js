@@ -14,7 +14,7 @@ export class Panel {
     app.live.listeners.push((stream) => this.#update(stream));
   }
 
-  close() { this.root.hidden = true; this.redraw = null; }
+  close() { this.root.hidden = true; this.redraw = null; delete this.root.dataset.eid; }
 
   #open(head, sub, parts) {
     this.root.replaceChildren(
@@ -40,7 +40,7 @@ export class Panel {
         ["address", anchor.address], ["grid", anchor.grid && `${anchor.grid.name ?? ""} ${anchor.grid.code}`], ["ground", metres(anchor.ground_z)], ["elevation", metres(anchor.z)],
         ["position", typeof anchor.lon === "number" ? `${anchor.lon.toFixed(6)}, ${anchor.lat.toFixed(6)}` : null]])),
       ...this.#streams(found.streams),
-      ...section("cases", list(found.cases?.map((each) => make("a", { onclick: () => this.case(each.id) }, `${each.title ?? each.key} · ${each.stage}`)))),
+      ...section("cases", list(found.cases?.map((each) => link(() => this.case(each.id), `${each.title ?? each.key} · ${each.stage}`)))),
       ...section("related", list(found.parent ? [this.#link(found.parent)] : [])),
       ...section("contains", list(found.children?.slice(0, 30).map((child) => this.#link(child)), found.children?.length)),
       ...section("aliases", list(found.aliases?.slice(0, 6).map((alias) => `${alias.scheme}　${alias.value}`))),
@@ -51,7 +51,7 @@ export class Panel {
   }
 
   #link(other) {
-    return make("a", { onclick: () => this.app.select(other.eid, { fly: true }) }, other.name || other.class_code);
+    return link(() => this.app.select(other.eid, { fly: true }), other.name || other.class_code);
   }
 
   #streams(streams) {
@@ -75,7 +75,7 @@ export class Panel {
       this.#open(stream.name, `${t("subject")} · ${stream.subject}`, [
         this.#stream(stream),
         ...section("attributes", pairs([["code", stream.key], ["updated", moment(stream.time)], ["warning", range(stream, "warn")], ["alarm", range(stream, "alarm")], ["grid", stream.grid_code]])),
-        ...section("related", list(stream.eid ? [make("a", { onclick: () => this.app.select(stream.eid) }, t("watched"))] : [])),
+        ...section("related", list(stream.eid ? [link(() => this.app.select(stream.eid), t("watched"))] : [])),
       ]);
       this.#charts();
     };
@@ -129,12 +129,20 @@ function* flat(attributes, depth = 0) {
   }
 }
 
+/** Units of standard quantities (Qto_…), which the base keeps in SI, told by their names. */
+const QUANTITIES = [[/Area$/, "m²"], [/Volume$/, "m³"], [/(Height|Width|Length|Depth|Perimeter|Thickness)$/, "m"], [/Weight$/, "kg"]];
+const unitOf = (name) => UNITS[name] ?? (/^[A-Z][A-Za-z]+$/.test(name) ? QUANTITIES.find(([shape]) => shape.test(name))?.[1] : undefined);
+
+/** Rows of names and values; what one source calls by code and another by word is shown once. */
 function pairs(entries) {
-  const rows = [];
+  const rows = [], shown = new Set();
   for (const [name, value] of entries) {
     if (value === null || value === undefined || value === "") continue;
+    const same = `${has(name) ? t(name) : name}\n${value}`;
+    if (shown.has(same)) continue;
+    shown.add(same);
     const text = typeof value === "number" && !name.includes("year") && !name.includes("年份") ? figure(value, 3) : String(value);
-    rows.push(make("dt", {}, has(name) ? t(name) : name), make("dd", { "data-attr": name }, UNITS[name] && typeof value === "number" ? `${text} ${UNITS[name]}` : text));
+    rows.push(make("dt", {}, has(name) ? t(name) : name), make("dd", { "data-attr": name }, unitOf(name) && typeof value === "number" ? `${text} ${unitOf(name)}` : text));
   }
   return rows.length ? make("dl", {}, ...rows) : null;
 }
@@ -145,4 +153,6 @@ function list(items, total = items?.length) {
   return make("ul", {}, ...items.map((item) => make("li", {}, item)), ...rest);
 }
 
+/** What leads on is a button, so that keys and screen readers find it. */
+const link = (go, text) => make("button", { type: "button", class: "link", onclick: go }, text);
 const section = (name, content) => (content ? [make("h3", {}, t(name)), content] : []);

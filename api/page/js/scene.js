@@ -1,27 +1,30 @@
 // The globe: terrain, orthophoto, light, camera, and the tilesets of the city.
+import { quality } from "./quality.js";
+import { setHour } from "./sun.js";
+
 const Cesium = window.Cesium;
+export const MORNING = 10;
 
 export async function createScene(city) {
   const provider = await imagery(city);
   const viewer = new Cesium.CesiumWidget("scene", {
     baseLayer: provider ? new Cesium.ImageryLayer(provider, { brightness: 1.08, contrast: 1.04, saturation: 1.1 }) : false,
     terrainProvider: city.terrain ? await Cesium.CesiumTerrainProvider.fromUrl(city.terrain.url, { requestVertexNormals: true }) : undefined,
-    requestRenderMode: true, maximumRenderTimeChange: Infinity, msaaSamples: 1, skyBox: false, scene3DOnly: true,
+    requestRenderMode: true, maximumRenderTimeChange: Infinity, msaaSamples: 1, skyBox: false, scene3DOnly: true, orderIndependentTranslucency: false,
     creditContainer: document.createElement("div"),
+    contextOptions: { webgl: { alpha: true } },   // the sky is the gradient behind the canvas: it costs nothing
   });
   viewer.resolutionScale = 1;
   const { scene } = viewer;
   if (scene.sun) scene.sun.show = false;
   if (scene.moon) scene.moon.show = false;
-  scene.backgroundColor = Cesium.Color.fromCssColorString("#bcd8ee");
-  scene.globe.baseColor = Cesium.Color.fromCssColorString("#cfdccb");
   scene.globe.depthTestAgainstTerrain = true;
   scene.globe.tileCacheSize = 400;
   scene.globe.maximumScreenSpaceError = 3;
   scene.globe.showGroundAtmosphere = false;
-  scene.postProcessStages.fxaa.enabled = true;
+  viewer.quality = quality(viewer);
   scene.screenSpaceCameraController.minimumZoomDistance = 4;
-  scene.light = daylight(city.home ?? { lon: 0, lat: 0 });
+  setHour(viewer, city.home ?? { lon: 105, lat: 35 }, MORNING);
   return viewer;
 }
 
@@ -32,13 +35,6 @@ async function imagery(city) {
     url: city.imagery.url, minimumLevel: city.imagery.minzoom, maximumLevel: city.imagery.maxzoom,
     rectangle: Cesium.Rectangle.fromDegrees(west, south, east, north), hasAlphaChannel: true,
   });
-}
-
-/** Light of a late morning, the same at every hour: from the south-east, high. */
-function daylight(place) {
-  const frame = Cesium.Transforms.eastNorthUpToFixedFrame(Cesium.Cartesian3.fromDegrees(place.lon, place.lat));
-  const direction = Cesium.Matrix4.multiplyByPointAsVector(frame, new Cesium.Cartesian3(-0.42, 0.5, -0.76), new Cesium.Cartesian3());
-  return new Cesium.DirectionalLight({ direction: Cesium.Cartesian3.normalize(direction, direction), intensity: 2.6 });
 }
 
 export async function loadTilesets(viewer, city, names) {
@@ -78,28 +74,43 @@ export function goHome(viewer, city, duration = 2) {
   return look(viewer, { lon, lat, z: 20, range: 980, heading: 52, pitch: -19, duration });
 }
 
-export function setUnderground(viewer, on) {
+/** An X-ray: the ground thin and dim over the dark, pipes in their own bright colours whatever the light. */
+export function setUnderground(viewer, tilesets, on) {
   const { globe } = viewer.scene;
   globe.translucency.enabled = on;
-  globe.translucency.frontFaceAlpha = on ? 0.38 : 1;
-  globe.translucency.backFaceAlpha = on ? 0.2 : 1;
+  globe.translucency.frontFaceAlpha = on ? 0.3 : 1;
+  globe.translucency.backFaceAlpha = on ? 0.12 : 1;
   viewer.scene.screenSpaceCameraController.enableCollisionDetection = !on;
+  document.getElementById("scene").classList.toggle("underground", on);
+  if (tilesets.pipes) tilesets.pipes.customShader = new Cesium.CustomShader({ lightingModel: on ? Cesium.LightingModel.UNLIT : Cesium.LightingModel.PBR });
   viewer.scene.requestRender();
 }
 
-const GHOST = "color('#dfeeff', 0.07)";
+const GHOST = "color('#dfeeff', 0.11)";
+const CLAY = "color('#d5dee8')";   // the neighbourhood of a room: there, but not what is looked at
 const PLAIN = { buildings: "color('#fbf8f1')", models: "color('#ffffff')", pipes: "color('#ffffff')" };
 
-/** Style all tilesets for what is selected: one glowing eid, one room inside a ghosted model. */
+/** Style all tilesets for what is selected: one glowing eid, one room in its opened building, pipes below ghosts. */
 export function paint(tilesets, { eid = null, room = null, underground = false }) {
   for (const [name, tileset] of Object.entries(tilesets)) {
     if (name === "rooms") {
       tileset.show = room !== null;
-      tileset.style = new Cesium.Cesium3DTileStyle({ show: room ? `\${eid} === '${room}'` : "false", color: "color('#ff8a00')" });
+      tileset.style = new Cesium.Cesium3DTileStyle({ show: room ? `\${eid} === '${room}'` : "false", color: "color('#ff8a00', 0.92)" });
       continue;
     }
-    const ghost = (room !== null && name === "models") || (underground && name !== "pipes");
-    const base = ghost ? GHOST : PLAIN[name];
+    const clay = room !== null && name === "buildings" && !underground;
+    const base = underground && name !== "pipes" ? GHOST : clay ? CLAY : PLAIN[name];
+    tileset.colorBlendMode = clay ? Cesium.Cesium3DTileColorBlendMode.REPLACE : Cesium.Cesium3DTileColorBlendMode.HIGHLIGHT;
     tileset.style = new Cesium.Cesium3DTileStyle(eid ? { color: { conditions: [[`\${eid} === '${eid}'`, "color('#35c8ff')"], ["true", base]] } } : { color: base });
   }
+}
+
+/** From far above there is nothing to see below the ground: come down to where the camera looks. */
+export async function dive(viewer, range = 380) {
+  const { camera } = viewer;
+  const { longitude, latitude, height } = camera.positionCartographic;
+  const ahead = height / Math.tan(Math.max(0.12, -camera.pitch));   // metres on the ground to the middle of the view
+  if (Math.hypot(height, ahead) < range * 1.2) return;
+  const north = (Math.cos(camera.heading) * ahead) / 6378137, east = (Math.sin(camera.heading) * ahead) / (6378137 * Math.cos(latitude));
+  await look(viewer, { lon: Cesium.Math.toDegrees(longitude + east), lat: Cesium.Math.toDegrees(latitude + north), z: 8, range, heading: Cesium.Math.toDegrees(camera.heading), pitch: -42 });
 }

@@ -2,8 +2,8 @@
 
 A city delivers millions of plain shapes: little-endian WKB of points, lines and polygons, with or
 without Z. Their coordinates are read from and written back into the column's buffer by compiled
-loops. Whatever is not plain (other types, other byte order, damaged) is named, and goes the general
-way through GEOS (:mod:`twin.validity`).
+loops. Whatever is not plain (other types, other byte order, open rings, damaged) is named, and goes the
+general way through GEOS (:mod:`twin.validity`).
 """
 
 from dataclasses import dataclass
@@ -156,10 +156,15 @@ def _part(data: Bytes, at: int, end: int, type_: int, size: int) -> tuple[int, i
         if at + 4 > end:
             return -1, 0, 0
         points = _u32(data, at)
-        at += 4 + points * size
+        begin = at + 4
+        at = begin + points * size
         total += points
-        if at > end:
+        if at > end or points < (4 if type_ == 3 else 2):
             return -1, 0, 0
+        if type_ == 3:
+            for k in range(16):  # a ring ends where it began
+                if data[begin + k] != data[at - size + k]:
+                    return -1, 0, 0
     return at, total, loops if type_ == 3 else 0
 
 

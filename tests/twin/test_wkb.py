@@ -1,5 +1,7 @@
 """Coordinates out of WKB columns and back, and soundness without GEOS, against shapely."""
 
+import struct
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -88,9 +90,12 @@ def test_a_slice_of_a_column_is_read_as_itself():
         b"\x01\x03\x00\x00\x00\x01\x00\x00\x00\xff\xff\xff\x7f",
         shapely.to_wkb(shapely.GeometryCollection(SHAPES[:2])),
         shapely.to_wkb(shapely.Polygon()),
+        struct.pack("<BIII6d", 1, 3, 1, 3, 0, 0, 1, 0, 0, 0),
+        struct.pack("<BIII8d", 1, 3, 1, 4, 0, 0, 1, 0, 1, 1, 0, 1),
+        struct.pack("<BII2d", 1, 2, 1, 0, 0),
         b"\x01\x08\x00\x00\x00" + b"\x00" * 40,
     ],
-    ids=["empty", "one byte", "big endian", "short", "long", "rings", "points", "collection", "empty polygon", "arc"],
+    ids=["empty", "one byte", "big endian", "short", "long", "rings", "points", "collection", "empty polygon", "ring of three", "open ring", "line of one", "arc"],
 )  # fmt: skip
 def test_what_is_not_plain_is_named_and_left_alone(raw):
     given_column = pa.array([raw, shapely.to_wkb(SHAPES[0])], pa.binary())

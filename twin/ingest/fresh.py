@@ -5,8 +5,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from twin.fingerprint import uuid_array
 from twin.ids import uuid7_bytes
-from twin.ingest.fingerprint import uuid_array
 from twin.ingest.source import Balance, Source
 from twin.store import run
 

@@ -1,12 +1,12 @@
 """Keys of one layer, batch after batch: repeated ids are found, identical records without id are numbered."""
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from twin.ingest.fingerprint import fingerprints
+from twin.fingerprint import fingerprints
+from twin.tally import Tally
 
 __all__ = ["KeyLedger"]
 
@@ -14,12 +14,10 @@ Words = NDArray[np.uint64]
 
 
 class KeyLedger:
-    """Remembers the keys of a layer by 64 bits each (8 bytes for ids, 16 for records without one)."""
+    """Remembers the keys of a layer by 64 bits each (see :class:`twin.tally.Tally`)."""
 
     def __init__(self) -> None:
-        self._ids: Words = np.zeros(0, np.uint64)
-        self._contents: Words = np.zeros(0, np.uint64)
-        self._counts: NDArray[np.int64] = np.zeros(0, np.int64)
+        self._ids, self._contents = Tally(), Tally()
 
     def settle(
         self, keys: pa.Array, contents: NDArray[np.uint8]
@@ -31,7 +29,7 @@ class KeyLedger:
         keys : pyarrow.Array of string, length n
             Ids as the source gives them, null where it gives none.
         contents : ndarray of uint8, shape (n, 16)
-            Fingerprint of each record (:func:`twin.ingest.fingerprint.fingerprints`).
+            Fingerprint of each record (:func:`twin.fingerprint.fingerprints`).
 
         Returns
         -------
@@ -46,12 +44,7 @@ class KeyLedger:
         repeated = np.zeros(n, dtype=bool)
         if given.any():
             words = _words(fingerprints([keys], n))[given]
-            distinct, first = np.unique(words, return_index=True)
-            again = np.ones(len(words), dtype=bool)
-            again[first] = False
-            again |= _found(self._ids, words)[1]
-            repeated[given] = again
-            self._ids = _merged(self._ids, distinct)
+            repeated[given] = self._ids.add(words) > 1
         if not given.all():
             made = self._made(contents[~given])
             keys = pc.replace_with_mask(keys, pa.array(~given), pa.array(made, pa.string()))
@@ -59,42 +52,13 @@ class KeyLedger:
 
     def _made(self, contents: NDArray[np.uint8]) -> list[str]:
         """Keys of records without an id."""
-        words = _words(contents)
-        at, known = _found(self._contents, words)
-        before = np.where(known, self._counts[at] if len(self._counts) else 0, 0)
-        number = before + pd.Series(words).groupby(words).cumcount().to_numpy() + 1
-        self._count(words)
+        number = self._contents.add(_words(contents))
         texts = contents.tobytes().hex()
         return [
             f"content:{texts[32 * i : 32 * i + 32]}" + ("" if k == 1 else f"#{k}")
             for i, k in enumerate(number.tolist())
         ]
 
-    def _count(self, words: Words) -> None:
-        distinct, counts = np.unique(words, return_counts=True)
-        at, known = _found(self._contents, distinct)
-        if known.any():
-            self._counts[at[known]] += counts[known]
-        fresh, new = distinct[~known], counts[~known]
-        place = np.searchsorted(self._contents, fresh)
-        self._contents = np.insert(self._contents, place, fresh)
-        self._counts = np.insert(self._counts, place, new)
-
 
 def _words(raw: NDArray[np.uint8]) -> Words:
     return np.ascontiguousarray(raw[:, :8]).view(np.uint64).reshape(-1)
-
-
-def _found(ordered: Words, words: Words) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Place of each word in an ordered array, and whether it stands there."""
-    if not len(ordered):
-        return np.zeros(len(words), np.int64), np.zeros(len(words), dtype=bool)
-    at = np.minimum(np.searchsorted(ordered, words), len(ordered) - 1)
-    return at, np.asarray(ordered[at] == words, dtype=bool)
-
-
-def _merged(ordered: Words, distinct: Words) -> Words:
-    """Two ordered arrays as one; the stable sort merges two runs in linear time."""
-    both = np.concatenate([ordered, distinct[~_found(ordered, distinct)[1]]])
-    both.sort(kind="stable")
-    return both

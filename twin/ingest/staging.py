@@ -12,9 +12,9 @@ import shapely
 from numpy.typing import NDArray
 
 from twin import codes, crs
+from twin.fingerprint import fingerprints, json_array, uuid_array
 from twin.heights import Heights
 from twin.hilbert import hilbert_key
-from twin.ingest.fingerprint import fingerprints, json_array, uuid_array
 from twin.ingest.ledger import KeyLedger
 from twin.ingest.meshes import MeshArchive
 from twin.ingest.placing import place

@@ -151,7 +151,7 @@ def _aliases(
 def feature_records(
     columns: Columns,
     wkb: pa.Array | None,
-    geoms: NDArray[np.object_] | None,
+    dimension: NDArray[np.int8] | None,
     plan: LayerPlan,
     fields: Mapping[str, str],
     row: NDArray[np.int64],
@@ -164,7 +164,7 @@ def feature_records(
     ----------
     columns : mapping of source name → column, each of length n
         Attributes as read.
-    wkb, geoms : pyarrow.Array of binary and ndarray of geometries, length n, or None
+    wkb, dimension : pyarrow.Array of binary and ndarray of int8, length n, or None
         Geometry in the source CRS (see :func:`loaders.wkb.checked`).
     plan : LayerPlan
         Class, key and name fields.
@@ -199,13 +199,13 @@ def feature_records(
         check_codes(code, classes, faults)
     if key is not None:
         ledger.check(key, faults)
-    building = np.isin(classes.astype(str), ["building", "building_part"])
+    building = (classes == "building") | (classes == "building_part")
     out = {
         "row": pa.array(row),
         "class_code": pa.array(classes.tolist(), pa.string()),
         "aliases": _aliases(renamed, key, code, classes, plan),
         "attributes": json_objects({c: v for c, v in renamed.items() if c not in _SPECIAL}, n),
-        "role": role_of(geoms, building) if geoms is not None else pa.array(["none"] * n),
+        "role": role_of(dimension, building) if dimension is not None else pa.array(["none"] * n),
         "fault": faults.array(),
     }
     if key is not None:

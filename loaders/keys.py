@@ -3,26 +3,26 @@
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from loaders.columns import Faults
+from twin.fingerprint import fingerprints
 from twin.schema import ALIAS
+from twin.tally import Tally
 
 __all__ = ["KeyLedger", "alias_column"]
 
 
 class KeyLedger:
-    """Remembers the keys of a layer across batches by 64-bit hash (8 bytes a key, so 12 million fit in 100 MB).
+    """Remembers the keys of a layer across batches by 64-bit hash (at most 48 bytes a key).
 
     Two different keys of one layer of 12 million share a hash with a probability of about 4 in a
     million.
     """
 
     def __init__(self) -> None:
-        self._seen: NDArray[np.uint64] = np.zeros(0, dtype=np.uint64)
+        self._seen = Tally()
 
     def check(self, keys: pa.Array, faults: Faults, label: str = "id") -> None:
         """Give every record whose key came before (in this batch or an earlier one) the fault ``duplicate id …``.
@@ -36,33 +36,14 @@ class KeyLedger:
         label : str
             What the key is called in the reason.
         """
-        valid = np.flatnonzero(pc.is_valid(keys).to_numpy(zero_copy_only=False))
-        if not len(valid):
-            return
-        hashes = pd.util.hash_array(
-            keys.drop_null().to_numpy(zero_copy_only=False), categorize=False
-        )
-        distinct, first = np.unique(hashes, return_index=True)
-        repeated = np.ones(len(hashes), dtype=bool)
-        repeated[first] = False
-        repeated |= _contains(self._seen, hashes)
+        valid = np.asarray(pc.is_valid(keys).to_numpy(zero_copy_only=False), dtype=bool)
+        words = fingerprints([keys], len(keys))[valid, :8]
         mask = np.zeros(len(keys), dtype=bool)
-        mask[valid[repeated]] = True
+        mask[valid] = self._seen.add(np.ascontiguousarray(words).view(np.uint64).reshape(-1)) > 1
         faults.add(
             mask,
             lambda i: f"duplicate {label} {keys[i].as_py()!r}: the first record with it was kept",
         )
-        fresh = distinct[~_contains(self._seen, distinct)]
-        merged = np.concatenate([self._seen, fresh])
-        merged.sort(kind="stable")  # two sorted runs: the stable sort merges them in linear time
-        self._seen = merged
-
-
-def _contains(ordered: NDArray[np.uint64], values: NDArray[np.uint64]) -> NDArray[np.bool_]:
-    if not len(ordered):
-        return np.zeros(len(values), dtype=bool)
-    at = np.minimum(np.searchsorted(ordered, values), len(ordered) - 1)
-    return np.asarray(ordered[at] == values, dtype=bool)
 
 
 def alias_column(n: int, offered: Sequence[tuple[str, pa.Array]]) -> pa.Array:

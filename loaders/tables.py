@@ -172,11 +172,11 @@ def _feature_batch(
     wkb = pa.array(shapely.to_wkb(geoms, output_dimension=3, flavor="iso"), pa.binary())
     already = faults.mask
     own = Faults(len(rows))
-    wkb, geoms, findings = checked(wkb, own, required=True)
+    wkb, dimension, findings = checked(wkb, own, required=True)
     reasons = own.array()
     faults.add(own.mask & ~already, lambda i: str(reasons[i].as_py()))
     return Batch(
-        feature_records(rest, wkb, geoms, plan, fields, rows, faults, ledger),
+        feature_records(rest, wkb, dimension, plan, fields, rows, faults, ledger),
         findings=tuple(findings),
     )
 

@@ -206,13 +206,15 @@ def _records(
 ) -> tuple[pa.Table, list[str]]:
     faults = Faults(table.num_rows)
     findings: list[str] = []
-    wkb = geoms = None
+    wkb = dimension = None
     if _GEOMETRY_COLUMN in table.column_names:
-        wkb, geoms, findings = checked(table[_GEOMETRY_COLUMN], faults, required)
+        wkb, dimension, findings = checked(table[_GEOMETRY_COLUMN], faults, required)
     columns = {
         name: table[name].combine_chunks()
         for name in table.column_names
         if name != _GEOMETRY_COLUMN
     }
     row = np.arange(start, start + table.num_rows, dtype=np.int64)
-    return feature_records(columns, wkb, geoms, plan, plan.fields, row, faults, ledger), findings
+    return feature_records(
+        columns, wkb, dimension, plan, plan.fields, row, faults, ledger
+    ), findings

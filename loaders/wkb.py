@@ -9,15 +9,19 @@ are closed.
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import shapely
 from numpy.typing import NDArray
 
 from loaders.columns import Faults
 from loaders.surfaces import plain_geometry
+from twin import wkb
 
 __all__ = ["checked", "role_of"]
 
 GeometryArray = NDArray[np.object_]
+_DIMENSION = np.array([-1, 0, 1, 2, 0, 1, 2, -1], dtype=np.int8)
+"""Dimension of each kind of :class:`twin.wkb.Coordinates`; the last one serves OTHER."""
 
 
 def _exotic(array: pa.Array) -> NDArray[np.bool_]:
@@ -46,7 +50,7 @@ def _without_measures(geoms: GeometryArray) -> GeometryArray:
 
 def checked(
     column: pa.Array | pa.ChunkedArray, faults: Faults, required: bool
-) -> tuple[pa.Array, GeometryArray, list[str]]:
+) -> tuple[pa.Array, NDArray[np.int8], list[str]]:
     """Read a WKB column and report what is wrong with it.
 
     Parameters
@@ -61,21 +65,48 @@ def checked(
 
     Returns
     -------
-    (pyarrow.Array of binary, ndarray of shapely geometries, list of str)
-        The column as the base can read it, the same as objects, and findings for the whole batch. Z
-        is kept.
+    (pyarrow.Array of binary, ndarray of int8, list of str)
+        The column as the base can read it, the dimension of each geometry (0 points, 1 lines, 2
+        areas, the highest in a collection; -1 where there is none), and findings for the whole
+        batch. Z is kept.
     """
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     array = array.cast(pa.binary()) if array.type != pa.binary() else array
-    raw = array.to_numpy(zero_copy_only=False)
-    missing = np.asarray(array.is_null().to_numpy(zero_copy_only=False), dtype=bool)
-    exotic = _exotic(array)
+    found = wkb.read(array)
+    dimension = _DIMENSION[found.kind]
+    if required:
+        faults.add(found.kind == 0, "no geometry")
+    odd = ~(np.isfinite(found.x) & np.isfinite(found.y))
+    if odd.any():
+        count = np.add.reduceat(np.append(odd, False), found.first[:-1])
+        faults.add((found.kind > 0) & (count > 0), "coordinate is NaN or infinite")
+    others = np.flatnonzero(found.kind == wkb.OTHER)
+    if not len(others):
+        return array, dimension, []
+    own = Faults(len(others))
+    rewritten, dimension[others], findings = _checked_objects(
+        array.take(pa.array(others)).to_numpy(zero_copy_only=False), own
+    )
+    reasons = own.array().to_pylist()
+    for at, reason in zip(others.tolist(), reasons, strict=True):
+        if reason is not None:
+            faults.add(np.arange(len(array)) == at, reason)
+    mask = np.zeros(len(array), dtype=bool)
+    mask[others] = True
+    return pc.replace_with_mask(array, pa.array(mask), rewritten), dimension, findings
+
+
+def _checked_objects(
+    raw: NDArray[np.object_], faults: Faults
+) -> tuple[pa.Array, NDArray[np.int8], list[str]]:
+    """The same for records that are not plain (none is null), through objects."""
+    exotic = _exotic(pa.array(raw, pa.binary()))
     geoms: GeometryArray = np.full(len(raw), None, dtype=object)
     with np.errstate(invalid="ignore"):  # NaN coordinates are reported below
         geoms[~exotic] = shapely.from_wkb(raw[~exotic], on_invalid="ignore")
     changed = np.zeros(len(raw), dtype=bool)
     findings: list[str] = []
-    for i in np.flatnonzero(~missing & shapely.is_missing(geoms)):
+    for i in np.flatnonzero(shapely.is_missing(geoms)):
         geoms[i] = plain_geometry(raw[i])
         changed[i] = geoms[i] is not None
     if changed.any():
@@ -83,7 +114,7 @@ def checked(
             f"{changed.sum()} geometries rewritten as plain types (arcs, surface patches, collections, open rings)"
         )
     faults.add(
-        ~missing & shapely.is_missing(geoms),
+        shapely.is_missing(geoms),
         "geometry cannot be read (damaged or of a type the base has no place for)",
     )
     measured = shapely.has_m(geoms)
@@ -91,15 +122,12 @@ def checked(
         geoms[measured] = _without_measures(geoms[measured])
         changed |= measured
         findings.append(f"measure values (M) of {measured.sum()} geometries dropped")
-    if required:
-        faults.add(missing, "no geometry")
     faults.add(shapely.is_empty(geoms) & ~shapely.is_missing(geoms), "geometry is empty")
     faults.add(_not_finite(geoms), "coordinate is NaN or infinite")
     if changed.any():
         raw = raw.copy()
         raw[changed] = shapely.to_wkb(geoms[changed], output_dimension=3, flavor="iso")
-        array = pa.array(raw, pa.binary())
-    return array, geoms, findings
+    return pa.array(raw, pa.binary()), shapely.get_dimensions(geoms).astype(np.int8), findings
 
 
 def _not_finite(geoms: GeometryArray) -> NDArray[np.bool_]:
@@ -111,9 +139,8 @@ def _not_finite(geoms: GeometryArray) -> NDArray[np.bool_]:
     return out
 
 
-def role_of(geoms: GeometryArray, building: NDArray[np.bool_]) -> pa.Array:
-    """Role of each geometry: footprint (polygon of a building), area, centreline, point or none."""
-    dimension = shapely.get_dimensions(geoms)
-    names = np.array(["none", "point", "centreline", "area", "footprint"], dtype=object)
-    index = np.where(shapely.is_missing(geoms), 0, np.clip(dimension + 1, 0, 3))
-    return pa.array(names[np.where((index == 3) & building, 4, index)], pa.string())
+def role_of(dimension: NDArray[np.int8], building: NDArray[np.bool_]) -> pa.Array:
+    """Role of each geometry by its dimension: footprint (area of a building), area, centreline, point or none."""
+    names = pa.array(["none", "point", "centreline", "area", "footprint"])
+    index = np.clip(dimension.astype(np.int64) + 1, 0, 3)
+    return names.take(pa.array(np.where((index == 3) & building, 4, index)))

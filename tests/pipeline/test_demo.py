@@ -213,7 +213,7 @@ def test_the_tower_is_one_thing_from_footprint_model_and_gazetteer(demo_city):
             "SELECT eid::VARCHAR FROM alias WHERE scheme = 'building.code' AND value = '429871LJ0005'"
         )
         sources = store.table(
-            "SELECT DISTINCT source_key FROM source_record WHERE subject_id = $eid", {"eid": eid}
+            "SELECT DISTINCT source_key FROM source_record WHERE eid = $eid::UUID", {"eid": eid}
         )["source_key"].to_pylist()
         address = store.scalar(
             'SELECT "full" FROM address_node WHERE eid = $eid::UUID', {"eid": eid}
@@ -258,8 +258,6 @@ def test_a_load_killed_at_any_moment_leaves_a_base_that_verifies_and_completes(d
     assert _broken(folder) == []
     with opened(folder) as store:
         assert not anchors_pending(store)
-        pending = "SELECT count(*) FROM anchor WHERE reason LIKE '%not computed yet%'"
-        assert store.scalar(pending) == 0
 
 
 def _broken(folder):

@@ -51,7 +51,7 @@ class _Setting:
 
 def anchors_pending(store: Store) -> bool:
     """Whether a load changed the base and its places were not computed afterwards."""
-    return bool(store.scalar("SELECT count(*) FROM base_meta WHERE key = 'anchors_pending'"))
+    return bool(store.scalar("SELECT count(*) FROM anchor_pending"))
 
 
 def anchor_everything(
@@ -91,7 +91,7 @@ def anchor_everything(
             con.unregister("anchors")
             without = pc.sum(pc.is_valid(table["reason"])).as_py() or 0
             counts |= {kind: table.num_rows - without, f"{kind}_without": without}
-        con.execute("DELETE FROM base_meta WHERE key = 'anchors_pending'")
+        con.execute("DELETE FROM anchor_pending")
     return counts
 
 

@@ -9,12 +9,16 @@ import pyarrow as pa
 
 from twin.heights import Heights
 from twin.ids import uuid7_array
+from twin.ingest.fresh import is_acquainted, write_fresh
 from twin.ingest.fusing import add_model_outlines, decide_merges, write_merged
-from twin.ingest.source import Balance, Quarantined, Source, write_dataset, write_quarantine
+from twin.ingest.source import Balance, Source, write_dataset, write_quarantine
 from twin.ingest.staging import Staging
 from twin.store import Store, run
 
 __all__ = ["RecordBatch", "load_records"]
+
+MOST_HELD = 500_000
+"""Records of a first delivery that are held in memory, ordered and written together."""
 
 
 class RecordBatch(Protocol):
@@ -74,44 +78,59 @@ def load_records(
     """
     with store.transaction() as con:
         staging = Staging(con, source, heights)
-        quarantined = 0
+        in_parts = source.kind != "model" and not _is_known(con, source)
+        balance = Balance()
         findings = dict.fromkeys(source.findings)
         for batch in batches:
             rejected = staging.add(batch.records, batch.meshes, batch.representations)
-            quarantined += write_quarantine(con, source, rejected)
+            balance = balance.plus(quarantined=write_quarantine(con, source, rejected))
             findings |= dict.fromkeys(batch.findings)
+            if not in_parts:
+                staging.stage()
+            elif staging.held >= MOST_HELD:
+                balance = balance.plus(**_settle_part(con, store, source, staging).as_dict())
             if progress is not None:
                 progress(staging.n_in)
-        quarantined += write_quarantine(con, source, _duplicate_keys(con))
-        add_model_outlines(con, staging)
-        run(con, "ingest_fate", source_key=source.key)
-        decide_merges(con, source)
-        _assign_ids(con)
-        balance = _write(con, store, source, staging)
-        balance = balance.plus(
-            n_in=staging.n_in, quarantined=quarantined, repaired=staging.repaired
-        )
+        settle = _settle_part if in_parts else _settle
+        balance = balance.plus(**settle(con, store, source, staging).as_dict())
+        balance = balance.plus(n_in=staging.n_in, repaired=staging.repaired)
         write_dataset(con, replace(source, findings=tuple(findings)), balance)
         run(con, "ingest_drop_staging")
     return balance
 
 
-def _duplicate_keys(con: duckdb.DuckDBPyConnection) -> Quarantined:
-    """Take records out of staging whose key an earlier record of the layer has.
+def _is_known(con: duckdb.DuckDBPyConnection, source: Source) -> bool:
+    """Whether an earlier delivery of this source made things."""
+    found = con.execute(
+        "SELECT 1 FROM source_record WHERE source_key = $key AND subject_kind = 'entity' LIMIT 1",
+        {"key": source.key},
+    ).fetchone()
+    return found is not None
 
-    Records *without* keys are told apart by a counter instead: identical twins are two things.
-    """
-    run(con, "ingest_number_twins")
-    rows = run(con, "ingest_duplicate_keys").to_arrow_table().to_pylist()
-    run(con, "ingest_drop_duplicates")
-    return Quarantined(
-        rows=[r["row"] for r in rows],
-        reasons=[
-            f"its id {r['key']!r} was already used by record {r['first_row']} of this layer"
-            for r in rows
-        ],
-        records=rows,
-    )
+
+def _settle_part(
+    con: duckdb.DuckDBPyConnection, store: Store, source: Source, staging: Staging
+) -> Balance:
+    """Write what is held of a first delivery: straight where nothing in the base can be one of its things."""
+    if not staging.held:
+        return Balance()
+    if not staging.plain or is_acquainted(con, source, staging.box(), staging.table()):
+        staging.stage()
+        balance = _settle(con, store, source, staging)
+        run(con, "ingest_staging")
+        return balance
+    return write_fresh(con, source, staging.take())
+
+
+def _settle(
+    con: duckdb.DuckDBPyConnection, store: Store, source: Source, staging: Staging
+) -> Balance:
+    """Decide what becomes of each staged record, and write it."""
+    add_model_outlines(con, staging)
+    run(con, "ingest_fate", source_key=source.key)
+    decide_merges(con, source)
+    _assign_ids(con)
+    return _write(con, store, source, staging)
 
 
 def _assign_ids(con: duckdb.DuckDBPyConnection) -> None:

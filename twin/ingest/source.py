@@ -136,7 +136,7 @@ def write_dataset(con: duckdb.DuckDBPyConnection, source: Source, balance: Balan
     """
     balance.checked(source.key)
     if balance.loaded + balance.merged:
-        run(con, "anchor_pending", at_time=source.started)
+        run(con, "anchor_pending", dataset_id=source.dataset_id, at_time=source.started)
     row = {
         "dataset_id": uuid.UUID(source.dataset_id),
         "source_key": source.key,

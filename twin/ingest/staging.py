@@ -1,7 +1,7 @@
 """Bring batches of things from their source's coordinates into the base's, beside the base, not in it."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import duckdb
@@ -11,10 +11,13 @@ import pyarrow.compute as pc
 import shapely
 from numpy.typing import NDArray
 
-from twin import codes, crs, validity
+from twin import codes, crs
+from twin.fingerprint import fingerprints, json_array, uuid_array
 from twin.heights import Heights
 from twin.hilbert import hilbert_key
+from twin.ingest.ledger import KeyLedger
 from twin.ingest.meshes import MeshArchive
+from twin.ingest.placing import place
 from twin.ingest.source import Quarantined, Source
 from twin.schema import RECORDS, REPRESENTATIONS
 from twin.store import run
@@ -22,10 +25,15 @@ from twin.store import run
 __all__ = ["Staging"]
 
 FloatArray = NDArray[np.float64]
+_STAGED = (
+    "row", "key", "name", "class_code", "edition", "collection", "parent_key", "relation", "aliases", "attributes",
+    "role", "lod", "wkb", "mesh_id", "matrix", "xmin", "ymin", "zmin", "xmax", "ymax", "zmax", "hilbert", "record_hash",
+)  # fmt: skip
+"""Columns of the temporary table ``staged``, in order."""
 
 
 class Staging:
-    """Temporary tables ``staged`` and ``staged_extra`` of one layer, in the base's coordinates.
+    """Records of one layer in the base's coordinates, held until they are written.
 
     Parameters
     ----------
@@ -43,7 +51,10 @@ class Staging:
         self.meshes = MeshArchive()
         self.n_in = 0
         self.repaired = 0
-        self.reasons: Counter[str] = Counter()
+        self.held = 0
+        self._tables: list[pa.Table] = []
+        self._ledger = KeyLedger()
+        self._prints = np.zeros((0, 16), np.uint8)
         run(con, "ingest_staging")
 
     def add(
@@ -52,7 +63,7 @@ class Staging:
         meshes: pa.Table | None = None,
         representations: pa.Table | None = None,
     ) -> Quarantined:
-        """Stage one batch; returns what cannot be staged, with reasons."""
+        """Hold one batch; returns what cannot be loaded, with reasons."""
         self.n_in += records.num_rows
         self.meshes.add(meshes)
         records = records.cast(RECORDS)
@@ -60,27 +71,72 @@ class Staging:
         placed = self._place(
             records.set_column(records.schema.get_field_index("geometry"), "geometry", sound)
         )
-        reasons = _first_reason(records["fault"], placed["reason"], self._semantic_faults(records))
-        table = self._columns(records, placed).append_column(
-            "reason", pa.array(reasons, pa.string())
-        )
-        bad = pc.is_valid(table["reason"])
-        self._insert("ingest_stage_records", table.filter(pc.invert(bad)))
+        self.repaired += int(placed.repaired.sum())
+        reasons = _first_reason(records["fault"], placed.reason, self._semantic_faults(records))
+        table = self._columns(records, placed)
+        keys, reasons = self._keys(table, reasons)
+        table = table.set_column(1, "key", keys)
+        bad = pc.is_valid(reasons)
+        if pc.any(bad).as_py():
+            table = table.filter(pc.invert(bad))
+        if table.num_rows:
+            self._tables.append(table)
+            self.held += table.num_rows
         if representations is not None and representations.num_rows:
-            extra = representations.cast(REPRESENTATIONS)
-            placed = self._place(extra)
-            self._insert(
-                "ingest_stage_representations",
-                self._columns(extra, placed).filter(
-                    pa.array([r is None for r in placed["reason"]])
-                ),
-            )
+            self._add_representations(representations.cast(REPRESENTATIONS))
         rejected = records.filter(bad)
         return Quarantined(
             rows=rejected["row"].to_pylist(),
-            reasons=[r for r in reasons if r is not None],
+            reasons=reasons.drop_null().to_pylist(),
             records=_readable(rejected),
         )
+
+    def _keys(self, table: pa.Table, reasons: pa.Array) -> tuple[pa.Array, pa.Array]:
+        """Final keys of a batch, and the reasons with those of repeated ids; faulty records claim no id."""
+        keys = table["key"].combine_chunks()
+        fine = np.asarray(reasons.is_null().to_numpy(zero_copy_only=False), dtype=bool)
+        at = pa.array(np.flatnonzero(fine))
+        settled, repeated = self._ledger.settle(keys.take(at), self._prints[fine])
+        if len(at):
+            keys = pc.replace_with_mask(keys, pa.array(fine), settled)
+        if repeated.any():
+            texts = np.full(len(keys), None, dtype=object)
+            for i in np.flatnonzero(fine)[repeated].tolist():
+                texts[i] = (
+                    f"its id {keys[i].as_py()!r} was already used by an earlier record of this layer"
+                )
+            reasons = pc.coalesce(reasons, pa.array(texts, pa.string()))
+        return keys, reasons
+
+    @property
+    def plain(self) -> bool:
+        """Whether all records stand alone: no parents, no meshes, no further representations."""
+        return len(self.meshes) == 0 and all(
+            table["parent_key"].null_count == table.num_rows for table in self._tables
+        )
+
+    def table(self) -> pa.Table:
+        """What is held, in the order of the source."""
+        return pa.concat_tables(self._tables)
+
+    def box(self) -> tuple[float, float, float, float] | None:
+        """xmin, ymin, xmax, ymax in degrees of what is held; None where nothing has a place."""
+        table = self.table()
+        low = [pc.min(table[name]).as_py() for name in ("xmin", "ymin")]
+        high = [pc.max(table[name]).as_py() for name in ("xmax", "ymax")]
+        return None if low[0] is None else (low[0], low[1], high[0], high[1])
+
+    def take(self) -> pa.Table:
+        """What is held, in the order of the source; holds nothing afterwards."""
+        table = self.table()
+        self._tables, self.held = [], 0
+        return table
+
+    def stage(self) -> None:
+        """Move what is held into the temporary table ``staged``."""
+        for table in self._tables:
+            self._insert("ingest_stage_records", table)
+        self._tables, self.held = [], 0
 
     def outline(self, parts: Sequence[Mapping[str, Any]]) -> shapely.Polygon | None:
         """Outline on the map of staged records with meshes (EPSG:4490)."""
@@ -88,22 +144,29 @@ class Staging:
             [p["mesh_id"] for p in parts], np.array([p["matrix"] for p in parts], dtype=float)
         )
 
-    def _place(self, records: pa.Table) -> dict[str, NDArray[np.generic]]:
+    def _add_representations(self, extra: pa.Table) -> None:
+        placed = self._place(extra)
+        sound = np.array([r is None for r in placed.reason], dtype=bool)
+        columns = self._geometry_columns(extra, placed)
+        kept = extra.select(["key", "role", "lod", "mesh_id"])
+        for name in ("wkb", "matrix", "xmin", "ymin", "zmin", "xmax", "ymax", "zmax", "hilbert"):
+            kept = kept.append_column(name, columns[name])
+        self._insert("ingest_stage_representations", kept.filter(pa.array(sound)))
+
+    def _place(self, records: pa.Table) -> "_PlacedRecords":
         """Geometry, mesh matrices, boxes and reasons of a batch in the base's coordinates."""
-        n = records.num_rows
-        geoms = crs.transform_wkb(self.source.crs_used, records["geometry"].combine_chunks())
-        given = ~shapely.is_missing(geoms)
-        geoms, repaired, reason = validity.repair(geoms)
-        reason = np.where(given, reason, np.array(None, dtype=object))
-        self.repaired += int(repaired.sum())
-        geoms = self._lifted(geoms)
-        boxes = np.full((n, 6), np.nan)
-        boxes[:, [0, 1, 3, 4]] = shapely.bounds(geoms)
-        has_z = shapely.has_z(geoms)
-        if has_z.any():
-            boxes[has_z, 2], boxes[has_z, 5] = _z_ranges(geoms[has_z])
-        matrices = np.full((n, 16), np.nan)
-        mesh_ids = records["mesh_id"].to_pylist()
+        placed = place(
+            records["geometry"].combine_chunks(),
+            self.source.crs_used,
+            self.heights,
+            self.source.z_reference,
+        )
+        boxes, reason = placed.boxes, placed.reason
+        ids = records["mesh_id"]
+        if ids.null_count == records.num_rows:
+            return _PlacedRecords(placed.wkb, boxes, placed.repaired, reason, None)
+        matrices = np.full((records.num_rows, 16), np.nan)
+        mesh_ids = ids.to_pylist()
         unknown = [
             i for i, name in enumerate(mesh_ids) if name is not None and name not in self.meshes
         ]
@@ -120,72 +183,75 @@ class Staging:
             )
             mesh_boxes = self.meshes.placed_bounds(names, matrices[meshed])
             boxes[meshed] = _joined_boxes(boxes[meshed], mesh_boxes)
-        return {"geoms": geoms, "reason": reason, "boxes": boxes, "matrices": matrices}
-
-    def _lifted(self, geoms: NDArray[np.object_]) -> NDArray[np.object_]:
-        """Heights of 3D geometries above the ellipsoid."""
-        three_d = shapely.has_z(geoms)
-        if self.source.z_reference != "1985" or not three_d.any():
-            return geoms
-        xyz = shapely.get_coordinates(geoms[three_d], include_z=True)
-        xyz[:, 2] = self.heights.to_ellipsoid(xyz[:, 2], xyz[:, 0], xyz[:, 1], "1985")
-        geoms = geoms.copy()
-        geoms[three_d] = shapely.set_coordinates(geoms[three_d].copy(), xyz)
-        return geoms
+        return _PlacedRecords(placed.wkb, boxes, placed.repaired, reason, matrices)
 
     def _undulation(self) -> float | Callable[[FloatArray, FloatArray], FloatArray]:
         if self.source.z_reference != "1985":
             return 0.0
         return lambda lon, lat: self.heights.to_ellipsoid(np.zeros_like(lon), lon, lat, "1985")
 
-    def _semantic_faults(self, records: pa.Table) -> list[str | None]:
+    def _semantic_faults(self, records: pa.Table) -> NDArray[np.object_]:
         """Reasons that only the base can know: a class without collection, a thing that is nowhere."""
-        known = codes.collection_of(np.array(records["class_code"].to_pylist(), dtype=object))
-        classes = records["class_code"].to_pylist()
-        nowhere = pc.and_(
-            pc.and_(pc.is_null(records["geometry"]), pc.is_null(records["mesh_id"])),
-            pc.is_null(records["parent_key"]),
-        ).to_numpy(zero_copy_only=False)
-        may_float = self.source.kind == "model"
-        out: list[str | None] = []
-        for code, collection, lost in zip(classes, known, nowhere, strict=True):
-            if collection is None:
-                out.append(
-                    f"class code {code!r} is in no code table; give the layer a class_code in the plan"
-                )
-            elif lost and not may_float:
-                out.append("it has no geometry and belongs to nothing that has one")
-            else:
-                out.append(None)
+        out = np.full(records.num_rows, None, dtype=object)
+        if self.source.kind != "model":
+            nowhere = pc.and_(
+                pc.and_(pc.is_null(records["geometry"]), pc.is_null(records["mesh_id"])),
+                pc.is_null(records["parent_key"]),
+            ).to_numpy(zero_copy_only=False)
+            out[nowhere] = "it has no geometry and belongs to nothing that has one"
+        classes = records["class_code"].combine_chunks().dictionary_encode()
+        known = codes.collection_of(np.array(classes.dictionary.to_pylist(), dtype=object))
+        unknown = {
+            i: f"class code {code!r} is in no code table; give the layer a class_code in the plan"
+            for i, (code, found) in enumerate(
+                zip(classes.dictionary.to_pylist(), known, strict=True)
+            )
+            if found is None
+        }
+        index = classes.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+        for i, text in unknown.items():
+            out[index == i] = text
         return out
 
-    def _columns(self, records: pa.Table, placed: dict[str, NDArray[np.generic]]) -> pa.Table:
-        """The staged columns of one batch."""
-        boxes = placed["boxes"].astype(float)
+    def _geometry_columns(self, table: pa.Table, placed: "_PlacedRecords") -> dict[str, pa.Array]:
+        """Shape, matrix, box and Hilbert key of a batch."""
+        boxes = placed.boxes
         center = (boxes[:, [0, 1]] + boxes[:, [3, 4]]) / 2
-        matrices = [None if np.isnan(m[0]) else m for m in placed["matrices"].astype(float)]
-        table = records.select(
-            [c for c in records.column_names if c not in ("geometry", "matrix", "fault")]
-        )
-        extra: dict[str, pa.Array] = {
-            "wkb": pa.array(
-                shapely.to_wkb(placed["geoms"], output_dimension=3, flavor="iso"), pa.binary()
-            ),
-            "matrix": pa.array(matrices, pa.list_(pa.float64())),
+        columns: dict[str, pa.Array] = {
+            "wkb": placed.wkb,
+            "matrix": _matrix_column(placed.matrices, table.num_rows),
             "hilbert": pa.array(hilbert_key(center[:, 0], center[:, 1]), pa.int64()),
-            "mesh_digest": pa.array(
-                [self.meshes.digest(m) for m in records["mesh_id"].to_pylist()], pa.string()
-            ),
         }
         for i, name in enumerate(("xmin", "ymin", "zmin", "xmax", "ymax", "zmax")):
-            extra[name] = pa.array(boxes[:, i], from_pandas=True)
-        if "class_code" in records.column_names:
-            classes = np.array(records["class_code"].to_pylist(), dtype=object)
-            extra["collection"] = pa.array(codes.collection_of(classes), pa.string())
-            extra["edition"] = pa.array(codes.edition_of(classes), pa.string())
-        for name, column in extra.items():
-            table = table.append_column(name, column)
-        return table
+            columns[name] = pa.array(np.ascontiguousarray(boxes[:, i]), from_pandas=True)
+        return columns
+
+    def _columns(self, records: pa.Table, placed: "_PlacedRecords") -> pa.Table:
+        """The staged columns of one batch, in the order of the table ``staged``."""
+        columns = self._geometry_columns(records, placed)
+        classes = records["class_code"].combine_chunks().dictionary_encode()
+        distinct = np.array(classes.dictionary.to_pylist(), dtype=object)
+        for name, of in (("collection", codes.collection_of), ("edition", codes.edition_of)):
+            values = (
+                pa.array(of(distinct), pa.string()) if len(distinct) else pa.nulls(0, pa.string())
+            )
+            columns[name] = values.take(classes.indices)
+        digests = records["mesh_id"].combine_chunks()
+        if digests.null_count < len(digests):
+            texts = [self.meshes.digest(m) for m in digests.to_pylist()]
+            digests = pa.array(texts, pa.string())
+        said = [records[c] for c in ("name", "class_code", "parent_key", "relation", "attributes")]
+        prints = fingerprints(
+            [*said, records["aliases"], columns["wkb"], digests, columns["matrix"]],
+            records.num_rows,
+        )
+        self._prints = prints
+        columns["record_hash"] = uuid_array(prints)
+        columns |= {
+            c: records[c] for c in records.column_names if c not in ("geometry", "matrix", "fault")
+        }
+        columns["attributes"] = json_array(records["attributes"])
+        return pa.table({name: columns[name] for name in _STAGED})
 
     def _insert(self, name: str, table: pa.Table) -> None:
         if table.num_rows:
@@ -194,17 +260,33 @@ class Staging:
             self.con.unregister("incoming")
 
 
-def _first_reason(*columns: object) -> list[str | None]:
+@dataclass(frozen=True, slots=True)
+class _PlacedRecords:
+    """Geometry of a batch (see :class:`twin.ingest.placing.Placed`) and its matrices, (n, 16) or None."""
+
+    wkb: pa.Array
+    boxes: FloatArray
+    repaired: NDArray[np.bool_]
+    reason: NDArray[np.object_]
+    matrices: FloatArray | None
+
+
+def _matrix_column(matrices: FloatArray | None, n: int) -> pa.Array:
+    if matrices is None:
+        return pa.nulls(n, pa.list_(pa.float64()))
+    there = ~np.isnan(matrices[:, 0])
+    offsets = np.concatenate([[0], np.cumsum(there * 16)]).astype(np.int32)
+    values = pa.array(matrices[there].reshape(-1))
+    return pa.ListArray.from_arrays(pa.array(offsets), values, mask=pa.array(~there))
+
+
+def _first_reason(*columns: pa.ChunkedArray | NDArray[np.object_]) -> pa.Array:
     """Per row, the first text among several columns."""
-    lists = [c.to_pylist() if isinstance(c, pa.ChunkedArray) else list(c) for c in columns]  # type: ignore[call-overload]  # arrays and lists alike
-    return [next((str(r) for r in row if r is not None), None) for row in zip(*lists, strict=True)]
-
-
-def _z_ranges(geoms: NDArray[np.object_]) -> tuple[FloatArray, FloatArray]:
-    """Lowest and highest z of each geometry."""
-    xyz, index = shapely.get_coordinates(geoms, include_z=True, return_index=True)
-    starts = np.flatnonzero(np.diff(index, prepend=-1))
-    return np.minimum.reduceat(xyz[:, 2], starts), np.maximum.reduceat(xyz[:, 2], starts)
+    arrays = [
+        c.combine_chunks() if isinstance(c, pa.ChunkedArray) else pa.array(c, pa.string())
+        for c in columns
+    ]
+    return pc.coalesce(*arrays)
 
 
 def _joined_boxes(a: FloatArray, b: FloatArray) -> FloatArray:

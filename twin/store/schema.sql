@@ -14,13 +14,13 @@ CREATE TABLE IF NOT EXISTS entity (
     eid UUID, class_code VARCHAR, edition VARCHAR, collection VARCHAR, name VARCHAR,
     height_m DOUBLE, floors INTEGER, attributes JSON, lifecycle VARCHAR,
     valid_from TIMESTAMP, valid_to TIMESTAMP, known_from TIMESTAMP, known_to TIMESTAMP,
-    dataset_id UUID, record_hash VARCHAR);
+    dataset_id UUID);
 
 CREATE TABLE IF NOT EXISTS entity_history (
     eid UUID, class_code VARCHAR, edition VARCHAR, collection VARCHAR, name VARCHAR,
     height_m DOUBLE, floors INTEGER, attributes JSON, lifecycle VARCHAR,
     valid_from TIMESTAMP, valid_to TIMESTAMP, known_from TIMESTAMP, known_to TIMESTAMP,
-    dataset_id UUID, record_hash VARCHAR);
+    dataset_id UUID);
 
 CREATE TABLE IF NOT EXISTS geometry (
     gid UUID, eid UUID, role VARCHAR, lod VARCHAR, cim_level VARCHAR, wkb BLOB,
@@ -48,6 +48,9 @@ CREATE TABLE IF NOT EXISTS anchor (
     eid UUID, node_id VARCHAR, grid_eid UUID, grid_code VARCHAR,
     lon DOUBLE, lat DOUBLE, z DOUBLE, ground_z DOUBLE,
     method VARCHAR, confidence DOUBLE, evidence JSON, reason VARCHAR, at_time TIMESTAMP);
+
+-- Loads whose places are not computed yet: what they brought is listed through this, with the reason.
+CREATE TABLE IF NOT EXISTS anchor_pending (dataset_id UUID, at_time TIMESTAMP, reason VARCHAR);
 
 CREATE TABLE IF NOT EXISTS quarantine (
     dataset_id UUID, row_number BIGINT, source VARCHAR, reason VARCHAR, record JSON, at_time TIMESTAMP);
@@ -95,6 +98,6 @@ CREATE TABLE IF NOT EXISTS case_file (
 CREATE TABLE IF NOT EXISTS case_event (
     seq BIGINT DEFAULT nextval('live_seq'), case_id UUID, at_time TIMESTAMP, event VARCHAR, from_stage VARCHAR, to_stage VARCHAR, actor VARCHAR, note VARCHAR);
 
--- What each record of each source became: reloading is idempotent through it.
+-- What each record of each source became: reloading is idempotent through it. A thing stands in eid, anything else in subject_id.
 CREATE TABLE IF NOT EXISTS source_record (
-    source_key VARCHAR, key VARCHAR, subject_kind VARCHAR, subject_id VARCHAR, record_hash VARCHAR, outcome VARCHAR, dataset_id UUID);
+    source_key VARCHAR, key VARCHAR, subject_kind VARCHAR, eid UUID, subject_id VARCHAR, record_hash UUID, outcome VARCHAR, dataset_id UUID);

@@ -73,9 +73,7 @@ def test_a_load_that_ends_before_anchoring_leaves_everything_listed(store):
 
     assert anchors_pending(store)
     assert broken(store) == []
-    reasons = store.table("SELECT DISTINCT reason FROM anchor")["reason"].to_pylist()
-    assert len(reasons) == 1
-    assert "interrupted" in reasons[0]
+    assert "interrupted" in store.scalar("SELECT reason FROM anchor_pending")
 
     anchor_everything(store, Heights(0.0))
 
@@ -92,3 +90,71 @@ def test_a_thing_that_moved_is_anchored_anew_even_after_a_cut(store):
     assert anchors_pending(store)
     anchor_everything(store, Heights(0.0))
     assert store.scalar("SELECT lon FROM anchor") == pytest.approx(115.0)
+
+
+def states(store: Store) -> list[dict]:
+    return store.table(
+        "SELECT r.key, e.class_code, e.name, e.height_m, e.attributes::VARCHAR AS attributes, g.role, g.wkb, g.xmin, g.hilbert, "
+        "(SELECT list(scheme || '=' || value ORDER BY scheme, value) FROM alias a WHERE a.eid = e.eid) AS aliases "
+        "FROM source_record r JOIN entity e USING (eid) JOIN geometry g USING (eid) ORDER BY r.key"
+    ).to_pylist()
+
+
+def test_the_straight_way_of_a_first_delivery_writes_what_the_general_way_writes(
+    tmp_path, monkeypatch
+):
+    table = trees(*"abcdefgh")
+    made = table.set_column(1, "key", pa.array(["a", "b", None, None, "e", "f", "g", "h"]))
+    made = made.set_column(
+        made.schema.get_field_index("attributes"), "attributes", pa.array(['{"height_m":3.5}'] * 8)
+    )
+    results = []
+    for name, most, known in (
+        ("one", 500_000, False),
+        ("parts", 3, False),
+        ("general", 500_000, True),
+    ):
+        monkeypatch.setattr("twin.ingest.records.MOST_HELD", most)
+        monkeypatch.setattr("twin.ingest.records._is_known", lambda *_, known=known: known)
+        with Store.open(City.init(tmp_path / name)) as opened:
+            balance = load_records(
+                opened, source(), [Batch(made.slice(0, 4)), Batch(made.slice(4))], Heights(0.0)
+            )
+            anchor_everything(opened, Heights(0.0))
+            assert broken(opened) == []
+            results.append((balance, states(opened)))
+
+    assert results[0] == results[1] == results[2]
+    assert results[0][0].loaded == 8
+    assert results[0][1][0]["height_m"] == 3.5
+
+
+def test_a_layer_that_repeats_an_id_keeps_the_first_and_says_so(store):
+    balance = load_records(
+        store, source(), [Batch(trees("a", "b")), Batch(trees("b", "c"))], Heights(0.0)
+    )
+
+    assert (balance.loaded, balance.quarantined) == (3, 1)
+    assert "'b' was already used" in store.scalar("SELECT reason FROM quarantine")
+
+
+def test_a_first_delivery_meets_the_buildings_already_known(store):
+    def house(key, shift):
+        shape = shapely.box(114.0 + shift, 30.0, 114.0003 + shift, 30.0003)
+        row = {
+            "row": 0,
+            "key": key,
+            "class_code": "building",
+            "attributes": "{}",
+            "geometry": shapely.to_wkb(shape),
+            "role": "footprint",
+        }
+        return Batch(pa.Table.from_pylist([row], schema=RECORDS))
+
+    load_records(store, source("a.shp"), [house("1", 0.0)], Heights(0.0))
+    balance = load_records(
+        store, source("b.shp"), [house("2", 0.000002), house("3", 0.01)], Heights(0.0)
+    )
+
+    assert (balance.merged, balance.loaded) == (1, 1)
+    assert store.scalar("SELECT count(*) FROM entity") == 2

@@ -5,7 +5,7 @@ WITH first_rows AS (
 hashed AS (
     SELECT g."row", g.key, n.node_id,
            md5(concat_ws(chr(31), coalesce(g."full", ''), coalesce(round(g.lon, 8), 0), coalesce(round(g.lat, 8), 0), coalesce(g.z, 0),
-               coalesce(g.building_key, ''), coalesce(g.status, ''), coalesce(g.poi, ''))) AS record_hash
+               coalesce(g.building_key, ''), coalesce(g.status, ''), coalesce(g.poi, '')))::UUID AS record_hash
     FROM first_rows g LEFT JOIN (SELECT key, any_value(node_id) AS node_id FROM nodes WHERE key IS NOT NULL GROUP BY key) n USING (key)
     WHERE g.k = 1)
 SELECT h.key, h.node_id, h.record_hash,

@@ -7,5 +7,5 @@ FROM nodes n LEFT JOIN bound_before b USING (node_id);
 DELETE FROM source_record WHERE source_key = $source_key AND subject_kind = 'address'
     AND key IN (SELECT key FROM address_fate WHERE fate <> 'unchanged');
 INSERT INTO source_record
-SELECT $source_key, key, 'address', coalesce(node_id, ''), record_hash, fate, $dataset_id FROM address_fate WHERE fate <> 'unchanged';
+SELECT $source_key, key, 'address', NULL, coalesce(node_id, ''), record_hash, fate, $dataset_id FROM address_fate WHERE fate <> 'unchanged';
 DROP TABLE bound_before;

@@ -8,7 +8,7 @@ WITH by_alias AS (   -- an identifier that is unique in the world, already issue
     WHERE s.collection <> 'buildings'                     -- buildings are matched with scores, see fusing.py
     GROUP BY s.key HAVING count(DISTINCT a.eid) = 1)
 SELECT s.key, s."row", s.class_code, s.record_hash,
-       coalesce(r.subject_id::UUID, b.eid) AS eid,
+       coalesce(r.eid, b.eid) AS eid,
        CASE WHEN r.key IS NOT NULL AND r.record_hash = s.record_hash THEN 'unchanged'
             WHEN r.key IS NOT NULL THEN 'change'
             WHEN b.eid IS NOT NULL THEN 'merge'

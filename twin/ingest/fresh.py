@@ -1,0 +1,61 @@
+"""The straight way of a first delivery: things that nothing in the base can be one of."""
+
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from twin.fingerprint import uuid_array
+from twin.ids import uuid7_bytes
+from twin.ingest.source import Balance, Source
+from twin.store import run
+
+__all__ = ["is_acquainted", "write_fresh"]
+
+Box = tuple[float, float, float, float]
+
+
+def is_acquainted(
+    con: duckdb.DuckDBPyConnection, source: Source, box: Box | None, held: pa.Table
+) -> bool:
+    """Whether the base may know some of the things held, by identifier or by place.
+
+    Parameters
+    ----------
+    con : duckdb connection
+        Inside the open write transaction.
+    source : Source
+    box : tuple of float or None
+        xmin, ymin, xmax, ymax of all of them, degrees.
+    held : pyarrow.Table
+        Columns ``aliases`` and ``collection``.
+    """
+    if held["aliases"].null_count == held.num_rows and box is None:
+        return False
+    names = ("xmin", "ymin", "xmax", "ymax")
+    bounds: dict[str, Any] = dict(zip(names, box or (1.0, 1.0, -1.0, -1.0), strict=True))
+    con.register("held", held.select(["aliases", "collection"]))
+    found = run(con, "ingest_acquaintances", dataset_id=source.dataset_id, **bounds).fetchone()
+    con.unregister("held")
+    return bool(found and found[0])
+
+
+def write_fresh(con: duckdb.DuckDBPyConnection, source: Source, things: pa.Table) -> Balance:
+    """Write things as new ones.
+
+    Parameters
+    ----------
+    con : duckdb connection
+        Inside the open write transaction.
+    source : Source
+    things : pyarrow.Table
+        Columns of the table ``staged``, keys unique and unknown to the base.
+    """
+    n = things.num_rows
+    stamp: dict[str, Any] = {"dataset_id": source.dataset_id, "at_time": source.started}
+    con.register("fresh", things.append_column("eid", uuid_array(uuid7_bytes(n))))
+    run(con, "ingest_fresh", source_key=source.key, scheme=source.scheme, **stamp)
+    if things["aliases"].null_count < n:
+        run(con, "ingest_fresh_aliases", **stamp)
+    con.unregister("fresh")
+    return Balance(loaded=n)

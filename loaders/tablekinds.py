@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from loaders.base import Kind
 from loaders.checks import STAGES, check_case_codes, check_not_future, check_positions
-from loaders.columns import Faults, build_table, json_objects, to_number, to_text, to_time
+from loaders.columns import Faults, build_table, json_objects, to_number, to_text
 from loaders.fieldnames import canonical_fields
 from loaders.keys import KeyLedger
+from loaders.times import to_time
 from twin.plan import LayerPlan
 from twin.schema import schema_of
 

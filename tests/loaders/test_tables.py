@@ -9,11 +9,12 @@ import pyarrow as pa
 import pytest
 import shapely
 
-from loaders.columns import Faults, json_objects, to_number, to_time
+from loaders.columns import Faults, json_objects, to_number
 from loaders.propose import class_of_words, propose
 from loaders.registry import scan
 from loaders.tablekinds import kind_of_columns
 from loaders.tables import TableLoader
+from loaders.times import to_time
 from twin.plan import LayerPlan, Plan
 
 Table = Callable[..., Path]

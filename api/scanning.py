@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from api.planning import with_sources
 from loaders.propose import propose
 from loaders.registry import scan
 from twin import crs
@@ -53,7 +54,8 @@ def scan_sources(paths: Sequence[Path], expected: str | None = None) -> tuple[li
     infos = {(str(info.path), info.name): info for info in scan(paths)}
     rows: list[ScanRow] = []
     layers: list[LayerPlan] = []
-    for plan in propose(list(infos.values())).layers:
+    proposal = with_sources(propose(list(infos.values())))
+    for plan in proposal.layers:
         info = infos[plan.path, plan.layer]
         placeless = plan.kind == "observations" or info.format == "unreadable"
         verdict = (
@@ -81,7 +83,10 @@ def scan_sources(paths: Sequence[Path], expected: str | None = None) -> tuple[li
             )
         )
         inferred = verdict.crs is not None and plan.crs is None and info.crs is None
+        if not placeless:
+            told = f"{verdict.why} ({verdict.confidence:.0%} sure)"
+            plan = replace(plan, notes={**plan.notes, "crs": told})
         layers.append(
             replace(plan, crs=verdict.crs, crs_evidence=verdict.why) if inferred else plan
         )
-    return rows, Plan(layers)
+    return rows, Plan(layers, proposal.edition)

@@ -180,8 +180,8 @@ def to_number(
     Parameters
     ----------
     column : pyarrow.Array or ChunkedArray
-        Numbers, or text such as ``12.5``, ``１２``, ``1,234.5``, ``DN300``; a unit of ``units`` may
-        follow the number.
+        Numbers, or text such as ``12.5``, ``１２``, ``1,234.5``, ``DN300``, and ``12,5`` in a column where
+        that cannot be a separator of thousands; a unit of ``units`` may follow the number.
     faults : Faults
         Receives ``label`` and the value of each text that is no number, and each infinite number.
     label : str
@@ -211,12 +211,24 @@ def to_number(
     grouped = pc.fill_null(
         pc.match_substring_regex(text, r"^[-+]?\d{1,3}(,\d{3})+(\.\d+)?$"), False
     )
-    text = pc.if_else(grouped, pc.replace_substring(text, ",", ""), text)
+    text = _with_points(text, grouped)
     pattern = NUMBER.format(units="|".join(re.escape(u) for u in units))
     found = pc.struct_field(pc.extract_regex(text, pattern), "v")
     number = pc.if_else(pc.equal(found, ""), None, found).cast(pa.float64())
     _report_unread(array, text, number, faults, label, "a number")
     return pc.if_else(pc.is_finite(number), number, None)
+
+
+def _with_points(text: pa.Array, grouped: pa.Array) -> pa.Array:
+    """Figures with a point before the decimals: ``1,234.5`` and, where the column proves decimal commas, ``12,5``."""
+    comma = pc.fill_null(
+        pc.match_substring_regex(text, r"^[-+]?(\d{1,3}(\.\d{3})+|\d+),\d+\D*$"), False
+    )
+    proof = pc.and_(comma, pc.invert(grouped))
+    if not pc.any(proof).as_py():
+        return pc.if_else(grouped, pc.replace_substring(text, ",", ""), text)
+    plain = pc.replace_substring(pc.replace_substring(text, ".", ""), ",", ".")
+    return pc.if_else(comma, plain, text)
 
 
 def _report_unread(

@@ -84,6 +84,7 @@ class TimeReader:
         out = local - np.where(offset == _NAIVE, 0, offset) * 1_000_000
         read = pa.array(out, pa.timestamp("us"), mask=~(valid & ~naive)).cast(UTC)
         if naive.any():
+            self._note(f"{label}: no time zone is written, taken as {self.zone}", int(naive.sum()))
             read = pc.coalesce(read, self._utc(local, naive, faults, label))
         wrong = pc.and_(
             pc.invert(pc.or_(text.is_null(), pc.fill_null(pc.is_in(text, BLANKS), True))),

@@ -10,7 +10,7 @@ from loaders.columns import Faults, to_number, to_text
 from loaders.fieldnames import CANONICAL_UNIT
 from twin.errors import PlanError
 from twin.plan import LayerPlan
-from twin.units import convert, named_unit, si_unit
+from twin.units import conversion, convert, named_unit, si_unit
 
 __all__ = ["in_unit", "replaced", "wanted_unit", "with_values"]
 
@@ -55,10 +55,11 @@ def with_values(
 
 def wanted_unit(canonical: str, given: str) -> str | None:
     """Unit a column is wanted in: that of the canonical attribute, else SI; None where nothing is to be done."""
+    given, asked = conversion(given)
     unit = named_unit(given)
     if unit is None:
         return None
-    wanted = CANONICAL_UNIT.get(canonical) or si_unit(given)
+    wanted = CANONICAL_UNIT.get(canonical) or asked or si_unit(given)
     same = named_unit(wanted)
     return None if same is None or same.code == unit.code else wanted
 
@@ -78,8 +79,9 @@ def in_unit(
     PlanError
         If the two units measure different things.
     """
-    number = to_number(column, faults, label, (given,))
     wanted = wanted_unit(canonical, given)
+    given = conversion(given)[0]
+    number = to_number(column, faults, label, (given,))
     if wanted is None:
         return number
     values = np.asarray(number.to_numpy(zero_copy_only=False), dtype=np.float64)

@@ -63,7 +63,6 @@ class LayerPlan:
     z_reference: str = "ground"
     z_unit: str | None = None
     encoding: str | None = None
-    decimal: str | None = None
     time_zone: str | None = None
     date_order: str | None = None
     code_scheme: str | None = None

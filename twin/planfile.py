@@ -13,7 +13,7 @@ import tomli_w
 
 from twin.errors import PlanError
 from twin.plan import KINDS, MODES, Z_REFERENCES, LayerPlan, Plan
-from twin.units import named_unit
+from twin.units import conversion, named_unit
 
 __all__ = ["read_plan", "write_plan"]
 
@@ -29,7 +29,6 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "mode": MODES,
     "z_reference": Z_REFERENCES,
     "date_order": ("dmy", "mdy"),
-    "decimal": (".", ","),
 }
 _ALSO = {
     "class": "class_code",
@@ -188,11 +187,15 @@ def _text(where: _Where, key: str, value: Any) -> str:  # noqa: ANN401 -- any TO
 
 
 def _unit(where: _Where, key: str, value: Any) -> str:  # noqa: ANN401 -- any TOML value
-    if not isinstance(value, str) or named_unit(value) is None:
+    known = isinstance(value, str) and all(
+        named_unit(unit) is not None for unit in conversion(value) if unit is not None
+    )
+    if not known:
         where.refuse(
-            key, f"{value!r} is no known unit; write a UCUM code such as m, [ft_i], Cel, ug/m3"
+            key,
+            f"{value!r} is no known unit; write a UCUM code such as m, [ft_i], Cel, ug/m3, or two as in 'degF -> Cel'",
         )
-    return value
+    return str(value)
 
 
 def _flag(where: _Where, key: str, value: Any) -> bool:  # noqa: ANN401 -- any TOML value

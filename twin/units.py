@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Unit", "convert", "factor", "named_unit", "si_unit", "ucum", "unit_in_name"]
+__all__ = ["Unit", "conversion", "convert", "factor", "named_unit", "si_unit", "ucum", "unit_in_name"]
 
 FloatArray = NDArray[np.float64]
 _BRACKETED = re.compile(r"[(（\[【]\s*([^()（）\[\]【】]{1,24}(?:\([A-Za-z]\))?)\s*[)）\]】]\s*$")
@@ -145,6 +145,18 @@ def convert(values: NDArray[Any], given: str, wanted: str) -> FloatArray:
     a, b = named_unit(given), named_unit(wanted)
     shift = (a.offset - b.offset) / b.factor if a is not None and b is not None else 0.0
     return np.asarray(values, dtype=np.float64) * by + shift
+
+
+def conversion(text: str) -> tuple[str, str | None]:
+    """The unit figures are in, and the one they are wanted in where the text asks for one.
+
+    Examples
+    --------
+    >>> conversion("ft"), conversion("degF -> Cel")
+    (('ft', None), ('degF', 'Cel'))
+    """
+    given, arrow, wanted = text.partition("->")
+    return given.strip(), wanted.strip() if arrow else None
 
 
 def unit_in_name(name: str) -> tuple[str, str | None]:

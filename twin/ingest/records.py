@@ -10,6 +10,7 @@ import pyarrow as pa
 from twin.heights import Heights
 from twin.ids import uuid7_array
 from twin.ingest.fusing import add_model_outlines, decide_merges, write_merged
+from twin.ingest.reloading import Reload, Reloading
 from twin.ingest.source import Balance, Quarantined, Source, write_dataset, write_quarantine
 from twin.ingest.staging import Staging
 from twin.store import Store, run
@@ -47,6 +48,7 @@ def load_records(
     batches: Iterable[RecordBatch],
     heights: Heights,
     progress: Callable[[int], None] | None = None,
+    on_reload: Callable[[Reload], None] | None = None,
 ) -> Balance:
     """Load one layer of things.
 
@@ -61,6 +63,8 @@ def load_records(
         Of the city.
     progress : callable, optional
         Called with the number of records read after each batch.
+    on_reload : callable, optional
+        Told what this delivery says against the one before.
 
     Returns
     -------
@@ -85,9 +89,17 @@ def load_records(
         quarantined += write_quarantine(con, source, _duplicate_keys(con))
         add_model_outlines(con, staging)
         run(con, "ingest_fate", source_key=source.key)
+        reloading = Reloading(con, source)
+        reloading.know_again()
+        if source.mode == "append":
+            quarantined += write_quarantine(con, source, _changes_refused(con))
         decide_merges(con, source)
         _assign_ids(con)
+        reloading.compare()
         balance = _write(con, store, source, staging)
+        reload = reloading.write()
+        if on_reload is not None:
+            on_reload(reload)
         balance = balance.plus(
             n_in=staging.n_in, quarantined=quarantined, repaired=staging.repaired
         )
@@ -108,6 +120,28 @@ def _duplicate_keys(con: duckdb.DuckDBPyConnection) -> Quarantined:
         rows=[r["row"] for r in rows],
         reasons=[
             f"its id {r['key']!r} was already used by record {r['first_row']} of this layer"
+            for r in rows
+        ],
+        records=rows,
+    )
+
+
+def _changes_refused(con: duckdb.DuckDBPyConnection) -> Quarantined:
+    """Take records out of staging that would change a known one, in a delivery that only adds."""
+    rows = (
+        con.execute(
+            'SELECT s."row", s.key, s.name, s.class_code, s.attributes FROM staged s JOIN fate f USING (key) '
+            "WHERE f.fate = 'change' ORDER BY s.\"row\""
+        )
+        .to_arrow_table()
+        .to_pylist()
+    )
+    con.execute("DELETE FROM staged WHERE key IN (SELECT key FROM fate WHERE fate = 'change')")
+    con.execute("DELETE FROM fate WHERE fate = 'change'")
+    return Quarantined(
+        rows=[r["row"] for r in rows],
+        reasons=[
+            f"its id {r['key']!r} is known with other content, and the plan's mode append only adds; mode update would change it"
             for r in rows
         ],
         records=rows,

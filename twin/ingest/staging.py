@@ -123,12 +123,15 @@ class Staging:
         return {"geoms": geoms, "reason": reason, "boxes": boxes, "matrices": matrices}
 
     def _lifted(self, geoms: NDArray[np.object_]) -> NDArray[np.object_]:
-        """Heights of 3D geometries above the ellipsoid."""
+        """Heights of 3D geometries in metres above the ellipsoid."""
         three_d = shapely.has_z(geoms)
-        if self.source.z_reference != "1985" or not three_d.any():
+        known = self.source.z_reference == "1985"
+        if not (known or self.source.z_factor != 1.0) or not three_d.any():
             return geoms
         xyz = shapely.get_coordinates(geoms[three_d], include_z=True)
-        xyz[:, 2] = self.heights.to_ellipsoid(xyz[:, 2], xyz[:, 0], xyz[:, 1], "1985")
+        xyz[:, 2] *= self.source.z_factor
+        if known:
+            xyz[:, 2] = self.heights.to_ellipsoid(xyz[:, 2], xyz[:, 0], xyz[:, 1], "1985")
         geoms = geoms.copy()
         geoms[three_d] = shapely.set_coordinates(geoms[three_d].copy(), xyz)
         return geoms

@@ -50,6 +50,13 @@ def load_layer(
         return replace(told, status="failed", reason="; ".join(info.findings))
     if plan.skip:
         return replace(told, status="skipped", reason="the plan says so")
+    if _placeless(info, plan):
+        return replace(
+            told,
+            status="refused",
+            reason="the table has no columns that say where its records are; name them in the plan's fields as x and y, "
+            "lonlat, latlon or wkt, or write skip = true",
+        )
     try:
         verdict = _verdict(store, info, plan)
         told = replace(
@@ -80,6 +87,13 @@ def load_layer(
         return replace(
             told, status="failed", reason=str(err), seconds=time.perf_counter() - started
         )
+
+
+def _placeless(info: LayerInfo, plan: LayerPlan) -> bool:
+    """Whether a table is to be loaded as things and nothing in it says where they are."""
+    table = info.suggestion is not None and plan.kind == "features"
+    named = {"x", "lonlat", "latlon", "wkt"} & set(plan.fields.values())
+    return table and info.geometry_type is None and not named
 
 
 def _verdict(store: Store, info: LayerInfo, plan: LayerPlan) -> crs.CrsVerdict:

@@ -1,6 +1,6 @@
 """What is in files, with the verdict on where they lie, and the plan that follows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -34,7 +34,11 @@ class ScanRow:
     findings: tuple[str, ...]
 
 
-def scan_sources(paths: Sequence[Path], expected: str | None = None) -> tuple[list[ScanRow], Plan]:
+def scan_sources(
+    paths: Sequence[Path],
+    expected: str | None = None,
+    progress: Callable[[str, int, int | None], None] | None = None,
+) -> tuple[list[ScanRow], Plan]:
     """Scan files and folders.
 
     Parameters
@@ -42,6 +46,8 @@ def scan_sources(paths: Sequence[Path], expected: str | None = None) -> tuple[li
     paths : sequence of Path
     expected : str, optional
         CRS the city expects of sources that declare none.
+    progress : callable, optional
+        Told "scan", the files done and the files there are.
 
     Returns
     -------
@@ -51,7 +57,7 @@ def scan_sources(paths: Sequence[Path], expected: str | None = None) -> tuple[li
         The proposal; a CRS is written into it only where it was inferred, with its evidence, for a
         person to confirm.
     """
-    infos = {(str(info.path), info.name): info for info in scan(paths)}
+    infos = {(str(info.path), info.name): info for info in scan(paths, progress)}
     rows: list[ScanRow] = []
     layers: list[LayerPlan] = []
     proposal = with_sources(propose(list(infos.values())))

@@ -121,7 +121,9 @@ def _header_row(cells: Sequence[Row], width: int) -> int | None:
         return None
     for i in filled[:_MOST_TITLES]:
         n = sum(map(bool, cells[i]))
-        if n >= max(1, min(width, 0.5 * width + 0.5)) and (n > 1 or width <= 1):
+        row = cells[i]
+        unnamed_first = len(row) > 1 and not row[0] and all(row[1:])  # an index without a name
+        if unnamed_first or (n >= min(width, 0.5 * width + 0.5) and (n > 1 or width <= 1)):
             return i if not cells[i][0].startswith("#") or n > 1 else None
     return filled[0]
 

@@ -68,7 +68,7 @@ def suggest(path: Path, table: OpenTable) -> list[Suggested]:
     kind = kind_of_columns(list(table.types))
     if kind in ("features", "observations", "streams"):
         series = series_of(table.sample, path.stem) if table.sample else None
-        if series is not None and (kind != "streams" or series.variables):
+        if series is not None:
             return _series_layers(path, table, series)
     return [_layer(path, table, kind)]
 
@@ -95,9 +95,8 @@ def _series_layers(path: Path, table: OpenTable, series: Series) -> list[Suggest
     source = {c: n for n, c in series.fields.items() if c in PLACES}
     bounds = _bounds(table.sample, source)
     streams = replace(
-        _placed(plan, source, bounds, table),
+        _placed(replace(plan, kind="streams"), source, bounds, table),
         layer=table.name + STREAMS_SUFFIX,
-        kind="streams",
         mode="append",
         notes={
             **notes,
@@ -105,7 +104,9 @@ def _series_layers(path: Path, table: OpenTable, series: Series) -> list[Suggest
             "mode": "append: datastreams the base knows already stay as they are",
         },
     )
-    found = _missing_findings(series)
+    found = list(_missing_findings(series))
+    if series.variables and table.count is not None:
+        found.append(f"{table.count:,} rows of {len(series.variables)} quantities or sensors each")
     return [
         Suggested(streams.layer, "streams", "Point" if source else None, bounds, None, streams),
         Suggested(table.name, "observations", None, None, None, plan, (*series.findings, *found)),

@@ -26,6 +26,7 @@ _BLOCK = 8 << 20
 _LONGEST_LINE = 4 << 20
 """A line longer than this (4 MiB) is no record of a table."""
 _COUNTED_BYTES = 256 << 20
+_PARSED_BYTES = 4 << 20
 
 Numbered = Iterator[tuple[pa.Table, NDArray[np.int64], list[str | None]]]
 
@@ -201,10 +202,12 @@ def _of_width(row: Sequence[str], width: int) -> tuple[str, ...]:
 
 
 def count_records(table: TextTable) -> int | None:
-    """Records of a table, by its line ends; None where quotes or size make that a guess."""
+    """Records of a table; None where size makes counting slow, or quotes and empty lines make it a guess."""
     size = table.path.stat().st_size
     if size > _COUNTED_BYTES or table.encoding.upper().startswith("UTF-16"):
         return None
+    if size < _PARSED_BYTES:
+        return _parsed_count(table)
     n, last, empty = 0, b"\n", 0
     with table.path.open("rb") as file:
         while block := file.read(1 << 22):
@@ -216,6 +219,17 @@ def count_records(table: TextTable) -> int | None:
             last = block
     n += not last.endswith(b"\n")
     return max(0, n - table.lines) if not empty else None
+
+
+def _parsed_count(table: TextTable) -> int | None:
+    with table.path.open(encoding=table.encoding, errors="replace", newline="") as file:
+        for _ in range(table.lines):
+            file.readline()
+        reader = csv.reader((line.replace("\0", "") for line in file), delimiter=table.delimiter)
+        try:
+            return sum(1 for row in reader if row)
+        except csv.Error:
+            return None
 
 
 class _Recoded(io.RawIOBase):

@@ -60,7 +60,7 @@ def load_tables(report: LoadReport) -> list[Table | Text]:
                 kind, f"{report.anchors[kind]:,}", f"{report.anchors[f'{kind}_without']:,}"
             )
     reload = _reload_table(report)
-    more = [*([reload] if reload.rows else []), *_finding_lines(report)]
+    more: list[Table | Text] = [*([reload] if reload.rows else []), *_finding_lines(report)]
     return [table, *more, anchors] if report.anchors else [table, *more]
 
 

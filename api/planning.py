@@ -1,6 +1,5 @@
 """Which layers a load is about: the proposal, or a plan file whose paths and layers may hold wildcards."""
 
-import glob
 import os
 from collections import defaultdict
 from collections.abc import Sequence
@@ -61,7 +60,8 @@ def planned_layers(
     )
     if missing:
         raise PlanError(
-            f"{plan_file} names files that are not there: {', '.join(missing)} (looked in {base}; --root DIR names another folder)"
+            f"{plan_file} names files that are not there: {', '.join(missing)}"
+            f" (looked in {base}; --root DIR names another folder)"
         )
     found: dict[Path, list[LayerInfo]] = defaultdict(list)
     for info in scan(sorted({path for some in files for path in some})):
@@ -95,8 +95,7 @@ def _files_of(layer: LayerPlan, base: Path) -> list[Path]:
         return [path]
     if not any(c in layer.path for c in _WILD) or PurePath(layer.path).is_absolute():
         return []
-    matches = sorted(glob.glob(layer.path, root_dir=base, recursive=True))
-    return [base / name for name in matches]
+    return sorted(base.glob(layer.path))
 
 
 def _planned(
@@ -139,7 +138,9 @@ def with_sources(plan: Plan) -> Plan:
             continue
         shared = os.path.commonpath([str(PurePath(p).parent) for p in alike])
         source = PurePath(os.path.relpath(layer.path, shared)).as_posix()
-        note = {"source": "files of this name lie in several folders; this name keeps their deliveries apart"}
+        note = {
+            "source": "files of this name lie in several folders; this name keeps their deliveries apart"
+        }
         out.append(replace(layer, source=source, notes={**layer.notes, **note}))
     return Plan(out, plan.edition)
 
@@ -151,7 +152,5 @@ def relative_to(plan: Plan, folder: Path) -> Plan:
     for layer in plan.layers:
         path = Path(layer.path).resolve()
         inside = path.is_relative_to(base)
-        out.append(
-            replace(layer, path=path.relative_to(base).as_posix() if inside else str(path))
-        )
+        out.append(replace(layer, path=path.relative_to(base).as_posix() if inside else str(path)))
     return Plan(out, plan.edition)

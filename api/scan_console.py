@@ -2,6 +2,7 @@
 
 import locale
 import os
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,6 +43,7 @@ _KINDS_ZH = {
     "cases": "案件",
 }
 _MOST_PLACES = 3
+_MOST_FINDINGS = 30
 _UNSURE = 0.6
 
 
@@ -61,14 +63,14 @@ def scan_report(rows: Sequence[ScanRow], plan: Path | None = None) -> list[Table
         return _ZH[word] if chinese else word
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(say("file"), overflow="ellipsis", max_width=32, no_wrap=True)
-    table.add_column(say("layer"), overflow="ellipsis", max_width=16, no_wrap=True)
-    table.add_column(say("class"), overflow="ellipsis", max_width=14, no_wrap=True)
-    table.add_column(say("records"), justify="right", no_wrap=True)
+    table.add_column(say("file"), overflow="ellipsis", min_width=20, max_width=27, no_wrap=True)
+    table.add_column(say("layer"), overflow="ellipsis", max_width=14, no_wrap=True)
+    table.add_column(say("class"), overflow="ellipsis", max_width=12, no_wrap=True)
+    table.add_column(say("records"), justify="right", no_wrap=True, min_width=9)
     table.add_column(say("CRS"), no_wrap=True, overflow="ellipsis", max_width=12)
-    table.add_column(say("sure"), justify="right", no_wrap=True)
+    table.add_column(say("sure"), justify="right", no_wrap=True, min_width=4)
     table.add_column(say("text"), no_wrap=True, overflow="ellipsis", max_width=9)
-    table.add_column(say("notes"), justify="right", no_wrap=True)
+    table.add_column(say("notes"), justify="right", no_wrap=True, min_width=5)
     shared = _shared_folder(rows)
     last, folder = "", "."
     for row in sorted(rows, key=lambda r: (str(Path(r.file).parent), r.file)):
@@ -138,19 +140,37 @@ def _findings(
     rows: Sequence[ScanRow], shared: str | None, title: str, more: str
 ) -> list[Table | Text]:
     """Each finding once, with the layers it holds for; the usual word about the encoding only where it is none of UTF-8."""
-    where: dict[str, list[str]] = defaultdict(list)
+    where: dict[str, dict[str, None]] = defaultdict(dict)
+    example: dict[str, str] = {}
     for row in rows:
         base = os.path.relpath(row.file, shared) if shared else row.file
         name = base if row.layer == Path(row.file).stem else f"{base} · {row.layer}"
         for text in row.findings:
             if not text.startswith("text read as UTF-8"):
-                where[text].append(name)
+                plain = _shortened(text)
+                kind = re.sub(r"-?\d[\d,.]*", "#", plain)
+                where[kind].setdefault(name)
+                example.setdefault(kind, plain)
     if not where:
         return []
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(justify="right", style="bold")
     table.add_column(overflow="fold")
-    for text, names in sorted(where.items(), key=lambda item: (-len(item[1]), item[0])):
-        shown = ", ".join(names[:_MOST_PLACES]) + (f" {more} …" if len(names) > _MOST_PLACES else "")
-        table.add_row(str(len(names)), Text.assemble(text[:300], "  ", (shown, "dim")))
+    ordered = sorted(where.items(), key=lambda item: (-len(item[1]), item[0]))
+    for kind, places in ordered[:_MOST_FINDINGS]:
+        names = list(places)
+        shown = ", ".join(names[:_MOST_PLACES]) + (
+            f" {more} …" if len(names) > _MOST_PLACES else ""
+        )
+        table.add_row(str(len(names)), Text.assemble(example[kind], "  ", (shown, "dim")))
+    if len(ordered) > _MOST_FINDINGS:
+        table.add_row("…", Text(f"{len(ordered) - _MOST_FINDINGS} {more} (--json)", style="dim"))
     return [Text(f"\n{title}", style="bold"), table]
+
+
+def _shortened(text: str) -> str:
+    """A finding without the body of a WKT, the path its row shows anyway, and the reader's advice to programmers."""
+    text = re.sub(r'[A-Z]*CRS\["([^"]*)".*?(?=: |$)', r"\1", text, flags=re.S)
+    text = re.sub(r"'?(?:/[^\s'/]+){2,}/([^\s'/]+)'?", r"\1", text)
+    text = re.sub(r";? It might help to specify the correct driver.*$", "", text, flags=re.S)
+    return text if len(text) <= 240 else f"{text[:239]}…"

@@ -61,7 +61,9 @@ def case_mapping(sample: Mapping[str, pa.Array], plan: LayerPlan, stem: str) -> 
         table = {v: known_stages()[v.lower()] for v in met if v.lower() in known_stages()}
         if table:
             values["stage"] = table
-            notes["values.stage"] = "what the table calls the stages of a case; correct what is wrong"
+            notes["values.stage"] = (
+                "what the table calls the stages of a case; correct what is wrong"
+            )
         lost = [v for v in met if v not in STAGES and v.lower() not in known_stages()]
         if lost:
             findings.append(
@@ -76,7 +78,9 @@ def case_mapping(sample: Mapping[str, pa.Array], plan: LayerPlan, stem: str) -> 
         findings.append(
             "case types are those of another system: kept under their own names (code_scheme in the plan)"
         )
-    return CaseMapping(replace(plan, values=values, code_scheme=scheme, notes=notes), tuple(findings))
+    return CaseMapping(
+        replace(plan, values=values, code_scheme=scheme, notes=notes), tuple(findings)
+    )
 
 
 def _distinct(column: pa.Array) -> list[str]:

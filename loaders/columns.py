@@ -33,6 +33,7 @@ BLANKS = pa.array(
 """Spellings of "nothing here" met in tables; they become null where a number or a time is wanted."""
 NUMBER = r"^(?:DN|dn|Φ|φ|Ø)?\s*(?P<v>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(?:{units})?$"
 
+
 class Faults:
     """Reasons why records of one batch make no sense, at most one text per record.
 

@@ -117,9 +117,7 @@ def _typed(
     source_of = {canonical: source for source, canonical in fields.items()}
     given = {fields.get(source, source): unit for source, unit in plan.units.items()}
     for name in given.keys() & columns.keys() - NUMERIC.keys():
-        columns[name] = in_unit(
-            columns[name], given[name], name, faults, source_of.get(name, name)
-        )
+        columns[name] = in_unit(columns[name], given[name], name, faults, source_of.get(name, name))
     for name in NUMERIC.keys() & columns.keys():
         label = source_of.get(name, name)
         if name in given:

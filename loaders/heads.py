@@ -80,7 +80,9 @@ def find_head(rows: Sequence[Row]) -> Head:
         findings.append("the row of column widths under the header passed over")
         below += 1
     elif below < len(cells) and _is_units(names, cells[below]):
-        units = {n: u for n, u in zip(names, cells[below], strict=False) if u and u not in ("-", "/")}
+        units = {
+            n: u for n, u in zip(names, cells[below], strict=False) if u and u not in ("-", "/")
+        }
         findings.append("the row under the header holds units")
         below += 1
     for name in names:

@@ -22,7 +22,10 @@ _DMS = (
     r"(?:(?P<m>\d{1,2}(?:\.\d+)?)\s*(?:['′’‘分m:]|\s|$)\s*)?"
     r"(?:(?P<s>\d{1,2}(?:\.\d+)?)\s*(?:[\"″”“秒s]|''|′′|$)?\s*)?(?P<b>东经|西经|北纬|南纬|[EWNSewns])?$"
 )
-_LETTERED = r"^(?:(?P<a>东经|西经|北纬|南纬|[EWNSewns])\s*(?P<v>\d{1,3}(?:\.\d+)?)\s*[°度]?|(?P<w>\d{1,3}(?:\.\d+)?)\s*[°度]?\s*(?P<b>[EWNSewns]))$"
+_LETTERED = (
+    r"^(?:(?P<a>东经|西经|北纬|南纬|[EWNSewns])\s*(?P<v>\d{1,3}(?:\.\d+)?)\s*[°度]?"
+    r"|(?P<w>\d{1,3}(?:\.\d+)?)\s*[°度]?\s*(?P<b>[EWNSewns]))$"
+)
 _MINUS = pa.array(["西经", "南纬", "W", "w", "S", "s"])
 _PAIR = (
     r"^[\[({]?\s*(?P<p>[^,;，；\s\[({]+(?:\s*[°′″'\"][^,;，；]*)?)(?:\s*[,;，；]\s*|\s+)"
@@ -43,7 +46,7 @@ def _member(parts: pa.Array, name: str) -> pa.Array:
 
 
 def to_ordinate(column: pa.Array | pa.ChunkedArray, faults: Faults, label: str) -> pa.Array:
-    """Column of coordinates as float64: figures, ``113°56′12″``, ``113 56 12.5 E``, ``113.5E``, ``东经113度56分``.
+    r"""Column of coordinates as float64: figures, ``113°56′12″``, ``113 56 12.5 E``, ``113.5E``, ``东经113度56分``.
 
     Parameters
     ----------
@@ -105,7 +108,11 @@ def _written_degrees(
         pc.is_in(pc.struct_field(lettered, "b"), _MINUS),
     )
     sign = np.where(
-        np.where(single, minus.to_numpy(zero_copy_only=False), negative.to_numpy(zero_copy_only=False)), -1.0, 1.0
+        np.where(
+            single, minus.to_numpy(zero_copy_only=False), negative.to_numpy(zero_copy_only=False)
+        ),
+        -1.0,
+        1.0,
     )
     plain = np.nan_to_num(figure.to_numpy(zero_copy_only=False))
     return np.where(single, plain, values) * sign, dms | single
@@ -154,7 +161,8 @@ def is_geometry_text(texts: Sequence[str]) -> bool:
     """Whether most texts are geometries: WKT, WKB in hexadecimal, or GeoJSON."""
     given = [t.strip() for t in texts if t and t.strip()][:50]
     hits = sum(
-        bool(_WKT.match(t) or _HEX.match(t) or (t[0] == "{" and '"coordinates"' in t)) for t in given
+        bool(_WKT.match(t) or _HEX.match(t) or (t[0] == "{" and '"coordinates"' in t))
+        for t in given
     )
     return bool(given) and 2 * hits > len(given)
 
@@ -245,9 +253,7 @@ def _from_text(column: pa.Array, faults: Faults, label: str) -> NDArray[np.objec
                 bare = pc.replace_substring_regex(pa.array(plain), r"^(?i)SRID=\d+;\s*", "")
                 plain = bare.to_numpy(zero_copy_only=False)
             geoms[here] = read(plain, on_invalid="ignore")
-    faults.add(
-        given & shapely.is_missing(geoms), f"{label}: is no WKT, WKB or GeoJSON geometry"
-    )
+    faults.add(given & shapely.is_missing(geoms), f"{label}: is no WKT, WKB or GeoJSON geometry")
     return geoms
 
 

@@ -121,9 +121,13 @@ def _notes(info: LayerInfo, plan: LayerPlan) -> dict[str, str]:
     """The comments of a proposed layer of things."""
     notes = dict(info.suggestion.notes) if info.suggestion else {}
     if plan.kind == "features":
-        notes["class_code"] = _class_note(info, None if plan.class_code == "other" else plan.class_code)
+        notes["class_code"] = _class_note(
+            info, None if plan.class_code == "other" else plan.class_code
+        )
     if plan.key_field:
-        notes["key_field"] = "its values were all different in the first records: it tells things apart in the next delivery"
+        notes["key_field"] = (
+            "its values were all different in the first records: it tells things apart in the next delivery"
+        )
     elif plan.kind == "features":
         notes["mode"] = (
             "no field tells the things apart: they are known again by shape and attributes\n"
@@ -138,7 +142,11 @@ def _notes(info: LayerInfo, plan: LayerPlan) -> dict[str, str]:
 
 
 def _feature_plan(info: LayerInfo) -> LayerPlan:
-    fields = dict(info.suggestion.fields) if info.suggestion else canonical_fields(info.fields, "features")
+    fields = (
+        dict(info.suggestion.fields)
+        if info.suggestion
+        else canonical_fields(info.fields, "features")
+    )
     by_target = {target: source for source, target in fields.items()}
     crs, evidence = _shift_of(info.path)
     code = class_of_words(info.name, info.path.stem, info.fields)

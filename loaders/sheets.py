@@ -98,7 +98,8 @@ def _table_of(path: Path, name: str, rows: Rows) -> SheetTable | None:
         return None
     if len(head.names) > MAX_COLUMNS:
         raise UnsafeSourceError(
-            path, f"sheet {name!r} has {len(head.names):,} columns; a table has at most {MAX_COLUMNS:,}"
+            path,
+            f"sheet {name!r} has {len(head.names):,} columns; a table has at most {MAX_COLUMNS:,}",
         )
     records = [row for row in rows[head.first :] if any(c != "" for c in row)]
     width = len(head.names)

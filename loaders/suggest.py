@@ -25,7 +25,9 @@ __all__ = ["STREAMS_SUFFIX", "Suggested", "base_name", "is_series", "suggest"]
 
 STREAMS_SUFFIX = "·streams"
 """Layer of the datastreams a table of readings speaks of: the table's name and this."""
-_PAIR_WORDS = re.compile(r"坐标|经纬|lonlat|latlon|latlng|lnglat|location|coord|geopoint|^geo$|position|^point$|位置")
+_PAIR_WORDS = re.compile(
+    r"坐标|经纬|lonlat|latlon|latlng|lnglat|location|coord|geopoint|^geo$|position|^point$|位置"
+)
 _DEGREES = re.compile(r"lon|lng|lat|经度|纬度|经纬", re.I)
 _CHINA = (73.0, 3.0, 136.0, 54.0)
 
@@ -95,7 +97,7 @@ def _series_layers(path: Path, table: OpenTable, series: Series) -> list[Suggest
     source = {c: n for n, c in series.fields.items() if c in PLACES}
     bounds = _bounds(table.sample, source)
     streams = replace(
-        _placed(replace(plan, kind="streams"), source, bounds, table),
+        _placed(replace(plan, kind="streams"), source, bounds),
         layer=table.name + STREAMS_SUFFIX,
         mode="append",
         notes={
@@ -120,7 +122,9 @@ def _missing_findings(series: Series) -> tuple[str, ...]:
     return (f"{shown} is taken to mean 'nothing measured' (missing in the plan)",)
 
 
-def _date_order(sample: Mapping[str, pa.Array], fields: Mapping[str, str]) -> tuple[str | None, bool]:
+def _date_order(
+    sample: Mapping[str, pa.Array], fields: Mapping[str, str]
+) -> tuple[str | None, bool]:
     for name, canonical in fields.items():
         if canonical in ("phenomenon_time", "date", "reported_at", "closed_at") and name in sample:
             order, proven = date_order_of(sample[name])
@@ -138,7 +142,9 @@ def _layer(path: Path, table: OpenTable, kind: Kind) -> Suggested:
     if not {"x", "y"} <= source.keys() and kind != "observations":
         found = _one_column_place(table)
         if found is not None:
-            fields = {n: c for n, c in fields.items() if c not in ("x", "y", "wkt") and n != found[0]}
+            fields = {
+                n: c for n, c in fields.items() if c not in ("x", "y", "wkt") and n != found[0]
+            }
             fields[found[0]] = found[1]
             source = {found[1]: found[0]}
             notes[f"fields.{found[0]}"] = f"holds {_FORMS[found[1]]}"
@@ -161,7 +167,7 @@ def _layer(path: Path, table: OpenTable, kind: Kind) -> Suggested:
     if kind == "cases":
         mapped = case_mapping(table.sample, plan, path.stem)
         plan, findings = mapped.plan, [*findings, *mapped.findings]
-    plan = _placed(plan, source, bounds, table)
+    plan = _placed(plan, source, bounds)
     declared = _srid(table.sample, source)
     return Suggested(table.name, kind, geometry, bounds, declared, plan, tuple(findings))
 
@@ -216,15 +222,15 @@ def _bounds(sample: Mapping[str, pa.Array], source: Mapping[str, str]) -> Box | 
     return float(box[0]), float(box[1]), float(box[2]), float(box[3])
 
 
-def _placed(
-    plan: LayerPlan, source: Mapping[str, str], bounds: Box | None, table: OpenTable
-) -> LayerPlan:
+def _placed(plan: LayerPlan, source: Mapping[str, str], bounds: Box | None) -> LayerPlan:
     """The plan with the CRS that the names of the columns speak for, where they do."""
     if plan.kind == "observations":
         return plan
     if not source and plan.kind != "features":
         return replace(plan, crs="EPSG:4490", crs_evidence="the table carries no coordinates")
-    named = all(_DEGREES.search(n) for c, n in source.items() if c in ("x", "y", "lonlat", "latlon"))
+    named = all(
+        _DEGREES.search(n) for c, n in source.items() if c in ("x", "y", "lonlat", "latlon")
+    )
     if not named or "wkt" in source or bounds is None or not source:
         return plan
     abroad = not (
@@ -233,7 +239,9 @@ def _placed(
         and bounds[1] <= _CHINA[3]
         and bounds[3] >= _CHINA[1]
     )
-    degrees = max(map(abs, (bounds[0], bounds[2]))) <= 180 and max(map(abs, (bounds[1], bounds[3]))) <= 90
+    degrees = (
+        max(map(abs, (bounds[0], bounds[2]))) <= 180 and max(map(abs, (bounds[1], bounds[3]))) <= 90
+    )
     if abroad and degrees:
         why = "the columns are called longitude and latitude and lie outside China"
         return replace(plan, crs="EPSG:4326", crs_evidence=why)

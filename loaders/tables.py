@@ -51,7 +51,9 @@ class TableLoader:
             return path.is_file()
         if extension in EXTENSIONS:
             head = head_of(path, 64)
-            return is_workbook(path, head) or (extension == ".xls" and looks_like_table(head_of(path)))
+            return is_workbook(path, head) or (
+                extension == ".xls" and looks_like_table(head_of(path))
+            )
         if extension in _MAYBE:
             return looks_like_table(head_of(path))
         return extension in (".json", ".jsonl", ".ndjson") and head_of(path).lstrip(
@@ -249,4 +251,3 @@ def _kind_batch(
         columns.pop(pair)
         fields.pop(pair)
     return Batch(mapped_table(kind, columns, rows, plan, fields, faults, ledger, reader))
-

@@ -47,7 +47,9 @@ def is_workbook(path: Path, head: bytes) -> bool:
     return head.startswith(_ZIP) and path.suffix.lower() in (*EXTENSIONS, ".csv")
 
 
-def open_tables(path: Path, encoding: str | None = None, only: str | None = None) -> list[OpenTable]:
+def open_tables(
+    path: Path, encoding: str | None = None, only: str | None = None
+) -> list[OpenTable]:
     """Tables of a file: the sheets of a workbook, else one.
 
     Parameters

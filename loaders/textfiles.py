@@ -17,7 +17,14 @@ from loaders.encoding import decide_text
 from loaders.heads import MAX_COLUMNS, Head, find_head
 from twin.errors import SourceError, UnsafeSourceError
 
-__all__ = ["TextTable", "count_records", "delimiter_of", "looks_like_table", "open_text", "text_batches"]
+__all__ = [
+    "TextTable",
+    "count_records",
+    "delimiter_of",
+    "looks_like_table",
+    "open_text",
+    "text_batches",
+]
 
 DELIMITERS = ",\t;|"
 _HEAD_BYTES = 1 << 18
@@ -106,7 +113,8 @@ def open_text(path: Path, given: str | None = None) -> TextTable:
     if not any(line.strip() for line in lines):
         if text.strip():
             raise UnsafeSourceError(
-                path, f"its first line is longer than {_HEAD_BYTES:,} characters; a table has short lines"
+                path,
+                f"its first line is longer than {_HEAD_BYTES:,} characters; a table has short lines",
             )
         raise SourceError(path, "is empty; a CSV table needs a first line with column names")
     comments = _comments(lines)
@@ -118,7 +126,9 @@ def open_text(path: Path, given: str | None = None) -> TextTable:
     rows, ends = _parsed(body, delimiter)
     head = find_head(rows[:60])
     if not head.names:
-        raise SourceError(path, "has no column names; a CSV table needs a line that names its columns")
+        raise SourceError(
+            path, "has no column names; a CSV table needs a line that names its columns"
+        )
     if len(head.names) > MAX_COLUMNS:
         raise UnsafeSourceError(
             path, f"has {len(head.names):,} columns; a table has at most {MAX_COLUMNS:,}"
@@ -198,7 +208,7 @@ def _parsed_without_quotes(
 
 
 def _of_width(row: Sequence[str], width: int) -> tuple[str, ...]:
-    return tuple([*row[:width], *[""] * (width - len(row))])
+    return (*row[:width], *[""] * (width - len(row)))
 
 
 def count_records(table: TextTable) -> int | None:

@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 
 from loaders.columns import BLANKS, Faults, to_number, to_text
 
-__all__ = ["DEFAULT_ZONE", "DateParts", "TimeReader", "date_order_of", "looks_like_times", "time_parts", "to_time"]
+__all__ = [
+    "DEFAULT_ZONE",
+    "DateParts",
+    "TimeReader",
+    "date_order_of",
+    "looks_like_times",
+    "time_parts",
+    "to_time",
+]
 
 DEFAULT_ZONE = "Asia/Shanghai"
 """Zone of times that name none, where neither plan nor city say another."""
@@ -30,10 +38,8 @@ _YEAR_FIRST = (
 )
 _COMPACT = r"^(?P<y>\d{4})(?P<mo>\d{2})(?P<d>\d{2})"
 _YEAR_LAST = r"^(?P<a>\d{1,2})\s*[-/.]\s*(?P<b>\d{1,2})\s*[-/.]\s*(?P<y>\d{4})"
-_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
-_NAMED = (
-    r"^(?:[A-Za-z]{3,9},?\s+)?(?P<d>\d{1,2})[ -](?P<m>[A-Za-z]{3})[a-z]*\.?[ -](?P<y>\d{4})"
-)
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+_NAMED = r"^(?:[A-Za-z]{3,9},?\s+)?(?P<d>\d{1,2})[ -](?P<m>[A-Za-z]{3})[a-z]*\.?[ -](?P<y>\d{4})"
 _FORMS = (_YEAR_FIRST, _COMPACT, _YEAR_LAST, _NAMED)
 _AFTERNOON = ("下午", "晚上", "pm")
 _OFFSETS = {"": None, "z": 0, "utc": 0, "gmt": 0, "cst+8": 28_800, "北京时间": 28_800}
@@ -354,7 +360,9 @@ def _padded_clock(clock: pa.Array) -> pa.Array:
     clock = pc.if_else(short, four, clock)
     if not pc.any(part).as_py():
         return clock
-    texts = [_day_part(t) if p else t for t, p in zip(clock.to_pylist(), part.to_pylist(), strict=True)]
+    texts = [
+        _day_part(t) if p else t for t, p in zip(clock.to_pylist(), part.to_pylist(), strict=True)
+    ]
     return pa.array(texts, pa.string())
 
 
@@ -419,13 +427,35 @@ def time_parts(names: Sequence[str]) -> dict[str, str]:
     return {}
 
 
-_PART_NAMES: Mapping[str, frozenset[str]] = {
-    "year": frozenset("year yr yyyy 年 年份".split()),
-    "month": frozenset("month mo mm mon 月 月份".split()),
-    "day": frozenset("day dd dayofmonth 日 日期号".split()),
-    "hour": frozenset("hour hr hh 时 小时 时刻".split()),
-    "minute": frozenset("minute min 分 分钟".split()),
-    "second": frozenset("second sec ss 秒".split()),
-    "date": frozenset("date 日期 监测日期 观测日期 采集日期 obsdate sampledate readingdate".split()),
-    "clock": frozenset("time 时间 监测时间 观测时间 采集时间 时刻 clock obstime sampletime readingtime".split()),
+_PART_NAMES: Mapping[str, tuple[str, ...]] = {
+    "year": ("year", "yr", "yyyy", "年", "年份"),
+    "month": ("month", "mo", "mm", "mon", "月", "月份"),
+    "day": ("day", "dd", "dayofmonth", "日"),
+    "hour": ("hour", "hr", "hh", "时", "小时", "时刻"),
+    "minute": ("minute", "min", "分", "分钟"),
+    "second": ("second", "sec", "ss", "秒"),
+    "date": (
+        "date",
+        "日期",
+        "监测日期",
+        "观测日期",
+        "采集日期",
+        "obsdate",
+        "sampledate",
+        "readingdate",
+        "activitystartdate",
+    ),
+    "clock": (
+        "time",
+        "时间",
+        "监测时间",
+        "观测时间",
+        "采集时间",
+        "时刻",
+        "clock",
+        "obstime",
+        "sampletime",
+        "readingtime",
+        "activitystarttime/time",
+    ),
 }

@@ -120,9 +120,7 @@ class City:
             raise CityError(f"{path} already holds a city; open it, or choose another folder.")
         for folder in FOLDERS:
             (path / folder).mkdir(parents=True, exist_ok=True)
-        city = cls(
-            path, name or path.name, admin_code, source_crs, undulation, time_zone=time_zone
-        )
+        city = cls(path, name or path.name, admin_code, source_crs, undulation, time_zone=time_zone)
         document = {
             "city": {
                 "name": city.name,

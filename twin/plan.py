@@ -107,5 +107,3 @@ class Plan:
         from twin.planfile import read_plan
 
         return read_plan(path)
-
-

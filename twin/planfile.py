@@ -54,7 +54,8 @@ def write_plan(plan: Plan) -> str:
         row = {k: v for k, v in asdict(layer).items() if v not in (None, "", {}, (), False)}
         row.pop("notes", None)
         row = {k: list(v) if isinstance(v, tuple) else v for k, v in row.items()}
-        parts.append(_with_notes(tomli_w.dumps({"layer": [row]}), layer.notes))
+        body = re.sub(r"(?m)^\[(.+)\]$", r"[layer.\1]", tomli_w.dumps(row))
+        parts.append(_with_notes(f"[[layer]]\n{body}", layer.notes))
     return "\n".join(parts)
 
 
@@ -158,7 +159,8 @@ def _layer(where: _Where, row: Mapping[str, Any]) -> LayerPlan:
         if key not in known:
             hint = f"did you mean {_ALSO[key]!r}?" if key in _ALSO else _nearest(key, known)
             where.refuse(key, f"{key!r} is no key of a layer; {hint}")
-        out[key] = _READ.get(key, _text)(where, key, value)
+        read: Callable[[_Where, str, Any], Any] = _READ.get(key, _text)
+        out[key] = read(where, key, value)
     if not out.get("path"):
         where.refuse("layer", "it has no path; give the file it is about")
     if "fields" in out:
@@ -235,7 +237,8 @@ def _fields(
             unknown = target.keys() - {"field", "to", "unit"}
             if unknown or not ({"field", "to"} & target.keys()):
                 where.refuse(
-                    name, f"fields.{name}: expected {{ field = …, unit = … }} or {{ to = …, unit = … }}"
+                    name,
+                    f"fields.{name}: expected {{ field = …, unit = … }} or {{ to = …, unit = … }}",
                 )
             source, canonical = target.get("field", name), target.get("to", name)
             if "unit" in target:

@@ -14,13 +14,55 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Unit", "conversion", "convert", "factor", "named_unit", "si_unit", "ucum", "unit_in_name"]
+__all__ = [
+    "Unit",
+    "conversion",
+    "convert",
+    "factor",
+    "named_unit",
+    "si_unit",
+    "ucum",
+    "unit_in_name",
+]
 
 FloatArray = NDArray[np.float64]
 _BRACKETED = re.compile(r"[(（\[【]\s*([^()（）\[\]【】]{1,24}(?:\([A-Za-z]\))?)\s*[)）\]】]\s*$")
 _SUFFIX = re.compile(r"^(?P<name>.*[^\W\d_].*?)[_\s](?P<unit>[^\s_]{1,12})$")
 _AFTER_UNDERSCORE = frozenset(
-    "m mm cm km ft in mi m2 km2 ha ft2 m3 kpa mpa hpa pa degc degf mph kmh kph ppm ppb pct lux db hz kw kwh mgl ugm3 ntu".split()
+    (
+        "m",
+        "mm",
+        "cm",
+        "km",
+        "ft",
+        "in",
+        "mi",
+        "m2",
+        "km2",
+        "ha",
+        "ft2",
+        "m3",
+        "kpa",
+        "mpa",
+        "hpa",
+        "pa",
+        "degc",
+        "degf",
+        "mph",
+        "kmh",
+        "kph",
+        "ppm",
+        "ppb",
+        "pct",
+        "lux",
+        "db",
+        "hz",
+        "kw",
+        "kwh",
+        "mgl",
+        "ugm3",
+        "ntu",
+    )
 )
 """Units that may stand after an underscore or blank at the end of a column's name without being a word."""
 

@@ -50,7 +50,8 @@ class SensorLoader:
         payload = _payload(path)
         if not payload.streams and not payload.keys:
             raise SourceError(
-                path, f"a {payload.platform} message without datastreams and readings; nothing is in it to load"
+                path,
+                f"a {payload.platform} message without datastreams and readings; nothing is in it to load",
             )
         placed = [s for s in payload.streams.values() if s.get("x") is not None]
         bounds = None
@@ -62,9 +63,7 @@ class SensorLoader:
             if placed
             else "the message carries no coordinates"
         )
-        streams = LayerPlan(
-            str(path), STREAMS, kind="streams", crs="EPSG:4326", crs_evidence=why
-        )
+        streams = LayerPlan(str(path), STREAMS, kind="streams", crs="EPSG:4326", crs_evidence=why)
         out = [
             LayerInfo(
                 path,

@@ -61,7 +61,11 @@ def speaks_ngsi(head: bytes) -> bool:
     linked = b'"@context"' in head or b'"urn:ngsi-ld:' in head
     dated = any(f'"{t}"'.encode() in head for t in _TIMES[:4])
     typed = any(t in head for t in (b'"Property"', b'"GeoProperty"', b'"Number"', b'"geo:json"'))
-    return (linked and (dated or typed)) or (dated and b'"location"' in head) or (typed and b'"metadata"' in head)
+    return (
+        (linked and (dated or typed))
+        or (dated and b'"location"' in head)
+        or (typed and b'"metadata"' in head)
+    )
 
 
 def read_ngsi(document: object) -> Payload:
@@ -118,7 +122,9 @@ def _unit(attribute: object) -> str | None:
         return None
     metadata = attribute.get("metadata")
     code = attribute.get("unitCode") or (
-        _plain(metadata.get("unitCode") or metadata.get("unit")) if isinstance(metadata, Mapping) else None
+        _plain(metadata.get("unitCode") or metadata.get("unit"))
+        if isinstance(metadata, Mapping)
+        else None
     )
     return _UNECE.get(str(code), str(code)) if code else None
 

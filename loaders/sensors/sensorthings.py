@@ -81,7 +81,9 @@ class _Walk:
         self.pending: list[tuple[str | None, Entity]] = []
         self.unnamed = 0
 
-    def entities(self, document: object, set_name: str | None = None) -> Iterator[tuple[str, Entity]]:
+    def entities(
+        self, document: object, set_name: str | None = None
+    ) -> Iterator[tuple[str, Entity]]:
         """Entities of a document with their kinds."""
         if isinstance(document, list):
             for part in document:
@@ -94,7 +96,10 @@ class _Walk:
                 yield from self.entities(document["value"], context.rpartition("#")[2] or set_name)
             elif "dataArray" in document:
                 yield "DataArray", document
-            elif any(_kind_of_set(k) and isinstance(v, list | Mapping) and k[0].islower() for k, v in document.items()):
+            elif any(
+                _kind_of_set(k) and isinstance(v, list | Mapping) and k[0].islower()
+                for k, v in document.items()
+            ):
                 for k, v in document.items():
                     yield from self.entities(v, k)
             else:
@@ -174,7 +179,9 @@ class _Walk:
                 one,
                 property=name,
                 unit=units[i] if i < len(units) else None,
-                attributes=orjson.dumps({k: v for k, v in more.items() if v is not None}, default=str).decode(),
+                attributes=orjson.dumps(
+                    {k: v for k, v in more.items() if v is not None}, default=str
+                ).decode(),
             )
         for observation in _list(entity.get("Observations")):
             self._observation(observation, key)
@@ -220,7 +227,9 @@ class _Walk:
         names = [str(c) for c in _any_list(entity.get("components"))]
         for row in _any_list(entity.get("dataArray")):
             if not isinstance(row, list) or len(row) != len(names):
-                self.payload.reading(stream, None, None, None, "a row of a dataArray does not fit its components")
+                self.payload.reading(
+                    stream, None, None, None, "a row of a dataArray does not fit its components"
+                )
                 continue
             cells = dict(zip(names, row, strict=True))
             time = cells.get("phenomenonTime") or cells.get("resultTime")
@@ -270,7 +279,9 @@ def _kind_of(entity: Entity, set_name: str | None) -> str:
         return "Datastream"
     if "unitOfMeasurements" in entity or "multiObservationDataTypes" in entity:
         return "MultiDatastream"
-    if "result" in entity and ("phenomenonTime" in entity or "resultTime" in entity or "Datastream" in entity):
+    if "result" in entity and (
+        "phenomenonTime" in entity or "resultTime" in entity or "Datastream" in entity
+    ):
         return "Observation"
     if "location" in entity:
         return "Location"
@@ -290,12 +301,12 @@ def _key(entity: object, parent: str | None = None) -> str | None:
     for name in ("@iot.id", "id", "@id"):
         value = entity.get(name)
         if value not in (None, ""):
-            found = _REFERENCE.match(str(value))
-            return found[1] if found else str(value)
-    if found := _LINK.search(str(entity.get("@iot.selfLink", ""))):
-        return found[2].strip("'\"")
-    name = entity.get("name")
-    return None if not name else f"{parent}/{name}" if parent else str(name)
+            reference = _REFERENCE.match(str(value))
+            return reference[1] if reference else str(value)
+    if link := _LINK.search(str(entity.get("@iot.selfLink", ""))):
+        return link[2].strip("'\"")
+    title = entity.get("name")
+    return None if not title else f"{parent}/{title}" if parent else str(title)
 
 
 def _linked(link: object, kind: str) -> str | None:

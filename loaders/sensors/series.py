@@ -22,9 +22,25 @@ _TIME_WORDS = re.compile(
     r"|(obs|observation|sample|sampling|reading|measure|measured|measurement|record|recorded|result|activitystart"
     r"|监测|观测|采集|采样|测量|记录|数据|上报)(date|time|datetime|at|日期|时间)+(utc)?)$"
 )
-_ROW_NUMBERS = re.compile(r"^(no|nr|index|idx|id|fid|oid|objectid|row|rownumber|序号|编号|column1|unnamed.*)$")
+_ROW_NUMBERS = re.compile(
+    r"^(no|nr|index|idx|id|fid|oid|objectid|row|rownumber|序号|编号|column1|unnamed.*)$"
+)
 _QUALITY = re.compile(r"(quality(index|flag|code)?|flag|qc|_cd|质量码?|标志|resultquality)$", re.I)
-_SENTINELS = (-99.0, -999.0, -9999.0, -99999.0, -999999.0, -999.9, -99.9, 999.0, 9999.0, 99999.0, 999999.0, 999.9, 9999.9)
+_SENTINELS = (
+    -99.0,
+    -999.0,
+    -9999.0,
+    -99999.0,
+    -999999.0,
+    -999.9,
+    -99.9,
+    999.0,
+    9999.0,
+    99999.0,
+    999999.0,
+    999.9,
+    9999.9,
+)
 _MEASURED = 0.8
 
 Columns = Mapping[str, pa.Array]
@@ -69,9 +85,11 @@ def series_of(columns: Columns, stem: str) -> Series | None:
     time = _time_fields(columns, role)
     if not time:
         return None
-    places = {
-        n: c for n, c in canonical_fields(names, "streams").items() if c in ("x", "y", "z")
-    } if _has_xy(names) else {}
+    places = (
+        {n: c for n, c in canonical_fields(names, "streams").items() if c in ("x", "y", "z")}
+        if _has_xy(names)
+        else {}
+    )
     taken = {*time, *places}
     station = _station(columns, role, taken)
     fields = dict(time) | places
@@ -98,13 +116,17 @@ def _has_xy(names: Sequence[str]) -> bool:
 def _time_fields(columns: Columns, role: Mapping[str, str | None]) -> dict[str, str]:
     """Columns that give the time of a reading: one, or parts."""
     names = list(columns)
-    parts = time_parts([n for n in names])
+    parts = time_parts(list(names))
     if "year" in parts or ("clock" in parts and not looks_like_times(columns[parts["clock"]])):
         return {name: part for part, name in parts.items()}
     if "date" in parts and "clock" in parts and _is_clock(columns[parts["clock"]]):
         return {name: part for part, name in parts.items()}
-    named = [n for n in names if role[n] == "phenomenon_time" or _TIME_WORDS.match(folded(_plain(n)))]
-    named += [n for n in names[:1] if n not in named and re.match(r"column_\d+$|unnamed", n.lower())]
+    named = [
+        n for n in names if role[n] == "phenomenon_time" or _TIME_WORDS.match(folded(_plain(n)))
+    ]
+    named += [
+        n for n in names[:1] if n not in named and re.match(r"column_\d+$|unnamed", n.lower())
+    ]
     for name in named:
         if looks_like_times(columns[name]) or _is_epoch(columns[name]):
             return {name: "phenomenon_time"}
@@ -114,7 +136,11 @@ def _time_fields(columns: Columns, role: Mapping[str, str | None]) -> dict[str, 
 def _is_clock(column: pa.Array) -> bool:
     text = to_text(column).drop_null()
     return bool(len(text)) and bool(
-        pc.all(pc.match_substring_regex(text, r"^\d{1,2}([:：]\d{2}){0,2}(\.\d+)?$|^\d{3,4}$|^0?\.\d+$")).as_py()
+        pc.all(
+            pc.match_substring_regex(
+                text, r"^\d{1,2}([:：]\d{2}){0,2}(\.\d+)?$|^\d{3,4}$|^0?\.\d+$"
+            )
+        ).as_py()
     )
 
 
@@ -210,7 +236,9 @@ def _wide(
     findings = []
     lost = [n for n in others if n not in fields]
     if lost:
-        findings.append(f"columns that hold no figures are not kept with the readings: {', '.join(lost)}")
+        findings.append(
+            f"columns that hold no figures are not kept with the readings: {', '.join(lost)}"
+        )
     missing = sentinels([columns[n] for n in variables])
     if missing:
         notes["missing"] = "figures far from all others that stand for 'nothing measured'"

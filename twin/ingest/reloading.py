@@ -62,52 +62,42 @@ def lineage_edges(old: Rows, new: Rows) -> Rows:
         one likewise.
     """
     shapes_old, shapes_new = _polygons(old), _polygons(new)
-    tree = shapely.STRtree(shapes_new)
-    i, j = tree.query(shapes_old, predicate="intersects")
+    i, j = shapely.STRtree(shapes_new).query(shapes_old, predicate="intersects")
     if not len(i):
         return []
     common = shapely.area(shapely.intersection(shapes_old[i], shapes_new[j]))
     share_old = common / shapely.area(shapes_old[i])
-    share_new = common / shapely.area(shapes_new[j])
-    parts: dict[int, list[int]] = defaultdict(list)
-    members: dict[int, list[int]] = defaultdict(list)
-    for k in range(len(i)):
-        if share_new[k] >= MOST_PART:
-            parts[int(i[k])].append(k)
-        if share_old[k] >= MOST_PART:
-            members[int(j[k])].append(k)
-    edges: Rows = []
-    told: set[tuple[str, str]] = set()
-
-    def tell(k: int, kind: str) -> None:
-        a, b = str(old[int(i[k])]["eid"]), str(new[int(j[k])]["eid"])
-        if a != b and (a, b) not in told:
-            told.add((a, b))
-            share = round(float(share_old[k]), 4)
-            edges.append({"from_eid": a, "to_eid": b, "kind": kind, "share": share})
-
-    for some in parts.values():
-        if len(some) >= 2:
-            for k in some:
-                tell(k, "split_into")
-    for some in members.values():
-        if len(some) >= 2:
-            for k in some:
-                tell(k, "merged_into")
-    standing = {str(row["eid"]) for row in new}
-    for k in range(len(i)):
-        if share_old[k] >= MOST_PART and share_new[k] >= MOST_PART:
-            a = str(old[int(i[k])]["eid"])
-            if a not in standing and not any(edge[0] == a for edge in told):
-                tell(k, "replaced_by")
-    return edges
+    in_new, in_old = share_old >= MOST_PART, common / shapely.area(shapes_new[j]) >= MOST_PART
+    split = in_old & (np.bincount(i[in_old], minlength=len(old))[i] >= 2)
+    merged = in_new & (np.bincount(j[in_new], minlength=len(new))[j] >= 2) & ~split
+    from_eid = np.array([str(row["eid"]) for row in old], dtype=object)[i]
+    to_eid = np.array([str(row["eid"]) for row in new], dtype=object)[j]
+    other = from_eid != to_eid
+    told = np.isin(from_eid.astype(str), from_eid[(split | merged) & other].astype(str))
+    stands = np.isin(from_eid.astype(str), np.array([str(row["eid"]) for row in new], dtype=str))
+    replaced = in_new & in_old & ~stands & ~told
+    return [
+        {
+            "from_eid": from_eid[k],
+            "to_eid": to_eid[k],
+            "kind": kind,
+            "share": round(float(share_old[k]), 4),
+        }
+        for mask, kind in (
+            (split, "split_into"),
+            (merged, "merged_into"),
+            (replaced, "replaced_by"),
+        )
+        for k in np.flatnonzero(mask & other)
+    ]
 
 
 def _polygons(rows: Rows) -> NDArray[np.object_]:
     shapes = np.array([row["shape"] for row in rows], dtype=object)
     flat = shapely.get_dimensions(shapes) == 2
     flat &= shapely.area(shapes) > 0
-    return np.asarray(np.where(flat, shapes, None), dtype=object)
+    shapes[~flat] = None
+    return shapes
 
 
 class Reloading:
@@ -144,9 +134,7 @@ class Reloading:
         gone = [row for row in self.old if row["key"] is None]
         if not gone:
             return
-        fresh = [
-            row for row in _shaped(run(self.con, "reload_new")) if row["fate"] == "create"
-        ]
+        fresh = [row for row in _shaped(run(self.con, "reload_new")) if row["fate"] == "create"]
         again = _paired(gone, fresh)
         if again:
             self.con.register("again", pa.Table.from_pylist(again))
@@ -176,9 +164,7 @@ class Reloading:
             if _words(row) == _words(now):
                 self.moved += 1
                 self._tell("moved", row, distance_m=_distance_m(row["shape"], now["shape"]))
-        self.edges = lineage_edges(
-            old_shapes, [row for row in new if row["key"] not in stayed]
-        )
+        self.edges = lineage_edges(old_shapes, [row for row in new if row["key"] not in stayed])
 
     def write(self) -> Reload:
         """Write lineage, end what a full delivery lacks, and tell it all."""
@@ -208,7 +194,7 @@ class Reloading:
         )
 
     def _end(self, missing: Rows) -> int:
-        stamp = {"source_key": self.source.key, "at_time": self.source.started}
+        stamp: dict[str, Any] = {"source_key": self.source.key, "at_time": self.source.started}
         if self.edges:
             self.con.register("edges", pa.Table.from_pylist(self.edges))
             run(self.con, "reload_lineage", **stamp)
@@ -256,6 +242,11 @@ def _words(row: Mapping[str, Any]) -> tuple[Any, ...]:
     return row["name"], row["class_code"], row["attributes"]
 
 
+def _speaking(row: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    """What a record says, where it says anything."""
+    return _words(row) if row["name"] or row["attributes"] not in (None, "{}") else None
+
+
 def _paired(gone: Rows, fresh: Rows) -> Rows:
     """Gone and new records that are one thing; only where the pairing is one to one."""
     out: Rows = []
@@ -275,14 +266,15 @@ def _paired(gone: Rows, fresh: Rows) -> Rows:
             if len(befores) == len(afters) == 1:
                 before, after = befores[0], afters[0]
                 used.update((before["old_key"], after["key"]))
-                out.append({"key": after["key"], "old_key": before["old_key"], "eid": before["eid"]})
+                out.append(
+                    {"key": after["key"], "old_key": before["old_key"], "eid": before["eid"]}
+                )
 
     keyless_old = [row for row in gone if row["old_key"].startswith("content:")]
     keyless_new = [row for row in fresh if row["key"].startswith("content:")]
     pair(lambda r: (r["wkb"], *_words(r)) if r["wkb"] else None, gone, fresh)
     pair(lambda r: (r["wkb"], r["class_code"]) if r["wkb"] else None, keyless_old, keyless_new)
-    speaking = lambda r: _words(r) if r["name"] or r["attributes"] not in (None, "{}") else None  # noqa: E731
-    pair(speaking, keyless_old, keyless_new)
+    pair(_speaking, keyless_old, keyless_new)
     return out
 
 

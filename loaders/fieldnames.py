@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 
+from twin.units import unit_in_name
+
 __all__ = ["CANONICAL_UNIT", "NUMERIC", "canonical_fields", "canonical_name", "folded"]
 
 NUMERIC: Mapping[str, tuple[str, ...]] = {
@@ -72,10 +74,17 @@ def canonical_fields(names: Iterable[str], kind: str) -> dict[str, str]:
     known = _table().get("*", {}) | _table().get(kind, {})
     out: dict[str, str] = {}
     for name in names:
-        canonical = known.get(folded(name))
+        canonical = next((known[w] for w in _words(name) if w in known), None)
         if canonical is not None and canonical not in out.values():
             out[name] = canonical
     return out
+
+
+def _words(name: str) -> tuple[str, ...]:
+    """What a column may be called in the table: its name, the name without its unit, the lower of two joined headers."""
+    bare = unit_in_name(name)[0]
+    lower = name.rpartition("/")[2]
+    return folded(name), folded(bare), folded(lower) if "/" in name and lower != name else ""
 
 
 def canonical_name(name: str, kind: str) -> str:

@@ -26,9 +26,9 @@ __all__ = ["STREAMS_SUFFIX", "Suggested", "base_name", "is_series", "suggest"]
 STREAMS_SUFFIX = "·streams"
 """Layer of the datastreams a table of readings speaks of: the table's name and this."""
 _PAIR_WORDS = re.compile(
-    r"坐标|经纬|lonlat|latlon|latlng|lnglat|location|coord|geopoint|^geo$|position|^point$|位置"
+    r"坐标|经纬|纬经|lonlat|latlon|latlng|lnglat|location|coord|geopoint|^geo$|position|^point$|位置"
 )
-_DEGREES = re.compile(r"lon|lng|lat|经度|纬度|经纬", re.I)
+_DEGREES = re.compile(r"lon|lng|lat|经度|纬度|经纬|纬经", re.I)
 _CHINA = (73.0, 3.0, 136.0, 54.0)
 
 Box = tuple[float, float, float, float]

@@ -21,7 +21,7 @@ from loaders.sensors.melting import readings, streams_of
 from loaders.sheets import EXTENSIONS
 from loaders.suggest import base_name, is_series, suggest
 from loaders.tablekinds import mapped_table
-from loaders.tablesources import OpenTable, is_workbook, open_tables
+from loaders.tablesources import OpenTable, open_tables
 from loaders.textfiles import looks_like_table
 from loaders.times import TimeReader
 from loaders.valuemaps import with_values
@@ -50,10 +50,7 @@ class TableLoader:
         if extension in _TEXT:
             return path.is_file()
         if extension in EXTENSIONS:
-            head = head_of(path, 64)
-            return is_workbook(path, head) or (
-                extension == ".xls" and looks_like_table(head_of(path))
-            )
+            return path.is_file()
         if extension in _MAYBE:
             return looks_like_table(head_of(path))
         return extension in (".json", ".jsonl", ".ndjson") and head_of(path).lstrip(

@@ -191,7 +191,13 @@ def sensorthings(table: Callable[..., Path]) -> Path:
 @pytest.fixture
 def workbook(tmp_path: Path) -> Path:
     """An OpenDocument sheet under a title: one good point, one with text for a figure, one whose id was used."""
-    rows = [["普查表"], ["编号", "经度", "纬度"], ["A", 114.1, 30.5], ["B", "东边", 30.5], ["A", 114.2, 30.6]]
+    rows = [
+        ["普查表"],
+        ["编号", "经度", "纬度"],
+        ["A", 114.1, 30.5],
+        ["B", "东边", 30.5],
+        ["A", 114.2, 30.6],
+    ]
     return write_ods(tmp_path / "普查.ods", "部件", rows)
 
 

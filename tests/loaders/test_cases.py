@@ -45,7 +45,10 @@ def test_311_requests_keep_their_types_under_their_own_scheme(table: Callable[..
 
 def test_a_person_may_map_the_stage_and_the_type_in_the_plan(table: Callable[..., Path]) -> None:
     path = table("nyc311.csv", NYC)
-    values = {"stage": {"Closed": "结案", "pending": "处置", "WIBBLE": "核查"}, "code": {"Rodent": "鼠害"}}
+    values = {
+        "stage": {"Closed": "结案", "pending": "处置", "WIBBLE": "核查"},
+        "code": {"Rodent": "鼠害"},
+    }
     found, _ = rows(path, values=values)
     assert [r["stage"] for r in found] == ["结案", "处置", "核查"]
     assert found[0]["code"] == "鼠害"

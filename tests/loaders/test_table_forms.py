@@ -17,7 +17,9 @@ from loaders.registry import loader_for, scan
 from loaders.tables import TableLoader
 from twin.errors import SourceError, UnsafeSourceError
 
-_spec = importlib.util.spec_from_file_location("workbooks", Path(__file__).with_name("workbooks.py"))
+_spec = importlib.util.spec_from_file_location(
+    "workbooks", Path(__file__).with_name("workbooks.py")
+)
 workbooks = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(workbooks)
 
@@ -93,11 +95,13 @@ def test_ods_and_a_workbook_named_csv_are_read_and_a_web_page_named_xls_says_so(
     assert [r["key"] for r in records(renamed)] == ["P1", "P2"]
     page = tmp_path / "c.xls"
     page.write_text("<html><table><tr><td>a</td><td>b</td></tr></table></html>")
-    with pytest.raises(SourceError, match="no loader|web page"):
+    with pytest.raises(SourceError, match="web page"):
         loader_for(page).scan(page)
 
 
-def test_a_workbook_whose_cells_lie_far_apart_is_refused_before_it_is_loaded(tmp_path: Path) -> None:
+def test_a_workbook_whose_cells_lie_far_apart_is_refused_before_it_is_loaded(
+    tmp_path: Path,
+) -> None:
     path = workbooks.write_xlsx(tmp_path / "bomb.xlsx", {"a": [["id", "x"], [1, 2]]})
     with zipfile.ZipFile(path) as archive:
         parts = {n: archive.read(n) for n in archive.namelist()}
@@ -178,7 +182,9 @@ def test_zero_bytes_are_taken_out_and_told(table: Table) -> None:
 
 def test_text_files_that_are_no_tables_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("Dear all,\nthe data are here.\nRegards\n")
-    (tmp_path / "sites.txt").write_text("# USGS\nsite_no\tdec_lat_va\n15s\t16s\n01\t38.9\n02\t39.1\n")
+    (tmp_path / "sites.txt").write_text(
+        "# USGS\nsite_no\tdec_lat_va\n15s\t16s\n01\t38.9\n02\t39.1\n"
+    )
     assert not TableLoader().supports(tmp_path / "notes.txt")
     assert TableLoader().supports(tmp_path / "sites.txt")
 

@@ -40,7 +40,8 @@ def test_clock_times_are_those_of_the_zone_given(text: str, want: datetime) -> N
 
 
 @pytest.mark.parametrize(
-    "text", ["2026-07-01 24:10", "2026-13-01", "12:30", "2026-02-29", "13/13/2026", "昨天", "123456"]
+    "text",
+    ["2026-07-01 24:10", "2026-13-01", "12:30", "2026-02-29", "13/13/2026", "昨天", "123456"],
 )
 def test_what_is_no_time_is_a_fault(text: str) -> None:
     faults = Faults(1)
@@ -99,7 +100,8 @@ def test_times_in_parts_and_split_clocks_are_joined() -> None:
     assert read[:2] == [datetime(2013, 3, 1, tzinfo=UTC), datetime(2014, 1, 1, tzinfo=UTC)]
     assert read[2] is None
     clocks = DateParts({"date": "d", "clock": "t"}).joined(
-        {"d": pa.array(["2020-01-01"] * 4), "t": pa.array(["700", "0.5", "08:15", "下午3:05"])}, faults
+        {"d": pa.array(["2020-01-01"] * 4), "t": pa.array(["700", "0.5", "08:15", "下午3:05"])},
+        faults,
     )
     got = TimeReader("UTC").read(clocks, Faults(4), "t").to_pylist()
     assert [(t.hour, t.minute) for t in got] == [(7, 0), (12, 0), (8, 15), (15, 5)]

@@ -58,14 +58,20 @@ def test_both_ways_of_giving_a_unit_mean_the_same(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ('[[layer]]\npath = "a"\nclas_code = "b"', "line 3.*'clas_code'.*did you mean 'class_code'"),
+        (
+            '[[layer]]\npath = "a"\nclas_code = "b"',
+            "line 3.*'clas_code'.*did you mean 'class_code'",
+        ),
         ('[[layer]]\npath = "a"\nid_field = "b"', "line 3.*did you mean 'key_field'"),
         (
             '[[layer]]\npath = "a"\n\n[[layer]]\npath = "b"\nmode = "replce"',
             r"line 6, layer 2 \(b\).*did you mean 'replace'",
         ),
         ('[[layer]]\npath = "a"\ntime_zone = "Asia/Beijing"', "line 3.*no zone"),
-        ('[[layer]]\npath = "a"\n[layer.units]\nH = "furlong"', "line 4.*'furlong' is no known unit"),
+        (
+            '[[layer]]\npath = "a"\n[layer.units]\nH = "furlong"',
+            "line 4.*'furlong' is no known unit",
+        ),
         ('[[layer]]\npath = "a"\nmissing = ["NA"]', "line 3.*list of numbers"),
         ('[[layer]]\npath = "a"\nskip = "yes"', "line 3.*true or false"),
         ('[[layer]]\npath = "a"\nkind = 3', "line 3.*text in quotes"),

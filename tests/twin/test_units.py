@@ -66,7 +66,8 @@ def test_units_are_read_out_of_column_names(name: str, want: tuple[str, str | No
 
 
 @given(
-    st.floats(-1e6, 1e6), st.sampled_from([("ft", "m"), ("degF", "K"), ("mmHg", "kPa"), ("亩", "ha")])
+    st.floats(-1e6, 1e6),
+    st.sampled_from([("ft", "m"), ("degF", "K"), ("mmHg", "kPa"), ("亩", "ha")]),
 )
 def test_there_and_back_is_the_same(figure: float, pair: tuple[str, str]) -> None:
     there = convert(np.array([figure]), *pair)

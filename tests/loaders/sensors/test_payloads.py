@@ -65,9 +65,15 @@ def test_an_expanded_answer_is_read_by_its_ids(tmp_path: Path) -> None:
                 "@iot.id": 7,
                 "name": "d",
                 "unitOfMeasurement": {"name": "Millimetre", "symbol": "mm", "definition": ""},
-                "Thing": {"@iot.id": 3, "name": "闸", "Locations": [{"@iot.id": 1, "location": POINT}]},
+                "Thing": {
+                    "@iot.id": 3,
+                    "name": "闸",
+                    "Locations": [{"@iot.id": 1, "location": POINT}],
+                },
                 "ObservedProperty": {"@iot.id": 2, "name": "Rain"},
-                "Observations": [{"@iot.id": 1, "phenomenonTime": "2026-07-01T00:00:00Z", "result": 0.2}],
+                "Observations": [
+                    {"@iot.id": 1, "phenomenonTime": "2026-07-01T00:00:00Z", "result": 0.2}
+                ],
             }
         ],
     }

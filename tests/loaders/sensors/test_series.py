@@ -23,7 +23,9 @@ def table(tmp_path: Path) -> Callable[[str, str], Path]:
     return make
 
 
-def both(path: Path, **changes: object) -> tuple[list[dict], list[dict], tuple[str, ...], LayerPlan]:
+def both(
+    path: Path, **changes: object
+) -> tuple[list[dict], list[dict], tuple[str, ...], LayerPlan]:
     """Streams, readings, what reading told, and the plan of the readings."""
     infos = scan([path])
     assert [i.kind for i in infos] == ["streams", "observations"]
@@ -54,7 +56,9 @@ def test_a_wide_table_is_a_stream_a_column_and_a_reading_a_cell(table) -> None:
         ("Changping/温度", "Cel", "Changping"),
     ]
     assert plan.missing == (-999.0,)
-    good = {(r["stream_key"], r["phenomenon_time"]): r["result"] for r in readings if not r["fault"]}
+    good = {
+        (r["stream_key"], r["phenomenon_time"]): r["result"] for r in readings if not r["fault"]
+    }
     assert good["Changping/温度", datetime(2013, 2, 28, 16, tzinfo=UTC)] == -2.3
     assert good["Changping/温度", datetime(2013, 3, 1, 16, tzinfo=UTC)] == -3.0
     assert len([k for k in good if k[0].endswith("PM2.5")]) == 4
@@ -80,9 +84,7 @@ def test_every_batch_size_gives_the_same_readings(table) -> None:
     def rows(size: int) -> list[tuple[object, ...]]:
         batches = list(TableLoader().read(info, plan, size))
         assert all(b.records.num_rows <= max(size, 2) for b in batches)
-        return sorted(
-            (tuple(map(str, r.values())) for b in batches for r in b.records.to_pylist())
-        )
+        return sorted(tuple(map(str, r.values())) for b in batches for r in b.records.to_pylist())
 
     assert rows(3) == rows(65_536)
 
@@ -140,5 +142,7 @@ def test_a_plan_may_convert_readings(table) -> None:
         ("sensor_id,latitude,longitude\n773869,34.15,-118.3\n", "streams"),
     ],
 )  # fmt: skip
-def test_events_things_and_bare_readings_are_not_taken_for_series(table, text: str, kind: str) -> None:
+def test_events_things_and_bare_readings_are_not_taken_for_series(
+    table, text: str, kind: str
+) -> None:
     assert [i.kind for i in scan([table("a.csv", text)])] == [kind]

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pyarrow.compute as pc
+
 from loaders.base import Batch, LayerInfo
 from loaders.gdalio import head_of, refuse_dangerous
 from loaders.jsontables import json_document
@@ -53,14 +55,15 @@ class SensorLoader:
                 path,
                 f"a {payload.platform} message without datastreams and readings; nothing is in it to load",
             )
-        placed = [s for s in payload.streams.values() if s.get("x") is not None]
+        table = stream_table(payload)
+        placed = table.filter(pc.is_valid(table["x"])).filter(pc.field("y").is_valid())
         bounds = None
-        if placed:
-            xs, ys = [s["x"] for s in placed], [s["y"] for s in placed]
+        if placed.num_rows:
+            xs, ys = placed["x"].to_pylist(), placed["y"].to_pylist()
             bounds = (min(xs), min(ys), max(xs), max(ys))
         why = (
             f"{payload.platform} gives places as longitude and latitude in WGS 84"
-            if placed
+            if placed.num_rows
             else "the message carries no coordinates"
         )
         streams = LayerPlan(str(path), STREAMS, kind="streams", crs="EPSG:4326", crs_evidence=why)
@@ -71,9 +74,9 @@ class SensorLoader:
                 "streams",
                 payload.platform,
                 len(payload.streams),
-                "Point" if placed else None,
+                "Point" if placed.num_rows else None,
                 {},
-                "EPSG:4326" if placed else None,
+                "EPSG:4326" if placed.num_rows else None,
                 bounds,
                 findings=tuple(payload.findings),
                 suggestion=streams,
@@ -122,5 +125,8 @@ def _payload(path: Path) -> Payload:
     head = head_of(path)
     for speaks, read in _READERS:
         if speaks(head):
-            return read(document)
+            try:
+                return read(document)
+            except RecursionError as err:
+                raise SourceError(path, "is nested too deeply for a sensor message") from err
     raise SourceError(path, "is no message of a sensor platform any more; was it replaced?")

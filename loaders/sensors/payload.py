@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import orjson
 import pyarrow as pa
 
 from loaders.checks import check_not_future
@@ -83,9 +84,28 @@ def stream_table(payload: Payload) -> pa.Table:
     rows = []
     for i, stream in enumerate(payload.streams.values()):
         row = {"thing_key": stream["key"], "z_reference": "ground", **stream, "row": i}
-        row["unit"] = ucum(stream.get("unit"))
-        rows.append({name: row.get(name) for name in STREAMS.names})
+        row["unit"] = ucum(_text(stream.get("unit")))
+        rows.append({f.name: _fitting(row.get(f.name), f.type) for f in STREAMS})
     return pa.Table.from_pylist(rows, schema=STREAMS)
+
+
+def _text(value: object) -> str | None:
+    """Any JSON value as text."""
+    if value is None or isinstance(value, str):
+        return value
+    return orjson.dumps(value, default=str).decode()
+
+
+def _fitting(value: object, kind: pa.DataType) -> object:
+    """A member of a message as its column wants it: figures where figures belong (None for others), else text."""
+    if pa.types.is_string(kind):
+        return _text(value)
+    try:
+        figure = float(value) if not isinstance(value, bool | list | dict) else None  # type: ignore[arg-type]  # None raises
+    except (TypeError, ValueError):
+        return None
+    whole = figure is not None and pa.types.is_integer(kind)
+    return int(figure) if whole and figure is not None else figure
 
 
 def observation_table(payload: Payload, reader: TimeReader) -> pa.Table:
@@ -103,10 +123,10 @@ def observation_table(payload: Payload, reader: TimeReader) -> pa.Table:
         faults.add(missing & ~faults.mask, reason)
     check_not_future(time, faults, "time")
     columns = {
-        "stream_key": pa.array(payload.keys, pa.string()),
+        "stream_key": pa.array([_text(k) for k in payload.keys], pa.string()),
         "phenomenon_time": time,
         "result": result,
-        "quality": pa.array(payload.qualities, pa.string()),
+        "quality": pa.array([_text(q) for q in payload.qualities], pa.string()),
         "fault": faults.array(),
     }
     return build_table(OBSERVATIONS, n, columns)

@@ -173,7 +173,7 @@ class _Walk:
         self.multi[key] = keys
         place = point_of(entity.get("observedArea"))
         for i, (one, name) in enumerate(zip(keys, parts, strict=True)):
-            more = {"name": entity.get("name"), **(entity.get("properties") or {})}
+            more = {"name": entity.get("name"), **_mapping(entity.get("properties"))}
             self.of_stream[one] = {"thing": thing, "place": place}
             self.payload.stream(
                 one,
@@ -325,6 +325,10 @@ def _owner(url: str) -> dict[str, Any]:
     key = (found[2] or found[3]).strip("'\"")
     kind = _kind_of_set(found[1] or "Datastreams") or "Datastream"
     return {"Locations": None} if kind == "Location" else {kind: {"@iot.id": key}}
+
+
+def _mapping(value: object) -> Entity:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _list(value: object) -> list[Entity]:

@@ -32,6 +32,10 @@ def _first(value: object, name: str = "value") -> Any:  # noqa: ANN401 -- any JS
     return None
 
 
+def _listed(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
 def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
@@ -55,8 +59,8 @@ def _take(payload: Payload, series: Mapping[str, Any]) -> None:
     )
     nothing = variable.get("noDataValue")
     zone = _mapping(_mapping(source.get("timeZoneInfo")).get("defaultTimeZone")).get("zoneOffset")
-    for block in series.get("values") or []:
-        for reading in _mapping(block).get("value") or []:
+    for block in _listed(series.get("values")):
+        for reading in _listed(_mapping(block).get("value")):
             one = _mapping(reading)
             result = one.get("value")
             qualifiers = one.get("qualifiers")

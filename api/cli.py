@@ -71,10 +71,18 @@ def init(
     undulation: Annotated[
         float, typer.Option(help="Metres: ellipsoidal height = 1985 height + this.")
     ] = 0.0,
+    time_zone: Annotated[
+        str, typer.Option(help="Zone of times in sources that name none (tz database).")
+    ] = "Asia/Shanghai",
 ) -> None:
     """Make a new city folder."""
     city = City.init(
-        folder, name=name or None, admin_code=admin_code, source_crs=crs, undulation=undulation
+        folder,
+        name=name or None,
+        admin_code=admin_code,
+        source_crs=crs,
+        undulation=undulation,
+        time_zone=time_zone,
     )
     out.print(
         f"[green]✓[/] {city.name}: {city.path}. Next: twin load FILES… --city {city.path}",
@@ -92,21 +100,18 @@ def scan(
     json: JsonOption = False,
 ) -> None:
     """Say what is in these files, and propose a plan."""
-    from api.console import scan_table
+    from api.planning import relative_to
+    from api.scan_console import scan_report
     from api.scanning import scan_sources
 
-    rows, proposal = scan_sources(paths, crs)
+    with _progress(json) as tell:
+        rows, proposal = scan_sources(paths, crs, tell)
     if plan is not None:
-        plan.write_text(proposal.to_toml(), encoding="utf-8")
+        plan.write_text(relative_to(proposal, plan.parent).to_toml(), encoding="utf-8")
     if json:
         _document([asdict(row) for row in rows])
         return
-    out.print(scan_table(rows))
-    if plan is not None:
-        out.print(
-            f"Plan written to {plan}: check class_code, crs and fields, then twin load --plan {plan} --city DIR",
-            highlight=False,
-        )
+    out.print(*scan_report(rows, plan), sep="\n")
 
 
 @app.command()
@@ -116,6 +121,10 @@ def load(
         list[Path] | None, typer.Argument(help="Files and folders; not needed with --plan.")
     ] = None,
     plan: Annotated[Path | None, typer.Option(help="Plan file that names the files.")] = None,
+    root: Annotated[
+        Path | None,
+        typer.Option(help="Folder the plan's paths are relative to; the plan's own when absent."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Tell the balance; write nothing.")
     ] = False,
@@ -129,7 +138,9 @@ def load(
     if not paths and plan is None:
         raise typer.BadParameter("give files or folders to load, or --plan FILE")
     with _progress(json) as tell:
-        report = pipeline.load(City.open(city), paths or [], plan, dry_run=dry_run, progress=tell)
+        report = pipeline.load(
+            City.open(city), paths or [], plan, root=root, dry_run=dry_run, progress=tell
+        )
     if json:
         _document(report.to_json())
     else:

@@ -1,17 +1,20 @@
 """Reports as tables for a terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from api.report import LoadReport
-from api.scanning import ScanRow
 from tiles import TileReport
 from twin.verify import LawResult
 
-__all__ = ["info_tables", "law_table", "load_tables", "scan_table", "tile_table"]
+__all__ = ["info_tables", "law_table", "load_tables", "tile_table"]
+
+
+MOST_EVENTS = 12
+"""So many single events of a layer are shown in a terminal."""
 
 
 def _plain(*headings: str, title: str | None = None) -> Table:
@@ -21,38 +24,8 @@ def _plain(*headings: str, title: str | None = None) -> Table:
     return table
 
 
-def scan_table(rows: Sequence[ScanRow]) -> Table:
-    """What is in files: one row per layer."""
-    table = _plain(
-        "file",
-        "layer",
-        "kind",
-        "class",
-        "records",
-        "geometry",
-        "encoding",
-        "CRS",
-        "sure",
-        "remarks",
-    )
-    for row in rows:
-        table.add_row(
-            row.file,
-            row.layer,
-            row.kind,
-            row.class_code or "–",
-            "–" if row.count is None else f"{row.count:,}",
-            row.geometry_type or "–",
-            row.encoding or "–",
-            row.crs or "?",
-            f"{row.confidence:.0%}",
-            "; ".join(row.findings)[:160],
-        )
-    return table
-
-
-def load_tables(report: LoadReport) -> list[Table | str]:
-    """Balance per layer, why a layer has none, and what was bound and anchored."""
+def load_tables(report: LoadReport) -> list[Table | Text]:
+    """Balance per layer, and what was bound and anchored."""
     table = _plain(
         "layer",
         "in",
@@ -87,12 +60,66 @@ def load_tables(report: LoadReport) -> list[Table | str]:
             anchors.add_row(
                 kind, f"{report.anchors[kind]:,}", f"{report.anchors[f'{kind}_without']:,}"
             )
-    left_out = [
-        f"[red]✗[/] {escape(layer.layer or layer.path)}: {layer.status}: {escape(layer.reason or '')}"
-        for layer in report.layers
-        if layer.status in ("refused", "failed")
-    ]
-    return [table, *left_out, anchors] if report.anchors else [table, *left_out]
+    reload = _reload_table(report)
+    more: list[Table | Text] = [*([reload] if reload.rows else []), *_finding_lines(report)]
+    return [table, *more, anchors] if report.anchors else [table, *more]
+
+
+def _reload_table(report: LoadReport) -> Table:
+    """What each layer says against its delivery before; layers that are new, or say the same, are left out."""
+    table = _plain(
+        "since the last delivery",
+        "added",
+        "changed",
+        "moved",
+        "split",
+        "merged",
+        "replaced",
+        "gone",
+        title="",
+    )
+    for layer in report.layers:
+        r = layer.reload
+        if r is None or not any((r.changed, r.moved, r.split, r.merged, r.replaced, r.gone)):
+            continue
+        counts = (r.added, r.changed, r.moved, r.split, r.merged, r.replaced, r.gone)
+        table.add_row(layer.layer, *(f"{n:,}" for n in counts))
+        for event in r.events[:MOST_EVENTS]:
+            table.add_row(Text(f"  {_event_text(event)}", style="dim"))
+        if len(r.events) > MOST_EVENTS:
+            table.add_row(Text("  … all of them with --json", style="dim"))
+    return table
+
+
+def _event_text(event: Mapping[str, Any]) -> str:
+    who = event["name"] or event["key"]
+    if event["event"] == "moved":
+        far = event.get("distance_m")
+        return f"moved: {who}" + (f", {far:,.1f} m" if far is not None else "")
+    if "into" in event:
+        shares = ", ".join(f"{part['share']:.0%}" for part in event["into"])
+        return f"{event['event']}: {who} ({shares} of its area)"
+    return f"{event['event']}: {who}"
+
+
+def _finding_lines(report: LoadReport) -> list[Text]:
+    """What a person should do about layers that were refused, and about a reload."""
+    lines = []
+    reasons: dict[str, list[str]] = {}
+    for layer in report.layers:
+        if layer.status in ("refused", "failed"):
+            reasons.setdefault(layer.reason or layer.status, []).append(layer.layer)
+    for reason, names in reasons.items():
+        lines.append(Text(f"{', '.join(names)}: {reason}", style="red"))
+    for layer in report.layers:
+        r = layer.reload
+        if r is not None and r.gone and not r.ended:
+            text = (
+                f"{layer.layer}: {r.gone:,} things of the delivery before are not in this one; they stay as they are. "
+                'If this is a full delivery, write mode = "replace" in the plan.'
+            )
+            lines.append(Text(text, style="yellow"))
+    return lines
 
 
 def tile_table(report: TileReport) -> Table:

@@ -2,77 +2,33 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 
 from address import build_nodes
+from api.planning import Planned
 from api.report import LayerResult
 from loaders.base import Batch, LayerInfo
-from loaders.propose import propose
-from loaders.registry import loader_for, read_raster, scan
+from loaders.registry import loader_for, read_raster
 from twin import crs, ingest
 from twin.errors import PlanError, TwinError
 from twin.heights import Heights
-from twin.ingest import Balance, Source
-from twin.plan import LayerPlan, Plan
+from twin.ingest import Balance, Reload, Source
+from twin.plan import LayerPlan
 from twin.schema import schema_of
 from twin.store import Store
+from twin.units import factor
 
-__all__ = ["CONFIDENT", "Planned", "Progress", "load_layer", "planned_layers"]
+__all__ = ["CONFIDENT", "Progress", "load_layer"]
 
 CONFIDENT = 0.6
 """A CRS that is less certain than this is not used: a person confirms it in the plan."""
 
-Planned = tuple[LayerInfo, LayerPlan]
 Progress = Callable[[str, int, int | None], None]
 """Layer, records done, records expected."""
-
-
-def planned_layers(paths: Sequence[Path], plan_file: Path | None) -> list[Planned]:
-    """Layers to load in order, each with its plan.
-
-    Without a plan file the proposal is the plan. With one, it decides: layers it does not name are
-    left out.
-
-    Raises
-    ------
-    PlanError
-        If the plan names a layer that is not there.
-    SourceError
-        If a path does not exist.
-    """
-    if plan_file is None:
-        infos = scan(paths)
-        by_id = {(str(info.path), info.name): info for info in infos}
-        return [(by_id[plan.path, plan.layer], plan) for plan in propose(infos).layers]
-    plan = Plan.read(plan_file)
-    if not plan.layers:
-        raise PlanError(
-            f"{plan_file} names no layers; expected [[layer]] entries as `twin scan … --plan {plan_file}` writes them"
-        )
-    files = {layer.path: plan_file.parent / layer.path for layer in plan.layers}
-    missing = sorted(name for name, path in files.items() if not path.exists())
-    if missing:
-        raise PlanError(f"{plan_file} names files that are not there: {', '.join(missing)}")
-    found: dict[Path, list[LayerInfo]] = {}
-    for info in scan(sorted(set(files.values()))):
-        found.setdefault(info.path, []).append(info)
-    return [
-        (_info_of(found.get(files[layer.path], []), layer, plan_file), layer)
-        for layer in plan.layers
-    ]
-
-
-def _info_of(infos: Sequence[LayerInfo], plan: LayerPlan, plan_file: Path) -> LayerInfo:
-    """The scanned layer a plan entry means."""
-    named = [info for info in infos if info.name == plan.layer] if plan.layer else list(infos[:1])
-    if not named:
-        there = ", ".join(info.name for info in infos) or "nothing readable"
-        raise PlanError(f"{plan_file}: {plan.path} has no layer {plan.layer!r}; it has {there}")
-    return replace(named[0], kind=plan.kind)  # type: ignore[arg-type]  # the plan's kind is checked by dispatch
 
 
 def load_layer(
@@ -80,6 +36,7 @@ def load_layer(
 ) -> LayerResult:
     """Load one layer; what cannot be loaded is told, not raised."""
     info, plan = planned
+    plan = replace(plan, time_zone=plan.time_zone or store.city.time_zone)
     started = time.perf_counter()
     told = LayerResult(
         str(info.path),
@@ -93,6 +50,13 @@ def load_layer(
         return replace(told, status="failed", reason="; ".join(info.findings))
     if plan.skip:
         return replace(told, status="skipped", reason="the plan says so")
+    if _placeless(info, plan):
+        return replace(
+            told,
+            status="refused",
+            reason="the table has no columns that say where its records are; name them in the plan's fields as x and y, "
+            "lonlat, latlon or wkt, or write skip = true",
+        )
     try:
         verdict = _verdict(store, info, plan)
         told = replace(
@@ -109,15 +73,27 @@ def load_layer(
                 reason=_what_to_add(verdict, plan),
                 seconds=time.perf_counter() - started,
             )
-        source = _source(info, plan, verdict)
-        noted: dict[str, None] = dict.fromkeys(told.findings)
-        balance = _dispatch(store, heights, source, planned, progress, noted)
-        seconds = time.perf_counter() - started
-        return replace(told, balance=balance, findings=tuple(noted), seconds=seconds)
+        findings = list(told.findings)
+        source = _source(info, plan, verdict, findings)
+        balance, reload = _dispatch(store, heights, source, (info, plan), progress, findings)
+        return replace(
+            told,
+            balance=balance,
+            reload=reload,
+            findings=tuple(findings),
+            seconds=time.perf_counter() - started,
+        )
     except TwinError as err:
         return replace(
             told, status="failed", reason=str(err), seconds=time.perf_counter() - started
         )
+
+
+def _placeless(info: LayerInfo, plan: LayerPlan) -> bool:
+    """Whether a table is to be loaded as things and nothing in it says where they are."""
+    table = info.suggestion is not None and plan.kind == "features"
+    named = {"x", "lonlat", "latlon", "wkt"} & set(plan.fields.values())
+    return table and info.geometry_type is None and not named
 
 
 def _verdict(store: Store, info: LayerInfo, plan: LayerPlan) -> crs.CrsVerdict:
@@ -136,10 +112,14 @@ def _what_to_add(verdict: crs.CrsVerdict, plan: LayerPlan) -> str:
     )
 
 
-def _source(info: LayerInfo, plan: LayerPlan, verdict: crs.CrsVerdict) -> Source:
+def _source(
+    info: LayerInfo, plan: LayerPlan, verdict: crs.CrsVerdict, findings: list[str]
+) -> Source:
+    """The source as the base keeps it; ``findings`` grow while it is read."""
     same = info.name in ("", info.path.stem, info.path.name)
+    name = plan.source or info.path.name
     return Source(
-        key=info.path.name if same else f"{info.path.name}#{info.name}",
+        key=name if same else f"{name}#{info.name}",
         path=str(info.path),
         layer=info.name,
         format=info.format,
@@ -151,7 +131,9 @@ def _source(info: LayerInfo, plan: LayerPlan, verdict: crs.CrsVerdict) -> Source
         crs_confidence=verdict.confidence,
         z_reference=plan.z_reference,
         encoding=plan.encoding or info.encoding,
-        findings=(*info.findings, *verdict.findings),
+        findings=findings,
+        mode=plan.mode or "update",
+        z_factor=factor(plan.z_unit, "m") if plan.z_unit else 1.0,
     )
 
 
@@ -161,25 +143,35 @@ def _dispatch(
     source: Source,
     planned: Planned,
     progress: Progress | None,
-    noted: dict[str, None],
-) -> Balance:
-    """Load one layer by its kind; ``noted`` gathers what reading it brings to light."""
+    findings: list[str],
+) -> tuple[Balance, Reload | None]:
     info, plan = planned
     if plan.kind == "raster":
         raster = read_raster(info, plan)
-        return ingest.load_raster(
-            store, source, raster.kind, raster.data, raster.transform, heights
+        return (
+            ingest.load_raster(store, source, raster.kind, raster.data, raster.transform, heights),
+            None,
         )
 
     def tell(done: int) -> None:
         if progress is not None:
             progress(source.key, done, info.count)
 
-    batches = _noting(loader_for(info.path).read(info, plan), noted)
+    batches = _noting(loader_for(info.path).read(info, plan), findings)
     if plan.kind in ("features", "model", "points"):
-        return ingest.load_records(store, source, batches, heights, tell)
+        reloads: list[Reload] = []
+        balance = ingest.load_records(
+            store, source, batches, heights, tell, on_reload=reloads.append
+        )
+        return balance, reloads[0] if reloads else None
     table = _whole(plan.kind, (batch.records for batch in batches), tell)
-    source = replace(source, findings=tuple(noted))
+    balance = _load_table(store, heights, source, plan, table)
+    return balance, Reload(added=balance.loaded - balance.changed, changed=balance.changed)
+
+
+def _load_table(
+    store: Store, heights: Heights, source: Source, plan: LayerPlan, table: pa.Table
+) -> Balance:
     match plan.kind:
         case "addresses":
             return ingest.load_addresses(store, source, table, heights, build_nodes)
@@ -195,10 +187,10 @@ def _dispatch(
     )
 
 
-def _noting(batches: Iterator[Batch], noted: dict[str, None]) -> Iterator[Batch]:
-    """The batches as they come, their findings gathered, each once."""
+def _noting(batches: Iterable[Batch], findings: list[str]) -> Iterator[Batch]:
+    """The batches, with what reading them brings to light added to ``findings``, each sentence once."""
     for batch in batches:
-        noted |= dict.fromkeys(batch.findings)
+        findings += [f for f in batch.findings if f not in findings]
         yield batch
 
 

@@ -17,7 +17,8 @@ import pyarrow as pa
 
 import tiles
 from address import AddressIndex, bind_buildings, bind_rooms
-from api.loading import Progress, load_layer, planned_layers
+from api.loading import Progress, load_layer
+from api.planning import planned_layers
 from api.report import LoadReport
 from twin.city import City
 from twin.heights import Heights
@@ -38,6 +39,7 @@ def load(
     paths: Sequence[Path],
     plan: Path | None = None,
     *,
+    root: Path | None = None,
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> LoadReport:
@@ -50,6 +52,8 @@ def load(
         Files and folders; ignored where a plan names the files.
     plan : Path, optional
         Plan file as ``twin scan --plan`` writes it.
+    root : Path, optional
+        Folder the plan's paths are relative to; the plan's own folder where None.
     dry_run : bool
         Do it all on a copy and throw the copy away: the report is the real one, the base stays as
         it is.
@@ -66,7 +70,7 @@ def load(
         If nothing can be done at all (no such file, a plan that contradicts itself, a base in use).
     """
     clock = _Clock()
-    planned = planned_layers(paths, plan)
+    planned = planned_layers(paths, plan, root)
     clock.mark("scan")
     with _target(city, dry_run) as target, Store.open(target) as store:
         heights = heights_of(city)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from twin.ingest import Balance
+from twin.ingest import Balance, Reload
 
 __all__ = ["LayerResult", "LoadReport"]
 
@@ -28,6 +28,7 @@ class LayerResult:
     crs_why: str | None = None
     crs_confidence: float | None = None
     balance: Balance = field(default_factory=Balance)
+    reload: Reload | None = None
     findings: Sequence[str] = ()
     seconds: float = 0.0
 

@@ -1,9 +1,10 @@
 """What is in files, with the verdict on where they lie, and the plan that follows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from api.planning import with_sources
 from loaders.propose import propose
 from loaders.registry import scan
 from twin import crs
@@ -33,7 +34,11 @@ class ScanRow:
     findings: tuple[str, ...]
 
 
-def scan_sources(paths: Sequence[Path], expected: str | None = None) -> tuple[list[ScanRow], Plan]:
+def scan_sources(
+    paths: Sequence[Path],
+    expected: str | None = None,
+    progress: Callable[[str, int, int | None], None] | None = None,
+) -> tuple[list[ScanRow], Plan]:
     """Scan files and folders.
 
     Parameters
@@ -41,6 +46,8 @@ def scan_sources(paths: Sequence[Path], expected: str | None = None) -> tuple[li
     paths : sequence of Path
     expected : str, optional
         CRS the city expects of sources that declare none.
+    progress : callable, optional
+        Told "scan", the files done and the files there are.
 
     Returns
     -------
@@ -50,10 +57,11 @@ def scan_sources(paths: Sequence[Path], expected: str | None = None) -> tuple[li
         The proposal; a CRS is written into it only where it was inferred, with its evidence, for a
         person to confirm.
     """
-    infos = {(str(info.path), info.name): info for info in scan(paths)}
+    infos = {(str(info.path), info.name): info for info in scan(paths, progress)}
     rows: list[ScanRow] = []
     layers: list[LayerPlan] = []
-    for plan in propose(list(infos.values())).layers:
+    proposal = with_sources(propose(list(infos.values())))
+    for plan in proposal.layers:
         info = infos[plan.path, plan.layer]
         placeless = plan.kind == "observations" or info.format == "unreadable"
         verdict = (
@@ -81,7 +89,10 @@ def scan_sources(paths: Sequence[Path], expected: str | None = None) -> tuple[li
             )
         )
         inferred = verdict.crs is not None and plan.crs is None and info.crs is None
+        if not placeless:
+            told = f"{verdict.why} ({verdict.confidence:.0%} sure)"
+            plan = replace(plan, notes={**plan.notes, "crs": told})
         layers.append(
             replace(plan, crs=verdict.crs, crs_evidence=verdict.why) if inferred else plan
         )
-    return rows, Plan(layers)
+    return rows, Plan(layers, proposal.edition)

@@ -32,6 +32,7 @@ Kind = Literal[
 class LayerInfo:
     """One layer of one source, as seen without reading its records.
 
+    ``suggestion`` is the plan a loader proposes where it has seen more than names (the first rows of a table).
     ``crs`` is what the source *declares* (WKT, ``EPSG:n``) or None; whether that is believable is
     decided by :mod:`twin.crs`. ``bounds`` are (xmin, ymin, xmax, ymax) in the source's units.
     """
@@ -47,6 +48,7 @@ class LayerInfo:
     bounds: tuple[float, float, float, float] | None = None
     encoding: str | None = None
     findings: tuple[str, ...] = ()
+    suggestion: LayerPlan | None = None
 
 
 @dataclass(frozen=True, slots=True)

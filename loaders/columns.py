@@ -1,4 +1,4 @@
-"""Columns to columns: JSON attributes, numbers, times and record tables, without a loop over rows."""
+"""Columns to columns: JSON attributes, numbers and record tables, without a loop over rows."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-__all__ = ["Faults", "build_table", "json_objects", "to_number", "to_text", "to_time"]
+__all__ = ["Faults", "build_table", "json_objects", "to_number", "to_text"]
 
 BLANKS = pa.array(
     [
@@ -21,6 +21,12 @@ BLANKS = pa.array(
         "\\",
         "无",
         "NULL",
+        "NA",
+        "#N/A",
+        "***",
+        "缺测",
+        "无数据",
+        "未检出",
         "null",
         "None",
         "N/A",
@@ -32,13 +38,6 @@ BLANKS = pa.array(
 )
 """Spellings of "nothing here" met in tables; they become null where a number or a time is wanted."""
 NUMBER = r"^(?:DN|dn|Φ|φ|Ø)?\s*(?P<v>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(?:{units})?$"
-TIME = (
-    r"^(?P<y>\d{4})(?:[-/.年])?(?P<mo>\d{1,2})(?:[-/.月])?(?P<d>\d{1,2})日?"
-    r"(?:[T ]?\s*(?P<h>\d{1,2})(?:[:时点])?(?P<mi>\d{2})?分?(?::?(?P<s>\d{2}))?秒?(?:[.,](?P<f>\d{1,9}))?)?"
-    r"\s*(?P<z>Z|z|[+-]\d{2}:?\d{2}|UTC|GMT)?$"
-)
-LOCAL_OFFSET_S = 8 * 3600
-"""Times that name no zone are China Standard Time (Asia/Shanghai, UTC+8)."""
 
 
 class Faults:
@@ -188,8 +187,8 @@ def to_number(
     Parameters
     ----------
     column : pyarrow.Array or ChunkedArray
-        Numbers, or text such as ``12.5``, ``１２``, ``1,234.5``, ``DN300``; a unit of ``units`` may
-        follow the number.
+        Numbers, or text such as ``12.5``, ``１２``, ``1,234.5``, ``DN300``, and ``12,5`` in a column where
+        that cannot be a separator of thousands; a unit of ``units`` may follow the number.
     faults : Faults
         Receives ``label`` and the value of each text that is no number, and each infinite number.
     label : str
@@ -219,12 +218,24 @@ def to_number(
     grouped = pc.fill_null(
         pc.match_substring_regex(text, r"^[-+]?\d{1,3}(,\d{3})+(\.\d+)?$"), False
     )
-    text = pc.if_else(grouped, pc.replace_substring(text, ",", ""), text)
+    text = _with_points(text, grouped)
     pattern = NUMBER.format(units="|".join(re.escape(u) for u in units))
     found = pc.struct_field(pc.extract_regex(text, pattern), "v")
     number = pc.if_else(pc.equal(found, ""), None, found).cast(pa.float64())
     _report_unread(array, text, number, faults, label, "a number")
     return pc.if_else(pc.is_finite(number), number, None)
+
+
+def _with_points(text: pa.Array, grouped: pa.Array) -> pa.Array:
+    """Figures with a point before the decimals: ``1,234.5`` and, where the column proves decimal commas, ``12,5``."""
+    comma = pc.fill_null(
+        pc.match_substring_regex(text, r"^[-+]?(\d{1,3}(\.\d{3})+|\d+),\d+\D*$"), False
+    )
+    proof = pc.and_(comma, pc.invert(grouped))
+    if not pc.any(proof).as_py():
+        return pc.if_else(grouped, pc.replace_substring(text, ",", ""), text)
+    plain = pc.replace_substring(pc.replace_substring(text, ".", ""), ",", ".")
+    return pc.if_else(comma, plain, text)
 
 
 def _report_unread(
@@ -237,91 +248,6 @@ def _report_unread(
         bad.to_numpy(zero_copy_only=False),
         lambda i: f"{label}: {str(shown[i].as_py())[:60]!r} is not {wanted}",
     )
-
-
-def _part(parts: pa.Array, name: str, default: int = 0) -> NDArray[np.int64]:
-    text = pc.struct_field(parts, name)
-    number = pc.if_else(pc.equal(text, ""), None, text).cast(pa.int64())
-    return np.asarray(pc.fill_null(number, default).to_numpy(zero_copy_only=False), np.int64)
-
-
-def _civil_micros(parts: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Microseconds since 1970 of the written clock time, and whether the date exists."""
-    y, mo, d = _part(parts, "y", 1970), _part(parts, "mo", 1), _part(parts, "d", 1)
-    h, mi, s = _part(parts, "h"), _part(parts, "mi"), _part(parts, "s")
-    months = (y - 1970) * 12 + np.clip(mo, 1, 12) - 1
-    days = months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64) + d - 1
-    real = (mo >= 1) & (mo <= 12) & (d >= 1) & (h <= 24) & (mi <= 59) & (s <= 60)
-    real &= days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) == months
-    fraction = pc.struct_field(parts, "f")
-    padded = pc.utf8_slice_codeunits(pc.utf8_rpad(fraction, 6, "0"), 0, 6)
-    micros = pc.fill_null(padded, "0").cast(pa.int64()).to_numpy(zero_copy_only=False)
-    return ((days * 24 + h) * 3600 + mi * 60 + s) * 1_000_000 + micros, real
-
-
-def _offsets(zone: pa.Array) -> NDArray[np.int64]:
-    """Seconds east of Greenwich of each zone text; the local zone where none is written."""
-    distinct = pc.unique(zone).to_pylist()
-    table = {}
-    for text in distinct:
-        if not text:
-            table[text] = LOCAL_OFFSET_S
-        elif text[0] in "+-":
-            digits = text[1:].replace(":", "")
-            table[text] = (int(digits[:2]) * 3600 + int(digits[2:]) * 60) * (
-                -1 if text[0] == "-" else 1
-            )
-        else:
-            table[text] = 0
-    code = pc.index_in(zone, value_set=pa.array(distinct, pa.string()), skip_nulls=False)
-    seconds = np.array([table[t] for t in distinct], np.int64)
-    return np.asarray(seconds[code.to_numpy(zero_copy_only=False)], np.int64)
-
-
-def to_time(column: pa.Array | pa.ChunkedArray, faults: Faults, label: str) -> pa.Array:
-    """Column as UTC timestamps; what cannot be read as a time is a fault.
-
-    Parameters
-    ----------
-    column : pyarrow.Array or ChunkedArray
-        ISO 8601, ``2026/7/1 8:30``, ``2026年7月1日 8时30分``, ``20260701083000``, seconds or
-        milliseconds since 1970, or
-        Arrow dates and timestamps. **Without a zone a time is China Standard Time (UTC+8).**
-    faults : Faults
-        Receives ``label`` and the value where no time could be read.
-    label : str
-        The column's name as the source writes it.
-
-    Returns
-    -------
-    pyarrow.Array of timestamp[us, tz=UTC]
-    """
-    array, utc = _plain(column), pa.timestamp("us", tz="UTC")
-    if pa.types.is_null(array.type):
-        return pa.nulls(len(array), utc)
-    if pa.types.is_temporal(array.type) and not pa.types.is_time(array.type):
-        if pa.types.is_timestamp(array.type) and array.type.tz:
-            return array.cast(utc)
-        micros = array.cast(pa.timestamp("us")).cast(pa.int64())
-        return pc.subtract(micros, LOCAL_OFFSET_S * 1_000_000).cast(pa.timestamp("us")).cast(utc)
-    text = to_text(array)
-    parts = pc.extract_regex(text, TIME)
-    micros, real = _civil_micros(parts)
-    zone = pc.fill_null(pc.struct_field(parts, "z"), "")
-    micros = micros - _offsets(zone) * 1_000_000
-    matched = pc.is_valid(parts).to_numpy(zero_copy_only=False) & real
-    epoch = pc.struct_field(pc.extract_regex(text, r"^(?P<e>\d{10}(?:\d{3})?(?:\.\d+)?)$"), "e")
-    seconds = (
-        pc.if_else(pc.equal(epoch, ""), None, epoch)
-        .cast(pa.float64())
-        .to_numpy(zero_copy_only=False)
-    )
-    is_epoch = np.isfinite(seconds)
-    scale = np.where(seconds >= 1e11, 1e3, 1e6)
-    micros = np.where(is_epoch, np.where(is_epoch, seconds, 0.0) * scale, micros).astype(np.int64)
-    read = pa.array(micros, pa.timestamp("us"), mask=~(matched | is_epoch)).cast(utc)
-    _report_unread(array, text, read, faults, label, "a time")
-    return read
 
 
 def build_table(schema: pa.Schema, n: int, columns: Mapping[str, pa.Array]) -> pa.Table:

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from loaders.checks import check_codes, check_ranges
 from loaders.columns import Faults, build_table, json_objects, to_number, to_text
-from loaders.fieldnames import NUMERIC
+from loaders.fieldnames import NUMERIC, canonical_name
 from loaders.keys import KeyLedger, alias_column
+from loaders.valuemaps import in_unit, with_values
 from loaders.wkb import role_of
 from twin import codes
 from twin.errors import PlanError
@@ -109,14 +110,28 @@ def _renamed(columns: Columns, plan: LayerPlan, fields: Mapping[str, str]) -> di
     return first
 
 
-def _typed(columns: dict[str, pa.Array], fields: Mapping[str, str], faults: Faults) -> None:
-    """Canonical numeric attributes as numbers, in place."""
+def _typed(
+    columns: dict[str, pa.Array], fields: Mapping[str, str], plan: LayerPlan, faults: Faults
+) -> None:
+    """Canonical numeric attributes as numbers, columns with a unit in the plan converted; in place."""
     source_of = {canonical: source for source, canonical in fields.items()}
+    given = {fields.get(source, source): unit for source, unit in plan.units.items()}
+    for name in given.keys() & columns.keys() - NUMERIC.keys():
+        columns[name] = in_unit(columns[name], given[name], name, faults, source_of.get(name, name))
     for name in NUMERIC.keys() & columns.keys():
-        number = to_number(columns[name], faults, source_of.get(name, name), NUMERIC[name])
+        label = source_of.get(name, name)
+        if name in given:
+            number = in_unit(columns[name], given[name], name, faults, label)
+        else:
+            number = to_number(columns[name], faults, label, NUMERIC[name])
         if name in ("floors", "floors_below", "year_built"):
             number = pc.round(number).cast(pa.int64(), safe=False)
         columns[name] = number
+
+
+def _named(source: str, target: str, plan: LayerPlan) -> str:
+    """The canonical name a plan means: ``height`` with a unit is ``height_m``."""
+    return canonical_name(target, "features") if source in plan.units else target
 
 
 def _aliases(
@@ -188,8 +203,9 @@ def feature_records(
         If the plan names a field that the layer does not have.
     """
     n = len(row)
-    renamed = _renamed(columns, plan, fields)
-    _typed(renamed, fields, faults)
+    fields = {source: _named(source, target, plan) for source, target in fields.items()}
+    renamed = _renamed(with_values(columns, plan, fields), plan, fields)
+    _typed(renamed, fields, plan, faults)
     key = to_text(renamed["key"]) if "key" in renamed else None
     code = to_text(renamed["code"]) if "code" in renamed else None
     declared = to_text(renamed["class_code"]) if "class_code" in renamed else None

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 
-__all__ = ["NUMERIC", "canonical_fields", "folded"]
+from twin.units import unit_in_name
+
+__all__ = ["CANONICAL_UNIT", "NUMERIC", "canonical_fields", "canonical_name", "folded"]
 
 NUMERIC: Mapping[str, tuple[str, ...]] = {
     "height_m": ("m", "米", "M"),
@@ -20,6 +22,16 @@ NUMERIC: Mapping[str, tuple[str, ...]] = {
     "area_m2": ("m2", "㎡", "m²", "平方米"),
 }
 """Canonical attributes that are numbers, with the unit spellings that may follow the figure."""
+
+CANONICAL_UNIT: Mapping[str, str] = {
+    "height_m": "m",
+    "diameter_mm": "mm",
+    "depth_m": "m",
+    "width_m": "m",
+    "elevation_m": "m",
+    "area_m2": "m2",
+}
+"""Unit (UCUM) in which the base keeps a canonical attribute."""
 
 
 def folded(name: str) -> str:
@@ -62,7 +74,26 @@ def canonical_fields(names: Iterable[str], kind: str) -> dict[str, str]:
     known = _table().get("*", {}) | _table().get(kind, {})
     out: dict[str, str] = {}
     for name in names:
-        canonical = known.get(folded(name))
+        canonical = next((known[w] for w in _words(name) if w in known), None)
         if canonical is not None and canonical not in out.values():
             out[name] = canonical
     return out
+
+
+def _words(name: str) -> tuple[str, ...]:
+    """What a column may be called in the table: its name, the name without its unit, the lower of two joined headers."""
+    bare = unit_in_name(name)[0]
+    lower = name.rpartition("/")[2]
+    return folded(name), folded(bare), folded(lower) if "/" in name and lower != name else ""
+
+
+def canonical_name(name: str, kind: str) -> str:
+    """Canonical name behind a name that is one already or that the table knows; else the name itself.
+
+    Examples
+    --------
+    >>> canonical_name("height", "features"), canonical_name("roof_colour", "features")
+    ('height_m', 'roof_colour')
+    """
+    known = _table().get("*", {}) | _table().get(kind, {})
+    return name if name in known.values() else known.get(folded(name), name)

@@ -1,7 +1,7 @@
 """A load plan proposed from what was scanned: classes, keys, names and fields by their words, Chinese and English."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -9,11 +9,13 @@ from pathlib import Path
 import pyarrow.compute as pc
 
 from loaders.base import LayerInfo
-from loaders.fieldnames import canonical_fields
+from loaders.fieldnames import CANONICAL_UNIT, canonical_fields
 from loaders.registry import loader_for
+from twin import codes
 from twin.errors import TwinError
 from twin.plan import LayerPlan, Plan
 from twin.schema import schema_of
+from twin.units import named_unit, unit_in_name
 
 __all__ = ["class_of_words", "propose"]
 
@@ -89,12 +91,66 @@ def _shift_of(path: Path) -> tuple[str | None, str]:
     return None, ""
 
 
+def _class_note(info: LayerInfo, code: str | None) -> str:
+    """Why a class was proposed, and how sure that is."""
+    if code is None:
+        return "nothing in names or fields speaks for a class (0 % sure): write one of twin/codes/cim_classes.csv"
+    if class_of_words(info.name, "") == code:
+        return f"the layer's name {info.name!r} speaks for it (90 % sure)"
+    if class_of_words("", info.path.stem) == code:
+        return f"the file's name {info.path.stem!r} speaks for it (80 % sure)"
+    if class_of_words("", "", info.fields) == code:
+        return "the names of the fields speak for it (60 % sure)"
+    return "a table of points without a word for a class (50 % sure)"
+
+
+def _units_of(info: LayerInfo, fields: Mapping[str, str]) -> dict[str, str]:
+    """Units that the names of fields carry and that differ from those of the base."""
+    if info.suggestion is not None:
+        return dict(info.suggestion.units)
+    out: dict[str, str] = {}
+    for source, target in fields.items():
+        written = unit_in_name(source)[1]
+        given, wanted = named_unit(written), named_unit(CANONICAL_UNIT.get(target))
+        if given and wanted and given.quantity == wanted.quantity and given.code != wanted.code:
+            out[source] = str(written)
+    return out
+
+
+def _notes(info: LayerInfo, plan: LayerPlan) -> dict[str, str]:
+    """The comments of a proposed layer of things."""
+    notes = dict(info.suggestion.notes) if info.suggestion else {}
+    if plan.kind == "features":
+        notes["class_code"] = _class_note(
+            info, None if plan.class_code == "other" else plan.class_code
+        )
+    if plan.key_field:
+        notes["key_field"] = (
+            "its values were all different in the first records: it tells things apart in the next delivery"
+        )
+    elif plan.kind == "features":
+        notes["mode"] = (
+            "no field tells the things apart: they are known again by shape and attributes\n"
+        )
+    if plan.mode == "replace":
+        notes["mode"] = notes.get("mode", "") + (
+            "replace: this file is a full delivery, what the next one does not hold any more has ended; "
+            "write update for a part of one"
+        )
+    notes |= {f"units.{name}": "the field's name says so; converted" for name in plan.units}
+    return notes
+
+
 def _feature_plan(info: LayerInfo) -> LayerPlan:
-    fields = canonical_fields(info.fields, "features")
+    fields = (
+        dict(info.suggestion.fields)
+        if info.suggestion
+        else canonical_fields(info.fields, "features")
+    )
     by_target = {target: source for source, target in fields.items()}
     crs, evidence = _shift_of(info.path)
     code = class_of_words(info.name, info.path.stem, info.fields)
-    table = info.format in ("CSV", "TSV", "JSON", "JSONL")
+    table = info.suggestion is not None
     if code is None and table and info.geometry_type == "Point":
         code = "poi"
     if code == "component" and "class_code" not in by_target and "code" in by_target:
@@ -116,13 +172,19 @@ def _feature_plan(info: LayerInfo) -> LayerPlan:
         key_field=key,
         key_scheme=scheme,
         name_field=by_target.get("name"),
+        mode="replace",
         crs=crs,
         crs_evidence=evidence,
         z_reference=_heights_of(info),
         encoding=None,
         fields=kept,
+        units=_units_of(info, kept),
     )
-    return _with_sound_key(info, plan)
+    if crs is None and info.suggestion is not None:
+        own = info.suggestion
+        plan = replace(plan, crs=own.crs, crs_evidence=own.crs_evidence)
+    plan = _with_sound_key(info, plan)
+    return replace(plan, notes=_notes(info, plan))
 
 
 def _heights_of(info: LayerInfo) -> str:
@@ -158,9 +220,14 @@ def _with_sound_key(info: LayerInfo, plan: LayerPlan) -> LayerPlan:
 
 
 def _table_plan(info: LayerInfo) -> LayerPlan:
+    crs, evidence = _shift_of(info.path)
+    if info.suggestion is not None:
+        own = info.suggestion
+        if crs is not None and own.crs is None:
+            return replace(own, crs=crs, crs_evidence=evidence)
+        return own
     fields = canonical_fields(info.fields, info.kind)
     columns = set(schema_of(info.kind).names)
-    crs, evidence = _shift_of(info.path)
     kept = {source: target for source, target in fields.items() if target in columns}
     return LayerPlan(
         path=str(info.path),
@@ -186,13 +253,15 @@ def _one(info: LayerInfo) -> LayerPlan:
             z_reference=_heights_of(info) if info.geometry_type == "dem" else "ground",
         )
     if info.kind in ("model", "points"):
-        return LayerPlan(
+        plan = LayerPlan(
             path=str(info.path),
             layer=info.name,
             kind=info.kind,
             z_reference=_heights_of(info),
             class_code="point_cloud" if info.kind == "points" else None,
+            mode="replace" if info.kind == "model" else None,
         )
+        return replace(plan, notes=_notes(info, plan))
     return _table_plan(info)
 
 
@@ -213,4 +282,4 @@ def propose(layers: Sequence[LayerInfo]) -> Plan:
         that as evidence.
     """
     ordered = sorted(layers, key=lambda info: _ORDER.index(info.kind))
-    return Plan([_one(info) for info in ordered])
+    return Plan([_one(info) for info in ordered], codes.edition("cim_classes"))

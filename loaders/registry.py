@@ -1,7 +1,7 @@
 """The loaders, in the order in which they are asked, and what lies under a path."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from loaders.base import LayerInfo, Loader, RasterLayer
@@ -9,6 +9,7 @@ from loaders.cityjson import CityJsonLoader
 from loaders.ifc import IfcLoader
 from loaders.points import PointsLoader
 from loaders.raster import RasterLoader
+from loaders.sensors.loader import SensorLoader
 from loaders.shapefile import SIDECARS, sibling
 from loaders.tables import TableLoader
 from loaders.vector import VectorLoader
@@ -23,6 +24,7 @@ LOADERS: tuple[Loader, ...] = (
     CityJsonLoader(),  # .city.json(l), and .json that says CityJSON
     _RASTER,  # GeoTIFF and the grids of terrain models
     PointsLoader(),  # LAS, LAZ
+    SensorLoader(),  # SensorThings, NGSI, WaterML
     VectorLoader(),  # what GDAL reads with features in it
     TableLoader(),  # CSV, and .json that nobody above took
 )
@@ -119,7 +121,9 @@ def _walk(folder: Path) -> Iterable[Path]:
                 yield path
 
 
-def scan(paths: Iterable[Path]) -> list[LayerInfo]:
+def scan(
+    paths: Iterable[Path], progress: Callable[[str, int, int | None], None] | None = None
+) -> list[LayerInfo]:
     """Layers of all sources under ``paths``; a source that cannot be opened becomes a layer with the reason as its finding.
 
     Returns
@@ -129,7 +133,10 @@ def scan(paths: Iterable[Path]) -> list[LayerInfo]:
         and count None.
     """
     out: list[LayerInfo] = []
-    for path in discover(paths):
+    sources = discover(paths)
+    for done, path in enumerate(sources):
+        if progress is not None:
+            progress("scan", done, len(sources))
         try:
             out += loader_for(path).scan(path)
         except SourceError as err:

@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 
 from loaders.base import Kind
 from loaders.checks import STAGES, check_case_codes, check_not_future, check_positions
-from loaders.columns import Faults, build_table, json_objects, to_number, to_text, to_time
+from loaders.columns import Faults, build_table, json_objects, to_number, to_text
 from loaders.fieldnames import canonical_fields
 from loaders.keys import KeyLedger
+from loaders.times import TimeReader
 from twin.plan import LayerPlan
 from twin.schema import schema_of
+from twin.units import conversion, convert, ucum
 
 __all__ = ["kind_of_columns", "mapped_table"]
 
@@ -87,6 +89,13 @@ def kind_of_columns(names: Iterable[str]) -> Kind:
     }
     if {"stream_key", "phenomenon_time", "result"} <= has["observations"]:
         return "observations"
+    if {"thing_key", "x", "y"} <= has["streams"] and not has["features"] & {
+        "height_m",
+        "floors",
+        "usage",
+        "class_code",
+    }:
+        return "streams"
     if "property" in has["streams"] and has["streams"] & {
         "unit",
         "subject",
@@ -117,6 +126,7 @@ def mapped_table(
     fields: Mapping[str, str],
     faults: Faults,
     ledger: KeyLedger,
+    reader: TimeReader | None = None,
 ) -> pa.Table:
     """One batch of a table under the schema of its kind.
 
@@ -136,8 +146,11 @@ def mapped_table(
         Of this batch.
     ledger : KeyLedger
         Of this layer.
+    reader : TimeReader, optional
+        Of this layer; knows the zone of times that name none.
     """
     schema = schema_of(kind)
+    reader = reader or TimeReader(plan.time_zone, plan.date_order)
     target = {name: fields[name] for name in columns if fields.get(name) in schema.names}
     if plan.key_field is not None and plan.key_field in columns and "key" in schema.names:
         target = {n: t for n, t in target.items() if t != "key"} | {plan.key_field: "key"}
@@ -145,21 +158,58 @@ def mapped_table(
     for name, canonical in target.items():
         kind_of_value = schema.field(canonical).type
         if pa.types.is_floating(kind_of_value):
-            out[canonical] = to_number(columns[name], faults, name)
+            out[canonical] = _figures(columns[name], name, plan, faults)
         elif pa.types.is_timestamp(kind_of_value):
-            out[canonical] = to_time(columns[name], faults, name)
+            out[canonical] = reader.read(columns[name], faults, name)
         else:
             out[canonical] = to_text(columns[name])
+    rest = {fields.get(n, n): c for n, c in columns.items() if n not in target}
+    if kind == "cases" and plan.code_scheme:
+        rest |= _foreign_case(out, len(rows), plan)
     if "attributes" in schema.names:
-        rest = {fields.get(n, n): c for n, c in columns.items() if n not in target}
         out["attributes"] = json_objects(rest, len(rows))
     if "row" in schema.names:
         out["row"] = pa.array(rows)
-    _FINISH[kind](out, len(rows), plan.z_reference, faults)
+    _FINISH[kind](out, len(rows), plan, faults)
     if "key" in out:
         ledger.check(out["key"], faults)
     out["fault"] = faults.array()
     return build_table(schema, len(rows), out)
+
+
+def _figures(column: pa.Array, name: str, plan: LayerPlan, faults: Faults) -> pa.Array:
+    """Figures of a column: missing markers of the plan are null, a unit with a wanted one is converted."""
+    given, wanted = conversion(plan.units[name]) if name in plan.units else (None, None)
+    number = to_number(column, faults, name, (given,) if given else ())
+    if plan.missing:
+        marked = pc.is_in(number, value_set=pa.array(plan.missing, pa.float64()))
+        number = pc.if_else(marked, None, number)
+    if given and wanted:
+        values = np.asarray(number.to_numpy(zero_copy_only=False), np.float64)
+        number = pa.array(convert(values, given, wanted), mask=np.isnan(values))
+    return number
+
+
+def _ucum(column: pa.Array) -> pa.Array:
+    """Units under their UCUM codes; what the table does not know stays as it is written."""
+    encoded = column.dictionary_encode()
+    named = pa.array([ucum(u) for u in encoded.dictionary.to_pylist()], pa.string())
+    return named.take(encoded.indices)
+
+
+def _foreign_case(out: dict[str, pa.Array], n: int, plan: LayerPlan) -> dict[str, pa.Array]:
+    """Attributes of cases of another system: its code scheme, and stages that had to be told from the closing time."""
+    more: dict[str, pa.Array] = {"code_scheme": pa.array([plan.code_scheme] * n, pa.string())}
+    stage = out.get("stage", pa.nulls(n, pa.string()))
+    unknown = pc.invert(pc.fill_null(pc.is_in(stage, value_set=pa.array(STAGES)), False))
+    if pc.any(unknown).as_py():
+        more["stage_given"] = pc.if_else(unknown, stage, None)
+        closed = out["closed_at"].is_valid() if "closed_at" in out else pa.array([False] * n)
+        told = pc.if_else(closed, "结案", "受理")
+        out["stage"] = pc.if_else(unknown, told, stage)
+    if "title" not in out and "code" in out:
+        out["title"] = out["code"]
+    return more
 
 
 def _is_null(out: Mapping[str, pa.Array], name: str, n: int) -> NDArray[np.bool_]:
@@ -180,7 +230,7 @@ def _translated(column: pa.Array, table: Mapping[str, str]) -> pa.Array:
     return pc.coalesce(pa.array(list(table.values()), pa.string()).take(index), column)
 
 
-def _addresses(out: dict[str, pa.Array], n: int, _: str, faults: Faults) -> None:
+def _addresses(out: dict[str, pa.Array], n: int, _: LayerPlan, faults: Faults) -> None:
     empty = pa.nulls(n, pa.string())
     parts = [pc.fill_null(out.get(p, empty), "") for p in _PARTS]
     joined = pc.binary_join_element_wise(*parts, "")
@@ -196,7 +246,7 @@ def _addresses(out: dict[str, pa.Array], n: int, _: str, faults: Faults) -> None
     out["status"] = pc.fill_null(_translated(out.get("status", empty), _STATUS), "active")
 
 
-def _streams(out: dict[str, pa.Array], n: int, z_reference: str, faults: Faults) -> None:
+def _streams(out: dict[str, pa.Array], n: int, plan: LayerPlan, faults: Faults) -> None:
     empty = pa.nulls(n, pa.string())
     thing = out.get("thing_key", empty)
     made = pc.binary_join_element_wise(thing, pc.fill_null(out.get("property", empty), ""), "/")
@@ -209,7 +259,9 @@ def _streams(out: dict[str, pa.Array], n: int, z_reference: str, faults: Faults)
         check_positions(out["x"], out["y"], lone, required=True)
         reasons = lone.array()
         faults.add(lone.mask & ~hosted & ~faults.mask, lambda i: str(reasons[i].as_py()))
-    reference = z_reference if z_reference in ("1985", "ellipsoid") else "ground"
+    reference = plan.z_reference if plan.z_reference in ("1985", "ellipsoid") else "ground"
+    if "unit" in out:
+        out["unit"] = _ucum(out["unit"])
     out["z_reference"] = pc.fill_null(
         _translated(out.get("z_reference", empty), _REFERENCE), reference
     )
@@ -221,7 +273,7 @@ def _streams(out: dict[str, pa.Array], n: int, z_reference: str, faults: Faults)
             faults.add(crossed, f"{low} lies above {high}")
 
 
-def _observations(out: dict[str, pa.Array], n: int, _: str, faults: Faults) -> None:
+def _observations(out: dict[str, pa.Array], n: int, _: LayerPlan, faults: Faults) -> None:
     _require(out, "stream_key", n, faults, "no key of the datastream")
     _require(out, "phenomenon_time", n, faults, "no time")
     _require(out, "result", n, faults, "no result")
@@ -229,13 +281,13 @@ def _observations(out: dict[str, pa.Array], n: int, _: str, faults: Faults) -> N
         check_not_future(out["phenomenon_time"], faults, "time")
 
 
-def _cases(out: dict[str, pa.Array], n: int, _: str, faults: Faults) -> None:
+def _cases(out: dict[str, pa.Array], n: int, plan: LayerPlan, faults: Faults) -> None:
     empty = pa.nulls(n, pa.string())
     out["kind"] = pc.fill_null(
         _translated(out.get("kind", empty), {"事件": "管理事项", "部件": "管理部件"}), "管理事项"
     )
     _require(out, "key", n, faults, "no case number")
-    if "code" in out:
+    if "code" in out and not plan.code_scheme:
         check_case_codes(out["kind"], out["code"], faults)
     if "reported_at" in out:
         _require(out, "reported_at", n, faults, "no time of report")
@@ -255,7 +307,7 @@ def _cases(out: dict[str, pa.Array], n: int, _: str, faults: Faults) -> None:
         check_positions(out["x"], out["y"], faults, required=False)
 
 
-_FINISH: Mapping[str, Callable[[dict[str, pa.Array], int, str, Faults], None]] = {
+_FINISH: Mapping[str, Callable[[dict[str, pa.Array], int, LayerPlan, Faults], None]] = {
     "addresses": _addresses,
     "streams": _streams,
     "observations": _observations,

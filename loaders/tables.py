@@ -1,6 +1,7 @@
-"""Tables (CSV, JSON): points of interest, addresses, streams, observations and cases, mapped by the plan."""
+"""Tables (CSV, workbooks, JSON): points of interest, addresses, datastreams, readings and cases, mapped by the plan."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,39 +11,54 @@ import shapely
 from numpy.typing import NDArray
 
 from loaders.base import Batch, LayerInfo
-from loaders.checks import check_positions
-from loaders.columns import Faults, to_number, to_text
+from loaders.columns import Faults, to_text
 from loaders.features import feature_records
 from loaders.fieldnames import canonical_fields
 from loaders.gdalio import head_of, refuse_dangerous
 from loaders.keys import KeyLedger
-from loaders.tablekinds import kind_of_columns, mapped_table
-from loaders.textfiles import csv_columns, csv_tables, json_columns, json_records
+from loaders.positions import PLACES, geometries, xy_columns
+from loaders.sensors.melting import readings, streams_of
+from loaders.sheets import EXTENSIONS
+from loaders.suggest import base_name, is_series, suggest
+from loaders.tablekinds import mapped_table
+from loaders.tablesources import OpenTable, open_tables
+from loaders.textfiles import looks_like_table
+from loaders.times import TimeReader
+from loaders.valuemaps import with_values
 from loaders.wkb import checked
-from twin.errors import PlanError
+from twin.errors import PlanError, SourceError
 from twin.plan import LayerPlan
+from twin.schema import schema_of
 
 __all__ = ["TableLoader"]
 
 Columns = dict[str, pa.Array]
+_TEXT = (".csv", ".tsv", ".tab", ".psv")
+_MAYBE = (".txt", ".rdb", ".dat")
+_X, _Y = "\x00x", "\x00y"
+"""Names of the two columns made out of one that holds a pair; no source has them."""
 
 
 class TableLoader:
-    """Comma, tab, semicolon or bar separated text, and JSON lists of objects."""
+    """Comma, tab, semicolon or bar separated text, sheets of workbooks, and JSON lists of objects."""
 
     name = "tables"
 
     def supports(self, path: Path) -> bool:
-        """Whether the extension is that of a text table, or a ``.json`` starts like a list or object."""
+        """Whether the extension is that of a table, and the content does not speak against it."""
         extension = path.suffix.lower()
-        if extension in (".csv", ".tsv"):
+        if extension in _TEXT:
             return path.is_file()
-        return extension in (".json", ".jsonl") and head_of(path).lstrip(b"\xef\xbb\xbf \r\n\t")[
-            :1
-        ] in (b"[", b"{")
+        if extension in EXTENSIONS:
+            return path.is_file()
+        if extension in _MAYBE:
+            return looks_like_table(head_of(path))
+        return extension in (".json", ".jsonl", ".ndjson") and head_of(path).lstrip(
+            b"\xef\xbb\xbf \r\n\t"
+        )[:1] in (b"[", b"{")
 
     def scan(self, path: Path) -> list[LayerInfo]:
-        """The one layer of a table; its kind is judged by its columns.
+        """The layers of a table file (sheets; datastreams and readings of a table of readings), judged by its first rows.
 
         Raises
         ------
@@ -50,41 +66,32 @@ class TableLoader:
             If the file is empty, no table, or must not be opened.
         """
         refuse_dangerous(path)
-        count: int | None = None
-        encoding: str | None = None
-        if path.suffix.lower() in (".csv", ".tsv"):
-            names, _, encoding, findings = csv_columns(path)
-            fields = dict.fromkeys(names, "object")
-        else:
-            records, findings = json_records(path)
-            columns = json_columns(records[:1000])
-            fields, count = {n: str(c.type) for n, c in columns.items()}, len(records)
-        kind = kind_of_columns(list(fields))
-        mapped = set(canonical_fields(fields, kind).values())
-        geometry = (
-            "Point"
-            if kind == "features" and {"x", "y"} <= mapped
-            else "Unknown"
-            if "wkt" in mapped
-            else None
-        )
-        if kind == "features" and geometry is None:
-            findings.append(
-                "no columns for coordinates were found; name them in the plan as x and y (or wkt)"
-            )
-        return [
-            LayerInfo(
-                path,
-                path.stem,
-                kind,
-                path.suffix.lower().lstrip(".").upper(),
-                count,
-                geometry,
-                fields,
-                encoding=encoding,
-                findings=tuple(findings),
-            )
-        ]
+        out = []
+        for table in open_tables(path):
+            if not table.types:
+                out.append(
+                    LayerInfo(path, table.name, "features", "unreadable", findings=table.findings)
+                )
+                continue
+            for layer in suggest(path, table):
+                readings_of = layer.kind == "observations" and layer.plan.variables
+                out.append(
+                    LayerInfo(
+                        path,
+                        layer.name,
+                        layer.kind,
+                        table.format,
+                        None if readings_of or layer.name != table.name else table.count,
+                        layer.geometry_type,
+                        table.types,
+                        layer.crs,
+                        layer.bounds,
+                        table.encoding,
+                        (*table.findings, *layer.findings),
+                        layer.plan,
+                    )
+                )
+        return out
 
     def read(self, layer: LayerInfo, plan: LayerPlan, batch_size: int = 65_536) -> Iterator[Batch]:
         """Records of the table under the schema of the plan's kind.
@@ -98,44 +105,88 @@ class TableLoader:
         """
         refuse_dangerous(layer.path)
         kind = layer.kind if plan.kind == "features" else plan.kind
-        fields = plan.fields or canonical_fields(layer.fields, kind)
-        missing = [f for f in fields if f not in layer.fields]
-        if missing:
-            raise PlanError(
-                f"{layer.path}: the plan maps columns that are not there: {', '.join(missing)};"
-                f" there are {', '.join(layer.fields)}"
-            )
+        table = _opened(layer, plan)
+        plan = _completed(layer, plan, kind)
+        _check_names(layer, plan)
+        reader = TimeReader(plan.time_zone, plan.date_order)
+        if is_series(plan) and kind in ("streams", "observations"):
+            yield from _series(table, kind, plan, reader, batch_size)
+            return
         ledger = KeyLedger()
-        for columns, rows, reasons in _batches(layer, plan, batch_size):
+        for columns, rows, reasons in table.batches(batch_size):
             faults = Faults(len(rows))
             broken = np.array([r is not None for r in reasons], dtype=bool)
             faults.add(broken, [str(r) for r in reasons].__getitem__)
-            _report_mojibake(columns, faults)
+            findings = _report_unreadable(columns, faults)
             if kind == "features":
-                yield _feature_batch(columns, rows, plan, fields, faults, ledger)
+                batch = _feature_batch(columns, rows, plan, faults, ledger)
             else:
-                yield Batch(mapped_table(kind, columns, rows, plan, fields, faults, ledger))
+                batch = _kind_batch(kind, columns, rows, plan, faults, ledger, reader)
+            yield replace(batch, findings=(*batch.findings, *findings))
+        if told := reader.findings():
+            yield Batch(schema_of(kind).empty_table(), findings=told)
 
 
-def _batches(
-    layer: LayerInfo, plan: LayerPlan, batch_size: int
-) -> Iterator[tuple[Columns, NDArray[np.int64], list[str | None]]]:
-    if layer.path.suffix.lower() in (".csv", ".tsv"):
-        encoding = plan.encoding or layer.encoding or csv_columns(layer.path)[2]
-        for table, rows, reasons in csv_tables(layer.path, encoding, batch_size):
-            yield {n: table[n].combine_chunks() for n in table.column_names}, rows, reasons
+def _opened(layer: LayerInfo, plan: LayerPlan) -> OpenTable:
+    name = base_name(layer.name)
+    tables = open_tables(layer.path, plan.encoding or layer.encoding)
+    for table in tables:
+        if table.name == name or len(tables) == 1:
+            return table
+    raise SourceError(
+        layer.path, f"has no sheet {name!r}; it has {', '.join(t.name for t in tables)}"
+    )
+
+
+def _completed(layer: LayerInfo, plan: LayerPlan, kind: str) -> LayerPlan:
+    """The plan with the mapping of the loader where it gives none."""
+    if plan.fields or plan.variables:
+        return plan
+    own = layer.suggestion
+    if own is None or own.kind != kind:
+        return replace(plan, fields=canonical_fields(layer.fields, kind))
+    given = {
+        name: getattr(own, name)
+        for name in (
+            "fields",
+            "units",
+            "values",
+            "variables",
+            "missing",
+            "station",
+            "date_order",
+            "code_scheme",
+        )
+        if not getattr(plan, name)
+    }
+    return replace(plan, **given)
+
+
+def _check_names(layer: LayerInfo, plan: LayerPlan) -> None:
+    asked = [*plan.fields, *plan.variables]
+    missing = [f for f in asked if f not in layer.fields]
+    if missing:
+        raise PlanError(
+            f"{layer.path}: the plan maps columns that are not there: {', '.join(missing)};"
+            f" there are {', '.join(layer.fields)}"
+        )
+
+
+def _series(
+    table: OpenTable, kind: str, plan: LayerPlan, reader: TimeReader, batch_size: int
+) -> Iterator[Batch]:
+    if kind == "streams":
+        found = streams_of(table.batches(batch_size), plan)
+        for start in range(0, found.num_rows, batch_size):
+            yield Batch(found.slice(start, batch_size))
         return
-    records, _ = json_records(layer.path, plan.encoding)
-    for start in range(0, len(records), batch_size):
-        part = records[start : start + batch_size]
-        columns = json_columns(part)
-        columns |= {n: pa.nulls(len(part), pa.string()) for n in layer.fields if n not in columns}
-        reasons = [None if record else "is no object" for record in part]
-        yield columns, np.arange(start, start + len(part), dtype=np.int64), reasons
+    for part, findings in readings(table.batches(batch_size), plan, reader, batch_size):
+        yield Batch(part, findings=findings)
 
 
-def _report_mojibake(columns: Columns, faults: Faults) -> None:
-    """Fault records with text that could not be decoded."""
+def _report_unreadable(columns: Columns, faults: Faults) -> list[str]:
+    """Fault records with text that could not be decoded; take zero bytes out of texts and say so."""
+    zeros = 0
     for name, column in columns.items():
         if pa.types.is_string(column.type):
             text = to_text(column)
@@ -143,31 +194,26 @@ def _report_mojibake(columns: Columns, faults: Faults) -> None:
                 zero_copy_only=False
             )
             faults.add(bad, f"{name}: text cannot be read in the table's character set")
+            null = pc.fill_null(pc.match_substring(text, "\x00"), False)
+            if pc.any(null).as_py():
+                zeros += pc.sum(null).as_py()
+                text = to_text(pc.replace_substring(text, "\x00", ""))
             columns[name] = text
+    return [f"zero bytes taken out of {zeros:,} texts"] if zeros else []
 
 
 def _feature_batch(
     columns: Columns,
     rows: NDArray[np.int64],
     plan: LayerPlan,
-    fields: Mapping[str, str],
     faults: Faults,
     ledger: KeyLedger,
 ) -> Batch:
-    source = {canonical: name for name, canonical in fields.items()}
-    used = {source[c] for c in ("x", "y", "z", "wkt") if c in source}
-    rest = {n: c for n, c in columns.items() if n not in used}
-    findings: list[str] = []
-    if "wkt" in source and not {"x", "y"} <= source.keys():
-        text = to_text(columns[source["wkt"]])
-        geoms = shapely.from_wkt(text.to_numpy(zero_copy_only=False), on_invalid="ignore")
-        faults.add(
-            shapely.is_missing(geoms) & text.is_valid().to_numpy(zero_copy_only=False),
-            f"{source['wkt']}: is no WKT geometry",
-        )
-    elif {"x", "y"} <= source.keys():
-        geoms = _points(columns, source, faults)
-    else:
+    fields = plan.fields
+    source = {c: name for name, c in fields.items() if c in PLACES}
+    rest = {n: c for n, c in columns.items() if fields.get(n) not in PLACES}
+    geoms = geometries(columns, source, faults)
+    if geoms is None:
         return Batch(feature_records(rest, None, None, plan, fields, rows, faults, ledger))
     wkb = pa.array(shapely.to_wkb(geoms, output_dimension=3, flavor="iso"), pa.binary())
     already = faults.mask
@@ -181,18 +227,24 @@ def _feature_batch(
     )
 
 
-def _points(columns: Columns, source: Mapping[str, str], faults: Faults) -> NDArray[np.object_]:
-    """Points from columns x, y and z; None where a coordinate is missing or no number."""
-    x = to_number(columns[source["x"]], faults, source["x"], ("°", "度"))
-    y = to_number(columns[source["y"]], faults, source["y"], ("°", "度"))
-    check_positions(x, y, faults, required=True)
-    ordinates = [x, y]
-    if "z" in source:
-        ordinates.append(to_number(columns[source["z"]], faults, source["z"], ("m", "米")))
-    values = np.column_stack([o.to_numpy(zero_copy_only=False) for o in ordinates])
-    present = np.isfinite(values[:, :2]).all(axis=1)
-    geoms = np.full(len(values), None, dtype=object)
-    flat = np.isnan(values).any(axis=1)
-    geoms[present & ~flat] = shapely.points(values[present & ~flat])
-    geoms[present & flat] = shapely.points(values[present & flat, :2])
-    return geoms
+def _kind_batch(
+    kind: str,
+    columns: Columns,
+    rows: NDArray[np.int64],
+    plan: LayerPlan,
+    faults: Faults,
+    ledger: KeyLedger,
+    reader: TimeReader,
+) -> Batch:
+    fields = dict(plan.fields)
+    columns = with_values(columns, plan, fields)
+    source = {c: n for n, c in fields.items() if c in ("x", "y", "lonlat", "latlon")}
+    if {"x", "y"} <= source.keys():
+        columns[source["x"]], columns[source["y"]] = xy_columns(columns, source, faults)
+    elif source.keys() & {"lonlat", "latlon"}:
+        columns[_X], columns[_Y] = xy_columns(columns, source, faults)
+        fields |= {_X: "x", _Y: "y"}
+        pair = source.get("lonlat") or source["latlon"]
+        columns.pop(pair)
+        fields.pop(pair)
+    return Batch(mapped_table(kind, columns, rows, plan, fields, faults, ledger, reader))

@@ -1,97 +1,298 @@
-"""CSV and JSON tables as columns of text, one row out per record in, in batches."""
+"""Separated text (CSV, TSV …) as columns of text, one row out per record in, in batches."""
 
 import codecs
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-import orjson
 import pyarrow as pa
 import pyarrow.csv as pv
-import shapely
 from numpy.typing import NDArray
 
 from loaders.encoding import decide_text
+from loaders.heads import MAX_COLUMNS, Head, find_head
 from twin.errors import SourceError, UnsafeSourceError
 
 __all__ = [
-    "csv_columns",
-    "csv_header",
-    "csv_tables",
+    "TextTable",
+    "count_records",
     "delimiter_of",
-    "json_columns",
-    "json_records",
+    "looks_like_table",
+    "open_text",
+    "text_batches",
 ]
 
-MAX_JSON = 2 * 1024**3
-"""A JSON table is read at once; past 2 GiB it is refused."""
-_LIST_KEYS = (
-    "observations",
-    "value",
-    "data",
-    "records",
-    "rows",
-    "features",
-    "items",
-    "result",
-    "results",
-    "list",
-)
+DELIMITERS = ",\t;|"
+_HEAD_BYTES = 1 << 18
+_SAMPLE_ROWS = 1_000
+_BLOCK = 8 << 20
+_LONGEST_LINE = 4 << 20
+"""A line longer than this (4 MiB) is no record of a table."""
+_COUNTED_BYTES = 256 << 20
+_PARSED_BYTES = 4 << 20
+
+Numbered = Iterator[tuple[pa.Table, NDArray[np.int64], list[str | None]]]
 
 
-def delimiter_of(header: str) -> str:
-    """Comma, tab, semicolon or bar: whichever parts the header line most often."""
-    return max(",\t;|", key=header.count)
+@dataclass(frozen=True, slots=True)
+class TextTable:
+    """A text table whose head was read.
+
+    ``lines`` is the number of physical lines above the first record; ``sample`` holds the first records as text,
+    padded to the width of the table.
+    """
+
+    path: Path
+    encoding: str
+    delimiter: str
+    head: Head
+    lines: int
+    sample: tuple[tuple[str, ...], ...]
+    findings: tuple[str, ...]
 
 
-def _text(path: Path, encoding: str) -> IO[bytes]:
-    """The file as UTF-8 bytes, decoded from ``encoding`` on the way; what cannot be decoded becomes U+FFFD."""
-    if encoding.upper() in ("UTF-8", "UTF-8-SIG"):
-        return path.open("rb")
-    return codecs.EncodedFile(path.open("rb"), "utf-8", encoding, "replace")
+def delimiter_of(lines: Sequence[str]) -> str:
+    """Comma, tab, semicolon or bar: the one that parts the first lines most evenly.
+
+    Examples
+    --------
+    >>> delimiter_of(["a;b;c", "1,5;2,5;x"]), delimiter_of(["name,type", "A,x;y;z"]), delimiter_of(["one"])
+    (';', ',', ',')
+    """
+    best, best_score = ",", (0.0, 0.0)
+    for delimiter in DELIMITERS:
+        try:
+            widths = [len(row) for row in csv.reader(lines, delimiter=delimiter) if row]
+        except csv.Error:
+            continue
+        if not widths or max(widths) < 2:
+            continue
+        usual = max(set(widths), key=lambda w: (widths.count(w), w))
+        even = widths.count(usual) / len(widths)
+        if usual > 1 and (even >= 0.5, even * usual) > best_score:
+            best, best_score = delimiter, (even >= 0.5, even * usual)
+    return best
 
 
-def csv_header(path: Path, encoding: str) -> tuple[list[str], str]:
-    """Column names and delimiter of a CSV file.
+def looks_like_table(head: bytes) -> bool:
+    """Whether the first bytes of a text file are lines parted evenly by a delimiter (comments above allowed)."""
+    if b"\0" in head[:64] and not head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return False
+    text = head.decode("utf-8", "replace")
+    lines = [line for line in text.splitlines()[:-1] if line.strip() and not line.startswith("#")]
+    if len(lines) < 2:
+        return False
+    delimiter = delimiter_of(lines[:20])
+    try:
+        widths = [len(row) for row in csv.reader(lines[:20], delimiter=delimiter) if row]
+    except csv.Error:
+        return False
+    usual = max(set(widths), key=widths.count)
+    return usual > 1 and widths.count(usual) * 5 >= len(widths) * 4
+
+
+def open_text(path: Path, given: str | None = None) -> TextTable:
+    """Read the head of a text table.
 
     Raises
     ------
     SourceError
         If the file is empty or has no column names.
+    UnsafeSourceError
+        If it has more than :data:`loaders.heads.MAX_COLUMNS` columns.
     """
-    with path.open(encoding=encoding, errors="replace", newline="") as file:
-        first = file.readline(1 << 20)
-        if not first.strip():
-            raise SourceError(path, "is empty; a CSV table needs a first line with column names")
-        delimiter = delimiter_of(first)
-        file.seek(0)
-        names = next(csv.reader(file, delimiter=delimiter))
-    out: list[str] = []
-    for i, name in enumerate(n.strip().lstrip("\ufeff") for n in names):
-        plain = name or f"column_{i + 1}"
-        out.append(plain if plain not in out else f"{plain}_{i + 1}")
-    return out, delimiter
+    encoding, findings = _encoding_of(path, given)
+    with path.open(encoding=encoding, errors="surrogateescape", newline="") as file:
+        text = file.read(_HEAD_BYTES)
+        whole = not file.read(1)
+    lines = _physical(text, whole)
+    if not any(line.strip() for line in lines):
+        if text.strip():
+            raise UnsafeSourceError(
+                path,
+                f"its first line is longer than {_HEAD_BYTES:,} characters; a table has short lines",
+            )
+        raise SourceError(path, "is empty; a CSV table needs a first line with column names")
+    comments = _comments(lines)
+    body = lines[comments:]
+    delimiter = delimiter_of([line for line in body[:40] if line.strip()])
+    if comments and body and _names_columns(lines[comments - 1], body[0], delimiter):
+        comments -= 1
+        body = [lines[comments].lstrip("# "), *body]
+    rows, ends = _parsed(body, delimiter)
+    head = find_head(rows[:60])
+    if not head.names:
+        raise SourceError(
+            path, "has no column names; a CSV table needs a line that names its columns"
+        )
+    if len(head.names) > MAX_COLUMNS:
+        raise UnsafeSourceError(
+            path, f"has {len(head.names):,} columns; a table has at most {MAX_COLUMNS:,}"
+        )
+    width = len(head.names)
+    sample = [_of_width(row, width) for row in rows[head.first :] if row][:_SAMPLE_ROWS]
+    if comments:
+        findings.append(f"{comments} comment lines passed over")
+    skipped = comments + (ends[head.first - 1] if head.first else 0)
+    findings += head.findings
+    return TextTable(path, encoding, delimiter, head, skipped, tuple(sample), tuple(findings))
 
 
-def csv_columns(path: Path, given: str | None = None) -> tuple[list[str], str, str, list[str]]:
-    """Column names, delimiter, encoding and findings of a CSV file."""
+def _encoding_of(path: Path, given: str | None) -> tuple[str, list[str]]:
+    with path.open("rb") as file:
+        start = file.read(4096)
+    if given is None and not start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        for zeros, encoding in ((start[1::2], "UTF-16-LE"), (start[0::2], "UTF-16-BE")):
+            other = start[0::2] if encoding.endswith("LE") else start[1::2]
+            if len(start) > 8 and zeros.count(0) * 3 > len(zeros) * 2 and 0 not in other:
+                return encoding, [f"text read as {encoding}: every second byte is zero"]
     verdict = decide_text(path, given)
-    names, delimiter = csv_header(path, verdict.encoding)
-    return (
-        names,
-        delimiter,
-        verdict.encoding,
-        [f"text read as {verdict.encoding}: {verdict.why}", *verdict.findings],
-    )
+    return verdict.encoding, [
+        f"text read as {verdict.encoding}: {verdict.why}",
+        *verdict.findings,
+    ]
 
 
-def csv_tables(
-    path: Path, encoding: str, batch_size: int
-) -> Iterator[tuple[pa.Table, NDArray[np.int64], list[str | None]]]:
-    """Records of a CSV file as text columns.
+def _physical(text: str, whole: bool) -> list[str]:
+    """Lines with their ends, parted at line ends only; the last one is left out where it may go on."""
+    lines = list(io.StringIO(text, newline=""))
+    return lines if whole else lines[:-1]
+
+
+def _comments(lines: Sequence[str]) -> int:
+    """Number of comment lines (``#``) at the top, with empty lines among them."""
+    n = 0
+    for i, line in enumerate(lines):
+        if line.startswith("#"):
+            n = i + 1
+        elif line.strip():
+            break
+    return n if n < len(lines) else 0
+
+
+def _names_columns(comment: str, first: str, delimiter: str) -> bool:
+    """Whether the last comment line is a header: ``#id,name`` over ``1,x``."""
+    n = comment.count(delimiter)
+    return n > 0 and n == first.count(delimiter)
+
+
+def _parsed(lines: Sequence[str], delimiter: str) -> tuple[list[list[str]], list[int]]:
+    """Rows of the first lines, and after how many physical lines each ends."""
+    rows: list[list[str]] = []
+    ends: list[int] = []
+    reader = csv.reader((line.replace("\0", "") for line in lines), delimiter=delimiter)
+    try:
+        for row in reader:
+            rows.append(row)
+            ends.append(reader.line_num)
+            if len(rows) > _SAMPLE_ROWS + 60:
+                break
+    except csv.Error:
+        pass  # a field past csv's limit: what came before is the sample
+    if len(rows) > 1 and ends[0] > 20 and len(rows) * 4 < len(lines):
+        return _parsed_without_quotes(lines, delimiter)
+    if not rows:
+        return _parsed_without_quotes(lines, delimiter)
+    return rows, ends
+
+
+def _parsed_without_quotes(
+    lines: Sequence[str], delimiter: str
+) -> tuple[list[list[str]], list[int]]:
+    rows = [line.rstrip("\r\n").split(delimiter) for line in lines[: _SAMPLE_ROWS + 60]]
+    return rows, list(range(1, len(rows) + 1))
+
+
+def _of_width(row: Sequence[str], width: int) -> tuple[str, ...]:
+    return (*row[:width], *[""] * (width - len(row)))
+
+
+def count_records(table: TextTable) -> int | None:
+    """Records of a table; None where size makes counting slow, or quotes and empty lines make it a guess."""
+    size = table.path.stat().st_size
+    if size > _COUNTED_BYTES or table.encoding.upper().startswith("UTF-16"):
+        return None
+    if size < _PARSED_BYTES:
+        return _parsed_count(table)
+    n, last, empty = 0, b"\n", 0
+    with table.path.open("rb") as file:
+        while block := file.read(1 << 22):
+            if b'"' in block:
+                return None
+            n += block.count(b"\n")
+            joined = last[-3:] + block
+            empty += joined.count(b"\n\n") + joined.count(b"\n\r\n")
+            last = block
+    n += not last.endswith(b"\n")
+    return max(0, n - table.lines) if not empty else None
+
+
+def _parsed_count(table: TextTable) -> int | None:
+    with table.path.open(encoding=table.encoding, errors="replace", newline="") as file:
+        for _ in range(table.lines):
+            file.readline()
+        reader = csv.reader((line.replace("\0", "") for line in file), delimiter=table.delimiter)
+        try:
+            return sum(1 for row in reader if row)
+        except csv.Error:
+            return None
+
+
+class _Recoded(io.RawIOBase):
+    """Text as UTF-8 bytes; what cannot be decoded becomes U+FFFD."""
+
+    def __init__(self, text: IO[str]) -> None:
+        self._text, self._left = text, b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 -- any writable buffer
+        if not self._left:
+            self._left = self._text.read(1 << 20).encode("utf-8", "replace")
+        n = min(len(buffer), len(self._left))
+        buffer[:n] = self._left[:n]
+        self._left = self._left[n:]
+        return n
+
+    def close(self) -> None:
+        self._text.close()
+        super().close()
+
+
+def _from_first_record(table: TextTable) -> IO[bytes]:
+    """The file from its first record on, as UTF-8."""
+    if table.encoding.upper() in ("UTF-8", "UTF-8-SIG"):
+        raw = table.path.open("rb")
+        for _ in range(table.lines):
+            raw.readline()
+        return raw
+    text = table.path.open(encoding=table.encoding, errors="replace", newline="")
+    for _ in range(table.lines):
+        text.readline()
+    return io.BufferedReader(_Recoded(text), 1 << 20)
+
+
+def _is_sound(table: TextTable) -> bool:
+    """Whether quotes come in pairs and no line is longer than a record can be."""
+    if table.encoding.upper().startswith("UTF-16"):
+        return True
+    quotes, run = 0, 0
+    with table.path.open("rb") as file:
+        while block := file.read(1 << 20):
+            quotes += block.count(b'"')
+            run = 0 if b"\n" in block else run + len(block)
+            if run >= _LONGEST_LINE:
+                return b"\r" in block
+    return quotes % 2 == 0
+
+
+def text_batches(table: TextTable, batch_size: int) -> Numbered:
+    """Records of a text table as columns of text.
 
     Yields
     ------
@@ -99,24 +300,20 @@ def csv_tables(
         At most ``batch_size`` rows, the number of each record (0 = first after the header), and for records with too
         many or too few fields the reason; their cells are null.
     """
-    names, delimiter = csv_header(path, encoding)
+    if not _is_sound(table):
+        yield from _line_by_line(table, batch_size)
+        return
+    names = table.head.names
     broken: list[tuple[int, str]] = []
 
     def note(row: Any) -> str:  # noqa: ANN401 (pyarrow.csv.InvalidRow, untyped)
-        broken.append(
-            (
-                row.number - 2,
-                f"{row.actual_columns} fields where {row.expected_columns} are expected: {(row.text or '')[:120]!r}",
-            )
-        )
+        broken.append((row.number - 1, _ragged(row.actual_columns, len(names), row.text or "")))
         return "skip"
 
     options = {
-        "read_options": pv.ReadOptions(
-            use_threads=False, column_names=names, skip_rows_after_names=1, block_size=8 << 20
-        ),
+        "read_options": pv.ReadOptions(use_threads=False, column_names=names, block_size=_BLOCK),
         "parse_options": pv.ParseOptions(
-            delimiter=delimiter, newlines_in_values=True, invalid_row_handler=note
+            delimiter=table.delimiter, newlines_in_values=True, invalid_row_handler=note
         ),
         "convert_options": pv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.string()),
@@ -124,17 +321,75 @@ def csv_tables(
             check_utf8=False,
         ),
     }
-    with _text(path, encoding) as file:
+    with _from_first_record(table) as file:
+        if not file.peek(1):  # type: ignore[attr-defined]  # both are buffered readers
+            return
         try:
             reader = pv.open_csv(file, **options)
-        except (pa.ArrowInvalid, StopIteration) as err:
-            if (
-                path.stat().st_size < 1 << 16
-                and len(path.read_text(encoding=encoding, errors="replace").splitlines()) < 2
-            ):
+        except StopIteration:
+            return
+        except pa.ArrowInvalid as err:
+            if "Empty CSV" in str(err):
                 return
-            raise SourceError(path, f"cannot be read as CSV: {err}") from err
-        yield from _numbered(path, reader, broken, batch_size)
+            raise SourceError(table.path, f"cannot be read as CSV: {err}") from err
+        yield from _numbered(table.path, reader, broken, batch_size)
+
+
+def _ragged(given: int, expected: int, text: str) -> str:
+    return f"{given} fields where {expected} are expected: {text[:120]!r}"
+
+
+def _line_by_line(table: TextTable, batch_size: int) -> Numbered:
+    """Records of a table whose quotes do not close or whose lines have no end: a line is a record as far as it goes."""
+    width = len(table.head.names)
+    rows: list[tuple[str, ...] | None] = []
+    reasons: list[str | None] = []
+    at = 0
+    with io.TextIOWrapper(
+        _from_first_record(table), encoding="utf-8", errors="replace", newline=""
+    ) as text:
+        for cells, reason in _records(text, table.delimiter, width):
+            rows.append(cells)
+            reasons.append(reason)
+            if len(rows) == batch_size:
+                yield _as_table(rows, table.head.names), np.arange(at, at + len(rows)), reasons
+                at, rows, reasons = at + len(rows), [], []
+    if rows:
+        yield _as_table(rows, table.head.names), np.arange(at, at + len(rows)), reasons
+
+
+def _records(
+    text: IO[str], delimiter: str, width: int
+) -> Iterator[tuple[tuple[str, ...] | None, str | None]]:
+    while line := text.readline(_LONGEST_LINE):
+        if len(line) == _LONGEST_LINE:
+            while (rest := text.readline(_LONGEST_LINE)) and not rest.endswith(("\n", "\r")):
+                pass
+            yield None, f"a line longer than {_LONGEST_LINE:,} characters: {line[:60]!r}"
+            continue
+        plain = line.rstrip("\r\n")
+        if not plain.strip():
+            continue
+        cells = plain.split(delimiter)
+        if plain.count('"') % 2 == 0:
+            try:
+                cells = next(csv.reader([plain.replace("\0", "")], delimiter=delimiter))
+            except (csv.Error, StopIteration):
+                cells = plain.split(delimiter)
+        reason = None
+        if plain.count('"') % 2 and len(cells) != width:
+            reason = f"a quote is opened and not closed: {plain[:120]!r}"
+        elif len(cells) != width:
+            reason = _ragged(len(cells), width, plain)
+        yield (None, reason) if reason else (tuple(cells), None)
+
+
+def _as_table(rows: Sequence[tuple[str, ...] | None], names: Sequence[str]) -> pa.Table:
+    columns = [
+        pa.array([None if row is None else row[i] for row in rows], pa.string())
+        for i in range(len(names))
+    ]
+    return pa.Table.from_arrays(columns, names=list(names))
 
 
 def _numbered(
@@ -188,74 +443,3 @@ def _spread(batch: pa.RecordBatch | None, schema: pa.Schema, reasons: list[str |
         return table
     index = np.cumsum(~broken) - 1
     return table.take(pa.array(index, mask=broken))
-
-
-def json_records(path: Path, given: str | None = None) -> tuple[list[dict[str, Any]], list[str]]:
-    """Objects of a JSON table: a list of objects, an object that holds one, or one object per line.
-
-    Raises
-    ------
-    UnsafeSourceError
-        If the file is larger than 2 GiB.
-    SourceError
-        If it is no JSON or holds no list of objects.
-    """
-    if path.stat().st_size > MAX_JSON:
-        raise UnsafeSourceError(
-            path, "a JSON table larger than 2 GiB; save it as CSV or one object per line in parts"
-        )
-    verdict = decide_text(path, given)
-    raw = path.read_bytes()
-    if verdict.encoding != "UTF-8":
-        raw = raw.decode(verdict.encoding, "replace").encode()
-    try:
-        document = orjson.loads(raw)
-    except orjson.JSONDecodeError as err:
-        try:
-            document = [orjson.loads(line) for line in io.BytesIO(raw) if line.strip()]
-        except orjson.JSONDecodeError:
-            raise SourceError(path, f"is no JSON: {err}") from err
-    if isinstance(document, dict):
-        lists = [document[k] for k in _LIST_KEYS if isinstance(document.get(k), list)]
-        lists += [
-            v for v in document.values() if isinstance(v, list) and v and isinstance(v[0], dict)
-        ]
-        document = lists[0] if lists else None
-    if not isinstance(document, list) or not any(isinstance(r, dict) for r in document[:100]):
-        raise SourceError(path, "holds no list of objects; a JSON table is [{…}, {…}]")
-    document = [_flat(r) if isinstance(r, dict) else {} for r in document]
-    return document, [f"text read as {verdict.encoding}: {verdict.why}"]
-
-
-def _flat(record: dict[str, Any]) -> dict[str, Any]:
-    """A GeoJSON feature of a bare list as one flat object with its geometry as WKT."""
-    if record.get("type") != "Feature" or not isinstance(record.get("geometry"), dict):
-        return record
-    geometry = shapely.from_geojson(orjson.dumps(record["geometry"]), on_invalid="ignore")
-    wkt = "unreadable" if shapely.is_missing(geometry) else shapely.to_wkt(geometry, -1)
-    return {**(record.get("properties") or {}), "geometry": wkt}
-
-
-def json_columns(records: list[dict[str, Any]]) -> dict[str, pa.Array]:
-    """Columns of a list of objects; a member of mixed types becomes text.
-
-    Parameters
-    ----------
-    records : list of dict
-        Members that an object does not have are null.
-    """
-    names = list(dict.fromkeys(name for record in records for name in record))
-    out: dict[str, pa.Array] = {}
-    for name in names:
-        values = [record.get(name) for record in records]
-        try:
-            out[name] = pa.array(values)
-        except (pa.ArrowInvalid, pa.ArrowTypeError):
-            out[name] = pa.array(
-                [
-                    v if v is None or isinstance(v, str) else orjson.dumps(v).decode()
-                    for v in values
-                ],
-                pa.string(),
-            )
-    return out

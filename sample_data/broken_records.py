@@ -251,7 +251,7 @@ BROKEN: Final[tuple[Broken, ...]] = (
         changes={"lng": "999", "lat": "30.48"},
     ),
     Broken(
-        _POI, "", "POI900004", "text_for_number", "longitude is text", changes={"lng": "东经114度"}
+        _POI, "", "POI900004", "text_for_number", "longitude is text", changes={"lng": "路口东侧"}
     ),
     Broken(_POI, "", "POI000042", "duplicate_key", _DUPLICATE),
     Broken(

@@ -33,6 +33,8 @@ class City:
         Metres; ellipsoidal height = 1985 height + undulation.
     edition : str
         Edition of the class codes.
+    time_zone : str
+        Zone of the tz database in which sources write times that name none.
     """
 
     path: Path
@@ -41,6 +43,7 @@ class City:
     source_crs: str = "EPSG:4490"
     undulation: float = 0.0
     edition: str = "citytwin-2026"
+    time_zone: str = "Asia/Shanghai"
 
     @property
     def base_path(self) -> Path:
@@ -80,6 +83,7 @@ class City:
                 source_crs=str(data.get("crs", {}).get("source", "EPSG:4490")),
                 undulation=float(data.get("heights", {}).get("geoid_undulation_m", 0.0)),
                 edition=str(data["city"].get("edition", "citytwin-2026")),
+                time_zone=str(data["city"].get("time_zone", "Asia/Shanghai")),
             )
         except (
             tomllib.TOMLDecodeError,
@@ -101,6 +105,7 @@ class City:
         admin_code: str = "000000",
         source_crs: str = "EPSG:4490",
         undulation: float = 0.0,
+        time_zone: str = "Asia/Shanghai",
     ) -> "City":
         """Make a new city folder; an existing ``city.toml`` is never overwritten.
 
@@ -115,9 +120,14 @@ class City:
             raise CityError(f"{path} already holds a city; open it, or choose another folder.")
         for folder in FOLDERS:
             (path / folder).mkdir(parents=True, exist_ok=True)
-        city = cls(path, name or path.name, admin_code, source_crs, undulation)
+        city = cls(path, name or path.name, admin_code, source_crs, undulation, time_zone=time_zone)
         document = {
-            "city": {"name": city.name, "admin_code": admin_code, "edition": city.edition},
+            "city": {
+                "name": city.name,
+                "admin_code": admin_code,
+                "edition": city.edition,
+                "time_zone": time_zone,
+            },
             "crs": {"source": source_crs},
             "heights": {"geoid_undulation_m": undulation},
         }

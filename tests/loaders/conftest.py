@@ -1,5 +1,6 @@
 """Small sources of every kind, written by other libraries than the loaders use where there is one."""
 
+import importlib.util
 import json
 import struct
 from collections.abc import Callable
@@ -14,6 +15,13 @@ import pytest
 import rasterio
 import shapely
 from affine import Affine
+
+_SPEC = importlib.util.spec_from_file_location(
+    "workbooks", Path(__file__).with_name("workbooks.py")
+)
+_WORKBOOKS = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(_WORKBOOKS)
+write_ods = _WORKBOOKS.write_ods
 
 REAL = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 
@@ -140,7 +148,7 @@ def geojson(tmp_path: Path) -> Path:
     return path
 
 
-POI = "编号,名称,经度,纬度\nP1,临江小学,114.1,30.5\nP2,坏坐标,东经114度,30.5\nP3,列太少\nP1,重复,114.2,30.5\nP5,没有坐标,,\n"
+POI = "编号,名称,经度,纬度\nP1,临江小学,114.1,30.5\nP2,坏坐标,一百一十四,30.5\nP3,列太少\nP1,重复,114.2,30.5\nP5,没有坐标,,\n"
 ADDRESSES = "地址编码,省,市,区县,道路,门牌号,户室,标准地址,X,Y\n1,湖北省,云梦泽市,临江示范区,临江大道,35号,301室,,508210,3373140\n2,,,,,,,,,\n3,,,,,,12室,某12室,1,2\n"
 STREAMS = "数据流编号,设备名称,监测主题,监测项,单位,x,y,预警上限,预警下限\nS1,井盖,燃气,甲烷浓度,%,1,2,10,1\nS2,井盖,燃气,甲烷浓度,%,1,2,待定,1\nS3,井盖,燃气,甲烷浓度,%,,,10,1\nS4,井盖,燃气,甲烷浓度,%,1,2,1,10\n"
 READINGS = "数据流编号,监测时间,监测值\nS1,2026-06-30 08:00:00,1.5\nS1,2099-01-01 00:00:00,1\nS1,,1\nS1,2026-02-30 08:00,2\nS1,2026-06-30T00:00:00Z,离线\n"
@@ -155,6 +163,42 @@ def table(tmp_path: Path) -> Callable[[str, str], Path]:
         return path
 
     return make
+
+
+@pytest.fixture
+def series(table: Callable[..., Path]) -> Path:
+    """Readings that describe their streams: one good in each of two, one without a figure."""
+    text = "站点名称,监测指标,单位,监测时间,监测值\n一号,水位,米,2026-06-30 08:00,1.5\n一号,流量,m³/s,2026-06-30 08:00,30\n一号,流量,m³/s,2026-06-30 09:00,停机\n"
+    return table("水情.csv", text)
+
+
+@pytest.fixture
+def sensorthings(table: Callable[..., Path]) -> Path:
+    """A thing with a datastream and three readings, one of them no figure."""
+    readings = [
+        {"phenomenonTime": f"2026-06-30T0{i}:00:00Z", "result": r}
+        for i, r in enumerate([1.5, "x", 2])
+    ]
+    stream = {
+        "name": "d",
+        "unitOfMeasurement": {"symbol": "m"},
+        "ObservedProperty": {"name": "Level"},
+        "Observations": readings,
+    }
+    return table("thing.json", json.dumps({"name": "t", "Datastreams": [stream]}))
+
+
+@pytest.fixture
+def workbook(tmp_path: Path) -> Path:
+    """An OpenDocument sheet under a title: one good point, one with text for a figure, one whose id was used."""
+    rows = [
+        ["普查表"],
+        ["编号", "经度", "纬度"],
+        ["A", 114.1, 30.5],
+        ["B", "东边", 30.5],
+        ["A", 114.2, 30.6],
+    ]
+    return write_ods(tmp_path / "普查.ods", "部件", rows)
 
 
 def cube(z: float, semantics: bool = True) -> dict[str, object]:

@@ -9,11 +9,12 @@ import pyarrow as pa
 import pytest
 import shapely
 
-from loaders.columns import Faults, json_objects, to_number, to_time
+from loaders.columns import Faults, json_objects, to_number
 from loaders.propose import class_of_words, propose
 from loaders.registry import scan
 from loaders.tablekinds import kind_of_columns
 from loaders.tables import TableLoader
+from loaders.times import to_time
 from twin.plan import LayerPlan, Plan
 
 Table = Callable[..., Path]
@@ -28,7 +29,7 @@ def rows_of(path: Path) -> list[dict[str, object]]:
 def test_reasons_name_column_and_value(table: Table, texts: dict[str, str]) -> None:
     assert [r["fault"] for r in rows_of(table("poi.csv", texts["poi"], "gbk"))] == [
         None,
-        "经度: '东经114度' is not a number",
+        "经度: '一百一十四' is not a coordinate",
         "2 fields where 4 are expected: 'P3,列太少'",
         "duplicate id 'P1': the first record with it was kept",
         "no coordinates",

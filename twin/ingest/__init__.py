@@ -2,7 +2,8 @@
 
 ``source.py`` names a source and its balance; ``staging.py`` brings batches into the base's
 coordinates;
-``meshes.py`` keeps shared shapes; ``fusing.py`` finds the thing a record is about; ``records.py``
+``meshes.py`` keeps shared shapes; ``fusing.py`` finds the thing a record is about; ``reloading.py`` tells a new
+delivery from the one before; ``records.py``
 writes
 things, ``tables.py`` writes addresses, streams, readings and cases, ``rasters.py`` terrain and
 imagery;
@@ -12,11 +13,13 @@ imagery;
 from twin.ingest.anchoring import anchor_everything, anchors_pending
 from twin.ingest.rasters import load_raster
 from twin.ingest.records import load_records
+from twin.ingest.reloading import Reload
 from twin.ingest.source import Balance, Source
 from twin.ingest.tables import load_addresses, load_cases, load_observations, load_streams
 
 __all__ = [
     "Balance",
+    "Reload",
     "Source",
     "anchor_everything",
     "anchors_pending",

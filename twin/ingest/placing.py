@@ -35,7 +35,13 @@ class Placed:
     reason: NDArray[np.object_]
 
 
-def place(column: pa.Array, source_crs: str, heights: Heights, z_reference: str) -> Placed:
+def place(
+    column: pa.Array,
+    source_crs: str,
+    heights: Heights,
+    z_reference: str,
+    z_factor: float = 1.0,
+) -> Placed:
     """Bring a WKB column into the base's coordinates.
 
     Parameters
@@ -47,12 +53,14 @@ def place(column: pa.Array, source_crs: str, heights: Heights, z_reference: str)
         Of the city.
     z_reference : str
         ``1985`` lifts z above the ellipsoid, anything else leaves it.
+    z_factor : float
+        Turns the source's z into metres.
     """
     n = len(column)
     found = wkb.read(column)
     lon, lat, _ = crs.to_geographic(source_crs, found.x, found.y, found.z)
     sound, flat = wkb.certain(found, lon, lat, validity.MIN_AREA_DEG2, validity.MIN_WIDTH_DEG)
-    z = found.z
+    z = found.z * z_factor
     if found.has_z.any() and z_reference == "1985":
         z = heights.to_ellipsoid(z, lon, lat, "1985")
     boxes = np.full((n, 6), np.nan)
@@ -62,7 +70,9 @@ def place(column: pa.Array, source_crs: str, heights: Heights, z_reference: str)
     repaired, reason = np.zeros(n, dtype=bool), np.full(n, None, dtype=object)
     doubtful = np.flatnonzero(~sound & (found.kind != 0))
     if len(doubtful):
-        general = _general(column.take(pa.array(doubtful)), source_crs, heights, z_reference)
+        general = _general(
+            column.take(pa.array(doubtful)), source_crs, heights, z_reference, z_factor
+        )
         boxes[doubtful], repaired[doubtful], reason[doubtful] = (
             general.boxes,
             general.repaired,
@@ -90,13 +100,15 @@ def _heights_into(boxes: FloatArray, found: wkb.Coordinates, z: FloatArray) -> N
     return fine
 
 
-def _general(column: pa.Array, source_crs: str, heights: Heights, z_reference: str) -> Placed:
+def _general(
+    column: pa.Array, source_crs: str, heights: Heights, z_reference: str, z_factor: float
+) -> Placed:
     """The way through GEOS: any type, repaired where it can be."""
     geoms = crs.transform_wkb(source_crs, column)
     given = ~shapely.is_missing(geoms)
     geoms, repaired, reason = validity.repair(geoms)
     reason = np.where(given, reason, np.array(None, dtype=object))
-    geoms = _lifted(geoms, heights, z_reference)
+    geoms = _lifted(geoms, heights, z_reference, z_factor)
     boxes = np.full((len(geoms), 6), np.nan)
     boxes[:, [0, 1, 3, 4]] = shapely.bounds(geoms)
     has_z = shapely.has_z(geoms)
@@ -106,13 +118,18 @@ def _general(column: pa.Array, source_crs: str, heights: Heights, z_reference: s
     return Placed(out, boxes, repaired, reason)
 
 
-def _lifted(geoms: NDArray[np.object_], heights: Heights, z_reference: str) -> NDArray[np.object_]:
-    """Heights of 3D geometries above the ellipsoid."""
+def _lifted(
+    geoms: NDArray[np.object_], heights: Heights, z_reference: str, z_factor: float
+) -> NDArray[np.object_]:
+    """Heights of 3D geometries in metres above the ellipsoid."""
     three_d = shapely.has_z(geoms)
-    if z_reference != "1985" or not three_d.any():
+    known = z_reference == "1985"
+    if not (known or z_factor != 1.0) or not three_d.any():
         return geoms
     xyz = shapely.get_coordinates(geoms[three_d], include_z=True)
-    xyz[:, 2] = heights.to_ellipsoid(xyz[:, 2], xyz[:, 0], xyz[:, 1], "1985")
+    xyz[:, 2] *= z_factor
+    if known:
+        xyz[:, 2] = heights.to_ellipsoid(xyz[:, 2], xyz[:, 0], xyz[:, 1], "1985")
     geoms = geoms.copy()
     geoms[three_d] = shapely.set_coordinates(geoms[three_d].copy(), xyz)
     return geoms

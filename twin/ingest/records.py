@@ -11,7 +11,8 @@ from twin.heights import Heights
 from twin.ids import uuid7_array
 from twin.ingest.fresh import is_acquainted, write_fresh
 from twin.ingest.fusing import add_model_outlines, decide_merges, write_merged
-from twin.ingest.source import Balance, Source, write_dataset, write_quarantine
+from twin.ingest.reloading import Reload, Reloading
+from twin.ingest.source import Balance, Quarantined, Source, write_dataset, write_quarantine
 from twin.ingest.staging import Staging
 from twin.store import Store, run
 
@@ -51,6 +52,7 @@ def load_records(
     batches: Iterable[RecordBatch],
     heights: Heights,
     progress: Callable[[int], None] | None = None,
+    on_reload: Callable[[Reload], None] | None = None,
 ) -> Balance:
     """Load one layer of things.
 
@@ -65,6 +67,8 @@ def load_records(
         Of the city.
     progress : callable, optional
         Called with the number of records read after each batch.
+    on_reload : callable, optional
+        Told what this delivery says against the one before.
 
     Returns
     -------
@@ -91,8 +95,14 @@ def load_records(
                 balance = balance.plus(**_settle_part(con, store, source, staging).as_dict())
             if progress is not None:
                 progress(staging.n_in)
-        settle = _settle_part if in_parts else _settle
-        balance = balance.plus(**settle(con, store, source, staging).as_dict())
+        if in_parts:
+            balance = balance.plus(**_settle_part(con, store, source, staging).as_dict())
+            reload = Reload(added=balance.loaded + balance.merged)
+        else:
+            settled, reload = _settle(con, store, source, staging)
+            balance = balance.plus(**settled.as_dict())
+        if on_reload is not None:
+            on_reload(reload)
         balance = balance.plus(n_in=staging.n_in, repaired=staging.repaired)
         write_dataset(con, replace(source, findings=tuple(findings)), balance)
         run(con, "ingest_drop_staging")
@@ -116,7 +126,7 @@ def _settle_part(
         return Balance()
     if not staging.plain or is_acquainted(con, source, staging.box(), staging.table()):
         staging.stage()
-        balance = _settle(con, store, source, staging)
+        balance, _ = _settle(con, store, source, staging)
         run(con, "ingest_staging")
         return balance
     return write_fresh(con, source, staging.take())
@@ -124,13 +134,42 @@ def _settle_part(
 
 def _settle(
     con: duckdb.DuckDBPyConnection, store: Store, source: Source, staging: Staging
-) -> Balance:
-    """Decide what becomes of each staged record, and write it."""
+) -> tuple[Balance, Reload]:
+    """Decide what becomes of each staged record, write it, and tell it from the delivery before."""
+    refused = 0
     add_model_outlines(con, staging)
     run(con, "ingest_fate", source_key=source.key)
+    reloading = Reloading(con, source)
+    reloading.know_again()
+    if source.mode == "append":
+        refused = write_quarantine(con, source, _changes_refused(con))
     decide_merges(con, source)
     _assign_ids(con)
-    return _write(con, store, source, staging)
+    reloading.compare()
+    balance = _write(con, store, source, staging)
+    return balance.plus(quarantined=refused), reloading.write()
+
+
+def _changes_refused(con: duckdb.DuckDBPyConnection) -> Quarantined:
+    """Take records out of staging that would change a known one, in a delivery that only adds."""
+    rows = (
+        con.execute(
+            'SELECT s."row", s.key, s.name, s.class_code, s.attributes FROM staged s JOIN fate f USING (key) '
+            "WHERE f.fate = 'change' ORDER BY s.\"row\""
+        )
+        .to_arrow_table()
+        .to_pylist()
+    )
+    con.execute("DELETE FROM staged WHERE key IN (SELECT key FROM fate WHERE fate = 'change')")
+    con.execute("DELETE FROM fate WHERE fate = 'change'")
+    return Quarantined(
+        rows=[r["row"] for r in rows],
+        reasons=[
+            f"its id {r['key']!r} is known with other content, and the plan's mode append only adds; mode update would change it"
+            for r in rows
+        ],
+        records=rows,
+    )
 
 
 def _assign_ids(con: duckdb.DuckDBPyConnection) -> None:

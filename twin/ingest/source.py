@@ -28,7 +28,8 @@ class Source:
 
     ``key`` names the source across deliveries (file name and layer, no folder): the same source
     loaded
-    again next month updates what it made this month.
+    again next month updates what it made this month. ``mode`` is ``replace``, ``append`` or ``update`` (see
+    :class:`twin.plan.LayerPlan`); ``z_factor`` turns heights of geometries into metres.
     """
 
     key: str
@@ -45,6 +46,8 @@ class Source:
     encoding: str | None = None
     licence: str | None = None
     findings: Sequence[str] = ()
+    mode: str = "update"
+    z_factor: float = 1.0
     dataset_id: str = field(default_factory=lambda: str(uuid7()))
     started: datetime = field(default_factory=utc_now)
 

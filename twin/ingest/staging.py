@@ -160,6 +160,7 @@ class Staging:
             self.source.crs_used,
             self.heights,
             self.source.z_reference,
+            self.source.z_factor,
         )
         boxes, reason = placed.boxes, placed.reason
         ids = records["mesh_id"]

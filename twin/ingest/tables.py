@@ -37,7 +37,9 @@ def load_streams(store: Store, source: Source, streams: pa.Table, heights: Heigh
         store,
         source,
         streams,
-        lambda con, rows: register_streams(con, rows, source.dataset_id, source.started),
+        lambda con, rows: register_streams(
+            con, rows, source.dataset_id, source.started, keep_known=source.mode == "append"
+        ),
     )
 
 

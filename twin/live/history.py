@@ -36,8 +36,8 @@ def insert_observations(
     Returns
     -------
     Counts
-        ``changed`` is always 0; repeated readings are unchanged. Rejected are readings of unknown
-        streams, with a fault, without a time, from the future, or not finite.
+        ``changed`` is always 0; repeated readings are unchanged. Rejected are readings that give another
+        value for a stream and time, readings of unknown streams, with a fault, without a time, from the future, or not finite.
     """
     moment = naive_utc(now)
     con.register("incoming_observations", positioned(observations))

@@ -69,7 +69,12 @@ def balance(con: duckdb.DuckDBPyConnection, staged: str) -> Counts:
 
 
 def register_streams(
-    con: duckdb.DuckDBPyConnection, streams: pa.Table, dataset_id: str, now: datetime
+    con: duckdb.DuckDBPyConnection,
+    streams: pa.Table,
+    dataset_id: str,
+    now: datetime,
+    *,
+    keep_known: bool = False,
 ) -> Counts:
     """Upsert the things and datastreams of a sensor table.
 
@@ -88,6 +93,9 @@ def register_streams(
         UUID of the load, written to new and changed rows.
     now : datetime
         When it is loaded; not written, streams carry no time of their own.
+    keep_known : bool
+        Leave known streams as they are (their rows count as unchanged): for rows that were made out of readings and say
+        less than the sensor table they came from.
 
     Returns
     -------
@@ -98,6 +106,8 @@ def register_streams(
     con.register("incoming_streams", positioned(streams))
     try:
         con.execute(statement("register_stage", "twin.live"))
+        if keep_known:
+            con.execute("UPDATE staged_stream SET verdict = 'unchanged' WHERE verdict = 'changed'")
         run(con, "register_write", "twin.live", dataset=dataset_id)
         return balance(con, "staged_stream")
     finally:

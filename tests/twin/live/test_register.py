@@ -139,13 +139,15 @@ def test_history_is_loaded_once_and_every_refused_reading_says_why(store):
         ("G1/temp", NOW, math.inf),
         ("G1/temp", NOW, 21.5),
         ("G1/temp", NOW - hour, 21.0, "读数格式错误"),
+        ("G1/ch4", NOW, 0.3),
     )
     for loaded, unchanged in ((3, 1), (0, 4)):
         with store.transaction() as con:
             counts = insert_observations(con, table, NOW)
         assert (counts.loaded, counts.changed, counts.unchanged) == (loaded, 0, unchanged)
         reasons = {row["position"]: row["reason"] for row in counts.rejected.to_pylist()}
-        assert set(reasons) == {3, 4, 5, 6, 7, 9}
+        assert set(reasons) == {2, 3, 4, 5, 6, 7, 9}
+        assert reasons[2] == "another value than the one kept for this stream and time: 0.3"
         assert reasons[3] == "unknown stream G9"
         assert "2026-07-01T09:00:00Z" in reasons[4]
         assert reasons[9] == "读数格式错误"

@@ -5,14 +5,14 @@ FROM staged_case s JOIN case_file c ON c.case_id = s.known_id
 WHERE s.verdict = 'changed' AND s.reason IS NULL
 ORDER BY s.position;
 
-UPDATE case_file SET kind = s.kind, code = s.code, title = s.title, description = s.description, address_text = s.address_text,
+UPDATE case_file SET kind = s.kind, code = s.code, edition = coalesce(s.attributes ->> 'code_scheme', $edition), title = s.title, description = s.description, address_text = s.address_text,
     lon = s.lon, lat = s.lat, stage = s.stage, reported_at = s.reported_at, closed_at = s.closed_at, source = s.source, unit = s.unit,
     attributes = s.attributes, dataset_id = $dataset::UUID, record_hash = s.record_hash
 FROM staged_case s
 WHERE case_file.case_id = s.known_id AND s.verdict = 'changed' AND s.reason IS NULL;
 
 INSERT INTO case_file
-SELECT uuidv7(), key, kind, code, $edition, title, description, address_text, lon, lat, stage, reported_at, closed_at, source, unit, NULL,
+SELECT uuidv7(), key, kind, code, coalesce(attributes ->> 'code_scheme', $edition), title, description, address_text, lon, lat, stage, reported_at, closed_at, source, unit, NULL,
     attributes, $dataset::UUID, record_hash
 FROM staged_case WHERE verdict = 'loaded' AND reason IS NULL
 ORDER BY position;

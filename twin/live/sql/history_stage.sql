@@ -9,12 +9,17 @@ WITH judged AS (
              WHEN o.phenomenon_time > $latest THEN 'time lies in the future: ' || strftime(o.phenomenon_time, '%Y-%m-%dT%H:%M:%SZ')
              WHEN o.result IS NULL OR NOT isfinite(o.result) THEN 'result is not a finite number'
         END AS reason
-    FROM incoming_observations o LEFT JOIN datastream d ON d.key = o.stream_key)
-SELECT j.*,
-    CASE WHEN b.stream_id IS NULL
-              AND row_number() OVER (PARTITION BY j.stream_id, j.phenomenon_time, reason IS NULL ORDER BY position) = 1
-         THEN 'loaded' ELSE 'unchanged' END AS verdict
-FROM judged j LEFT JOIN (
-    SELECT DISTINCT stream_id, phenomenon_time FROM observation WHERE phenomenon_time
-        BETWEEN (SELECT min(phenomenon_time) FROM incoming_observations) AND (SELECT max(phenomenon_time) FROM incoming_observations)) b
-    ON b.stream_id = j.stream_id AND b.phenomenon_time = j.phenomenon_time;
+    FROM incoming_observations o LEFT JOIN datastream d ON d.key = o.stream_key),
+compared AS (
+    SELECT j.*, row_number() OVER same_time AS nth, coalesce(b.result, first_value(j.result) OVER same_time) AS kept, b.stream_id AS known
+    FROM judged j LEFT JOIN (
+        SELECT stream_id, phenomenon_time, min(result) AS result FROM observation WHERE phenomenon_time
+            BETWEEN (SELECT min(phenomenon_time) FROM incoming_observations) AND (SELECT max(phenomenon_time) FROM incoming_observations)
+        GROUP BY stream_id, phenomenon_time) b
+        ON b.stream_id = j.stream_id AND b.phenomenon_time = j.phenomenon_time
+    WINDOW same_time AS (PARTITION BY j.stream_id, j.phenomenon_time, reason IS NULL ORDER BY position))
+SELECT position, stream_id, phenomenon_time, result, quality,
+    CASE WHEN reason IS NOT NULL THEN reason
+         WHEN result <> kept THEN 'another value than the one kept for this stream and time: ' || kept::VARCHAR END AS reason,
+    CASE WHEN known IS NULL AND nth = 1 THEN 'loaded' ELSE 'unchanged' END AS verdict
+FROM compared;

@@ -6,7 +6,8 @@ WHERE NOT EXISTS (FROM thing t WHERE t.key = s.thing_key)
 ORDER BY position;
 
 UPDATE thing SET name = s.thing_name, subject = s.subject, record_hash = s.thing_hash, dataset_id = $dataset::UUID
-FROM (SELECT * FROM staged_stream WHERE reason IS NULL QUALIFY row_number() OVER (PARTITION BY thing_key ORDER BY position) = 1) s
+FROM (SELECT * FROM staged_stream WHERE reason IS NULL AND verdict <> 'unchanged'
+      QUALIFY row_number() OVER (PARTITION BY thing_key ORDER BY position) = 1) s
 WHERE thing.key = s.thing_key AND thing.record_hash IS DISTINCT FROM s.thing_hash;
 
 UPDATE datastream SET thing_id = t.thing_id, property = s.property, unit = s.unit, subject = s.subject,

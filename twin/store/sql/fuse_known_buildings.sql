@@ -3,6 +3,6 @@ SELECT e.eid::VARCHAR AS eid, arg_min(g.wkb, g.role <> 'footprint') AS wkb, any_
        any_value(a.value) AS code
 FROM geometry g JOIN entity e USING (eid)
 LEFT JOIN alias a ON a.eid = e.eid AND a.scheme = 'building.code' AND a.valid_to IS NULL
-WHERE e.collection IN ('buildings', 'bridges') AND g.role IN ('footprint', 'solid', 'area') AND g.wkb IS NOT NULL
+WHERE e.collection IN ('buildings', 'bridges') AND e.valid_to IS NULL AND g.role IN ('footprint', 'solid', 'area') AND g.wkb IS NOT NULL
   AND g.xmin <= $xmax AND g.xmax >= $xmin AND g.ymin <= $ymax AND g.ymax >= $ymin
 GROUP BY e.eid ORDER BY eid;

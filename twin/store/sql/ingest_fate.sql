@@ -9,7 +9,7 @@ WITH by_alias AS (   -- an identifier that is unique in the world, already issue
     GROUP BY s.key HAVING count(DISTINCT a.eid) = 1)
 SELECT s.key, s."row", s.class_code, s.record_hash,
        coalesce(r.eid, b.eid) AS eid,
-       CASE WHEN r.key IS NOT NULL AND r.record_hash = s.record_hash THEN 'unchanged'
+       CASE WHEN r.key IS NOT NULL AND r.record_hash = s.record_hash AND r.outcome <> 'gone' THEN 'unchanged'
             WHEN r.key IS NOT NULL THEN 'change'
             WHEN b.eid IS NOT NULL THEN 'merge'
             ELSE 'create' END AS fate

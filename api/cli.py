@@ -86,7 +86,7 @@ def scan(
     json: JsonOption = False,
 ) -> None:
     """Say what is in these files, and propose a plan."""
-    from api.console import scan_table
+    from api.console import scan_table, skipped_lines
     from api.scanning import scan_sources
 
     rows, proposal = scan_sources(paths, crs)
@@ -96,6 +96,8 @@ def scan(
         _document([asdict(row) for row in rows])
         return
     out.print(scan_table(rows))
+    for line in skipped_lines(rows):
+        out.print(line, markup=False, highlight=False)
     if plan is not None:
         out.print(
             f"Plan written to {plan}: check class_code, crs and fields, then twin load --plan {plan} --city DIR",

@@ -10,7 +10,14 @@ from api.scanning import ScanRow
 from tiles import TileReport
 from twin.verify import LawResult
 
-__all__ = ["info_tables", "law_table", "load_tables", "scan_table", "tile_table"]
+__all__ = [
+    "info_tables",
+    "law_table",
+    "load_tables",
+    "scan_table",
+    "skipped_lines",
+    "tile_table",
+]
 
 
 def _plain(*headings: str, title: str | None = None) -> Table:
@@ -34,6 +41,8 @@ def scan_table(rows: Sequence[ScanRow]) -> Table:
         "remarks",
     )
     for row in rows:
+        if row.kind == "skipped":
+            continue
         table.add_row(
             row.file,
             row.layer,
@@ -47,6 +56,20 @@ def scan_table(rows: Sequence[ScanRow]) -> Table:
             "; ".join(row.findings)[:160],
         )
     return table
+
+
+def skipped_lines(rows: Sequence[ScanRow], most: int = 3) -> list[str]:
+    """What was left out, one line per reason: how many files, and the first of them."""
+    reasons: dict[str, list[str]] = {}
+    for row in rows:
+        if row.kind == "skipped":
+            reasons.setdefault(row.findings[0], []).append(row.file)
+    total = sum(map(len, reasons.values()))
+    lines = [f"{total:,} files not recognised:"] if total else []
+    for reason, files in sorted(reasons.items(), key=lambda item: -len(item[1])):
+        more = ", …" if len(files) > most else ""
+        lines.append(f"  {len(files):,} × {reason}: {', '.join(files[:most])}{more}")
+    return lines
 
 
 def load_tables(report: LoadReport) -> list[Table]:

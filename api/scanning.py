@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loaders.propose import propose
-from loaders.registry import scan
+from loaders.registry import scan_all
+from loaders.skipped import Skipped
 from twin import crs
 from twin.plan import LayerPlan, Plan
 
-__all__ = ["ScanRow", "scan_sources"]
+__all__ = ["ScanRow", "scan_sources", "skipped_row"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,27 @@ class ScanRow:
     findings: tuple[str, ...]
 
 
+def skipped_row(skipped: Skipped) -> ScanRow:
+    """A file that no loader takes, as a row of kind ``skipped`` whose finding is the reason."""
+    return ScanRow(
+        file=skipped.shown,
+        layer="",
+        kind="skipped",
+        format="unrecognised",
+        class_code=None,
+        count=None,
+        geometry_type=None,
+        encoding=None,
+        declared=None,
+        crs=None,
+        confidence=0.0,
+        why="no source",
+        bounds=None,
+        fields={},
+        findings=(skipped.reason,),
+    )
+
+
 def scan_sources(paths: Sequence[Path], expected: str | None = None) -> tuple[list[ScanRow], Plan]:
     """Scan files and folders.
 
@@ -45,12 +67,13 @@ def scan_sources(paths: Sequence[Path], expected: str | None = None) -> tuple[li
     Returns
     -------
     rows : list of ScanRow
-        In loading order.
+        In loading order; then the files that no loader takes, of kind ``skipped``.
     plan : Plan
         The proposal; a CRS is written into it only where it was inferred, with its evidence, for a
         person to confirm.
     """
-    infos = {(str(info.path), info.name): info for info in scan(paths)}
+    scanned = scan_all(paths)
+    infos = {(str(info.path), info.name): info for info in scanned.layers}
     rows: list[ScanRow] = []
     layers: list[LayerPlan] = []
     for plan in propose(list(infos.values())).layers:
@@ -84,4 +107,4 @@ def scan_sources(paths: Sequence[Path], expected: str | None = None) -> tuple[li
         layers.append(
             replace(plan, crs=verdict.crs, crs_evidence=verdict.why) if inferred else plan
         )
-    return rows, Plan(layers)
+    return [*rows, *map(skipped_row, scanned.skipped)], Plan(layers)

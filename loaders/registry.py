@@ -1,7 +1,8 @@
 """The loaders, in the order in which they are asked, and what lies under a path."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from loaders.base import LayerInfo, Loader, RasterLayer
@@ -9,13 +10,23 @@ from loaders.cityjson import CityJsonLoader
 from loaders.ifc import IfcLoader
 from loaders.points import PointsLoader
 from loaders.raster import RasterLoader
-from loaders.shapefile import SIDECARS, sibling
+from loaders.skipped import Skipped, part_of, why_skipped
 from loaders.tables import TableLoader
 from loaders.vector import VectorLoader
 from twin.errors import SourceError, UnsupportedFormatError
 from twin.plan import LayerPlan
 
-__all__ = ["LOADERS", "discover", "loader_for", "read_raster", "scan"]
+__all__ = [
+    "LOADERS",
+    "Scanned",
+    "Survey",
+    "discover",
+    "loader_for",
+    "read_raster",
+    "scan",
+    "scan_all",
+    "survey",
+]
 
 _RASTER = RasterLoader()
 LOADERS: tuple[Loader, ...] = (
@@ -29,23 +40,6 @@ LOADERS: tuple[Loader, ...] = (
 
 MAX_FILES = 200_000
 """A folder with more files than this is refused."""
-_PARTS_OF = {"dbf": ("shp",), "dat": ("tab",), "map": ("tab",), "id": ("tab",), "mid": ("mif",)}
-_NEVER = SIDECARS | {
-    "xml",
-    "aux",
-    "ovr",
-    "tfw",
-    "jgw",
-    "pgw",
-    "wld",
-    "gfs",
-    "lock",
-    "md",
-    "qml",
-    "sld",
-    "lyr",
-    "tmp",
-}
 
 
 def loader_for(path: Path) -> Loader:
@@ -64,14 +58,6 @@ def loader_for(path: Path) -> Loader:
         path,
         f"no loader knows this kind of file (asked: {known}); convert it to GeoPackage, GeoTIFF, IFC, CityJSON or CSV",
     )
-
-
-def _is_part(path: Path) -> bool:
-    """Whether a file belongs to another one (the .dbf of a .shp) or is none of ours by its name."""
-    extension = path.suffix.lower().lstrip(".")
-    if path.name.startswith((".", "~$")) or extension in _NEVER:
-        return True
-    return any(sibling(path, whole) is not None for whole in _PARTS_OF.get(extension, ()))
 
 
 def discover(paths: Iterable[Path]) -> list[Path]:
@@ -93,19 +79,52 @@ def discover(paths: Iterable[Path]) -> list[Path]:
     SourceError
         If a path does not exist or a folder holds more than ``MAX_FILES`` files.
     """
+    return list(survey(paths).sources)
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What lies under some paths: sources in order, and the files that are none, with the reason."""
+
+    sources: Sequence[Path]
+    skipped: Sequence[Skipped]
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """Layers of all sources, and the files that were left out."""
+
+    layers: Sequence[LayerInfo]
+    skipped: Sequence[Skipped]
+
+
+def survey(paths: Iterable[Path]) -> Survey:
+    """Sources under files and folders as :func:`discover` gives them, with what is left out.
+
+    Files that belong to a source (the ``.dbf`` of a ``.shp``) are part of it and not listed.
+
+    Raises
+    ------
+    SourceError
+        As :func:`discover`.
+    """
     found: dict[Path, None] = {}
+    skipped: dict[Path, Skipped] = {}
     for path in paths:
         if not path.exists():
             raise SourceError(path, "no such file or folder")
         if path.is_file() or path.suffix.lower() == ".gdb":
             found[path] = None
             continue
-        for source in _walk(path):
-            found[source] = None
-    return list(found)
+        for thing in _walk(path):
+            if isinstance(thing, Skipped):
+                skipped[thing.path] = thing
+            else:
+                found[thing] = None
+    return Survey(list(found), list(skipped.values()))
 
 
-def _walk(folder: Path) -> Iterable[Path]:
+def _walk(folder: Path) -> Iterable[Path | Skipped]:
     seen = 0
     for root, folders, names in os.walk(folder, followlinks=False):
         databases = sorted(f for f in folders if f.lower().endswith(".gdb"))
@@ -115,8 +134,13 @@ def _walk(folder: Path) -> Iterable[Path]:
         if seen > MAX_FILES:
             raise SourceError(folder, f"holds more than {MAX_FILES} files; give smaller folders")
         for path in (Path(root) / name for name in sorted(names)):
-            if not _is_part(path) and any(loader.supports(path) for loader in LOADERS):
+            if part_of(path) is not None:
+                continue
+            hidden = path.name.startswith((".", "~$"))
+            if not hidden and any(loader.supports(path) for loader in LOADERS):
                 yield path
+            else:
+                yield Skipped(path, why_skipped(path))
 
 
 def scan(paths: Iterable[Path]) -> list[LayerInfo]:
@@ -128,13 +152,23 @@ def scan(paths: Iterable[Path]) -> list[LayerInfo]:
         In the order of :func:`discover`; layers of unreadable sources have format ``unreadable``
         and count None.
     """
+    return list(scan_all(paths).layers)
+
+
+def scan_all(paths: Iterable[Path]) -> Scanned:
+    """Layers as :func:`scan` gives them, with the files that were left out."""
     out: list[LayerInfo] = []
-    for path in discover(paths):
-        try:
-            out += loader_for(path).scan(path)
-        except SourceError as err:
-            out.append(LayerInfo(path, path.stem, "features", "unreadable", findings=(err.reason,)))
-    return out
+    surveyed = survey(paths)
+    for path in surveyed.sources:
+        out += _layers(path)
+    return Scanned(out, surveyed.skipped)
+
+
+def _layers(path: Path) -> list[LayerInfo]:
+    try:
+        return loader_for(path).scan(path)
+    except SourceError as err:
+        return [LayerInfo(path, path.stem, "features", "unreadable", findings=(err.reason,))]
 
 
 def read_raster(layer: LayerInfo, plan: LayerPlan) -> RasterLayer:

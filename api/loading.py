@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from address import build_nodes
 from api.report import LayerResult
+from loaders.archives import archive_above
 from loaders.base import Batch, LayerInfo
 from loaders.propose import propose
 from loaders.registry import loader_for, read_raster, scan
@@ -46,18 +47,19 @@ def planned_layers(paths: Sequence[Path], plan_file: Path | None) -> list[Planne
     """
     if plan_file is None:
         infos = scan(paths)
-        by_id = {(str(info.path), info.name): info for info in infos}
+        by_id = {(info.shown, info.name): info for info in infos}
         return [(by_id[plan.path, plan.layer], plan) for plan in propose(infos).layers]
     plan = Plan.read(plan_file)
     files = {layer.path: plan_file.parent / layer.path for layer in plan.layers}
-    missing = sorted(name for name, path in files.items() if not path.exists())
+    roots = {name: archive_above(path) or path for name, path in files.items()}
+    missing = sorted(name for name, root in roots.items() if not root.exists())
     if missing:
         raise PlanError(f"{plan_file} names files that are not there: {', '.join(missing)}")
-    found: dict[Path, list[LayerInfo]] = {}
-    for info in scan(sorted(set(files.values()))):
-        found.setdefault(info.path, []).append(info)
+    found: dict[str, list[LayerInfo]] = {}
+    for info in scan(sorted(set(roots.values()))):
+        found.setdefault(info.shown, []).append(info)
     return [
-        (_info_of(found.get(files[layer.path], []), layer, plan_file), layer)
+        (_info_of(found.get(str(files[layer.path]), []), layer, plan_file), layer)
         for layer in plan.layers
     ]
 
@@ -78,7 +80,7 @@ def load_layer(
     info, plan = planned
     started = time.perf_counter()
     told = LayerResult(
-        str(info.path),
+        info.shown,
         info.name,
         plan.kind,
         "loaded",
@@ -112,7 +114,10 @@ def load_layer(
         return replace(told, balance=balance, findings=tuple(noted), seconds=seconds)
     except TwinError as err:
         return replace(
-            told, status="failed", reason=str(err), seconds=time.perf_counter() - started
+            told,
+            status="failed",
+            reason=str(err).replace(str(info.path), info.shown),
+            seconds=time.perf_counter() - started,
         )
 
 
@@ -136,7 +141,7 @@ def _source(info: LayerInfo, plan: LayerPlan, verdict: crs.CrsVerdict) -> Source
     same = info.name in ("", info.path.stem, info.path.name)
     return Source(
         key=info.path.name if same else f"{info.path.name}#{info.name}",
-        path=str(info.path),
+        path=info.shown,
         layer=info.name,
         format=info.format,
         kind=plan.kind,

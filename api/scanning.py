@@ -73,7 +73,7 @@ def scan_sources(paths: Sequence[Path], expected: str | None = None) -> tuple[li
         person to confirm.
     """
     scanned = scan_all(paths)
-    infos = {(str(info.path), info.name): info for info in scanned.layers}
+    infos = {(info.shown, info.name): info for info in scanned.layers}
     rows: list[ScanRow] = []
     layers: list[LayerPlan] = []
     for plan in propose(list(infos.values())).layers:
@@ -86,7 +86,7 @@ def scan_sources(paths: Sequence[Path], expected: str | None = None) -> tuple[li
         )
         rows.append(
             ScanRow(
-                str(info.path),
+                info.shown,
                 info.name,
                 plan.kind,
                 info.format,

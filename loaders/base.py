@@ -34,6 +34,9 @@ class LayerInfo:
 
     ``crs`` is what the source *declares* (WKT, ``EPSG:n``) or None; whether that is believable is
     decided by :mod:`twin.crs`. ``bounds`` are (xmin, ymin, xmax, ymax) in the source's units.
+
+    Inside an archive ``path`` is the unpacked file, ``origin`` the name people know
+    (``delivery.zip/roads/road.shp``), and ``keep`` holds the unpacked folder as long as the layer is held.
     """
 
     path: Path
@@ -47,6 +50,13 @@ class LayerInfo:
     bounds: tuple[float, float, float, float] | None = None
     encoding: str | None = None
     findings: tuple[str, ...] = ()
+    origin: str = ""
+    keep: object = field(default=None, repr=False, compare=False)
+
+    @property
+    def shown(self) -> str:
+        """The source as people know it."""
+        return self.origin or str(self.path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -213,4 +213,4 @@ def propose(layers: Sequence[LayerInfo]) -> Plan:
         that as evidence.
     """
     ordered = sorted(layers, key=lambda info: _ORDER.index(info.kind))
-    return Plan([_one(info) for info in ordered])
+    return Plan([replace(_one(info), path=info.shown) for info in ordered])

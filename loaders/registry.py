@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from loaders.archives import DEEPEST, Unpacking, is_archive, unpack
 from loaders.base import LayerInfo, Loader, RasterLayer
 from loaders.cityjson import CityJsonLoader
 from loaders.ifc import IfcLoader
@@ -13,7 +14,7 @@ from loaders.raster import RasterLoader
 from loaders.skipped import Skipped, part_of, why_skipped
 from loaders.tables import TableLoader
 from loaders.vector import VectorLoader
-from twin.errors import SourceError, UnsupportedFormatError
+from twin.errors import SourceError, UnsafeSourceError, UnsupportedFormatError
 from twin.plan import LayerPlan
 
 __all__ = [
@@ -137,7 +138,9 @@ def _walk(folder: Path) -> Iterable[Path | Skipped]:
             if part_of(path) is not None:
                 continue
             hidden = path.name.startswith((".", "~$"))
-            if not hidden and any(loader.supports(path) for loader in LOADERS):
+            if not hidden and (
+                any(loader.supports(path) for loader in LOADERS) or is_archive(path)
+            ):
                 yield path
             else:
                 yield Skipped(path, why_skipped(path))
@@ -157,18 +160,59 @@ def scan(paths: Iterable[Path]) -> list[LayerInfo]:
 
 def scan_all(paths: Iterable[Path]) -> Scanned:
     """Layers as :func:`scan` gives them, with the files that were left out."""
-    out: list[LayerInfo] = []
     surveyed = survey(paths)
+    layers: list[LayerInfo] = []
+    skipped = list(surveyed.skipped)
     for path in surveyed.sources:
-        out += _layers(path)
-    return Scanned(out, surveyed.skipped)
+        inside = _scanned(path)
+        layers += inside.layers
+        skipped += inside.skipped
+    return Scanned(layers, skipped)
 
 
-def _layers(path: Path) -> list[LayerInfo]:
+def _scanned(
+    path: Path, shown: str = "", unpacking: Unpacking | None = None, depth: int = 1
+) -> Scanned:
+    """One source; of an archive, everything in it."""
     try:
-        return loader_for(path).scan(path)
+        if any(loader.supports(path) for loader in LOADERS) or not is_archive(path):
+            return Scanned(loader_for(path).scan(path), [])
+        if depth > DEEPEST:
+            raise UnsafeSourceError(
+                path, f"archives are nested deeper than {DEEPEST}; unpack the outer ones"
+            )
+        return _inside(path, shown or str(path), unpacking or Unpacking(), depth)
     except SourceError as err:
-        return [LayerInfo(path, path.stem, "features", "unreadable", findings=(err.reason,))]
+        return Scanned(
+            [LayerInfo(path, path.stem, "features", "unreadable", findings=(err.reason,))], []
+        )
+
+
+def _inside(archive: Path, shown: str, unpacking: Unpacking, depth: int) -> Scanned:
+    """Layers of what is in an archive, under the names people know, each holding the unpacked files."""
+    folder = unpack(archive, unpacking, shown)
+
+    def known(text: str) -> str:
+        return text.replace(str(folder), shown)
+
+    inside = survey([folder])
+    layers: list[LayerInfo] = []
+    skipped = [replace(s, shown=known(str(s.path))) for s in inside.skipped]
+    for path in inside.sources:
+        found = _scanned(path, known(str(path)), unpacking, depth + 1)
+        skipped += found.skipped
+        layers += [
+            replace(
+                layer,
+                origin=layer.origin or known(str(layer.path)),
+                keep=unpacking,
+                findings=tuple(map(known, layer.findings)),
+            )
+            for layer in found.layers
+        ]
+    if not layers and not skipped:
+        raise SourceError(archive, "the archive is empty")
+    return Scanned(layers, skipped)
 
 
 def read_raster(layer: LayerInfo, plan: LayerPlan) -> RasterLayer:

@@ -1,6 +1,6 @@
 """Vector files: everything GDAL reads with features in it, streamed as Arrow."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyogrio
-import pyogrio.raw
 
 from loaders.base import Batch, LayerInfo
 from loaders.columns import Faults
 from loaders.features import feature_records
-from loaders.gdalio import head_of, listening, open_options, refuse_dangerous
+from loaders.gdalio import head_of, listening, open_options, pyogrio, refuse_dangerous
 from loaders.keys import KeyLedger
 from loaders.shapefile import encoding_of, openable
 from loaders.wkb import checked
+from twin.errors import SourceError, UnsafeSourceError
 from twin.plan import LayerPlan
+from twin.schema import RECORDS
 
 __all__ = ["VectorLoader"]
 
@@ -41,8 +41,12 @@ DRIVERS = {
     "gdb": "OpenFileGDB",
     "json": "GeoJSON",
     "sqlite": "SQLite",
+    "db": "SQLite",
+    "gpx": "GPX",
 }
 """Extension → driver expected; GDAL decides by content."""
+ALLOWED = frozenset(DRIVERS.values()) | {"KML", "ESRIJSON", "JSONFG", "GeoRSS", "LVBAG"}
+"""Drivers whose opening is accepted, whatever the extension."""
 
 _JSON_MARKS = (
     b'"FeatureCollection"',
@@ -89,6 +93,8 @@ class VectorLoader:
             listening(path, findings, [(str(opened), str(path))]),
         ):
             names = [str(name) for name, _ in pyogrio.list_layers(opened).tolist()]
+            if not names:
+                raise SourceError(path, "holds no layer with records; nothing to load from it")
             layers = [self._layer(path, opened, name, notes) for name in names]
         return [replace(layer, findings=(*layer.findings, *findings)) for layer in layers]
 
@@ -97,10 +103,14 @@ class VectorLoader:
         verdict = encoding_of(path) if _is_shapefile_part(path) else None
         if verdict is not None:
             findings += [f"text read as {verdict.encoding}: {verdict.why}", *verdict.findings]
-        options = open_options(path, DRIVERS.get(path.suffix.lower().lstrip("."), ""))
+        options = open_options(opened, DRIVERS.get(path.suffix.lower().lstrip("."), ""))
         with listening(path, findings, [(str(opened), str(path))]):
             info = pyogrio.read_info(
                 opened, layer=name, encoding=verdict.encoding if verdict else None, **options
+            )
+        if info["driver"] not in ALLOWED:
+            raise UnsafeSourceError(
+                path, f"is a {info['driver']} source by its content, which is not opened here"
             )
         return _described(path, name, info, findings, verdict.encoding if verdict else None)
 
@@ -125,6 +135,21 @@ class VectorLoader:
             records, more = _records(table, plan, start, ledger, required)
             start += table.num_rows
             yield Batch(records, findings=(*findings, *more))
+        if layer.count not in (None, start):
+            said = f"the header says {layer.count} records, the layer holds {start}"
+            yield Batch(RECORDS.empty_table(), findings=(said,))
+
+
+def _distinct(names: Iterable[str]) -> list[str]:
+    """Field names, those that come again with a number behind them."""
+    out: dict[str, None] = {}
+    for name in names:
+        spelled, n = name, 1
+        while spelled in out:
+            n += 1
+            spelled = f"{name}_{n}"
+        out[spelled] = None
+    return list(out)
 
 
 def _described(
@@ -136,7 +161,9 @@ def _described(
     bounds = info["total_bounds"]
     finite = bounds is not None and bool(np.isfinite(np.asarray(bounds, dtype=float)).all())
     fields = dict(
-        zip((str(f) for f in info["fields"]), (str(t) for t in info["dtypes"]), strict=True)
+        zip(
+            _distinct(str(f) for f in info["fields"]), (str(t) for t in info["dtypes"]), strict=True
+        )
     )
     return LayerInfo(
         path=path,
@@ -210,8 +237,8 @@ def _records(
     if _GEOMETRY_COLUMN in table.column_names:
         wkb, geoms, findings = checked(table[_GEOMETRY_COLUMN], faults, required)
     columns = {
-        name: table[name].combine_chunks()
-        for name in table.column_names
+        name: table.column(i).combine_chunks()
+        for i, name in enumerate(_distinct(table.column_names))
         if name != _GEOMETRY_COLUMN
     }
     row = np.arange(start, start + table.num_rows, dtype=np.int64)

@@ -9,6 +9,7 @@ from loaders.archives import DEEPEST, Unpacking, is_archive, unpack
 from loaders.base import LayerInfo, Loader, RasterLayer
 from loaders.cityjson import CityJsonLoader
 from loaders.ifc import IfcLoader
+from loaders.osm import OsmLoader
 from loaders.parquet import ParquetLoader
 from loaders.points import PointsLoader
 from loaders.raster import RasterLoader
@@ -36,6 +37,7 @@ LOADERS: tuple[Loader, ...] = (
     CityJsonLoader(),  # .city.json(l), and .json that says CityJSON
     _RASTER,  # GeoTIFF and the grids of terrain models
     PointsLoader(),  # LAS, LAZ
+    OsmLoader(),  # OSM PBF and XML
     ParquetLoader(),  # GeoParquet, GeoArrow in Feather
     VectorLoader(),  # what GDAL reads with features in it
     TableLoader(),  # CSV, and .json that nobody above took

@@ -344,8 +344,11 @@ def _gathered(path: Path, layer: str, size: int) -> Iterator[_Rows]:
 
 
 def _add_area(
-    rows: _Rows, area: Any, tags: dict[str, str], factory: osmium.geom.WKBFactory
-) -> None:  # noqa: ANN401
+    rows: _Rows,
+    area: Any,  # noqa: ANN401 -- osmium ships no type for it
+    tags: dict[str, str],
+    factory: osmium.geom.WKBFactory,
+) -> None:
     """An assembled multipolygon relation."""
     key = f"r{area.orig_id()}"
     try:

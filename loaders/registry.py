@@ -8,6 +8,7 @@ from pathlib import Path
 from loaders.archives import DEEPEST, Unpacking, is_archive, unpack
 from loaders.base import LayerInfo, Loader, RasterLayer
 from loaders.cityjson import CityJsonLoader
+from loaders.dxf import DxfLoader
 from loaders.ifc import IfcLoader
 from loaders.osm import OsmLoader
 from loaders.parquet import ParquetLoader
@@ -37,6 +38,7 @@ LOADERS: tuple[Loader, ...] = (
     CityJsonLoader(),  # .city.json(l), and .json that says CityJSON
     _RASTER,  # GeoTIFF and the grids of terrain models
     PointsLoader(),  # LAS, LAZ
+    DxfLoader(),  # DXF, layer by layer
     OsmLoader(),  # OSM PBF and XML
     ParquetLoader(),  # GeoParquet, GeoArrow in Feather
     VectorLoader(),  # what GDAL reads with features in it

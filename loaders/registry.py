@@ -10,6 +10,7 @@ from loaders.base import LayerInfo, Loader, RasterLayer
 from loaders.cityjson import CityJsonLoader
 from loaders.dxf import DxfLoader
 from loaders.ifc import IfcLoader
+from loaders.networks import NetworkLoader
 from loaders.osm import OsmLoader
 from loaders.parquet import ParquetLoader
 from loaders.points import PointsLoader
@@ -39,6 +40,7 @@ LOADERS: tuple[Loader, ...] = (
     _RASTER,  # GeoTIFF and the grids of terrain models
     PointsLoader(),  # LAS, LAZ
     DxfLoader(),  # DXF, layer by layer
+    NetworkLoader(),  # EPANET and SWMM
     OsmLoader(),  # OSM PBF and XML
     ParquetLoader(),  # GeoParquet, GeoArrow in Feather
     VectorLoader(),  # what GDAL reads with features in it

@@ -37,6 +37,14 @@ _REASONS = (
         "Access databases cannot be read here; export the tables as GeoPackage or FileGDB",
     ),
     ({"vrt", "wms", "wmts", "gdalg"}, "points at other files or services; load those themselves"),
+    (
+        {"mbtiles", "pmtiles", "mvt", "pbf"},
+        "vector tiles: cut, simplified and rounded for drawing; load the layer they were made from",
+    ),
+    (
+        {"sxf", "e57", "vfk", "vbo"},
+        "a format no loader reads; export as GeoPackage (vector) or LAZ (points)",
+    ),
     ({"rar"}, "RAR archives cannot be opened here; repack as ZIP or 7z"),
     ({"e00", "adf"}, "Arc/Info coverages cannot be read here; export as GeoPackage"),
     ({"rvt", "skp", "max", "3dm"}, "a modelling program's own format; export as IFC"),

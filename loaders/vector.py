@@ -1,5 +1,6 @@
 """Vector files: everything GDAL reads with features in it, streamed as Arrow."""
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -43,6 +44,8 @@ DRIVERS = {
     "sqlite": "SQLite",
     "db": "SQLite",
     "gpx": "GPX",
+    "xml": "GML",
+    "seq": "GeoJSONSeq",
 }
 """Extension → driver expected; GDAL decides by content."""
 ALLOWED = frozenset(DRIVERS.values()) | {"KML", "ESRIJSON", "JSONFG", "GeoRSS", "LVBAG"}
@@ -56,6 +59,14 @@ _JSON_MARKS = (
     b'"esriGeometry',
     b'"coordinates"',
 )
+_XML_MARKS = re.compile(
+    rb"opengis\.net/(gml|wfs)|fgd\.gsi\.go\.jp|bag/(extract|product-lvc|imbag|lvc|stelsel)|<rss[\s>]|www\.w3\.org/2005/Atom|<gpx[\s>]|<kml[\s>]"
+)
+"""Signs of vector data in files named ``.xml``; city models are asked for before (see the registry)."""
+_NO_FEATURES = re.compile(
+    rb"<[\w:]*(schema|CityModel|Capabilities|GetRecordsResponse|MD_Metadata|coverage)[\s>]", re.I
+)
+_SEQUENCE = re.compile(rb"^\x1e?\s*\{\s*\"type\"\s*:\s*\"Feature\"")
 _GEOMETRY_COLUMN = "wkb_geometry"
 
 
@@ -74,6 +85,11 @@ class VectorLoader:
         if extension == "json":
             head = head_of(path).lstrip(b"\xef\xbb\xbf \r\n\t")
             return head.startswith(b"{") and any(mark in head for mark in _JSON_MARKS)
+        if extension == "xml":
+            head = head_of(path)
+            return _XML_MARKS.search(head) is not None and _NO_FEATURES.search(head) is None
+        if extension in ("seq", "jsons", "txt"):
+            return _SEQUENCE.match(head_of(path, 200)) is not None
         if extension == "gdb":
             return path.is_dir()
         return extension in DRIVERS

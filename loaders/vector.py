@@ -4,18 +4,20 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from loaders.announced import announced, broken_lines, remarks
 from loaders.base import Batch, LayerInfo
-from loaders.columns import Faults
+from loaders.columns import Faults, build_table
 from loaders.features import feature_records
 from loaders.gdalio import head_of, listening, open_options, pyogrio, refuse_dangerous
 from loaders.keys import KeyLedger
-from loaders.shapefile import encoding_of, openable
+from loaders.shapefile import encoding_of, openable, table_remarks
 from loaders.wkb import checked
 from twin.errors import SourceError, UnsafeSourceError
 from twin.plan import LayerPlan
@@ -128,6 +130,8 @@ class VectorLoader:
             raise UnsafeSourceError(
                 path, f"is a {info['driver']} source by its content, which is not opened here"
             )
+        if path.suffix.lower() == ".shp":
+            findings += table_remarks(path, int(info["features"]))
         return _described(path, name, info, findings, verdict.encoding if verdict else None)
 
     def read(self, layer: LayerInfo, plan: LayerPlan, batch_size: int = 65_536) -> Iterator[Batch]:
@@ -151,9 +155,29 @@ class VectorLoader:
             records, more = _records(table, plan, start, ledger, required)
             start += table.num_rows
             yield Batch(records, findings=(*findings, *more))
+        if layer.format == "GeoJSONSeq":
+            for batch in _unread_lines(layer.path, plan, start, batch_size):
+                start += batch.records.num_rows
+                yield batch
         if layer.count not in (None, start):
             said = f"the header says {layer.count} records, the layer holds {start}"
             yield Batch(RECORDS.empty_table(), findings=(said,))
+
+
+def _unread_lines(path: Path, plan: LayerPlan, start: int, size: int) -> Iterator[Batch]:
+    """Faulty records for the lines of a sequence that GDAL passes over, after all others."""
+    lines = broken_lines(path)
+    while part := list(islice(lines, size)):
+        n = len(part)
+        columns = {
+            "row": pa.array(range(start, start + n), pa.int64()),
+            "class_code": pa.array([plan.class_code] * n, pa.string()),
+            "attributes": pa.array(["{}"] * n, pa.string()),
+            "role": pa.array(["none"] * n, pa.string()),
+            "fault": pa.array([reason for _, reason in part], pa.string()),
+        }
+        yield Batch(build_table(RECORDS, n, columns))
+        start += n
 
 
 def _distinct(names: Iterable[str]) -> list[str]:
@@ -172,8 +196,13 @@ def _described(
     path: Path, name: str, info: dict[str, Any], findings: list[str], encoding: str | None
 ) -> LayerInfo:
     driver, crs = str(info["driver"]), info["crs"]
-    if driver in ("GeoJSON", "GeoJSONSeq", "TopoJSON") and b'"crs"' not in head_of(path):
-        findings.append("no crs member: WGS 84 by RFC 7946, not stated by the file")
+    findings += remarks(path, driver, crs)
+    count = int(info["features"]) if info["features"] >= 0 else None
+    told = announced(path, driver)
+    if told is not None:
+        count = told.get(name, told.get("", count))
+    if driver == "GeoJSONSeq" and count is not None:
+        count += sum(1 for _ in broken_lines(path))
     bounds = info["total_bounds"]
     finite = bounds is not None and bool(np.isfinite(np.asarray(bounds, dtype=float)).all())
     fields = dict(
@@ -189,7 +218,7 @@ def _described(
         fields=fields,
         crs=crs,
         findings=tuple(findings),
-        count=int(info["features"]) if info["features"] >= 0 else None,
+        count=count,
         geometry_type=str(info["geometry_type"]) if info["geometry_type"] else None,
         bounds=(bounds[0], bounds[1], bounds[2], bounds[3]) if finite else None,
         encoding=encoding,

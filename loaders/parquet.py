@@ -26,7 +26,7 @@ from loaders.features import feature_records
 from loaders.gdalio import head_of, refuse_dangerous
 from loaders.keys import KeyLedger
 from loaders.surfaces import plain_geometry
-from loaders.wkb import checked
+from loaders.wkb import checked, from_wkt
 from twin.errors import SourceError
 from twin.plan import LayerPlan
 
@@ -350,7 +350,7 @@ def _shapes(batch: pa.RecordBatch, g: _Geometry, faults: Faults) -> NDArray[np.o
         return _native(array, _NATIVE[g.encoding])
     if g.encoding == "wkt":
         text = to_text(array)
-        shapes = shapely.from_wkt(text.to_numpy(zero_copy_only=False), on_invalid="ignore")
+        shapes = from_wkt(text.to_numpy(zero_copy_only=False))
         unread = shapely.is_missing(shapes) & text.is_valid().to_numpy(zero_copy_only=False)
         faults.add(unread, f"{g.name}: is no WKT geometry")
         return np.asarray(shapes, dtype=object)

@@ -18,7 +18,7 @@ from loaders.gdalio import head_of, refuse_dangerous
 from loaders.keys import KeyLedger
 from loaders.tablekinds import kind_of_columns, mapped_table
 from loaders.textfiles import csv_columns, csv_tables, json_columns, json_records
-from loaders.wkb import checked
+from loaders.wkb import checked, from_wkt
 from twin.errors import PlanError
 from twin.plan import LayerPlan
 
@@ -160,7 +160,7 @@ def _feature_batch(
     findings: list[str] = []
     if "wkt" in source and not {"x", "y"} <= source.keys():
         text = to_text(columns[source["wkt"]])
-        geoms = shapely.from_wkt(text.to_numpy(zero_copy_only=False), on_invalid="ignore")
+        geoms = from_wkt(text.to_numpy(zero_copy_only=False))
         faults.add(
             shapely.is_missing(geoms) & text.is_valid().to_numpy(zero_copy_only=False),
             f"{source['wkt']}: is no WKT geometry",

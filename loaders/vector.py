@@ -17,7 +17,8 @@ from loaders.columns import Faults, build_table
 from loaders.features import feature_records
 from loaders.gdalio import head_of, listening, open_options, pyogrio, refuse_dangerous
 from loaders.keys import KeyLedger
-from loaders.shapefile import encoding_of, openable, table_remarks
+from loaders.shapefile import encoding_of, table_remarks
+from loaders.staged import openable
 from loaders.wkb import checked
 from twin.errors import SourceError, UnsafeSourceError
 from twin.plan import LayerPlan

@@ -7,6 +7,8 @@ rings
 are closed.
 """
 
+from contextlib import suppress
+
 import numpy as np
 import pyarrow as pa
 import shapely
@@ -15,7 +17,7 @@ from numpy.typing import NDArray
 from loaders.columns import Faults
 from loaders.surfaces import plain_geometry
 
-__all__ = ["checked", "role_of"]
+__all__ = ["checked", "from_wkt", "role_of"]
 
 GeometryArray = NDArray[np.object_]
 
@@ -109,6 +111,18 @@ def _not_finite(geoms: GeometryArray) -> NDArray[np.bool_]:
     if bad.any():
         out[index[bad]] = True
     return out
+
+
+def from_wkt(texts: GeometryArray) -> GeometryArray:
+    """Geometries of WKT texts, shape (n,); None where a text is none, or a curve (which WKT readers here do not know)."""
+    try:
+        return np.asarray(shapely.from_wkt(texts, on_invalid="ignore"), dtype=object)
+    except (NotImplementedError, shapely.errors.GEOSException):
+        out: GeometryArray = np.full(len(texts), None, dtype=object)
+        for i, text in enumerate(texts.tolist()):
+            with suppress(NotImplementedError, shapely.errors.GEOSException):
+                out[i] = shapely.from_wkt(text, on_invalid="ignore")
+        return out
 
 
 def role_of(geoms: GeometryArray, building: NDArray[np.bool_]) -> pa.Array:

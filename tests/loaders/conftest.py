@@ -2,6 +2,7 @@
 
 import json
 import struct
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,8 @@ import pytest
 import rasterio
 import shapely
 from affine import Affine
+
+sys.path.insert(0, str(Path(__file__).parent))  # vector_files.py beside this
 
 REAL = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 

@@ -265,7 +265,7 @@ def _shape(
 
 
 def _columns(name: str, model: _Model, lines: list[list[str]]) -> dict[str, pa.Array]:
-    """Columns of a section: texts as written, lengths in metres and diameters in millimetres beside them."""
+    """Columns of a section: lengths in metres, diameters in millimetres; beside them as written where that is not metric."""
     names = model.known[name]
     values: dict[str, list[str | None]] = {"id": [w[0] for w in lines]}
     for i, column in enumerate(names, 1):
@@ -273,12 +273,15 @@ def _columns(name: str, model: _Model, lines: list[list[str]]) -> dict[str, pa.A
         values[column] = [
             (" ".join(w[i:]) if last else w[i]) if len(w) > i else None for w in lines
         ]
-    out = {column: pa.array(texts, pa.string()) for column, texts in values.items()}
-    for column in names:
-        if column in _METRES:
-            out[f"{column}_m"] = _scaled(values[column], 0.3048 if model.us else 1.0)
-    if "diameter" in names:
-        out["diameter_mm"] = _scaled(values["diameter"], 25.4 if model.us else 1.0)
+    out: dict[str, pa.Array] = {}
+    for column, texts in values.items():
+        unit, metric, factor = _unit(column, model.us)
+        if metric:
+            out[f"{column}_{metric}"] = _scaled(texts, factor)
+        if unit != metric:
+            out[f"{column}_{unit}"] = pa.array(texts, pa.string())
+        if not metric:
+            out[column] = pa.array(texts, pa.string())
     if name == "CONDUITS":
         sections = {w[0]: w for w in model.sections.get("XSECTIONS", []) if len(w) > 2}
         found = [sections.get(key or "") for key in values["id"]]
@@ -286,6 +289,15 @@ def _columns(name: str, model: _Model, lines: list[list[str]]) -> dict[str, pa.A
         round_ = [w[2] if w and w[1].upper() in ("CIRCULAR", "FORCE_MAIN") else None for w in found]
         out["diameter_mm"] = _scaled(round_, 304.8 if model.us else 1000.0)
     return out
+
+
+def _unit(column: str, us: bool) -> tuple[str, str, float]:
+    """Unit a column is written in, the metric one it is given in, and the factor between; empty for no length."""
+    if column in _METRES:
+        return ("ft", "m", 0.3048) if us else ("m", "m", 1.0)
+    if column == "diameter":
+        return ("in", "mm", 25.4) if us else ("mm", "mm", 1.0)
+    return "", "", 1.0
 
 
 def _scaled(texts: list[str | None], factor: float) -> pa.Array:

@@ -37,6 +37,7 @@ BROKEN = (
     ArithmeticError,
     AssertionError,
     RecursionError,
+    StopIteration,
     NotImplementedError,
     struct.error,
     shapely.errors.GEOSException,

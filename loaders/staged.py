@@ -9,6 +9,7 @@ from loaders.archives import Unpacking, unpack
 from loaders.gdalio import refuse_dangerous
 from loaders.shapefile import openable as openable_shapefile
 from loaders.shapefile import sibling
+from loaders.solidtypes import opened_types
 from twin.errors import SourceError
 
 __all__ = ["openable"]
@@ -20,7 +21,8 @@ def openable(path: Path) -> Iterator[tuple[Path, list[str]]]:
 
     A GML file is linked into a temporary folder with its schema (GDAL writes a ``.gfs`` beside what it
     opens, and believes one that lies there), a KMZ is unpacked within the bounds of
-    :mod:`loaders.archives` and its KML checked, a shapefile without index gets one.
+    :mod:`loaders.archives` and its KML checked, a shapefile without index gets one, and layers of
+    surface types are declared as what pyogrio opens.
 
     Yields
     ------
@@ -47,6 +49,11 @@ def openable(path: Path) -> Iterator[tuple[Path, list[str]]]:
             yield _document(path, unpack(path, unpacking)), []
         finally:
             unpacking.close()
+    elif extension in (".gpkg", ".fgb"):
+        with TemporaryDirectory(prefix="citytwin-types-") as folder:
+            copy = opened_types(path, Path(folder))
+            said = "surfaces (TIN, polyhedral, triangles) are read as polygons"
+            yield copy or path, [said] if copy else []
     else:
         with openable_shapefile(path) as (opened, notes):
             yield opened, notes

@@ -2,6 +2,7 @@
 
 import json
 import math
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import osmium
 import pyarrow as pa
 import pyarrow.feather
 import pyarrow.parquet as pq
+import pyogrio.raw
 import pytest
 import shapely
 from vector_files import INP, KML, OSM, SQUARE, WRITERS, dxf, feature, text
@@ -397,3 +399,26 @@ def test_a_file_cut_anywhere_is_refused_or_keeps_count(tmp_path, kind):
             n = sum(b.records.num_rows for b in batches)
             told = " ".join(f for b in batches for f in b.findings)
             assert info.count in (None, n) or str(info.count) in told
+
+
+@pytest.mark.parametrize("declared", ["TIN", "POLYHEDRALSURFACE", "TRIANGLE"])
+def test_a_geopackage_of_surfaces_is_read_as_polygons(tmp_path, declared):
+    path = tmp_path / "a.gpkg"
+    squares = shapely.to_wkb(shapely.box([0, 2], [0, 2], [1, 3], [1, 3]))
+    pyogrio.raw.write(
+        path,
+        squares,
+        [np.arange(2)],
+        ["n"],
+        geometry_type="Polygon",
+        crs="EPSG:4547",
+        driver="GPKG",
+    )
+    with sqlite3.connect(path) as base:
+        base.execute("UPDATE gpkg_geometry_columns SET geometry_type_name = ?", (declared,))
+    base.close()
+    before = path.read_bytes()
+    info, rows, _, _ = layers(path)["a"]
+
+    assert [row["shape"].area for row in rows] == [1, 1]
+    assert (info.crs, path.read_bytes() == before) == ("EPSG:4547", True)

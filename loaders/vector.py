@@ -93,6 +93,8 @@ class VectorLoader:
             return _XML_MARKS.search(head) is not None and _NO_FEATURES.search(head) is None
         if extension in ("seq", "jsons", "txt"):
             return _SEQUENCE.match(head_of(path, 200)) is not None
+        if extension == "db":  # also what file managers call their picture caches
+            return head_of(path, 16).startswith(b"SQLite format 3")
         if extension == "gdb":
             return path.is_dir()
         return extension in DRIVERS

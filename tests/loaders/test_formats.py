@@ -21,7 +21,7 @@ import shapely
 from vector_files import INP, KML, OSM, SQUARE, WRITERS, dxf, feature, text
 
 from loaders.propose import propose
-from loaders.registry import loader_for, scan
+from loaders.registry import loader_for, scan, scan_all
 from twin.errors import SourceError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -422,3 +422,15 @@ def test_a_geopackage_of_surfaces_is_read_as_polygons(tmp_path, declared):
 
     assert [row["shape"].area for row in rows] == [1, 1]
     assert (info.crs, path.read_bytes() == before) == ("EPSG:4547", True)
+
+
+def test_a_picture_cache_called_db_is_no_source_but_a_spatial_database_is(tmp_path):
+    (tmp_path / "Thumbs.db").write_bytes(b"\xd0\xcf\x11\xe0" + bytes(600))
+    pyogrio.raw.write(
+        tmp_path / "a.db", shapely.to_wkb(shapely.points([[1.0, 2.0]])), [np.arange(1)], ["n"],
+        geometry_type="Point", crs="EPSG:4547", driver="SQLite",
+    )  # fmt: skip
+    scanned = scan_all([tmp_path])
+
+    assert [layer.path.name for layer in scanned.layers] == ["a.db"]
+    assert [s.path.name for s in scanned.skipped] == ["Thumbs.db"]

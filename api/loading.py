@@ -39,7 +39,7 @@ def load_layer(
     plan = replace(plan, time_zone=plan.time_zone or store.city.time_zone)
     started = time.perf_counter()
     told = LayerResult(
-        str(info.path),
+        info.shown,
         info.name,
         plan.kind,
         "loaded",
@@ -85,7 +85,10 @@ def load_layer(
         )
     except TwinError as err:
         return replace(
-            told, status="failed", reason=str(err), seconds=time.perf_counter() - started
+            told,
+            status="failed",
+            reason=str(err).replace(str(info.path), info.shown),
+            seconds=time.perf_counter() - started,
         )
 
 
@@ -120,7 +123,7 @@ def _source(
     name = plan.source or info.path.name
     return Source(
         key=name if same else f"{name}#{info.name}",
-        path=str(info.path),
+        path=info.shown,
         layer=info.name,
         format=info.format,
         kind=plan.kind,

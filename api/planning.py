@@ -7,6 +7,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 
+from loaders.archives import archive_above
 from loaders.base import LayerInfo
 from loaders.propose import propose
 from loaders.registry import scan
@@ -45,7 +46,7 @@ def planned_layers(
     """
     if plan_file is None:
         infos = scan(paths)
-        by_id = {(str(info.path), info.name): info for info in infos}
+        by_id = {(info.shown, info.name): info for info in infos}
         proposal = with_sources(propose(infos))
         return [
             (by_id[plan.path, plan.layer], replace(plan, mode=_careful(plan.mode)))
@@ -67,14 +68,14 @@ def planned_layers(
             f"{plan_file} names files that are not there: {', '.join(missing)}"
             f" (looked in {base}; --root DIR names another folder)"
         )
-    found: dict[Path, list[LayerInfo]] = defaultdict(list)
-    for info in scan(sorted({path for some in files for path in some})):
-        found[info.path].append(info)
+    found: dict[str, list[LayerInfo]] = defaultdict(list)
+    for info in scan(sorted({archive_above(path) or path for some in files for path in some})):
+        found[info.shown].append(info)
     return [
         planned
         for layer, some in zip(plan.layers, files, strict=True)
         for path in some
-        for planned in _planned(found[path], layer, plan_file, path)
+        for planned in _planned(found[str(path)], layer, plan_file, path)
     ]
 
 
@@ -95,7 +96,7 @@ def _check_edition(plan: Plan, plan_file: Path) -> None:
 def _files_of(layer: LayerPlan, base: Path) -> list[Path]:
     """Files a plan entry means, in order of name; none that lies outside the folder by way of a wildcard."""
     path = base / layer.path
-    if path.exists():
+    if path.exists() or archive_above(path) is not None:
         return [path]
     if not any(c in layer.path for c in _WILD) or PurePath(layer.path).is_absolute():
         return []

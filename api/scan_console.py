@@ -29,6 +29,7 @@ _ZH = {
     "unreadable": "读不了",
     "findings": "提示（按内容归并）",
     "more": "等",
+    "files not recognised": "个文件未能识别",
     "written": "加载方案已写入",
     "next": "请核对 class_code、crs 与 fields，然后",
 }
@@ -58,6 +59,8 @@ def _chinese() -> bool:
 def scan_report(rows: Sequence[ScanRow], plan: Path | None = None) -> list[Table | Text]:
     """Lines to print: the table, a sum, and what is to be known, each sentence once with where it holds."""
     chinese = _chinese()
+    left_out = [row for row in rows if row.kind == "skipped"]
+    rows = [row for row in rows if row.kind != "skipped"]
 
     def say(word: str) -> str:
         return _ZH[word] if chinese else word
@@ -88,11 +91,24 @@ def scan_report(rows: Sequence[ScanRow], plan: Path | None = None) -> list[Table
         style="bold",
     )
     out: list[Table | Text] = [table, total, *_findings(rows, shared, say("findings"), say("more"))]
+    out += _left_out(left_out, say("files not recognised"))
     if plan is not None:
         check = say("next") if chinese else "check class_code, crs and fields, then"
         word = say("written") if chinese else "plan written to"
         out.append(Text(f"{word} {plan}: {check} twin load --plan {plan} --city DIR"))
     return out
+
+
+def _left_out(rows: Sequence[ScanRow], title: str) -> list[Table | Text]:
+    """What no loader takes, one line per reason: how many files, and the first of them."""
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        reasons[row.findings[0]].append(Path(row.file).name)
+    lines: list[Table | Text] = [Text(f"\n{len(rows):,} {title}", style="bold")] if rows else []
+    for reason, files in sorted(reasons.items(), key=lambda item: -len(item[1])):
+        shown = ", ".join(files[:_MOST_PLACES]) + (", …" if len(files) > _MOST_PLACES else "")
+        lines.append(Text.assemble(f"{len(files):>4} × {reason}: ", (shown, "dim")))
+    return lines
 
 
 def _cells(row: ScanRow, name: str, unreadable: str, chinese: bool) -> list[str | Text]:

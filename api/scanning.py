@@ -6,11 +6,12 @@ from pathlib import Path
 
 from api.planning import with_sources
 from loaders.propose import propose
-from loaders.registry import scan
+from loaders.registry import scan_all
+from loaders.skipped import Skipped
 from twin import crs
 from twin.plan import LayerPlan, Plan
 
-__all__ = ["ScanRow", "scan_sources"]
+__all__ = ["ScanRow", "scan_sources", "skipped_row"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,27 @@ class ScanRow:
     findings: tuple[str, ...]
 
 
+def skipped_row(skipped: Skipped) -> ScanRow:
+    """A file that no loader takes, as a row of kind ``skipped`` whose finding is the reason."""
+    return ScanRow(
+        file=skipped.shown,
+        layer="",
+        kind="skipped",
+        format="unrecognised",
+        class_code=None,
+        count=None,
+        geometry_type=None,
+        encoding=None,
+        declared=None,
+        crs=None,
+        confidence=0.0,
+        why="no source",
+        bounds=None,
+        fields={},
+        findings=(skipped.reason,),
+    )
+
+
 def scan_sources(
     paths: Sequence[Path],
     expected: str | None = None,
@@ -52,12 +74,13 @@ def scan_sources(
     Returns
     -------
     rows : list of ScanRow
-        In loading order.
+        In loading order; then the files that no loader takes, of kind ``skipped``.
     plan : Plan
         The proposal; a CRS is written into it only where it was inferred, with its evidence, for a
         person to confirm.
     """
-    infos = {(str(info.path), info.name): info for info in scan(paths, progress)}
+    scanned = scan_all(paths, progress)
+    infos = {(info.shown, info.name): info for info in scanned.layers}
     rows: list[ScanRow] = []
     layers: list[LayerPlan] = []
     proposal = with_sources(propose(list(infos.values())))
@@ -71,7 +94,7 @@ def scan_sources(
         )
         rows.append(
             ScanRow(
-                str(info.path),
+                info.shown,
                 info.name,
                 plan.kind,
                 info.format,
@@ -95,4 +118,4 @@ def scan_sources(
         layers.append(
             replace(plan, crs=verdict.crs, crs_evidence=verdict.why) if inferred else plan
         )
-    return rows, Plan(layers, proposal.edition)
+    return [*rows, *map(skipped_row, scanned.skipped)], Plan(layers, proposal.edition)

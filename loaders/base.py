@@ -35,6 +35,9 @@ class LayerInfo:
     ``suggestion`` is the plan a loader proposes where it has seen more than names (the first rows of a table).
     ``crs`` is what the source *declares* (WKT, ``EPSG:n``) or None; whether that is believable is
     decided by :mod:`twin.crs`. ``bounds`` are (xmin, ymin, xmax, ymax) in the source's units.
+
+    Inside an archive ``path`` is the unpacked file, ``origin`` the name people know
+    (``delivery.zip/roads/road.shp``), and ``keep`` holds the unpacked folder as long as the layer is held.
     """
 
     path: Path
@@ -49,6 +52,13 @@ class LayerInfo:
     encoding: str | None = None
     findings: tuple[str, ...] = ()
     suggestion: LayerPlan | None = None
+    origin: str = ""
+    keep: object = field(default=None, repr=False, compare=False)
+
+    @property
+    def shown(self) -> str:
+        """The source as people know it."""
+        return self.origin or str(self.path)
 
 
 @dataclass(frozen=True, slots=True)

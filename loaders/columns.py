@@ -63,6 +63,10 @@ class Faults:
         """Which records are faulty, shape (n,)."""
         return np.array([text is not None for text in self._text.tolist()], dtype=bool)
 
+    def reason(self, i: int) -> str:
+        """Why record ``i`` is faulty; empty where it is not."""
+        return self._text[i] or ""
+
     def array(self) -> pa.Array:
         """Column ``fault``: text or null."""
         return pa.array(self._text.tolist(), pa.string())

@@ -77,7 +77,7 @@ _SPELLINGS = {
     "KOI8R": "KOI8-R",
     "KOI8U": "KOI8-U",
     "SHIFTJIS": "CP932",
-    "EUCJP": "EUC_JP",
+    "EUCJP": "EUC-JP",
     "LATIN2": "ISO-8859-2",
 }
 _FREQUENT = frozenset(
@@ -197,7 +197,7 @@ def _by_statistics(
         return EncodingVerdict(
             "UTF-8", f"{len(telling)} texts beyond ASCII are all valid UTF-8", 0.97, findings
         )
-    for encoding in ("CP932", "EUC_JP"):
+    for encoding in ("CP932", "EUC-JP"):
         text = _reads(telling, encoding)
         if text and _one_script(text, encoding):
             return EncodingVerdict(encoding, f"byte statistics: kana as {encoding}", 0.7, findings)

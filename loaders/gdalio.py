@@ -1,5 +1,6 @@
 """How GDAL is allowed to open a source: quietly, read-only, without network and without files beside it."""
 
+import os
 import re
 import warnings
 from collections.abc import Iterator, Sequence
@@ -7,12 +8,34 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
-import pyogrio
-import pyogrio.errors
 
 from twin.errors import SourceError, UnsafeSourceError
 
-__all__ = ["head_of", "listening", "open_options", "refuse_dangerous"]
+NEVER_OPENED = (
+    *("WFS", "OAPIF", "OGCAPI", "CSW", "HTTP", "EEDA", "Elasticsearch", "Carto", "AmigoCloud"),
+    *("PLSCENES", "NGW", "GPSBabel", "ADBC", "GDALG", "OGR_VRT", "MapML", "PDS4", "OGR_PDS"),
+    *("GTFS", "MVT", "MBTiles", "PMTiles", "PCIDSK", "VICAR", "Selafin", "Idrisi", "MiraMonVector"),
+    *("AVCBin", "AVCE00", "AIVector", "EDIGEO", "VFK", "SXF", "VDV", "WAsP", "OGR_GMT", "JML"),
+    *("PDF", "PGDUMP", "OSM", "DGN", "S57", "XLSX", "ODS", "CSV"),
+)
+"""GDAL's vector drivers that fetch, that point at other sources, or that no loader here uses: they are not registered,
+so no file, whatever its content, can bring them up."""
+os.environ["OGR_SKIP"] = ",".join(NEVER_OPENED)  # read once, when GDAL registers its drivers
+
+import pyogrio  # noqa: E402 -- after the line above
+import pyogrio.errors  # noqa: E402
+
+pyogrio.list_drivers()
+os.environ.pop("OGR_SKIP")  # another GDAL in this process (rasterio's) has other drivers
+
+__all__ = [
+    "head_of",
+    "listening",
+    "open_options",
+    "pyogrio",
+    "refuse_dangerous",
+    "refuse_entities",
+]
 
 MAX_BYTES = 64 * 1024**3
 """A single source file larger than this is refused (64 GiB)."""
@@ -24,6 +47,11 @@ _CONFIG = {
     "OGR_SQLITE_ALLOW_EXTERNAL_ACCESS": "NO",
     "OGR_ORGANIZE_POLYGONS": "DEFAULT",
     "GML_SKIP_RESOLVE_ELEMS": "ALL",
+    "GML_DOWNLOAD_SCHEMA": "NO",
+    "GML_DOWNLOAD_WFS_SCHEMA": "NO",
+    "GML_SAVE_RESOLVED_TO": "",
+    "LIBKML_EXTERNAL_STYLE": "NO",
+    "LIBKML_RESOLVE_STYLE": "NO",
     "KML_NETWORK_LINK_RESOLVE": "NO",
     "OSM_MAX_TMPFILE_SIZE": "512",
 }
@@ -48,6 +76,8 @@ _POINTERS = re.compile(
     rb"<\s*(OGRVRTDataSource|VRTDataset|GDAL_WMS|GDAL_WMTS|OGRWFSDataSource|WMS_Capabilities)|gdal_streamed_alg",
     re.I,
 )
+_ROOT = re.compile(rb"<[A-Za-z_]")
+_PROLOG = 1 << 20
 _ENTITIES = re.compile(rb"<!(DOCTYPE|ENTITY)", re.I)
 
 
@@ -82,9 +112,28 @@ def refuse_dangerous(path: Path) -> None:
             path,
             "a GDAL file that points at other sources or services; load those sources themselves",
         )
-    if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<") and _ENTITIES.search(head):
+    refuse_entities(path, head)
+
+
+def refuse_entities(path: Path, head: bytes) -> None:
+    """Refuse XML that declares a document type or entities anywhere before its first element.
+
+    Raises
+    ------
+    UnsafeSourceError
+        If it does, or if no element begins in the first MiB.
+    """
+    if not head.lstrip(b"\xef\xbb\xbf\xff\xfe\x00 \r\n\t").startswith(b"<"):
+        return
+    prolog = head_of(path, _PROLOG).replace(b"\x00", b"")  # UTF-16 spelled in ASCII
+    root = _ROOT.search(prolog)
+    if _ENTITIES.search(prolog[: root.start()] if root else prolog):
         raise UnsafeSourceError(
             path, "XML with a document type or entities is not opened; remove the DOCTYPE"
+        )
+    if root is None and len(prolog) == _PROLOG:
+        raise UnsafeSourceError(
+            path, "XML whose first element is not in its first MiB is not opened"
         )
 
 

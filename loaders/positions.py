@@ -234,9 +234,9 @@ def _from_text(column: pa.Array, faults: Faults, label: str) -> NDArray[np.objec
     given = np.asarray(text.is_valid().to_numpy(zero_copy_only=False), bool)
     geoms = np.full(len(values), None, dtype=object)
     readers: tuple[tuple[str, Callable[..., NDArray[np.object_]]], ...] = (
-        (r"^(00|01)[0-9A-Fa-f]{16,}$", shapely.from_wkb),
+        (r"^(00|01)[0-9A-Fa-f]{16,}$", partial(shapely.from_wkb, on_invalid="ignore")),
         (r"^\{", shapely.from_geojson),
-        (r"^[A-Za-z]", shapely.from_wkt),
+        (r"^[A-Za-z]", from_wkt),
     )
     for pattern, read in readers:
         here = np.asarray(
@@ -249,10 +249,10 @@ def _from_text(column: pa.Array, faults: Faults, label: str) -> NDArray[np.objec
             geoms[here] = [_geojson(v) for v in values[here]]
         elif here.any():
             plain = values[here]
-            if read is shapely.from_wkt:
+            if read is from_wkt:
                 bare = pc.replace_substring_regex(pa.array(plain), r"^(?i)SRID=\d+;\s*", "")
                 plain = bare.to_numpy(zero_copy_only=False)
-            geoms[here] = read(plain, on_invalid="ignore")
+            geoms[here] = read(plain)
     faults.add(given & shapely.is_missing(geoms), f"{label}: is no WKT, WKB or GeoJSON geometry")
     return geoms
 

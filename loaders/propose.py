@@ -24,7 +24,7 @@ _WORDS: tuple[tuple[str, str], ...] = (
     ("subdistrict", r"街道办|街道|乡镇|subdistrict|township"),
     ("community", r"社区|村居|居委|communit"),
     ("pipe_gas", r"燃气|天然气|煤气|(?<![a-z])gas"),
-    ("pipe_drainage", r"排水|雨水|污水|雨污|(?<![a-z])(?:drain|sewer|storm)"),
+    ("pipe_drainage", r"排水|雨水|污水|雨污|(?<![a-z])(?:drain|sewer|storm|conduit)"),
     ("pipe_heat", r"供热|热力|供暖|(?<![a-z])heat"),
     (
         "pipe_water",
@@ -34,10 +34,10 @@ _WORDS: tuple[tuple[str, str], ...] = (
     ("poi", r"兴趣点|(?<![a-z])pois?(?![a-z])|point[s_ ]*of[_ ]?interest"),
     ("bridge", r"桥|(?<![a-z])bridge"),
     ("tunnel", r"隧道|tunnel"),
-    ("green", r"绿地|绿化|公园|植被|(?<![a-z])(?:green|park(?!ing)|vegetation)"),
-    ("water", r"水系|河流|湖泊|水体|水域|(?<![a-z])(?:water|river|lake|hydro)"),
-    ("road", r"道路|路网|街路|公路|(?<![a-z])(?:road|street|highway)"),
-    ("building", r"建筑|房屋|楼栋|楼幢|building|bldg|footprint|(?<![a-z])house"),
+    ("green", r"绿地|绿化|公园|植被|(?<![a-z])(?:green|park(?!ing)|vegetation)|^zbtz$"),
+    ("water", r"水系|河流|湖泊|水体|水域|(?<![a-z])(?:water|river|lake|hydro)|^sxss$"),
+    ("road", r"道路|路网|街路|公路|(?<![a-z])(?:road|street|highway)|^dlss$"),
+    ("building", r"建筑|房屋|楼栋|楼幢|building|bldg|footprint|(?<![a-z])house|^jmd$"),
     ("device", r"传感|感知|设备|sensor|device"),
 )
 """Class → words in a layer's or file's name; the first that fits is taken."""
@@ -282,4 +282,6 @@ def propose(layers: Sequence[LayerInfo]) -> Plan:
         that as evidence.
     """
     ordered = sorted(layers, key=lambda info: _ORDER.index(info.kind))
-    return Plan([_one(info) for info in ordered], codes.edition("cim_classes"))
+    return Plan(
+        [replace(_one(info), path=info.shown) for info in ordered], codes.edition("cim_classes")
+    )

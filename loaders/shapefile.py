@@ -10,7 +10,7 @@ import numpy as np
 from loaders.encoding import EncodingVerdict, decide_dbf
 from twin.errors import SourceError
 
-__all__ = ["SIDECARS", "encoding_of", "openable", "sibling"]
+__all__ = ["SIDECARS", "encoding_of", "openable", "sibling", "table_remarks"]
 
 SIDECARS = frozenset(
     {
@@ -50,22 +50,53 @@ def encoding_of(path: Path) -> EncodingVerdict | None:
     return None if dbf is None else decide_dbf(dbf, sibling(path, "cpg"))
 
 
-def _index_bytes(shp: Path) -> bytes:
-    """A .shx computed from the .shp: walk the record headers up to the first that makes no sense."""
+def _index_bytes(shp: Path) -> tuple[bytes, list[str]]:
+    """A .shx computed from the .shp, and what stopped it: walk the record headers up to the first that makes no sense."""
     data = np.memmap(shp, dtype=np.uint8, mode="r") if shp.stat().st_size else np.zeros(0, np.uint8)
     if len(data) < 100 or int.from_bytes(data[:4].tobytes(), "big") != 9994:
         raise SourceError(shp, "is no shapefile (its header does not start with 9994)")
-    words = []
+    words: list[int] = []
+    stopped: list[str] = []
     at, view = 100, data.data
     while at + 12 <= len(data):
         length = int.from_bytes(view[at + 4 : at + 8], "big") * 2
         if length < 4 or at + 8 + length > len(data):
+            n = len(words) // 2
+            stopped.append(
+                f"the .shp is damaged: record {n + 1} claims {length} bytes of {len(data) - at - 8}; {n} records before it"
+                f" were taken, the {len(data) - at} bytes from there on cannot be read"
+            )
             break
         words += [at // 2, length // 2]
         at += 8 + length
+    if stopped and not words:
+        raise SourceError(shp, f"{stopped[0]}; ask for the file again")
     header = bytearray(data[:100].tobytes())
     header[24:28] = (50 + len(words) * 2).to_bytes(4, "big")
-    return bytes(header) + np.array(words, dtype=">i4").tobytes()
+    return bytes(header) + np.array(words, dtype=">i4").tobytes(), stopped
+
+
+def table_remarks(shp: Path, shapes: int | None) -> list[str]:
+    """What does not fit between the shapes and the table of a shapefile.
+
+    Parameters
+    ----------
+    shp : Path
+    shapes : int or None
+        Records that the ``.shp`` has.
+    """
+    dbf = sibling(shp, "dbf")
+    if dbf is None:
+        return [".dbf is missing: shapes without attributes"]
+    with dbf.open("rb") as file:
+        head = file.read(8)
+    rows = int.from_bytes(head[4:8], "little")
+    if shapes is None or rows == shapes or len(head) < 8:
+        return []
+    alone = "table rows have no shape" if rows > shapes else "shapes have no table row"
+    return [
+        f"the .dbf has {rows} records, the .shp {shapes}: {abs(rows - shapes)} {alone} and are left out"
+    ]
 
 
 @contextmanager
@@ -96,11 +127,8 @@ def openable(path: Path) -> Iterator[tuple[Path, list[str]]]:
             part = sibling(path, extension)
             if part is not None:
                 copy.with_suffix("." + extension).symlink_to(part.resolve())
-        index = _index_bytes(path)
+        index, notes = _index_bytes(path)
         copy.with_suffix(".shx").write_bytes(index)
-        yield (
-            copy,
-            [
-                f".shx is missing: the index was computed from the .shp ({(len(index) - 100) // 8} records)"
-            ],
-        )
+        n = (len(index) - 100) // 8
+        notes.insert(0, f".shx is missing: the index was computed from the .shp ({n} records)")
+        yield copy, notes

@@ -1,24 +1,28 @@
 """Vector files: everything GDAL reads with features in it, streamed as Arrow."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyogrio
-import pyogrio.raw
 
+from loaders.announced import announced, broken_lines, remarks
 from loaders.base import Batch, LayerInfo
-from loaders.columns import Faults
+from loaders.columns import Faults, build_table
 from loaders.features import feature_records
-from loaders.gdalio import head_of, listening, open_options, refuse_dangerous
+from loaders.gdalio import head_of, listening, open_options, pyogrio, refuse_dangerous
 from loaders.keys import KeyLedger
-from loaders.shapefile import encoding_of, openable
+from loaders.shapefile import encoding_of, table_remarks
+from loaders.staged import openable
 from loaders.wkb import checked
+from twin.errors import SourceError, UnsafeSourceError
 from twin.plan import LayerPlan
+from twin.schema import RECORDS
 
 __all__ = ["VectorLoader"]
 
@@ -41,8 +45,14 @@ DRIVERS = {
     "gdb": "OpenFileGDB",
     "json": "GeoJSON",
     "sqlite": "SQLite",
+    "db": "SQLite",
+    "gpx": "GPX",
+    "xml": "GML",
+    "seq": "GeoJSONSeq",
 }
 """Extension → driver expected; GDAL decides by content."""
+ALLOWED = frozenset(DRIVERS.values()) | {"KML", "ESRIJSON", "JSONFG", "GeoRSS", "LVBAG"}
+"""Drivers whose opening is accepted, whatever the extension."""
 
 _JSON_MARKS = (
     b'"FeatureCollection"',
@@ -52,6 +62,14 @@ _JSON_MARKS = (
     b'"esriGeometry',
     b'"coordinates"',
 )
+_XML_MARKS = re.compile(
+    rb"opengis\.net/(gml|wfs)|fgd\.gsi\.go\.jp|bag/(extract|product-lvc|imbag|lvc|stelsel)|<rss[\s>]|www\.w3\.org/2005/Atom|<gpx[\s>]|<kml[\s>]"
+)
+"""Signs of vector data in files named ``.xml``; city models are asked for before (see the registry)."""
+_NO_FEATURES = re.compile(
+    rb"<[\w:]*(schema|CityModel|Capabilities|GetRecordsResponse|MD_Metadata|coverage)[\s>]", re.I
+)
+_SEQUENCE = re.compile(rb"^\x1e?\s*\{\s*\"type\"\s*:\s*\"Feature\"")
 _GEOMETRY_COLUMN = "wkb_geometry"
 
 
@@ -70,6 +88,13 @@ class VectorLoader:
         if extension == "json":
             head = head_of(path).lstrip(b"\xef\xbb\xbf \r\n\t")
             return head.startswith(b"{") and any(mark in head for mark in _JSON_MARKS)
+        if extension == "xml":
+            head = head_of(path)
+            return _XML_MARKS.search(head) is not None and _NO_FEATURES.search(head) is None
+        if extension in ("seq", "jsons", "txt"):
+            return _SEQUENCE.match(head_of(path, 200)) is not None
+        if extension == "db":  # also what file managers call their picture caches
+            return head_of(path, 16).startswith(b"SQLite format 3")
         if extension == "gdb":
             return path.is_dir()
         return extension in DRIVERS
@@ -89,6 +114,8 @@ class VectorLoader:
             listening(path, findings, [(str(opened), str(path))]),
         ):
             names = [str(name) for name, _ in pyogrio.list_layers(opened).tolist()]
+            if not names:
+                raise SourceError(path, "holds no layer with records; nothing to load from it")
             layers = [self._layer(path, opened, name, notes) for name in names]
         return [replace(layer, findings=(*layer.findings, *findings)) for layer in layers]
 
@@ -97,11 +124,17 @@ class VectorLoader:
         verdict = encoding_of(path) if _is_shapefile_part(path) else None
         if verdict is not None:
             findings += [f"text read as {verdict.encoding}: {verdict.why}", *verdict.findings]
-        options = open_options(path, DRIVERS.get(path.suffix.lower().lstrip("."), ""))
+        options = open_options(opened, DRIVERS.get(path.suffix.lower().lstrip("."), ""))
         with listening(path, findings, [(str(opened), str(path))]):
             info = pyogrio.read_info(
                 opened, layer=name, encoding=verdict.encoding if verdict else None, **options
             )
+        if info["driver"] not in ALLOWED:
+            raise UnsafeSourceError(
+                path, f"is a {info['driver']} source by its content, which is not opened here"
+            )
+        if path.suffix.lower() == ".shp":
+            findings += table_remarks(path, int(info["features"]))
         return _described(path, name, info, findings, verdict.encoding if verdict else None)
 
     def read(self, layer: LayerInfo, plan: LayerPlan, batch_size: int = 65_536) -> Iterator[Batch]:
@@ -125,18 +158,60 @@ class VectorLoader:
             records, more = _records(table, plan, start, ledger, required)
             start += table.num_rows
             yield Batch(records, findings=(*findings, *more))
+        if layer.format == "GeoJSONSeq":
+            for batch in _unread_lines(layer.path, plan, start, batch_size):
+                start += batch.records.num_rows
+                yield batch
+        if layer.count not in (None, start):
+            said = f"the header says {layer.count} records, the layer holds {start}"
+            yield Batch(RECORDS.empty_table(), findings=(said,))
+
+
+def _unread_lines(path: Path, plan: LayerPlan, start: int, size: int) -> Iterator[Batch]:
+    """Faulty records for the lines of a sequence that GDAL passes over, after all others."""
+    lines = broken_lines(path)
+    while part := list(islice(lines, size)):
+        n = len(part)
+        columns = {
+            "row": pa.array(range(start, start + n), pa.int64()),
+            "class_code": pa.array([plan.class_code] * n, pa.string()),
+            "attributes": pa.array(["{}"] * n, pa.string()),
+            "role": pa.array(["none"] * n, pa.string()),
+            "fault": pa.array([reason for _, reason in part], pa.string()),
+        }
+        yield Batch(build_table(RECORDS, n, columns))
+        start += n
+
+
+def _distinct(names: Iterable[str]) -> list[str]:
+    """Field names, those that come again with a number behind them."""
+    out: dict[str, None] = {}
+    for name in names:
+        spelled, n = name, 1
+        while spelled in out:
+            n += 1
+            spelled = f"{name}_{n}"
+        out[spelled] = None
+    return list(out)
 
 
 def _described(
     path: Path, name: str, info: dict[str, Any], findings: list[str], encoding: str | None
 ) -> LayerInfo:
     driver, crs = str(info["driver"]), info["crs"]
-    if driver in ("GeoJSON", "GeoJSONSeq", "TopoJSON") and b'"crs"' not in head_of(path):
-        findings.append("no crs member: WGS 84 by RFC 7946, not stated by the file")
+    findings += remarks(path, driver, crs)
+    count = int(info["features"]) if info["features"] >= 0 else None
+    told = announced(path, driver)
+    if told is not None:
+        count = told.get(name, told.get("", count))
+    if driver == "GeoJSONSeq" and count is not None:
+        count += sum(1 for _ in broken_lines(path))
     bounds = info["total_bounds"]
     finite = bounds is not None and bool(np.isfinite(np.asarray(bounds, dtype=float)).all())
     fields = dict(
-        zip((str(f) for f in info["fields"]), (str(t) for t in info["dtypes"]), strict=True)
+        zip(
+            _distinct(str(f) for f in info["fields"]), (str(t) for t in info["dtypes"]), strict=True
+        )
     )
     return LayerInfo(
         path=path,
@@ -146,7 +221,7 @@ def _described(
         fields=fields,
         crs=crs,
         findings=tuple(findings),
-        count=int(info["features"]) if info["features"] >= 0 else None,
+        count=count,
         geometry_type=str(info["geometry_type"]) if info["geometry_type"] else None,
         bounds=(bounds[0], bounds[1], bounds[2], bounds[3]) if finite else None,
         encoding=encoding,
@@ -210,8 +285,8 @@ def _records(
     if _GEOMETRY_COLUMN in table.column_names:
         wkb, dimension, findings = checked(table[_GEOMETRY_COLUMN], faults, required)
     columns = {
-        name: table[name].combine_chunks()
-        for name in table.column_names
+        name: table.column(i).combine_chunks()
+        for i, name in enumerate(_distinct(table.column_names))
         if name != _GEOMETRY_COLUMN
     }
     row = np.arange(start, start + table.num_rows, dtype=np.int64)

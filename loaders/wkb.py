@@ -7,6 +7,8 @@ rings
 are closed.
 """
 
+from contextlib import suppress
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,7 +19,7 @@ from loaders.columns import Faults
 from loaders.surfaces import plain_geometry
 from twin import wkb
 
-__all__ = ["checked", "role_of"]
+__all__ = ["checked", "from_wkt", "role_of"]
 
 GeometryArray = NDArray[np.object_]
 _DIMENSION = np.array([-1, 0, 1, 2, 0, 1, 2, -1], dtype=np.int8)
@@ -144,3 +146,15 @@ def role_of(dimension: NDArray[np.int8], building: NDArray[np.bool_]) -> pa.Arra
     names = pa.array(["none", "point", "centreline", "area", "footprint"])
     index = np.clip(dimension.astype(np.int64) + 1, 0, 3)
     return names.take(pa.array(np.where((index == 3) & building, 4, index)))
+
+
+def from_wkt(texts: GeometryArray) -> GeometryArray:
+    """Geometries of WKT texts, shape (n,); None where a text is none, or a curve (which WKT readers here do not know)."""
+    try:
+        return np.asarray(shapely.from_wkt(texts, on_invalid="ignore"), dtype=object)
+    except (NotImplementedError, shapely.errors.GEOSException):
+        out: GeometryArray = np.full(len(texts), None, dtype=object)
+        for i, text in enumerate(texts.tolist()):
+            with suppress(NotImplementedError, shapely.errors.GEOSException):
+                out[i] = shapely.from_wkt(text, on_invalid="ignore")
+        return out

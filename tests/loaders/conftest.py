@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import struct
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +23,7 @@ _SPEC = importlib.util.spec_from_file_location(
 _WORKBOOKS = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(_WORKBOOKS)
 write_ods = _WORKBOOKS.write_ods
+sys.path.insert(0, str(Path(__file__).parent))  # vector_files.py beside this
 
 REAL = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 

@@ -1,0 +1,104 @@
+"""The battery tells good from bad: its outcomes on files made here, and its exit code."""
+
+import json
+import multiprocessing
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+import isolation  # noqa: E402
+
+POINTS = {
+    "type": "FeatureCollection",
+    "features": [
+        {
+            "type": "Feature",
+            "properties": {"高度": h},
+            "geometry": {"type": "Point", "coordinates": [114 + h / 100, 30]},
+        }
+        for h in (3, 4)
+    ],
+}
+
+
+def test_a_folder_ends_loaded_refused_and_skipped_and_the_truth_is_compared(tmp_path):
+    folder = tmp_path / "data" / "vector"
+    folder.mkdir(parents=True)
+    (folder / "good.geojson").write_text(json.dumps(POINTS), encoding="utf-8")
+    (folder / "wrong.geojson").write_text(json.dumps(POINTS), encoding="utf-8")
+    (folder / "broken.gpkg").write_bytes(b"SQLite format 3\0" + b"\xff" * 64)
+    (folder / "notes.txt").write_text("nothing")
+    layer = {"name": "x", "geom_type": "Point", "bounds_read": [114.03, 30, 114.04, 30]}
+    layer |= {"高度_min_max_sum": [3, 4, 7], "features": 2}
+    truth = {
+        "vector/good.geojson": {"truth": {"layers": [layer]}},
+        "vector/wrong.geojson": {"truth": {"layers": [layer | {"features": 3}]}},
+    }
+    (folder / "GROUND_TRUTH.json").write_text(json.dumps(truth), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, HERE / "battery.py", folder, "--json", "--ground-truth", "--quiet"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    told = json.loads(done.stdout)
+    outcomes = {Path(row["path"]).name: row["outcome"] for row in told["sources"]}
+
+    assert done.returncode == 0, done.stderr
+    assert outcomes["good.geojson"] == outcomes["wrong.geojson"] == "loaded"
+    assert (outcomes["broken.gpkg"], outcomes["notes.txt"]) == ("refused", "skipped")
+    assert {Path(c["path"]).name: c["verdict"] for c in told["compared"]} == {
+        "good.geojson": "match",
+        "wrong.geojson": "differs",
+    }
+
+
+def calls(path):
+    socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect(("192.0.2.1", 9))
+    return {}
+
+
+def reaches(path):
+    try:
+        calls(path)
+    except OSError:
+        return {}
+    return {}
+
+
+def dies(path):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def sleeps(path):
+    time.sleep(60)
+    return {}
+
+
+def grows(path):
+    block = bytearray(os.urandom(1) * 400_000_000)
+    time.sleep(5)
+    return {"size": len(block)}
+
+
+@pytest.mark.parametrize(("work", "how"), [(dies, "crashed"), (sleeps, "hung"), (grows, "too big")])
+def test_a_child_that_dies_sleeps_or_grows_is_told_apart(tmp_path, work, how):
+    context = multiprocessing.get_context("fork")
+    ending = isolation.run(work, tmp_path, tmp_path, 2.0, 300 * 2**20, context)
+
+    assert ending.how == how
+
+
+def test_an_attempt_to_reach_the_network_is_counted(tmp_path):
+    context = multiprocessing.get_context("fork")
+    ending = isolation.run(reaches, tmp_path, tmp_path, 20.0, 2**31, context)
+
+    assert ending.how == "done", ending.detail
+    assert ending.value["network"]["attempts"] >= 1

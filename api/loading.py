@@ -162,10 +162,8 @@ def _dispatch(
     """Load one layer by its kind; ``noted`` gathers what reading it brings to light."""
     info, plan = planned
     if plan.kind == "raster":
-        raster = read_raster(info, plan)
-        return ingest.load_raster(
-            store, source, raster.kind, raster.data, raster.transform, heights
-        )
+        with read_raster(info, plan) as raster:
+            return ingest.load_raster(store, source, raster, heights)
 
     def tell(done: int) -> None:
         if progress is not None:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from loaders.base import LayerInfo
 from loaders.fieldnames import canonical_fields
 from loaders.registry import loader_for
+from loaders.wkt import vertical_of
 from twin.errors import TwinError
 from twin.plan import LayerPlan, Plan
 from twin.schema import schema_of
@@ -139,6 +140,12 @@ def _heights_of(info: LayerInfo) -> str:
     return "1985" if chinese or info.crs is None or "CGCS2000" in info.crs else "ellipsoid"
 
 
+def _ground_heights(info: LayerInfo) -> str:
+    """Reference of a DEM: what its vertical system says; a DEM without one stands above the geoid."""
+    vertical = vertical_of(info.crs)
+    return vertical.reference if vertical is not None else "1985"
+
+
 def _with_sound_key(info: LayerInfo, plan: LayerPlan) -> LayerPlan:
     """The plan without its key field where that repeats in the first records; names that repeat are no keys."""
     if plan.key_field is None:
@@ -183,7 +190,7 @@ def _one(info: LayerInfo) -> LayerPlan:
             layer=info.name,
             kind="raster",
             class_code=info.geometry_type,
-            z_reference=_heights_of(info) if info.geometry_type == "dem" else "ground",
+            z_reference=_ground_heights(info) if info.geometry_type == "dem" else "ground",
         )
     if info.kind in ("model", "points"):
         return LayerPlan(

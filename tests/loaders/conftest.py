@@ -15,7 +15,10 @@ import rasterio
 import shapely
 from affine import Affine
 
-REAL = Path(__file__).resolve().parents[2].parent / "shared" / "data"
+REAL = next(
+    (p / "shared" / "data" for p in Path(__file__).resolve().parents if (p / "shared").is_dir()),
+    Path("no shared data"),
+)
 
 
 @pytest.fixture(scope="session")

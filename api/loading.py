@@ -12,7 +12,7 @@ from address import build_nodes
 from api.report import LayerResult
 from loaders.base import Batch, LayerInfo
 from loaders.propose import propose
-from loaders.registry import loader_for, read_raster, scan
+from loaders.registry import loader_for, read_points, read_raster, scan
 from twin import crs, ingest
 from twin.errors import PlanError, TwinError
 from twin.heights import Heights
@@ -169,8 +169,13 @@ def _dispatch(
         if progress is not None:
             progress(source.key, done, info.count)
 
+    if plan.kind == "points":
+        cloud = read_points(info, plan)
+        return ingest.load_points(
+            store, source, cloud, plan.class_code or "point_cloud", heights, tell
+        )
     batches = _noting(loader_for(info.path).read(info, plan), noted)
-    if plan.kind in ("features", "model", "points"):
+    if plan.kind in ("features", "model"):
         return ingest.load_records(store, source, batches, heights, tell)
     table = _whole(plan.kind, (batch.records for batch in batches), tell)
     source = replace(source, findings=tuple(noted))

@@ -8,6 +8,7 @@ from loaders.base import LayerInfo, Loader, RasterLayer
 from loaders.cityjson import CityJsonLoader
 from loaders.ifc import IfcLoader
 from loaders.points import PointsLoader
+from loaders.points.stream import PointStream
 from loaders.raster import RasterLoader
 from loaders.shapefile import SIDECARS, sibling
 from loaders.tables import TableLoader
@@ -15,14 +16,15 @@ from loaders.vector import VectorLoader
 from twin.errors import SourceError, UnsupportedFormatError
 from twin.plan import LayerPlan
 
-__all__ = ["LOADERS", "discover", "loader_for", "read_raster", "scan"]
+__all__ = ["LOADERS", "discover", "loader_for", "read_points", "read_raster", "scan"]
 
 _RASTER = RasterLoader()
+_POINTS = PointsLoader()
 LOADERS: tuple[Loader, ...] = (
     IfcLoader(),  # .ifc
     CityJsonLoader(),  # .city.json(l), and .json that says CityJSON
     _RASTER,  # GeoTIFF and the grids of terrain models
-    PointsLoader(),  # LAS, LAZ
+    _POINTS,  # LAS, LAZ, COPC, PLY, text lists
     VectorLoader(),  # what GDAL reads with features in it
     TableLoader(),  # CSV, and .json that nobody above took
 )
@@ -151,6 +153,17 @@ def scan(paths: Iterable[Path]) -> list[LayerInfo]:
         except SourceError as err:
             out.append(LayerInfo(path, path.stem, "features", "unreadable", findings=(err.reason,)))
     return out
+
+
+def read_points(layer: LayerInfo, plan: LayerPlan) -> PointStream:
+    """The points of a layer of kind ``points``; see :meth:`loaders.points.PointsLoader.read_points`.
+
+    Raises
+    ------
+    SourceError
+        If it cannot be read.
+    """
+    return _POINTS.read_points(layer, plan)
 
 
 def read_raster(layer: LayerInfo, plan: LayerPlan) -> RasterLayer:

@@ -10,6 +10,7 @@ imagery;
 """
 
 from twin.ingest.anchoring import anchor_everything, anchors_pending
+from twin.ingest.points import load_points
 from twin.ingest.rasters import load_raster
 from twin.ingest.records import load_records
 from twin.ingest.source import Balance, Source
@@ -23,6 +24,7 @@ __all__ = [
     "load_addresses",
     "load_cases",
     "load_observations",
+    "load_points",
     "load_raster",
     "load_records",
     "load_streams",

@@ -4,7 +4,6 @@ import hashlib
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,6 +21,9 @@ CHUNK = 65_536
 """Points of one chunk (a row group): what a reader takes at a time."""
 IN_MEMORY = 3_000_000
 """Clouds up to this size are ordered in memory; larger ones in runs on disk that are merged by place."""
+COARSE = 4_000_000
+"""Clouds up to this size are ordered on a raster of 256 × 256 cells: points of a cell stay in the order of
+the scan, which packs better and sorts seven times as fast; larger ones on one of 65,536 × 65,536."""
 _BINS = 1 << 12
 Columns = dict[str, NDArray[np.generic]]
 
@@ -110,6 +112,8 @@ class _Order:
     def __init__(self, spec: CloudSpec) -> None:
         self.low: NDArray[np.float64] | None = None
         self.step = np.ones(2)
+        few = spec.declared is not None and spec.declared <= COARSE
+        self.mask = np.uint32(0xFFFF0000 if few else 0xFFFFFFFF)
         if spec.low is not None and spec.high is not None:
             scale, offset = np.array(spec.scale[:2]), np.array(spec.offset[:2])
             ends = [(np.array(v[:2]) - offset) / scale for v in (spec.low, spec.high)]
@@ -133,7 +137,7 @@ class _Order:
         for i, column in enumerate(plane):
             at = (column - low[i]) * (1.0 / self.step[i])
             cells.append(np.clip(np.nan_to_num(at), 0, 65_535).astype(np.uint32))
-        return morton(cells[0], cells[1])
+        return morton(cells[0], cells[1]) & self.mask
 
     def _holds(self, plane: list[NDArray[np.generic]]) -> bool:
         """Whether the middle of a batch lies in the box."""
@@ -146,17 +150,15 @@ class _Order:
 
 
 def _sorted(keys: NDArray[np.uint32], columns: Columns) -> tuple[NDArray[np.uint32], Columns]:
-    """Points by key; equal keys keep their order (key and position are sorted as one number)."""
-    both = (keys.astype(np.uint64) << np.uint64(32)) | np.arange(len(keys), dtype=np.uint64)
-    both.sort()
-    order = (both & np.uint64(0xFFFFFFFF)).astype(np.int64)
-    return (both >> np.uint64(32)).astype(np.uint32), {n: c[order] for n, c in columns.items()}
-
-
-@dataclass(slots=True)
-class _Run:
-    keys: NDArray[np.uint32]
-    start: int
+    """Points by key; equal keys keep their order (radix sorts of the two halves, the low one where it is used)."""
+    high = (keys >> np.uint32(16)).astype(np.uint16)
+    low = (keys & np.uint32(0xFFFF)).astype(np.uint16)
+    if low.any():
+        order = np.argsort(low, kind="stable")
+        order = order[np.argsort(high[order], kind="stable")]
+    else:
+        order = np.argsort(high, kind="stable")
+    return keys[order], {name: column[order] for name, column in columns.items()}
 
 
 class _Runs:
@@ -180,7 +182,11 @@ class _Runs:
             self._spill()
 
     def _together(self) -> tuple[NDArray[np.uint32], Columns]:
-        keys = np.concatenate([k for k, _ in self.pending]) if self.pending else np.zeros(0, np.uint32)  # fmt: skip
+        if len(self.pending) == 1:
+            keys, columns = self.pending.pop()
+            self.held = 0
+            return _sorted(keys, columns)
+        keys = np.concatenate([np.zeros(0, np.uint32), *(k for k, _ in self.pending)])
         columns = {name: np.concatenate([c[name] for _, c in self.pending]) for name in self.types}
         self.pending, self.held = [], 0
         return _sorted(keys, columns)

@@ -12,7 +12,8 @@ from address import build_nodes
 from api.report import LayerResult
 from loaders.base import Batch, LayerInfo
 from loaders.propose import propose
-from loaders.registry import loader_for, read_points, read_raster, scan
+from loaders.registry import loader_for, read_points, read_raster, read_tileset, scan
+from loaders.tileset.loader import tileset_record
 from twin import crs, ingest
 from twin.errors import PlanError, TwinError
 from twin.heights import Heights
@@ -161,19 +162,13 @@ def _dispatch(
 ) -> Balance:
     """Load one layer by its kind; ``noted`` gathers what reading it brings to light."""
     info, plan = planned
-    if plan.kind == "raster":
-        with read_raster(info, plan) as raster:
-            return ingest.load_raster(store, source, raster, heights)
 
     def tell(done: int) -> None:
         if progress is not None:
             progress(source.key, done, info.count)
 
-    if plan.kind == "points":
-        cloud = read_points(info, plan)
-        return ingest.load_points(
-            store, source, cloud, plan.class_code or "point_cloud", heights, tell
-        )
+    if plan.kind in ("raster", "points", "tileset"):
+        return _large(store, heights, source, planned, tell, noted)
     batches = _noting(loader_for(info.path).read(info, plan), noted)
     if plan.kind in ("features", "model"):
         return ingest.load_records(store, source, batches, heights, tell)
@@ -189,9 +184,36 @@ def _dispatch(
         case "cases":
             return ingest.load_cases(store, source, table)
     raise PlanError(
-        f"{plan.path}: kind {plan.kind!r} is not known; expected features, model, points, raster, addresses, streams, "
+        f"{plan.path}: kind {plan.kind!r} is not known; expected features, model, points, raster, tileset, addresses, streams, "
         "observations or cases"
     )
+
+
+def _large(
+    store: Store,
+    heights: Heights,
+    source: Source,
+    planned: Planned,
+    tell: Callable[[int], None],
+    noted: dict[str, None],
+) -> Balance:
+    """One raster, cloud or tileset: one record, and an asset that is streamed."""
+    info, plan = planned
+    if plan.kind == "raster":
+        with read_raster(info, plan) as raster:
+            balance = ingest.load_raster(store, source, raster, heights)
+            noted |= dict.fromkeys(raster.findings)
+            return balance
+    if plan.kind == "points":
+        cloud = read_points(info, plan)
+        code = plan.class_code or "point_cloud"
+        balance = ingest.load_points(store, source, cloud, code, heights, tell)
+        noted |= dict.fromkeys(cloud.findings)
+        return balance
+    with read_tileset(info, source.crs_used, heights) as files:
+        noted |= dict.fromkeys(files.findings)
+        record = tileset_record(files, plan.class_code or "tileset")
+        return ingest.load_tileset(store, source, files, record, heights)
 
 
 def _noting(batches: Iterator[Batch], noted: dict[str, None]) -> Iterator[Batch]:

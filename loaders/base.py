@@ -24,7 +24,15 @@ from numpy.typing import NDArray
 from twin.plan import LayerPlan
 
 Kind = Literal[
-    "features", "model", "raster", "addresses", "streams", "observations", "cases", "points"
+    "features",
+    "model",
+    "raster",
+    "addresses",
+    "streams",
+    "observations",
+    "cases",
+    "points",
+    "tileset",
 ]
 
 

@@ -52,7 +52,17 @@ _SHIFTED = (
     (r"bd[-_]?0?9[-_ ]?mc", "BD-09MC"),
     (r"bd[-_]?0?9|百度|baidu", "BD-09"),
 )
-_ORDER = ("raster", "features", "model", "points", "addresses", "streams", "observations", "cases")
+_ORDER = (
+    "raster",
+    "features",
+    "model",
+    "points",
+    "tileset",
+    "addresses",
+    "streams",
+    "observations",
+    "cases",
+)
 SAMPLE = 2_000
 _CHINESE = ((4479, 4555), (2327, 2442), (4610, 4610), (4214, 4214), (21413, 21463))
 """EPSG codes of CGCS2000, Xian 1980 and Beijing 1954."""
@@ -192,6 +202,8 @@ def _one(info: LayerInfo) -> LayerPlan:
             class_code=info.geometry_type,
             z_reference=_ground_heights(info) if info.geometry_type == "dem" else "ground",
         )
+    if info.kind == "tileset":
+        return LayerPlan(str(info.path), info.name, "tileset", class_code="tileset")
     if info.kind in ("model", "points"):
         return LayerPlan(
             path=str(info.path),

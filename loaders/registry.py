@@ -1,27 +1,45 @@
 """The loaders, in the order in which they are asked, and what lies under a path."""
 
 import os
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from loaders.base import LayerInfo, Loader, RasterLayer
 from loaders.cityjson import CityJsonLoader
 from loaders.ifc import IfcLoader
+from loaders.oblique import ObliqueLoader, convert, is_oblique
 from loaders.points import PointsLoader
 from loaders.points.stream import PointStream
 from loaders.raster import RasterLoader
 from loaders.shapefile import SIDECARS, sibling
 from loaders.tables import TableLoader
+from loaders.tileset import TilesetLoader
+from loaders.tileset.loader import TilesetFiles
+from loaders.tileset.members import KINDS as TILE_FILES
 from loaders.vector import VectorLoader
 from twin.errors import SourceError, UnsupportedFormatError
+from twin.heights import Heights
 from twin.plan import LayerPlan
 
-__all__ = ["LOADERS", "discover", "loader_for", "read_points", "read_raster", "scan"]
+__all__ = [
+    "LOADERS",
+    "discover",
+    "loader_for",
+    "read_points",
+    "read_raster",
+    "read_tileset",
+    "scan",
+]
 
 _RASTER = RasterLoader()
 _POINTS = PointsLoader()
+_TILESETS = TilesetLoader()
 LOADERS: tuple[Loader, ...] = (
     IfcLoader(),  # .ifc
+    ObliqueLoader(),  # folders of OSGB tiles
+    _TILESETS,  # 3D Tiles, quantized-mesh terrain
     CityJsonLoader(),  # .city.json(l), and .json that says CityJSON
     _RASTER,  # GeoTIFF and the grids of terrain models
     _POINTS,  # LAS, LAZ, COPC, PLY, text lists
@@ -115,7 +133,7 @@ def discover(paths: Iterable[Path]) -> list[Path]:
     for path in paths:
         if not path.exists():
             raise SourceError(path, "no such file or folder")
-        if path.is_file() or path.suffix.lower() == ".gdb":
+        if path.is_file() or path.suffix.lower() == ".gdb" or is_oblique(path):
             found[path] = None
             continue
         for source in _walk(path):
@@ -123,16 +141,33 @@ def discover(paths: Iterable[Path]) -> list[Path]:
     return list(found)
 
 
+def _entry_of(folder: Path, names: Iterable[str], sets: Iterable[Path]) -> Path | None:
+    """First document of a tileset or terrain set at the top of a folder, unless an outer set already holds it."""
+    if any(folder.is_relative_to(s) for s in sets):
+        return None
+    entries = (folder / name for name in ("tileset.json", "layer.json") if name in set(names))
+    return next((e for e in entries if _TILESETS.supports(e)), None)
+
+
 def _walk(folder: Path) -> Iterable[Path]:
     seen = 0
+    sets: list[Path] = []
     for root, folders, names in os.walk(folder, followlinks=False):
-        databases = sorted(f for f in folders if f.lower().endswith(".gdb"))
+        databases = sorted(
+            f for f in folders if f.lower().endswith(".gdb") or is_oblique(Path(root) / f)
+        )
         folders[:] = sorted(f for f in folders if f not in databases and not f.startswith("."))
         yield from (Path(root) / f for f in databases)
         seen += len(names)
         if seen > MAX_FILES:
             raise SourceError(folder, f"holds more than {MAX_FILES} files; give smaller folders")
+        if (entry := _entry_of(Path(root), names, sets)) is not None:
+            sets.append(Path(root))
+            yield entry
+        within = any(Path(root).is_relative_to(s) for s in sets)
         for path in (Path(root) / name for name in sorted(names)):
+            if within and path.suffix.lower() in TILE_FILES:
+                continue  # it belongs to the tileset
             if not _is_part(path) and any(loader.supports(path) for loader in LOADERS):
                 yield path
 
@@ -175,3 +210,27 @@ def read_raster(layer: LayerInfo, plan: LayerPlan) -> RasterLayer:
         If it cannot be read or has no georeference.
     """
     return _RASTER.read_raster(layer, plan)
+
+
+@contextmanager
+def read_tileset(layer: LayerInfo, crs: str, heights: Heights) -> Iterator[TilesetFiles]:
+    """The files of a layer of kind ``tileset``; an oblique model is converted into a folder that ends with the block.
+
+    Parameters
+    ----------
+    layer : LayerInfo
+    crs : str
+        What the oblique model's coordinates are in; a finished tileset has its own place.
+    heights : Heights
+        Of the city: an oblique model stands above the geoid unless its system says otherwise.
+
+    Raises
+    ------
+    SourceError
+        If it is no tileset, or the converter is missing.
+    """
+    if layer.path.is_dir():
+        with tempfile.TemporaryDirectory() as folder:
+            yield convert(layer.path, Path(folder), crs, heights)
+        return
+    yield _TILESETS.read_files(layer.path)

@@ -15,6 +15,7 @@ from twin.ingest.rasters import load_raster
 from twin.ingest.records import load_records
 from twin.ingest.source import Balance, Source
 from twin.ingest.tables import load_addresses, load_cases, load_observations, load_streams
+from twin.ingest.tilesets import load_tileset
 
 __all__ = [
     "Balance",
@@ -28,4 +29,5 @@ __all__ = [
     "load_raster",
     "load_records",
     "load_streams",
+    "load_tileset",
 ]

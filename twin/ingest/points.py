@@ -43,6 +43,7 @@ class _One:
     records: pa.Table
     meshes: pa.Table | None = None
     representations: pa.Table | None = None
+    findings: tuple[str, ...] = ()
 
 
 def load_points(

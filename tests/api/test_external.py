@@ -1,16 +1,17 @@
 """Finished tilesets in a city: copied, listed, served, and nothing else with them."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
-from fastapi.testclient import TestClient
 
 from api.app import create_app
 from api.pipeline import load
 from twin.city import City
-from twin.settings import Settings
+from twin.settings import ServerSettings
 from twin.store import Store
 from twin.verify import verify
 
@@ -32,8 +33,13 @@ def city(tmp_path: Path) -> City:
     return made
 
 
-def test_a_tileset_is_listed_with_its_box_and_served_from_the_city(city: City) -> None:
-    with TestClient(create_app(Settings(city=city.path))) as client:
+def test_a_tileset_is_listed_with_its_box_and_served_from_the_city(
+    city: City, serve: Callable
+) -> None:
+    with (
+        serve(create_app(ServerSettings(city=city.path))) as root,
+        httpx.Client(base_url=root) as client,
+    ):
         (found,) = [t for t in client.get("/city").json()["tilesets"] if t.get("external")]
         assert found["title"]["zh"] == "模型"
         assert found["bounds"] == pytest.approx([114.0, 30.0, 114.01, 30.02])

@@ -102,7 +102,7 @@ def test_a_model_is_one_source_of_a_folder(tmp_path: Path) -> None:
 def test_without_the_program_the_refusal_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shutil.which", lambda name: None)
+    monkeypatch.setattr("shutil.which", lambda _: None)
     model = folder(tmp_path / "m")
     assert "apt-get install openscenegraph" in scan([model])[0].findings[-1]
     with pytest.raises(SourceError, match="apt-get install openscenegraph"):

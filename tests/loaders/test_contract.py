@@ -25,6 +25,8 @@ KINDS = (
     "ifc",
     "cityjson",
     "cloud",
+    "ply",
+    "tileset",
 )
 
 
@@ -51,6 +53,8 @@ EXPECTED = {
     "ifc": Expected(8, (), "EPSG:4547", "ifc", "model"),
     "cityjson": Expected(3, (2,), "EPSG:4547", "cityjson", "model"),
     "cloud": Expected(1, (), None, "points", "points"),
+    "ply": Expected(1, (), None, "points", "points"),
+    "tileset": Expected(1, (), "EPSG:4326", "tileset", "tileset"),
 }
 
 
@@ -85,7 +89,7 @@ def test_rows_faults_crs_and_schema(case: tuple[str, Path]) -> None:
     assert (layers[0].kind, loader_for(path).name) == (want.kind, want.loader)
     assert layers[0].count in (None, want.rows)
     batches = read(layers[0])
-    schema = RECORDS if want.kind == "points" else schema_of(want.kind)
+    schema = RECORDS if want.kind in ("points", "tileset") else schema_of(want.kind)
     assert all(b.records.schema.equals(schema) for b in batches)
     faults = [f for b in batches for f in b.records["fault"].to_pylist()]
     assert len(faults) == want.rows
@@ -124,6 +128,16 @@ def test_the_source_is_untouched_and_nothing_is_written_beside_it(case: tuple[st
         "a.city.json",
         "a.tif",
         "a.las",
+        "a.laz",
+        "a.ply",
+        "a.xyz",
+        "a.asc",
+        "a.hgt",
+        "a.img",
+        "a.jp2",
+        "a.3tz",
+        "tileset.json",
+        "layer.json",
         "a.csv",
         "a.gml",
         "a.kml",

@@ -12,7 +12,8 @@ from address import build_nodes
 from api.planning import Planned
 from api.report import LayerResult
 from loaders.base import Batch, LayerInfo
-from loaders.registry import loader_for, read_raster
+from loaders.registry import loader_for, read_points, read_raster, read_tileset
+from loaders.tileset.loader import tileset_record
 from twin import crs, ingest
 from twin.errors import PlanError, TwinError
 from twin.heights import Heights
@@ -149,19 +150,15 @@ def _dispatch(
     findings: list[str],
 ) -> tuple[Balance, Reload | None]:
     info, plan = planned
-    if plan.kind == "raster":
-        raster = read_raster(info, plan)
-        return (
-            ingest.load_raster(store, source, raster.kind, raster.data, raster.transform, heights),
-            None,
-        )
 
     def tell(done: int) -> None:
         if progress is not None:
             progress(source.key, done, info.count)
 
+    if plan.kind in ("raster", "points", "tileset"):
+        return _large(store, heights, source, planned, tell, findings), None
     batches = _noting(loader_for(info.path).read(info, plan), findings)
-    if plan.kind in ("features", "model", "points"):
+    if plan.kind in ("features", "model"):
         reloads: list[Reload] = []
         balance = ingest.load_records(
             store, source, batches, heights, tell, on_reload=reloads.append
@@ -185,9 +182,36 @@ def _load_table(
         case "cases":
             return ingest.load_cases(store, source, table)
     raise PlanError(
-        f"{plan.path}: kind {plan.kind!r} is not known; expected features, model, points, raster, addresses, streams, "
+        f"{plan.path}: kind {plan.kind!r} is not known; expected features, model, points, raster, tileset, addresses, streams, "
         "observations or cases"
     )
+
+
+def _large(
+    store: Store,
+    heights: Heights,
+    source: Source,
+    planned: Planned,
+    tell: Callable[[int], None],
+    findings: list[str],
+) -> Balance:
+    """One raster, cloud or tileset: one record, and an asset that is streamed."""
+    info, plan = planned
+    if plan.kind == "raster":
+        with read_raster(info, plan) as raster:
+            balance = ingest.load_raster(store, source, raster, heights)
+            findings += raster.findings
+            return balance
+    if plan.kind == "points":
+        cloud = read_points(info, plan)
+        code = plan.class_code or "point_cloud"
+        balance = ingest.load_points(store, source, cloud, code, heights, tell)
+        findings += cloud.findings
+        return balance
+    with read_tileset(info, source.crs_used, heights) as files:
+        findings += files.findings
+        record = tileset_record(files, plan.class_code or "tileset")
+        return ingest.load_tileset(store, source, files, record, heights)
 
 
 def _noting(batches: Iterable[Batch], findings: list[str]) -> Iterator[Batch]:

@@ -9,8 +9,8 @@ from pathlib import Path, PurePath
 
 from loaders.archives import archive_above
 from loaders.base import LayerInfo
+from loaders.discovery import scan
 from loaders.propose import propose
-from loaders.registry import scan
 from twin import codes
 from twin.errors import PlanError
 from twin.plan import LayerPlan, Plan

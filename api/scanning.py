@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from api.planning import with_sources
+from loaders.discovery import scan_all
 from loaders.propose import propose
-from loaders.registry import scan_all
 from loaders.skipped import Skipped
 from twin import crs
 from twin.plan import LayerPlan, Plan

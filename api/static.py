@@ -18,13 +18,16 @@ __all__ = ["MEDIA_TYPES", "safe_path", "serve"]
 MEDIA_TYPES: Final[Mapping[str, str]] = {
     ".b3dm": "application/octet-stream",
     ".bin": "application/octet-stream",
+    ".cmpt": "application/octet-stream",
     ".css": "text/css; charset=utf-8",
     ".czml": "application/json",
     ".geojson": "application/geo+json",
     ".glb": "model/gltf-binary",
     ".gltf": "model/gltf+json",
     ".html": "text/html; charset=utf-8",
+    ".i3dm": "application/octet-stream",
     ".ico": "image/x-icon",
+    ".jpeg": "image/jpeg",
     ".jpg": "image/jpeg",
     ".js": "text/javascript; charset=utf-8",
     ".json": "application/json",
@@ -110,9 +113,7 @@ def serve(request: Request, root: Path, relative: str, cache: str) -> Response:
     if "range" in request.headers or plain.st_size > IN_MEMORY:
         return FileResponse(path, headers=headers, media_type=media, stat_result=plain)
     content = path.read_bytes()
-    if (
-        path.suffix == ".terrain" and content[:2] == GZIP_MAGIC
-    ):  # some terrain builders write tiles compressed
+    if content[:2] == GZIP_MAGIC:  # some builders write tiles compressed under their plain name
         return _unpacked(content, headers, media, takes_gzip)
     return Response(content, headers={**headers, "Accept-Ranges": "bytes"}, media_type=media)
 

@@ -12,10 +12,10 @@ per
 5. What cannot be read at all raises :class:`twin.errors.SourceError` with what to do.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
@@ -24,7 +24,15 @@ from numpy.typing import NDArray
 from twin.plan import LayerPlan
 
 Kind = Literal[
-    "features", "model", "raster", "addresses", "streams", "observations", "cases", "points"
+    "features",
+    "model",
+    "raster",
+    "addresses",
+    "streams",
+    "observations",
+    "cases",
+    "points",
+    "tileset",
 ]
 
 
@@ -77,18 +85,32 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class RasterLayer:
-    """A whole raster in the source's CRS.
+    """An open raster in the source's CRS, read in windows; close it when done (it is a context manager).
 
-    ``data`` is float32 (rows, cols) for a DEM (NaN where unknown, metres in the vertical reference
-    of the plan) or
-    uint8 (rows, cols, 4) RGBA for imagery; ``transform`` is the affine (a, b, c, d, e, f) of pixel
-    corners: x = a·col + b·row + c, y = d·col + e·row + f.
+    ``window(row0, row1, col0, col1)`` gives float32 (rows, cols) for a DEM (NaN where unknown, metres
+    in the vertical reference of the plan) or uint8 (rows, cols, 4) RGBA for imagery (alpha 0 where
+    unknown); ``transform`` is the affine (a, b, c, d, e, f) of pixel corners: x = a·col + b·row + c,
+    y = d·col + e·row + f. ``findings`` are complete when all of it was read.
     """
 
     kind: Literal["dem", "imagery"]
-    data: NDArray[np.float32] | NDArray[np.uint8]
+    shape: tuple[int, int]
     transform: tuple[float, float, float, float, float, float]
     crs: str | None
+    window: Callable[[int, int, int, int], NDArray[np.generic]]
+    findings: list[str]
+    close: Callable[[], None]
+
+    @property
+    def data(self) -> NDArray[np.generic]:
+        """All of it as one array: for small rasters."""
+        return self.window(0, self.shape[0], 0, self.shape[1])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 @runtime_checkable

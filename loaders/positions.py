@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from loaders.checks import check_positions
 from loaders.columns import BLANKS, Faults, to_number, to_text
+from loaders.wkb import from_wkt
 
 __all__ = ["PLACES", "form_of_pairs", "geometries", "is_geometry_text", "to_ordinate", "xy_columns"]
 
@@ -234,7 +235,7 @@ def _from_text(column: pa.Array, faults: Faults, label: str) -> NDArray[np.objec
     given = np.asarray(text.is_valid().to_numpy(zero_copy_only=False), bool)
     geoms = np.full(len(values), None, dtype=object)
     readers: tuple[tuple[str, Callable[..., NDArray[np.object_]]], ...] = (
-        (r"^(00|01)[0-9A-Fa-f]{16,}$", partial(shapely.from_wkb, on_invalid="ignore")),
+        (r"^(00|01)[0-9A-Fa-f]{16,}$", _from_wkb),
         (r"^\{", shapely.from_geojson),
         (r"^[A-Za-z]", from_wkt),
     )
@@ -255,6 +256,10 @@ def _from_text(column: pa.Array, faults: Faults, label: str) -> NDArray[np.objec
             geoms[here] = read(plain)
     faults.add(given & shapely.is_missing(geoms), f"{label}: is no WKT, WKB or GeoJSON geometry")
     return geoms
+
+
+def _from_wkb(texts: NDArray[np.object_]) -> NDArray[np.object_]:
+    return np.asarray(shapely.from_wkb(texts, on_invalid="ignore"), dtype=object)
 
 
 def _geojson(text: str) -> shapely.Geometry | None:

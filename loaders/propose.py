@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from loaders.base import LayerInfo
 from loaders.fieldnames import CANONICAL_UNIT, canonical_fields
 from loaders.registry import loader_for
+from loaders.wkt import vertical_of
 from twin import codes
 from twin.errors import TwinError
 from twin.plan import LayerPlan, Plan
@@ -53,7 +54,17 @@ _SHIFTED = (
     (r"bd[-_]?0?9[-_ ]?mc", "BD-09MC"),
     (r"bd[-_]?0?9|百度|baidu", "BD-09"),
 )
-_ORDER = ("raster", "features", "model", "points", "addresses", "streams", "observations", "cases")
+_ORDER = (
+    "raster",
+    "features",
+    "model",
+    "points",
+    "tileset",
+    "addresses",
+    "streams",
+    "observations",
+    "cases",
+)
 SAMPLE = 2_000
 _CHINESE = ((4479, 4555), (2327, 2442), (4610, 4610), (4214, 4214), (21413, 21463))
 """EPSG codes of CGCS2000, Xian 1980 and Beijing 1954."""
@@ -201,6 +212,12 @@ def _heights_of(info: LayerInfo) -> str:
     return "1985" if chinese or info.crs is None or "CGCS2000" in info.crs else "ellipsoid"
 
 
+def _ground_heights(info: LayerInfo) -> str:
+    """Reference of a DEM: what its vertical system says; a DEM without one stands above the geoid."""
+    vertical = vertical_of(info.crs)
+    return vertical.reference if vertical is not None else "1985"
+
+
 def _with_sound_key(info: LayerInfo, plan: LayerPlan) -> LayerPlan:
     """The plan without its key field where that repeats in the first records; names that repeat are no keys."""
     if plan.key_field is None:
@@ -250,8 +267,10 @@ def _one(info: LayerInfo) -> LayerPlan:
             layer=info.name,
             kind="raster",
             class_code=info.geometry_type,
-            z_reference=_heights_of(info) if info.geometry_type == "dem" else "ground",
+            z_reference=_ground_heights(info) if info.geometry_type == "dem" else "ground",
         )
+    if info.kind == "tileset":
+        return LayerPlan(str(info.path), info.name, "tileset", class_code="tileset")
     if info.kind in ("model", "points"):
         plan = LayerPlan(
             path=str(info.path),

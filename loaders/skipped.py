@@ -19,6 +19,22 @@ _PARTS_OF = {
     "tfw": ("tif", "tiff"),
     "jgw": ("jpg", "jpeg"),
     "pgw": ("png",),
+    "tifw": ("tif", "tiff"),
+    "tiffw": ("tif", "tiff"),
+    "jpgw": ("jpg", "jpeg"),
+    "jpegw": ("jpg", "jpeg"),
+    "pngw": ("png",),
+    "wpw": ("webp",),
+    "bpw": ("bmp",),
+    "j2w": ("jp2", "j2k"),
+    "jp2w": ("jp2",),
+    "wld": ("tif", "tiff", "jpg", "jpeg", "png", "jp2", "bmp", "webp", "dxf"),
+    "hdr": ("bil", "bip", "bsq", "flt", "img", "dem", "asc", "raw"),
+    "ige": ("img",),
+    "rrd": ("img",),
+    "rde": ("img",),
+    "stx": ("bil", "bip", "bsq", "flt"),
+    "clr": ("bil", "bip", "bsq", "asc"),
 } | dict.fromkeys(SIDECARS - {"idm", "ind"}, ("shp", "dbf"))
 """Extension → what a file of that name belongs to."""
 _APPENDED = (".aux.xml", ".ovr", ".msk", ".shp.xml", ".lock", "-wal", "-shm", "-journal")

@@ -14,8 +14,8 @@ from tiles.features import Layer, Progress, Write
 from tiles.folder import (
     FORMAT,
     Staging,
-    digest_array,
     digest_of,
+    digest_pixels,
     digest_table,
     read_manifest,
     swap,
@@ -94,10 +94,7 @@ class _Inputs:
     def terrain_digest(self) -> str:
         if not self.ground:
             terrain = self.source.terrain()
-            self.ground = "none"
-            if terrain is not None:
-                shape = repr([float(v) for v in terrain.transform])
-                self.ground = digest_of(digest_array(terrain.data), shape)
+            self.ground = "none" if terrain is None else terrain.digest()
         return self.ground
 
     def jobs(self, layers: Sequence[str]) -> Iterator[_Job]:
@@ -153,12 +150,16 @@ class _Inputs:
 
     def _imagery(self) -> _Job:
         found = self.source.imagery()
-        if found is None:
+        if not found:
             return _nothing("imagery")
-        data, transform, crs = found
-        digest = digest_of(digest_array(data), repr([float(v) for v in transform]), crs)
-        photo = Photo(data, tuple(transform), crs)
-        return _Job("imagery", digest, lambda w, p: build_imagery(photo, "imagery", w, p))
+        digest = digest_of(
+            *(
+                digest_of(digest_pixels(data), repr([float(v) for v in transform]), crs)
+                for data, transform, crs in found
+            )
+        )
+        photos = [Photo(data, tuple(transform), crs) for data, transform, crs in found]
+        return _Job("imagery", digest, lambda w, p: build_imagery(photos, "imagery", w, p))
 
     def _flat(self, collection: str) -> _Job:
         table = self.source.flat(collection)

@@ -21,7 +21,7 @@ from tiles.tree import Tile, settle, walk, write_explicit
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from twin.terrain import Terrain
+    from twin.terrain import Surface
 
 
 __all__ = ["Blocks", "build_buildings", "extrude", "prepare"]
@@ -62,14 +62,14 @@ class Blocks:
     notes: tuple[str, ...]
 
 
-def prepare(table: pa.Table, terrain: Terrain | None) -> Blocks:
+def prepare(table: pa.Table, terrain: Surface | None) -> Blocks:
     """Decide base, roof and size of every building.
 
     Parameters
     ----------
     table : pyarrow.Table
         Schema :data:`tiles.source.BUILDINGS`.
-    terrain : Terrain or None
+    terrain : Surface or None
         Gives the lowest ground along each footprint, and the base where ``base_z`` is null.
 
     Returns
@@ -124,7 +124,7 @@ def prepare(table: pa.Table, terrain: Terrain | None) -> Blocks:
     )
 
 
-def _ground(geometry: Objects, terrain: Terrain | None) -> tuple[Floats, Floats]:
+def _ground(geometry: Objects, terrain: Surface | None) -> tuple[Floats, Floats]:
     """(mean, lowest) terrain height along each footprint; NaN where there is none."""
     mean, low = np.full(len(geometry), np.nan), np.full(len(geometry), np.nan)
     if terrain is None or not len(geometry):
@@ -232,7 +232,7 @@ def _facade_uv(
 
 
 def build_buildings(
-    table: pa.Table, terrain: Terrain | None, write: Write, progress: Progress | None = None
+    table: pa.Table, terrain: Surface | None, write: Write, progress: Progress | None = None
 ) -> Layer:
     """Write the whole layer: one glb per tile and the tileset.
 
@@ -240,7 +240,7 @@ def build_buildings(
     ----------
     table : pyarrow.Table
         Schema :data:`tiles.source.BUILDINGS`.
-    terrain : Terrain or None
+    terrain : Surface or None
     write : callable
     progress : callable, optional
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pyarrow as pa
 
+from twin.cog import Cog
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
 __all__ = [
     "FORMAT",
     "Staging",
-    "digest_array",
     "digest_of",
+    "digest_pixels",
     "digest_table",
     "read_manifest",
     "swap",
@@ -97,8 +99,10 @@ def digest_table(table: pa.Table) -> str:
     return sink.hash.hexdigest()
 
 
-def digest_array(data: NDArray[np.generic]) -> str:
-    """sha256 of an array's shape, type and bytes, a band of rows at a time (it may be mapped)."""
+def digest_pixels(data: NDArray[np.generic] | Cog) -> str:
+    """sha256 of an array's shape, type and bytes, a band of rows at a time; an asset's name is one already."""
+    if isinstance(data, Cog):
+        return data.name
     h = hashlib.sha256(f"{data.shape}{data.dtype.str}".encode())
     band = max(1, (1 << 24) // max(1, data[:1].nbytes))
     for start in range(0, len(data), band):

@@ -14,9 +14,12 @@ import pyarrow as pa
 import shapely
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-    from twin.terrain import Terrain
+    from twin.cog import Cog
+    from twin.terrain import Surface
 
 
 __all__ = ["BUILDINGS", "FLAT", "MESH_INSTANCES", "PIPES", "Imagery", "TileSource"]
@@ -76,9 +79,9 @@ FLAT = pa.schema(
     ]
 )
 
-Imagery: TypeAlias = "tuple[NDArray[np.uint8], tuple[float, ...], str]"
-"""RGBA of shape (rows, cols, 4); affine (a, b, c, d, e, f) of pixel corners: x = a·col + b·row + c;
-its CRS."""
+Imagery: TypeAlias = "tuple[NDArray[np.uint8] | Cog, tuple[float, ...], str]"
+"""RGBA of shape (rows, cols, 4), in memory or an asset with overviews; affine (a, b, c, d, e, f) of
+pixel corners: x = a·col + b·row + c; its CRS."""
 
 
 @runtime_checkable
@@ -105,12 +108,12 @@ class TileSource(Protocol):
         """Entities of a 2D collection (:data:`FLAT`); an empty table where there are none."""
         ...
 
-    def terrain(self) -> Terrain | None:
+    def terrain(self) -> Surface | None:
         """Ground surface, or None where no DEM was loaded."""
         ...
 
-    def imagery(self) -> Imagery | None:
-        """Orthophoto in its own CRS, or None."""
+    def imagery(self) -> Sequence[Imagery]:
+        """Orthophotos, each in its own CRS, the one that lies on top first; empty where there is none."""
         ...
 
     def bounds(self) -> tuple[float, float, float, float]:

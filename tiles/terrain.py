@@ -17,7 +17,7 @@ from tiles.quantized import GRID, encode, step_for
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from twin.terrain import Terrain
+    from twin.terrain import Surface
 
     Floats = NDArray[np.float64]
 
@@ -32,10 +32,10 @@ M_PER_DEGREE = 111_320.0
 class Ground:
     """Height everywhere: the DEM, filled where it has gaps, and a level plain beyond its edge."""
 
-    def __init__(self, terrain: Terrain) -> None:
+    def __init__(self, terrain: Surface) -> None:
         self.terrain = terrain
         west, south, east, north = terrain.bounds
-        a, e = abs(terrain.transform[0]), abs(terrain.transform[4])
+        a, e = terrain.cell
         # half a cell inside: the outermost posts that are surely known
         self.inner = (west + a / 2, south + e / 2, east - a / 2, north - e / 2)
         self.squeeze = float(np.cos(np.deg2rad((south + north) / 2)))
@@ -47,11 +47,10 @@ class Ground:
         edge_lat = np.concatenate([0 * lon + self.inner[1], 0 * lon + self.inner[3], lat, lat])
         edge = np.asarray(terrain.height(edge_lon, edge_lat))
         known = edge[np.isfinite(edge)]
-        every = np.asarray(terrain.data[:: max(1, len(terrain.data) // 512)], dtype=np.float64)
+        finite = terrain.sample()
         if not len(known):
-            known = every[np.isfinite(every)]
+            known = finite
         self.plain = round(float(np.median(known)), 2) if len(known) else 0.0
-        finite = every[np.isfinite(every)]
         values = np.concatenate([finite, known, [self.plain]])
         self.low, self.high = float(values.min()), float(values.max())
 
@@ -101,14 +100,14 @@ def _tile(ground: Ground, z: int, x: int, y: int, step: float) -> bytes:
     return encode(lon, lat, padded[1:-1, 1:-1], normals, step)
 
 
-def _deepest(terrain: Terrain) -> int:
+def _deepest(terrain: Surface) -> int:
     """The first level whose posts are no further apart than 1.5 cells of the DEM."""
-    cell = abs(terrain.transform[4])
+    cell = terrain.cell[1]
     level = int(np.ceil(np.log2(180.0 / (GRID - 1) / (1.5 * cell))))
     return int(np.clip(level, SHALLOWEST, DEEPEST))
 
 
-def _ranges(terrain: Terrain, deepest: int) -> list[tuple[int, int, int, int]]:
+def _ranges(terrain: Surface, deepest: int) -> list[tuple[int, int, int, int]]:
     """(startX, startY, endX, endY) per level; the finest level keeps to the DEM."""
     west, south, east, north = terrain.bounds
     out = [(0, 0, 1, 0)]
@@ -123,13 +122,13 @@ def _ranges(terrain: Terrain, deepest: int) -> list[tuple[int, int, int, int]]:
 
 
 def build_terrain(
-    terrain: Terrain, name: str, write: Write, progress: Progress | None = None
+    terrain: Surface, name: str, write: Write, progress: Progress | None = None
 ) -> Layer:
     """Write ``layer.json`` and the tiles ``{z}/{x}/{y}.terrain``.
 
     Parameters
     ----------
-    terrain : Terrain
+    terrain : Surface
     name : str
         Shown by clients.
     write, progress : callable

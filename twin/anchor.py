@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from twin.containment import PolygonIndex
 from twin.errors import InvalidRequestError
 from twin.heights import REFERENCES, Heights
-from twin.terrain import Terrain
+from twin.terrain import Surface
 
 __all__ = ["ANCHORS", "Grids", "anchor_points", "inherit_anchors"]
 
@@ -54,7 +54,7 @@ def _grid_cells(lon: Array, lat: Array, grids: Grids | None) -> tuple[Text, Text
     return np.append(eids, [None])[at], np.append(codes, [None])[at]
 
 
-def _ground(lon: Array, lat: Array, terrain: Terrain | None) -> Array:
+def _ground(lon: Array, lat: Array, terrain: Surface | None) -> Array:
     if terrain is None:
         return np.full(len(lon), np.nan)
     return terrain.height(lon, lat)
@@ -110,7 +110,7 @@ def anchor_points(
     lat: ArrayLike,
     z: ArrayLike | None,
     z_reference: str | ArrayLike,
-    terrain: Terrain | None,
+    terrain: Surface | None,
     grids: Grids | None = None,
     heights: Heights | None = None,
 ) -> pa.Table:
@@ -124,7 +124,7 @@ def anchor_points(
         Heights in metres; NaN (or None for all) where the source has none.
     z_reference : str or array_like of str, shape (n,)
         ``1985``, ``ellipsoid`` or ``ground`` (height above ground); null counts as ``ground``.
-    terrain : Terrain or None
+    terrain : Surface or None
         The city's ground.
     grids : (polygons, eids, codes), optional
         The 单元网格.

@@ -1,165 +1,93 @@
-"""The ground: one regular longitude/latitude grid of ellipsoidal heights, and its height anywhere.
+"""The ground: regular longitude/latitude grids of ellipsoidal heights, and its height anywhere.
 
 Cells are described by an affine transform of their corners, (a, b, c, d, e, f) with
 ``lon = a·col + b·row + c`` and ``lat = d·col + e·row + f``; values stand at cell centres.
 """
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, cos, hypot, radians
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from twin.crs import from_geographic, is_geographic, to_geographic
+from twin.bilinear import Affine, Array, bilinear, cell_of
+from twin.cog import Cog
 from twin.errors import CityError, InvalidRequestError
 from twin.heights import Heights
+from twin.resample import Resampled
 
-__all__ = ["Affine", "Terrain"]
+__all__ = ["Affine", "Mosaic", "Surface", "Terrain"]
 
-Affine = tuple[float, float, float, float, float, float]
-Array = NDArray[np.float64]
 Grid = NDArray[np.float32]
-
-_METRES_PER_DEGREE = 111_319.490793
-_BLOCK_CELLS = 1 << 20  # cells worked on at a time
-_LATTICE_METRES = (
-    400.0  # PROJ is asked at this spacing; in between linear, good to a few millimetres
-)
+_AT_ONCE = 1 << 17  # places asked for at a time; in order of their tiles
 
 
-def _bilinear(data: NDArray[np.floating], col: Array, row: Array) -> Array:
-    """Value at fractional cell-centre coordinates; gaps (NaN) are left out of the mean.
+class Surface(Protocol):
+    """What has a height: one grid (:class:`Terrain`) or several (:class:`Mosaic`)."""
 
-    Half a cell beyond the outer centres belongs to the grid and has the outer value. NaN outside,
-    and where the nearest cell is a gap.
-    """
-    rows, cols = data.shape
-    inside = (col >= -0.5) & (col <= cols - 0.5) & (row >= -0.5) & (row <= rows - 0.5)
-    x = np.clip(np.where(inside, col, 0.0), 0, cols - 1)
-    y = np.clip(np.where(inside, row, 0.0), 0, rows - 1)
-    j, i = (
-        np.minimum(x.astype(np.int64), max(cols - 2, 0)),
-        np.minimum(y.astype(np.int64), max(rows - 2, 0)),
-    )
-    u, v = x - j, y - i
-    total, weights = np.zeros(x.shape), np.zeros(x.shape)
-    nearest_known = np.zeros(x.shape, bool)
-    for di, dj in ((0, 0), (0, 1), (1, 0), (1, 1)):
-        value = data[np.minimum(i + di, rows - 1), np.minimum(j + dj, cols - 1)].astype(np.float64)
-        weight = (v if di else 1 - v) * (u if dj else 1 - u)
-        known = np.isfinite(value)
-        total += np.where(known, value, 0.0) * weight
-        weights += known * weight
-        is_nearest = ((v >= 0.5) == bool(di)) & ((u >= 0.5) == bool(dj))
-        nearest_known |= is_nearest & known
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(inside & nearest_known & (weights > 0), total / weights, np.nan)
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """West, south, east, north in degrees."""
+        ...
 
+    @property
+    def cell(self) -> tuple[float, float]:
+        """Width and height of the finest cell, degrees."""
+        ...
 
-def _cell_of(transform: Affine, x: Array, y: Array) -> tuple[Array, Array]:
-    """Fractional cell-centre coordinates (col, row) of positions."""
-    a, b, c, d, e, f = transform
-    det = a * e - b * d
-    dx, dy = x - c, y - f
-    return (e * dx - b * dy) / det - 0.5, (a * dy - d * dx) / det - 0.5
+    def height(self, lon: ArrayLike, lat: ArrayLike) -> Array:
+        """Height of the ground at places; see :meth:`Terrain.height`."""
+        ...
 
+    def sample(self) -> Array:
+        """Some of its known heights, spread over all of it."""
+        ...
 
-def _outline(shape: tuple[int, int], transform: Affine, crs: str) -> tuple[Array, Array]:
-    """Longitude and latitude along the edge of a raster."""
-    rows, cols = shape
-    t = np.linspace(0.0, 1.0, 65)
-    col = np.concatenate([t * cols, t * cols, 0 * t, 0 * t + cols])
-    row = np.concatenate([0 * t, 0 * t + rows, t * rows, t * rows])
-    a, b, c, d, e, f = transform
-    lon, lat, _ = to_geographic(crs, a * col + b * row + c, d * col + e * row + f)
-    return lon, lat
-
-
-def _target(shape: tuple[int, int], transform: Affine, crs: str) -> tuple[Affine, int, int]:
-    """Transform, rows and columns of the regular grid that holds a raster at its resolution."""
-    a, b, c, d, e, f = transform
-    if is_geographic(crs) and b == 0 and d == 0 and a > 0 and e < 0 and not crs.endswith("@yx"):
-        lon, lat, _ = to_geographic(crs, [c], [f])
-        if lon[0] == c and lat[0] == f:
-            return transform, shape[0], shape[1]
-    lon, lat = _outline(shape, transform, crs)
-    if not np.isfinite(lon).any():
-        raise InvalidRequestError(f"the raster lies outside the area {crs} can be used in")
-    west, east = float(np.nanmin(lon)), float(np.nanmax(lon))
-    south, north = float(np.nanmin(lat)), float(np.nanmax(lat))
-    middle = (a * shape[1] / 2 + b * shape[0] / 2 + c, d * shape[1] / 2 + e * shape[0] / 2 + f)
-    x = np.array([middle[0], middle[0] + a, middle[0] + b])
-    y = np.array([middle[1], middle[1] + d, middle[1] + e])
-    p, q, _ = to_geographic(crs, x, y)
-    squeeze = cos(radians(float(q[0])))
-    sizes = [hypot(float(p[k] - p[0]) * squeeze, float(q[k] - q[0])) for k in (1, 2)]
-    step_lat = min(sizes)
-    step_lon = step_lat / squeeze
-    cols, rows = max(ceil((east - west) / step_lon), 1), max(ceil((north - south) / step_lat), 1)
-    return (step_lon, 0.0, west, 0.0, -step_lat, north), rows, cols
-
-
-def _source_positions(crs: str, lon: Array, lat: Array, step: int) -> tuple[Array, Array]:
-    """Source x, y over the mesh ``lat`` × ``lon``: exact every ``step`` nodes, else linear."""
-    i = np.unique(np.append(np.arange(0, len(lat), step), len(lat) - 1))
-    j = np.unique(np.append(np.arange(0, len(lon), step), len(lon) - 1))
-    nodes_lon, nodes_lat = np.meshgrid(lon[j], lat[i])
-    x, y, _ = from_geographic(crs, nodes_lon, nodes_lat)
-    if step == 1:
-        return x, y
-
-    def spread(values: Array) -> Array:
-        index = np.interp(np.arange(len(lon)), j, np.arange(len(j)))
-        left = np.minimum(index.astype(int), max(len(j) - 2, 0))
-        right, u = np.minimum(left + 1, len(j) - 1), index - left
-        along = values[:, left] * (1 - u) + values[:, right] * u
-        index = np.interp(np.arange(len(lat)), i, np.arange(len(i)))
-        top = np.minimum(index.astype(int), max(len(i) - 2, 0))
-        low, v = np.minimum(top + 1, len(i) - 1), (index - top)[:, None]
-        return np.asarray(along[top] * (1 - v) + along[low] * v)
-
-    return spread(x), spread(y)
+    def digest(self) -> str:
+        """Hash of all heights and where they lie."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Terrain:
-    """Ground heights over a regular longitude/latitude grid.
+    """Ground heights over one regular longitude/latitude grid.
 
     Parameters
     ----------
-    data : ndarray of float32, shape (rows, cols)
-        Metres above the ellipsoid at cell centres, NaN where unknown; may be memory-mapped.
+    data : ndarray of float32, shape (rows, cols), or Cog
+        Metres above the ellipsoid at cell centres, NaN where unknown.
     transform : tuple of 6 floats
         Cell corners to degrees (EPSG:4490).
     """
 
-    data: NDArray[np.floating]
+    data: NDArray[np.floating] | Cog
     transform: Affine
 
     def __post_init__(self) -> None:
         """Refuse what is no grid."""
         a, b, _, d, e, _ = self.transform
-        if self.data.ndim != 2 or self.data.size == 0 or a * e - b * d == 0:
+        if self.data.ndim != 2 or 0 in self.data.shape or a * e - b * d == 0:
             raise InvalidRequestError(
                 f"a terrain needs a grid and an invertible transform; given {self.data.shape}, "
                 f"transform {self.transform}"
             )
 
     @classmethod
-    def open(cls, path: Path, transform: Affine) -> "Terrain":
-        """Open a grid saved as ``.npy``, mapped from disk.
+    def open(cls, path: Path) -> "Terrain":
+        """Open a raster asset of the base, mapped from disk.
 
         Raises
         ------
         CityError
-            If the file is missing or damaged.
+            If the file is missing, damaged or no DEM.
         """
-        try:
-            data = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError) as err:
-            raise CityError(f"{path}: no terrain grid ({err}); load the DEM again") from err
-        return cls(data, (*transform,))
+        cog = Cog(path)
+        if cog.bands != 1:
+            raise CityError(f"{path}: imagery, not a terrain grid; load the DEM again")
+        return cls(cog, cog.transform)
 
     @staticmethod
     def from_dem(
@@ -168,27 +96,8 @@ class Terrain:
         crs: str,
         heights: Heights,
         reference: str = "1985",
-        out: Path | None = None,
     ) -> tuple[Grid, Affine]:
-        """Resample a DEM of any system to the base's grid of ellipsoidal heights.
-
-        Bilinear by inverse mapping, block of rows by block of rows; at the DEM's own resolution. A
-        DEM that already is a regular longitude/latitude grid keeps its cells.
-
-        Parameters
-        ----------
-        data : ndarray of float, shape (rows, cols)
-            Metres in ``reference``, NaN where unknown; may be memory-mapped.
-        transform : tuple of 6 floats
-            Cell corners to coordinates of ``crs``.
-        crs : str
-            See :func:`twin.crs.canonical`.
-        heights : Heights
-            The city's relation between 1985 and the ellipsoid.
-        reference : str
-            ``1985`` or ``ellipsoid``.
-        out : Path, optional
-            Write the grid into this ``.npy`` as it grows instead of holding it in memory.
+        """A DEM in memory as the base's grid; see :class:`twin.resample.Resampled` for the parameters.
 
         Returns
         -------
@@ -196,32 +105,12 @@ class Terrain:
             Metres above the ellipsoid, NaN where the DEM has none.
         transform : tuple of 6 floats
             Cell corners to degrees (EPSG:4490), north up.
-
-        Raises
-        ------
-        InvalidRequestError
-            If the raster cannot be placed, or the reference is ``ground``.
         """
-        if reference == "ground":
-            raise InvalidRequestError(
-                "a DEM has 1985 or ellipsoidal heights, not heights above ground"
-            )
-        new, rows, cols = _target((data.shape[0], data.shape[1]), transform, crs)
-        grid: Grid = (
-            np.empty((rows, cols), np.float32) if out is None
-            else np.lib.format.open_memmap(out, mode="w+", dtype=np.float32, shape=(rows, cols))
+        grid = Resampled(
+            lambda top, bottom, left, right: data[top:bottom, left:right],
+            (data.shape[0], data.shape[1]), transform, crs, heights, reference,
         )  # fmt: skip
-        lon: Array = new[2] + (np.arange(cols, dtype=np.float64) + 0.5) * new[0]
-        lat: Array = new[5] + (np.arange(rows, dtype=np.float64) + 0.5) * new[4]
-        spacing = max(1, min(64, int(_LATTICE_METRES / (-new[4] * _METRES_PER_DEGREE))))
-        block = max(1, _BLOCK_CELLS // cols)
-        for start in range(0, rows, block):
-            band = lat[start : start + block]
-            x, y = _source_positions(crs, lon, band, spacing)
-            z = _bilinear(data, *_cell_of(transform, x, y))
-            at_lon, at_lat = np.broadcast_to(lon, z.shape), np.broadcast_to(band[:, None], z.shape)
-            grid[start : start + block] = heights.to_ellipsoid(z, at_lon, at_lat, reference)
-        return grid, new
+        return grid.window(0, grid.shape[0], 0, grid.shape[1]), grid.transform
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:
@@ -231,6 +120,11 @@ class Terrain:
         x = [c, c + a * cols, c + b * rows, c + a * cols + b * rows]
         y = [f, f + d * cols, f + e * rows, f + d * cols + e * rows]
         return min(x), min(y), max(x), max(y)
+
+    @property
+    def cell(self) -> tuple[float, float]:
+        """Width and height of a cell, degrees."""
+        return abs(self.transform[0]), abs(self.transform[4])
 
     def height(self, lon: ArrayLike, lat: ArrayLike) -> Array:
         """Height of the ground at places.
@@ -254,4 +148,125 @@ class Terrain:
         [0.0, 5.0, nan]
         """
         x, y = np.broadcast_arrays(np.asarray(lon, np.float64), np.asarray(lat, np.float64))
-        return _bilinear(self.data, *_cell_of(self.transform, x, y))
+        col, row = cell_of(self.transform, x, y)
+        if isinstance(self.data, np.ndarray) or col.size <= _AT_ONCE:
+            return bilinear(self.data, col, row)
+        return self._in_order_of_tiles(col.ravel(), row.ravel()).reshape(col.shape)
+
+    def _in_order_of_tiles(self, col: Array, row: Array) -> Array:
+        """Heights of many places, so that each tile is decoded once or twice."""
+        with np.errstate(invalid="ignore"):
+            key = np.nan_to_num(row // 512) * 1e6 + np.nan_to_num(col // 512)
+        order = np.argsort(key, kind="stable")
+        out = np.empty(len(col))
+        for start in range(0, len(order), _AT_ONCE):
+            these = order[start : start + _AT_ONCE]
+            out[these] = bilinear(self.data, col[these], row[these])
+        return out
+
+    def sample(self) -> Array:
+        """Some of its known heights: at most about 512 × 512 cells, evenly spread."""
+        rows, cols = self.data.shape
+        if isinstance(self.data, Cog):
+            level = len(self.data.levels) - 1
+            cells = self.data.window(level, 0, rows, 0, cols).astype(np.float64)
+        else:
+            cells = np.asarray(
+                self.data[:: max(1, rows // 512), :: max(1, cols // 512)], np.float64
+            )
+        return np.asarray(cells[np.isfinite(cells)])
+
+    def digest(self) -> str:
+        """Hash of the cells and their place; an asset's name is one already."""
+        if isinstance(self.data, Cog):
+            return self.data.name
+        place = f"{self.data.shape}{self.data.dtype.str}{[float(v) for v in self.transform]}"
+        content = np.ascontiguousarray(self.data).view(np.uint8)
+        return hashlib.sha256(place.encode() + content.tobytes()).hexdigest()
+
+
+class Mosaic:
+    """Several grids as one ground: at each place the finest grid that knows it decides.
+
+    Grids of equal cells keep the order given. Between two grids that touch, heights run on without
+    a step: what lies beyond the outer cell centres of one is taken from the others.
+
+    Parameters
+    ----------
+    parts : sequence of Terrain
+        At least one.
+    """
+
+    def __init__(self, parts: Sequence[Terrain]) -> None:
+        if not parts:
+            raise InvalidRequestError("a mosaic needs at least one grid; none was given")
+        self.parts = tuple(sorted(parts, key=lambda p: round(np.log2(p.cell[1]), 2)))
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """West, south, east, north of all grids together, degrees."""
+        boxes = np.array([part.bounds for part in self.parts])
+        low, high = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
+        return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+
+    @property
+    def cell(self) -> tuple[float, float]:
+        """Width and height of the finest cell, degrees."""
+        return self.parts[0].cell
+
+    def height(self, lon: ArrayLike, lat: ArrayLike) -> Array:
+        """Height of the ground at places; see :meth:`Terrain.height`."""
+        x, y = np.broadcast_arrays(np.asarray(lon, np.float64), np.asarray(lat, np.float64))
+        at_x, at_y = x.ravel(), y.ravel()
+        out = self._stacked(at_x, at_y, self.parts)
+        for k, part in enumerate(self.parts):
+            self._across_edges(part, k, at_x, at_y, out)
+        return out.reshape(x.shape)
+
+    def _stacked(self, x: Array, y: Array, parts: Sequence[Terrain]) -> Array:
+        out = np.full(len(x), np.nan)
+        for part in parts:
+            west, south, east, north = part.bounds
+            box = (x >= west) & (x <= east) & (y >= south) & (y <= north)
+            missing = np.flatnonzero(np.isnan(out) & box)
+            if len(missing):
+                out[missing] = part.height(x[missing], y[missing])
+        return out
+
+    def _across_edges(self, part: Terrain, k: int, x: Array, y: Array, out: Array) -> None:
+        """Places in the outer half cell of a grid: interpolated with what the other grids know beyond it."""
+        rows, cols = part.data.shape
+        west, south, east, north = part.bounds
+        at = np.flatnonzero((x >= west) & (x <= east) & (y >= south) & (y <= north))
+        col, row = cell_of(part.transform, x[at], y[at])
+        at = at[(col < 0) | (col > cols - 1) | (row < 0) | (row > rows - 1)]
+        for finer in self.parts[:k]:
+            at = at[np.isnan(finer.height(x[at], y[at]))] if len(at) else at
+        at = at[np.isfinite(part.height(x[at], y[at]))] if len(at) else at
+        if not len(at):
+            return
+        others = [p for p in self.parts if p is not part]
+        a, b, c, d, e, f = part.transform
+        col, row = cell_of(part.transform, x[at], y[at])
+        j, i = np.floor(col), np.floor(row)
+        u, v = col - j, row - i
+        total, weights = np.zeros(len(at)), np.zeros(len(at))
+        for di, dj in ((0, 0), (0, 1), (1, 0), (1, 1)):
+            weight = (v if di else 1 - v) * (u if dj else 1 - u)
+            at_col, at_row = j + dj + 0.5, i + di + 0.5
+            lon, lat = a * at_col + b * at_row + c, d * at_col + e * at_row + f
+            value = part.height(lon, lat)
+            gap = np.isnan(value)
+            value[gap] = self._stacked(lon[gap], lat[gap], others)
+            weights += np.isfinite(value) * weight
+            total += np.nan_to_num(value) * weight
+        known = weights > 0
+        out[at[known]] = total[known] / weights[known]
+
+    def sample(self) -> Array:
+        """Some of the known heights of every grid."""
+        return np.concatenate([part.sample() for part in self.parts])
+
+    def digest(self) -> str:
+        """Hash of the digests of the grids, in their order."""
+        return hashlib.sha256("".join(part.digest() for part in self.parts).encode()).hexdigest()

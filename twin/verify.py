@@ -25,7 +25,7 @@ LAWS = {
     "nothing_floats_cases": "every case has an anchor, or is listed with the reason",
     "codes_known": "every class code stands in a code table",
     "boxes_true": "the box columns hold the geometry",
-    "assets_present": "every mesh and raster asset lies in the assets folder",
+    "assets_present": "every asset (mesh, raster, cloud, tileset) lies in the assets folder",
     "address_closure": "every address node has its parent",
     "latest_true": "the newest state of a stream is its newest reading",
     "alarm_life_cycle": "the state of an alarm is where its events lead",
@@ -96,9 +96,10 @@ def _codes_known(store: Store) -> LawResult:
 
 def _assets_present(store: Store) -> LawResult:
     rows: list[dict[str, Any]] = store.table(
-        "SELECT asset FROM mesh_asset UNION SELECT asset FROM raster"
+        "SELECT asset FROM mesh_asset UNION SELECT asset FROM raster UNION SELECT asset FROM cloud_asset "
+        "UNION SELECT asset FROM tileset_asset"
     ).to_pylist()
-    missing = tuple(r["asset"] for r in rows if not (store.assets / r["asset"]).is_file())
+    missing = tuple(r["asset"] for r in rows if not (store.assets / r["asset"]).exists())
     return LawResult(
         "assets_present", LAWS["assets_present"], len(rows), len(missing), missing[:MOST_EXAMPLES]
     )

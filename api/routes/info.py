@@ -11,6 +11,7 @@ from api.deps import State, only
 from api.models import answer, instant
 from api.state import CityState, CollectionInfo
 from twin.errors import CityError
+from twin.ingest.tilesets import tilesets_of
 from twin.store.read import rows
 
 __all__ = ["router"]
@@ -52,7 +53,9 @@ def city(request: Request, state: State) -> Response:
                 "url": f"/tiles/{name}/tileset.json",
             }
             for name in tilesets
-        ],
+        ]
+        + _external(state, "3d-tiles"),
+        "terrains": _external(state, "terrain"),
         "terrain": _terrain(state),
         "imagery": _imagery(state),
         "counts": {
@@ -88,6 +91,21 @@ def _layer(state: CityState, info: CollectionInfo, tilesets: list[str]) -> dict[
         "mvt": f"/mvt/{info.id}/{{z}}/{{x}}/{{y}}" if vector else None,
         "tilejson": f"/mvt/{info.id}/tilejson.json" if vector else None,
     }
+
+
+def _external(state: CityState, kind: str) -> list[dict[str, Any]]:
+    """Finished tilesets of a kind, served as they were delivered."""
+    return [
+        {
+            "id": row["asset"][:16],
+            "title": {"zh": row["title"], "en": row["title"]},
+            "url": f"/external/{row['asset']}" + ("" if kind == "terrain" else f"/{row['entry']}"),
+            "bounds": [row[side] for side in ("xmin", "ymin", "xmax", "ymax")],
+            "external": True,
+        }
+        for row in tilesets_of(state.store)
+        if row["kind"] == kind
+    ]
 
 
 def _bounds(collections: dict[str, CollectionInfo]) -> list[float] | None:

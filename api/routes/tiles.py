@@ -1,5 +1,6 @@
 """Tiles as they lie in the city's ``tiles`` folder: 3D Tiles, terrain, imagery, vector tiles."""
 
+import re
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Request
@@ -14,6 +15,7 @@ __all__ = ["router"]
 
 router = APIRouter(tags=["tiles"])
 INDEX_SUFFIXES: Final = (".json", ".subtree")
+EXTERNAL: Final = re.compile(r"[0-9a-f]{64}\.tileset")
 Level = Annotated[int, Path(ge=0, le=30)]
 Column = Annotated[int, Path(ge=0, lt=2**30)]
 
@@ -29,6 +31,16 @@ def _tile(request: Request, state: CityState, relative: str) -> Response:
 def any_tile(path: str, request: Request, state: State) -> Response:
     """A file such as ``buildings/tileset.json``; query parameters are not looked at."""
     return _tile(request, state, path)
+
+
+@router.get("/external/{asset}/{path:path}", summary="Finished tilesets, as they were delivered")
+def external_tile(asset: str, path: str, request: Request, state: State) -> Response:
+    """A file of a tileset of ``/city`` whose ``external`` is true; query parameters are not looked at."""
+    if EXTERNAL.fullmatch(asset) is None:
+        raise NotFoundError(f"No tileset {asset[:80]!r}: expected one of those in /city.")
+    shared = "private" if state.settings.tokens else "public"
+    cache = "no-cache" if path.endswith(INDEX_SUFFIXES) else f"{shared}, max-age=300"
+    return serve(request, state.city.assets / asset, path, cache)
 
 
 @router.get("/terrain/{path:path}", summary="Quantized-mesh terrain")

@@ -25,7 +25,10 @@ _SPEC.loader.exec_module(_WORKBOOKS)
 write_ods = _WORKBOOKS.write_ods
 sys.path.insert(0, str(Path(__file__).parent))  # vector_files.py beside this
 
-REAL = Path(__file__).resolve().parents[2].parent / "shared" / "data"
+REAL = next(
+    (p / "shared" / "data" for p in Path(__file__).resolve().parents if (p / "shared").is_dir()),
+    Path("no shared data"),
+)
 
 
 @pytest.fixture(scope="session")
@@ -481,3 +484,23 @@ def texts() -> dict[str, str]:
         "observations": READINGS,
         "cases": CASES,
     }
+
+
+@pytest.fixture
+def ply(tmp_path: Path) -> Path:
+    path = tmp_path / "cloud.ply"
+    path.write_text(
+        "ply\nformat ascii 1.0\nelement vertex 2\nproperty double x\nproperty double y\nproperty double z\n"
+        "end_header\n1 2 3\n4 5 6\n"
+    )
+    return path
+
+
+@pytest.fixture
+def tileset(tmp_path: Path) -> Path:
+    place = {"region": [*np.deg2rad([114.0, 30.0, 114.01, 30.02]).tolist(), 5.0, 60.0]}
+    root = {"boundingVolume": place, "geometricError": 1, "content": {"uri": "a.glb"}}
+    path = tmp_path / "tileset.json"
+    path.write_text(json.dumps({"asset": {"version": "1.1"}, "geometricError": 9, "root": root}))
+    (tmp_path / "a.glb").write_bytes(struct.pack("<4sII", b"glTF", 2, 12))
+    return path

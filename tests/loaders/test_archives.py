@@ -17,8 +17,9 @@ import pytest
 from api import pipeline
 from api.scanning import scan_sources
 from loaders import archives
+from loaders.discovery import scan, scan_all
 from loaders.propose import propose
-from loaders.registry import loader_for, scan, scan_all
+from loaders.registry import loader_for
 from twin.city import City
 from twin.store import Store
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from loaders.discovery import scan
 from loaders.propose import propose
-from loaders.registry import scan
 from loaders.tables import TableLoader
 
 NYC = (

@@ -9,8 +9,9 @@ import pytest
 from vector_files import WRITERS
 
 from loaders.base import LayerInfo
+from loaders.discovery import scan
 from loaders.propose import propose
-from loaders.registry import loader_for, scan
+from loaders.registry import loader_for
 from twin.errors import SourceError, UnsafeSourceError, UnsupportedFormatError
 from twin.schema import RECORDS, schema_of
 
@@ -30,6 +31,8 @@ KINDS = (
     "series",
     "sensorthings",
     *WRITERS,
+    "ply",
+    "tileset",
 )
 
 
@@ -72,6 +75,8 @@ EXPECTED = {
     "topojson": Expected(2, (1,), None, "vector"),
     "sequence": Expected(3, (2,), "EPSG:4326", "vector"),
     "network": Expected(3, (2,), None, "networks"),
+    "ply": Expected(1, (), None, "points", "points"),
+    "tileset": Expected(1, (), "EPSG:4326", "tileset", "tileset"),
 }
 
 
@@ -109,7 +114,7 @@ def test_rows_faults_crs_and_schema(case: tuple[str, Path]) -> None:
     assert (layers[0].kind, loader_for(path).name) == (want.kind, want.loader)
     assert layers[0].count in (None, want.rows)
     batches = read(layers[0])
-    schema = RECORDS if want.kind == "points" else schema_of(want.kind)
+    schema = RECORDS if want.kind in ("points", "tileset") else schema_of(want.kind)
     assert all(b.records.schema.equals(schema) for b in batches)
     faults = [f for b in batches for f in b.records["fault"].to_pylist()]
     assert len(faults) == want.rows
@@ -148,6 +153,16 @@ def test_the_source_is_untouched_and_nothing_is_written_beside_it(case: tuple[st
         "a.city.json",
         "a.tif",
         "a.las",
+        "a.laz",
+        "a.ply",
+        "a.xyz",
+        "a.asc",
+        "a.hgt",
+        "a.img",
+        "a.jp2",
+        "a.3tz",
+        "tileset.json",
+        "layer.json",
         "a.csv",
         "a.xlsx",
         "a.ods",

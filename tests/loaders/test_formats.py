@@ -20,8 +20,9 @@ import pytest
 import shapely
 from vector_files import INP, KML, OSM, SQUARE, WRITERS, dxf, feature, text
 
+from loaders.discovery import scan, scan_all
 from loaders.propose import propose
-from loaders.registry import loader_for, scan, scan_all
+from loaders.registry import loader_for
 from twin.errors import SourceError
 
 ROOT = Path(__file__).resolve().parents[2]

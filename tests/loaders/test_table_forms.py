@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 import shapely
 
+from loaders.discovery import scan
 from loaders.heads import find_head
 from loaders.propose import propose
-from loaders.registry import loader_for, scan
+from loaders.registry import loader_for
 from loaders.tables import TableLoader
 from twin.errors import SourceError, UnsafeSourceError
 

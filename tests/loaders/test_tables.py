@@ -10,8 +10,8 @@ import pytest
 import shapely
 
 from loaders.columns import Faults, json_objects, to_number
+from loaders.discovery import scan
 from loaders.propose import class_of_words, propose
-from loaders.registry import scan
 from loaders.tablekinds import kind_of_columns
 from loaders.tables import TableLoader
 from loaders.times import to_time

@@ -49,7 +49,7 @@ import examination  # noqa: E402
 import isolation  # noqa: E402
 import truth  # noqa: E402
 
-from loaders.registry import survey  # noqa: E402
+from loaders.discovery import survey  # noqa: E402
 from twin.city import City  # noqa: E402
 from twin.store import Store  # noqa: E402
 

@@ -15,8 +15,9 @@ import shapely
 
 from api.loading import load_layer
 from loaders.base import LayerInfo
+from loaders.discovery import scan_all
 from loaders.propose import propose
-from loaders.registry import loader_for, read_raster, scan_all
+from loaders.registry import loader_for, read_raster
 from twin.city import City
 from twin.errors import SourceError, TwinError
 from twin.heights import Heights

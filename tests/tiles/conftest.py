@@ -204,7 +204,7 @@ class City:
         )
         return Terrain(z.astype(np.float32), (1e-4, 0.0, LON - 0.002, 0.0, -1e-4, LAT + 0.018))
 
-    def imagery(self) -> tuple[np.ndarray, tuple[float, ...], str] | None:
+    def imagery(self) -> list[tuple[np.ndarray, tuple[float, ...], str]]:
         east, north, _ = 507_500.0, 3_371_500.0, 0
         data = np.zeros((600, 700, 4), np.uint8)
         data[..., 3] = 255
@@ -212,7 +212,7 @@ class City:
         data[:300, 350:] = (30, 200, 30, 255)
         data[300:, :350] = (30, 30, 220, 255)
         data[300:, 350:] = (230, 220, 40, 255)
-        return data, (1.0, 0.0, east, 0.0, -1.0, north), "EPSG:4547"
+        return [(data, (1.0, 0.0, east, 0.0, -1.0, north), "EPSG:4547")]
 
     def bounds(self) -> tuple[float, float, float, float]:
         return LON - 0.002, LAT - 0.002, LON + 0.022, LAT + 0.018

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from twin.cog import RasterSpec, write_cog
 from twin.errors import CityError, InvalidRequestError
 from twin.heights import GeoidGrid, Heights
-from twin.terrain import Terrain
+from twin.terrain import Mosaic, Terrain
 
 CELL, WEST, NORTH = 10.0, 505_000.0, 3_376_000.0
 TRANSFORM = (CELL, 0.0, WEST, 0.0, -CELL, NORTH)
@@ -68,15 +69,12 @@ def test_ellipsoidal_dems_are_not_lifted_again():
         Terrain.from_dem(dem(4, 4), LEVEL, "EPSG:4490", Heights(), reference="ground")
 
 
-def test_many_small_blocks_give_the_same_grid_as_one(monkeypatch, tmp_path):
+def test_many_small_blocks_give_the_same_grid_as_one(monkeypatch):
     whole, transform = Terrain.from_dem(dem(), TRANSFORM, "EPSG:4547", Heights(-12.8))
-    monkeypatch.setattr("twin.terrain._BLOCK_CELLS", 1000)
-    parts, again = Terrain.from_dem(
-        dem(), TRANSFORM, "EPSG:4547", Heights(-12.8), out=tmp_path / "t.npy"
-    )
+    monkeypatch.setattr("twin.resample._BLOCK_CELLS", 1000)
+    parts, again = Terrain.from_dem(dem(), TRANSFORM, "EPSG:4547", Heights(-12.8))
     assert again == transform
     assert np.allclose(parts, whole, atol=1e-3, equal_nan=True)
-    assert Terrain.open(tmp_path / "t.npy", transform).data.shape == whole.shape
 
 
 def test_gaps_stay_gaps_and_do_not_spread():
@@ -126,19 +124,61 @@ def test_a_tilted_plane_is_reproduced(x, y, slope_x, slope_y):
     )
 
 
-def test_a_saved_terrain_is_mapped_from_disk(tmp_path):
-    np.save(tmp_path / "a.npy", np.full((2, 2), 7.0, np.float32))
-    terrain = Terrain.open(tmp_path / "a.npy", [1.0, 0.0, 100.0, 0.0, -1.0, 32.0])
-    assert isinstance(terrain.data, np.memmap)
-    assert terrain.height(101.0, 31.0) == 7.0
+def stored(folder, cells, transform):
+    spec = RasterSpec(*cells.shape, "dem", transform, "EPSG:4490")
+    return folder / write_cog(folder, spec, lambda a, b, c, d: cells[a:b, c:d])
+
+
+def test_a_stored_terrain_answers_as_the_one_in_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr("twin.terrain._AT_ONCE", 100)
+    cells, transform = Terrain.from_dem(dem(700, 800), TRANSFORM, "EPSG:4547", Heights(-12.8))
+    cells[300:330, 500:520] = np.nan
+    memory, disk = Terrain(cells, transform), Terrain.open(stored(tmp_path, cells, transform))
+    west, south, east, north = memory.bounds
+    lon, lat = np.random.default_rng(5).uniform([west, south], [east, north], (3000, 2)).T
+    assert np.array_equal(memory.height(lon, lat), disk.height(lon, lat), equal_nan=True)
+    assert disk.bounds == memory.bounds
+    assert disk.sample().mean() == pytest.approx(memory.sample().mean(), abs=0.05)
 
 
 def test_a_missing_or_damaged_terrain_says_what_to_do(tmp_path):
-    (tmp_path / "bad.npy").write_bytes(b"no array")
-    for name in ("none.npy", "bad.npy"):
-        with pytest.raises(CityError, match="load the DEM again"):
-            Terrain.open(tmp_path / name, LEVEL)
+    (tmp_path / "bad.tif").write_bytes(b"no raster" * 9)
+    whole = stored(tmp_path, dem(4, 4), LEVEL)
+    (tmp_path / "cut.tif").write_bytes(whole.read_bytes()[:300])
+    for name in ("none.tif", "bad.tif", "cut.tif"):
+        with pytest.raises(CityError, match="load its source again"):
+            Terrain.open(tmp_path / name)
     with pytest.raises(InvalidRequestError, match="invertible"):
         Terrain(np.ones((2, 2)), (0.0, 0.0, 1.0, 0.0, 0.0, 1.0))
     with pytest.raises(InvalidRequestError, match="lies outside"):
         Terrain.from_dem(dem(4, 4), (1.0, 0, 1e12, 0, -1.0, 1e12), "EPSG:4547", Heights())
+
+
+def test_two_touching_grids_are_one_ground_without_a_step():
+    col, row = np.meshgrid(np.arange(40) + 0.5, np.arange(20) + 0.5)
+    whole = Terrain(3.0 * col + 2.0 * row, (1e-3, 0.0, 114.0, 0.0, -1e-3, 30.0))
+    left = Terrain(whole.data[:, :20].copy(), whole.transform)
+    right = Terrain(whole.data[:, 20:].copy(), (1e-3, 0.0, 114.02, 0.0, -1e-3, 30.0))
+    lon, lat = np.random.default_rng(1).uniform([114.0, 29.98], [114.04, 30.0], (4000, 2)).T
+    for parts in ([left, right], [right, left]):
+        assert Mosaic(parts).height(lon, lat) == pytest.approx(whole.height(lon, lat), abs=1e-6)
+
+
+def test_the_finest_grid_that_knows_a_place_decides():
+    coarse = Terrain(np.full((10, 10), 5.0), (1e-3, 0.0, 114.0, 0.0, -1e-3, 30.0))
+    cells = np.full((40, 40), 9.0)
+    cells[:, :8] = np.nan
+    fine = Terrain(cells, (1e-4, 0.0, 114.002, 0.0, -1e-4, 29.998))
+    ground = Mosaic([coarse, fine])
+    at = ground.height([114.004, 114.0024, 114.0095, 114.02], [29.996, 29.996, 29.996, 29.996])
+    assert at[:3].tolist() == pytest.approx([9.0, 5.0, 5.0])
+    assert np.isnan(at[3])
+    assert ground.bounds == pytest.approx((114.0, 29.99, 114.01, 30.0))
+    assert ground.cell == fine.cell
+
+
+def test_of_two_equally_fine_grids_the_first_decides():
+    a, b = (Terrain(np.full((4, 4), v), LEVEL) for v in (1.0, 2.0))
+    place = (114.0002, 30.4998)
+    assert (Mosaic([a, b]).height(*place), Mosaic([b, a]).height(*place)) == (1.0, 2.0)
+    assert Mosaic([a, b]).digest() != Mosaic([b, a]).digest()

@@ -9,7 +9,7 @@ import shapely
 
 from twin.anchor import anchor_points
 from twin.store import statement
-from twin.terrain import Terrain
+from twin.store.rasters import terrain_in
 
 __all__ = ["place_case"]
 
@@ -38,12 +38,7 @@ def place_case(
         if rows:
             shapes, eids, codes = zip(*rows, strict=True)
             grids = (shapely.from_wkb(list(shapes)), list(eids), list(codes))
-    terrain = None
-    stored = con.execute(
-        "SELECT asset, transform FROM raster WHERE kind = 'dem' LIMIT 1"
-    ).fetchone()
-    if stored is not None and (assets / stored[0]).is_file():
-        terrain = Terrain.open(assets / stored[0], tuple(stored[1]))
+    terrain = terrain_in(con, assets)
     place = np.array([lon, lat], np.float64)  # None becomes NaN
     anchor = anchor_points(place[:1], place[1:], None, "ground", terrain, grids)
     row: dict[str, Any] = anchor.to_pylist()[0]

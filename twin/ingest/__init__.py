@@ -11,11 +11,13 @@ imagery;
 """
 
 from twin.ingest.anchoring import anchor_everything, anchors_pending
+from twin.ingest.points import load_points
 from twin.ingest.rasters import load_raster
 from twin.ingest.records import load_records
 from twin.ingest.reloading import Reload
 from twin.ingest.source import Balance, Source
 from twin.ingest.tables import load_addresses, load_cases, load_observations, load_streams
+from twin.ingest.tilesets import load_tileset
 
 __all__ = [
     "Balance",
@@ -26,7 +28,9 @@ __all__ = [
     "load_addresses",
     "load_cases",
     "load_observations",
+    "load_points",
     "load_raster",
     "load_records",
     "load_streams",
+    "load_tileset",
 ]

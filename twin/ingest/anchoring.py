@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from twin.anchor import Grids, anchor_points, inherit_anchors
 from twin.cim_level import cim_level
 from twin.heights import Heights
-from twin.ingest.rasters import terrain_of
 from twin.ingest.source import utc_now
 from twin.store import Store, run
-from twin.terrain import Terrain
+from twin.store.rasters import terrain_of
+from twin.terrain import Surface
 
 __all__ = ["MATCHED", "AddressMatcher", "anchor_everything", "anchors_pending"]
 
@@ -43,7 +43,7 @@ Text = NDArray[np.object_]
 class _Setting:
     """What anchors are computed against."""
 
-    terrain: Terrain | None
+    terrain: Surface | None
     grids: Grids | None
     doors: tuple[Text, NDArray[np.float64]]
     heights: Heights
@@ -308,7 +308,7 @@ def _doors(con: duckdb.DuckDBPyConnection) -> tuple[Text, NDArray[np.float64]]:
     return np.asarray(rows["node_id"].to_numpy(zero_copy_only=False), dtype=object), lonlat
 
 
-def _lift_pipes(con: duckdb.DuckDBPyConnection, terrain: Terrain | None) -> None:
+def _lift_pipes(con: duckdb.DuckDBPyConnection, terrain: Surface | None) -> None:
     """Give pipes without heights a 3D axis: ground minus cover depth, at every vertex."""
     rows = run(con, "anchor_flat_pipes").to_arrow_table()
     con.execute("DELETE FROM geometry WHERE role = 'centreline' AND lod = 'lifted'")

@@ -3,9 +3,9 @@
 import pyarrow as pa
 
 from twin.ingest.meshes import read_asset
-from twin.ingest.rasters import Imagery, imagery_of, terrain_of
+from twin.store.rasters import Imagery, imagery_of, terrain_of
 from twin.store.store import Store, statement
-from twin.terrain import Terrain
+from twin.terrain import Surface
 
 __all__ = ["Scene"]
 
@@ -41,12 +41,12 @@ class Scene:
         """Things of one collection on the map."""
         return self._store.table(statement("scene_flat"), {"collection": collection})
 
-    def terrain(self) -> Terrain | None:
+    def terrain(self) -> Surface | None:
         """Ground surface."""
         return terrain_of(self._store)
 
-    def imagery(self) -> Imagery | None:
-        """Orthophoto."""
+    def imagery(self) -> list[Imagery]:
+        """Orthophotos, the one that lies on top first."""
         return imagery_of(self._store)
 
     def bounds(self) -> tuple[float, float, float, float]:

@@ -70,6 +70,15 @@ CREATE TABLE IF NOT EXISTS raster (
 
 CREATE TABLE IF NOT EXISTS mesh_asset (asset VARCHAR, n_meshes BIGINT, n_triangles BIGINT, bytes BIGINT, dataset_id UUID);
 
+-- Points of a cloud (twin/cloud): the source that has them, their system and height reference.
+CREATE TABLE IF NOT EXISTS cloud_asset (
+    asset VARCHAR, source_key VARCHAR, n_points BIGINT, crs VARCHAR, z_reference VARCHAR, bytes BIGINT);
+
+-- Finished tilesets taken as they are: a folder of the assets, its first document, kind 3d-tiles | terrain, degrees.
+CREATE TABLE IF NOT EXISTS tileset_asset (
+    asset VARCHAR, source_key VARCHAR, entry VARCHAR, kind VARCHAR, title VARCHAR, n_files BIGINT, bytes BIGINT,
+    xmin DOUBLE, ymin DOUBLE, xmax DOUBLE, ymax DOUBLE);
+
 CREATE TABLE IF NOT EXISTS thing (thing_id UUID PRIMARY KEY, key VARCHAR, name VARCHAR, subject VARCHAR, attributes JSON, dataset_id UUID, record_hash VARCHAR);
 CREATE TABLE IF NOT EXISTS datastream (
     stream_id BIGINT PRIMARY KEY, thing_id UUID, key VARCHAR, property VARCHAR, unit VARCHAR, subject VARCHAR,

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from loaders.discovery import scan
 from loaders.propose import propose
-from loaders.registry import loader_for, scan
+from loaders.registry import loader_for
 
 
 def layers(tmp_path: Path, document: object, name: str = "m.json") -> dict[str, list[dict]]:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from loaders.discovery import scan
 from loaders.propose import propose
-from loaders.registry import scan
 from loaders.tables import TableLoader
 from twin.plan import LayerPlan
 

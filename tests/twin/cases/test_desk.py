@@ -16,6 +16,7 @@ import twin.cases
 from twin.cases import CaseDesk, NewCase
 from twin.cases.stages import stages, transitions
 from twin.city import City
+from twin.cog import RasterSpec, write_cog
 from twin.errors import ConflictError, ForbiddenError, InvalidRequestError, NotFoundError
 from twin.live import LiveHub, register_streams
 from twin.schema import STREAMS
@@ -56,11 +57,12 @@ def ground(con, assets):
         "INSERT INTO alias (scheme, value, eid) VALUES ('grid.code', '429871001001001', $eid)",
         {"eid": GRID},
     )
-    np.save(assets / "dem.npy", np.full((5, 5), 20.0, np.float32))
-    con.execute(
-        "INSERT INTO raster (kind, asset, transform) VALUES ('dem', 'dem.npy', $transform)",
-        {"transform": [0.01, 0.0, 114.03, 0.0, -0.01, 30.47]},
+    flat = np.full((5, 5), 20.0, np.float32)
+    place = (0.01, 0.0, 114.03, 0.0, -0.01, 30.47)
+    name = write_cog(
+        assets, RasterSpec(5, 5, "dem", place, "EPSG:4490"), lambda a, b, c, d: flat[a:b, c:d]
     )
+    con.execute("INSERT INTO raster (kind, asset) VALUES ('dem', $asset)", {"asset": name})
 
 
 def sensors():

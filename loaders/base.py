@@ -33,7 +33,8 @@ class LayerInfo:
     """One layer of one source, as seen without reading its records.
 
     ``crs`` is what the source *declares* (WKT, ``EPSG:n``) or None; whether that is believable is
-    decided by :mod:`twin.crs`. ``bounds`` are (xmin, ymin, xmax, ymax) in the source's units.
+    decided by :mod:`twin.crs`. ``crs_stated`` is False where it is not the source's own word but
+    the default of its format (GeoJSON without ``crs``, KML). ``bounds`` are (xmin, ymin, xmax, ymax) in the source's units.
     """
 
     path: Path
@@ -47,6 +48,7 @@ class LayerInfo:
     bounds: tuple[float, float, float, float] | None = None
     encoding: str | None = None
     findings: tuple[str, ...] = ()
+    crs_stated: bool = True
 
 
 @dataclass(frozen=True, slots=True)

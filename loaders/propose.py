@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import islice
-from pathlib import Path
 
 import pyarrow.compute as pc
 
@@ -46,11 +45,6 @@ _PIPE_WORDS = {
     "drainage": "pipe_drainage",
     "heat": "pipe_heat",
 }
-_SHIFTED = (
-    (r"gcj[-_]?0?2|火星|高德|amap|gaode|腾讯|tencent", "GCJ-02"),
-    (r"bd[-_]?0?9[-_ ]?mc", "BD-09MC"),
-    (r"bd[-_]?0?9|百度|baidu", "BD-09"),
-)
 _ORDER = ("raster", "features", "model", "points", "addresses", "streams", "observations", "cases")
 SAMPLE = 2_000
 _CHINESE = ((4479, 4555), (2327, 2442), (4610, 4610), (4214, 4214), (21413, 21463))
@@ -82,17 +76,9 @@ def class_of_words(layer: str, file: str, fields: Iterable[str] = ()) -> str | N
     return "road" if "road_class" in mapped else None
 
 
-def _shift_of(path: Path) -> tuple[str | None, str]:
-    for words, crs in _SHIFTED:
-        if found := re.search(words, path.stem.lower()):
-            return crs, f"the file name says {found[0]!r}"
-    return None, ""
-
-
 def _feature_plan(info: LayerInfo) -> LayerPlan:
     fields = canonical_fields(info.fields, "features")
     by_target = {target: source for source, target in fields.items()}
-    crs, evidence = _shift_of(info.path)
     code = class_of_words(info.name, info.path.stem, info.fields)
     table = info.format in ("CSV", "TSV", "JSON", "JSONL")
     if code is None and table and info.geometry_type == "Point":
@@ -116,8 +102,6 @@ def _feature_plan(info: LayerInfo) -> LayerPlan:
         key_field=key,
         key_scheme=scheme,
         name_field=by_target.get("name"),
-        crs=crs,
-        crs_evidence=evidence,
         z_reference=_heights_of(info),
         encoding=None,
         fields=kept,
@@ -160,14 +144,11 @@ def _with_sound_key(info: LayerInfo, plan: LayerPlan) -> LayerPlan:
 def _table_plan(info: LayerInfo) -> LayerPlan:
     fields = canonical_fields(info.fields, info.kind)
     columns = set(schema_of(info.kind).names)
-    crs, evidence = _shift_of(info.path)
     kept = {source: target for source, target in fields.items() if target in columns}
     return LayerPlan(
         path=str(info.path),
         layer=info.name,
         kind=info.kind,
-        crs=crs,
-        crs_evidence=evidence,
         fields=kept,
     )
 
@@ -209,8 +190,8 @@ def propose(layers: Sequence[LayerInfo]) -> Plan:
     Plan
         Rasters, features, models, point clouds, addresses, streams, observations, cases; within
         each in the order given.
-        Nothing is certain: ``crs`` is only set where a file name speaks of a shifted system, with
-        that as evidence.
+        No ``crs`` is set: which system a layer is in is judged by :mod:`twin.crs`, to which a
+        file's name is one clue among others.
     """
     ordered = sorted(layers, key=lambda info: _ORDER.index(info.kind))
     return Plan([_one(info) for info in ordered])

@@ -21,7 +21,9 @@ class LayerPlan:
     or, for tables, to
     a column of the layer's schema in :mod:`twin.schema`; fields that are not named are kept under
     their own name.
-    ``crs`` overrides what the source declares (``EPSG:4547``, ``GCJ-02``, ``BD-09`` …).
+    ``crs`` overrides what the source declares (``EPSG:4547``, ``GCJ-02``, ``BD-09`` …);
+    ``crs_candidates`` (system, why) are written as comments where nothing certain was found: a
+    person makes one of them the ``crs``.
     ``z_reference`` is ``1985``, ``ellipsoid`` or ``ground`` (no heights in the source).
     """
 
@@ -39,6 +41,26 @@ class LayerPlan:
     fields: Mapping[str, str] = field(default_factory=dict)
     key_scheme: str | None = None
     skip: bool = False
+    crs_candidates: Sequence[tuple[str, str]] = ()
+
+
+def _layer_toml(layer: LayerPlan) -> str:
+    """One ``[[layer]]`` table; candidates of its CRS stand as comments behind its path."""
+    row = {
+        k: v
+        for k, v in asdict(layer).items()
+        if v not in (None, "", {}, (), False) and k != "crs_candidates"
+    }
+    text = tomli_w.dumps({"layer": [row]})
+    if not layer.crs_candidates:
+        return text
+    lines = text.splitlines(keepends=True)
+    behind = next(i for i, line in enumerate(lines) if line.startswith("path =")) + 1
+    told = ["# No system is certain enough to load by. Check, and make one of these the crs:\n"]
+    for crs, why in layer.crs_candidates:
+        setting = tomli_w.dumps({"crs": crs}).strip()
+        told.append(f"#   {setting}    # {' '.join(why.split())[:300]}\n")
+    return "".join([*lines[:behind], *told, *lines[behind:]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +71,7 @@ class Plan:
 
     def to_toml(self) -> str:
         """Text of the plan file; keys that are unset are left out."""
-        rows = [
-            {k: v for k, v in asdict(layer).items() if v not in (None, "", {}, False)}
-            for layer in self.layers
-        ]
-        return tomli_w.dumps({"layer": rows})
+        return "\n".join(_layer_toml(layer) for layer in self.layers)
 
     @classmethod
     def read(cls, path: Path) -> "Plan":

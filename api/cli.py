@@ -7,12 +7,13 @@ law is broken);
 2: cannot do it, with the reason.
 """
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
@@ -22,6 +23,9 @@ from rich.table import Table
 
 from twin.city import City
 from twin.errors import TwinError
+
+if TYPE_CHECKING:
+    from twin.plan import Plan
 
 __all__ = ["app", "main"]
 
@@ -83,24 +87,52 @@ def scan(
     crs: Annotated[
         str | None, typer.Option(help="CRS the city expects; helps to judge sources without one.")
     ] = None,
+    city: Annotated[
+        Path | None,
+        typer.Option(help="City folder: its CRS, its grids and what its base holds help to judge."),
+    ] = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option("--map", help="Draw all layers and their candidates into this PNG."),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Say what is in these files, and propose a plan."""
     from api.console import scan_table
     from api.scanning import scan_sources
 
-    rows, proposal = scan_sources(paths, crs)
+    known = None if city is None else City.open(city)
+    found = scan_sources(paths, crs, known, pictured=picture is not None)
     if plan is not None:
-        plan.write_text(proposal.to_toml(), encoding="utf-8")
+        plan.write_text(_beside(found.plan, plan).to_toml(), encoding="utf-8")
+    if picture is not None:
+        from api.scan_map import draw_scan
+
+        draw_scan(found).save(picture, "PNG")
     if json:
-        _document([asdict(row) for row in rows])
+        _document([asdict(row) for row in found.rows])
         return
-    out.print(scan_table(rows))
+    out.print(scan_table(found.rows))
+    if picture is not None:
+        out.print(f"Map drawn to {picture}", highlight=False)
     if plan is not None:
         out.print(
             f"Plan written to {plan}: check class_code, crs and fields, then twin load --plan {plan} --city DIR",
             highlight=False,
         )
+
+
+def _beside(proposal: "Plan", file: Path) -> "Plan":
+    """The plan with its paths as seen from the folder of its file, where they can be."""
+    from twin.plan import Plan
+
+    folder = file.absolute().parent
+    return Plan(
+        [
+            replace(layer, path=os.path.relpath(Path(layer.path).absolute(), folder))
+            for layer in proposal.layers
+        ]
+    )
 
 
 @app.command()

@@ -44,9 +44,15 @@ def scan_table(rows: Sequence[ScanRow]) -> Table:
             row.encoding or "–",
             row.crs or "?",
             f"{row.confidence:.0%}",
-            "; ".join(row.findings)[:160],
+            "; ".join((*_rather(row), *row.findings))[:160],
         )
     return table
+
+
+def _rather(row: ScanRow) -> list[str]:
+    """What a layer may be in besides, where that is not certain."""
+    others = [f"{c['crs']} {c['confidence']:.0%}" for c in row.candidates if c["crs"] != row.crs]
+    return [f"or {', '.join(others[:4])}"] if others and row.confidence < 0.6 else []
 
 
 def load_tables(report: LoadReport) -> list[Table]:

@@ -1,14 +1,18 @@
-"""Load sources by a plan: decide the CRS, dispatch by kind, keep going when one layer fails."""
+"""Load sources by a plan: decide the CRS, dispatch by kind, keep going when one layer fails.
+
+Layers whose place is sure go first; they are the ground by which doubtful ones are judged.
+"""
 
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pyarrow as pa
 
 from address import build_nodes
+from api.placing import CONFIDENT, Placer, candidate_lines, sure_first
 from api.report import LayerResult
 from loaders.base import Batch, LayerInfo
 from loaders.propose import propose
@@ -17,14 +21,13 @@ from twin import crs, ingest
 from twin.errors import PlanError, TwinError
 from twin.heights import Heights
 from twin.ingest import Balance, Source
+from twin.ingest.rasters import terrain_of
 from twin.plan import LayerPlan, Plan
 from twin.schema import schema_of
 from twin.store import Store
+from twin.store.trusted import StoredGround
 
-__all__ = ["CONFIDENT", "Planned", "Progress", "load_layer", "planned_layers"]
-
-CONFIDENT = 0.6
-"""A CRS that is less certain than this is not used: a person confirms it in the plan."""
+__all__ = ["CONFIDENT", "Planned", "Progress", "load_layers", "planned_layers"]
 
 Planned = tuple[LayerInfo, LayerPlan]
 Progress = Callable[[str, int, int | None], None]
@@ -71,10 +74,60 @@ def _info_of(infos: Sequence[LayerInfo], plan: LayerPlan, plan_file: Path) -> La
     return replace(named[0], kind=plan.kind)  # type: ignore[arg-type]  # the plan's kind is checked by dispatch
 
 
-def load_layer(
-    store: Store, heights: Heights, planned: Planned, progress: Progress | None = None
+def load_layers(
+    store: Store,
+    heights: Heights,
+    planned: Sequence[Planned],
+    progress: Progress | None = None,
+    *,
+    proposed: bool = False,
+) -> list[LayerResult]:
+    """Load layers, the surely placed ones first; what cannot be loaded is told, not raised.
+
+    Parameters
+    ----------
+    store : Store
+    heights : Heights
+    planned : sequence of (LayerInfo, LayerPlan)
+        In the order of the plan.
+    progress : callable, optional
+    proposed : bool
+        Nobody has looked at the plan: what the data show about their heights corrects it.
+
+    Returns
+    -------
+    list of LayerResult
+        In the order of loading.
+    """
+    ordered, deferred = sure_first(planned, Placer(store.city))
+    later = {id(one) for one in deferred}
+    results: list[LayerResult] = []
+    placer = _placer(store)
+    for one in ordered:
+        if id(one) in later:
+            findings = ("judged and loaded after the layers whose place is sure",)
+            one = (replace(one[0], findings=(*one[0].findings, *findings)), one[1])
+        results.append(_load_layer(store, heights, one, placer, progress, proposed))
+        if results[-1].balance.loaded:
+            placer = _placer(store)
+    return results
+
+
+def _placer(store: Store) -> Placer:
+    """Judge of layers against what is in the base by now."""
+    ground = StoredGround(store)
+    return Placer(store.city, trusted=ground, extent=ground.extent)
+
+
+def _load_layer(
+    store: Store,
+    heights: Heights,
+    planned: Planned,
+    placer: Placer,
+    progress: Progress | None,
+    proposed: bool,
 ) -> LayerResult:
-    """Load one layer; what cannot be loaded is told, not raised."""
+    """Load one layer."""
     info, plan = planned
     started = time.perf_counter()
     told = LayerResult(
@@ -90,13 +143,15 @@ def load_layer(
     if plan.skip:
         return replace(told, status="skipped", reason="the plan says so")
     try:
-        verdict = _verdict(store, info, plan)
+        verdict = placer.verdict(planned)
+        findings = (*info.findings, *verdict.findings, *candidate_lines(verdict))
         told = replace(
             told,
             crs=verdict.crs,
             crs_why=verdict.why,
             crs_confidence=verdict.confidence,
-            findings=(*info.findings, *verdict.findings),
+            crs_candidates=[asdict(c) for c in verdict.candidates],
+            findings=findings,
         )
         if verdict.crs is None or verdict.confidence < CONFIDENT:
             return replace(
@@ -105,9 +160,11 @@ def load_layer(
                 reason=_what_to_add(verdict, plan),
                 seconds=time.perf_counter() - started,
             )
-        source = _source(info, plan, verdict)
+        plan, more = _with_heights(store, heights, planned, placer, verdict.crs, proposed)
+        told = replace(told, findings=(*findings, *more))
+        source = _source(info, plan, verdict, told.findings)
         noted: dict[str, None] = dict.fromkeys(told.findings)
-        balance = _dispatch(store, heights, source, planned, progress, noted)
+        balance = _dispatch(store, heights, source, (info, plan), progress, noted)
         seconds = time.perf_counter() - started
         return replace(told, balance=balance, findings=tuple(noted), seconds=seconds)
     except TwinError as err:
@@ -116,23 +173,47 @@ def load_layer(
         )
 
 
-def _verdict(store: Store, info: LayerInfo, plan: LayerPlan) -> crs.CrsVerdict:
-    """Which CRS the layer is in; readings have none and need none."""
-    if plan.kind == "observations":
-        return crs.CrsVerdict("EPSG:4490", "readings carry no coordinates", 1.0, ())
-    return crs.judge(info.crs, info.bounds, expected=store.city.source_crs, given=plan.crs)
+def _with_heights(
+    store: Store,
+    heights: Heights,
+    planned: Planned,
+    placer: Placer,
+    system: str,
+    proposed: bool,
+) -> tuple[LayerPlan, tuple[str, ...]]:
+    """The plan with the height reference that the terrain speaks for, and what it says."""
+    plan = planned[1]
+    told = placer.heights(planned, system, terrain_of(store), heights)
+    if told is None:
+        return plan, ()
+    if told.reference is None or told.reference == plan.z_reference:
+        return plan, (told.why,)
+    words = f"heights look like {told.reference}, the plan says {plan.z_reference}: {told.why}"
+    if proposed and told.confidence >= CONFIDENT:
+        return replace(plan, z_reference=told.reference), (f"{words}; the terrain was believed",)
+    return plan, (words,)
 
 
 def _what_to_add(verdict: crs.CrsVerdict, plan: LayerPlan) -> str:
+    if plan.crs is not None:
+        return (
+            f"the plan's crs = {plan.crs!r} cannot be right: {'; '.join(verdict.findings) or verdict.why}. "
+            f"Correct the entry of {plan.path}"
+        )
     guess = f'crs = "{verdict.crs}"' if verdict.crs else 'crs = "EPSG:…"'
     sure = f"{verdict.confidence:.0%} sure" if verdict.crs else "no guess"
+    others = [c.crs for c in verdict.candidates if c.crs != verdict.crs][:4]
+    rather = f" (or one of {', '.join(others)})" if others else ""
     return (
         f"its coordinate reference system is not certain enough ({sure}: {verdict.why}). Write a plan with "
-        f"`twin scan … --plan plan.toml`, check the entry of {plan.path}, set {guess} and load with --plan plan.toml"
+        f"`twin scan … --plan plan.toml`, check the entry of {plan.path}, set {guess}{rather} and load with --plan plan.toml; "
+        "or load first, in the same call, a layer of the same place whose system is sure"
     )
 
 
-def _source(info: LayerInfo, plan: LayerPlan, verdict: crs.CrsVerdict) -> Source:
+def _source(
+    info: LayerInfo, plan: LayerPlan, verdict: crs.CrsVerdict, findings: Sequence[str]
+) -> Source:
     same = info.name in ("", info.path.stem, info.path.name)
     return Source(
         key=info.path.name if same else f"{info.path.name}#{info.name}",
@@ -143,11 +224,11 @@ def _source(info: LayerInfo, plan: LayerPlan, verdict: crs.CrsVerdict) -> Source
         sha256=_digest(info.path),
         crs_found=info.crs,
         crs_used=verdict.crs or "",
-        crs_why=plan.crs_evidence or verdict.why,
+        crs_why=f"{verdict.why}: {plan.crs_evidence}" if plan.crs_evidence else verdict.why,
         crs_confidence=verdict.confidence,
         z_reference=plan.z_reference,
         encoding=plan.encoding or info.encoding,
-        findings=(*info.findings, *verdict.findings),
+        findings=findings,
     )
 
 

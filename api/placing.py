@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 
 from loaders.base import LayerInfo
 from loaders.sampling import LayerSample, coordinate_fields, sample_layer
@@ -15,10 +16,12 @@ from twin.heights import Heights
 from twin.plan import LayerPlan
 from twin.terrain import Terrain
 
-__all__ = ["CONFIDENT", "Placer", "candidate_lines", "sure_first"]
+__all__ = ["CONFIDENT", "SURE", "Placer", "candidate_lines", "rank", "sure_first"]
 
 CONFIDENT = 0.6
 """A CRS that is less certain than this is not used: a person confirms it in the plan."""
+SURE = 0.9
+"""Layers at least this certain are the ground by which the others are judged."""
 _SPATIAL = frozenset({"raster", "features", "model", "points"})
 _PLACELESS = crs.CrsVerdict("EPSG:4490", "readings carry no coordinates", 1.0, ())
 
@@ -71,7 +74,9 @@ class Placer:
     def _judged(self, planned: Planned, bounds: Box | None) -> crs.CrsVerdict:
         info, plan = planned
         columns = coordinate_fields(info, plan.fields)
-        name = info.path.stem if info.name in ("", info.path.stem) else f"{info.path.stem} {info.name}"
+        name = (
+            info.path.stem if info.name in ("", info.path.stem) else f"{info.path.stem} {info.name}"
+        )
         evidence = crs.Evidence(
             stated=info.crs_stated,
             clues=crs.clues_of(name, columns, info.fields),
@@ -96,7 +101,7 @@ class Placer:
 
     def verdict(self, planned: Planned) -> crs.CrsVerdict:
         """Verdict after comparison with trusted ground, where there is any to compare with."""
-        info, plan = planned
+        plan = planned[1]
         first = self.first_look(planned)
         if self.trusted is None or self.extent is None or not _comparable(planned):
             return first
@@ -107,10 +112,12 @@ class Placer:
             return first
         verdict = crs.confirm(first, shapes, self.trusted, given=plan.crs is not None)
         if verdict.crs is not None and verdict.confidence < CONFIDENT:
-            return replace(verdict, findings=(*verdict.findings, *self._far_off(verdict.crs, shapes)))
+            return replace(
+                verdict, findings=(*verdict.findings, *self._far_off(verdict.crs, shapes))
+            )
         return verdict
 
-    def _far_off(self, system: str, shapes: np.ndarray) -> list[str]:  # type: ignore[type-arg]  # of objects
+    def _far_off(self, system: str, shapes: NDArray[np.object_]) -> list[str]:
         """A finding where a layer would lie nowhere near anything trusted."""
         assert self.extent is not None  # noqa: S101 -- asked by verdict() only where there is one
         box = shapely.bounds(crs.transform_shapes(system, shapes))
@@ -150,7 +157,15 @@ def _comparable(planned: Planned) -> bool:
 def _shiftable(system: str) -> bool:
     """Whether a plan's system is one that shifted data are mistaken for."""
     known = crs.canonical(system).removesuffix("@yx")
-    return known in ("EPSG:4326", "EPSG:4490", "EPSG:3857", "GCJ-02", "BD-09", "GCJ-02MC", "BD-09MC")
+    return known in (
+        "EPSG:4326",
+        "EPSG:4490",
+        "EPSG:3857",
+        "GCJ-02",
+        "BD-09",
+        "GCJ-02MC",
+        "BD-09MC",
+    )
 
 
 def candidate_lines(verdict: crs.CrsVerdict, most: int = 8) -> list[str]:
@@ -158,6 +173,14 @@ def candidate_lines(verdict: crs.CrsVerdict, most: int = 8) -> list[str]:
     return [
         f"candidate {c.crs} ({c.confidence:.0%}): {c.why}" for c in verdict.candidates[:most]
     ] if len(verdict.candidates) > 1 else []  # fmt: skip
+
+
+def rank(planned: Planned, placer: Placer) -> int:
+    """How surely a layer is placed by what it says itself: 0 sure, 1 likely (degrees in China), 2 doubtful."""
+    if planned[0].format == "unreadable":
+        return 2
+    confidence = placer.first_look(planned).confidence
+    return 0 if confidence >= SURE else 1 if confidence >= CONFIDENT else 2
 
 
 def sure_first(planned: Sequence[Planned], placer: Placer) -> tuple[list[Planned], list[Planned]]:
@@ -172,16 +195,12 @@ def sure_first(planned: Sequence[Planned], placer: Placer) -> tuple[list[Planned
         Those that were moved behind others.
     """
     spatial = [p for p in planned if p[1].kind in _SPATIAL and not p[1].skip]
-    sure = [p for p in spatial if _is_sure(p, placer)]
-    doubtful = [p for p in spatial if not any(p is s for s in sure)]
-    slots = iter([*sure, *doubtful])
+    ranks = [rank(p, placer) for p in spatial]
+    order = sorted(range(len(spatial)), key=ranks.__getitem__)
+    slots = iter(spatial[i] for i in order)
     ids = {id(p) for p in spatial}
     ordered = [next(slots) if id(p) in ids else p for p in planned]
-    deferred = [p for p in doubtful if any(spatial.index(s) > spatial.index(p) for s in sure)]
+    deferred = [
+        spatial[i] for at, i in enumerate(order) if any(j > i for j in order[:at])
+    ]  # fmt: skip
     return ordered, deferred
-
-
-def _is_sure(planned: Planned, placer: Placer) -> bool:
-    if planned[0].format == "unreadable":
-        return False
-    return placer.first_look(planned).confidence >= CONFIDENT

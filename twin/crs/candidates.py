@@ -126,7 +126,9 @@ def _from_degrees(box: Box, expected: str | None, named: bool) -> list[Candidate
         found.append(Candidate("EPSG:4326", why, 0.7 if named else 0.5))
     elif not found and max(abs(box[0]), abs(box[2])) <= 90:
         found.append(
-            Candidate("EPSG:4326" + SWAPPED, f"{show(box)} look like latitude before longitude", 0.5)
+            Candidate(
+                "EPSG:4326" + SWAPPED, f"{show(box)} look like latitude before longitude", 0.5
+            )
         )
     return found
 

@@ -1,4 +1,4 @@
-"""A verdict weighed against ground that is already trusted: does the layer lie where things are?
+"""A verdict weighed against trusted ground: whether the layer lies where things are.
 
 Every candidate is laid over the trusted shapes (:mod:`twin.crs.overlay`). It is confirmed if its
 shapes fit there without being moved, clearly and at no other place; it is refuted if they fit
@@ -173,12 +173,13 @@ def _confirmed(out: CrsVerdict, fit: Fit, before: CrsVerdict) -> CrsVerdict:
     """Verdict for the one candidate that fits."""
     peak = fit.peak
     assert peak is not None  # noqa: S101 -- a confirmed fit has one
-    trust = 0.8 + 0.15 * min(1.0, (peak.best - CLEAR) / (3 * CLEAR))
+    trust = round(0.8 + 0.15 * min(1.0, (peak.best - CLEAR) / (3 * CLEAR)), 3)
     out = replace(out, findings=tuple(f for f in out.findings if CAUTION not in f))
     seen = f"{peak.shapes} shapes fit the trusted layers without being moved ({peak.best:.0f} σ, next best {peak.second:.0f})"
     if fit.candidate.crs == before.crs:
-        return replace(out, why=f"{before.why}; {seen}", confidence=max(trust, out.confidence))
-    why = f"{fit.candidate.why}; {seen}"
+        why = before.why.replace(f"; {CAUTION}", "")
+        return replace(out, why=f"{why}; {seen}", confidence=max(trust, out.confidence))
+    why = f"{fit.candidate.why.replace(f'; {CAUTION}', '')}; {seen}"
     if before.confidence >= 0.6:
         # it was said otherwise, by the source itself: which of both is wrong, a person decides
         why = f"taken for {before.crs} ({before.why}), but as {fit.candidate.crs} {seen}"
@@ -207,7 +208,9 @@ def _scored(fits: Sequence[Fit]) -> tuple[Candidate, ...]:
     for fit in fits:
         c = fit.candidate
         trust = 0.9 if fit.confirmed else min(c.confidence, 0.1 if fit.moved else most)
-        out.append(replace(c, why=f"{fit.told()}; {c.why}" if fit.peak else c.why, confidence=trust))
+        out.append(
+            replace(c, why=f"{fit.told()}; {c.why}" if fit.peak else c.why, confidence=trust)
+        )
     return tuple(sorted(out, key=lambda c: -c.confidence))
 
 

@@ -1,8 +1,9 @@
 """Names of coordinate reference systems: from whatever a source or a person wrote to one spelling.
 
-The canonical spelling is ``EPSG:n`` where there is one, ``GCJ-02``, ``BD-09``, ``GCJ-02MC``, ``BD-09MC``
-for the shifted web maps (MC: in their Mercator metres), ``LOCAL:<name>`` for a city's own grid, else WKT. ``@yx`` behind it says that the
-source has its first two axes the other way round (northing or latitude first).
+The canonical spelling is ``EPSG:n`` where there is one; ``GCJ-02``, ``BD-09`` and, in their
+Mercator metres, ``GCJ-02MC``, ``BD-09MC`` for the shifted web maps; ``LOCAL:<name>`` for a city's
+own grid; else WKT. ``@yx`` behind it says that the source has its first two axes the other way
+round (northing or latitude first).
 """
 
 import re

@@ -233,7 +233,9 @@ def overlay(ground: Ground, shapes: Shapes) -> tuple[dict[tuple[str, str], Field
             continue
         if (sort, how) not in drawn:
             drawn[sort, how] = _square(_inner(_drawn(local[mine], sort, how)))
-        field = _correlation(ground.spectrum(under, below), drawn[sort, how], "filled" in (how, below))
+        field = _correlation(
+            ground.spectrum(under, below), drawn[sort, how], "filled" in (how, below)
+        )
         fields[sort, under] = sign * field
     return fields, int(near.sum())
 
@@ -260,9 +262,7 @@ def _bands() -> dict[bool, NDArray[np.float32]]:
 _BAND: dict[bool, NDArray[np.float32]] = {}
 
 
-def _correlation(
-    ground: Spectrum, shapes: Spectrum, filled: bool
-) -> Field:
+def _correlation(ground: Spectrum, shapes: Spectrum, filled: bool) -> Field:
     if not _BAND:
         _BAND.update(_bands())
     full = np.fft.irfft2(ground * np.conj(shapes) * _BAND[filled], s=(SIZE, SIZE))
@@ -289,7 +289,7 @@ def peak_of(fields: dict[tuple[str, str], Field], shapes: int) -> Peak | None:
     chosen = {rule: f for rule, f in alike.items() if f.max() >= 8.0} or normal
     if not chosen:
         return None
-    total = _normal(sum(chosen.values()) / np.sqrt(len(chosen)))  # type: ignore[arg-type]  # not empty
+    total = _normal(sum(chosen.values()) / np.sqrt(len(chosen)))
     r = total.shape[0] // 2
     near = 2
     around = total[r - near : r + near + 1, r - near : r + near + 1]

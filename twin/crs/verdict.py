@@ -292,9 +292,7 @@ def _accepted(
         ]
     elif factor < 0.7:
         guesses = candidates_of(box, expected=expected, declared=None, city=more.city)
-        others = [
-            replace(c, confidence=min(c.confidence, 0.5)) for c in guesses if c.crs != crs
-        ]
+        others = [replace(c, confidence=min(c.confidence, 0.5)) for c in guesses if c.crs != crs]
     for clue in more.clues:
         if same_degrees_either_way(clue.crs, crs) or clue.weight < 0.7:
             continue
@@ -319,11 +317,11 @@ def _judge_default(crs: str, box: Box, expected: str | None, more: Evidence) -> 
     if factor > 0 and there is not None and not in_shifted_ground(there):
         why = f"{crs}: {said}, and {show(box)} fit it"
         findings = () if objection is None else (objection,)
-        found = (Candidate(crs, why, 0.85 * max(factor, 0.72)),)
-        return CrsVerdict(crs, why, found[0].confidence, findings, found)
+        only = Candidate(crs, why, 0.85 * max(factor, 0.72))
+        return CrsVerdict(crs, why, only.confidence, findings, (only,))
     guess = _infer(box, expected, None, more)
     wrong = () if factor > 0 else (f"{crs} is {said}: {objection}",)
-    if guess.crs is not None and factor == 0:
+    if factor == 0:
         guess = replace(guess, confidence=min(guess.confidence, _UNCONFIRMED))
     found = tuple(
         replace(c, crs=crs, why=f"{said}; {c.why}") if same_degrees_either_way(c.crs, crs) else c
@@ -339,7 +337,7 @@ def _judge_given(
     """Verdict for the system of the plan."""
     findings = list(unknown)
     trust = 1.0
-    if found is not None and found != given:
+    if found is not None and not same_degrees_either_way(found, given):
         findings.append(f"the source declares {found}, the plan says {given}")
         trust = 0.9
     others: tuple[Candidate, ...] = ()

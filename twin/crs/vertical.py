@@ -65,7 +65,9 @@ def judge_heights(
     known = np.isfinite(z) & np.isfinite(g) & np.isfinite(rise)
     n = int(known.sum())
     if n < _LEAST:
-        return HeightVerdict(None, f"{n} heights lie over known terrain; {_LEAST} are needed", 0.0, np.nan)
+        return HeightVerdict(
+            None, f"{n} heights lie over known terrain; {_LEAST} are needed", 0.0, np.nan
+        )
     z, g, rise = z[known], g[known], rise[known]
     gaps = {"1985": z + rise - g, "ellipsoid": z - g, "ground": z}
     middle = {name: float(np.median(gap)) for name, gap in gaps.items()}

@@ -44,7 +44,10 @@ class StoredGround:
             share = np.cumsum(self._counts[order]) / self._counts.sum()
             low, high = np.searchsorted(share, [0.01, 0.99])
             last = len(order) - 1
-            spread += [self._cells[order[min(low, last)], axis], self._cells[order[min(high, last)], axis] + 1]
+            spread += [
+                self._cells[order[min(low, last)], axis],
+                self._cells[order[min(high, last)], axis] + 1,
+            ]
         west, east, south, north = (float(v) * STEP for v in spread)
         return west, south, east, north
 

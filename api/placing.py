@@ -176,7 +176,9 @@ def candidate_lines(verdict: crs.CrsVerdict, most: int = 8) -> list[str]:
 
 
 def rank(planned: Planned, placer: Placer) -> int:
-    """How surely a layer is placed by what it says itself: 0 sure, 1 likely (degrees in China), 2 doubtful."""
+    """How surely a layer is placed by the plan or itself: 0 sure, 1 likely (degrees in China), 2 doubtful."""
+    if planned[1].crs is not None:
+        return 0
     if planned[0].format == "unreadable":
         return 2
     confidence = placer.first_look(planned).confidence

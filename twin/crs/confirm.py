@@ -17,7 +17,7 @@ from twin.crs import names
 from twin.crs.candidates import CAUTION, Candidate
 from twin.crs.overlay import CELL, FEW, Ground, Peak, Window, overlay, peak_of
 from twin.crs.placement import Box
-from twin.crs.transforms import accuracy, to_geographic, transform_shapes
+from twin.crs.transforms import to_geographic, transform_shapes
 from twin.crs.verdict import CrsVerdict
 from twin.errors import CrsError
 
@@ -143,7 +143,7 @@ def confirm(
     if given and verdict.crs is not None:
         ours = Candidate(verdict.crs, verdict.why, verdict.confidence)
         tried = [ours, *[c for c in _alternatives(verdict.crs) if c.crs != ours.crs]]
-    fits = fits_of(tried[:_MOST_CANDIDATES], shapes, trusted)
+    fits = fits_of(_told_apart(tried, verdict.crs)[:_MOST_CANDIDATES], shapes, trusted)
     if not any(fit.peak for fit in fits):
         return verdict
     sure = [fit for fit in fits if fit.confirmed]
@@ -166,6 +166,24 @@ def confirm(
     if isinstance(ours, Fit) and ours.moved and ours.peak is not None:
         why = f"{verdict.why}, but the trusted layers say otherwise: {_moved_words(ours, shapes)}"
         return replace(out, why=why, confidence=min(out.confidence, 0.5))
+    return out
+
+
+def _told_apart(tried: Sequence[Candidate], kept: str | None) -> list[Candidate]:
+    """Candidates without the Xian 1980 zones that have a twin of CGCS2000.
+
+    A datum without a public relation is placed as if there were none, within metres of its twin:
+    no ground could tell them apart, and what fits there is not in the old datum.
+    """
+    twins = {names.zone_of(c.crs): c for c in tried}
+    out = []
+    for c in tried:
+        zone = names.zone_of(c.crs)
+        if zone is not None and zone.family == "Xian 1980" and c.crs != kept:
+            twin = twins.get(replace(zone, family="CGCS2000"))
+            if twin is not None:
+                continue
+        out.append(c)
     return out
 
 
@@ -308,14 +326,9 @@ def cells_of(shapes: Shapes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def _distinct(fits: Sequence[Fit], shapes: Shapes) -> list[Fit]:
-    """Fits whose candidates lie on different ground, the likeliest of each place.
-
-    A datum without a known relation is placed as if there were none; where one that is tied to the
-    Earth fits as well, it is that one.
-    """
-    tied = [fit for fit in fits if (accuracy(fit.candidate.crs) or 1e9) < 10.0]
+    """Fits whose candidates lie on different ground, the likeliest of each place."""
     out: list[tuple[Fit, Array]] = []
-    for fit in sorted(tied or fits, key=lambda f: -f.candidate.confidence):
+    for fit in sorted(fits, key=lambda f: -f.candidate.confidence):
         some = shapes[:: max(1, len(shapes) // 50)]
         at = shapely.get_coordinates(shapely.centroid(_placed(fit.candidate.crs, some)))
         metres = _METRES_PER_DEGREE

@@ -26,6 +26,7 @@ from twin.crs.placement import (
     NEAR,
     NO_DEGREES,
     Box,
+    distance,
     in_shifted_ground,
     like_degrees,
     misfit,
@@ -39,6 +40,7 @@ from twin.crs.transforms import accuracy, is_geographic
 
 __all__ = ["CrsVerdict", "Evidence", "judge"]
 
+_ARCTIC = 72.0  # degrees north; few cities lie beyond
 _UNCONFIRMED = 0.55
 """The most that a system gets which contradicts what the source declares."""
 
@@ -194,12 +196,33 @@ def _datum_note(crs: str) -> tuple[str, ...]:
     )
 
 
-def _objection(crs: str, box: Box, expected: str | None) -> tuple[float, str | None]:
+def _swapped_home(crs: str, box: Box, expected: str | None, city: Box | None) -> bool:
+    """Whether degrees lead nowhere as they are, and home with their axes swapped.
+
+    Latitudes of the far west of China are longitudes of the Barents Sea, and both are degrees.
+    """
+    if crs.endswith(SWAPPED) or not is_geographic(crs):
+        return False
+    here, there = place(crs, box), place(crs + SWAPPED, box)
+    if here is None or there is None:
+        return False
+    if city is not None and distance(there, city) <= NEAR < distance(here, city):
+        return True
+    if near_expected(crs, box, expected) is False and near_expected(crs + SWAPPED, box, expected):
+        return True
+    return here[1] > _ARCTIC and in_shifted_ground(there)
+
+
+def _objection(
+    crs: str, box: Box, expected: str | None, city: Box | None = None
+) -> tuple[float, str | None]:
     """Factor on the confidence, and the sentence, if the numbers speak against a system."""
     if not is_geographic(crs) and like_degrees(box):
         return 0.0, f"{crs} has metres, but {show(box)} look like degrees"
     if is_geographic(crs) and max(abs(v) for v in box) > NO_DEGREES:
         return 0.0, f"{crs} has degrees, but {show(box)} look like metres"
+    if _swapped_home(crs, box, expected, city):
+        return 0.0, f"{show(box)} lead into the city only with latitude before longitude"
     out = misfit(crs, box)
     if out > FAR:
         far = f", by {out:.1f}°" if isfinite(out) else ""
@@ -257,7 +280,7 @@ def _judge_declared(crs: str, box: Box | None, expected: str | None, more: Evide
         return CrsVerdict(
             crs, f"declared as {crs}; no bounds to check it by", 0.8, _datum_note(crs)
         )
-    factor, objection = _objection(crs, box, expected)
+    factor, objection = _objection(crs, box, expected, more.city)
     if factor > 0:
         return _accepted(crs, box, expected, more, factor, objection)
     better = _repaired(crs, box, expected, more)
@@ -291,7 +314,8 @@ def _accepted(
             for c in (names.BD09MC, names.GCJ02MC)
         ]
     elif factor < 0.7:
-        guesses = candidates_of(box, expected=expected, declared=None, city=more.city)
+        guesses = _close_by(crs, box, expected)
+        guesses += candidates_of(box, expected=expected, declared=None, city=more.city)
         others = [replace(c, confidence=min(c.confidence, 0.5)) for c in guesses if c.crs != crs]
     for clue in more.clues:
         if same_degrees_either_way(clue.crs, crs) or clue.weight < 0.7:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from address import build_nodes
-from api.placing import CONFIDENT, Placer, candidate_lines, sure_first
+from api.placing import CONFIDENT, NO_COORDINATES, Placer, candidate_lines, sure_first
 from api.report import LayerResult
 from loaders.base import Batch, LayerInfo
 from loaders.propose import propose
@@ -199,6 +199,11 @@ def _what_to_add(verdict: crs.CrsVerdict, plan: LayerPlan) -> str:
         return (
             f"the plan's crs = {plan.crs!r} cannot be right: {'; '.join(verdict.findings) or verdict.why}. "
             f"Correct the entry of {plan.path}"
+        )
+    if verdict.why == NO_COORDINATES:
+        return (
+            f"{verdict.why}. Write a plan with `twin scan … --plan plan.toml` and name the columns in its fields, "
+            f'such as "经度" = "x" (or a column of WKT as "wkt"); or set skip = true in the entry of {plan.path}'
         )
     guess = f'crs = "{verdict.crs}"' if verdict.crs else 'crs = "EPSG:…"'
     sure = f"{verdict.confidence:.0%} sure" if verdict.crs else "no guess"

@@ -16,14 +16,18 @@ from twin.heights import Heights
 from twin.plan import LayerPlan
 from twin.terrain import Terrain
 
-__all__ = ["CONFIDENT", "SURE", "Placer", "candidate_lines", "rank", "sure_first"]
+__all__ = ["CONFIDENT", "NO_COORDINATES", "SURE", "TABLES", "Placer", "candidate_lines", "rank", "sure_first"]
 
 CONFIDENT = 0.6
 """A CRS that is less certain than this is not used: a person confirms it in the plan."""
 SURE = 0.9
 """Layers at least this certain are the ground by which the others are judged."""
+TABLES = ("addresses", "streams", "cases")
 _SPATIAL = frozenset({"raster", "features", "model", "points"})
 _PLACELESS = crs.CrsVerdict("EPSG:4490", "readings carry no coordinates", 1.0, ())
+_EMPTY = crs.CrsVerdict("EPSG:4490", "the layer is empty: there is nothing to place", 1.0, ())
+_TABLE = crs.CrsVerdict("EPSG:4490", "the table has no columns for coordinates", 1.0, ())
+NO_COORDINATES = "there are no coordinates: no geometry, and no columns that hold x and y or WKT"
 
 Planned = tuple[LayerInfo, LayerPlan]
 
@@ -63,6 +67,8 @@ class Placer:
         info, plan = planned
         if plan.kind == "observations":
             return _PLACELESS
+        if plan.crs is None and (told := self._without_place(planned)) is not None:
+            return told
         bounds = info.bounds
         if bounds is None and plan.crs is None and info.format != "unreadable":
             bounds = self.sample(planned).bounds
@@ -70,6 +76,20 @@ class Placer:
         if verdict.confidence < CONFIDENT and plan.crs is None and info.bounds is not None:
             return self._by_core(planned, verdict)
         return verdict
+
+    def _without_place(self, planned: Planned) -> crs.CrsVerdict | None:
+        """Verdict for a layer that has nothing to place; None where it has."""
+        info, plan = planned
+        if info.count == 0 and info.crs is None:
+            return _EMPTY
+        if info.bounds is not None or info.crs is not None or info.format == "unreadable":
+            return None
+        columns = coordinate_fields(info, plan.fields)
+        if plan.kind in TABLES:
+            return None if columns else _TABLE
+        if plan.kind == "features" and not columns and not len(self.sample(planned).shapes):
+            return crs.CrsVerdict(None, NO_COORDINATES, 0.0, ())
+        return None
 
     def _judged(self, planned: Planned, bounds: Box | None) -> crs.CrsVerdict:
         info, plan = planned
@@ -151,7 +171,7 @@ class Placer:
 
 
 def _comparable(planned: Planned) -> bool:
-    return planned[1].kind in ("features", "addresses", "streams", "cases")
+    return planned[1].kind in ("features", *TABLES)
 
 
 def _shiftable(system: str) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from api.placing import CONFIDENT, SURE, Placer, Planned
+from api.placing import CONFIDENT, SURE, TABLES, Placer, Planned
 from loaders.propose import propose
 from loaders.registry import scan
 from twin import crs
@@ -21,8 +21,6 @@ from twin.store import Store
 from twin.store.trusted import StoredGround
 
 __all__ = ["Scan", "ScanRow", "scan_sources"]
-
-_TABLES = ("addresses", "streams", "cases")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +133,7 @@ def _ground(
     doubtful one may lie.
     """
     there = [i for i, (info, plan) in enumerate(planned)
-             if info.format != "unreadable" and plan.kind in ("features", *_TABLES)]  # fmt: skip
+             if info.format != "unreadable" and plan.kind in ("features", *TABLES)]  # fmt: skip
     if base is not None and base.extent is not None:
         return base, base.extent, there
     best = SURE if any(verdicts[i].confidence >= SURE for i in there) else CONFIDENT

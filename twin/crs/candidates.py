@@ -211,7 +211,7 @@ def _from_metres(
 
 def _from_mercator(box: Box, expected: str | None, city: Box | None) -> list[Candidate]:
     """Web Mercator and the Mercators of shifted maps, as far as they lead to China or the city."""
-    if max(abs(v) for v in box) > _EARTH_EDGE or min(box[0], box[1]) < 1_000_000:
+    if max(abs(v) for v in box) > _EARTH_EDGE or box[0] < 1_000_000 or box[1] < 0:
         return []
     found = []
     for crs, trust in (("EPSG:3857", 0.45), (names.BD09MC, 0.4), (names.GCJ02MC, 0.35)):

@@ -136,6 +136,7 @@ def confirm(
         refused (0.55) with the better one as ``crs``, for a person to decide. Refuted: 0.5.
         Nothing to compare, or nothing clear: as it was.
     """
+    shapes = shapely.get_parts(shapes)
     tried = list(verdict.candidates) or [
         Candidate(verdict.crs, verdict.why, verdict.confidence)
         for _ in [0] if verdict.crs is not None

@@ -272,10 +272,25 @@ def _correlation(ground: Spectrum, shapes: Spectrum, filled: bool) -> Field:
 
 
 def _normal(field: Field) -> Field:
-    """Field in robust standard deviations about its median."""
+    """Field in standard deviations about its median.
+
+    The spread is the larger of a robust one and that of the field without its peak: where few
+    points meet, most shifts give nothing at all and the robust spread would be none.
+    """
     middle = np.median(field)
+    row, col = np.unravel_index(int(np.argmax(field)), field.shape)
     spread = 1.4826 * float(np.median(np.abs(field - middle)))
+    apart = _without(field, int(row), int(col))
+    spread = max(spread, float(np.nanstd(apart)))
     return (field - middle) / spread if spread > 0 else np.zeros_like(field)
+
+
+def _without(field: Field, row: int, col: int) -> Field:
+    """The field with the neighbourhood of a place left out (NaN)."""
+    out = field.copy()
+    apart = int(36.0 / CELL)
+    out[max(row - apart, 0) : row + apart + 1, max(col - apart, 0) : col + apart + 1] = np.nan
+    return out
 
 
 def peak_of(fields: dict[tuple[str, str], Field], shapes: int) -> Peak | None:
@@ -294,17 +309,13 @@ def peak_of(fields: dict[tuple[str, str], Field], shapes: int) -> Peak | None:
     near = 2
     around = total[r - near : r + near + 1, r - near : r + near + 1]
     row, col = np.unravel_index(int(np.argmax(total)), total.shape)
-    others = total.copy()
-    apart = int(36.0 / CELL)
-    others[
-        max(row - apart, 0) : row + apart + 1, max(col - apart, 0) : col + apart + 1
-    ] = -np.inf  # fmt: skip
+    others = _without(total, int(row), int(col))
     return Peak(
         here=float(around.max()),
         best=float(total[row, col]),
         east=float(col - r) * CELL,
         north=float(row - r) * CELL,
-        second=float(others.max()),
+        second=float(np.nanmax(others)),
         shapes=shapes,
         alike=all(rule[0] == rule[1] for rule in chosen),
     )

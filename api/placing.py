@@ -16,7 +16,16 @@ from twin.heights import Heights
 from twin.plan import LayerPlan
 from twin.terrain import Terrain
 
-__all__ = ["CONFIDENT", "NO_COORDINATES", "SURE", "TABLES", "Placer", "candidate_lines", "rank", "sure_first"]
+__all__ = [
+    "CONFIDENT",
+    "NO_COORDINATES",
+    "SURE",
+    "TABLES",
+    "Placer",
+    "candidate_lines",
+    "rank",
+    "sure_first",
+]
 
 CONFIDENT = 0.6
 """A CRS that is less certain than this is not used: a person confirms it in the plan."""

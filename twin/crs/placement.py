@@ -21,6 +21,7 @@ NEAR, FAR = 1.0, 3.5
 """Degrees outside an area of use: still common practice; cannot be right."""
 NO_DEGREES = 1000.0
 """Beyond this a number is no faulty degree but a metre."""
+_OVERHANG = 0.5  # degrees; cells of a grid of the world reach over its edge by half
 _WIDE = 70.0  # degrees; a layer that is wider is a map of the world, not of China
 
 # Where Chinese web maps shift: a coarse outline drawn generously, so that what lies outside surely
@@ -80,11 +81,15 @@ def place(crs: str, box: Box) -> Box | None:
     y = np.array([box[1], box[1], box[3], box[3], (box[1] + box[3]) / 2])
     if is_geographic(crs):
         first, second = (y, x) if crs.endswith(SWAPPED) else (x, y)
-        if np.abs(first).max() > 180.5 or np.abs(second).max() > 90.0 + 1e-6:
+        if np.abs(first).max() > 180.0 + _OVERHANG or np.abs(second).max() > 90.0 + _OVERHANG:
             return None
+        first.clip(-180.0, 180.0, out=first)
+        second.clip(-90.0, 90.0, out=second)
     lon, lat, _ = to_geographic(crs, x, y, np.zeros(5))
     if not (np.isfinite(lon).all() and np.isfinite(lat).all()):
         return None
+    if np.ptp(lon) > 180.0 and not is_geographic(crs):
+        lon = np.where(lon < 0, lon + 360.0, lon)  # a projection over the 180th meridian
     return float(lon.min()), float(lat.min()), float(lon.max()), float(lat.max())
 
 

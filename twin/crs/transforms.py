@@ -17,6 +17,7 @@ import shapely
 from numpy.typing import ArrayLike, NDArray
 from pyproj import CRS, Transformer
 from pyproj.enums import TransformDirection
+from pyproj.exceptions import ProjError
 from pyproj.network import set_network_enabled  # type: ignore[attr-defined]  # lacks __all__
 from pyproj.transformer import TransformerGroup
 
@@ -106,7 +107,10 @@ def _operation(crs: str) -> tuple[Transformer, Transformer | None, float | None]
         return step, Transformer.from_pipeline(_BEIJING54), 50.0
     with _building, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        group = TransformerGroup(source, "EPSG:4326", always_xy=True, allow_ballpark=False)
+        try:
+            group = TransformerGroup(source, "EPSG:4326", always_xy=True, allow_ballpark=False)
+        except (IndexError, ProjError) as err:  # pyproj finds no operation at all
+            raise CrsError(f"{source.name}: PROJ knows no way from it to the Earth") from err
     if group.transformers:
         best = group.transformers[0]
         return best, None, best.accuracy if best.accuracy >= 0 else None

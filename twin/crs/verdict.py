@@ -37,6 +37,7 @@ from twin.crs.placement import (
     usable,
 )
 from twin.crs.transforms import accuracy, is_geographic
+from twin.errors import CrsError
 
 __all__ = ["CrsVerdict", "Evidence", "judge"]
 
@@ -125,11 +126,12 @@ def judge(
     box = usable(bounds)
     city = names.canonical(expected) if expected else None
     found = names.find(declared)
-    unknown = (
-        ()
-        if found or not (declared or "").strip()
-        else (f"the declared system {(declared or '')[:80]!r} is not known",)
-    )
+    placeable = found if found is not None and _placeable(found) else None
+    unknown: tuple[str, ...] = ()
+    if placeable is None and (declared or "").strip():
+        what = "not known" if found is None else "none that can be placed on the Earth"
+        unknown = (f"the declared system {(declared or '')[:80]!r} is {what}",)
+    found = placeable
     if given:
         return _judge_given(names.canonical(given), found, box, city, unknown)
     if found is not None and (more.stated or box is None):
@@ -142,6 +144,15 @@ def judge(
     verdict = _infer(box, city, None, more)
     note = _datum_note(verdict.crs) if verdict.crs else ()
     return replace(verdict, findings=unknown + verdict.findings + note)
+
+
+def _placeable(crs: str) -> bool:
+    """Whether a declared system can be placed on the Earth at all."""
+    try:
+        accuracy(crs)
+    except CrsError:
+        return False
+    return True
 
 
 def _infer(box: Box, expected: str | None, declared: str | None, more: Evidence) -> CrsVerdict:
@@ -229,11 +240,14 @@ def _objection(
         if not reaches_in(crs, box):
             return 0.0, f"{show(box)} lie outside its area of use{far}: it cannot be right"
         return 0.6, f"some of the data lie far outside the area {crs} is meant for: {show(box)}"
+    zone = names.zone_of(crs) is not None
     if out > NEAR:
-        return 0.6, f"{show(box)} lie {out:.1f}° outside the area {crs} is meant for"
+        factor = 0.6 if zone else 0.7
+        return factor, f"{show(box)} lie {out:.1f}° outside the area {crs} is meant for"
     if near_expected(crs, box, expected) is False:
         # a zone's meridian is in its name alone: the same numbers fit any other zone
-        factor = 0.6 if names.zone_of(crs) or _utm(crs) else 0.7
+        local = expected is not None and not is_geographic(expected)
+        factor = 0.6 if local and (zone or _utm(crs)) else 0.7
         return factor, f"the data lie outside the area of the city's system {expected}"
     return 1.0, None
 
@@ -249,7 +263,9 @@ def _close_by(crs: str, box: Box, expected: str | None) -> list[Candidate]:
     found = []
     if not crs.endswith(SWAPPED) and _objection(crs + SWAPPED, box, expected)[0] >= 0.7:
         why = f"declared {crs}, with its axes swapped: {show(box)}"
-        found.append(Candidate(crs + SWAPPED, why, 0.8))
+        # eastings and northings of a zone, and degrees, have ranges of their own; others may not
+        plain = is_geographic(crs) or names.zone_of(crs) is not None
+        found.append(Candidate(crs + SWAPPED, why, 0.8 if plain else _UNCONFIRMED))
     zone = names.zone_of(crs)
     if zone is not None:
         other = names.zone_code(replace(zone, prefixed=not zone.prefixed))
@@ -313,9 +329,11 @@ def _accepted(
             Candidate(c, f"Mercator metres in China can be {c} whatever they declare", 0.2)
             for c in (names.BD09MC, names.GCJ02MC)
         ]
+    elif misfit(crs, box) > NEAR and (close := _close_by(crs, box, expected)):
+        trust, others = min(trust, _UNCONFIRMED), close
+        findings.append(f"{close[0].crs} fits better: {close[0].why}")
     elif factor < 0.7:
-        guesses = _close_by(crs, box, expected)
-        guesses += candidates_of(box, expected=expected, declared=None, city=more.city)
+        guesses = candidates_of(box, expected=expected, declared=None, city=more.city)
         others = [replace(c, confidence=min(c.confidence, 0.5)) for c in guesses if c.crs != crs]
     for clue in more.clues:
         if same_degrees_either_way(clue.crs, crs) or clue.weight < 0.7:

@@ -147,7 +147,7 @@ def confirm(
     fits = fits_of(_told_apart(tried, verdict.crs)[:_MOST_CANDIDATES], shapes, trusted)
     if not any(fit.peak for fit in fits):
         return verdict
-    sure = [fit for fit in fits if fit.confirmed]
+    sure = [fit for fit in fits if fit.confirmed and _twin(fit.candidate.crs) is None]
     apart = _distinct(sure, shapes)
     n = max(fit.peak.shapes for fit in fits if fit.peak)
     told = f"compared with trusted layers ({n} shapes): " + "; ".join(f.told() for f in fits[:6])
@@ -171,21 +171,32 @@ def confirm(
 
 
 def _told_apart(tried: Sequence[Candidate], kept: str | None) -> list[Candidate]:
-    """Candidates without the Xian 1980 zones that have a twin of CGCS2000.
+    """Candidates in which every Xian 1980 zone has its twin of CGCS2000, and stands aside for it.
 
     A datum without a public relation is placed as if there were none, within metres of its twin:
-    no ground could tell them apart, and what fits there is not in the old datum.
+    no ground could tell them apart, and what fits there is not in the old datum. The one that is
+    declared stays, to be refuted.
     """
-    twins = {names.zone_of(c.crs): c for c in tried}
-    out = []
+    out: list[Candidate] = []
+    there = {c.crs for c in tried}
     for c in tried:
-        zone = names.zone_of(c.crs)
-        if zone is not None and zone.family == "Xian 1980" and c.crs != kept:
-            twin = twins.get(replace(zone, family="CGCS2000"))
-            if twin is not None:
-                continue
-        out.append(c)
+        twin = _twin(c.crs)
+        if twin is None or c.crs == kept:
+            out.append(c)
+        if twin is not None and twin not in there:
+            why = f"its numbers look like {c.crs}, the datum of which is not in them"
+            out.append(Candidate(twin, why, min(c.confidence, 0.3)))
     return out
+
+
+def _twin(crs: str) -> str | None:
+    """The zone of CGCS2000 with the same numbers as one of Xian 1980; None for other systems."""
+    zone = names.zone_of(crs)
+    if zone is None or zone.family != "Xian 1980":
+        return None
+    code = names.zone_code(replace(zone, family="CGCS2000"))
+    suffix = names.SWAPPED if crs.endswith(names.SWAPPED) else ""
+    return None if code is None else code + suffix
 
 
 def _confirmed(out: CrsVerdict, fit: Fit, before: CrsVerdict) -> CrsVerdict:

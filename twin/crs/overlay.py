@@ -184,7 +184,7 @@ class Peak:
     ``here`` and ``best`` are heights in standard deviations of the whole field, at no shift (within
     a few metres) and at the peak; ``east`` and ``north`` the shift of the peak in metres, that is
     how the shapes would have to be moved; ``second`` the height of the highest other peak;
-    ``shapes`` how many took part; ``alike`` whether things of the same sort were compared.
+    ``shapes`` how many took part; ``alike`` whether outlines or lines of the same sort were compared.
     """
 
     here: float
@@ -293,14 +293,19 @@ def _without(field: Field, row: int, col: int) -> Field:
     return out
 
 
+def _exact(rule: tuple[str, str]) -> bool:
+    """Whether a rule compares shapes to the metre; two sources of points put them where they like."""
+    return rule[0] == rule[1] != "point"
+
+
 def peak_of(fields: dict[tuple[str, str], Field], shapes: int) -> Peak | None:
     """The peak of several fields together; None where there is none to look at.
 
-    Things of the same sort decide where they say anything (a peak of eight deviations); else all
-    rules are heard together.
+    Outlines on outlines and lines on lines decide where they say anything (a peak of eight
+    deviations); else all rules are heard together.
     """
     normal = {rule: _normal(field) for rule, field in fields.items()}
-    alike = {rule: f for rule, f in normal.items() if rule[0] == rule[1]}
+    alike = {rule: f for rule, f in normal.items() if _exact(rule)}
     chosen = {rule: f for rule, f in alike.items() if f.max() >= 8.0} or normal
     if not chosen:
         return None
@@ -317,5 +322,5 @@ def peak_of(fields: dict[tuple[str, str], Field], shapes: int) -> Peak | None:
         north=float(row - r) * CELL,
         second=float(np.nanmax(others)),
         shapes=shapes,
-        alike=all(rule[0] == rule[1] for rule in chosen),
+        alike=all(_exact(rule) for rule in chosen),
     )

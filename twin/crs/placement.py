@@ -10,7 +10,7 @@ from twin.crs.names import SWAPPED
 from twin.crs.transforms import area_of_use, from_geographic, is_geographic, to_geographic
 
 __all__ = [
-    "Box", "distance", "in_shifted_ground", "like_degrees", "misfit", "near_expected", "place",
+    "Box", "distance", "gap", "in_shifted_ground", "like_degrees", "misfit", "near_expected", "place",
     "reaches_in", "show", "swap", "usable",
 ]  # fmt: skip
 
@@ -99,6 +99,11 @@ def distance(there: Box, area: Box) -> float:
         area = (-180.0, area[1], 180.0, area[3])
     out = (area[0] - there[0], area[1] - there[1], there[2] - area[2], there[3] - area[3])
     return max(0.0, *out)
+
+
+def gap(a: Box, b: Box) -> float:
+    """Degrees between two boxes; 0 where they meet."""
+    return max(0.0, a[0] - b[2], b[0] - a[2], a[1] - b[3], b[1] - a[3])
 
 
 def misfit(crs: str, box: Box) -> float:

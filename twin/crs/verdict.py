@@ -27,6 +27,7 @@ from twin.crs.placement import (
     NO_DEGREES,
     Box,
     distance,
+    gap,
     in_shifted_ground,
     like_degrees,
     misfit,
@@ -241,11 +242,15 @@ def _objection(
             return 0.0, f"{show(box)} lie outside its area of use{far}: it cannot be right"
         return 0.6, f"some of the data lie far outside the area {crs} is meant for: {show(box)}"
     zone = names.zone_of(crs) is not None
+    there = place(crs, box)
+    if city is not None and there is not None and (zone or _utm(crs)) and gap(there, city) > NEAR:
+        # a zone's meridian is in its name alone: the same numbers fit any other zone
+        far = f"{gap(there, city) * 111:.0f} km from everything that is trusted"
+        return 0.6, f"as {crs} the data lie {far}"
     if out > NEAR:
         factor = 0.6 if zone else 0.7
         return factor, f"{show(box)} lie {out:.1f}° outside the area {crs} is meant for"
     if near_expected(crs, box, expected) is False:
-        # a zone's meridian is in its name alone: the same numbers fit any other zone
         local = expected is not None and not is_geographic(expected)
         factor = 0.6 if local and (zone or _utm(crs)) else 0.7
         return factor, f"the data lie outside the area of the city's system {expected}"

@@ -7,6 +7,7 @@ apart stays below the confidence a load asks for.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from pyproj import CRS
 from pyproj.exceptions import CRSError
@@ -279,8 +280,11 @@ def _fits(crs: str, box: Box) -> bool:
 
 def unit_variants(crs: str, box: Box) -> list[Candidate]:
     """The same projection counted in feet or in metres, where that brings the numbers home."""
+    bare = names.plain(crs)
+    if bare in names.SHIFTED or bare.startswith("LOCAL:"):
+        return []
     try:
-        parsed = CRS.from_user_input(names.plain(crs))
+        parsed = CRS.from_user_input(bare)
     except CRSError:
         return []
     if not parsed.is_projected or parsed.is_bound:
@@ -302,6 +306,7 @@ def unit_variants(crs: str, box: Box) -> list[Candidate]:
     return found[:1]
 
 
+@lru_cache(maxsize=64)
 def _in_unit(parsed: CRS, factor: float, name: str) -> str:
     """Canonical name of a projection with its coordinates in another unit."""
     document = parsed.to_json_dict()

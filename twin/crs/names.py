@@ -228,6 +228,7 @@ def canonical(text: str) -> str:
         ) from err
 
 
+@lru_cache(maxsize=256)
 def find(text: str | None) -> str | None:
     """Like :func:`canonical`, but None where nothing is written or nothing known is meant."""
     if text is None or not text.strip("\ufeff \t\r\n\0"):

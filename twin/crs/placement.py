@@ -22,7 +22,8 @@ NEAR, FAR = 1.0, 3.5
 NO_DEGREES = 1000.0
 """Beyond this a number is no faulty degree but a metre."""
 _OVERHANG = 0.5  # degrees; cells of a grid of the world reach over its edge by half
-_WIDE = 70.0  # degrees; a layer that is wider is a map of the world, not of China
+_LOCAL, _SHARE = 6.0, 0.25
+"""Degrees up to which a layer that touches China may be of China; beyond, the share of it that must lie there."""
 
 # Where Chinese web maps shift: a coarse outline drawn generously, so that what lies outside surely
 # is not shifted. Degrees.
@@ -63,16 +64,17 @@ def like_degrees(box: Box) -> bool:
 
 
 def in_shifted_ground(place: Box) -> bool:
-    """Whether degrees lie where Chinese web maps shift them; a map of the world does not.
+    """Whether degrees lie where Chinese web maps shift them; a map of a continent or the world does not.
 
     Examples
     --------
     >>> in_shifted_ground((113.9, 22.4, 114.0, 22.5)), in_shifted_ground((126.9, 37.4, 127.1, 37.6))
     (True, False)
     """
-    if place[2] - place[0] > _WIDE:
-        return False
-    return bool(_GROUND.intersects(shapely.box(*place)))
+    box = shapely.box(*place)
+    if max(place[2] - place[0], place[3] - place[1]) <= _LOCAL:
+        return bool(_GROUND.intersects(box))
+    return bool(_GROUND.intersection(box).area >= _SHARE * box.area)
 
 
 def place(crs: str, box: Box) -> Box | None:

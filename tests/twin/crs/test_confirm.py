@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twin import crs
-from twin.crs.confirm import TrustedShapes, fits_of
+from twin.crs.confirm import Fit, TrustedShapes, fits_of
 from twin.crs.names import Zone, zone_code
+from twin.crs.overlay import Peak
 
 LOADS = 0.6
 PLACES = ((113.93, 22.52), (121.47, 31.23), (116.40, 39.91), (104.07, 30.66), (87.61, 43.80))
@@ -220,6 +221,23 @@ def test_an_old_datum_without_relation_never_wins_over_the_one_it_is_placed_as(h
     shapes = town.numbers("EPSG:4526", here.footprints)
     verdict = verdict_on(shapes, ground, town.bounds(here.footprints))
     assert verdict.crs == "EPSG:4526"  # EPSG:2362 lies two metres beside it
+
+
+@pytest.mark.parametrize(
+    ("best", "second", "off", "alike", "confirmed"),
+    [
+        (20.0, 8.0, 0.0, True, True),
+        (20.0, 14.0, 0.0, True, False),  # another place fits nearly as well
+        (8.0, 3.0, 0.0, True, False),  # does not stand out
+        (20.0, 8.0, 16.0, True, False),  # outlines lie on outlines to the metre
+        (20.0, 8.0, 16.0, False, True),  # shops lie somewhere in their houses
+    ],
+)
+def test_a_fit_is_confirmed_only_if_it_is_clear_near_and_the_only_one(
+    best, second, off, alike, confirmed
+):
+    peak = Peak(best, best, off, 0.0, second, 500, alike)
+    assert Fit(crs.Candidate("GCJ-02", "", 0.3), peak).confirmed == confirmed
 
 
 def test_a_few_shapes_say_nothing(here, ground):

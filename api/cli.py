@@ -97,6 +97,14 @@ def scan(
     crs: Annotated[
         str | None, typer.Option(help="CRS the city expects; helps to judge sources without one.")
     ] = None,
+    city: Annotated[
+        Path | None,
+        typer.Option(help="City folder: its CRS, its grids and what its base holds help to judge."),
+    ] = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option("--map", help="Draw all layers and their candidates into this PNG."),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Say what is in these files, and propose a plan."""
@@ -104,14 +112,21 @@ def scan(
     from api.scan_console import scan_report
     from api.scanning import scan_sources
 
+    known = None if city is None else City.open(city)
     with _progress(json) as tell:
-        rows, proposal = scan_sources(paths, crs, tell)
+        found = scan_sources(paths, crs, known, pictured=picture is not None, progress=tell)
     if plan is not None:
-        plan.write_text(relative_to(proposal, plan.parent).to_toml(), encoding="utf-8")
+        plan.write_text(relative_to(found.plan, plan.parent).to_toml(), encoding="utf-8")
+    if picture is not None:
+        from api.scan_map import draw_scan
+
+        draw_scan(found).save(picture, "PNG")
     if json:
-        _document([asdict(row) for row in rows])
+        _document([asdict(row) for row in found.rows])
         return
-    out.print(*scan_report(rows, plan), sep="\n")
+    out.print(*scan_report(found.rows, plan), sep="\n")
+    if picture is not None:
+        out.print(f"Map drawn to {picture}", highlight=False)
 
 
 @app.command()

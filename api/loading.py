@@ -2,13 +2,14 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 
 from address import build_nodes
+from api.placing import CONFIDENT, NO_COORDINATES, Placer, candidate_lines, sure_first
 from api.planning import Planned
 from api.report import LayerResult
 from loaders.base import Batch, LayerInfo
@@ -21,21 +22,70 @@ from twin.ingest import Balance, Reload, Source
 from twin.plan import LayerPlan
 from twin.schema import schema_of
 from twin.store import Store
+from twin.store.rasters import terrain_of
+from twin.store.trusted import StoredGround
 from twin.units import factor
 
-__all__ = ["CONFIDENT", "Progress", "load_layer"]
-
-CONFIDENT = 0.6
-"""A CRS that is less certain than this is not used: a person confirms it in the plan."""
+__all__ = ["CONFIDENT", "Progress", "load_layers"]
 
 Progress = Callable[[str, int, int | None], None]
 """Layer, records done, records expected."""
 
 
-def load_layer(
-    store: Store, heights: Heights, planned: Planned, progress: Progress | None = None
+def load_layers(
+    store: Store,
+    heights: Heights,
+    planned: Sequence[Planned],
+    progress: Progress | None = None,
+    *,
+    proposed: bool = False,
+) -> list[LayerResult]:
+    """Load layers, the surely placed ones first; what cannot be loaded is told, not raised.
+
+    Parameters
+    ----------
+    store : Store
+    heights : Heights
+    planned : sequence of (LayerInfo, LayerPlan)
+        In the order of the plan.
+    progress : callable, optional
+    proposed : bool
+        Nobody has looked at the plan: what the data show about their heights corrects it.
+
+    Returns
+    -------
+    list of LayerResult
+        In the order of loading.
+    """
+    ordered, deferred = sure_first(planned, Placer(store.city))
+    later = {id(one) for one in deferred}
+    results: list[LayerResult] = []
+    placer = _placer(store)
+    for one in ordered:
+        if id(one) in later:
+            findings = ("judged and loaded after the layers whose place is sure",)
+            one = (replace(one[0], findings=(*one[0].findings, *findings)), one[1])
+        results.append(_load_layer(store, heights, one, placer, progress, proposed))
+        if results[-1].balance.loaded:
+            placer = _placer(store)
+    return results
+
+
+def _placer(store: Store) -> Placer:
+    """Judge of layers against what is in the base by now."""
+    ground = StoredGround(store)
+    return Placer(store.city, trusted=ground, extent=ground.extent)
+
+
+def _load_layer(
+    store: Store,
+    heights: Heights,
+    planned: Planned,
+    placer: Placer,
+    progress: Progress | None,
+    proposed: bool,
 ) -> LayerResult:
-    """Load one layer; what cannot be loaded is told, not raised."""
+    """Load one layer."""
     info, plan = planned
     plan = replace(plan, time_zone=plan.time_zone or store.city.time_zone)
     started = time.perf_counter()
@@ -59,13 +109,13 @@ def load_layer(
             "lonlat, latlon or wkt, or write skip = true",
         )
     try:
-        verdict = _verdict(store, info, plan)
+        verdict = placer.verdict(planned)
         told = replace(
             told,
             crs=verdict.crs,
             crs_why=verdict.why,
             crs_confidence=verdict.confidence,
-            findings=(*info.findings, *verdict.findings),
+            findings=(*info.findings, *verdict.findings, *candidate_lines(verdict)),
         )
         if verdict.crs is None or verdict.confidence < CONFIDENT:
             return replace(
@@ -74,7 +124,8 @@ def load_layer(
                 reason=_what_to_add(verdict, plan),
                 seconds=time.perf_counter() - started,
             )
-        findings = list(told.findings)
+        plan, more = _with_heights(store, heights, (info, plan), placer, verdict.crs, proposed)
+        findings = [*told.findings, *more]
         source = _source(info, plan, verdict, findings)
         balance, reload = _dispatch(store, heights, source, (info, plan), progress, findings)
         return replace(
@@ -100,19 +151,46 @@ def _placeless(info: LayerInfo, plan: LayerPlan) -> bool:
     return table and info.geometry_type is None and not named
 
 
-def _verdict(store: Store, info: LayerInfo, plan: LayerPlan) -> crs.CrsVerdict:
-    """Which CRS the layer is in; readings have none and need none."""
-    if plan.kind == "observations":
-        return crs.CrsVerdict("EPSG:4490", "readings carry no coordinates", 1.0, ())
-    return crs.judge(info.crs, info.bounds, expected=store.city.source_crs, given=plan.crs)
+def _with_heights(
+    store: Store,
+    heights: Heights,
+    planned: Planned,
+    placer: Placer,
+    system: str,
+    proposed: bool,
+) -> tuple[LayerPlan, tuple[str, ...]]:
+    """The plan with the height reference that the terrain speaks for, and what it says."""
+    plan = planned[1]
+    told = placer.heights(planned, system, terrain_of(store), heights)
+    if told is None:
+        return plan, ()
+    if told.reference is None or told.reference == plan.z_reference:
+        return plan, (told.why,)
+    words = f"heights look like {told.reference}, the plan says {plan.z_reference}: {told.why}"
+    if proposed and told.confidence >= CONFIDENT:
+        return replace(plan, z_reference=told.reference), (f"{words}; the terrain was believed",)
+    return plan, (words,)
 
 
 def _what_to_add(verdict: crs.CrsVerdict, plan: LayerPlan) -> str:
+    if plan.crs is not None:
+        return (
+            f"the plan's crs = {plan.crs!r} cannot be right: {'; '.join(verdict.findings) or verdict.why}. "
+            f"Correct the entry of {plan.path}"
+        )
+    if verdict.why == NO_COORDINATES:
+        return (
+            f"{verdict.why}. Write a plan with `twin scan … --plan plan.toml` and name the columns in its fields, "
+            f'such as "经度" = "x" (or a column of WKT as "wkt"); or set skip = true in the entry of {plan.path}'
+        )
     guess = f'crs = "{verdict.crs}"' if verdict.crs else 'crs = "EPSG:…"'
     sure = f"{verdict.confidence:.0%} sure" if verdict.crs else "no guess"
+    others = [c.crs for c in verdict.candidates if c.crs != verdict.crs][:4]
+    rather = f" (or one of {', '.join(others)})" if others else ""
     return (
         f"its coordinate reference system is not certain enough ({sure}: {verdict.why}). Write a plan with "
-        f"`twin scan … --plan plan.toml`, check the entry of {plan.path}, set {guess} and load with --plan plan.toml"
+        f"`twin scan … --plan plan.toml`, check the entry of {plan.path}, set {guess}{rather} and load with --plan plan.toml; "
+        "or load first, in the same call, a layer of the same place whose system is sure"
     )
 
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 import tiles
 from address import AddressIndex, bind_buildings, bind_rooms
-from api.loading import Progress, load_layer
+from api.loading import Progress, load_layers
 from api.planning import planned_layers
 from api.report import LoadReport
 from twin.city import City
@@ -74,7 +74,7 @@ def load(
     clock.mark("scan")
     with _target(city, dry_run) as target, Store.open(target) as store:
         heights = heights_of(city)
-        layers = [load_layer(store, heights, one, progress) for one in planned]
+        layers = load_layers(store, heights, planned, progress, proposed=plan is None)
         clock.mark("load")
         report = LoadReport(layers, {}, {}, {}, dry_run)
         if report.changed or anchors_pending(store):

@@ -15,7 +15,8 @@ class LayerResult:
 
     ``status`` is ``loaded``, ``refused`` (a person has to decide; ``reason`` says what to add to
     the plan), ``failed`` (cannot be
-    read) or ``skipped`` (the plan says so).
+    read) or ``skipped`` (the plan says so). ``crs_candidates`` are the systems that came into
+    question (``crs``, ``why``, ``confidence``), best first.
     """
 
     path: str
@@ -27,6 +28,7 @@ class LayerResult:
     crs: str | None = None
     crs_why: str | None = None
     crs_confidence: float | None = None
+    crs_candidates: Sequence[dict[str, Any]] = ()
     balance: Balance = field(default_factory=Balance)
     reload: Reload | None = None
     findings: Sequence[str] = ()

@@ -62,14 +62,11 @@ def broken_lines(path: Path) -> Iterator[tuple[int, str]]:
                 yield number, f"line {number} is no JSON: {str(err)[:120]}"
 
 
-def remarks(path: Path, driver: str, crs: str | None) -> list[str]:
-    """What the beginning of the file says that is not followed: no CRS, a linked CRS, network links."""
+def remarks(path: Path, driver: str) -> list[str]:
+    """What the beginning of the file says that is not followed: a linked CRS, network links."""
     head = head_of(path, 1 << 16)
-    if driver in ("GeoJSON", "GeoJSONSeq", "TopoJSON"):
-        if b'"crs"' in head and b'"href"' in head:
-            return ["its crs member is a link, which is not followed: state the CRS in the plan"]
-        if crs == "EPSG:4326" and b'"crs"' not in head:
-            return ["no crs member: WGS 84 by RFC 7946, not stated by the file"]
+    if driver in ("GeoJSON", "GeoJSONSeq", "TopoJSON") and b'"crs"' in head and b'"href"' in head:
+        return ["its crs member is a link, which is not followed: state the CRS in the plan"]
     if driver in ("LIBKML", "KML") and b"<NetworkLink" in head_of(path, 1 << 20):
         return ["holds network links, which are not followed"]
     return []

@@ -42,7 +42,8 @@ class LayerInfo:
 
     ``suggestion`` is the plan a loader proposes where it has seen more than names (the first rows of a table).
     ``crs`` is what the source *declares* (WKT, ``EPSG:n``) or None; whether that is believable is
-    decided by :mod:`twin.crs`. ``bounds`` are (xmin, ymin, xmax, ymax) in the source's units.
+    decided by :mod:`twin.crs`. ``crs_stated`` is False where it is not the source's own word but
+    the default of its format (GeoJSON without ``crs``, KML). ``bounds`` are (xmin, ymin, xmax, ymax) in the source's units.
 
     Inside an archive ``path`` is the unpacked file, ``origin`` the name people know
     (``delivery.zip/roads/road.shp``), and ``keep`` holds the unpacked folder as long as the layer is held.
@@ -59,6 +60,7 @@ class LayerInfo:
     bounds: tuple[float, float, float, float] | None = None
     encoding: str | None = None
     findings: tuple[str, ...] = ()
+    crs_stated: bool = True
     suggestion: LayerPlan | None = None
     origin: str = ""
     keep: object = field(default=None, repr=False, compare=False)

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
-from pathlib import Path
 
 import pyarrow.compute as pc
 
@@ -49,11 +48,6 @@ _PIPE_WORDS = {
     "drainage": "pipe_drainage",
     "heat": "pipe_heat",
 }
-_SHIFTED = (
-    (r"gcj[-_]?0?2|火星|高德|amap|gaode|腾讯|tencent", "GCJ-02"),
-    (r"bd[-_]?0?9[-_ ]?mc", "BD-09MC"),
-    (r"bd[-_]?0?9|百度|baidu", "BD-09"),
-)
 _ORDER = (
     "raster",
     "features",
@@ -93,13 +87,6 @@ def class_of_words(layer: str, file: str, fields: Iterable[str] = ()) -> str | N
     if {"height_m", "floors"} & mapped:
         return "building"
     return "road" if "road_class" in mapped else None
-
-
-def _shift_of(path: Path) -> tuple[str | None, str]:
-    for words, crs in _SHIFTED:
-        if found := re.search(words, path.stem.lower()):
-            return crs, f"the file name says {found[0]!r}"
-    return None, ""
 
 
 def _class_note(info: LayerInfo, code: str | None) -> str:
@@ -159,7 +146,6 @@ def _feature_plan(info: LayerInfo) -> LayerPlan:
         else canonical_fields(info.fields, "features")
     )
     by_target = {target: source for source, target in fields.items()}
-    crs, evidence = _shift_of(info.path)
     code = class_of_words(info.name, info.path.stem, info.fields)
     table = info.suggestion is not None
     if code is None and table and info.geometry_type == "Point":
@@ -184,16 +170,11 @@ def _feature_plan(info: LayerInfo) -> LayerPlan:
         key_scheme=scheme,
         name_field=by_target.get("name"),
         mode="replace",
-        crs=crs,
-        crs_evidence=evidence,
         z_reference=_heights_of(info),
         encoding=None,
         fields=kept,
         units=_units_of(info, kept),
     )
-    if crs is None and info.suggestion is not None:
-        own = info.suggestion
-        plan = replace(plan, crs=own.crs, crs_evidence=own.crs_evidence)
     plan = _with_sound_key(info, plan)
     return replace(plan, notes=_notes(info, plan))
 
@@ -237,12 +218,8 @@ def _with_sound_key(info: LayerInfo, plan: LayerPlan) -> LayerPlan:
 
 
 def _table_plan(info: LayerInfo) -> LayerPlan:
-    crs, evidence = _shift_of(info.path)
     if info.suggestion is not None:
-        own = info.suggestion
-        if crs is not None and own.crs is None:
-            return replace(own, crs=crs, crs_evidence=evidence)
-        return own
+        return replace(info.suggestion, crs=None, crs_evidence="")
     fields = canonical_fields(info.fields, info.kind)
     columns = set(schema_of(info.kind).names)
     kept = {source: target for source, target in fields.items() if target in columns}
@@ -250,8 +227,6 @@ def _table_plan(info: LayerInfo) -> LayerPlan:
         path=str(info.path),
         layer=info.name,
         kind=info.kind,
-        crs=crs,
-        crs_evidence=evidence,
         fields=kept,
     )
 
@@ -297,8 +272,8 @@ def propose(layers: Sequence[LayerInfo]) -> Plan:
     Plan
         Rasters, features, models, point clouds, addresses, streams, observations, cases; within
         each in the order given.
-        Nothing is certain: ``crs`` is only set where a file name speaks of a shifted system, with
-        that as evidence.
+        No ``crs`` is set: which system a layer is in is judged by :mod:`twin.crs`, to which a
+        file's name is one clue among others.
     """
     ordered = sorted(layers, key=lambda info: _ORDER.index(info.kind))
     return Plan(

@@ -88,7 +88,7 @@ class TableLoader:
                         layer.bounds,
                         table.encoding,
                         (*table.findings, *layer.findings),
-                        layer.plan,
+                        suggestion=layer.plan,
                     )
                 )
         return out

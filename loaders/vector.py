@@ -71,6 +71,12 @@ _NO_FEATURES = re.compile(
 )
 _SEQUENCE = re.compile(rb"^\x1e?\s*\{\s*\"type\"\s*:\s*\"Feature\"")
 _GEOMETRY_COLUMN = "wkb_geometry"
+_RFC = "no crs member: WGS 84 by RFC 7946, not stated by the file"
+_KML = "WGS 84 because KML knows nothing else, not stated by the file"
+_DEFAULTS = {
+    "GeoJSON": _RFC, "GeoJSONSeq": _RFC, "TopoJSON": _RFC, "KML": _KML, "LIBKML": _KML, "GPX": _KML,
+}  # fmt: skip
+"""Driver → the finding where the CRS is the default of the format."""
 
 
 def _is_shapefile_part(path: Path) -> bool:
@@ -199,13 +205,16 @@ def _described(
     path: Path, name: str, info: dict[str, Any], findings: list[str], encoding: str | None
 ) -> LayerInfo:
     driver, crs = str(info["driver"]), info["crs"]
-    findings += remarks(path, driver, crs)
+    findings += remarks(path, driver)
     count = int(info["features"]) if info["features"] >= 0 else None
     told = announced(path, driver)
     if told is not None:
         count = told.get(name, told.get("", count))
     if driver == "GeoJSONSeq" and count is not None:
         count += sum(1 for _ in broken_lines(path))
+    stated = not _by_default(path, driver, crs)
+    if not stated and _DEFAULTS[driver] not in findings:
+        findings.append(_DEFAULTS[driver])
     bounds = info["total_bounds"]
     finite = bounds is not None and bool(np.isfinite(np.asarray(bounds, dtype=float)).all())
     fields = dict(
@@ -225,7 +234,29 @@ def _described(
         geometry_type=str(info["geometry_type"]) if info["geometry_type"] else None,
         bounds=(bounds[0], bounds[1], bounds[2], bounds[3]) if finite else None,
         encoding=encoding,
+        crs_stated=stated,
     )
+
+
+def _by_default(path: Path, driver: str, crs: str | None) -> bool:
+    """Whether the CRS is the default of the format, not what the file says.
+
+    A crs member of GeoJSON stands before or behind the features; one that says another system than
+    the default has been read by GDAL.
+    """
+    if crs != "EPSG:4326" or driver not in _DEFAULTS:
+        return False
+    return "JSON" not in driver or not (b'"crs"' in head_of(path) or b'"crs"' in _tail_of(path))
+
+
+def _tail_of(path: Path, size: int = 4096) -> bytes:
+    """The last bytes of a file; empty where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - size))
+            return file.read(size)
+    except OSError:
+        return b""
 
 
 @contextmanager

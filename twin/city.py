@@ -1,13 +1,15 @@
 """One city is one folder: ``city.toml``, ``base.duckdb``, ``assets/``, ``tiles/``, ``inbox/``."""
 
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import tomli_w
 
-from twin.errors import CityError
+from twin.crs import Grid, define_local
+from twin.errors import CityError, CrsError
 
 __all__ = ["City"]
 
@@ -35,6 +37,10 @@ class City:
         Edition of the class codes.
     time_zone : str
         Zone of the tz database in which sources write times that name none.
+    grids : mapping of str to Grid
+        The city's own grids by name, from ``[crs.local.<name>]`` with ``base``, ``dx``, ``dy`` and,
+        where it is turned or scaled, ``rotation`` (degrees) and ``scale``; a plan names one as
+        ``LOCAL:<name>``.
     """
 
     path: Path
@@ -44,6 +50,7 @@ class City:
     undulation: float = 0.0
     edition: str = "citytwin-2026"
     time_zone: str = "Asia/Shanghai"
+    grids: Mapping[str, Grid] = field(default_factory=dict)
 
     @property
     def base_path(self) -> Path:
@@ -76,6 +83,7 @@ class City:
             )
         try:
             data: dict[str, Any] = tomllib.loads(settings.read_text(encoding="utf-8"))
+            grids = _local_grids(data.get("crs", {}).get("local", {}))
             return cls(
                 path=path,
                 name=str(data["city"]["name"]),
@@ -84,13 +92,16 @@ class City:
                 undulation=float(data.get("heights", {}).get("geoid_undulation_m", 0.0)),
                 edition=str(data["city"].get("edition", "citytwin-2026")),
                 time_zone=str(data["city"].get("time_zone", "Asia/Shanghai")),
+                grids=grids,
             )
         except (
             tomllib.TOMLDecodeError,
             KeyError,
             TypeError,
             ValueError,
+            AttributeError,
             UnicodeDecodeError,
+            CrsError,
         ) as err:
             raise CityError(
                 f"{settings}: cannot be read ({err}). Expected a [city] table with a name."
@@ -133,3 +144,20 @@ class City:
         }
         (path / "city.toml").write_text(tomli_w.dumps(document), encoding="utf-8")
         return city
+
+
+def _local_grids(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Grid]:
+    """The city's grids, made known to :mod:`twin.crs` under ``LOCAL:<name>``."""
+    grids = {
+        name: Grid(
+            str(table["base"]),
+            float(table["dx"]),
+            float(table["dy"]),
+            float(table.get("rotation", 0.0)),
+            float(table.get("scale", 1.0)),
+        )
+        for name, table in tables.items()
+    }
+    for name, grid in grids.items():
+        define_local(name, grid)
+    return grids

@@ -34,7 +34,8 @@ class LayerPlan:
     (``stage``, ``class_code``, ``kind`` …) or a source field to what should stand there. ``missing`` are figures that mean
     "nothing measured".
 
-    ``crs`` overrides what the source declares (``EPSG:4547``, ``GCJ-02``, ``BD-09`` …).
+    ``crs`` overrides what the source declares (``EPSG:4547``, ``GCJ-02``, ``BD-09`` …); ``crs_candidates`` (system,
+    why) are written as comments where nothing certain was found: a person makes one of them the ``crs``.
     ``z_reference`` is ``1985``, ``ellipsoid`` or ``ground`` (no heights in the source), ``z_unit`` the unit of heights
     in geometries (metres where unset). ``time_zone`` is the zone of times that name none (``Asia/Shanghai``),
     ``date_order`` ``dmy`` or ``mdy`` for dates such as 3/4/2026.
@@ -73,6 +74,7 @@ class LayerPlan:
     units: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     skip: bool = False
+    crs_candidates: Sequence[tuple[str, str]] = ()
     notes: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     @property

@@ -53,10 +53,22 @@ def write_plan(plan: Plan) -> str:
     for layer in plan.layers:
         row = {k: v for k, v in asdict(layer).items() if v not in (None, "", {}, (), False)}
         row.pop("notes", None)
+        row.pop("crs_candidates", None)
         row = {k: list(v) if isinstance(v, tuple) else v for k, v in row.items()}
         body = re.sub(r"(?m)^\[(.+)\]$", r"[layer.\1]", tomli_w.dumps(row))
-        parts.append(_with_notes(f"[[layer]]\n{body}", layer.notes))
+        parts.append(_with_notes(f"[[layer]]\n{body}", _all_notes(layer)))
     return "\n".join(parts)
+
+
+def _all_notes(layer: LayerPlan) -> Mapping[str, str]:
+    """The notes, with the candidates of a system that is not certain as settings to choose from."""
+    if not layer.crs_candidates:
+        return layer.notes
+    told = ["No system is certain enough to load by. Check, and make one of these the crs:"]
+    for crs, why in layer.crs_candidates:
+        setting = tomli_w.dumps({"crs": crs}).strip()
+        told.append(f"{setting}    # {' '.join(why.split())[:300]}")
+    return {**layer.notes, "crs": "\n".join(told)}
 
 
 def _with_notes(text: str, notes: Mapping[str, str]) -> str:

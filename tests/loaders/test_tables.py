@@ -181,7 +181,7 @@ def test_kinds_and_classes_are_told_by_words() -> None:
     assert class_of_words("单元网格", "行政") == "grid_unit"
 
 
-def test_a_proposal_survives_its_file_and_knows_shifted_names(
+def test_a_proposal_survives_its_file_and_leaves_the_system_to_be_judged(
     table: Table, texts: dict[str, str], tmp_path: Path
 ) -> None:
     table("兴趣点_gcj02.csv", texts["poi"])
@@ -189,7 +189,7 @@ def test_a_proposal_survives_its_file_and_knows_shifted_names(
     table("标准地址.csv", texts["addresses"], "gbk")
     plan = propose(scan([tmp_path]))
     assert [(p.kind, p.crs) for p in plan.layers] == [
-        ("features", "GCJ-02"),
+        ("features", None),
         ("addresses", None),
         ("observations", None),
     ]

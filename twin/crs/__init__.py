@@ -8,17 +8,26 @@
     source ↔ longitude/latitude (EPSG:4490, taken as coincident with WGS 84), always x before y;
 ``ecef``
     geocentric points, local frames, where meshes stand;
-``verdict``
-    which system a source is really in.
+``placement``
+    where numbers would lie under a system;
+``clues`` ``candidates`` ``verdict``
+    which system a source is really in, by its declaration, its names and its numbers;
+``overlay`` ``confirm``
+    the same by ground that is already trusted;
+``vertical``
+    what a source's heights stand on.
 """
 
+from twin.crs.candidates import Candidate
+from twin.crs.clues import Clue, clues_of, named_as_degrees
+from twin.crs.confirm import Trusted, TrustedShapes, confirm
 from twin.crs.ecef import (
     ecef_to_geographic,
     enu_matrix,
     geographic_to_ecef,
     local_to_ecef_matrices,
 )
-from twin.crs.names import BD09, BD09MC, GCJ02, canonical, hint
+from twin.crs.names import BD09, BD09MC, GCJ02, GCJ02MC, canonical, hint
 from twin.crs.transforms import (
     Grid,
     accuracy,
@@ -27,14 +36,18 @@ from twin.crs.transforms import (
     from_geographic,
     is_geographic,
     to_geographic,
+    transform_shapes,
     transform_wkb,
     unit_metres,
 )
-from twin.crs.verdict import CrsVerdict, judge
+from twin.crs.verdict import CrsVerdict, Evidence, judge
+from twin.crs.vertical import HeightVerdict, judge_heights
 
 __all__ = [
-    "BD09", "BD09MC", "GCJ02", "CrsVerdict", "Grid", "accuracy", "area_of_use", "canonical",
-    "define_local", "ecef_to_geographic", "enu_matrix", "from_geographic", "geographic_to_ecef",
-    "hint", "is_geographic", "judge", "local_to_ecef_matrices", "to_geographic", "transform_wkb",
-    "unit_metres",
+    "BD09", "BD09MC", "GCJ02", "GCJ02MC", "Candidate", "Clue", "CrsVerdict", "Evidence", "Grid",
+    "HeightVerdict", "Trusted", "TrustedShapes", "accuracy", "area_of_use", "canonical",
+    "clues_of", "confirm", "define_local", "ecef_to_geographic", "enu_matrix", "from_geographic",
+    "geographic_to_ecef", "hint", "is_geographic", "judge", "judge_heights",
+    "local_to_ecef_matrices", "named_as_degrees", "to_geographic", "transform_shapes",
+    "transform_wkb", "unit_metres",
 ]  # fmt: skip

@@ -1,8 +1,9 @@
 """Names of coordinate reference systems: from whatever a source or a person wrote to one spelling.
 
-The canonical spelling is ``EPSG:n`` where there is one, ``GCJ-02``, ``BD-09``, ``BD-09MC`` for the
-shifted web maps, ``LOCAL:<name>`` for a city's own grid, else WKT. ``@yx`` behind it says that the
-source has its first two axes the other way round (northing or latitude first).
+The canonical spelling is ``EPSG:n`` where there is one; ``GCJ-02``, ``BD-09`` and, in their
+Mercator metres, ``GCJ-02MC``, ``BD-09MC`` for the shifted web maps; ``LOCAL:<name>`` for a city's
+own grid; else WKT. ``@yx`` behind it says that the source has its first two axes the other way
+round (northing or latitude first).
 """
 
 import re
@@ -16,11 +17,13 @@ from pyproj.exceptions import CRSError
 from twin.errors import CrsError
 
 __all__ = [
-    "BD09", "BD09MC", "GCJ02", "SWAPPED", "Zone", "canonical", "find", "hint", "plain", "zone_code",
+    "BD09", "BD09MC", "GCJ02", "GCJ02MC", "SHIFTED", "SWAPPED", "Zone", "canonical", "find", "hint", "plain", "zone_code",
     "zone_of",
 ]  # fmt: skip
 
-GCJ02, BD09, BD09MC = "GCJ-02", "BD-09", "BD-09MC"
+GCJ02, BD09, BD09MC, GCJ02MC = "GCJ-02", "BD-09", "BD-09MC", "GCJ-02MC"
+SHIFTED = (GCJ02, BD09, GCJ02MC, BD09MC)
+"""Systems of Chinese web maps; none has an EPSG code."""
 SWAPPED = "@yx"
 
 Family = Literal["CGCS2000", "Xian 1980", "Beijing 1954"]
@@ -41,6 +44,7 @@ _FAMILY_PATTERN: tuple[tuple[Family, str], ...] = (
     ("Beijing 1954", r"bei?jing[ _]?(19)?54|北京(19)?54|54北京"),
 )  # fmt: skip
 _SHIFTED_PATTERN = (
+    (GCJ02MC, r"gcj-?_?02[-_ ]?(?:mc|mercator)|高德墨卡托"),
     (BD09MC, r"bd-?_?09-?_?mc|bd09mercator|百度墨卡托"),
     (BD09, r"bd-?_?09(ll)?|百度坐标|百度经纬度"),
     (GCJ02, r"gcj-?_?02|火星坐标|高德坐标|国测局"),
@@ -224,6 +228,7 @@ def canonical(text: str) -> str:
         ) from err
 
 
+@lru_cache(maxsize=256)
 def find(text: str | None) -> str | None:
     """Like :func:`canonical`, but None where nothing is written or nothing known is meant."""
     if text is None or not text.strip("\ufeff \t\r\n\0"):

@@ -17,6 +17,7 @@ import shapely
 from numpy.typing import ArrayLike, NDArray
 from pyproj import CRS, Transformer
 from pyproj.enums import TransformDirection
+from pyproj.exceptions import ProjError
 from pyproj.network import set_network_enabled  # type: ignore[attr-defined]  # lacks __all__
 from pyproj.transformer import TransformerGroup
 
@@ -25,7 +26,7 @@ from twin.errors import CrsError
 
 __all__ = [
     "Grid", "accuracy", "area_of_use", "define_local", "from_geographic", "is_geographic",
-    "to_geographic", "transform_wkb", "unit_metres",
+    "to_geographic", "transform_shapes", "transform_wkb", "unit_metres",
 ]  # fmt: skip
 
 set_network_enabled(active=False)
@@ -40,6 +41,7 @@ _BEIJING54 = (
     "+step +inv +proj=cart +ellps=WGS84 +step +proj=pop +v_3 "
     "+step +proj=unitconvert +xy_in=rad +xy_out=deg"
 )
+_WEB_MERCATOR = "EPSG:3857"
 _building = threading.Lock()  # silencing warnings is per process, not per thread
 
 
@@ -105,7 +107,10 @@ def _operation(crs: str) -> tuple[Transformer, Transformer | None, float | None]
         return step, Transformer.from_pipeline(_BEIJING54), 50.0
     with _building, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        group = TransformerGroup(source, "EPSG:4326", always_xy=True, allow_ballpark=False)
+        try:
+            group = TransformerGroup(source, "EPSG:4326", always_xy=True, allow_ballpark=False)
+        except (IndexError, ProjError) as err:  # pyproj finds no operation at all
+            raise CrsError(f"{source.name}: PROJ knows no way from it to the Earth") from err
     if group.transformers:
         best = group.transformers[0]
         return best, None, best.accuracy if best.accuracy >= 0 else None
@@ -124,7 +129,7 @@ def accuracy(crs: str) -> float | None:
     (0.1, None, 50.0)
     """
     name = names.plain(names.canonical(crs))
-    if name in (names.GCJ02, names.BD09, names.BD09MC):
+    if name in names.SHIFTED:
         return 1.0
     if name.startswith("LOCAL:"):
         return accuracy(_grid(name).base)
@@ -136,7 +141,7 @@ def is_geographic(crs: str) -> bool:
     name = names.plain(names.canonical(crs))
     if name in (names.GCJ02, names.BD09):
         return True
-    if name == names.BD09MC or name.startswith("LOCAL:"):
+    if name in names.SHIFTED or name.startswith("LOCAL:"):
         return False
     return bool(_parsed(name).is_geographic)
 
@@ -146,7 +151,7 @@ def unit_metres(crs: str) -> float:
     name = names.plain(names.canonical(crs))
     if is_geographic(name):
         return 111_319.490793
-    if name == names.BD09MC or name.startswith("LOCAL:"):
+    if name in names.SHIFTED or name.startswith("LOCAL:"):
         return 1.0
     return float(_parsed(name).axis_info[0].unit_conversion_factor)
 
@@ -154,7 +159,7 @@ def unit_metres(crs: str) -> float:
 def area_of_use(crs: str) -> tuple[float, float, float, float] | None:
     """West, south, east, north in degrees of where a system is meant to serve; None if unsaid."""
     name = names.plain(names.canonical(crs))
-    if name in (names.GCJ02, names.BD09, names.BD09MC):
+    if name in names.SHIFTED:
         return (73.0, 3.0, 136.0, 54.0)
     if name.startswith("LOCAL:"):
         return area_of_use(_grid(name).base)
@@ -187,14 +192,19 @@ def _undo_datum(datum: Transformer, lon: Array, lat: Array) -> tuple[Array, Arra
 def _shifted_to(name: str, x: Array, y: Array) -> tuple[Array, Array]:
     if name == names.BD09MC:
         x, y = offsets.mercator_to_bd09(x, y)
-    if name != names.GCJ02:
+    elif name == names.GCJ02MC:
+        x, y = _finite(*_operation(_WEB_MERCATOR)[0].transform(x, y))
+    if name in (names.BD09, names.BD09MC):
         x, y = offsets.bd09_to_gcj02(x, y)
     return offsets.gcj02_to_wgs84(x, y)
 
 
 def _shifted_from(name: str, lon: Array, lat: Array) -> tuple[Array, Array]:
     x, y = offsets.wgs84_to_gcj02(lon, lat)
-    if name != names.GCJ02:
+    if name == names.GCJ02MC:
+        step = _operation(_WEB_MERCATOR)[0]
+        return _finite(*step.transform(x, y, direction=TransformDirection.INVERSE))
+    if name in (names.BD09, names.BD09MC):
         x, y = offsets.gcj02_to_bd09(x, y)
     return offsets.bd09_to_mercator(x, y) if name == names.BD09MC else (x, y)
 
@@ -232,7 +242,7 @@ def to_geographic(crs: str, x: ArrayLike, y: ArrayLike, z: ArrayLike | None = No
     full = names.canonical(crs)
     name = names.plain(full)
     a, b, c = _as_arrays(y, x, z) if full != name else _as_arrays(x, y, z)
-    if name in (names.GCJ02, names.BD09, names.BD09MC):
+    if name in names.SHIFTED:
         return *_shifted_to(name, a, b), c
     if name.startswith("LOCAL:"):
         grid = _grid(name)
@@ -263,7 +273,7 @@ def from_geographic(crs: str, lon: ArrayLike, lat: ArrayLike, z: ArrayLike | Non
     full = names.canonical(crs)
     name = names.plain(full)
     a, b, c = _as_arrays(lon, lat, z)
-    if name in (names.GCJ02, names.BD09, names.BD09MC):
+    if name in names.SHIFTED:
         x, y = _shifted_from(name, a, b)
     elif name.startswith("LOCAL:"):
         grid = _grid(name)
@@ -316,6 +326,12 @@ def transform_wkb(crs: str, wkb: pa.Array | list[bytes | None]) -> NDArray[np.ob
         geoms = np.asarray(
             shapely.from_wkb(np.array(raw, dtype=object), on_invalid="ignore"), dtype=object
         ).copy()
+    return transform_shapes(crs, geoms)
+
+
+def transform_shapes(crs: str, shapes: NDArray[np.object_]) -> NDArray[np.object_]:
+    """Copies of shapely geometries in the base's longitude and latitude; see :func:`transform_wkb`."""
+    geoms = shapes.copy()
     has_z = shapely.has_z(geoms)
     present = ~shapely.is_missing(geoms)
     for mask, z in ((present & ~has_z, False), (present & has_z, True)):

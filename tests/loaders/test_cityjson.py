@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from loaders.base import Batch
 from loaders.cityjson import CityJsonLoader
-from loaders.cityjson.boundaries import COLORS, Faces, triangulate
+
 from twin.plan import LayerPlan
 
 

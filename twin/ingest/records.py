@@ -73,26 +73,41 @@ def load_records(
         If the balance does not close; nothing is written then.
     """
     with store.transaction() as con:
-        staging = Staging(con, source, heights)
-        quarantined = 0
-        findings = dict.fromkeys(source.findings)
-        for batch in batches:
-            rejected = staging.add(batch.records, batch.meshes, batch.representations)
-            quarantined += write_quarantine(con, source, rejected)
-            findings |= dict.fromkeys(batch.findings)
-            if progress is not None:
-                progress(staging.n_in)
-        quarantined += write_quarantine(con, source, _duplicate_keys(con))
-        add_model_outlines(con, staging)
-        run(con, "ingest_fate", source_key=source.key)
-        decide_merges(con, source)
-        _assign_ids(con)
-        balance = _write(con, store, source, staging)
-        balance = balance.plus(
-            n_in=staging.n_in, quarantined=quarantined, repaired=staging.repaired
+        staging = Staging(con, source, heights, store.assets)
+        try:
+            return _load(con, store, staging, batches, progress)
+        finally:
+            staging.meshes.drop()
+
+
+def _load(
+    con: duckdb.DuckDBPyConnection,
+    store: Store,
+    staging: Staging,
+    batches: Iterable[RecordBatch],
+    progress: Callable[[int], None] | None,
+) -> Balance:
+    """Stage, decide and write inside the open transaction."""
+    source = staging.source
+    quarantined = 0
+    for batch in batches:
+        rejected = staging.add(
+            batch.records, batch.meshes, batch.representations, getattr(batch, "images", None)
         )
-        write_dataset(con, replace(source, findings=tuple(findings)), balance)
-        run(con, "ingest_drop_staging")
+        quarantined += write_quarantine(con, source, rejected)
+        if progress is not None:
+            progress(staging.n_in)
+    quarantined += write_quarantine(con, source, _duplicate_keys(con))
+    add_model_outlines(con, staging)
+    run(con, "ingest_fate", source_key=source.key)
+    decide_merges(con, source)
+    _assign_ids(con)
+    balance = _write(con, store, source, staging)
+    balance = balance.plus(
+        n_in=staging.n_in, quarantined=quarantined, repaired=staging.repaired
+    )
+    write_dataset(con, source, balance)
+    run(con, "ingest_drop_staging")
     return balance
 
 
@@ -144,7 +159,7 @@ def _write(
     )
     if balance.loaded + balance.merged == 0:
         return balance
-    asset, n_meshes, n_triangles, size = staging.meshes.write(store.assets)
+    asset, n_meshes, n_triangles, size = staging.meshes.write()
     if asset is not None:
         con.execute(
             "INSERT INTO mesh_asset SELECT $asset, $n, $t, $b, $d WHERE NOT EXISTS (FROM mesh_asset WHERE asset = $asset)",

@@ -77,7 +77,7 @@ MESHES = pa.schema(
 
 MESH_EXTRAS = pa.schema(
     [
-        ("surfaces", pa.string()),  # JSON list: type, area_m2, faces and what the source says of each
+        ("surfaces", pa.string()),  # JSON: surfaces (as the source says), area_m2 and faces of each
         ("surface", pa.binary()),  # int32 per triangle: place in ``surfaces``, -1 for none
         ("uv", pa.binary()),  # float32 uv per vertex, origin at the lower left of the image, n × 8
         ("texture", pa.binary()),  # int32 per triangle, ascending: place in ``textures``, -1 for none

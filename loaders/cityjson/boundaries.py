@@ -104,7 +104,7 @@ class ShapeCollector:
     infos: list[ShapeInfo] = field(default_factory=list)
     _faces: list[Face] = field(default_factory=list)
     _packs: dict[int, Packed] = field(default_factory=dict)
-    _ranges: list[tuple[int, int, int, int, int, int, int]] = field(default_factory=list)
+    _ranges: list[tuple[int, ...]] = field(default_factory=list)
     _told: list[Sequence[int | None] | IntArray] = field(default_factory=list)
     _vertices: list[FloatArray] = field(default_factory=list)
     _source: list[int] = field(default_factory=list)
@@ -139,13 +139,14 @@ class ShapeCollector:
         semantics = semantics if isinstance(semantics, dict) else {}
         found = semantics.get("surfaces")
         surfaces = [s if isinstance(s, dict) else {} for s in found] if isinstance(found, list) else []
-        faces: Sequence[Face] = ()
         place = len(self.infos)
         if type(boundaries) is int:
-            if packed is None or packed.depth[boundaries] != depth + 2:
+            if packed is None or packed.spans[boundaries][6] != depth + 2:
                 return None
+            span = packed.spans[boundaries]
+            n = span[1] - span[0]
             self._packs[id(packed)] = packed
-            n = self._packed(packed, boundaries)
+            self._ranges.append((id(packed), *span))
         else:
             try:
                 faces = _flat(boundaries, depth)
@@ -153,7 +154,7 @@ class ShapeCollector:
                 return None
             n, at = len(faces), len(self._faces)
             self._faces += faces
-            self._ranges.append((0, at, at + n, 0, 0, 0, 0))
+            self._ranges.append((0, at, at + n, 0, 0, 0, 0, 0))
         values = semantics.get("values") if surfaces else None
         self._told.append(_values(values, boundaries, depth, n, packed))
         if not self._vertices or self._vertices[-1] is not vertices:
@@ -163,15 +164,6 @@ class ShapeCollector:
         self.infos.append(ShapeInfo(_lod(geometry), surfaces, (), 0, kind))
         self._source.append(len(self._vertices) - 1)
         return place
-
-    def _packed(self, packed: Packed, k: int) -> int:
-        """Note where list k lies; its number of faces."""
-        numbers, inner, outer = packed.number_start, packed.inner_start, packed.outer_start
-        a, b = int(outer[k]), int(outer[k + 1])
-        self._ranges.append(
-            (id(packed), a, b, int(inner[k]), int(inner[k + 1]), int(numbers[k]), int(numbers[k + 1]))
-        )
-        return b - a
 
     def shapes(self) -> Shapes:
         """All geometries taken so far, in columns."""
@@ -188,7 +180,7 @@ class ShapeCollector:
         spans = np.array(
             [
                 (base["outer"][k] + a, b - a, base["inner"][k] + c, d - c, base["numbers"][k] + e, f - e)
-                for k, a, b, c, d, e, f in self._ranges
+                for k, a, b, c, d, e, f, _ in self._ranges
             ],
             np.int64,
         ).reshape(-1, 6)
@@ -212,7 +204,7 @@ class ShapeCollector:
                 if place in self._looks:
                     self._looks[place].sift(keep[a:b])
             if k == 0:
-                self._ranges[place] = (k, a - gone[a], b - gone[b], *rest)  # type: ignore[assignment]  # six more, all numbers
+                self._ranges[place] = (k, a - gone[a], b - gone[b], *rest)
         self._faces = [f for f, good in zip(self._faces, keep, strict=True) if good]
 
     def _locate(self, lists: _Source) -> None:
@@ -221,7 +213,7 @@ class ShapeCollector:
         for place, (k, a, b, *_) in enumerate(self._ranges):
             if k == 0:
                 c, d = int(ring[a]), int(ring[b])
-                self._ranges[place] = (0, a, b, c, d, int(number[c]), int(number[d]))
+                self._ranges[place] = (0, a, b, c, d, int(number[c]), int(number[d]), 0)
 
     def _columns(
         self,

@@ -90,9 +90,9 @@ def crs_of(metadata: Any) -> str | None:  # noqa: ANN401 (JSON)
 def _vertices(raw: Any, packed: Packed | None = None) -> FloatArray:  # noqa: ANN401 (JSON)
     """Vertices (n, 3); one that is no triple of numbers is NaN."""
     if type(raw) is int and packed is not None:
-        width = packed.inner[packed.inner_start[raw] : packed.inner_start[raw + 1]]
+        width = packed.inner_of(raw)
         numbers = packed.list_of(raw).astype(np.float64)
-        if packed.depth[raw] != 2:
+        if packed.spans[raw][6] != 2:
             return np.zeros((0, 3))
         if (width == 3).all():
             return numbers.reshape(-1, 3)

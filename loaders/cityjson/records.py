@@ -1,6 +1,6 @@
 """City objects of CityJSON → drafts: types, attributes, addresses, parents, geometries."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,7 +46,7 @@ class Drafter:
     plan: LayerPlan
     templates: Mapping[int, str]
     collector: ShapeCollector = field(default_factory=ShapeCollector)
-    _fields: dict[tuple[str, ...], Mapping[str, str]] = field(default_factory=dict)
+    _fields: dict[tuple[str, ...], list[tuple[str, str]]] = field(default_factory=dict)
 
     def draft(
         self,
@@ -89,8 +89,8 @@ class Drafter:
             draft.attributes["address_parts"] = _addresses(item["address"], vertices)
         if draft.kind == "CityObjectGroup" and item.get("children"):
             draft.attributes["members"] = item["children"]
-        if item.keys() - _KNOWN:
-            for name in item.keys() - _KNOWN:
+        if not item.keys() <= _KNOWN:
+            for name in sorted(item.keys() - _KNOWN):
                 draft.attributes.setdefault(name, item[name])
         if not item.get("geometry") and item.get("geographicalExtent"):
             draft.attributes["geographicalExtent"] = item["geographicalExtent"]
@@ -98,33 +98,37 @@ class Drafter:
     def _map(self, draft: Draft, raw: Json) -> None:
         """Attributes under their canonical names, numbers first, the rest as it is."""
         names = tuple(raw)
-        fields = self._fields.get(names)
-        if fields is None:
-            known = canonical_fields([n for n in names if n not in _OWN], "features")
-            fields = self._fields[names] = self.plan.fields or {**known, **_OWN}
+        renamed = self._fields.get(names)
+        if renamed is None:
             if len(self._fields) > 10_000:
                 self._fields.clear()
+            renamed = self._fields[names] = self._renamed(names)
         name = raw.get("name")
-        first: Json = {}
-        rest: Json = {}
-        for source, value in raw.items():
+        for source, target in renamed:
+            value = raw[source]
             if value is None:
                 continue
-            target = fields.get(source, source)
             if target == "name":
                 name = name or value
-            elif target == "key":
-                rest[source] = value
-            elif target in NUMERIC:
-                if isinstance(value, int | float):
-                    first.setdefault(target, value)
-                else:
-                    rest[source] = value
+            elif target not in NUMERIC:
+                draft.attributes.setdefault(target, value)
+            elif isinstance(value, int | float):
+                draft.attributes.setdefault(target, value)
             else:
-                rest.setdefault(target, value)
+                draft.attributes[source] = value
+        gone = {source for source, _ in renamed}
+        for source, value in raw.items():
+            if value is not None and source not in gone:
+                draft.attributes.setdefault(source, value)
         draft.name = str(name) if name is not None else None
-        draft.attributes |= first
-        draft.attributes |= rest
+
+    def _renamed(self, names: Sequence[str]) -> list[tuple[str, str]]:
+        """Attributes that get another name, or are looked at: name, numbers; numbers first."""
+        known = canonical_fields([n for n in names if n not in _OWN], "features")
+        fields = self.plan.fields or {**known, **_OWN}
+        pairs = [(n, fields.get(n, n)) for n in names]
+        wanted = [(n, t) for n, t in pairs if t != "key" and (t != n or t == "name" or t in NUMERIC)]
+        return sorted(wanted, key=lambda pair: pair[1] not in NUMERIC)
 
     def _geometry(
         self,
@@ -157,8 +161,8 @@ class Drafter:
         """Points, lines and instances, whose few numbers are lists again."""
         k = geometry["boundaries"]
         numbers: Any = packed.list_of(k).tolist()
-        if packed.depth[k] == 2:
-            ends = np.cumsum(packed.inner[packed.inner_start[k] : packed.inner_start[k + 1]]).tolist()
+        if packed.spans[k][6] == 2:
+            ends = np.cumsum(packed.inner_of(k)).tolist()
             numbers = [numbers[a:b] for a, b in zip([0, *ends[:-1]], ends, strict=True)]
         self._geometry(draft, geometry | {"boundaries": numbers}, vertices, None, None)
 

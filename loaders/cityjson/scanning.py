@@ -22,23 +22,25 @@ NONE = -1
 class Packed:
     """Nested lists of whole numbers of one text, in columns.
 
-    List k has its numbers at ``number_start[k]:number_start[k+1]``; ``depth[k]`` says how deep they
-    lie. ``inner`` are the lengths of the innermost lists (the rings of boundaries), list k's at
-    ``inner_start[k]:inner_start[k+1]``; ``outer`` how many of them each list above holds (the rings of
-    a face), at ``outer_start[k]:outer_start[k+1]``.
+    ``spans[k]`` says where list k lies: (first, end) in ``outer``, in ``inner`` and in ``numbers``,
+    and how deep its numbers are nested. ``inner`` are the lengths of the innermost lists (the rings of
+    boundaries), ``outer`` how many of them each list above holds (the rings of a face).
     """
 
     numbers: IntArray
-    number_start: IntArray
     inner: IntArray
-    inner_start: IntArray
     outer: IntArray
-    outer_start: IntArray
-    depth: IntArray
+    spans: list[list[int]]
 
     def list_of(self, k: int) -> IntArray:
         """Numbers of list k, whatever their nesting."""
-        return self.numbers[self.number_start[k] : self.number_start[k + 1]]
+        span = self.spans[k]
+        return self.numbers[span[4] : span[5]]
+
+    def inner_of(self, k: int) -> IntArray:
+        """Lengths of the innermost lists of list k."""
+        span = self.spans[k]
+        return self.inner[span[2] : span[3]]
 
 
 @njit(cache=True, nogil=True)
@@ -286,6 +288,7 @@ def pack(text: bytes, by_line: bool) -> tuple[bytes, Packed]:
     rest = np.empty(len(data) + 20, np.uint8)
     numbers = np.empty(n_numbers + 1, np.int64)
     lists = [np.empty(n_lists + 1, np.int64) for _ in range(3)]
+    outer = lists[1]
     starts = [np.zeros(n_lists + 2, np.int64) for _ in range(3)]
     at, n, n_inner, n_outer, k = _scan(
         data,
@@ -304,12 +307,8 @@ def pack(text: bytes, by_line: bool) -> tuple[bytes, Packed]:
         _VALUES,
         _VERTICES,
     )
+    ends = [s[: k + 1] for s in (starts[2], starts[1], starts[0])]
+    spans = np.stack([part for s in ends for part in (s[:-1], s[1:])] + [lists[2][:k]], axis=1)
     return rest[:at].tobytes(), Packed(
-        numbers[:n],
-        starts[0][: k + 1],
-        lists[0][:n_inner],
-        starts[1][: k + 1],
-        lists[1][:n_outer],
-        starts[2][: k + 1],
-        lists[2][:k],
+        numbers[:n], lists[0][:n_inner], outer[:n_outer], spans.tolist()
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ __all__ = ["Draft", "Drafted", "ShapeInfo", "batch_of", "template_meshes"]
 
 Json = dict[str, Any]
 FloatArray = NDArray[np.float64]
+Placed = tuple[bytes | None, str, str | None, str | None, FloatArray | None]
+"""Geometry, role, LoD, mesh and matrix of one record."""
 
 
 @dataclass(slots=True)
@@ -80,6 +83,7 @@ class Drafted:
     findings: tuple[str, ...] = ()
 
 
+@cache
 def _rank(lod: str) -> float:
     try:
         return float(lod)
@@ -120,7 +124,8 @@ class _Writer:
         self.matrices = self._matrices()
         self.outline, self.lowest = self._outlines()
         self.areas: FloatArray | None = None
-        self.extra: dict[str, list[Any]] = {f.name: [] for f in REPRESENTATIONS}
+        self.surface_area: list[list[float]] = []
+        self.extra: list[tuple[Any, ...]] = []
 
     def _matrices(self) -> FloatArray:
         if self.built is None:
@@ -179,91 +184,85 @@ class _Writer:
         near = np.abs((self.built.origin[i] - self.built.origin[j]) * self.built.scale[i]).max() < 0.05
         return bool(near and abs(self.areas[i] - self.areas[j]) < 0.001 * self.areas[i] + 1e-6)
 
-    def further(self, key: str | None, **values: Any) -> None:  # noqa: ANN401 (columns)
-        """One more representation of a record."""
-        for name, column in self.extra.items():
-            column.append(key if name == "key" else values.get(name))
 
-
-def _surface_columns(writer: _Writer) -> tuple[pa.Array | None, pa.Array | None, list[Json | None]]:
-    """JSON of the semantic surfaces and textures of each shape, and area by type."""
+def _surface_columns(writer: _Writer) -> tuple[pa.Array | None, pa.Array | None]:
+    """JSON of the semantic surfaces and of the textures of each shape; areas are kept by the writer."""
     infos, built, shapes = writer.drafted.infos, writer.built, writer.shapes
-    totals: list[Json | None] = [None] * len(infos)
     images = [orjson.dumps(info.textures).decode() if info.textures else None for info in infos]
     textures = pa.array(images, pa.string()) if any(images) else None
     counts = [len(info.surfaces) for info in infos]
     if built is None or not any(counts):
-        return None, textures, totals
+        return None, textures
     base = np.concatenate([[0], np.cumsum(counts)])
     place = shapes.surface + base[:-1][shapes.shape_of_face]
     told = shapes.surface >= 0
     area = np.bincount(place[told], built.area[told], base[-1]).round(3).tolist()
     faces = np.bincount(place[told], minlength=base[-1]).tolist()
-    texts: list[str | None] = []
+    texts: list[bytes | None] = []
     at = 0
-    for i, info in enumerate(infos):
-        if not info.surfaces:
-            texts.append(None)
-            continue
-        rows, total = [], {}
-        for surface in info.surfaces:
-            rows.append({**surface, "area_m2": area[at], "faces": faces[at]})
+    for info, n in zip(infos, counts, strict=True):
+        own = area[at : at + n]
+        writer.surface_area.append(own)
+        whole = {"surfaces": info.surfaces, "area_m2": own, "faces": faces[at : at + n]}
+        texts.append(orjson.dumps(whole, default=str) if n else None)
+        at += n
+    return pa.array(texts, pa.binary()).cast(pa.string()), textures
+
+
+def _by_type(info: ShapeInfo, area: Sequence[float]) -> Json:
+    """Square metres of the semantic surfaces of each type."""
+    out: Json = {}
+    for surface, size in zip(info.surfaces, area, strict=True):
+        if size:
             kind = str(surface.get("type"))
-            if faces[at]:
-                total[kind] = total.get(kind, 0.0) + area[at]
-            at += 1
-        texts.append(orjson.dumps(rows).decode())
-        totals[i] = {kind: round(value, 3) for kind, value in total.items()}
-    return pa.array(texts, pa.string()), textures, totals
+            out[kind] = round(out.get(kind, 0.0) + size, 3)
+    return out
 
 
-def _place(writer: _Writer, draft: Draft, totals: list[Json | None]) -> Json:
+def _place(writer: _Writer, draft: Draft) -> Placed:
     """Geometry columns of one record; what is coarser becomes a further representation."""
-    infos, row = writer.drafted.infos, {"role": "none"}
-    order = sorted(draft.shapes, key=lambda i: _rank(infos[i].lod), reverse=True)
+    infos = writer.drafted.infos
+    geometry, role, lod, mesh_id, matrix = None, "none", None, None, None
+    order = draft.shapes
+    if len(order) > 1:
+        order = sorted(order, key=lambda i: _rank(infos[i].lod), reverse=True)
     for i in order:
         info = infos[i]
         if not writer.n_faces[i]:
             draft.notes.append(f"geometry {info.kind!r} of LoD {info.lod} has no usable face")
         elif info.skipped:
-            draft.notes.append(f"{info.skipped} faces of LoD {info.lod} were skipped (corners missing or out of range)")
-        outline = writer.outline[i]
-        if outline is not None:
-            row |= {"geometry": outline, "role": role_of(draft.class_code), "lod": "0"}
-    if draft.plain is not None and "geometry" not in row:
-        row |= {
-            "geometry": shapely.to_wkb(draft.plain[0], output_dimension=3, flavor="iso"),
-            "role": draft.plain[1],
-            "lod": "0",
-        }
-    solid = [i for i in order if not infos[i].lod.startswith("0")]
+            draft.notes.append(
+                f"{info.skipped} faces of LoD {info.lod} were skipped (corners missing or out of range)"
+            )
+        if writer.outline[i] is not None:
+            geometry, role, lod = writer.outline[i], role_of(draft.class_code), "0"
+    if draft.plain is not None and geometry is None:
+        geometry = shapely.to_wkb(draft.plain[0], output_dimension=3, flavor="iso")
+        role, lod = draft.plain[1], "0"
+    solid = [i for i in order if writer.n_faces[i] and infos[i].lod[:1] != "0"]
     if not solid and draft.class_code not in ("building", "building_part"):
-        solid = order
+        solid = [i for i in order if writer.n_faces[i]]
     first = True
     for i in _distinct(writer, solid, draft):
-        if not writer.n_faces[i]:
-            continue
         if not writer.meshed[i]:
             draft.notes.append(f"LoD {infos[i].lod} has no area or a vertex that is no number")
-            continue
-        entry = {"role": "mesh", "lod": infos[i].lod or None, "mesh_id": writer.names[i], "matrix": writer.matrices[i]}
-        if first:
-            row |= entry
-            if totals[i]:
-                draft.attributes["surface_area_m2"] = totals[i]
+        elif first:
+            role, lod, mesh_id, matrix = "mesh", infos[i].lod or None, writer.names[i], writer.matrices[i]
+            if infos[i].surfaces:
+                draft.attributes["surface_area_m2"] = _by_type(infos[i], writer.surface_area[i])
             first = False
         else:
-            writer.further(draft.key, **entry)
-    for template, lod, matrix, at in draft.instances:
-        entry = {"role": "mesh", "lod": lod or None, "mesh_id": template, "matrix": _instance(writer, template, matrix, at)}
-        if entry["matrix"] is None:
+            writer.extra.append((draft.key, None, "mesh", infos[i].lod or None, writer.names[i], writer.matrices[i]))
+    for template, level, local, at in draft.instances:
+        placed = _instance(writer, template, local, at)
+        if placed is None:
             draft.notes.append(f"{template} has no usable face")
         elif first:
-            row |= entry
+            role, lod, mesh_id, matrix = "mesh", level or None, template, placed
             first = False
         else:
-            writer.further(draft.key, **entry)
-    return row
+            writer.extra.append((draft.key, None, "mesh", level or None, template, placed))
+    return geometry, role, lod, mesh_id, matrix
 
 
 def _distinct(writer: _Writer, order: list[int], draft: Draft) -> list[int]:
@@ -312,26 +311,18 @@ def batch_of(drafted: Drafted) -> Batch:
     shapes = _sound(drafted.shapes, drafted.infos)
     built = build(shapes, drafted.geographic) if len(drafted.infos) else None
     writer = _Writer(drafted, shapes, built)
-    surfaces, textures, totals = _surface_columns(writer)
-    columns: dict[str, list[Any]] = {f.name: [] for f in RECORDS}
-    for number, draft in enumerate(drafted.drafts):
-        row = _place(writer, draft, totals)
-        if row["role"] == "none" and draft.notes and not draft.faults:
+    surfaces, textures = _surface_columns(writer)
+    rows = []
+    for number, draft in enumerate(drafted.drafts, drafted.first_row):
+        placed = _place(writer, draft)
+        if placed[1] == "none" and draft.notes and not draft.faults:
             draft.faults.append("no geometry of it can be used: " + "; ".join(draft.notes))
         if draft.notes:
             draft.attributes["notes"] = draft.notes
-        row |= {
-            "row": drafted.first_row + number,
-            "key": draft.key,
-            "name": draft.name,
-            "class_code": draft.class_code,
-            "parent_key": draft.parent,
-            "relation": draft.relation,
-            "attributes": orjson.dumps(draft.attributes, default=str).decode(),
-            "fault": "; ".join(draft.faults) or None,
-        }
-        for name, column in columns.items():
-            column.append(row.get(name))
+        said = orjson.dumps(draft.attributes, default=str)
+        fault = "; ".join(draft.faults) if draft.faults else None
+        head = (number, draft.key, draft.name, draft.class_code, draft.parent, draft.relation)
+        rows.append((*head, draft.aliases, said, *placed, fault))
     meshes = None
     if built is not None and built.meshed.any():
         if textures is not None:
@@ -343,29 +334,31 @@ def batch_of(drafted: Drafted) -> Batch:
         both = [drafted.template_meshes] + ([meshes] if meshes is not None else [])
         meshes = pa.concat_tables(both, promote_options="default")
     return Batch(
-        _table(columns, RECORDS, [d.aliases for d in drafted.drafts]),
+        _table(rows, RECORDS),
         meshes,
-        _table(writer.extra, REPRESENTATIONS, None) if writer.extra["key"] else None,
+        _table(writer.extra, REPRESENTATIONS) if writer.extra else None,
         drafted.findings,
         drafted.images,
     )
 
 
-def _table(
-    columns: dict[str, list[Any]], schema: pa.Schema, aliases: list[list[tuple[str, str]]] | None
-) -> pa.Table:
+def _table(rows: Sequence[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
+    """Rows in the order of the schema's columns, as a table."""
+    columns = list(zip(*rows, strict=True)) if rows else [() for _ in schema]
     arrays = []
-    for column in schema:
+    for column, values in zip(schema, columns, strict=True):
         if column.name == "matrix":
-            arrays.append(_matrices(columns["matrix"]))
-        elif column.name == "aliases" and aliases is not None:
-            arrays.append(_aliases(aliases))
+            arrays.append(_matrices(values))
+        elif column.name == "aliases":
+            arrays.append(_aliases(values))
+        elif column.name == "attributes":
+            arrays.append(pa.array(values, pa.binary()).cast(pa.string()))
         else:
-            arrays.append(pa.array(columns[column.name], column.type))
+            arrays.append(pa.array(values, column.type))
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def _matrices(values: list[FloatArray | None]) -> pa.Array:
+def _matrices(values: Sequence[FloatArray | None]) -> pa.Array:
     given = np.array([v is not None for v in values], bool)
     flat = np.zeros((len(values), 16))
     if given.any():
@@ -373,7 +366,7 @@ def _matrices(values: list[FloatArray | None]) -> pa.Array:
     return pa.FixedSizeListArray.from_arrays(pa.array(flat.ravel()), type=MATRIX, mask=pa.array(~given))
 
 
-def _aliases(values: list[list[tuple[str, str]]]) -> pa.Array:
+def _aliases(values: Sequence[Sequence[tuple[str, str]]]) -> pa.Array:
     offsets = np.concatenate([[0], np.cumsum([len(v) for v in values])]).astype(np.int32)
     pairs = [pair for v in values for pair in v]
     struct = pa.StructArray.from_arrays(
@@ -407,7 +400,7 @@ def template_meshes(
     if not built.meshed.any():
         return None, {}
     writer = _Writer(Drafted([], sound, list(infos), geographic=False), sound, built)
-    surfaces, textures, _ = _surface_columns(writer)
+    surfaces, textures = _surface_columns(writer)
     if textures is not None:
         built.meshes["textures"] = textures
     origins = {n: o for n, o, m in zip(names, built.origin, built.meshed.tolist(), strict=True) if m}

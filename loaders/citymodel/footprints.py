@@ -1,5 +1,7 @@
 """What shapes cover on the ground, a batch at a time."""
 
+from contextlib import suppress
+
 import numpy as np
 import shapely
 from numpy.typing import NDArray
@@ -48,9 +50,10 @@ def _polygons(shapes: Shapes) -> NDArray[np.object_]:
 def _united(polygons: NDArray[np.object_]) -> shapely.Geometry | None:
     whole = None
     if len(polygons) > _FEW:  # faces of a mesh share their edges: then there is a faster way
-        joined = shapely.coverage_union_all(polygons)
-        if abs(joined.area - shapely.area(polygons).sum()) <= 1e-9 * joined.area and joined.is_valid:
-            whole = joined
+        with suppress(shapely.errors.GEOSException):
+            joined = shapely.coverage_union_all(polygons)
+            total = float(shapely.area(polygons).sum())
+            whole = joined if abs(joined.area - total) <= 1e-9 * total and joined.is_valid else None
     if whole is None:
         whole = shapely.union_all(polygons)
     parts = [p for p in shapely.get_parts(whole) if p.geom_type == "Polygon" and not p.is_empty]

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from loaders.base import LayerInfo, Loader, RasterLayer
+from loaders.citygml import CityGmlLoader
 from loaders.cityjson import CityJsonLoader
 from loaders.ifc import IfcLoader
 from loaders.points import PointsLoader
@@ -21,6 +22,7 @@ _RASTER = RasterLoader()
 LOADERS: tuple[Loader, ...] = (
     IfcLoader(),  # .ifc
     CityJsonLoader(),  # .city.json(l), and .json that says CityJSON
+    CityGmlLoader(),  # .gml and .xml whose root is a CityModel
     _RASTER,  # GeoTIFF and the grids of terrain models
     PointsLoader(),  # LAS, LAZ
     VectorLoader(),  # what GDAL reads with features in it

@@ -18,7 +18,7 @@ __all__ = ["Document", "Feature", "Header", "crs_of", "features_of", "header_of"
 
 MAX_DOCUMENT = 4 * 1024**3
 """A single-document CityJSON is parsed at once; past 4 GiB only CityJSONSeq is taken."""
-BLOCK = 4 * 1024**2
+BLOCK = 1024**2
 MAX_LINE = 512 * 1024**2
 """A line of a CityJSONSeq longer than this is refused."""
 Json = dict[str, Any]

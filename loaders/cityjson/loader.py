@@ -9,6 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from loaders.base import Batch, LayerInfo
+from loaders.citymodel.attributes import AttributeMapper
 from loaders.citymodel.drafts import Draft, Drafted, batch_of, template_meshes
 from loaders.citymodel.images import ImageShelf
 from loaders.cityjson.appearance import Wardrobe
@@ -23,7 +24,7 @@ from twin.plan import LayerPlan
 __all__ = ["CityJsonLoader"]
 
 MAX_OBJECTS = 8192
-BATCH_BYTES = 8 * 1024**2
+BATCH_BYTES = 2 * 1024**2
 IMAGE_BYTES = 64 * 1024**2
 """A batch ends when it has this many objects, or text or images of this size."""
 
@@ -118,7 +119,7 @@ class _Desk:
         self.findings: tuple[str, ...] = ()
         self.templates, self.fresh = self._templates(header)
         lods = {int(n.rpartition("/")[2]): header.templates[int(n.rpartition("/")[2])] for n in self.templates}
-        self.drafter = Drafter(plan, {n: str(t.get("lod", "")) for n, t in lods.items()})
+        self.drafter = Drafter(AttributeMapper(plan), {n: str(t.get("lod", "")) for n, t in lods.items()})
 
     def _templates(self, header: Header) -> tuple[dict[str, NDArray[np.float64]], pa.Table | None]:
         """Origins and meshes of the file's templates."""
@@ -159,7 +160,12 @@ class _Desk:
                 self.shelf.take(),
                 self.templates,
                 self.fresh,
-                tuple(f"texture image {name!r} is not beside the file" for name in missing),
+                (
+                    f"{len(missing)} texture images are not beside the file; the shapes stay without them "
+                    f"({', '.join(missing[:3])}{' …' if len(missing) > 3 else ''})",
+                )
+                if missing
+                else (),
             )
         )
         self.shelf.missing.clear()

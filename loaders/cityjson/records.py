@@ -1,6 +1,6 @@
 """City objects of CityJSON → drafts: types, attributes, addresses, parents, geometries."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,26 +8,17 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from loaders.citymodel.attributes import AttributeMapper
 from loaders.citymodel.classes import class_of
 from loaders.citymodel.drafts import Draft
 from loaders.cityjson.appearance import Look
 from loaders.cityjson.boundaries import DEPTH, ShapeCollector
 from loaders.cityjson.scanning import Packed
-from loaders.fieldnames import NUMERIC, canonical_fields
-from twin.plan import LayerPlan
 
 __all__ = ["Drafter"]
 
 Json = dict[str, Any]
 FloatArray = NDArray[np.float64]
-_OWN = {
-    "measuredHeight": "height_m",
-    "storeysAboveGround": "floors",
-    "storeysBelowGround": "floors_below",
-    "yearOfConstruction": "year_built",
-    "function": "usage",
-}
-_CODES = ("building_code", "楼栋编码", "楼栋代码", "building.code")
 _KNOWN = {"type", "geometry", "attributes", "parents", "address", "geographicalExtent", "children"}
 
 
@@ -37,16 +28,15 @@ class Drafter:
 
     Parameters
     ----------
-    plan : LayerPlan
+    mapper : AttributeMapper
         Mapping of attributes.
     templates : mapping of int → LoD
         Templates that have a mesh.
     """
 
-    plan: LayerPlan
+    mapper: AttributeMapper
     templates: Mapping[int, str]
     collector: ShapeCollector = field(default_factory=ShapeCollector)
-    _fields: dict[tuple[str, ...], list[tuple[str, str]]] = field(default_factory=dict)
 
     def draft(
         self,
@@ -60,7 +50,7 @@ class Drafter:
         if not isinstance(item, dict):
             return Draft(key, "", "other", faults=["the object is no JSON object"])
         kind = str(item.get("type", ""))
-        draft = Draft(key, kind, class_of(kind, self.plan.class_code))
+        draft = Draft(key, kind, class_of(kind, self.mapper.plan.class_code))
         draft.attributes = {"cityjson_type": kind}
         self._describe(draft, item, vertices)
         geometries = item.get("geometry")
@@ -74,12 +64,8 @@ class Drafter:
     def _describe(self, draft: Draft, item: Json, vertices: FloatArray) -> None:
         given = item.get("attributes")
         raw: Json = given if isinstance(given, dict) else {}
-        self._map(draft, raw)
+        self.mapper.apply(draft, raw)
         draft.aliases.append(("cityjson.id", str(draft.key)))
-        for name in _CODES:
-            if raw.get(name):
-                draft.aliases.append(("building.code", str(raw[name])))
-                break
         parents = item.get("parents")
         if isinstance(parents, list) and parents:
             draft.parent, draft.relation = str(parents[0]), "part_of"
@@ -94,41 +80,6 @@ class Drafter:
                 draft.attributes.setdefault(name, item[name])
         if not item.get("geometry") and item.get("geographicalExtent"):
             draft.attributes["geographicalExtent"] = item["geographicalExtent"]
-
-    def _map(self, draft: Draft, raw: Json) -> None:
-        """Attributes under their canonical names, numbers first, the rest as it is."""
-        names = tuple(raw)
-        renamed = self._fields.get(names)
-        if renamed is None:
-            if len(self._fields) > 10_000:
-                self._fields.clear()
-            renamed = self._fields[names] = self._renamed(names)
-        name = raw.get("name")
-        for source, target in renamed:
-            value = raw[source]
-            if value is None:
-                continue
-            if target == "name":
-                name = name or value
-            elif target not in NUMERIC:
-                draft.attributes.setdefault(target, value)
-            elif isinstance(value, int | float):
-                draft.attributes.setdefault(target, value)
-            else:
-                draft.attributes[source] = value
-        gone = {source for source, _ in renamed}
-        for source, value in raw.items():
-            if value is not None and source not in gone:
-                draft.attributes.setdefault(source, value)
-        draft.name = str(name) if name is not None else None
-
-    def _renamed(self, names: Sequence[str]) -> list[tuple[str, str]]:
-        """Attributes that get another name, or are looked at: name, numbers; numbers first."""
-        known = canonical_fields([n for n in names if n not in _OWN], "features")
-        fields = self.plan.fields or {**known, **_OWN}
-        pairs = [(n, fields.get(n, n)) for n in names]
-        wanted = [(n, t) for n, t in pairs if t != "key" and (t != n or t == "name" or t in NUMERIC)]
-        return sorted(wanted, key=lambda pair: pair[1] not in NUMERIC)
 
     def _geometry(
         self,

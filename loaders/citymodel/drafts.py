@@ -44,7 +44,8 @@ class ShapeInfo:
 class Draft:
     """One city object.
 
-    ``shapes`` are places in the batch's shapes; ``instances`` are (template name, LoD, 4 × 4 matrix
+    ``shapes`` are places in the batch's shapes; ``lines`` further lines by LoD (where it meets the
+    terrain); ``instances`` are (template name, LoD, 4 × 4 matrix
     of template metres to metres around the point, point in the source's coordinates); ``plain`` is
     (geometry, role) of points and lines.
     """
@@ -60,6 +61,7 @@ class Draft:
     shapes: list[int] = field(default_factory=list)
     instances: list[tuple[str, str, FloatArray, FloatArray]] = field(default_factory=list)
     plain: tuple[shapely.Geometry, str] | None = None
+    lines: list[tuple[str, shapely.Geometry]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -253,6 +255,9 @@ def _place(writer: _Writer, draft: Draft) -> Placed:
             first = False
         else:
             writer.extra.append((draft.key, None, "mesh", infos[i].lod or None, writer.names[i], writer.matrices[i]))
+    for level, line in draft.lines:
+        wkb = shapely.to_wkb(line, output_dimension=3, flavor="iso")
+        writer.extra.append((draft.key, wkb, "centreline", level, None, None))
     for template, level, local, at in draft.instances:
         placed = _instance(writer, template, local, at)
         if placed is None:

@@ -1,0 +1,262 @@
+"""Faces of GML geometries in columns: polygons, triangles and rings as they come, coordinates parsed a batch at a time."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from lxml import etree
+from numpy.typing import NDArray
+
+from loaders.citygml.numbers import parse_lists
+from loaders.citygml.reading import GML, XLINK_HREF, Element, gml_id
+from loaders.citymodel.shapes import starts_of
+
+__all__ = ["FaceStore", "Faces", "Part", "parts_of"]
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+
+def _tags(*names: str) -> tuple[str, ...]:
+    return tuple(f"{{{ns}}}{name}" for name in names for ns in GML)
+
+
+_FACE = frozenset(_tags("Polygon", "Triangle", "Rectangle", "PolygonPatch"))
+_RING = frozenset(_tags("LinearRing", "Ring"))
+_LIST = frozenset(_tags("posList", "coordinates"))
+_POS = frozenset(_tags("pos"))
+_LINES = _tags("LineString", "LineStringSegment")
+_POINTS = _tags("Point")
+_WANTED = tuple(sorted(_FACE | _RING | _LIST | _POS))
+_MANY = _tags("MultiSurface", "CompositeSurface", "Solid", "OrientableSurface", "TriangulatedSurface", "Tin", "Surface")
+_FLIPPED = _tags("OrientableSurface")
+_PATCHES = frozenset(_tags("trianglePatches", "patches"))
+_HREFS = etree.XPath(
+    "descendant-or-self::*[@xlink:href]", namespaces={"xlink": "http://www.w3.org/1999/xlink"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One geometry: faces ``first:end`` of the store, those that are turned over, and names of faces elsewhere."""
+
+    first: int
+    end: int
+    flipped: frozenset[int]
+    refs: tuple[tuple[str, bool], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Faces:
+    """All faces of a store: corners (n, 3) ring after ring, starts of rings and of faces."""
+
+    xyz: FloatArray
+    ring_start: IntArray
+    face_start: IntArray
+
+
+@dataclass(slots=True)
+class FaceStore:
+    """Faces as they are met; coordinates stay text until :meth:`parsed`.
+
+    ``face_ids`` maps ``gml:id`` of polygons (and of geometries of many) to their faces; ``ring_ids``
+    has one entry per ring.
+    """
+
+    texts: list[str] = field(default_factory=list)
+    dims: list[int] = field(default_factory=list)
+    ring_ids: list[str | None] = field(default_factory=list)
+    n_rings: list[int] = field(default_factory=list)
+    face_ids: dict[str, int] = field(default_factory=dict)
+    size: int = 0
+    wanted: Collection[str] = ()
+    aggregates: dict[str, list[int]] = field(default_factory=dict)
+
+    def named(self, name: str) -> Sequence[int]:
+        """Faces of a polygon or, if its id was among those ``wanted``, of a geometry of many."""
+        face = self.face_ids.get(name)
+        return (face,) if face is not None else self.aggregates.get(name, ())
+
+    def __len__(self) -> int:
+        return len(self.n_rings)
+
+    def take(self, geometry: Element, triangles: dict[Element, list[str]], dimension: int) -> Part:
+        """Take all faces below an element.
+
+        Parameters
+        ----------
+        geometry : Element
+        triangles : dict of element → texts
+            Triangles already taken out of the tree (see :class:`loaders.citygml.reading.Member`).
+        dimension : int
+            Of coordinates where none is said.
+        """
+        first = len(self.n_rings)
+        refs = tuple(_refs(geometry))
+        own = geometry.get("srsDimension")
+        dimension = int(own) if own and own.isdigit() else dimension
+        self._faces(geometry, triangles, dimension)
+        if self.wanted:
+            self._aggregates(geometry, first)
+        flipped: frozenset[int] = frozenset()
+        if next(geometry.iter(*_FLIPPED), None) is not None:
+            flipped = self._flipped(geometry, first)
+        return Part(first, len(self.n_rings), flipped, refs)
+
+    def _faces(self, geometry: Element, triangles: dict[Element, list[str]], dimension: int) -> None:
+        texts, dims, ring_ids, n_rings = self.texts, self.dims, self.ring_ids, self.n_rings
+        ring_open = False
+        skip = False
+        taken = bool(triangles)
+        for e in geometry.iter(*_WANTED):
+            tag = e.tag
+            if tag in _FACE:
+                skip = taken and e.getparent() in triangles
+                if skip:
+                    continue
+                n_rings.append(0)
+                name = gml_id(e)
+                if name is not None:
+                    self.face_ids[name] = len(n_rings) - 1
+                ring_open = False
+            elif skip or not n_rings:
+                continue
+            elif tag in _RING:
+                ring_ids.append(gml_id(e))
+                texts.append("")
+                own = e.get("srsDimension")
+                dims.append(int(own) if own and own.isdigit() else dimension)
+                n_rings[-1] += 1
+                ring_open = True
+            elif ring_open:
+                text = e.text
+                if text:
+                    own = e.get("srsDimension")
+                    if own and own.isdigit():
+                        dims[-1] = int(own)
+                    texts[-1] = f"{texts[-1]} {text}" if texts[-1] else text
+                    self.size += len(text)
+        if taken:
+            self._triangles(geometry, triangles, dimension)
+
+    def _triangles(self, geometry: Element, triangles: dict[Element, list[str]], dimension: int) -> None:
+        """Triangles that were taken out of the tree while it was read."""
+        for holder, found in triangles.items():
+            if holder is not geometry and not _below(holder, geometry):
+                continue
+            self.texts += found
+            self.dims += [dimension] * len(found)
+            self.ring_ids += [None] * len(found)
+            self.n_rings += [1] * len(found)
+            self.size += sum(map(len, found))
+
+    def _aggregates(self, geometry: Element, first: int) -> None:
+        """Faces of geometries of many that materials name."""
+        holders = [e for e in geometry.iter(*_MANY) if gml_id(e) in self.wanted]
+        if not holders:
+            return
+        place = {e: first + i for i, e in enumerate(geometry.iter(*_FACE))}
+        for holder in holders:
+            name = gml_id(holder)
+            if name is not None:
+                self.aggregates[name] = [place[e] for e in holder.iter(*_FACE) if place[e] < len(self)]
+
+    def _flipped(self, geometry: Element, first: int) -> frozenset[int]:
+        """Faces below surfaces whose orientation is ``-``."""
+        order = [e for e in geometry.iter(*_WANTED) if e.tag in _FACE]
+        place = {e: first + i for i, e in enumerate(order)}
+        out: set[int] = set()
+        for surface in geometry.iter(*_FLIPPED):
+            if surface.get("orientation") == "-":
+                below = {place[e] for e in surface.iter(*_WANTED) if e in place}
+                out ^= below
+        return frozenset(out)
+
+    def parsed(self, swap: bool, offset: tuple[float, float, float]) -> Faces:
+        """Coordinates of all faces; rings whose numbers do not come out even have no corner that is one.
+
+        Parameters
+        ----------
+        swap : bool
+            Whether y is written before x.
+        offset : (x, y, z)
+            Added to all corners.
+        """
+        numbers, counts = parse_lists(self.texts)
+        dims = np.array(self.dims, np.int64)
+        flat = dims == 2
+        corners = counts // np.maximum(dims, 2)
+        odd = (counts % np.maximum(dims, 2) != 0) | ((dims != 2) & (dims != 3))
+        # a list that only comes out even as pairs is one of pairs
+        pairs = (dims == 3) & odd & (counts % 2 == 0)
+        corners = np.where(pairs, counts // 2, corners)
+        flat, odd = flat | pairs, odd & ~pairs
+        if flat.any() or odd.any():
+            xyz = _mixed(numbers, counts, corners, flat, odd)
+        else:
+            xyz = numbers.reshape(-1, 3)
+        if swap:
+            xyz = np.ascontiguousarray(xyz[:, [1, 0, 2]])
+        if any(offset):
+            xyz = xyz + np.array(offset)
+        return Faces(xyz, starts_of(corners), starts_of(np.array(self.n_rings, np.int64)))
+
+
+def _below(element: Element, above: Element) -> bool:
+    return any(parent is above for parent in element.iterancestors())
+
+
+def _refs(geometry: Element) -> Iterable[tuple[str, bool]]:
+    """Names of geometries elsewhere that are part of this one, and whether they are turned over."""
+    for e in _HREFS(geometry):
+        href = e.get(XLINK_HREF)
+        if not href.startswith("#"):
+            continue
+        turned = False
+        for parent in e.iterancestors(*_FLIPPED):
+            turned ^= parent.get("orientation") == "-"
+        yield href[1:], turned
+
+
+def _mixed(
+    numbers: FloatArray,
+    counts: IntArray,
+    corners: IntArray,
+    flat: NDArray[np.bool_],
+    odd: NDArray[np.bool_],
+) -> FloatArray:
+    """Corners (n, 3) of rings of two or three dimensions; those of odd ones are no numbers."""
+    start, to = starts_of(counts)[:-1], starts_of(corners)
+    ring = np.repeat(np.arange(len(counts)), corners)
+    k = np.arange(to[-1]) - to[ring]
+    width = np.where(flat, 2, 3)[ring]
+    at = start[ring] + k * width
+    out = np.zeros((len(ring), 3))
+    limit = max(len(numbers) - 1, 0)
+    out[:, 0], out[:, 1] = numbers[np.minimum(at, limit)], numbers[np.minimum(at + 1, limit)]
+    out[:, 2] = np.where(width == 3, numbers[np.minimum(at + 2, limit)], 0.0)
+    out[odd[ring]] = np.nan
+    return out
+
+
+def parts_of(
+    geometry: Element, swap: bool, offset: tuple[float, float, float]
+) -> tuple[list[FloatArray], list[FloatArray]]:
+    """Lines and points of a geometry without faces, each (n, 3) in the source's CRS, x first."""
+    lines = [_corners(e, swap, offset) for e in geometry.iter(*_LINES)]
+    points = [_corners(e, swap, offset) for e in geometry.iter(*_POINTS)]
+    return [c for c in lines if len(c) > 1], [c[:1] for c in points if len(c)]
+
+
+def _corners(element: Element, swap: bool, offset: Sequence[float]) -> FloatArray:
+    holders = list(element.iter(*_LIST, *_POS))
+    numbers, _ = parse_lists([" ".join(h.text or "" for h in holders)])
+    said = next((h.get("srsDimension") for h in (element, *holders) if h.get("srsDimension")), None)
+    width = 2 if said == "2" or (len(numbers) % 3 and len(numbers) % 2 == 0) else 3
+    if not len(numbers) or len(numbers) % width or not np.isfinite(numbers).all():
+        return np.zeros((0, 3))
+    xyz = np.zeros((len(numbers) // width, 3))
+    xyz[:, :width] = numbers.reshape(-1, width)
+    if swap:
+        xyz[:, :2] = xyz[:, [1, 0]]
+    return xyz + np.array(offset)

@@ -1,0 +1,84 @@
+"""Attributes of city objects under their canonical names."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from loaders.citymodel.drafts import Draft
+from loaders.fieldnames import NUMERIC, canonical_fields
+from twin.plan import LayerPlan
+
+__all__ = ["AttributeMapper"]
+
+_OWN = {
+    "measuredHeight": "height_m",
+    "storeysAboveGround": "floors",
+    "storeysBelowGround": "floors_below",
+    "yearOfConstruction": "year_built",
+    "function": "usage",
+}
+_CODES = ("building_code", "楼栋编码", "楼栋代码", "building.code", "buildingID")
+_UNKNOWN = {"height_m": (-9999,), "floors": (9999, -9999), "floors_below": (9999, -9999)}
+"""Numbers that the standard product specifications write where nothing is known."""
+
+
+class AttributeMapper:
+    """Names of one layer's attributes.
+
+    Parameters
+    ----------
+    plan : LayerPlan
+        Its ``fields`` are the mapping where there are any; else the table of field names is.
+    """
+
+    def __init__(self, plan: LayerPlan) -> None:
+        self.plan = plan
+        self._fields: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+
+    def apply(self, draft: Draft, raw: Mapping[str, Any]) -> None:
+        """Give a draft its attributes, name and building code; numbers come first, nulls are left out.
+
+        Parameters
+        ----------
+        draft : Draft
+            Attributes it has already are kept.
+        raw : mapping of str → value
+            As the source has them. What should be a number and is none keeps its own name.
+        """
+        names = tuple(raw)
+        renamed = self._fields.get(names)
+        if renamed is None:
+            if len(self._fields) > 10_000:
+                self._fields.clear()
+            renamed = self._fields[names] = self._renamed(names)
+        name, out = raw.get("name"), draft.attributes
+        gone = set()
+        for source, target in renamed:
+            value = raw[source]
+            gone.add(source)
+            if target == "name":
+                name = name or value
+            elif value is None:
+                continue
+            elif target not in NUMERIC:
+                out.setdefault(target, value)
+            elif isinstance(value, int | float) and value not in _UNKNOWN.get(target, ()):
+                out.setdefault(target, value)
+            else:
+                out[source] = value
+        for source, value in raw.items():
+            if value is not None and source not in gone:
+                out.setdefault(source, value)
+        if name is not None:
+            draft.name = str(name)
+        for code in _CODES:
+            if raw.get(code):
+                draft.aliases.append(("building.code", str(raw[code])))
+                break
+
+    def _renamed(self, names: Sequence[str]) -> list[tuple[str, str]]:
+        """Attributes that get another name, or are looked at: name, numbers; numbers first."""
+        known = canonical_fields([n for n in names if n not in _OWN], "features")
+        fields = self.plan.fields or {**known, **_OWN}
+        pairs = [(n, fields.get(n, n)) for n in names]
+        wanted = [(n, t) for n, t in pairs if t != "key" and (t != n or t == "name" or t in NUMERIC)]
+        return sorted(wanted, key=lambda pair: pair[1] not in NUMERIC)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from loaders.citygml.geometry import FaceStore, Part, parts_of
 from loaders.citygml.numbers import parse_lists
 from loaders.citygml.properties import CodeLists, address_of, generic, nested, typed
-from loaders.citygml.reading import GML, XLINK_HREF, Element, Member, gml_id, local
+from loaders.citygml.reading import GML, XLINK_HREF, Element, Member, gml_id, local, split
 from loaders.citymodel.attributes import AttributeMapper
 from loaders.citymodel.classes import class_of
 from loaders.citymodel.drafts import Draft
@@ -22,7 +22,6 @@ Json = dict[str, Any]
 FloatArray = NDArray[np.float64]
 MAX_DEPTH = 32
 """City objects nested deeper than this are left out, with a note."""
-_GML = tuple(f"{{{ns}}}" for ns in GML)
 _BOUNDARIES = frozenset({"boundedBy", "boundary", "opening", "fillingSurface", "trafficArea", "auxiliaryTrafficArea"})
 _SURFACES = frozenset({
     "Door", "Window", "TrafficArea", "AuxiliaryTrafficArea", "Hole", "Marking", "DoorSurface",
@@ -51,7 +50,7 @@ _NAMES = {
 _IGNORED = frozenset({"relativeToTerrain", "relativeToWater"})
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class ShapeDraft:
     """Faces of one object at one LoD, with the semantic surface of each; references wait for their target."""
 
@@ -161,21 +160,18 @@ class FeatureReader:
         self, element: Element, draft: Draft, own: list[ShapeDraft], raw: Json, below: list[Element]
     ) -> None:
         for child in element:
-            tag = child.tag
-            if not isinstance(tag, str):
-                continue
-            space, _, name = tag.rpartition("}")
+            space, name = split(child)
             if name[:3] == "lod" and name[3:4].isdigit():
                 self._geometry(child, draft, own, name[3], name, -1, None)
             elif name in ("tin", "extent") and len(child):
                 lod = element.findtext("{*}lod") or "1"
                 if name == "tin":
                     self._geometry(child, draft, own, lod.strip(), name, -1, None)
-            elif name in _BOUNDARIES and space + "}" not in _GML:
+            elif name in _BOUNDARIES and space not in GML:
                 self._boundary(child, draft, own, below, None)
-            elif space + "}" in _GML:
+            elif space in GML:
                 self._gml(child, name, draft, raw)
-            else:
+            elif name:
                 self._property(child, name, draft, raw, below)
 
     def _gml(self, child: Element, name: str, draft: Draft, raw: Json) -> None:

@@ -1,10 +1,9 @@
 """Faces of GML geometries in columns: polygons, triangles and rings as they come, coordinates parsed a batch at a time."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from lxml import etree
 from numpy.typing import NDArray
 
 from loaders.citygml.numbers import parse_lists
@@ -21,19 +20,27 @@ def _tags(*names: str) -> tuple[str, ...]:
     return tuple(f"{{{ns}}}{name}" for name in names for ns in GML)
 
 
-_FACE = frozenset(_tags("Polygon", "Triangle", "Rectangle", "PolygonPatch"))
-_RING = frozenset(_tags("LinearRing", "Ring"))
-_LIST = frozenset(_tags("posList", "coordinates"))
-_POS = frozenset(_tags("pos"))
+_FACES = _tags("Polygon", "Triangle", "Rectangle", "PolygonPatch")
+_LISTS = _tags("posList", "coordinates", "pos")
 _LINES = _tags("LineString", "LineStringSegment")
 _POINTS = _tags("Point")
-_WANTED = tuple(sorted(_FACE | _RING | _LIST | _POS))
-_MANY = _tags("MultiSurface", "CompositeSurface", "Solid", "OrientableSurface", "TriangulatedSurface", "Tin", "Surface")
 _FLIPPED = _tags("OrientableSurface")
-_PATCHES = frozenset(_tags("trianglePatches", "patches"))
-_HREFS = etree.XPath(
-    "descendant-or-self::*[@xlink:href]", namespaces={"xlink": "http://www.w3.org/1999/xlink"}
+_MANY = _tags(
+    "MultiSurface", "CompositeSurface", "Solid", "OrientableSurface", "TriangulatedSurface", "Tin", "Surface"
 )
+_FACE, _RING, _LIST, _POS, _LINK, _TURN = range(6)
+_KIND = {
+    **dict.fromkeys(_FACES, _FACE),
+    **dict.fromkeys(_tags("LinearRing", "Ring"), _RING),
+    **dict.fromkeys(_tags("posList", "coordinates"), _LIST),
+    **dict.fromkeys(_tags("pos"), _POS),
+    **dict.fromkeys(_FLIPPED, _TURN),
+    **dict.fromkeys(
+        _tags("surfaceMember", "baseSurface", "solidMember", "geometryMember", "exterior", "interior"), _LINK
+    ),
+}
+"""What an element is for the faces of a geometry; all others only hold some of these."""
+_ID_31, _ID_32 = (f"{{{ns}}}id" for ns in GML)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,52 +99,54 @@ class FaceStore:
             Of coordinates where none is said.
         """
         first = len(self.n_rings)
-        refs = tuple(_refs(geometry))
+        texts, dims, ring_ids, n_rings = self.texts, self.dims, self.ring_ids, self.n_rings
         own = geometry.get("srsDimension")
         dimension = int(own) if own and own.isdigit() else dimension
-        self._faces(geometry, triangles, dimension)
-        if self.wanted:
-            self._aggregates(geometry, first)
-        flipped: frozenset[int] = frozenset()
-        if next(geometry.iter(*_FLIPPED), None) is not None:
-            flipped = self._flipped(geometry, first)
-        return Part(first, len(self.n_rings), flipped, refs)
-
-    def _faces(self, geometry: Element, triangles: dict[Element, list[str]], dimension: int) -> None:
-        texts, dims, ring_ids, n_rings = self.texts, self.dims, self.ring_ids, self.n_rings
-        ring_open = False
-        skip = False
+        refs: list[tuple[str, bool]] = []
+        ring_open = skip = turned = False
         taken = bool(triangles)
-        for e in geometry.iter(*_WANTED):
-            tag = e.tag
-            if tag in _FACE:
+        for e in geometry.iter():
+            kind = _KIND.get(e.tag)
+            if kind is None:
+                continue
+            if kind == _LIST or kind == _POS:
+                text = e.text
+                if not ring_open or not text:
+                    continue
+                own = e.get("srsDimension")
+                if own is not None and own.isdigit():
+                    dims[-1] = int(own)
+                texts[-1] = f"{texts[-1]} {text}" if texts[-1] else text
+                self.size += len(text)
+            elif kind == _RING:
+                if skip or len(n_rings) == first:
+                    continue
+                ring_ids.append(e.get(_ID_31) or e.get(_ID_32))
+                texts.append("")
+                dims.append(dimension)
+                n_rings[-1] += 1
+                ring_open = True
+            elif kind == _FACE:
+                ring_open = False
                 skip = taken and e.getparent() in triangles
                 if skip:
                     continue
-                n_rings.append(0)
-                name = gml_id(e)
+                name = e.get(_ID_31) or e.get(_ID_32)
                 if name is not None:
-                    self.face_ids[name] = len(n_rings) - 1
-                ring_open = False
-            elif skip or not n_rings:
-                continue
-            elif tag in _RING:
-                ring_ids.append(gml_id(e))
-                texts.append("")
-                own = e.get("srsDimension")
-                dims.append(int(own) if own and own.isdigit() else dimension)
-                n_rings[-1] += 1
-                ring_open = True
-            elif ring_open:
-                text = e.text
-                if text:
-                    own = e.get("srsDimension")
-                    if own and own.isdigit():
-                        dims[-1] = int(own)
-                    texts[-1] = f"{texts[-1]} {text}" if texts[-1] else text
-                    self.size += len(text)
+                    self.face_ids[name] = len(n_rings)
+                n_rings.append(0)
+            elif kind == _LINK:
+                href = e.get(XLINK_HREF)
+                if href is not None and href.startswith("#"):
+                    refs.append((href[1:], _is_turned(e)))
+            elif e.get("orientation") == "-":
+                turned = True
         if taken:
             self._triangles(geometry, triangles, dimension)
+        if self.wanted:
+            self._aggregates(geometry, first)
+        flipped = self._flipped(geometry, first) if turned else frozenset[int]()
+        return Part(first, len(n_rings), flipped, tuple(refs))
 
     def _triangles(self, geometry: Element, triangles: dict[Element, list[str]], dimension: int) -> None:
         """Triangles that were taken out of the tree while it was read."""
@@ -155,20 +164,19 @@ class FaceStore:
         holders = [e for e in geometry.iter(*_MANY) if gml_id(e) in self.wanted]
         if not holders:
             return
-        place = {e: first + i for i, e in enumerate(geometry.iter(*_FACE))}
+        place = {e: first + i for i, e in enumerate(geometry.iter(*_FACES))}
         for holder in holders:
             name = gml_id(holder)
             if name is not None:
-                self.aggregates[name] = [place[e] for e in holder.iter(*_FACE) if place[e] < len(self)]
+                self.aggregates[name] = [place[e] for e in holder.iter(*_FACES) if place[e] < len(self)]
 
     def _flipped(self, geometry: Element, first: int) -> frozenset[int]:
         """Faces below surfaces whose orientation is ``-``."""
-        order = [e for e in geometry.iter(*_WANTED) if e.tag in _FACE]
-        place = {e: first + i for i, e in enumerate(order)}
+        place = {e: first + i for i, e in enumerate(geometry.iter(*_FACES))}
         out: set[int] = set()
         for surface in geometry.iter(*_FLIPPED):
             if surface.get("orientation") == "-":
-                below = {place[e] for e in surface.iter(*_WANTED) if e in place}
+                below = {place[e] for e in surface.iter(*_FACES)}
                 out ^= below
         return frozenset(out)
 
@@ -206,16 +214,12 @@ def _below(element: Element, above: Element) -> bool:
     return any(parent is above for parent in element.iterancestors())
 
 
-def _refs(geometry: Element) -> Iterable[tuple[str, bool]]:
-    """Names of geometries elsewhere that are part of this one, and whether they are turned over."""
-    for e in _HREFS(geometry):
-        href = e.get(XLINK_HREF)
-        if not href.startswith("#"):
-            continue
-        turned = False
-        for parent in e.iterancestors(*_FLIPPED):
-            turned ^= parent.get("orientation") == "-"
-        yield href[1:], turned
+def _is_turned(element: Element) -> bool:
+    """Whether surfaces above an element turn it over, an odd number of times."""
+    turned = False
+    for parent in element.iterancestors(*_FLIPPED):
+        turned ^= parent.get("orientation") == "-"
+    return turned
 
 
 def _mixed(
@@ -249,7 +253,7 @@ def parts_of(
 
 
 def _corners(element: Element, swap: bool, offset: Sequence[float]) -> FloatArray:
-    holders = list(element.iter(*_LIST, *_POS))
+    holders = list(element.iter(*_LISTS))
     numbers, _ = parse_lists([" ".join(h.text or "" for h in holders)])
     said = next((h.get("srsDimension") for h in (element, *holders) if h.get("srsDimension")), None)
     width = 2 if said == "2" or (len(numbers) % 3 and len(numbers) % 2 == 0) else 3

@@ -81,13 +81,16 @@ def typed(text: str, kind: str = "") -> Any:  # noqa: ANN401 (JSON)
     return text
 
 
+_GENERIC = ("Attribute", "AttributeSet")
+
+
 def generic(element: Element, out: dict[str, Any]) -> bool:
     """Take a generic attribute (2.0: ``stringAttribute`` …, 3.0: ``StringAttribute`` …); whether it was one."""
     kind = local(element)
+    if not kind.endswith(_GENERIC):
+        return False
     if kind == "genericAttribute":
         return any([generic(child, out) for child in element])
-    if not kind.lower().endswith(("attribute", "attributeset")):
-        return False
     name = element.get("name") or element.findtext("{*}name")
     if not name:
         return False

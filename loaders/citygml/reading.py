@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -9,7 +10,7 @@ from lxml import etree
 
 from twin.errors import SourceError, UnsafeSourceError
 
-__all__ = ["GML", "XLINK_HREF", "Head", "Member", "gml_id", "head_of_model", "local", "members"]
+__all__ = ["GML", "XLINK_HREF", "Head", "Member", "gml_id", "head_of_model", "local", "members", "split"]
 
 Element = Any
 GML = ("http://www.opengis.net/gml", "http://www.opengis.net/gml/3.2")
@@ -51,10 +52,21 @@ class Member:
     triangles: dict[Element, list[str]] = field(default_factory=dict)
 
 
+@lru_cache(maxsize=4096)
+def _split(tag: Any) -> tuple[str, str]:  # noqa: ANN401 (a name, or what lxml gives for a comment)
+    """Namespace and name of a tag."""
+    space, _, name = tag.rpartition("}") if isinstance(tag, str) else ("", "", "")
+    return space[1:], name
+
+
+def split(element: Element) -> tuple[str, str]:
+    """Namespace and name of an element; both empty for comments and instructions."""
+    return _split(element.tag)
+
+
 def local(element: Element) -> str:
     """Name of an element without its namespace; empty for comments and instructions."""
-    tag = element.tag
-    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
+    return _split(element.tag)[1]
 
 
 def gml_id(element: Element) -> str | None:
@@ -118,7 +130,7 @@ def _head(root: Element) -> Head:
         if lower is None and len(corners) == 2:
             lower, upper = (_numbers(c.text) for c in corners)
     name = root.findtext("{*}name")
-    engineering = root.find("{*}engineeringCRS")
+    engineering = next(root.iter("{*}EngineeringCRS"), None)
     return Head(_version(root), srs, dimension, lower, upper, name, engineering)
 
 

@@ -112,7 +112,7 @@ def _order(name: str, code: str, place: tuple[float, ...] | None) -> tuple[bool,
 
 def _engineering(element: Element) -> tuple[str | None, tuple[float, float, float]] | None:
     """System and origin of a local engineering CRS, from the definition of its anchor."""
-    for anchor in element.iter("{*}anchorDefinition"):
+    for anchor in element.iter("{*}anchorDefinition", "{*}anchorPoint"):
         try:
             x, y, *z = (float(v) for v in (anchor.text or "").split())
         except ValueError:

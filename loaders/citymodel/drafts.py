@@ -40,7 +40,7 @@ class ShapeInfo:
     kind: str = ""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Draft:
     """One city object.
 

@@ -186,24 +186,23 @@ def build(shapes: Shapes, geographic: bool) -> Built:
     triangle_start = starts_of(np.bincount(shape_of_face[face], minlength=len(origin)))
     near = local.astype(np.float32) + np.float32(0)
     uv = np.ascontiguousarray(shapes.uv)
-    corner, normals, colors, indices, vertex_start = weld(
+    corner, normals, colors, vertex_of, vertex_start = weld(
         near,
         near.view(np.int32),
         uv.view(np.int32).reshape(-1, 2),
-        triangles,
-        face,
+        shapes.ring_start,
+        shapes.face_start,
+        shapes.shape_start,
         normal,
         shapes.color,
         shapes.texture,
-        triangle_start,
-        corner_start,
         float(SOFT),
     )
     meshes = {
         "positions": binaries(near[corner].astype("<f4"), vertex_start),
         "normals": binaries(normals.astype("<f4"), vertex_start),
         "colors": binaries(colors.astype("<u4"), vertex_start),
-        "indices": binaries(indices.astype("<u4"), triangle_start),
+        "indices": binaries(vertex_of[triangles].astype("<u4"), triangle_start),
     }
     surface = shapes.surface[face]
     if (surface >= 0).any():

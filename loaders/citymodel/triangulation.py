@@ -11,7 +11,7 @@ __all__ = ["planes", "triangulate"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
-MAX_CLIPPED = 48
+MAX_CLIPPED = 128
 """Corners up to which a face is clipped ear by ear; larger ones and those with holes go to earcut."""
 
 

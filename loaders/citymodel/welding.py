@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["weld"]
+__all__ = ["SOFT", "weld"]
 
 SOFT = np.cos(np.deg2rad(25.0))
 """Corners whose faces lean less than 25° off their mean share one normal."""
@@ -19,32 +19,54 @@ def _mixed(a: int, b: int, c: int, d: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _corner_angle(p: NDArray[np.float32], q: NDArray[np.float32], r: NDArray[np.float32]) -> float:
-    """Angle at ``p`` between ``q`` and ``r``, radians."""
-    ax, ay, az = float(q[0]) - p[0], float(q[1]) - p[1], float(q[2]) - p[2]
-    bx, by, bz = float(r[0]) - p[0], float(r[1]) - p[1], float(r[2]) - p[2]
-    dot = ax * bx + ay * by + az * bz
-    cx, cy, cz = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
-    return np.arctan2(np.sqrt(cx * cx + cy * cy + cz * cz), dot)
+def _weight(p: NDArray[np.float32], q: NDArray[np.float32], r: NDArray[np.float32]) -> float:
+    """How much of the round about ``p`` a face with neighbours ``q`` and ``r`` takes: 1 - cos of its angle."""
+    ax, ay, az = q[0] - p[0], q[1] - p[1], q[2] - p[2]
+    bx, by, bz = r[0] - p[0], r[1] - p[1], r[2] - p[2]
+    lengths = (ax * ax + ay * ay + az * az) * (bx * bx + by * by + bz * bz)
+    if not lengths > 0:
+        return 0.0
+    return 1.0 - (ax * bx + ay * by + az * bz) / np.sqrt(lengths)
 
 
 @njit(cache=True, nogil=True)
-def weld(  # noqa: C901 (one pass over the columns)
+def _together(
+    bits: NDArray[np.int32], a: int, b: int, slot: NDArray[np.int64], at: NDArray[np.int64]
+) -> None:
+    """For corners ``a`` to ``b``, one corner for all that fall together."""
+    size = 16
+    while size < 2 * (b - a):
+        size *= 2
+    mask = size - 1
+    slot[:size] = -1
+    for i in range(a, b):
+        h = _mixed(bits[i, 0], bits[i, 1], bits[i, 2], 7) & mask
+        while slot[h] >= 0:
+            j = slot[h]
+            if bits[j, 0] == bits[i, 0] and bits[j, 1] == bits[i, 1] and bits[j, 2] == bits[i, 2]:
+                break
+            h = (h + 1) & mask
+        if slot[h] < 0:
+            slot[h] = i
+        at[i] = slot[h]
+
+
+@njit(cache=True, nogil=True)
+def weld(
     local: NDArray[np.float32],
     bits: NDArray[np.int32],
     uv_bits: NDArray[np.int32],
-    triangles: NDArray[np.int64],
-    triangle_face: NDArray[np.int64],
+    ring_start: NDArray[np.int64],
+    face_start: NDArray[np.int64],
+    shape_start: NDArray[np.int64],
     normal: NDArray[np.float64],
     color: NDArray[np.uint32],
     texture: NDArray[np.int32],
-    triangle_start: NDArray[np.int64],
-    corner_start: NDArray[np.int64],
     soft: float,
 ) -> tuple[
-    NDArray[np.int64], NDArray[np.float32], NDArray[np.uint32], NDArray[np.uint32], NDArray[np.int64]
+    NDArray[np.int64], NDArray[np.float32], NDArray[np.uint32], NDArray[np.int64], NDArray[np.int64]
 ]:
-    """Vertices and indices of the meshes of a batch.
+    """Vertices of the meshes of a batch.
 
     Parameters
     ----------
@@ -53,14 +75,13 @@ def weld(  # noqa: C901 (one pass over the columns)
         int32.
     uv_bits : ndarray of int32, shape (n, 2) or (0, 2)
         Texture coordinates of the corners as int32.
-    triangles, triangle_face : ndarray of int64, shapes (t, 3), (t,)
-        As :func:`loaders.citymodel.triangulation.triangulate` gives them.
+    ring_start, face_start, shape_start : ndarray of int64
+        As in :class:`loaders.citymodel.shapes.Shapes`.
     normal, color, texture : arrays of length f
-        Unit normal, RGBA as one little-endian number, and texture (-1: none) of each face.
-    triangle_start, corner_start : ndarray of int64, shape (s + 1,)
-        First triangle and first corner of each shape.
+        Unit normal, RGBA as one little-endian number, and texture (-1: none) of each face. A face
+        without a normal has no vertices.
     soft : float
-        Cosine below which an edge is hard.
+        Cosine of the lean beyond which an edge is hard.
 
     Returns
     -------
@@ -68,79 +89,64 @@ def weld(  # noqa: C901 (one pass over the columns)
         A corner each vertex stands at.
     normals : ndarray of float32, shape (v, 3)
     colors : ndarray of uint32, shape (v,)
-    indices : ndarray of uint32, shape (t, 3)
-        Vertex numbers within the shape.
+    vertex_of : ndarray of int64, shape (n,)
+        Vertex of each corner, counted within its shape; -1 for none.
     vertex_start : ndarray of int64, shape (s + 1,)
     """
-    n, n_shapes, n_triangles = len(local), len(triangle_start) - 1, len(triangles)
+    n, n_shapes = len(local), len(shape_start) - 1
     textured = len(uv_bits) > 0
-    largest = 0
+    largest = 8
     for s in range(n_shapes):
-        largest = max(largest, corner_start[s + 1] - corner_start[s])
-        largest = max(largest, 3 * (triangle_start[s + 1] - triangle_start[s]))
-    size = 16
-    while size < 2 * largest + 2:
-        size *= 2
-    mask = size - 1
-    slot = np.full(size, -1, np.int64)
-    used = np.empty(largest + 1, np.int64)
-    at = np.full(n, -1, np.int64)  # one corner for all that fall together
+        a, b = ring_start[face_start[shape_start[s]]], ring_start[face_start[shape_start[s + 1]]]
+        largest = max(largest, b - a)
+    slot = np.empty(4 * largest + 16, np.int64)
+    at = np.empty(n, np.int64)
     mean = np.zeros((n, 3))
-    corner = np.empty(3 * n_triangles, np.int64)
-    first_face = np.empty(3 * n_triangles, np.int64)
-    packed = np.empty(3 * n_triangles, np.int64)
-    normals = np.empty((3 * n_triangles, 3), np.float32)
-    colors = np.empty(3 * n_triangles, np.uint32)
-    indices = np.empty((n_triangles, 3), np.uint32)
+    corner, packed = np.empty(n, np.int64), np.empty(n, np.int64)
+    face_of = np.empty(n, np.int64)
+    normals, colors = np.empty((n, 3), np.float32), np.empty(n, np.uint32)
+    vertex_of = np.full(n, -1, np.int64)
     vertex_start = np.zeros(n_shapes + 1, np.int64)
     made = 0
     for s in range(n_shapes):
-        t0, t1 = triangle_start[s], triangle_start[s + 1]
-        n_used = 0
-        for t in range(t0, t1):
-            for c in range(3):
-                i = triangles[t, c]
-                if at[i] < 0:
-                    h = _mixed(bits[i, 0], bits[i, 1], bits[i, 2], 7) & mask
-                    while slot[h] >= 0:
-                        j = slot[h]
-                        if bits[j, 0] == bits[i, 0] and bits[j, 1] == bits[i, 1] and bits[j, 2] == bits[i, 2]:
-                            break
-                        h = (h + 1) & mask
-                    if slot[h] < 0:
-                        slot[h] = i
-                        used[n_used] = h
-                        n_used += 1
-                    at[i] = slot[h]
-        for k in range(n_used):
-            slot[used[k]] = -1
-        for t in range(t0, t1):
-            f = triangle_face[t]
-            for c in range(3):
-                i = triangles[t, c]
-                angle = _corner_angle(
-                    local[i], local[triangles[t, (c + 1) % 3]], local[triangles[t, (c + 2) % 3]]
-                )
-                j = at[i]
-                mean[j, 0] += normal[f, 0] * angle
-                mean[j, 1] += normal[f, 1] * angle
-                mean[j, 2] += normal[f, 2] * angle
-        n_used = 0
+        f0, f1 = shape_start[s], shape_start[s + 1]
+        a, b = ring_start[face_start[f0]], ring_start[face_start[f1]]
+        _together(bits, a, b, slot, at)
+        for f in range(f0, f1):
+            nx, ny, nz = normal[f, 0], normal[f, 1], normal[f, 2]
+            for r in range(face_start[f], face_start[f + 1]):
+                c0, c1 = ring_start[r], ring_start[r + 1]
+                before = c1 - 1
+                for i in range(c0, c1):
+                    after = i + 1 if i + 1 < c1 else c0
+                    w = _weight(local[i], local[before], local[after])
+                    j = at[i]
+                    mean[j, 0] += nx * w
+                    mean[j, 1] += ny * w
+                    mean[j, 2] += nz * w
+                    before = i
+        size = 16
+        while size < 2 * (b - a):
+            size *= 2
+        mask = size - 1
+        slot[:size] = -1
         start = made
-        for t in range(t0, t1):
-            f = triangle_face[t]
-            for c in range(3):
-                i = triangles[t, c]
+        for f in range(f0, f1):
+            fx, fy, fz = normal[f, 0], normal[f, 1], normal[f, 2]
+            if fx == 0 and fy == 0 and fz == 0:
+                continue
+            for i in range(ring_start[face_start[f]], ring_start[face_start[f + 1]]):
                 j = at[i]
                 mx, my, mz = mean[j, 0], mean[j, 1], mean[j, 2]
                 length = np.sqrt(mx * mx + my * my + mz * mz)
-                nx, ny, nz = normal[f, 0], normal[f, 1], normal[f, 2]
-                if length > 0 and (mx * nx + my * ny + mz * nz) > soft * length:
+                nx, ny, nz = fx, fy, fz
+                if (mx * fx + my * fy + mz * fz) > soft * length:
                     nx, ny, nz = mx / length, my / length, mz / length
+                # directions that differ by less than 1/500 are one
                 p = (
-                    (np.int64(np.rint(nx * 500) + 512) << 22)
-                    | (np.int64(np.rint(ny * 500) + 512) << 11)
-                    | np.int64(np.rint(nz * 500) + 512)
+                    (np.int64(nx * 500 + 512.5) << 22)
+                    | (np.int64(ny * 500 + 512.5) << 11)
+                    | np.int64(nz * 500 + 512.5)
                 )
                 extra = np.int64(0)
                 if textured:
@@ -155,19 +161,15 @@ def weld(  # noqa: C901 (one pass over the columns)
                         if (
                             uv_bits[k, 0] == uv_bits[i, 0]
                             and uv_bits[k, 1] == uv_bits[i, 1]
-                            and texture[first_face[v]] == texture[f]
+                            and texture[face_of[v]] == texture[f]
                         ):
                             break
                     h = (h + 1) & mask
                 if slot[h] < 0:
                     slot[h] = made
-                    used[n_used] = h
-                    n_used += 1
-                    corner[made], packed[made], colors[made], first_face[made] = i, p, color[f], f
+                    corner[made], packed[made], colors[made], face_of[made] = i, p, color[f], f
                     normals[made, 0], normals[made, 1], normals[made, 2] = nx, ny, nz
                     made += 1
-                indices[t, c] = slot[h] - start
-        for k in range(n_used):
-            slot[used[k]] = -1
+                vertex_of[i] = slot[h] - start
         vertex_start[s + 1] = made
-    return corner[:made], normals[:made], colors[:made], indices, vertex_start
+    return corner[:made], normals[:made], colors[:made], vertex_of, vertex_start

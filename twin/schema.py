@@ -80,7 +80,10 @@ MESH_EXTRAS = pa.schema(
         ("surfaces", pa.string()),  # JSON: surfaces (as the source says), area_m2 and faces of each
         ("surface", pa.binary()),  # int32 per triangle: place in ``surfaces``, -1 for none
         ("uv", pa.binary()),  # float32 uv per vertex, origin at the lower left of the image, n × 8
-        ("texture", pa.binary()),  # int32 per triangle, ascending: place in ``textures``, -1 for none
+        (
+            "texture",
+            pa.binary(),
+        ),  # int32 per triangle, ascending: place in ``textures``, -1 for none
         ("textures", pa.string()),  # JSON list: image (file in assets/), wrap, border, type
     ]
 )

@@ -147,7 +147,7 @@ def global_surface_data(path: Path) -> Iterator[Element]:
         end = last + len(b"appearanceMember>")
         if start < head or end < start:
             return
-        parser = etree.XMLPullParser(
+        parser: Any = etree.XMLPullParser(
             events=("end",),
             tag=("{*}surfaceDataMember", "{*}surfaceData", "{*}cityObjectMember"),
             resolve_entities=False,

@@ -1,6 +1,6 @@
-"""City objects of CityGML members → drafts: parts, rooms and furniture as objects of their own, boundary surfaces as semantics."""
+"""City objects of CityGML members → drafts: parts and rooms as objects of their own, boundary surfaces as semantics."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +22,9 @@ Json = dict[str, Any]
 FloatArray = NDArray[np.float64]
 MAX_DEPTH = 32
 """City objects nested deeper than this are left out, with a note."""
-_BOUNDARIES = frozenset({"boundedBy", "boundary", "opening", "fillingSurface", "trafficArea", "auxiliaryTrafficArea"})
+_BOUNDARIES = frozenset(
+    {"boundedBy", "boundary", "opening", "fillingSurface", "trafficArea", "auxiliaryTrafficArea"}
+)
 _SURFACES = frozenset({
     "Door", "Window", "TrafficArea", "AuxiliaryTrafficArea", "Hole", "Marking", "DoorSurface",
     "WindowSurface", "ClosureSurface",
@@ -47,6 +49,8 @@ _NAMES = {
     "validTo": "valid_to",
     "description": "description",
 }
+_LENGTHS = {"ft": 0.3048, "[ft_i]": 0.3048, "9002": 0.3048, "cm": 0.01, "mm": 0.001}
+"""Metres in units of length other than the metre."""
 _IGNORED = frozenset({"relativeToTerrain", "relativeToWater"})
 
 
@@ -122,10 +126,12 @@ class FeatureReader:
         if not found:
             href = member.element.get(XLINK_HREF)
             if href is not None:
-                draft = Draft(None, "", "other", faults=[f"the member is only a link ({href}); links outside the file are not followed"])
+                fault = (
+                    f"the member is only a link ({href}); links outside the file are not followed"
+                )
             else:
-                draft = Draft(None, "", "other", faults=["the member holds no city object"])
-            self.drafts.append(draft)
+                fault = "the member holds no city object"
+            self.drafts.append(Draft(None, "", "other", faults=[fault]))
             self.row += 1
         self._resolve(self.shapes[first:])
         self._member = None
@@ -195,7 +201,9 @@ class FeatureReader:
             if value:
                 raw[name] = value
 
-    def _property(self, child: Element, name: str, draft: Draft, raw: Json, below: list[Element]) -> None:
+    def _property(
+        self, child: Element, name: str, draft: Draft, raw: Json, below: list[Element]
+    ) -> None:
         if name == "externalReference":
             _external(child, draft, raw)
             return
@@ -214,6 +222,10 @@ class FeatureReader:
         if href is not None and not len(child):
             raw.setdefault(f"{name}_ref", []).append(href.removeprefix("#"))
             return
+        self._value(child, name, raw)
+
+    def _value(self, child: Element, name: str, raw: Json) -> None:
+        """A plain or nested attribute: codes as text, lengths in metres, years as numbers."""
         value = nested(child, self.codes)
         if value is None or value == {}:
             return
@@ -225,11 +237,11 @@ class FeatureReader:
                 value = meaning
         elif isinstance(value, str) and name in ("yearOfConstruction", "yearOfDemolition"):
             value = typed(value[:4], "int")
-        uom = child.get("uom")
-        if uom and uom not in ("m", "#m", "urn:ogc:def:uom:UCUM::m", "urn:ogc:def:uom:EPSG::9001"):
-            feet = {"ft": 0.3048, "[ft_i]": 0.3048, "cm": 0.01, "mm": 0.001}.get(uom.rpartition(":")[2])
-            if feet is not None and isinstance(value, int | float):
-                raw[f"{name}_{uom}"], value = value, round(value * feet, 6)
+        uom = (child.get("uom") or "").rpartition(":")[2].lstrip("#")
+        if uom and uom not in ("m", "9001"):
+            factor = _LENGTHS.get(uom)
+            if factor is not None and isinstance(value, int | float):
+                raw[f"{name}_{uom}"], value = value, round(value * factor, 6)
             else:
                 raw.setdefault(f"{name}_uom", uom)
         _append(raw, _NAMES.get(name, name), value)
@@ -251,12 +263,13 @@ class FeatureReader:
             raw["class_function"] = raw.pop("function")
         if raw.get("addresses"):
             raw["address"] = raw["addresses"][0]["full"]
-        for place, factor in (("height", 1.0),):
-            found = raw.get(place)
+        if "measuredHeight" not in raw:
+            found = raw.get("height")
             for one in found if isinstance(found, list) else [found]:
-                value = one.get("value") if isinstance(one, dict) else None
-                if isinstance(value, int | float) and "measuredHeight" not in raw and one.get("value_uom") in (None, "m"):
-                    raw["measuredHeight"] = value * factor
+                said = one if isinstance(one, dict) else {}
+                if isinstance(said.get("value"), int | float) and "value_uom" not in said:
+                    raw["measuredHeight"] = said["value"]
+                    break
         built = raw.get("dateOfConstruction")
         if isinstance(built, str) and built[:4].isdigit() and "yearOfConstruction" not in raw:
             raw["yearOfConstruction"] = int(built[:4])
@@ -306,12 +319,20 @@ class FeatureReader:
             draft.plain = (shapely.MultiLineString(lines), "centreline")
         elif draft.plain is None and points:
             at = np.concatenate(points)
-            draft.plain = (shapely.Point(at[0]) if len(at) == 1 else shapely.MultiPoint(at), "point")
+            draft.plain = (
+                shapely.Point(at[0]) if len(at) == 1 else shapely.MultiPoint(at),
+                "point",
+            )
         elif not lines and not points:
             draft.notes.append(f"{name} holds no geometry that can be read")
 
     def _boundary(
-        self, holder: Element, draft: Draft, own: list[ShapeDraft], below: list[Element], above: Json | None
+        self,
+        holder: Element,
+        draft: Draft,
+        own: list[ShapeDraft],
+        below: list[Element],
+        above: Json | None,
     ) -> None:
         """Thematic surfaces of an object, with their openings; what is an object of its own stays one."""
         for element in holder:
@@ -321,26 +342,36 @@ class FeatureReader:
             if kind not in _SURFACES and not kind.endswith("Surface"):
                 below.append(element)
                 continue
-            described: Json = {"type": kind}
-            name = gml_id(element)
-            if name is not None:
-                described["id"] = name
-            if above is not None and "id" in above:
-                described["in"] = above["id"]
-            for child in element:
-                said = local(child)
-                if said[:3] == "lod" and said[3:4].isdigit():
-                    self._geometry(child, draft, own, said[3], said, -1, described)
-                elif said in ("opening", "fillingSurface"):
-                    self._boundary(child, draft, own, below, described)
-                elif said == "name" and child.text:
-                    described["name"] = child.text.strip()
-                elif said and said != "boundedBy" and not generic(child, described):
-                    objects = [o for o in child if _is_object(o, said)]
-                    below += objects
-                    value = None if objects else nested(child, self.codes)
-                    if value:
-                        _append(described, said, value)
+            self._surface(element, kind, draft, own, below, above)
+
+    def _surface(
+        self,
+        element: Element,
+        kind: str,
+        draft: Draft,
+        own: list[ShapeDraft],
+        below: list[Element],
+        above: Json | None,
+    ) -> None:
+        """One thematic surface: its faces, its openings, what is said of it."""
+        described: Json = {"type": kind}
+        name = gml_id(element)
+        if name is not None:
+            described["id"] = name
+        if above is not None and "id" in above:
+            described["in"] = above["id"]
+        for child in element:
+            said = local(child)
+            if said[:3] == "lod" and said[3:4].isdigit():
+                self._geometry(child, draft, own, said[3], said, -1, described)
+            elif said in ("opening", "fillingSurface"):
+                self._boundary(child, draft, own, below, described)
+            elif said and said != "boundedBy" and not generic(child, described):
+                objects = [o for o in child if _is_object(o, said)]
+                below += objects
+                value = None if objects else nested(child, self.codes)
+                if value:
+                    _append(described, said, value)
 
     def _implicit(self, holder: Element, draft: Draft, lod: str) -> None:
         """A template placed by a matrix and a reference point."""
@@ -355,7 +386,9 @@ class FeatureReader:
                 library = implicit.findtext("{*}libraryObject")
                 if library:
                     draft.attributes.setdefault("library_object", library.strip())
-                    draft.notes.append(f"its shape is a file of its own ({library.strip()}), which is not read")
+                    draft.notes.append(
+                        f"its shape is a file of its own ({library.strip()}), which is not read"
+                    )
                 else:
                     draft.notes.append("an implicit geometry has no shape that is known")
                 if points and draft.plain is None:
@@ -388,44 +421,45 @@ class FeatureReader:
 
     def _resolve(self, shapes: list[ShapeDraft]) -> None:
         """Faces that a shape only names, from wherever in the member they stand."""
-        assert self._member is not None  # noqa: S101 (read() sets it)
-        surface_of: dict[int, Json] | None = None
-        targets: dict[str, Element] | None = None
-        for shape in shapes:
-            if not shape.refs:
-                continue
-            refs, shape.refs = shape.refs, []
-            known = {f for s in shapes if s.owner is shape.owner and s.lod == shape.lod for f in s.faces}
+        waiting = [s for s in shapes if s.refs]
+        if not waiting:
+            return
+        surface_of = {
+            f: s.surfaces[k]
+            for s in shapes
+            for f, k in zip(s.faces, s.surface, strict=True)
+            if k >= 0
+        }
+        targets: dict[str, Element] = {}
+        for shape in waiting:
+            known = {
+                f for s in shapes if s.owner is shape.owner and s.lod == shape.lod for f in s.faces
+            }
             missing = 0
-            for name, turned in refs:
-                face = self.store.face_ids.get(name)
-                faces = [face] if face is not None else None
-                if faces is None:
-                    if targets is None:
-                        targets = {i: e for e in self._member.element.iter() if (i := gml_id(e)) is not None}
-                    faces = self._faces_of(targets.get(name))
-                if not faces:
-                    missing += 1
-                    continue
-                if surface_of is None:
-                    surface_of = {
-                        f: s.surfaces[k]
-                        for s in shapes
-                        for f, k in zip(s.faces, s.surface, strict=True)
-                        if k >= 0
-                    }
+            for name, turned in shape.refs:
+                faces = self._named(name, targets)
+                missing += not faces
                 for one in faces:
                     if one not in known:
                         self._borrow(shape, one, turned, surface_of.get(one))
-            if not shape.faces and not missing:  # a solid of surfaces that stand here already
-                self.shapes.remove(shape)
             if missing:
-                shape.owner.notes.append(f"{missing} linked surfaces of LoD {shape.lod} are not in the same object")
+                shape.owner.notes.append(
+                    f"{missing} linked surfaces of LoD {shape.lod} are not in the same object"
+                )
+            elif not shape.faces:  # a solid of surfaces that stand here already
+                self.shapes.remove(shape)
 
-    def _faces_of(self, element: Element | None) -> list[int]:
-        """Faces below an element that is named as a whole."""
-        if element is None or self._member is None:
-            return []
+    def _named(self, name: str, targets: dict[str, Element]) -> Sequence[int]:
+        """Faces of a polygon or a geometry of many, known or found in the member."""
+        assert self._member is not None  # noqa: S101 (read() sets it)
+        face = self.store.face_ids.get(name)
+        if face is not None:
+            return (face,)
+        if not targets:
+            targets |= {i: e for e in self._member.element.iter() if (i := gml_id(e)) is not None}
+        element = targets.get(name)
+        if element is None:
+            return ()
         part = self.store.take(element, self._member.triangles, self.dimension)
         named = [self.store.face_ids[i] for i, _ in part.refs if i in self.store.face_ids]
         return [*range(part.first, part.end), *named]
@@ -466,7 +500,9 @@ def _append(raw: Json, name: str, value: Any) -> None:  # noqa: ANN401 (JSON)
 def _external(child: Element, draft: Draft, raw: Json) -> None:
     """A reference to the same thing elsewhere: an alias, and kept as it is."""
     system = child.findtext(".//{*}informationSystem")
-    value = child.findtext(".//{*}externalObject/{*}name") or child.findtext(".//{*}externalObject/{*}uri")
+    value = child.findtext(".//{*}externalObject/{*}name") or child.findtext(
+        ".//{*}externalObject/{*}uri"
+    )
     value = value or child.findtext(".//{*}targetResource")
     if value and value.strip():
         scheme = f"external:{(system or '').strip()}" if system else "external"

@@ -26,17 +26,25 @@ _LINES = _tags("LineString", "LineStringSegment")
 _POINTS = _tags("Point")
 _FLIPPED = _tags("OrientableSurface")
 _MANY = _tags(
-    "MultiSurface", "CompositeSurface", "Solid", "OrientableSurface", "TriangulatedSurface", "Tin", "Surface"
+    "MultiSurface",
+    "CompositeSurface",
+    "Solid",
+    "OrientableSurface",
+    "TriangulatedSurface",
+    "Tin",
+    "Surface",
 )
-_FACE, _RING, _LIST, _POS, _LINK, _TURN = range(6)
+_FACE, _RING, _LIST, _LINK, _TURN = range(5)
 _KIND = {
     **dict.fromkeys(_FACES, _FACE),
     **dict.fromkeys(_tags("LinearRing", "Ring"), _RING),
-    **dict.fromkeys(_tags("posList", "coordinates"), _LIST),
-    **dict.fromkeys(_tags("pos"), _POS),
+    **dict.fromkeys(_LISTS, _LIST),
     **dict.fromkeys(_FLIPPED, _TURN),
     **dict.fromkeys(
-        _tags("surfaceMember", "baseSurface", "solidMember", "geometryMember", "exterior", "interior"), _LINK
+        _tags(
+            "surfaceMember", "baseSurface", "solidMember", "geometryMember", "exterior", "interior"
+        ),
+        _LINK,
     ),
 }
 """What an element is for the faces of a geometry; all others only hold some of these."""
@@ -87,7 +95,9 @@ class FaceStore:
     def __len__(self) -> int:
         return len(self.n_rings)
 
-    def take(self, geometry: Element, triangles: dict[Element, list[str]], dimension: int) -> Part:
+    def take(  # noqa: C901 (one pass over the elements)
+        self, geometry: Element, triangles: dict[Element, list[str]], dimension: int
+    ) -> Part:
         """Take all faces below an element.
 
         Parameters
@@ -109,7 +119,7 @@ class FaceStore:
             kind = _KIND.get(e.tag)
             if kind is None:
                 continue
-            if kind == _LIST or kind == _POS:
+            if kind == _LIST:
                 text = e.text
                 if not ring_open or not text:
                     continue
@@ -148,7 +158,9 @@ class FaceStore:
         flipped = self._flipped(geometry, first) if turned else frozenset[int]()
         return Part(first, len(n_rings), flipped, tuple(refs))
 
-    def _triangles(self, geometry: Element, triangles: dict[Element, list[str]], dimension: int) -> None:
+    def _triangles(
+        self, geometry: Element, triangles: dict[Element, list[str]], dimension: int
+    ) -> None:
         """Triangles that were taken out of the tree while it was read."""
         for holder, found in triangles.items():
             if holder is not geometry and not _below(holder, geometry):
@@ -168,7 +180,9 @@ class FaceStore:
         for holder in holders:
             name = gml_id(holder)
             if name is not None:
-                self.aggregates[name] = [place[e] for e in holder.iter(*_FACES) if place[e] < len(self)]
+                self.aggregates[name] = [
+                    place[e] for e in holder.iter(*_FACES) if place[e] < len(self)
+                ]
 
     def _flipped(self, geometry: Element, first: int) -> frozenset[int]:
         """Faces below surfaces whose orientation is ``-``."""
@@ -199,10 +213,8 @@ class FaceStore:
         pairs = (dims == 3) & odd & (counts % 2 == 0)
         corners = np.where(pairs, counts // 2, corners)
         flat, odd = flat | pairs, odd & ~pairs
-        if flat.any() or odd.any():
-            xyz = _mixed(numbers, counts, corners, flat, odd)
-        else:
-            xyz = numbers.reshape(-1, 3)
+        plain = not (flat.any() or odd.any())
+        xyz = numbers.reshape(-1, 3) if plain else _mixed(numbers, counts, corners, flat, odd)
         if swap:
             xyz = np.ascontiguousarray(xyz[:, [1, 0, 2]])
         if any(offset):
@@ -263,4 +275,4 @@ def _corners(element: Element, swap: bool, offset: Sequence[float]) -> FloatArra
     xyz[:, :width] = numbers.reshape(-1, width)
     if swap:
         xyz[:, :2] = xyz[:, [1, 0]]
-    return xyz + np.array(offset)
+    return np.asarray(xyz + np.array(offset), np.float64)

@@ -16,8 +16,9 @@ from loaders.citygml.properties import CodeLists
 from loaders.citygml.reading import Head, Member, head_of_model, members
 from loaders.citygml.srs import Reference, reference_of
 from loaders.citymodel.attributes import AttributeMapper
+from loaders.citymodel.batches import batch_of, template_meshes
 from loaders.citymodel.classes import surface_color
-from loaders.citymodel.drafts import Draft, Drafted, ShapeInfo, batch_of, template_meshes
+from loaders.citymodel.drafts import Draft, Drafted, ShapeInfo
 from loaders.citymodel.images import ImageShelf
 from loaders.citymodel.shapes import Shapes, starts_of
 from loaders.gdalio import head_of, refuse_dangerous
@@ -146,7 +147,8 @@ class _Desk:
     def end(self) -> None:
         """The last record, if the file ended badly."""
         if self.fault is not None:
-            self.reader.drafts.append(Draft(None, "", "other", faults=[f"the file {self.fault}; objects after this place were not read"]))
+            fault = f"the file {self.fault}; objects after this place were not read"
+            self.reader.drafts.append(Draft(None, "", "other", faults=[fault]))
 
     def is_full(self, size: int) -> bool:
         """Whether a batch should be given out."""
@@ -206,11 +208,19 @@ class _Desk:
     def _findings(self) -> list[str]:
         out, self.findings = self.findings, []
         for missing, what in (
-            (self.shelf.missing, "texture images are not beside the file; the shapes stay without them"),
-            (self.codes.missing, "code lists are not beside the file; their codes are kept as they are"),
+            (
+                self.shelf.missing,
+                "texture images are not beside the file; the shapes stay without them",
+            ),
+            (
+                self.codes.missing,
+                "code lists are not beside the file; their codes are kept as they are",
+            ),
         ):
             if missing:
-                out.append(f"{len(missing)} {what} ({', '.join(sorted(missing)[:3])}{' …' if len(missing) > 3 else ''})")
+                out.append(
+                    f"{len(missing)} {what} ({', '.join(sorted(missing)[:3])}{' …' if len(missing) > 3 else ''})"
+                )
         self.shelf.missing.clear()
         self.codes.missing.clear()
         return out
@@ -228,28 +238,36 @@ def _shapes_of(
     infos: list[ShapeInfo] = []
     for place, shape in enumerate(drafts):
         shape.owner.shapes.append(place)
-        infos.append(ShapeInfo(shape.lod, shape.surfaces, (), shape.skipped, shape.kind or "boundary surfaces"))
+        infos.append(
+            ShapeInfo(
+                shape.lod, shape.surfaces, (), shape.skipped, shape.kind or "boundary surfaces"
+            )
+        )
     pick = np.array([f for s in drafts for f in s.faces], np.int64)
     turned = np.array([t for s in drafts for t in s.flipped], bool)
     surface = np.array([k for s in drafts for k in s.surface], np.int32)
     n_rings = np.diff(faces.face_start)[pick]
     rings = _runs(faces.face_start[pick], n_rings)
     n_corners = np.diff(faces.ring_start)[rings]
-    corners = _runs(faces.ring_start[rings], n_corners, np.repeat(turned, n_rings) if turned.any() else None)
+    corners = _runs(
+        faces.ring_start[rings], n_corners, np.repeat(turned, n_rings) if turned.any() else None
+    )
     palette = [surface_color(s.get("type")) for d in drafts for s in d.surfaces]
     table = np.array([*palette, surface_color(None)], np.uint32)
     shape_start = starts_of(np.array([len(s.faces) for s in drafts], np.int64))
     owner = np.repeat(np.arange(len(drafts)), np.diff(shape_start))
     base = starts_of(np.array([len(s.surfaces) for s in drafts], np.int64))[:-1]
-    tint = table[np.where(surface >= 0, surface + base[owner] if len(owner) else surface, len(palette))]
+    tint = table[
+        np.where(surface >= 0, surface + base[owner] if len(owner) else surface, len(palette))
+    ]
     given = color[pick]
     tint = np.where(given >= 0, given, tint).astype(np.uint32)
-    place = texture[pick]
-    for i in np.unique(owner[place >= 0]).tolist():  # each mesh lists only its own images
+    image = texture[pick]
+    for i in np.unique(owner[image >= 0]).tolist():  # each mesh lists only its own images
         run = slice(shape_start[i], shape_start[i + 1])
-        used, inverse = np.unique(place[run], return_inverse=True)
+        used, inverse = np.unique(image[run], return_inverse=True)
         infos[i].textures = [textures[t] for t in used.tolist() if t >= 0]
-        place[run] = inverse - int(used[0] < 0)
+        image[run] = inverse - int(used[0] < 0)
     whole = Shapes(
         faces.xyz[corners],
         starts_of(n_corners),
@@ -257,8 +275,8 @@ def _shapes_of(
         shape_start,
         surface,
         tint,
-        place.astype(np.int32),
-        uv[corners] if len(uv) and (place >= 0).any() else np.zeros((0, 2), np.float32),
+        image.astype(np.int32),
+        uv[corners] if len(uv) and (image >= 0).any() else np.zeros((0, 2), np.float32),
     )
     return infos, whole
 

@@ -12,8 +12,11 @@ _SEPARATOR = 124  # |
 
 
 @njit(cache=True, nogil=True)
-def _parse(
-    data: NDArray[np.uint8], powers: NDArray[np.float64], out: NDArray[np.float64], counts: NDArray[np.int64]
+def _parse(  # noqa: C901 (one state machine)
+    data: NDArray[np.uint8],
+    powers: NDArray[np.float64],
+    out: NDArray[np.float64],
+    counts: NDArray[np.int64],
 ) -> int:
     """Numbers of lists separated by ``|``, blanks and commas between them; NaN for what is none."""
     n, which, i, end = 0, 0, 0, len(data)

@@ -90,7 +90,8 @@ def generic(element: Element, out: dict[str, Any]) -> bool:
     if not kind.endswith(_GENERIC):
         return False
     if kind == "genericAttribute":
-        return any([generic(child, out) for child in element])
+        taken = [generic(child, out) for child in element]
+        return any(taken)
     name = element.get("name") or element.findtext("{*}name")
     if not name:
         return False
@@ -125,28 +126,34 @@ def nested(element: Element, codes: CodeLists, depth: int = 0) -> Any:  # noqa: 
         return None
     out: dict[str, Any] = {}
     for child in element:
-        name = local(child)
-        if not name:
-            continue
-        value = nested(child, codes, depth + 1)
-        if value is None or value == {}:
-            continue
-        space = child.get("codeSpace")
-        if space and isinstance(value, str):
-            text = codes.text_of(space, value)
-            if text is not None:
-                _add(out, f"{name}_code", value)
-                value = text
-        uom = child.get("uom")
-        _add(out, name, typed(value, "measure") if uom and isinstance(value, str) else value)
-        if uom and uom not in ("m", "#m"):
-            out.setdefault(f"{name}_uom", uom)
+        value = nested(child, codes, depth + 1) if local(child) else None
+        if value is not None and value != {}:
+            _put(out, local(child), child, value, codes)
     if len(out) == 1:
         name, value = next(iter(out.items()))
         if name[:1].isupper() and isinstance(value, dict):  # a type below its property
             same = name.lower() == local(element).lower() or "type" in value
             return value if same else {"type": name, **value}
     return out
+
+
+def _put(
+    out: dict[str, Any],
+    name: str,
+    child: Element,
+    value: Any,  # noqa: ANN401 (JSON)
+    codes: CodeLists,
+) -> None:
+    """A value under its name, with the text of its code and its unit."""
+    space, uom = child.get("codeSpace"), child.get("uom")
+    if space and isinstance(value, str):
+        text = codes.text_of(space, value)
+        if text is not None:
+            _add(out, f"{name}_code", value)
+            value = text
+    _add(out, name, typed(value, "measure") if uom and isinstance(value, str) else value)
+    if uom and uom not in ("m", "#m"):
+        out.setdefault(f"{name}_uom", uom)
 
 
 def _add(out: dict[str, Any], name: str, value: Any) -> None:  # noqa: ANN401 (JSON)
@@ -190,7 +197,10 @@ def address_of(element: Element) -> dict[str, Any] | None:
         if not text:
             continue
         words.append(text)
-        path = [local(leaf).lower(), *(local(a).lower() for a in leaf.iterancestors() if a is not element)]
+        path = [
+            local(leaf).lower(),
+            *(local(a).lower() for a in leaf.iterancestors() if a is not element),
+        ]
         part = _part(path)
         if part is None:
             out.setdefault("lines", []).append(text)
@@ -211,6 +221,8 @@ def _part(path: list[str]) -> str | None:
             return None
         for part, words in _PLACES:
             if name.startswith(words):
-                number = part == "street" and (path[0] in ("number", "identifier") or "number" in path[0])
+                number = part == "street" and (
+                    path[0] in ("number", "identifier") or "number" in path[0]
+                )
                 return "number" if number and depth else part
     return None

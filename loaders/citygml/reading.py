@@ -10,7 +10,17 @@ from lxml import etree
 
 from twin.errors import SourceError, UnsafeSourceError
 
-__all__ = ["GML", "XLINK_HREF", "Head", "Member", "gml_id", "head_of_model", "local", "members", "split"]
+__all__ = [
+    "GML",
+    "XLINK_HREF",
+    "Head",
+    "Member",
+    "gml_id",
+    "head_of_model",
+    "local",
+    "members",
+    "split",
+]
 
 Element = Any
 GML = ("http://www.opengis.net/gml", "http://www.opengis.net/gml/3.2")
@@ -204,7 +214,9 @@ def members(path: Path, broken: Callable[[str], None]) -> Iterator[Member]:
             for fed in _feeding(path, file, parser, 1 << 62):
                 size += fed
                 if size > MAX_MEMBER:
-                    raise UnsafeSourceError(path, "one city object is larger than 1 GiB; split the file")
+                    raise UnsafeSourceError(
+                        path, "one city object is larger than 1 GiB; split the file"
+                    )
                 for _, element in parser.read_events():
                     if not checked:
                         _checked_root(path, element.getroottree().getroot())
@@ -237,7 +249,9 @@ def _take_triangle(element: Element, triangles: dict[Element, list[str]]) -> int
         return 0
     triangles.setdefault(parent, []).append(found.text)
     before = element.getprevious()
-    if before is not None and before.tag in _TRIANGLES:  # this one stays until the parser is past it
+    if (
+        before is not None and before.tag in _TRIANGLES
+    ):  # this one stays until the parser is past it
         parent.remove(before)
     return len(found.text)
 

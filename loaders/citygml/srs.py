@@ -92,7 +92,9 @@ def _order(name: str, code: str, place: tuple[float, ...] | None) -> tuple[bool,
     geographic = _is_geographic(code)
     swap = geographic and _latitude_first(name)
     said = (
-        ("coordinates are latitude, longitude as the srsName means; read as x = longitude, y = latitude",)
+        (
+            "coordinates are latitude, longitude as the srsName means; read as x = longitude, y = latitude",
+        )
         if swap
         else ()
     )
@@ -138,7 +140,9 @@ def reference_of(head: Head, first: Element | None, given: str | None) -> Refere
     if first is not None:
         named = next((e.get("srsName") for e in first.iter() if e.get("srsName")), None)
         if place is None:
-            text = next((e.text for e in first.iter("{*}posList", "{*}pos", "{*}lowerCorner") if e.text), "")
+            text = next(
+                (e.text for e in first.iter("{*}posList", "{*}pos", "{*}lowerCorner") if e.text), ""
+            )
             place = _place(text)
     name = name or named
     if name is not None and name.startswith("#") and head.engineering is not None:
@@ -148,9 +152,13 @@ def reference_of(head: Head, first: Element | None, given: str | None) -> Refere
                 given or local[0],
                 False,
                 local[1],
-                (f"a local engineering system {name!r}, moved by its anchor {local[1]} into {local[0]}",),
+                (
+                    f"a local engineering system {name!r}, moved by its anchor {local[1]} into {local[0]}",
+                ),
             )
-        return Reference(given, False, (0.0, 0.0, 0.0), (f"the local engineering system {name!r} has no anchor",))
+        return Reference(
+            given, False, (0.0, 0.0, 0.0), (f"the local engineering system {name!r} has no anchor",)
+        )
     if name is None:
         return Reference(given, False, findings=("no srsName; give the layer's crs in the plan",))
     code = code_of(name)

@@ -24,7 +24,7 @@ def _flat(nested: Any, depth: int) -> list[Any]:  # noqa: ANN401 (JSON)
 
 def _rgba(material: Any) -> int | None:  # noqa: ANN401 (JSON)
     """Packed colour of a material; None where it names none."""
-    given = material.get("diffuseColor") if isinstance(material, dict) else None
+    given: Any = material.get("diffuseColor") if isinstance(material, dict) else None
     try:
         r, g, b = (round(255 * min(1.0, max(0.0, float(v)))) for v in given)
         a = round(255 * (1.0 - min(1.0, max(0.0, float(material.get("transparency") or 0.0)))))
@@ -106,7 +106,9 @@ class Look:
         """Write colours, textures and coordinates of the shape's faces and corners."""
         if self._colors:
             given = np.array([c is not None for c in self._colors], bool)
-            shapes.color[faces][given] = np.array([c for c in self._colors if c is not None], np.uint32)
+            shapes.color[faces][given] = np.array(
+                [c for c in self._colors if c is not None], np.uint32
+            )
         if not self.textured:
             return
         numbers: dict[int, int] = {}
@@ -133,7 +135,11 @@ class Look:
 
     def _ring(self, ring: Any, n: int) -> NDArray[np.float32] | None:  # noqa: ANN401 (JSON)
         """Texture coordinates of a ring; None where it has none that hold."""
-        if not isinstance(ring, list) or len(ring) != n + 1 or not all(type(i) is int for i in ring):
+        if (
+            not isinstance(ring, list)
+            or len(ring) != n + 1
+            or not all(type(i) is int for i in ring)
+        ):
             return None
         index = np.array(ring[1:], np.int64)
         sound = 0 <= ring[0] < len(self.wardrobe.images) and (index >= 0).all()
@@ -158,6 +164,4 @@ def _material_colors(
         return []
     if len(numbers) != n:
         return []
-    return [
-        colors[i] if type(i) is int and 0 <= i < len(colors) else None for i in numbers
-    ]
+    return [colors[i] if type(i) is int and 0 <= i < len(colors) else None for i in numbers]

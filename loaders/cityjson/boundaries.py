@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from loaders.cityjson.appearance import Look
+from loaders.cityjson.scanning import Packed
 from loaders.citymodel.classes import surface_color
 from loaders.citymodel.drafts import ShapeInfo
 from loaders.citymodel.shapes import Shapes, starts_of
-from loaders.cityjson.appearance import Look
-from loaders.cityjson.scanning import Packed
 
 __all__ = ["DEPTH", "ShapeCollector"]
 
@@ -138,7 +138,9 @@ class ShapeCollector:
         semantics = geometry.get("semantics")
         semantics = semantics if isinstance(semantics, dict) else {}
         found = semantics.get("surfaces")
-        surfaces = [s if isinstance(s, dict) else {} for s in found] if isinstance(found, list) else []
+        surfaces = (
+            [s if isinstance(s, dict) else {} for s in found] if isinstance(found, list) else []
+        )
         place = len(self.infos)
         if type(boundaries) is int:
             if packed is None or packed.spans[boundaries][6] != depth + 2:
@@ -174,12 +176,25 @@ class ShapeCollector:
         self._locate(sources[0])
         order = list(sources)
         base = {
-            name: dict(zip(order, starts_of(np.array([len(getattr(sources[k], name)) for k in order])).tolist(), strict=False))
+            name: dict(
+                zip(
+                    order,
+                    starts_of(np.array([len(getattr(sources[k], name)) for k in order])).tolist(),
+                    strict=False,
+                )
+            )
             for name in ("numbers", "inner", "outer")
         }
         spans = np.array(
             [
-                (base["outer"][k] + a, b - a, base["inner"][k] + c, d - c, base["numbers"][k] + e, f - e)
+                (
+                    base["outer"][k] + a,
+                    b - a,
+                    base["inner"][k] + c,
+                    d - c,
+                    base["numbers"][k] + e,
+                    f - e,
+                )
                 for k, a, b, c, d, e, f, _ in self._ranges
             ],
             np.int64,
@@ -200,7 +215,7 @@ class ShapeCollector:
             lost = gone[b] - gone[a]
             if k == 0 and lost:
                 self.infos[place].skipped += lost
-                self._told[place] = [v for v, good in zip(self._told[place], keep[a:b], strict=True) if good]
+                self._told[place] = _numbers(self._told[place], b - a)[keep[a:b]]
                 if place in self._looks:
                     self._looks[place].sift(keep[a:b])
             if k == 0:
@@ -256,7 +271,9 @@ class ShapeCollector:
         """Semantic surface of each face, -1 for none or one that is not there."""
         if not self._told:
             return np.zeros(0, np.int32)
-        told = np.concatenate([_numbers(t, n) for t, n in zip(self._told, n_faces.tolist(), strict=True)])
+        told = np.concatenate(
+            [_numbers(t, n) for t, n in zip(self._told, n_faces.tolist(), strict=True)]
+        )
         count = np.repeat([len(i.surfaces) for i in self.infos], n_faces)
         return np.where((told >= 0) & (told < count), told, -1).astype(np.int32)
 
@@ -289,7 +306,7 @@ def _gathered(parts: list[IntArray], start: IntArray, length: IntArray) -> IntAr
     whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
     end = np.cumsum(length)
     total = int(end[-1]) if len(end) else 0
-    return whole[np.arange(total) + np.repeat(start - (end - length), length)]
+    return np.asarray(whole[np.arange(total) + np.repeat(start - (end - length), length)], np.int64)
 
 
 def _of_lists(faces: Sequence[Face]) -> _Source:
@@ -304,4 +321,6 @@ def _numbers(told: Sequence[int | None] | IntArray, n: int) -> IntArray:
     """Semantic numbers of a shape's n faces."""
     if isinstance(told, np.ndarray):
         return told
-    return np.array([v if type(v) is int else -1 for v in told[:n]] + [-1] * (n - len(told)), np.int64)
+    return np.array(
+        [v if type(v) is int else -1 for v in told[:n]] + [-1] * (n - len(told)), np.int64
+    )

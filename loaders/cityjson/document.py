@@ -97,7 +97,9 @@ def _vertices(raw: Any, packed: Packed | None = None) -> FloatArray:  # noqa: AN
         if (width == 3).all():
             return numbers.reshape(-1, 3)
         ends = np.cumsum(width)
-        raw = [numbers[e - w : e].tolist() for e, w in zip(ends.tolist(), width.tolist(), strict=True)]
+        raw = [
+            numbers[e - w : e].tolist() for e, w in zip(ends.tolist(), width.tolist(), strict=True)
+        ]
     rows = raw if isinstance(raw, list) else []
     try:
         if set(map(len, rows)) == {3}:
@@ -243,9 +245,7 @@ def _blocks(path: Path) -> Iterator[bytes]:
             yield block
 
 
-def _line(
-    number: int, line: bytes, header: Header, packed: Packed, size: int
-) -> Feature | None:
+def _line(number: int, line: bytes, header: Header, packed: Packed, size: int) -> Feature | None:
     """What one line holds; None for the header and blank lines."""
     if not line.strip():
         return None

@@ -9,13 +9,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from loaders.base import Batch, LayerInfo
-from loaders.citymodel.attributes import AttributeMapper
-from loaders.citymodel.drafts import Draft, Drafted, batch_of, template_meshes
-from loaders.citymodel.images import ImageShelf
 from loaders.cityjson.appearance import Wardrobe
 from loaders.cityjson.boundaries import DEPTH, ShapeCollector
 from loaders.cityjson.document import Feature, Header, features_of, header_of
 from loaders.cityjson.records import Drafter
+from loaders.citymodel.attributes import AttributeMapper
+from loaders.citymodel.batches import batch_of, template_meshes
+from loaders.citymodel.drafts import Draft, Drafted
+from loaders.citymodel.images import ImageShelf
 from loaders.gdalio import head_of, refuse_dangerous
 from twin import crs
 from twin.errors import CrsError
@@ -118,14 +119,19 @@ class _Desk:
         self.appearance: object = header.appearance
         self.findings: tuple[str, ...] = ()
         self.templates, self.fresh = self._templates(header)
-        lods = {int(n.rpartition("/")[2]): header.templates[int(n.rpartition("/")[2])] for n in self.templates}
-        self.drafter = Drafter(AttributeMapper(plan), {n: str(t.get("lod", "")) for n, t in lods.items()})
+        lods = {
+            int(n.rpartition("/")[2]): header.templates[int(n.rpartition("/")[2])]
+            for n in self.templates
+        }
+        self.drafter = Drafter(
+            AttributeMapper(plan), {n: str(t.get("lod", "")) for n, t in lods.items()}
+        )
 
     def _templates(self, header: Header) -> tuple[dict[str, NDArray[np.float64]], pa.Table | None]:
         """Origins and meshes of the file's templates."""
         collector, names = ShapeCollector(), []
         for number, template in enumerate(header.templates):
-            known = isinstance(template, dict) and template.get("type") in DEPTH
+            known = _kind(template) in DEPTH
             if known and collector.add(template, header.template_vertices, self.look) is not None:
                 names.append(f"template/{number}")
         if not names:
@@ -143,7 +149,9 @@ class _Desk:
             self.appearance = feature.appearance
         self.size += feature.size
         for key, item in feature.objects.items():
-            self.drafts.append(self.drafter.draft(key, item, feature.vertices, self.look, feature.packed))
+            self.drafts.append(
+                self.drafter.draft(key, item, feature.vertices, self.look, feature.packed)
+            )
 
     def take(self) -> Batch:
         """The batch drafted so far; the desk is clear again."""
@@ -173,6 +181,10 @@ class _Desk:
         self.drafts, self.size, self.fresh = [], 0, None
         self.drafter.collector = ShapeCollector()
         return batch
+
+
+def _kind(geometry: object) -> object:
+    return geometry.get("type") if isinstance(geometry, dict) else None
 
 
 def _parts(feature: Feature, size: int) -> Iterator[Feature]:

@@ -8,12 +8,12 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from loaders.citymodel.attributes import AttributeMapper
-from loaders.citymodel.classes import class_of
-from loaders.citymodel.drafts import Draft
 from loaders.cityjson.appearance import Look
 from loaders.cityjson.boundaries import DEPTH, ShapeCollector
 from loaders.cityjson.scanning import Packed
+from loaders.citymodel.attributes import AttributeMapper
+from loaders.citymodel.classes import class_of
+from loaders.citymodel.drafts import Draft
 
 __all__ = ["Drafter"]
 
@@ -96,7 +96,9 @@ class Drafter:
         if kind in DEPTH:
             place = self.collector.add(geometry, vertices, look, packed)
             if place is None:
-                draft.notes.append(f"geometry {kind!r} of LoD {geometry.get('lod')} has no usable face")
+                draft.notes.append(
+                    f"geometry {kind!r} of LoD {geometry.get('lod')} has no usable face"
+                )
             else:
                 draft.shapes.append(place)
         elif type(geometry.get("boundaries")) is int and packed is not None:
@@ -144,7 +146,7 @@ def _addresses(given: Any, vertices: FloatArray) -> Any:  # noqa: ANN401 (JSON)
             try:
                 index = np.asarray(location.get("boundaries"), np.int64).ravel()
                 inside = index[(index >= 0) & (index < len(vertices))]
-                one = one | {"location": vertices[inside].round(9).tolist()}  # noqa: PLW2901
+                one = one | {"location": vertices[inside].round(9).tolist()}
             except (TypeError, ValueError, OverflowError):
                 pass
         out.append(one)
@@ -156,11 +158,19 @@ def _plain(draft: Draft, geometry: Json, vertices: FloatArray) -> None:
     try:
         if geometry["type"] == "MultiPoint":
             index = np.asarray(geometry["boundaries"], dtype=np.int64)
-            shape, role = shapely.MultiPoint(_at(vertices, index)), "point"
+            shape: shapely.Geometry = shapely.MultiPoint(_at(vertices, index))
+            role = "point"
         else:
             lines = [_at(vertices, np.asarray(i, np.int64)) for i in geometry["boundaries"]]
             shape, role = shapely.MultiLineString(lines), "centreline"
-    except (IndexError, ValueError, TypeError, KeyError, OverflowError, shapely.errors.GEOSException) as err:
+    except (
+        IndexError,
+        ValueError,
+        TypeError,
+        KeyError,
+        OverflowError,
+        shapely.errors.GEOSException,
+    ) as err:
         draft.notes.append(f"{geometry.get('type')} cannot be read ({err})")
         return
     draft.plain = (shape, role)

@@ -45,12 +45,12 @@ class Packed:
 
 @njit(cache=True, nogil=True)
 def _is(data: NDArray[np.uint8], a: int, b: int, word: NDArray[np.uint8]) -> bool:
-    if b - a != len(word):
-        return False
-    for i in range(len(word)):
-        if data[a + i] != word[i]:
-            return False
-    return True
+    same = b - a == len(word)
+    i = 0
+    while same and i < len(word):
+        same = data[a + i] == word[i]
+        i += 1
+    return same
 
 
 @njit(cache=True, nogil=True)
@@ -95,7 +95,13 @@ def _nested(  # noqa: C901 (one state machine)
             elif depth != level:
                 return 0, 0, 0, 0, 0
             if c == 110:
-                if not nulls or i + 3 >= end or data[i + 1] != 117 or data[i + 2] != 108 or data[i + 3] != 108:
+                if (
+                    not nulls
+                    or i + 3 >= end
+                    or data[i + 1] != 117
+                    or data[i + 2] != 108
+                    or data[i + 3] != 108
+                ):
                     return 0, 0, 0, 0, 0
                 value = NONE
                 i += 4
@@ -104,9 +110,9 @@ def _nested(  # noqa: C901 (one state machine)
                 if c == 45:
                     sign = -1
                     i += 1
-                start, value = i, np.int64(0)
+                start, value = i, 0
                 while i < end and 48 <= data[i] <= 57:
-                    value = value * 10 + (np.int64(data[i]) - 48)
+                    value = value * 10 + (int(data[i]) - 48)
                     i += 1
                 if i == start or i - start > 17:
                     return 0, 0, 0, 0, 0

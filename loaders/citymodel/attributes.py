@@ -51,34 +51,35 @@ class AttributeMapper:
                 self._fields.clear()
             renamed = self._fields[names] = self._renamed(names)
         name, out = raw.get("name"), draft.attributes
-        gone = set()
         for source, target in renamed:
             value = raw[source]
-            gone.add(source)
             if target == "name":
                 name = name or value
-            elif value is None:
-                continue
-            elif target not in NUMERIC:
-                out.setdefault(target, value)
-            elif isinstance(value, int | float) and value not in _UNKNOWN.get(target, ()):
-                out.setdefault(target, value)
-            else:
-                out[source] = value
+            elif value is not None:
+                out.setdefault(target if _means(target, value) else source, value)
+        gone = {source for source, _ in renamed}
         for source, value in raw.items():
             if value is not None and source not in gone:
                 out.setdefault(source, value)
         if name is not None:
             draft.name = str(name)
-        for code in _CODES:
-            if raw.get(code):
-                draft.aliases.append(("building.code", str(raw[code])))
-                break
+        code = next((raw[c] for c in _CODES if raw.get(c)), None)
+        if code is not None:
+            draft.aliases.append(("building.code", str(code)))
 
     def _renamed(self, names: Sequence[str]) -> list[tuple[str, str]]:
         """Attributes that get another name, or are looked at: name, numbers; numbers first."""
         known = canonical_fields([n for n in names if n not in _OWN], "features")
         fields = self.plan.fields or {**known, **_OWN}
         pairs = [(n, fields.get(n, n)) for n in names]
-        wanted = [(n, t) for n, t in pairs if t != "key" and (t != n or t == "name" or t in NUMERIC)]
+        wanted = [
+            (n, t) for n, t in pairs if t != "key" and (t != n or t == "name" or t in NUMERIC)
+        ]
         return sorted(wanted, key=lambda pair: pair[1] not in NUMERIC)
+
+
+def _means(target: str, value: Any) -> bool:  # noqa: ANN401 (JSON)
+    """Whether a value can stand under a canonical name: a number where one is wanted, and a known one."""
+    if target not in NUMERIC:
+        return True
+    return isinstance(value, int | float) and value not in _UNKNOWN.get(target, ())

@@ -16,7 +16,11 @@ _FEW = 4
 
 
 def _chosen(
-    shapes: Shapes, flat: NDArray[np.bool_], ground: NDArray[np.bool_], low: FloatArray, high: FloatArray
+    shapes: Shapes,
+    flat: NDArray[np.bool_],
+    ground: NDArray[np.bool_],
+    low: FloatArray,
+    high: FloatArray,
 ) -> NDArray[np.bool_]:
     """Faces that make the footprint: all of LoD 0, else ground surfaces, else level ones at the bottom, else all."""
     owner = shapes.shape_of_face

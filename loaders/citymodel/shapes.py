@@ -124,7 +124,9 @@ def degrees_in_metres(lat: FloatArray) -> FloatArray:
     """
     phi = np.deg2rad(lat)
     east = 111412.84 * np.cos(phi) - 93.5 * np.cos(3 * phi) + 0.118 * np.cos(5 * phi)
-    north = 111132.92 - 559.82 * np.cos(2 * phi) + 1.175 * np.cos(4 * phi) - 0.0023 * np.cos(6 * phi)
+    north = (
+        111132.92 - 559.82 * np.cos(2 * phi) + 1.175 * np.cos(4 * phi) - 0.0023 * np.cos(6 * phi)
+    )
     return np.stack([np.maximum(east, 1.0), north, np.ones_like(phi)], axis=1)
 
 
@@ -171,7 +173,9 @@ def build(shapes: Shapes, geographic: bool) -> Built:
     """
     corner_start = shapes.corner_start
     low, high = _bounds(shapes.xyz, corner_start)
-    middle = np.stack([(low[:, 0] + high[:, 0]) / 2, (low[:, 1] + high[:, 1]) / 2, low[:, 2]], axis=1)
+    middle = np.stack(
+        [(low[:, 0] + high[:, 0]) / 2, (low[:, 1] + high[:, 1]) / 2, low[:, 2]], axis=1
+    )
     origin = np.nan_to_num(np.round(middle, 8 if geographic else 3))
     scale = degrees_in_metres(origin[:, 1]) if geographic else np.ones_like(origin)
     shape_of_corner = np.repeat(np.arange(len(origin)), np.diff(corner_start))

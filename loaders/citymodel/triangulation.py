@@ -64,7 +64,9 @@ def planes(
 
 
 @njit(cache=True, nogil=True)
-def _flat(xyz: FloatArray, normal: FloatArray, a: int, b: int, u: FloatArray, v: FloatArray) -> None:
+def _flat(
+    xyz: FloatArray, normal: FloatArray, a: int, b: int, u: FloatArray, v: FloatArray
+) -> None:
     """Corners ``a`` to ``b`` seen against ``normal``, counter-clockwise, relative to the first."""
     nx, ny, nz = abs(normal[0]), abs(normal[1]), abs(normal[2])
     if nz >= nx and nz >= ny:

@@ -1,5 +1,7 @@
 """Compiled: corners of faces become vertices of meshes, normals split at hard edges."""
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -11,7 +13,7 @@ SOFT = np.cos(np.deg2rad(25.0))
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _mixed(a: int, b: int, c: int, d: int) -> int:
+def _mixed(a: Any, b: Any, c: Any, d: Any) -> Any:  # noqa: ANN401 (64-bit numbers)
     h = (a * 73856093) ^ (b * 19349663) ^ (c * 83492791) ^ (d * 2654435761)
     h ^= h >> 29
     h *= 0x5BD1E995
@@ -26,7 +28,7 @@ def _weight(p: NDArray[np.float32], q: NDArray[np.float32], r: NDArray[np.float3
     lengths = (ax * ax + ay * ay + az * az) * (bx * bx + by * by + bz * bz)
     if not lengths > 0:
         return 0.0
-    return 1.0 - (ax * bx + ay * by + az * bz) / np.sqrt(lengths)
+    return float(1.0 - (ax * bx + ay * by + az * bz) / np.sqrt(lengths))
 
 
 @njit(cache=True, nogil=True)
@@ -52,7 +54,7 @@ def _together(
 
 
 @njit(cache=True, nogil=True)
-def weld(
+def weld(  # noqa: C901 (one pass over the columns)
     local: NDArray[np.float32],
     bits: NDArray[np.int32],
     uv_bits: NDArray[np.int32],

@@ -41,7 +41,13 @@ def add_model_outlines(con: duckdb.DuckDBPyConnection, staging: Staging) -> None
                     "wkb": shapely.to_wkb(shape),
                     "zmin": min(p["zmin"] for p in parts),
                     "zmax": max(p["zmax"] for p in parts),
-                    **dict(zip(("xmin", "ymin", "xmax", "ymax"), shape.bounds, strict=True)),
+                    **dict(
+                        zip(
+                            ("xmin", "ymin", "xmax", "ymax"),
+                            shapely.bounds(shape).tolist(),
+                            strict=True,
+                        )
+                    ),
                 }
             )
     if outlines:
@@ -60,10 +66,10 @@ def _outline(staging: Staging, parts: Sequence[Row]) -> shapely.Geometry | None:
     shapes = list(shapely.from_wkb(drawn)) if drawn else []
     around = staging.outline(bare) if bare else None
     shapes += [around] if around is not None else []
-    if len(shapes) == 1:
-        return shapely.force_2d(shapes[0])
-    whole = shapely.union_all(shapely.force_2d(shapes)) if shapes else None
-    return whole if whole is not None and whole.geom_type in ("Polygon", "MultiPolygon") else None
+    if not shapes:
+        return None
+    whole: shapely.Geometry = shapely.union_all(shapely.force_2d(np.array(shapes, dtype=object)))
+    return whole if shapely.get_type_id(whole) in (3, 6) else None
 
 
 def decide_merges(con: duckdb.DuckDBPyConnection, source: Source) -> None:

@@ -238,16 +238,16 @@ def read_asset(folder: Path, name: str) -> pa.Table:
         return pa.ipc.open_file(source).read_all()
 
 
-_CORNERS = np.array(
-    [[x, y, z] for z in (2, 5) for y in (1, 4) for x in (0, 3)]
-).ravel()
+_CORNERS = np.array([[x, y, z] for z in (2, 5) for y in (1, 4) for x in (0, 3)]).ravel()
 """Columns of a box that make its eight corners."""
 
 
 def _whole(meshes: pa.Table) -> pa.Table:
     """The meshes in one chunk with all columns of the asset."""
     columns = [
-        meshes[f.name].cast(f.type) if f.name in meshes.column_names else pa.nulls(meshes.num_rows, f.type)
+        meshes[f.name].cast(f.type)
+        if f.name in meshes.column_names
+        else pa.nulls(meshes.num_rows, f.type)
         for f in _SCHEMA
     ]
     return pa.table(columns, schema=_SCHEMA).combine_chunks()
@@ -273,7 +273,7 @@ def _digests(table: pa.Table) -> list[str]:
     parts.append(_rows(colors))
     if table["uv"].null_count < table.num_rows:
         parts += [_rows(table[name].fill_null(b"")) for name in ("uv", "texture")]
-    views = [(at.tolist(), memoryview(data)) for at, data in parts]
+    views = [(at.tolist(), memoryview(data.data)) for at, data in parts]
     out = []
     for i in range(table.num_rows):
         digest = hashlib.sha256()

@@ -75,14 +75,13 @@ def load_records(
     with store.transaction() as con:
         staging = Staging(con, source, heights, store.assets)
         try:
-            return _load(con, store, staging, batches, progress)
+            return _load(con, staging, batches, progress)
         finally:
             staging.meshes.drop()
 
 
 def _load(
     con: duckdb.DuckDBPyConnection,
-    store: Store,
     staging: Staging,
     batches: Iterable[RecordBatch],
     progress: Callable[[int], None] | None,
@@ -102,10 +101,8 @@ def _load(
     run(con, "ingest_fate", source_key=source.key)
     decide_merges(con, source)
     _assign_ids(con)
-    balance = _write(con, store, source, staging)
-    balance = balance.plus(
-        n_in=staging.n_in, quarantined=quarantined, repaired=staging.repaired
-    )
+    balance = _write(con, source, staging)
+    balance = balance.plus(n_in=staging.n_in, quarantined=quarantined, repaired=staging.repaired)
     write_dataset(con, source, balance)
     run(con, "ingest_drop_staging")
     return balance
@@ -143,9 +140,7 @@ def _assign_ids(con: duckdb.DuckDBPyConnection) -> None:
         con.unregister("issued")
 
 
-def _write(
-    con: duckdb.DuckDBPyConnection, store: Store, source: Source, staging: Staging
-) -> Balance:
+def _write(con: duckdb.DuckDBPyConnection, source: Source, staging: Staging) -> Balance:
     """Write what the fates say; the order matters (history before change)."""
     stamp: dict[str, Any] = {"dataset_id": source.dataset_id, "at_time": source.started}
     counts = dict(con.execute("SELECT fate, count(*) FROM fate GROUP BY fate").fetchall())

@@ -61,11 +61,25 @@ def _values(
         return values if len(values) == n else np.full(n, -1, np.int64)
     if not isinstance(values, list):
         return np.full(n, -1, np.int64)
+    if type(boundaries) is int and packed is not None:
+        return _by_shell(values, depth, n, packed.upper_of(boundaries).tolist())
     try:
         told = _flat(values, depth)
     except TypeError:  # a shell or solid without semantics has null in place of its list
         told = _nested_values(values, boundaries, depth, n)
     return told if len(told) == n else _nested_values(values, boundaries, depth, n)
+
+
+def _by_shell(values: list[Any], depth: int, n: int, shells: list[int]) -> list[int | None]:
+    """Numbers of faces whose shells, for the rest in columns, have a list or null each."""
+    lists = values if depth == 2 else [v for one in values for v in (one or [None])]
+    if depth == 1 or len(lists) != len(shells):
+        return [None] * n
+    out: list[int | None] = []
+    for said, count in zip(lists, shells, strict=True):
+        own = list(said) if isinstance(said, list) else []
+        out += (own + [None] * count)[:count]
+    return out
 
 
 def _nested_values(values: Any, boundaries: Any, depth: int, n: int) -> list[int | None]:  # noqa: ANN401 (JSON)
@@ -143,12 +157,12 @@ class ShapeCollector:
         )
         place = len(self.infos)
         if type(boundaries) is int:
-            if packed is None or packed.spans[boundaries][6] != depth + 2:
+            if packed is None or packed.depth_of(boundaries) != depth + 2:
                 return None
             span = packed.spans[boundaries]
             n = span[1] - span[0]
             self._packs[id(packed)] = packed
-            self._ranges.append((id(packed), *span))
+            self._ranges.append((id(packed), *span[:6]))
         else:
             try:
                 faces = _flat(boundaries, depth)
@@ -156,7 +170,7 @@ class ShapeCollector:
                 return None
             n, at = len(faces), len(self._faces)
             self._faces += faces
-            self._ranges.append((0, at, at + n, 0, 0, 0, 0, 0))
+            self._ranges.append((0, at, at + n, 0, 0, 0, 0))
         values = semantics.get("values") if surfaces else None
         self._told.append(_values(values, boundaries, depth, n, packed))
         if not self._vertices or self._vertices[-1] is not vertices:
@@ -195,7 +209,7 @@ class ShapeCollector:
                     base["numbers"][k] + e,
                     f - e,
                 )
-                for k, a, b, c, d, e, f, _ in self._ranges
+                for k, a, b, c, d, e, f in self._ranges
             ],
             np.int64,
         ).reshape(-1, 6)
@@ -228,7 +242,7 @@ class ShapeCollector:
         for place, (k, a, b, *_) in enumerate(self._ranges):
             if k == 0:
                 c, d = int(ring[a]), int(ring[b])
-                self._ranges[place] = (0, a, b, c, d, int(number[c]), int(number[d]), 0)
+                self._ranges[place] = (0, a, b, c, d, int(number[c]), int(number[d]))
 
     def _columns(
         self,

@@ -92,7 +92,7 @@ def _vertices(raw: Any, packed: Packed | None = None) -> FloatArray:  # noqa: AN
     if type(raw) is int and packed is not None:
         width = packed.inner_of(raw)
         numbers = packed.list_of(raw).astype(np.float64)
-        if packed.spans[raw][6] != 2:
+        if packed.depth_of(raw) != 2:
             return np.zeros((0, 3))
         if (width == 3).all():
             return numbers.reshape(-1, 3)

@@ -114,7 +114,7 @@ class Drafter:
         """Points, lines and instances, whose few numbers are lists again."""
         k = geometry["boundaries"]
         numbers: Any = packed.list_of(k).tolist()
-        if packed.spans[k][6] == 2:
+        if packed.depth_of(k) == 2:
             ends = np.cumsum(packed.inner_of(k)).tolist()
             numbers = [numbers[a:b] for a, b in zip([0, *ends[:-1]], ends, strict=True)]
         self._geometry(draft, geometry | {"boundaries": numbers}, vertices, None, None)

@@ -22,20 +22,31 @@ NONE = -1
 class Packed:
     """Nested lists of whole numbers of one text, in columns.
 
-    ``spans[k]`` says where list k lies: (first, end) in ``outer``, in ``inner`` and in ``numbers``,
-    and how deep its numbers are nested. ``inner`` are the lengths of the innermost lists (the rings of
-    boundaries), ``outer`` how many of them each list above holds (the rings of a face).
+    ``spans[k]`` says where list k lies: (first, end) in ``outer``, in ``inner``, in ``numbers`` and in
+    ``upper``, and how deep its numbers are nested. ``inner`` are the lengths of the innermost lists
+    (the rings of boundaries), ``outer`` how many of them each list above holds (the rings of a face),
+    ``upper`` how many of those the lists above them hold (the faces of a shell).
     """
 
     numbers: IntArray
     inner: IntArray
     outer: IntArray
+    upper: IntArray
     spans: list[list[int]]
 
     def list_of(self, k: int) -> IntArray:
         """Numbers of list k, whatever their nesting."""
         span = self.spans[k]
         return self.numbers[span[4] : span[5]]
+
+    def depth_of(self, k: int) -> int:
+        """How deep the numbers of list k are nested."""
+        return self.spans[k][8]
+
+    def upper_of(self, k: int) -> IntArray:
+        """Faces of each shell of list k."""
+        span = self.spans[k]
+        return self.upper[span[6] : span[7]]
 
     def inner_of(self, k: int) -> IntArray:
         """Lengths of the innermost lists of list k."""
@@ -78,22 +89,24 @@ def _nested(  # noqa: C901 (one state machine)
     n_inner: int,
     outer: IntArray,
     n_outer: int,
+    upper: IntArray,
+    n_upper: int,
     nulls: bool,
-) -> tuple[int, int, int, int, int]:
+) -> tuple[int, int, int, int, int, int]:
     """Read the list that begins at ``data[i]``; end (0: it is none to pack), counts and depth."""
     depth = level = 0
     size, end = 0, len(data)
-    in_outer = 0
+    in_outer = in_upper = 0
     fresh = True  # a value may come, not a comma or a closing bracket
     while i < end:
         c = data[i]
         if 48 <= c <= 57 or c == 45 or c == 110:
             if not fresh or level == 0:
-                return 0, 0, 0, 0, 0
+                return 0, 0, 0, 0, 0, 0
             if depth == 0:
                 depth = level
             elif depth != level:
-                return 0, 0, 0, 0, 0
+                return 0, 0, 0, 0, 0, 0
             if c == 110:
                 if (
                     not nulls
@@ -102,7 +115,7 @@ def _nested(  # noqa: C901 (one state machine)
                     or data[i + 2] != 108
                     or data[i + 3] != 108
                 ):
-                    return 0, 0, 0, 0, 0
+                    return 0, 0, 0, 0, 0, 0
                 value = NONE
                 i += 4
             else:
@@ -115,7 +128,7 @@ def _nested(  # noqa: C901 (one state machine)
                     value = value * 10 + (int(data[i]) - 48)
                     i += 1
                 if i == start or i - start > 17:
-                    return 0, 0, 0, 0, 0
+                    return 0, 0, 0, 0, 0, 0
                 value *= sign
             numbers[n] = value
             n += 1
@@ -124,18 +137,18 @@ def _nested(  # noqa: C901 (one state machine)
             continue
         if c == 44:
             if fresh:
-                return 0, 0, 0, 0, 0
+                return 0, 0, 0, 0, 0, 0
             fresh = True
         elif c == 91:
             if not fresh or (depth > 0 and level >= depth):
-                return 0, 0, 0, 0, 0
+                return 0, 0, 0, 0, 0, 0
             level += 1
             size = 0
             if depth == 0 or level == depth - 1:
                 in_outer = 0
         elif c == 93:
             if fresh:  # an empty list, or a comma before it
-                return 0, 0, 0, 0, 0
+                return 0, 0, 0, 0, 0, 0
             if level == depth:
                 inner[n_inner] = size
                 n_inner += 1
@@ -144,13 +157,18 @@ def _nested(  # noqa: C901 (one state machine)
                 outer[n_outer] = in_outer
                 n_outer += 1
                 in_outer = 0
+                in_upper += 1
+            elif level == depth - 2:
+                upper[n_upper] = in_upper
+                n_upper += 1
+                in_upper = 0
             level -= 1
             if level == 0:
-                return i + 1, n, n_inner, n_outer, depth
+                return i + 1, n, n_inner, n_outer, n_upper, depth
         elif c != 32 and c != 9 and c != 13:
-            return 0, 0, 0, 0, 0  # a fraction, text, an object, the end of the line
+            return 0, 0, 0, 0, 0, 0  # a fraction, text, an object, the end of the line
         i += 1
-    return 0, 0, 0, 0, 0
+    return 0, 0, 0, 0, 0, 0
 
 
 _GEOMETRY = np.frombuffer(b"geometry", np.uint8)
@@ -171,15 +189,17 @@ def _scan(  # noqa: C901 (one state machine)
     inner_start: IntArray,
     outer: IntArray,
     outer_start: IntArray,
+    upper: IntArray,
+    upper_start: IntArray,
     depths: IntArray,
     geometry: NDArray[np.uint8],
     boundaries: NDArray[np.uint8],
     semantics: NDArray[np.uint8],
     values: NDArray[np.uint8],
     vertices: NDArray[np.uint8],
-) -> tuple[int, int, int, int, int]:
+) -> tuple[int, int, int, int, int, int]:
     """Copy the text to ``rest`` with its number lists replaced; lengths of what was written."""
-    i = at = n = n_inner = n_outer = k = depth = 0
+    i = at = n = n_inner = n_outer = n_upper = k = depth = 0
     in_geometry = in_semantics = False
     end = len(data)
     while i < end:
@@ -241,8 +261,8 @@ def _scan(  # noqa: C901 (one state machine)
             in_semantics = True
         if not wanted:
             continue
-        stop, m, m_inner, m_outer, deep = _nested(
-            data, j, numbers, n, inner, n_inner, outer, n_outer, depth == 6
+        stop, m, m_inner, m_outer, m_upper, deep = _nested(
+            data, j, numbers, n, inner, n_inner, outer, n_outer, upper, n_upper, depth == 6
         )
         if stop == 0:
             continue
@@ -258,11 +278,16 @@ def _scan(  # noqa: C901 (one state machine)
             rest[at + digits - 1 - d] = 48 + left % 10
             left //= 10
         at += digits
-        i, n, n_inner, n_outer = stop, m, m_inner, m_outer
+        i, n, n_inner, n_outer, n_upper = stop, m, m_inner, m_outer, m_upper
         depths[k] = deep
         k += 1
-        number_start[k], inner_start[k], outer_start[k] = n, n_inner, n_outer
-    return at, n, n_inner, n_outer, k
+        number_start[k], inner_start[k], outer_start[k], upper_start[k] = (
+            n,
+            n_inner,
+            n_outer,
+            n_upper,
+        )
+    return at, n, n_inner, n_outer, n_upper, k
 
 
 def pack(text: bytes, by_line: bool) -> tuple[bytes, Packed]:
@@ -293,10 +318,10 @@ def pack(text: bytes, by_line: bool) -> tuple[bytes, Packed]:
     n_numbers, n_lists = _room(data)
     rest = np.empty(len(data) + 20, np.uint8)
     numbers = np.empty(n_numbers + 1, np.int64)
-    lists = [np.empty(n_lists + 1, np.int64) for _ in range(3)]
+    lists = [np.empty(n_lists + 1, np.int64) for _ in range(4)]
     outer = lists[1]
-    starts = [np.zeros(n_lists + 2, np.int64) for _ in range(3)]
-    at, n, n_inner, n_outer, k = _scan(
+    starts = [np.zeros(n_lists + 2, np.int64) for _ in range(4)]
+    at, n, n_inner, n_outer, n_upper, k = _scan(
         data,
         by_line,
         rest,
@@ -306,6 +331,8 @@ def pack(text: bytes, by_line: bool) -> tuple[bytes, Packed]:
         starts[1],
         lists[1],
         starts[2],
+        lists[3],
+        starts[3],
         lists[2],
         _GEOMETRY,
         _BOUNDARIES,
@@ -313,8 +340,8 @@ def pack(text: bytes, by_line: bool) -> tuple[bytes, Packed]:
         _VALUES,
         _VERTICES,
     )
-    ends = [s[: k + 1] for s in (starts[2], starts[1], starts[0])]
+    ends = [s[: k + 1] for s in (starts[2], starts[1], starts[0], starts[3])]
     spans = np.stack([part for s in ends for part in (s[:-1], s[1:])] + [lists[2][:k]], axis=1)
     return rest[:at].tobytes(), Packed(
-        numbers[:n], lists[0][:n_inner], outer[:n_outer], spans.tolist()
+        numbers[:n], lists[0][:n_inner], outer[:n_outer], lists[3][:n_upper], spans.tolist()
     )

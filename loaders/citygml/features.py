@@ -97,7 +97,7 @@ class FeatureReader:
     swap, offset
         How coordinates of points and lines are read (see :class:`loaders.citygml.srs.Reference`).
     dimension : int
-        Of coordinates where none is said.
+        Of coordinates where none is said; 0 where nothing says it.
     """
 
     mapper: AttributeMapper

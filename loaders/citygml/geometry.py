@@ -106,7 +106,7 @@ class FaceStore:
         triangles : dict of element → texts
             Triangles already taken out of the tree (see :class:`loaders.citygml.reading.Member`).
         dimension : int
-            Of coordinates where none is said.
+            Of coordinates where none is said; 0 where nothing says it.
         """
         first = len(self.n_rings)
         texts, dims, ring_ids, n_rings = self.texts, self.dims, self.ring_ids, self.n_rings
@@ -206,13 +206,12 @@ class FaceStore:
         """
         numbers, counts = parse_lists(self.texts)
         dims = np.array(self.dims, np.int64)
-        flat = dims == 2
-        corners = counts // np.maximum(dims, 2)
-        odd = (counts % np.maximum(dims, 2) != 0) | ((dims != 2) & (dims != 3))
-        # a list that only comes out even as pairs is one of pairs
-        pairs = (dims == 3) & odd & (counts % 2 == 0)
-        corners = np.where(pairs, counts // 2, corners)
-        flat, odd = flat | pairs, odd & ~pairs
+        # where nothing says how many make a corner, three do unless only pairs come out even
+        guess = np.where((counts % 3 != 0) & (counts % 2 == 0), 2, 3)
+        dims = np.where(dims == 0, guess, dims)
+        flat, known = dims == 2, (dims == 2) | (dims == 3)
+        width = np.where(flat, 2, 3)
+        corners, odd = counts // width, ~known | (counts % width != 0)
         plain = not (flat.any() or odd.any())
         xyz = numbers.reshape(-1, 3) if plain else _mixed(numbers, counts, corners, flat, odd)
         if swap:

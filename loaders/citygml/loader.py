@@ -116,7 +116,7 @@ class _Desk:
         self.shelf = ImageShelf(path)
         self.codes = CodeLists(path)
         self.reader = FeatureReader(
-            AttributeMapper(plan), self.codes, reference.swap, reference.offset, head.dimension or 3
+            AttributeMapper(plan), self.codes, reference.swap, reference.offset, head.dimension or 0
         )
         self.skin = Skin()
         for data in global_surface_data(path):

@@ -2,6 +2,7 @@
 
 import json
 import struct
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,10 @@ import pytest
 import rasterio
 import shapely
 from affine import Affine
+
+sys.path.insert(0, str(Path(__file__).parent))  # the CityGML town is shared by the modules here
+
+from citygml_town import house, town
 
 REAL = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 
@@ -213,6 +218,16 @@ def cityjson(tmp_path: Path) -> Path:
         "vertices": block_vertices(0, 0, 20),
     }
     path.write_text(json.dumps(document, ensure_ascii=False))
+    return path
+
+
+@pytest.fixture
+def citygml(tmp_path: Path) -> Path:
+    """Two houses, one of them with a part, and a member that only links elsewhere."""
+    part = '<bldg:consistsOfBuildingPart><bldg:BuildingPart gml:id="a1"/></bldg:consistsOfBuildingPart>'
+    link = '<core:cityObjectMember xlink:href="other.gml#b"/>'
+    path = tmp_path / "街区.gml"
+    path.write_text(town(house("a", 0, part), link, house("b", 20)), encoding="utf-8")
     return path
 
 

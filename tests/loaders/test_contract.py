@@ -24,6 +24,7 @@ KINDS = (
     "cases",
     "ifc",
     "cityjson",
+    "citygml",
     "cloud",
 )
 
@@ -50,6 +51,7 @@ EXPECTED = {
     "cases": Expected(3, (1, 2), None, "tables", "cases"),
     "ifc": Expected(8, (), "EPSG:4547", "ifc", "model"),
     "cityjson": Expected(3, (2,), "EPSG:4547", "cityjson", "model"),
+    "citygml": Expected(4, (2,), "EPSG:4547", "citygml", "model"),
     "cloud": Expected(1, (), None, "points", "points"),
 }
 

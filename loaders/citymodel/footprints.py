@@ -13,6 +13,7 @@ __all__ = ["footprints"]
 LEVEL = 0.01
 """Metres within which a face counts as level and as lying at the bottom."""
 _FEW = 4
+MIN_AREA, MIN_WIDTH = 2e-3, 2e-3
 
 
 def _chosen(
@@ -67,7 +68,7 @@ def _united(polygons: NDArray[np.object_]) -> shapely.Geometry | None:
 
 
 def footprints(
-    shapes: Shapes, flat: NDArray[np.bool_], ground: NDArray[np.bool_]
+    shapes: Shapes, flat: NDArray[np.bool_], ground: NDArray[np.bool_], metres: float = 1.0
 ) -> tuple[NDArray[np.object_], FloatArray]:
     """Outline on the ground of each shape.
 
@@ -79,6 +80,8 @@ def footprints(
         Shapes of LoD 0, whose faces are the footprint as they are.
     ground : ndarray of bool, shape (f,)
         Faces that are ground surfaces.
+    metres : float
+        In one unit of x and y. What covers less than 20 cm² or is thinner than 2 mm is no area.
 
     Returns
     -------
@@ -113,6 +116,9 @@ def footprints(
             run = slice(part.shape_start[i], part.shape_start[i + 1])
             out[i] = _united(polygons[run][some[run]])
     there = np.array([g is not None for g in out.tolist()])
+    area, length = shapely.area(out) * metres**2, shapely.length(out) * metres
+    there &= (area > MIN_AREA) & (area > MIN_WIDTH * length)
+    out[~there] = None
     out[there] = shapely.force_3d(out[there], lowest[there])
     return out, lowest
 

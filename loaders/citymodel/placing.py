@@ -101,7 +101,9 @@ class Placing:
             part.uv,
         )
         flat_shape = np.array([infos[i].lod.startswith("0") for i in at.tolist()])
-        outline, lowest = footprints(dense, flat_shape, self._ground(dense, at))
+        outline, lowest = footprints(
+            dense, flat_shape, self._ground(dense, at), 1e5 if self.drafted.geographic else 1.0
+        )
         there = np.array([g is not None for g in outline.tolist()])
         wkb = shapely.to_wkb(outline[there], output_dimension=3, flavor="iso").tolist()
         for i, value in zip(at[there].tolist(), wkb, strict=True):

@@ -1,8 +1,8 @@
 """Write the things of one layer: keep, create, merge or change, all in one transaction."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import duckdb
 import pyarrow as pa
@@ -89,11 +89,13 @@ def _load(
     """Stage, decide and write inside the open transaction."""
     source = staging.source
     quarantined = 0
+    told: dict[str, None] = dict.fromkeys(source.findings)
     for batch in batches:
         rejected = staging.add(
             batch.records, batch.meshes, batch.representations, getattr(batch, "images", None)
         )
         quarantined += write_quarantine(con, source, rejected)
+        told |= dict.fromkeys(getattr(batch, "findings", ()))
         if progress is not None:
             progress(staging.n_in)
     quarantined += write_quarantine(con, source, _duplicate_keys(con))
@@ -103,7 +105,7 @@ def _load(
     _assign_ids(con)
     balance = _write(con, source, staging)
     balance = balance.plus(n_in=staging.n_in, quarantined=quarantined, repaired=staging.repaired)
-    write_dataset(con, source, balance)
+    write_dataset(con, replace(source, findings=tuple(told)), balance)
     run(con, "ingest_drop_staging")
     return balance
 

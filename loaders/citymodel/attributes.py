@@ -57,10 +57,13 @@ class AttributeMapper:
                 name = name or value
             elif value is not None:
                 out.setdefault(target if _means(target, value) else source, value)
-        gone = {source for source, _ in renamed}
-        for source, value in raw.items():
-            if value is not None and source not in gone:
-                out.setdefault(source, value)
+        rest = raw
+        if renamed:
+            gone = {source for source, _ in renamed}
+            rest = {source: value for source, value in raw.items() if source not in gone}
+        if None in rest.values():
+            rest = {source: value for source, value in rest.items() if value is not None}
+        draft.attributes = {**out, **rest, **out}
         if name is not None:
             draft.name = str(name)
         code = next((raw[c] for c in _CODES if raw.get(c)), None)

@@ -1,6 +1,6 @@
 """City models into the base: megabytes per CPU second beside the bare parser, and memory at two sizes.
 
-Run as ``python tests/bench/loaders/city_models.py [MB]``. A block of houses (and, where the shared real
+Run as ``python tests/bench/loaders/city_models.py [MB] [folder of real data]``. A block of houses (and, where the shared real
 data are, a real tile) is repeated with new ids until the file has that size and a quarter of it. Each
 load runs in a process of its own, compiled code warm, CPU of all threads counted; the floor is the parser
 alone over the same file: ``orjson.loads`` of each line, ``lxml.etree.iterparse`` of each member.
@@ -44,7 +44,7 @@ def sides(n: int) -> list[tuple[int, int]]:
 def block() -> Iterator[dict]:
     """CityJSON features of one block: LoD 1 and LoD 2 solids with semantics, as cadastral tiles have them."""
     for k in range(40):
-        plan = [(x + 40_000 * (k % 8), y + 30_000 * (k // 8)) for x, y in sides(3 + k % 4)]
+        plan = [(x + 40_000 * (k % 8), y + 30_000 * (k // 8)) for x, y in sides(8 + k % 8)]
         n = len(plan)
         vertices = [[x, y, z] for z in (2000, 9000 + 100 * k) for x, y in plan]
         walls = [[[i, (i + 1) % n, n + (i + 1) % n, n + i]] for i in range(n)]
@@ -210,16 +210,17 @@ def load(path: Path, crs: str | None) -> dict[str, float]:
 
 def main() -> None:
     size = float(sys.argv[1]) if len(sys.argv) > 1 else 40.0
+    real = Path(sys.argv[2]) if len(sys.argv) > 2 else REAL
     cases: list[tuple[str, Path | None, str | None]] = [
         ("CityJSONSeq block", None, None),
         ("CityGML block", None, None),
     ]
     cases += [
-        (name, REAL / path, crs)
+        (name, real / path, crs)
         for name, (path, crs) in REAL_FILES.items()
-        if (REAL / path).is_file()
+        if (real / path).is_file()
     ]
-    print(
+    sys.stdout.write(
         f"{'file':20} {'MB':>6} {'records':>8} {'CPU s':>7} {'MB/CPU s':>9} {'× floor':>8} {'peak MiB':>9}"
     )
     with tempfile.TemporaryDirectory() as folder:

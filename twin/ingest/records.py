@@ -1,8 +1,8 @@
 """Write the things of one layer: keep, create, merge or change, all in one transaction."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import duckdb
 import pyarrow as pa
@@ -95,7 +95,7 @@ def _load(
             batch.records, batch.meshes, batch.representations, getattr(batch, "images", None)
         )
         quarantined += write_quarantine(con, source, rejected)
-        told |= dict.fromkeys(getattr(batch, "findings", ()))
+        told |= dict.fromkeys(batch.findings)
         if progress is not None:
             progress(staging.n_in)
     quarantined += write_quarantine(con, source, _duplicate_keys(con))

@@ -7,6 +7,7 @@ alone over the same file: ``orjson.loads`` of each line, ``lxml.etree.iterparse`
 """
 
 import json
+import os
 import re
 import resource
 import subprocess
@@ -221,7 +222,7 @@ def main() -> None:
         if (real / path).is_file()
     ]
     sys.stdout.write(
-        f"{'file':20} {'MB':>6} {'records':>8} {'CPU s':>7} {'MB/CPU s':>9} {'× floor':>8} {'peak MiB':>9}"
+        f"{'file':20} {'MB':>6} {'records':>8} {'CPU s':>7} {'MB/CPU s':>9} {'× floor':>8} {'peak MiB':>9}\n"
     )
     with tempfile.TemporaryDirectory() as folder:
         for name, source, crs in cases:
@@ -230,17 +231,20 @@ def main() -> None:
                 path = Path(folder) / ("model.gml" if gml else "model.city.jsonl")
                 (write_gml if gml else write_sequence)(path, size * share, source)
                 mb = path.stat().st_size / 1e6
-                code = f"import sys; sys.path[:0] = [{str(ROOT)!r}, {str(Path(__file__).parent)!r}]; import json; from pathlib import Path; from city_models import load; print(json.dumps(load(Path({str(path)!r}), {crs!r})))"
                 done = subprocess.run(
-                    [sys.executable, "-c", code], capture_output=True, text=True, check=True
-                )
+                    [sys.executable, __file__, "--load", str(path), crs or ""],
+                    capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
+                )  # fmt: skip
                 found = json.loads(done.stdout)
                 bare = floor(path)
-                print(
+                sys.stdout.write(
                     f"{name:20} {mb:6.1f} {found['records']:8} {found['seconds']:7.2f} {mb / found['seconds']:9.1f} "
-                    f"{found['seconds'] / bare:8.1f} {found['peak']:9.0f}"
+                    f"{found['seconds'] / bare:8.1f} {found['peak']:9.0f}\n"
                 )
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["--load"]:
+        sys.stdout.write(json.dumps(load(Path(sys.argv[2]), sys.argv[3] or None)))
+    else:
+        main()

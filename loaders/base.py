@@ -76,13 +76,15 @@ class Batch:
     """Records of one layer in columns (see :mod:`twin.schema`), with the meshes they point at.
 
     ``findings`` are what reading this batch brought to light beyond single records (measures
-    dropped, a reader's warnings).
+    dropped, a reader's warnings). ``images`` (:data:`twin.schema.IMAGES`) are the textures that
+    meshes of this batch or a later one name.
     """
 
     records: pa.Table
     meshes: pa.Table | None = None
     representations: pa.Table | None = None
     findings: tuple[str, ...] = ()
+    images: pa.Table | None = None
 
 
 @dataclass(frozen=True, slots=True)

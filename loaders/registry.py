@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from loaders.base import LayerInfo, Loader, RasterLayer
+from loaders.citygml import CityGmlLoader
 from loaders.cityjson import CityJsonLoader
 from loaders.dxf import DxfLoader
 from loaders.ifc import IfcLoader
@@ -35,6 +36,7 @@ LOADERS: tuple[Loader, ...] = (
     ObliqueLoader(),  # folders of OSGB tiles
     _TILESETS,  # 3D Tiles, quantized-mesh terrain
     CityJsonLoader(),  # .city.json(l), and .json that says CityJSON
+    CityGmlLoader(),  # .gml and .xml whose root is a CityModel
     _RASTER,  # GeoTIFF and the grids of terrain models
     _POINTS,  # LAS, LAZ, COPC, PLY, text lists
     SensorLoader(),  # SensorThings, NGSI, WaterML

@@ -15,7 +15,9 @@ __all__ = [
     "ADDRESSES",
     "ADDRESS_NODES",
     "CASES",
+    "IMAGES",
     "MESHES",
+    "MESH_EXTRAS",
     "OBSERVATIONS",
     "RECORDS",
     "REPRESENTATIONS",
@@ -72,6 +74,28 @@ MESHES = pa.schema(
     ]
 )
 """Shared shapes: several records may point at one (IFC mapped items stay shared)."""
+
+MESH_EXTRAS = pa.schema(
+    [
+        ("surfaces", pa.string()),  # JSON: surfaces (as the source says), area_m2 and faces of each
+        ("surface", pa.binary()),  # int32 per triangle: place in ``surfaces``, -1 for none
+        ("uv", pa.binary()),  # float32 uv per vertex, origin at the lower left of the image, n × 8
+        (
+            "texture",
+            pa.binary(),
+        ),  # int32 per triangle, ascending: place in ``textures``, -1 for none
+        ("textures", pa.string()),  # JSON list: image (file in assets/), wrap, border, type
+    ]
+)
+"""Columns a mesh table may have after those of MESHES: semantic surfaces and textures, null where a mesh has none."""
+
+IMAGES = pa.schema(
+    [
+        ("image", pa.string()),  # name in assets/: SHA-256 of the content and the file's ending
+        ("content", pa.binary()),
+    ]
+)
+"""Texture images of a batch, each once."""
 
 ADDRESSES = pa.schema(
     [

@@ -1,20 +1,25 @@
-"""Boundaries of CityJSON geometries: faces with rings and semantics, triangles, footprints."""
+"""Boundaries of CityJSON geometries, a batch at a time: nested lists become rings, faces and shapes in columns."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
-import mapbox_earcut
 import numpy as np
-import shapely
 from numpy.typing import NDArray
-from shapely.geometry.base import BaseGeometry
 
-from loaders.meshing import Mesh, shaded
+from loaders.cityjson.appearance import Look
+from loaders.cityjson.scanning import Packed
+from loaders.citymodel.classes import surface_color
+from loaders.citymodel.drafts import ShapeInfo
+from loaders.citymodel.shapes import Shapes, starts_of
 
-__all__ = ["COLORS", "Faces", "faces_of", "footprint_of", "triangulate"]
+__all__ = ["DEPTH", "ShapeCollector"]
 
+Json = Mapping[str, Any]
 FloatArray = NDArray[np.float64]
-_DEPTH = {
+IntArray = NDArray[np.int64]
+DEPTH = {
     "MultiSurface": 1,
     "CompositeSurface": 1,
     "Solid": 2,
@@ -22,207 +27,314 @@ _DEPTH = {
     "CompositeSolid": 3,
 }
 """Nesting above a surface (a list of rings)."""
-COLORS = {
-    "RoofSurface": (178, 92, 74, 255),
-    "WallSurface": (226, 216, 198, 255),
-    "GroundSurface": (140, 136, 128, 255),
-    "OuterFloorSurface": (165, 160, 150, 255),
-    "OuterCeilingSurface": (205, 198, 186, 255),
-    "ClosureSurface": (210, 210, 210, 120),
-    "Window": (120, 160, 190, 150),
-    "Door": (120, 84, 58, 255),
-    "WaterSurface": (120, 170, 205, 220),
-    "WaterGroundSurface": (90, 110, 120, 255),
-    "TrafficArea": (150, 150, 150, 255),
-    "AuxiliaryTrafficArea": (172, 172, 160, 255),
-    "InteriorWallSurface": (236, 232, 224, 255),
-    "FloorSurface": (190, 176, 156, 255),
-    "CeilingSurface": (240, 240, 236, 255),
-}
-PLAIN = (217, 212, 199, 255)
+Face = Sequence[Sequence[int]]
 
 
-@dataclass(frozen=True, slots=True)
-class Faces:
-    """Faces of one geometry: rings as vertex index arrays, and the semantic type of each face."""
-
-    rings: list[list[NDArray[np.int64]]]
-    kinds: list[str | None]
-    skipped: int
-    lod: str
+def _flat(nested: Any, depth: int) -> list[Any]:  # noqa: ANN401 (JSON)
+    """What lies ``depth`` lists deep, in order; TypeError where it is nested otherwise."""
+    for _ in range(depth - 1):
+        nested = chain.from_iterable(nested)
+    return list(nested)
 
 
-def _walk(boundaries: Any, values: Any, depth: int) -> list[tuple[Any, Any]]:  # noqa: ANN401 (JSON)
-    """(surface, semantic index) pairs in order."""
-    if depth == 0:
-        return [(boundaries, values)]
-    out: list[tuple[Any, Any]] = []
-    for i, child in enumerate(boundaries if isinstance(boundaries, list) else ()):
-        value = (
-            values[i]
-            if isinstance(values, list) and i < len(values)
-            else (values if depth == 1 and isinstance(values, int) else None)
+def _is_face(face: Any) -> bool:  # noqa: ANN401 (JSON)
+    return (
+        isinstance(face, list)
+        and bool(face)
+        and all(
+            isinstance(ring, list) and all(type(i) is int and abs(i) < 2**62 for i in ring)
+            for ring in face
         )
-        out += _walk(child, value, depth - 1)
+    )
+
+
+def _values(
+    values: Any,  # noqa: ANN401 (JSON)
+    boundaries: Any,  # noqa: ANN401 (JSON)
+    depth: int,
+    n: int,
+    packed: Packed | None,
+) -> Sequence[int | None] | IntArray:
+    """The semantic surface of each of a shape's n faces; None or -1 where it has none."""
+    if type(values) is int and packed is not None:
+        values = packed.list_of(values)
+        return values if len(values) == n else np.full(n, -1, np.int64)
+    if not isinstance(values, list):
+        return np.full(n, -1, np.int64)
+    if type(boundaries) is int and packed is not None:
+        return _by_shell(values, depth, n, packed.upper_of(boundaries).tolist())
+    try:
+        told = _flat(values, depth)
+    except TypeError:  # a shell or solid without semantics has null in place of its list
+        told = _nested_values(values, boundaries, depth, n)
+    return told if len(told) == n else _nested_values(values, boundaries, depth, n)
+
+
+def _by_shell(values: list[Any], depth: int, n: int, shells: list[int]) -> list[int | None]:
+    """Numbers of faces whose shells, for the rest in columns, have a list or null each."""
+    lists = values if depth == 2 else [v for one in values for v in (one or [None])]
+    if depth == 1 or len(lists) != len(shells):
+        return [None] * n
+    out: list[int | None] = []
+    for said, count in zip(lists, shells, strict=True):
+        own = list(said) if isinstance(said, list) else []
+        out += (own + [None] * count)[:count]
     return out
 
 
-def faces_of(geometry: dict[str, Any], n_vertices: int) -> Faces | None:
-    """Faces of a surface or solid geometry; None for points, lines and what has no faces.
-
-    Parameters
-    ----------
-    geometry : dict
-        A CityJSON geometry object.
-    n_vertices : int
-        Faces that point past the vertex list, or have fewer than three corners, are skipped and
-        counted.
-    """
-    depth = _DEPTH.get(str(geometry.get("type")))
-    if depth is None:
-        return None
-    semantics = geometry.get("semantics")
-    semantics = semantics if isinstance(semantics, dict) else {}
-    surfaces = semantics.get("surfaces") or []
-    rings, kinds, skipped = [], [], 0
-    for surface, value in _walk(geometry.get("boundaries"), semantics.get("values"), depth):
+def _nested_values(values: Any, boundaries: Any, depth: int, n: int) -> list[int | None]:  # noqa: ANN401 (JSON)
+    """The number each face has in a list nested like the boundaries; None where it has none."""
+    if not isinstance(values, list) or not isinstance(boundaries, list):
+        return [None] * n
+    out: list[int | None] = []
+    if depth == 1:
+        out = list(values)
+    for i, child in enumerate(boundaries if depth > 1 else ()):
         try:
-            parts = [np.asarray(ring, dtype=np.int64) for ring in surface]
-        except (TypeError, ValueError, OverflowError):
-            skipped += 1
-            continue
-        parts = [r[:-1] if len(r) > 3 and r[0] == r[-1] else r for r in parts]
-        sound = bool(parts) and all(
-            r.ndim == 1 and len(r) >= 3 and r.min() >= 0 and r.max() < n_vertices for r in parts
-        )
-        if not sound:
-            skipped += 1
-            continue
-        known = (
-            isinstance(value, int)
-            and 0 <= value < len(surfaces)
-            and isinstance(surfaces[value], dict)
-        )
-        rings.append(parts)
-        kinds.append(str(surfaces[value].get("type")) if known else None)
-    return Faces(rings, kinds, skipped, str(geometry.get("lod", "")))
+            count = len(_flat(child, depth - 1))
+        except TypeError:
+            count = 0
+        out += _nested_values(values[i] if i < len(values) else None, child, depth - 1, count)
+    return (out + [None] * n)[:n]
 
 
-def _newell(points: FloatArray) -> FloatArray:
-    after = np.roll(points, -1, axis=0)
-    return np.asarray(np.cross(points, after).sum(axis=0), dtype=np.float64)
+@dataclass(slots=True)
+class _Source:
+    """Where shapes' numbers come from: faces as columns, as :class:`Packed` has them."""
+
+    numbers: IntArray
+    inner: IntArray
+    outer: IntArray
 
 
-def _face_triangles(points: FloatArray, rings: list[NDArray[np.int64]]) -> NDArray[np.int64]:
-    """Triangles (m, 3) of one planar face, oriented as its outer ring."""
-    outer = rings[0]
-    if len(rings) == 1 and len(outer) == 3:
-        return outer[None, :]
-    joined = np.concatenate(rings)
-    local = points[joined]
-    normal = _newell(points[outer] - points[outer[0]])
-    axis = int(np.argmax(np.abs(normal)))
-    if normal[axis] == 0 or not np.isfinite(normal).all():
-        return np.zeros((0, 3), np.int64)
-    keep = [(1, 2), (2, 0), (0, 1)][axis]
-    flat = np.ascontiguousarray(local[:, keep] - local[0, keep])
-    ends = np.cumsum([len(r) for r in rings]).astype(np.uint32)
-    triangles = mapbox_earcut.triangulate_float64(flat, ends).reshape(-1, 3)
-    picked: NDArray[np.int64] = joined[triangles]
-    a, b, c = (flat[triangles[:, i]] for i in range(3))
-    turn = ((b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]).sum()
-    return picked if turn * normal[axis] >= 0 else picked[:, ::-1]
+@dataclass(slots=True)
+class ShapeCollector:
+    """Geometries of one batch.
 
-
-def triangulate(mesh_id: str, faces: Faces, vertices: FloatArray) -> tuple[Mesh, FloatArray] | None:
-    """Triangles of a geometry around an origin of its own.
-
-    Parameters
-    ----------
-    mesh_id : str
-        Name of the mesh.
-    faces : Faces
-        Of the geometry.
-    vertices : ndarray of float64, shape (n, 3)
-        Metres; a geographic source is brought to local metres by the caller.
-
-    Returns
-    -------
-    (Mesh, ndarray of shape (3,)) or None
-        Mesh in coordinates relative to the origin that is returned; None without an area.
+    Faces that are no lists of rings of whole numbers, or point past the vertex list, are left out and
+    counted in their shape's ``skipped``.
     """
-    used = (
-        np.unique(np.concatenate([r for rings in faces.rings for r in rings]))
-        if faces.rings
-        else np.zeros(0, np.int64)
+
+    infos: list[ShapeInfo] = field(default_factory=list)
+    _faces: list[Face] = field(default_factory=list)
+    _packs: dict[int, Packed] = field(default_factory=dict)
+    _ranges: list[tuple[int, ...]] = field(default_factory=list)
+    _told: list[Sequence[int | None] | IntArray] = field(default_factory=list)
+    _vertices: list[FloatArray] = field(default_factory=list)
+    _source: list[int] = field(default_factory=list)
+    _looks: dict[int, Look] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.infos)
+
+    def add(
+        self,
+        geometry: Json,
+        vertices: FloatArray,
+        look: Look | None = None,
+        packed: Packed | None = None,
+    ) -> int | None:
+        """Take one geometry of surfaces; its place among the shapes, None where it has no faces at all.
+
+        Parameters
+        ----------
+        geometry : dict
+            A CityJSON geometry object of a type in :data:`DEPTH`.
+        vertices : ndarray of float64, shape (n, 3)
+            The list its numbers point into.
+        look : Look, optional
+            Materials and textures of its faces.
+        packed : Packed, optional
+            Where boundaries and values lie that are no lists but numbers.
+        """
+        kind, boundaries = str(geometry.get("type")), geometry.get("boundaries")
+        depth = DEPTH[kind]
+        semantics = geometry.get("semantics")
+        semantics = semantics if isinstance(semantics, dict) else {}
+        found = semantics.get("surfaces")
+        surfaces = (
+            [s if isinstance(s, dict) else {} for s in found] if isinstance(found, list) else []
+        )
+        place = len(self.infos)
+        if type(boundaries) is int:
+            if packed is None or packed.depth_of(boundaries) != depth + 2:
+                return None
+            span = packed.spans[boundaries]
+            n = span[1] - span[0]
+            self._packs[id(packed)] = packed
+            self._ranges.append((id(packed), *span[:6]))
+        else:
+            try:
+                faces = _flat(boundaries, depth)
+            except TypeError:
+                return None
+            n, at = len(faces), len(self._faces)
+            self._faces += faces
+            self._ranges.append((0, at, at + n, 0, 0, 0, 0))
+        values = semantics.get("values") if surfaces else None
+        self._told.append(_values(values, boundaries, depth, n, packed))
+        if not self._vertices or self._vertices[-1] is not vertices:
+            self._vertices.append(vertices)
+        if look is not None and look.touches(geometry):
+            self._looks[place] = look.of(geometry, depth, n)
+        self.infos.append(ShapeInfo(_lod(geometry), surfaces, (), 0, kind))
+        self._source.append(len(self._vertices) - 1)
+        return place
+
+    def shapes(self) -> Shapes:
+        """All geometries taken so far, in columns."""
+        if self._faces:
+            self._sift()
+        sources = {key: _Source(p.numbers, p.inner, p.outer) for key, p in self._packs.items()}
+        sources[0] = _of_lists(self._faces)
+        self._locate(sources[0])
+        order = list(sources)
+        base = {
+            name: dict(
+                zip(
+                    order,
+                    starts_of(np.array([len(getattr(sources[k], name)) for k in order])).tolist(),
+                    strict=False,
+                )
+            )
+            for name in ("numbers", "inner", "outer")
+        }
+        spans = np.array(
+            [
+                (
+                    base["outer"][k] + a,
+                    b - a,
+                    base["inner"][k] + c,
+                    d - c,
+                    base["numbers"][k] + e,
+                    f - e,
+                )
+                for k, a, b, c, d, e, f in self._ranges
+            ],
+            np.int64,
+        ).reshape(-1, 6)
+        n_rings, n_corners, index = (
+            _gathered([getattr(sources[k], name) for k in order], spans[:, i], spans[:, i + 1])
+            for i, name in ((0, "outer"), (2, "inner"), (4, "numbers"))
+        )
+        return self._columns(index, n_corners, n_rings, spans[:, 1], spans[:, 5])
+
+    def _sift(self) -> None:
+        """Leave out of the lists what is no face; nothing to do where all are."""
+        keep = [_is_face(face) for face in self._faces]
+        if all(keep):
+            return
+        gone = starts_of(~np.array(keep, bool)).tolist()
+        for place, (k, a, b, *rest) in enumerate(self._ranges):
+            lost = gone[b] - gone[a]
+            if k == 0 and lost:
+                self.infos[place].skipped += lost
+                self._told[place] = _numbers(self._told[place], b - a)[keep[a:b]]
+                if place in self._looks:
+                    self._looks[place].sift(keep[a:b])
+            if k == 0:
+                self._ranges[place] = (k, a - gone[a], b - gone[b], *rest)
+        self._faces = [f for f, good in zip(self._faces, keep, strict=True) if good]
+
+    def _locate(self, lists: _Source) -> None:
+        """Rings and numbers of the shapes that came as lists."""
+        ring, number = starts_of(lists.outer), starts_of(lists.inner)
+        for place, (k, a, b, *_) in enumerate(self._ranges):
+            if k == 0:
+                c, d = int(ring[a]), int(ring[b])
+                self._ranges[place] = (0, a, b, c, d, int(number[c]), int(number[d]))
+
+    def _columns(
+        self,
+        index: IntArray,
+        n_corners: IntArray,
+        n_rings: IntArray,
+        n_faces: IntArray,
+        corners: IntArray,
+    ) -> Shapes:
+        n_vertices = np.array([len(v) for v in self._vertices], np.int64)
+        source = np.array(self._source, np.int64)
+        vertices = (
+            self._vertices[0]
+            if len(self._vertices) == 1
+            else np.concatenate([*self._vertices, np.zeros((0, 3))])
+        )
+        limit = np.repeat(n_vertices[source], corners)
+        place = index + np.repeat(starts_of(n_vertices)[:-1][source], corners)
+        inside = (index >= 0) & (index < limit)
+        if inside.all():
+            xyz = vertices[place]
+        else:  # a corner that points nowhere is no number, and its face falls out
+            xyz = np.full((len(index), 3), np.nan)
+            xyz[inside] = vertices[place[inside]]
+        shapes = Shapes(
+            xyz,
+            starts_of(n_corners),
+            starts_of(n_rings),
+            starts_of(n_faces),
+            self._surfaces(n_faces),
+            np.zeros(0, np.uint32),
+            np.full(len(n_rings), -1, np.int32),
+            np.zeros((0, 2), np.float32),
+        )
+        shapes.color = self._colors(shapes)
+        self._dress(shapes)
+        return shapes
+
+    def _surfaces(self, n_faces: IntArray) -> NDArray[np.int32]:
+        """Semantic surface of each face, -1 for none or one that is not there."""
+        if not self._told:
+            return np.zeros(0, np.int32)
+        told = np.concatenate(
+            [_numbers(t, n) for t, n in zip(self._told, n_faces.tolist(), strict=True)]
+        )
+        count = np.repeat([len(i.surfaces) for i in self.infos], n_faces)
+        return np.where((told >= 0) & (told < count), told, -1).astype(np.int32)
+
+    def _colors(self, shapes: Shapes) -> NDArray[np.uint32]:
+        palette = [surface_color(s.get("type")) for i in self.infos for s in i.surfaces]
+        table = np.array([*palette, surface_color(None)], np.uint32)
+        base = starts_of(np.array([len(i.surfaces) for i in self.infos], np.int64))[:-1]
+        at = shapes.surface + base[shapes.shape_of_face]
+        return table[np.where(shapes.surface >= 0, at, len(palette))]
+
+    def _dress(self, shapes: Shapes) -> None:
+        """Colours of materials, textures and their coordinates, where a shape has them."""
+        if any(look.textured for look in self._looks.values()):
+            shapes.uv = np.zeros((len(shapes.xyz), 2), np.float32)
+        corner_start = shapes.corner_start
+        for place, look in self._looks.items():
+            faces = slice(shapes.shape_start[place], shapes.shape_start[place + 1])
+            rings = slice(shapes.face_start[faces.start], shapes.face_start[faces.stop])
+            look.apply(shapes, faces, int(corner_start[place]), np.diff(shapes.ring_start)[rings])
+            self.infos[place].textures = look.textures
+
+
+def _lod(geometry: Json) -> str:
+    lod = geometry.get("lod")
+    return "" if lod is None else str(lod)
+
+
+def _gathered(parts: list[IntArray], start: IntArray, length: IntArray) -> IntArray:
+    """Runs of the joined parts, one after another."""
+    whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    end = np.cumsum(length)
+    total = int(end[-1]) if len(end) else 0
+    return np.asarray(whole[np.arange(total) + np.repeat(start - (end - length), length)], np.int64)
+
+
+def _of_lists(faces: Sequence[Face]) -> _Source:
+    """Faces that came as lists, all sound, in columns."""
+    rings = list(chain.from_iterable(faces))
+    inner = np.fromiter(map(len, rings), np.int64, len(rings))
+    numbers = np.fromiter(chain.from_iterable(rings), np.int64, int(inner.sum()))
+    return _Source(numbers, inner, np.fromiter(map(len, faces), np.int64, len(faces)))
+
+
+def _numbers(told: Sequence[int | None] | IntArray, n: int) -> IntArray:
+    """Semantic numbers of a shape's n faces."""
+    if isinstance(told, np.ndarray):
+        return told
+    return np.array(
+        [v if type(v) is int else -1 for v in told[:n]] + [-1] * (n - len(told)), np.int64
     )
-    if not len(used) or not np.isfinite(vertices[used]).all():
-        return None
-    low, high = vertices[used].min(axis=0), vertices[used].max(axis=0)
-    origin = np.round(np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]]), 3)
-    slot = np.zeros(len(vertices), np.int64)
-    slot[used] = np.arange(len(used))
-    local = vertices[used] - origin
-    triangles, colors = [], []
-    for rings, kind in zip(faces.rings, faces.kinds, strict=True):
-        found = _face_triangles(local, [slot[r] for r in rings])
-        triangles.append(found)
-        colors.append(np.tile(np.array(COLORS.get(kind or "", PLAIN), np.uint8), (len(found), 1)))
-    mesh = shaded(mesh_id, local, np.concatenate(triangles), np.concatenate(colors))
-    return None if mesh is None else (mesh, origin)
-
-
-def _plan(faces: Faces, vertices: FloatArray, chosen: list[int]) -> BaseGeometry:
-    polygons = []
-    for i in chosen:
-        shell, *holes = [vertices[r][:, :2] for r in faces.rings[i]]
-        polygons.append(shapely.Polygon(shell, holes))
-    whole = (
-        shapely.make_valid(np.array(polygons, dtype=object)) if polygons else np.zeros(0, object)
-    )
-    union = shapely.union_all(whole[shapely.area(whole) > 0]) if len(whole) else shapely.Polygon()
-    parts = [p for p in shapely.get_parts(union) if p.geom_type == "Polygon"]
-    return parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
-
-
-def footprint_of(faces: Faces, vertices: FloatArray) -> tuple[BaseGeometry, float] | None:
-    """What a geometry covers on the ground.
-
-    Parameters
-    ----------
-    faces : Faces
-        LoD0 surfaces as they are; else the GroundSurface faces; else the nearly horizontal faces at
-        the bottom; else all faces
-        seen from above.
-    vertices : ndarray of float64, shape (n, 3)
-        Source CRS.
-
-    Returns
-    -------
-    (polygon or multipolygon, lowest z) or None
-        None where nothing has an area or a vertex is no number.
-    """
-    if not faces.rings:
-        return None
-    used = np.concatenate([r for rings in faces.rings for r in rings])
-    if not np.isfinite(vertices[used]).all():
-        return None
-    lowest = float(vertices[used, 2].min())
-    everything = list(range(len(faces.rings)))
-    chosen = (
-        everything
-        if faces.lod.startswith("0")
-        else [i for i, k in enumerate(faces.kinds) if k == "GroundSurface"]
-    )
-    if not chosen:
-        chosen = [
-            i
-            for i in everything
-            if float(np.ptp(vertices[faces.rings[i][0], 2])) < 0.01
-            and float(vertices[faces.rings[i][0], 2].min()) < lowest + 0.01
-        ]
-    for candidates in (chosen, everything):
-        plan = _plan(faces, vertices, candidates) if candidates else shapely.Polygon()
-        if not plan.is_empty:
-            return plan, lowest
-    return None

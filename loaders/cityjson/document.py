@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,16 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from loaders.cityjson.scanning import Packed, pack
 from twin.errors import SourceError, UnsafeSourceError
 
-__all__ = ["Feature", "Header", "crs_of", "features_of", "header_of"]
+__all__ = ["Document", "Feature", "Header", "crs_of", "features_of", "header_of"]
 
 MAX_DOCUMENT = 4 * 1024**3
 """A single-document CityJSON is parsed at once; past 4 GiB only CityJSONSeq is taken."""
+BLOCK = 1024**2
+MAX_LINE = 512 * 1024**2
+"""A line of a CityJSONSeq longer than this is refused."""
 Json = dict[str, Any]
 FloatArray = NDArray[np.float64]
 
@@ -33,15 +38,28 @@ class Header:
     extent: tuple[float, float, float, float] | None
     sequence: bool
     appearance: Json
+    extensions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """City objects that share vertices, in the source CRS (n, 3)."""
+    """City objects that share vertices (n, 3) in the source CRS and an appearance; ``size`` is in bytes."""
 
     objects: Json
     vertices: FloatArray
     fault: str | None = None
+    appearance: Json | None = None
+    size: int = 0
+    packed: Packed | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A single-document file: its JSON without the number lists, those in columns, its size in bytes."""
+
+    content: Json
+    packed: Packed
+    size: int
 
 
 def crs_of(metadata: Any) -> str | None:  # noqa: ANN401 (JSON)
@@ -69,12 +87,26 @@ def crs_of(metadata: Any) -> str | None:  # noqa: ANN401 (JSON)
     return text if text else None
 
 
-def _vertices(raw: Any) -> FloatArray:  # noqa: ANN401 (JSON)
+def _vertices(raw: Any, packed: Packed | None = None) -> FloatArray:  # noqa: ANN401 (JSON)
     """Vertices (n, 3); one that is no triple of numbers is NaN."""
+    if type(raw) is int and packed is not None:
+        width = packed.inner_of(raw)
+        numbers = packed.list_of(raw).astype(np.float64)
+        if packed.depth_of(raw) != 2:
+            return np.zeros((0, 3))
+        if (width == 3).all():
+            return numbers.reshape(-1, 3)
+        ends = np.cumsum(width)
+        raw = [
+            numbers[e - w : e].tolist() for e, w in zip(ends.tolist(), width.tolist(), strict=True)
+        ]
     rows = raw if isinstance(raw, list) else []
     try:
+        if set(map(len, rows)) == {3}:
+            flat = np.fromiter(chain.from_iterable(rows), np.float64, 3 * len(rows))
+            return flat.reshape(-1, 3)
         array = np.array(rows, dtype=np.float64)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         array = np.array([_triple(row, np.nan) for row in rows], dtype=np.float64)
     return array if array.ndim == 2 and array.shape[1] == 3 else np.zeros((0, 3))
 
@@ -82,9 +114,9 @@ def _vertices(raw: Any) -> FloatArray:  # noqa: ANN401 (JSON)
 def _header(path: Path, document: Any, sequence: bool) -> Header:  # noqa: ANN401 (JSON)
     if not isinstance(document, dict) or document.get("type") != "CityJSON":
         raise SourceError(path, 'is no CityJSON ("type": "CityJSON" is missing)')
-    metadata = document.get("metadata") or {}
-    transform = document.get("transform") or {}
-    templates = document.get("geometry-templates") or {}
+    metadata = _dict(document.get("metadata"))
+    transform = _dict(document.get("transform"))
+    templates = _dict(document.get("geometry-templates"))
     extent = metadata.get("geographicalExtent") or metadata.get("bbox")
     box = None
     if (
@@ -102,8 +134,13 @@ def _header(path: Path, document: Any, sequence: bool) -> Header:  # noqa: ANN40
         _vertices(templates.get("vertices-templates")),
         box,
         sequence,
-        document.get("appearance") or {},
+        _dict(document.get("appearance")),
+        tuple(_dict(document.get("extensions"))),
     )
+
+
+def _dict(value: Any) -> Json:  # noqa: ANN401 (JSON)
+    return value if isinstance(value, dict) else {}
 
 
 def _triple(value: Any, default: float) -> FloatArray:  # noqa: ANN401 (JSON)
@@ -121,13 +158,15 @@ def _loads(path: Path, data: bytes) -> Any:  # noqa: ANN401 (JSON)
         raise SourceError(path, f"is no valid JSON: {err}") from err
 
 
-def _document(path: Path) -> Json:
+def _document(path: Path) -> Document:
     if path.stat().st_size > MAX_DOCUMENT:
         raise UnsafeSourceError(
             path, "larger than 4 GiB; save it as CityJSONSeq (one feature per line)"
         )
-    document: Json = _loads(path, path.read_bytes().lstrip(b"\xef\xbb\xbf"))
-    return document
+    text = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    rest, packed = pack(text, by_line=False)
+    content = _loads(path, rest)
+    return Document(content if isinstance(content, dict) else {}, packed, len(text))
 
 
 def is_sequence(path: Path) -> bool:
@@ -139,7 +178,7 @@ def is_sequence(path: Path) -> bool:
     return first.rstrip().endswith(b"}") and b"CityJSONFeature" in second
 
 
-def header_of(path: Path) -> tuple[Header, Json | None]:
+def header_of(path: Path) -> tuple[Header, Document | None]:
     """Header of a file, and its document unless it is a sequence.
 
     Raises
@@ -149,7 +188,7 @@ def header_of(path: Path) -> tuple[Header, Json | None]:
     """
     if not is_sequence(path):
         document = _document(path)
-        return _header(path, document, False), document
+        return _header(path, document.content, False), document
     with path.open("rb") as file:
         line = file.readline()
         while line and not line.strip():
@@ -163,40 +202,77 @@ def header_of(path: Path) -> tuple[Header, Json | None]:
     return _header(path, first, True), None
 
 
-def features_of(path: Path, header: Header, document: Json | None) -> Iterator[Feature]:
+def features_of(path: Path, header: Header, document: Document | None) -> Iterator[Feature]:
     """Features in file order; a line that is no feature comes with a fault.
 
     Parameters
     ----------
     header, document
         As :func:`header_of` gives them.
+
+    Raises
+    ------
+    UnsafeSourceError
+        If a line is longer than ``MAX_LINE``.
     """
     if document is not None:
-        scaled = "transform" in document
-        vertices = _vertices(document.get("vertices"))
-        yield Feature(
-            document.get("CityObjects") or {},
-            vertices * header.scale + header.translate if scaled else vertices,
-        )
+        vertices = _vertices(document.content.get("vertices"), document.packed)
+        if "transform" in document.content:
+            vertices = vertices * header.scale + header.translate
+        yield _feature(document.content, vertices, header, document.size, document.packed)
         return
+    number = 0
+    for block in _blocks(path):
+        rest, packed = pack(block, by_line=True)
+        share = len(block) // max(1, block.count(b"\n"))
+        for line in rest.split(b"\n"):
+            number += 1
+            feature = _line(number, line, header, packed, share)
+            if feature is not None:
+                yield feature
+        number -= block.endswith(b"\n")
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    """Whole lines, some MiB at a time."""
     with path.open("rb") as file:
-        for number, line in enumerate(file):
-            if not line.strip():
-                continue
-            try:
-                record = orjson.loads(line.lstrip(b"\xef\xbb\xbf"))
-            except orjson.JSONDecodeError as err:
-                yield Feature({}, np.zeros((0, 3)), f"line {number + 1} is no valid JSON: {err}")
-                continue
-            if number == 0 or (isinstance(record, dict) and record.get("type") == "CityJSON"):
-                if isinstance(record, dict) and record.get("CityObjects"):
-                    yield Feature(
-                        record["CityObjects"],
-                        _vertices(record.get("vertices")) * header.scale + header.translate,
-                    )
-                continue
-            if not isinstance(record, dict) or record.get("type") != "CityJSONFeature":
-                yield Feature({}, np.zeros((0, 3)), f"line {number + 1} is no CityJSONFeature")
-                continue
-            vertices = _vertices(record.get("vertices")) * header.scale + header.translate
-            yield Feature(record.get("CityObjects") or {}, vertices)
+        while block := file.read(BLOCK):
+            if not block.endswith(b"\n"):
+                end = file.readline(MAX_LINE)
+                if len(end) == MAX_LINE:
+                    raise UnsafeSourceError(path, f"a line is longer than {MAX_LINE >> 20} MiB")
+                block += end
+            yield block
+
+
+def _line(number: int, line: bytes, header: Header, packed: Packed, size: int) -> Feature | None:
+    """What one line holds; None for the header and blank lines."""
+    if not line.strip():
+        return None
+    try:
+        record = orjson.loads(line.removeprefix(b"\xef\xbb\xbf"))
+    except orjson.JSONDecodeError as err:
+        return _faulty(f"line {number} is no valid JSON: {err}")
+    kind = record.get("type") if isinstance(record, dict) else None
+    if kind == "CityJSON":
+        if not record.get("CityObjects"):
+            return None
+    elif kind != "CityJSONFeature":
+        return _faulty(f"line {number} is no CityJSONFeature")
+    vertices = _vertices(record.get("vertices"), packed) * header.scale + header.translate
+    return _feature(record, vertices, header, size, packed)
+
+
+def _faulty(reason: str) -> Feature:
+    return Feature({}, np.zeros((0, 3)), reason)
+
+
+def _feature(
+    record: Json, vertices: FloatArray, header: Header, size: int, packed: Packed
+) -> Feature:
+    objects = record.get("CityObjects")
+    if objects is not None and not isinstance(objects, dict):
+        return _faulty("CityObjects is no JSON object")
+    appearance = record.get("appearance")
+    found = appearance if isinstance(appearance, dict) else header.appearance
+    return Feature(objects or {}, vertices, None, found, size, packed)

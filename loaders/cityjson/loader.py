@@ -1,30 +1,33 @@
 """The CityJSON loader."""
 
-import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from loaders.base import Batch, LayerInfo
+from loaders.cityjson.appearance import Wardrobe
+from loaders.cityjson.boundaries import DEPTH, ShapeCollector
 from loaders.cityjson.document import Feature, Header, features_of, header_of
-from loaders.cityjson.records import RecordBuilder
+from loaders.cityjson.records import Drafter
+from loaders.citymodel.attributes import AttributeMapper
+from loaders.citymodel.batches import batch_of, template_meshes
+from loaders.citymodel.drafts import Draft, Drafted
+from loaders.citymodel.images import ImageShelf
 from loaders.gdalio import head_of, refuse_dangerous
+from twin import crs
+from twin.errors import CrsError
 from twin.plan import LayerPlan
 
 __all__ = ["CityJsonLoader"]
 
-_GEOGRAPHIC = {
-    "EPSG:4326",
-    "EPSG:4979",
-    "EPSG:4490",
-    "EPSG:4480",
-    "EPSG:4269",
-    "EPSG:4258",
-    "EPSG:4610",
-    "EPSG:4214",
-}
+MAX_OBJECTS = 8192
+BATCH_BYTES = 2 * 1024**2
+IMAGE_BYTES = 64 * 1024**2
+"""A batch ends when it has this many objects, or text or images of this size."""
 
 
 class CityJsonLoader:
@@ -57,7 +60,7 @@ class CityJsonLoader:
             findings.append("no referenceSystem; give the layer's crs in the plan")
         count, bounds = None, header.extent
         if document is not None:
-            objects = document.get("CityObjects") or {}
+            objects = document.content.get("CityObjects") or {}
             count = len(objects)
             feature = next(features_of(path, header, document))
             finite = feature.vertices[np.isfinite(feature.vertices).all(axis=1)]
@@ -91,15 +94,97 @@ class CityJsonLoader:
         """
         refuse_dangerous(layer.path)
         header, document = header_of(layer.path)
-        builder = RecordBuilder(header, plan, _metres(header, plan))
-        size = min(batch_size, 8192)
+        desk = _Desk(layer.path, header, plan)
+        size = min(batch_size, MAX_OBJECTS)
         for feature in features_of(layer.path, header, document):
             for part in _parts(feature, size):
-                if builder.records and len(builder.records) + max(1, len(part.objects)) > size:
-                    yield builder.take()
-                builder.add(part)
-        if builder.records:
-            yield builder.take()
+                if desk.drafts and len(desk.drafts) + max(1, len(part.objects)) > size:
+                    yield desk.take()
+                desk.add(part)
+                if desk.size > BATCH_BYTES or desk.shelf.pending > IMAGE_BYTES:
+                    yield desk.take()
+        if desk.drafts:
+            yield desk.take()
+
+
+class _Desk:
+    """The batch under way of one file."""
+
+    def __init__(self, path: Path, header: Header, plan: LayerPlan) -> None:
+        self.geographic = _is_geographic(plan.crs or header.crs)
+        self.shelf = ImageShelf(path)
+        self.drafts: list[Draft] = []
+        self.size = self.row = 0
+        self.look = Wardrobe(header.appearance, self.shelf).look()
+        self.appearance: object = header.appearance
+        self.findings: tuple[str, ...] = ()
+        self.templates, self.fresh = self._templates(header)
+        lods = {
+            int(n.rpartition("/")[2]): header.templates[int(n.rpartition("/")[2])]
+            for n in self.templates
+        }
+        self.drafter = Drafter(
+            AttributeMapper(plan), {n: str(t.get("lod", "")) for n, t in lods.items()}
+        )
+
+    def _templates(self, header: Header) -> tuple[dict[str, NDArray[np.float64]], pa.Table | None]:
+        """Origins and meshes of the file's templates."""
+        collector, names = ShapeCollector(), []
+        for number, template in enumerate(header.templates):
+            known = _kind(template) in DEPTH
+            if known and collector.add(template, header.template_vertices, self.look) is not None:
+                names.append(f"template/{number}")
+        if not names:
+            return {}, None
+        table, origins = template_meshes(collector.shapes(), collector.infos, names)
+        return origins, table
+
+    def add(self, feature: Feature) -> None:
+        """Draft all objects of a feature, or the one record that says why there are none."""
+        if feature.fault is not None:
+            self.drafts.append(Draft(None, "", "other", faults=[feature.fault]))
+            return
+        if feature.appearance is not self.appearance and feature.appearance is not None:
+            self.look = Wardrobe(feature.appearance, self.shelf).look()
+            self.appearance = feature.appearance
+        self.size += feature.size
+        for key, item in feature.objects.items():
+            self.drafts.append(
+                self.drafter.draft(key, item, feature.vertices, self.look, feature.packed)
+            )
+
+    def take(self) -> Batch:
+        """The batch drafted so far; the desk is clear again."""
+        collector = self.drafter.collector
+        shapes = collector.shapes()
+        missing = sorted(self.shelf.missing)
+        batch = batch_of(
+            Drafted(
+                self.drafts,
+                shapes,
+                collector.infos,
+                self.geographic,
+                self.row,
+                self.shelf.take(),
+                self.templates,
+                self.fresh,
+                (
+                    f"{len(missing)} texture images are not beside the file; the shapes stay without them "
+                    f"({', '.join(missing[:3])}{' …' if len(missing) > 3 else ''})",
+                )
+                if missing
+                else (),
+            )
+        )
+        self.shelf.missing.clear()
+        self.row += len(self.drafts)
+        self.drafts, self.size, self.fresh = [], 0, None
+        self.drafter.collector = ShapeCollector()
+        return batch
+
+
+def _kind(geometry: object) -> object:
+    return geometry.get("type") if isinstance(geometry, dict) else None
 
 
 def _parts(feature: Feature, size: int) -> Iterator[Feature]:
@@ -108,20 +193,15 @@ def _parts(feature: Feature, size: int) -> Iterator[Feature]:
         yield feature
         return
     items = list(feature.objects.items())
+    share = max(1, feature.size * size // len(items))
     for start in range(0, len(items), size):
-        yield Feature(dict(items[start : start + size]), feature.vertices)
+        objects = dict(items[start : start + size])
+        yield replace(feature, objects=objects, size=share)
 
 
-def _metres(header: Header, plan: LayerPlan) -> NDArray[np.float64]:
-    """Metres in one unit of x, y, z: 1 for a projected CRS, those of a degree for a geographic one."""
-    crs = plan.crs or header.crs
-    lat: float | None = None
-    if crs in _GEOGRAPHIC:
-        lat = (
-            (header.extent[1] + header.extent[3]) / 2
-            if header.extent
-            else float(header.translate[1])
-        )
-    if lat is None or abs(lat) > 89:
-        return np.ones(3)
-    return np.array([111_319.490793 * math.cos(math.radians(lat)), 111_132.95, 1.0])
+def _is_geographic(name: str | None) -> bool:
+    """Whether x and y are degrees; a system that is not known counts as projected."""
+    try:
+        return name is not None and crs.is_geographic(name)
+    except CrsError:
+        return False

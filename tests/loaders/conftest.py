@@ -23,7 +23,9 @@ _SPEC = importlib.util.spec_from_file_location(
 _WORKBOOKS = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(_WORKBOOKS)
 write_ods = _WORKBOOKS.write_ods
-sys.path.insert(0, str(Path(__file__).parent))  # vector_files.py beside this
+sys.path.insert(0, str(Path(__file__).parent))  # vector_files.py and citygml_town.py beside this
+
+from citygml_town import house, town  # noqa: E402
 
 REAL = next(
     (p / "shared" / "data" for p in Path(__file__).resolve().parents if (p / "shared").is_dir()),
@@ -262,6 +264,16 @@ def cityjson(tmp_path: Path) -> Path:
         "vertices": block_vertices(0, 0, 20),
     }
     path.write_text(json.dumps(document, ensure_ascii=False))
+    return path
+
+
+@pytest.fixture
+def citygml(tmp_path: Path) -> Path:
+    """Two houses, one of them with a part, and a member that only links elsewhere."""
+    part = '<bldg:consistsOfBuildingPart><bldg:BuildingPart gml:id="a1"/></bldg:consistsOfBuildingPart>'
+    link = '<core:cityObjectMember xlink:href="other.gml#b"/>'
+    path = tmp_path / "街区.gml"
+    path.write_text(town(house("a", 0, part), link, house("b", 20)), encoding="utf-8")
     return path
 
 

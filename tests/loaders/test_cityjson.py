@@ -1,5 +1,6 @@
 """CityJSON: areas against shapely, LoDs, templates, sequences, broken geometry."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 
 from loaders.base import Batch
 from loaders.cityjson import CityJsonLoader
-from loaders.cityjson.boundaries import COLORS, Faces, triangulate
+from loaders.cityjson.scanning import pack
+from loaders.citymodel.classes import SURFACE_COLORS
 from twin.plan import LayerPlan
 
 
@@ -58,12 +60,17 @@ def test_the_finest_solid_is_closed_and_stands_in_its_place(cityjson: Path) -> N
 def test_roof_wall_and_ground_have_their_colours(cityjson: Path) -> None:
     (batch,) = load(cityjson)
     assert batch.meshes is not None
-    mesh = batch.meshes.to_pylist()[0]
+    mesh_id = batch.records["mesh_id"][0].as_py()
+    mesh = next(m for m in batch.meshes.to_pylist() if m["mesh_id"] == mesh_id)
     normals = np.frombuffer(mesh["normals"], "<f4").reshape(-1, 3)
     colors = np.frombuffer(mesh["colors"], np.uint8).reshape(-1, 4)
-    assert set(map(tuple, colors[normals[:, 2] > 0.9].tolist())) == {COLORS["RoofSurface"]}
-    assert set(map(tuple, colors[normals[:, 2] < -0.9].tolist())) == {COLORS["GroundSurface"]}
-    assert set(map(tuple, colors[np.abs(normals[:, 2]) < 0.1].tolist())) == {COLORS["WallSurface"]}
+    assert set(map(tuple, colors[normals[:, 2] > 0.9].tolist())) == {SURFACE_COLORS["RoofSurface"]}
+    assert set(map(tuple, colors[normals[:, 2] < -0.9].tolist())) == {
+        SURFACE_COLORS["GroundSurface"]
+    }
+    assert set(map(tuple, colors[np.abs(normals[:, 2]) < 0.1].tolist())) == {
+        SURFACE_COLORS["WallSurface"]
+    }
 
 
 def test_footprint_attributes_parents_and_lower_lods(cityjson: Path) -> None:
@@ -86,24 +93,6 @@ def test_footprint_attributes_parents_and_lower_lods(cityjson: Path) -> None:
     assert batch.representations is not None
     assert [(r["key"], r["lod"]) for r in batch.representations.to_pylist()] == [("B1", "1")]
     assert "no geometry of it can be used" in broken["fault"]
-
-
-def test_a_face_with_a_hole_has_the_area_shapely_gives_it() -> None:
-    shell = np.array(
-        [[0, 0, 0], [10, 0, 0], [10, 0, 10], [0, 0, 10]], dtype=float
-    )  # an upright wall …
-    hole = np.array([[2, 0, 2], [2, 0, 5], [5, 0, 5], [5, 0, 2]], dtype=float)  # … with a window
-    faces = Faces([[np.arange(4), np.arange(4, 8)]], ["WallSurface"], 0, "3")
-    made = triangulate(
-        "w", faces, np.concatenate([shell, hole]) + np.array([500000.0, 3400000.0, 0])
-    )
-    assert made is not None
-    mesh, _ = made
-    corners = mesh.positions[mesh.indices].astype(float)
-    assert surface(corners) == pytest.approx(
-        shapely.Polygon(shell[:, [0, 2]], [hole[:, [0, 2]]]).area
-    )
-    assert mesh.normals == pytest.approx(np.tile([0.0, -1.0, 0.0], (len(mesh.normals), 1)))
 
 
 def test_a_sequence_keeps_its_lines_and_names_the_broken_one(
@@ -134,6 +123,206 @@ def test_a_sequence_keeps_its_lines_and_names_the_broken_one(
     assert [r["key"] for r in rows] == ["B1", None, "B2"]
     assert "line 3 is no valid JSON" in rows[1]["fault"]
     assert shapely.from_wkb(rows[0]["geometry"]).area == pytest.approx(200)
+
+
+def one_object(tmp_path: Path, item: dict, **more: object) -> Batch:
+    """A document of one object over the corners of a unit square and a point above it."""
+    document = {
+        "type": "CityJSON",
+        "version": "2.0",
+        "transform": {"scale": [1, 1, 1], "translate": [0, 0, 0]},
+        "CityObjects": {"A": item},
+        "vertices": [[0, 0, 0], [4, 0, 0], [4, 2, 0], [0, 2, 0], [0, 0, 3], [4, 0, 3]],
+        **more,
+    }
+    path = tmp_path / "one.city.json"
+    path.write_text(json.dumps(document))
+    (batch,) = load(path)
+    return batch
+
+
+def test_semantic_surfaces_are_kept_as_data_with_their_areas(tmp_path: Path) -> None:
+    surfaces = [{"type": "GroundSurface"}, {"type": "WallSurface", "slope": 90.0}]
+    semantics = {"surfaces": surfaces, "values": [0, 1]}
+    geometry = {
+        "type": "MultiSurface",
+        "lod": "2",
+        "boundaries": [[[0, 3, 2, 1]], [[0, 1, 5, 4]]],
+        "semantics": semantics,
+    }
+    batch = one_object(tmp_path, {"type": "Building", "geometry": [geometry]})
+    assert batch.meshes is not None
+    (mesh,) = batch.meshes.to_pylist()
+    said = json.loads(mesh["surfaces"])
+    assert (said["surfaces"], said["area_m2"], said["faces"]) == (surfaces, [8.0, 12.0], [1, 1])
+    place = np.frombuffer(mesh["surface"], "<i4")
+    points = np.frombuffer(mesh["positions"], "<f4").reshape(-1, 3)
+    corners = points[np.frombuffer(mesh["indices"], "<u4").reshape(-1, 3)]
+    assert sorted(place.tolist()) == [0, 0, 1, 1]
+    assert np.abs(corners[place == 0][:, :, 2]).max() == 0  # the ground lies at the bottom
+    assert np.ptp(corners[place == 1][:, :, 1]) == 0  # the wall stands in one plane
+    attributes = json.loads(batch.records["attributes"][0].as_py())
+    assert attributes["surface_area_m2"] == {"GroundSurface": 8.0, "WallSurface": 12.0}
+
+
+def test_textures_and_materials_go_with_the_mesh_and_images_with_the_batch(tmp_path: Path) -> None:
+    (tmp_path / "appearances").mkdir()
+    content = b"\x89PNG\r\n\x1a\n" + b"picture"
+    (tmp_path / "appearances" / "wall.png").write_bytes(content)
+    (tmp_path.parent / "secret.png").write_bytes(content + b"!")
+    appearance = {
+        "materials": [{"name": "red", "diffuseColor": [1.0, 0.0, 0.0], "transparency": 0.5}],
+        "textures": [
+            {"type": "PNG", "image": "../secret.png"},
+            {"type": "PNG", "image": "appearances/wall.png"},
+        ],
+        "vertices-texture": [[0.0, 0.0], [1.0, 0.0], [1.0, 0.5], [0.0, 0.5]],
+    }
+    geometry = {
+        "type": "MultiSurface",
+        "lod": "2",
+        "boundaries": [[[0, 3, 2, 1]], [[0, 1, 5, 4]]],
+        "material": {"": {"values": [0, None]}},
+        "texture": {"": {"values": [[[0, 0, 1, 2, 3]], [[1, 0, 1, 2, 3]]]}},
+    }
+    batch = one_object(
+        tmp_path, {"type": "Building", "geometry": [geometry]}, appearance=appearance
+    )
+    assert batch.meshes is not None
+    assert batch.images is not None
+    (mesh,) = batch.meshes.to_pylist()
+    digest = hashlib.sha256(content).hexdigest()
+    assert batch.images.to_pylist() == [{"image": f"{digest}.png", "content": content}]
+    outside, inside = json.loads(mesh["textures"])
+    assert (outside["image"], inside["image"]) == (None, f"{digest}.png")
+    assert any("secret.png" in f for f in batch.findings)
+    uv = np.frombuffer(mesh["uv"], "<f4").reshape(-1, 2)
+    points = np.frombuffer(mesh["positions"], "<f4").reshape(-1, 3)
+    wall = {
+        tuple((p + np.array([2, 1, 0])).round(3)): tuple(t)
+        for p, t in zip(points, uv, strict=True)
+        if p[1] < 0
+    }
+    assert wall[4.0, 0.0, 3.0] == (1.0, 0.5)
+    colors = np.frombuffer(mesh["colors"], np.uint8).reshape(-1, 4)
+    assert (255, 0, 0, 128) in set(map(tuple, colors.tolist()))
+    assert np.frombuffer(mesh["texture"], "<i4").tolist() == [0, 0, 1, 1]
+
+
+def test_extension_types_addresses_groups_and_extra_members_are_kept(tmp_path: Path) -> None:
+    item = {
+        "type": "+NoiseBarrier",
+        "attributes": {"+db": 3, "measuredHeight": "tall"},
+        "+extra": {"a": [1]},
+        "address": [{"street": "Weg", "location": {"type": "MultiPoint", "boundaries": [5]}}],
+        "parents": ["P", "Q"],
+        "geometry": [{"type": "MultiPoint", "lod": "0", "boundaries": [1, 2]}],
+    }
+    batch = one_object(tmp_path, item)
+    (row,) = batch.records.to_pylist()
+    said = json.loads(row["attributes"])
+    assert (row["class_code"], row["role"], row["parent_key"]) == ("other", "point", "P")
+    assert said["cityjson_type"] == "+NoiseBarrier"
+    assert (said["+db"], said["+extra"], said["measuredHeight"]) == (3, {"a": [1]}, "tall")
+    assert said["further_parents"] == ["Q"]
+    assert said["address_parts"][0]["location"] == [[4.0, 0.0, 3.0]]
+    assert shapely.from_wkb(row["geometry"]).wkt == "MULTIPOINT Z ((4 0 0), (4 2 0))"
+
+
+def test_faces_that_are_none_fall_out_and_are_counted(tmp_path: Path) -> None:
+    boundaries = [
+        [[0, 1, 2, 3]],
+        [[0, 1, 99]],
+        [[0, 1]],
+        [["a", 1, 2]],
+        [],
+        [[0, 1, -7]],
+        [[0, 1, 5, 4]],
+    ]
+    geometry = {
+        "type": "MultiSurface",
+        "lod": "2",
+        "boundaries": boundaries,
+        "semantics": {"surfaces": [{"type": "WallSurface"}], "values": [None, 0, 0, 0, 0, 0, 0]},
+    }
+    batch = one_object(tmp_path, {"type": "Building", "geometry": [geometry]})
+    (row,) = batch.records.to_pylist()
+    said = json.loads(row["attributes"])
+    assert row["fault"] is None
+    assert said["notes"] == ["5 faces of LoD 2 were skipped (corners missing or out of range)"]
+    assert said["surface_area_m2"] == {"WallSurface": 12.0}
+
+
+@pytest.mark.parametrize("values", [[[0, 0], None], [[0, 0], [1, 1]], [None, [1, 1]]])
+def test_semantics_of_shells_may_be_null(tmp_path: Path, values: list) -> None:
+    square, wall = [[0, 1, 2, 3]], [[0, 1, 5, 4]]
+    geometry = {
+        "type": "Solid",
+        "lod": "2",
+        "boundaries": [[square, wall], [square, wall]],
+        "semantics": {
+            "surfaces": [{"type": "RoofSurface"}, {"type": "WallSurface"}],
+            "values": values,
+        },
+    }
+    batch = one_object(tmp_path, {"type": "Building", "geometry": [geometry]})
+    said = json.loads(batch.records["attributes"][0].as_py())
+    want = {
+        "RoofSurface": 20.0 * (values[0] is not None),
+        "WallSurface": 20.0 * (values[1] is not None),
+    }
+    assert said["surface_area_m2"] == {k: v for k, v in want.items() if v}
+
+
+def test_packing_takes_out_number_lists_and_nothing_else() -> None:
+    text = (
+        b'{"CityObjects": {"a\\"b": {"attributes": {"vertices": [[1]], "boundaries": [[2]], "values": [3]},'
+        b' "geometry": [{"boundaries" : [ [[0 , 1,2],[3,4, 5]], [[6,7,8]] ], "semantics": {"values": [0,null,1]}}]}},'
+        b' "vertices": [[1,2,-3],[4,5,6]]}'
+    )
+    rest, packed = pack(text, by_line=False)
+    document = json.loads(rest)
+    item = document["CityObjects"]['a"b']
+    (geometry,) = item["geometry"]
+    assert item["attributes"] == {"vertices": [[1]], "boundaries": [[2]], "values": [3]}
+    k = geometry["boundaries"]
+    assert packed.list_of(k).tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8]
+    assert packed.inner_of(k).tolist() == [3, 3, 3]
+    assert packed.outer[packed.spans[k][0] : packed.spans[k][1]].tolist() == [2, 1]
+    assert packed.list_of(geometry["semantics"]["values"]).tolist() == [0, -1, 1]
+    assert packed.list_of(document["vertices"]).tolist() == [1, 2, -3, 4, 5, 6]
+
+
+@pytest.mark.parametrize(
+    "lists",
+    [
+        "[[1.5,2,3]]",
+        "[[0,[1],2]]",
+        "[[1,2,12345678901234567890]]",
+        "[[4,null,6]]",
+        "[]",
+        "[[]]",
+        '[["1",2,3]]',
+        "[[1,2,]]",
+        "[[1 2]]",
+        "[[1e3,2,3]]",
+        "[[1,2,3]",
+    ],
+)
+def test_lists_that_are_not_whole_numbers_equally_deep_stay_as_they_are(lists: str) -> None:
+    text = f'{{"vertices":{lists}}}'.encode()
+    rest, packed = pack(text, by_line=False)
+    assert rest == text
+    assert packed.spans == []
+
+
+def test_a_broken_line_does_not_spoil_the_next() -> None:
+    text = b'{"vertices":[[1,2,3]\n{"a":"un"closed}\n{"vertices":[[4,5,6]]}\n'
+    rest, packed = pack(text, by_line=True)
+    lines = rest.split(b"\n")
+    assert lines[0] == b'{"vertices":[[1,2,3]'
+    assert lines[2] == b'{"vertices":0}'
+    assert packed.list_of(0).tolist() == [4, 5, 6]
 
 
 def test_templates_are_shared_and_placed(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Which new building is which known one: candidates out of the base, decisions back into it."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import duckdb
@@ -25,35 +25,29 @@ def add_model_outlines(con: duckdb.DuckDBPyConnection, staging: Staging) -> None
 
     The outline is a representation of its own (role ``footprint``, LoD 0), derived, in EPSG:4490.
     """
-    rows = (
-        con.execute(
-            "SELECT key, parent_key, mesh_id, matrix, class_code, wkb IS NOT NULL AS shaped, zmin, zmax FROM staged "
-            "WHERE mesh_id IS NOT NULL OR class_code IN ('building', 'bridge', 'tunnel', 'storey', 'unit', 'building_part') "
-            "OR parent_key IS NOT NULL"
-        )
-        .to_arrow_table()
-        .to_pylist()
-        if len(staging.meshes)
-        else []
-    )
-    children: dict[str, list[Row]] = defaultdict(list)
+    if not len(staging.meshes):
+        return
+    rows = run(con, "ingest_bare_models").to_arrow_table().to_pylist()
+    families: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
-        if row["parent_key"] is not None:
-            children[row["parent_key"]].append(row)
+        families[row["root"]].append(row)
     outlines = []
-    for row in rows:
-        if row["class_code"] not in ("building", "bridge", "tunnel") or row["shaped"]:
-            continue
-        parts = [p for p in _family(row, children) if p["mesh_id"] is not None]
-        shape = staging.outline(parts) if parts else None
+    for key, parts in families.items():
+        shape = _outline(staging, parts)
         if shape is not None:
             outlines.append(
                 {
-                    "key": row["key"],
+                    "key": key,
                     "wkb": shapely.to_wkb(shape),
                     "zmin": min(p["zmin"] for p in parts),
                     "zmax": max(p["zmax"] for p in parts),
-                    **dict(zip(("xmin", "ymin", "xmax", "ymax"), shape.bounds, strict=True)),
+                    **dict(
+                        zip(
+                            ("xmin", "ymin", "xmax", "ymax"),
+                            shapely.bounds(shape).tolist(),
+                            strict=True,
+                        )
+                    ),
                 }
             )
     if outlines:
@@ -65,17 +59,17 @@ def add_model_outlines(con: duckdb.DuckDBPyConnection, staging: Staging) -> None
         con.unregister("outlines")
 
 
-def _family(row: Row, children: Mapping[str, list[Row]]) -> list[Row]:
-    """A record and everything below it; a ring of parents ends where it began."""
-    out, queue, seen = [], [row], {row["key"]}
-    while queue:
-        one = queue.pop()
-        out.append(one)
-        for child in children.get(str(one["key"]), ()):
-            if child["key"] not in seen:
-                seen.add(child["key"])
-                queue.append(child)
-    return out
+def _outline(staging: Staging, parts: Sequence[Row]) -> shapely.Geometry | None:
+    """Union of the parts' own footprints and of the outline of the shapes that have none."""
+    drawn = [p["wkb"] for p in parts if p["wkb"] is not None]
+    bare = [p for p in parts if p["wkb"] is None]
+    shapes = list(shapely.from_wkb(drawn)) if drawn else []
+    around = staging.outline(bare) if bare else None
+    shapes += [around] if around is not None else []
+    if not shapes:
+        return None
+    whole: shapely.Geometry = shapely.union_all(shapely.force_2d(np.array(shapes, dtype=object)))
+    return whole if shapely.get_type_id(whole) in (3, 6) else None
 
 
 def decide_merges(con: duckdb.DuckDBPyConnection, source: Source) -> None:

@@ -44,6 +44,7 @@ class _One:
     meshes: pa.Table | None = None
     representations: pa.Table | None = None
     findings: tuple[str, ...] = ()
+    images: pa.Table | None = None
 
 
 def load_points(

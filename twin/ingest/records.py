@@ -41,6 +41,11 @@ class RecordBatch(Protocol):
         ...
 
     @property
+    def images(self) -> pa.Table | None:
+        """Texture images the meshes point at (:data:`twin.schema.IMAGES`)."""
+        ...
+
+    @property
     def findings(self) -> Sequence[str]:
         """What reading the batch brought to light beyond single records."""
         ...
@@ -81,32 +86,48 @@ def load_records(
         If the balance does not close; nothing is written then.
     """
     with store.transaction() as con:
-        staging = Staging(con, source, heights)
-        in_parts = source.kind != "model" and not _is_known(con, source)
-        balance = Balance()
-        findings = dict.fromkeys(source.findings)
-        for batch in batches:
-            rejected = staging.add(batch.records, batch.meshes, batch.representations)
-            balance = balance.plus(quarantined=write_quarantine(con, source, rejected))
-            findings |= dict.fromkeys(batch.findings)
-            if not in_parts:
-                staging.stage()
-            elif staging.held >= MOST_HELD:
-                balance = balance.plus(**_settle_part(con, store, source, staging).as_dict())
-            if progress is not None:
-                progress(staging.n_in)
-        if in_parts:
-            balance = balance.plus(**_settle_part(con, store, source, staging).as_dict())
-            reload = Reload(added=balance.loaded + balance.merged)
-        else:
-            settled, reload = _settle(con, store, source, staging)
-            balance = balance.plus(**settled.as_dict())
-        if on_reload is not None:
-            on_reload(reload)
-        balance = balance.plus(n_in=staging.n_in, repaired=staging.repaired)
-        write_dataset(con, replace(source, findings=tuple(findings)), balance)
-        run(con, "ingest_drop_staging")
+        staging = Staging(con, source, heights, store.assets)
+        try:
+            balance, reload = _load(con, source, staging, batches, progress)
+        finally:
+            staging.meshes.drop()
+    if on_reload is not None:
+        on_reload(reload)
     return balance
+
+
+def _load(
+    con: duckdb.DuckDBPyConnection,
+    source: Source,
+    staging: Staging,
+    batches: Iterable[RecordBatch],
+    progress: Callable[[int], None] | None,
+) -> tuple[Balance, Reload]:
+    """Stage, decide and write inside the open transaction."""
+    in_parts = source.kind != "model" and not _is_known(con, source)
+    balance = Balance()
+    findings = dict.fromkeys(source.findings)
+    for batch in batches:
+        rejected = staging.add(batch.records, batch.meshes, batch.representations, batch.images)
+        balance = balance.plus(quarantined=write_quarantine(con, source, rejected))
+        findings |= dict.fromkeys(batch.findings)
+        in_parts = in_parts and (staging.plain or balance.loaded > 0)
+        if not in_parts:
+            staging.stage()
+        elif staging.held >= MOST_HELD:
+            balance = balance.plus(**_settle_part(con, source, staging).as_dict())
+        if progress is not None:
+            progress(staging.n_in)
+    if in_parts:
+        balance = balance.plus(**_settle_part(con, source, staging).as_dict())
+        reload = Reload(added=balance.loaded + balance.merged)
+    else:
+        settled, reload = _settle(con, source, staging)
+        balance = balance.plus(**settled.as_dict())
+    balance = balance.plus(n_in=staging.n_in, repaired=staging.repaired)
+    write_dataset(con, replace(source, findings=tuple(findings)), balance)
+    run(con, "ingest_drop_staging")
+    return balance, reload
 
 
 def _is_known(con: duckdb.DuckDBPyConnection, source: Source) -> bool:
@@ -118,22 +139,20 @@ def _is_known(con: duckdb.DuckDBPyConnection, source: Source) -> bool:
     return found is not None
 
 
-def _settle_part(
-    con: duckdb.DuckDBPyConnection, store: Store, source: Source, staging: Staging
-) -> Balance:
+def _settle_part(con: duckdb.DuckDBPyConnection, source: Source, staging: Staging) -> Balance:
     """Write what is held of a first delivery: straight where nothing in the base can be one of its things."""
     if not staging.held:
         return Balance()
     if not staging.plain or is_acquainted(con, source, staging.box(), staging.table()):
         staging.stage()
-        balance, _ = _settle(con, store, source, staging)
+        balance, _ = _settle(con, source, staging)
         run(con, "ingest_staging")
         return balance
     return write_fresh(con, source, staging.take())
 
 
 def _settle(
-    con: duckdb.DuckDBPyConnection, store: Store, source: Source, staging: Staging
+    con: duckdb.DuckDBPyConnection, source: Source, staging: Staging
 ) -> tuple[Balance, Reload]:
     """Decide what becomes of each staged record, write it, and tell it from the delivery before."""
     refused = 0
@@ -146,7 +165,7 @@ def _settle(
     decide_merges(con, source)
     _assign_ids(con)
     reloading.compare()
-    balance = _write(con, store, source, staging)
+    balance = _write(con, source, staging)
     return balance.plus(quarantined=refused), reloading.write()
 
 
@@ -186,9 +205,7 @@ def _assign_ids(con: duckdb.DuckDBPyConnection) -> None:
         con.unregister("issued")
 
 
-def _write(
-    con: duckdb.DuckDBPyConnection, store: Store, source: Source, staging: Staging
-) -> Balance:
+def _write(con: duckdb.DuckDBPyConnection, source: Source, staging: Staging) -> Balance:
     """Write what the fates say; the order matters (history before change)."""
     stamp: dict[str, Any] = {"dataset_id": source.dataset_id, "at_time": source.started}
     counts = dict(con.execute("SELECT fate, count(*) FROM fate GROUP BY fate").fetchall())
@@ -202,7 +219,7 @@ def _write(
     )
     if balance.loaded + balance.merged == 0:
         return balance
-    asset, n_meshes, n_triangles, size = staging.meshes.write(store.assets)
+    asset, n_meshes, n_triangles, size = staging.meshes.write()
     if asset is not None:
         con.execute(
             "INSERT INTO mesh_asset SELECT $asset, $n, $t, $b, $d WHERE NOT EXISTS (FROM mesh_asset WHERE asset = $asset)",

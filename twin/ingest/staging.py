@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -42,13 +43,17 @@ class Staging:
     source : Source
     heights : Heights
         Turns the source's heights into ellipsoidal ones.
+    assets : Path
+        Folder that meshes and images are written to.
     """
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, source: Source, heights: Heights) -> None:
+    def __init__(
+        self, con: duckdb.DuckDBPyConnection, source: Source, heights: Heights, assets: Path
+    ) -> None:
         self.con = con
         self.source = source
         self.heights = heights
-        self.meshes = MeshArchive()
+        self.meshes = MeshArchive(assets)
         self.n_in = 0
         self.repaired = 0
         self.held = 0
@@ -62,10 +67,13 @@ class Staging:
         records: pa.Table,
         meshes: pa.Table | None = None,
         representations: pa.Table | None = None,
+        images: pa.Table | None = None,
     ) -> Quarantined:
         """Hold one batch; returns what cannot be loaded, with reasons."""
         self.n_in += records.num_rows
-        self.meshes.add(meshes)
+        bare = records.filter(pc.is_null(records["geometry"]))["mesh_id"]
+        self.meshes.add(meshes, set(bare.drop_null().to_pylist()))
+        self.meshes.add_images(images)
         records = records.cast(RECORDS)
         sound = pc.if_else(pc.is_null(records["fault"]), records["geometry"], None)
         placed = self._place(

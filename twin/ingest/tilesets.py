@@ -76,6 +76,7 @@ class _One:
     meshes: pa.Table | None = None
     representations: pa.Table | None = None
     findings: tuple[str, ...] = ()
+    images: pa.Table | None = None
 
 
 def load_tileset(

@@ -2,7 +2,10 @@
 DELETE FROM relation WHERE kind IN ('part_of', 'located_in') AND src IN (SELECT eid FROM fate WHERE fate = 'change')
     AND dataset_id IN (SELECT dataset_id FROM dataset WHERE source_key = $source_key);
 INSERT INTO relation
-SELECT f.eid, p.eid, coalesce(s.relation, 'part_of'), NULL, $at_time, NULL, $dataset_id
-FROM staged s JOIN fate f USING (key)
-JOIN source_record p ON p.source_key = $source_key AND p.subject_kind = 'entity' AND p.key = s.parent_key
-WHERE f.fate <> 'unchanged' AND p.eid <> f.eid;
+WITH child AS MATERIALIZED (
+    SELECT f.eid, s.parent_key, coalesce(s.relation, 'part_of') AS kind FROM staged s JOIN fate f USING (key)
+    WHERE f.fate <> 'unchanged' AND s.parent_key IS NOT NULL),
+tied AS MATERIALIZED (  -- compared only when joined: "another than itself" must not become a join of all with all
+    SELECT c.eid, p.eid AS parent, c.kind FROM child c
+    JOIN source_record p ON p.key = c.parent_key WHERE p.source_key = $source_key AND p.subject_kind = 'entity')
+SELECT eid, parent, kind, NULL, $at_time, NULL, $dataset_id FROM tied WHERE parent <> eid;

@@ -1,0 +1,88 @@
+"""Attributes of city objects under their canonical names."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from loaders.citymodel.drafts import Draft
+from loaders.fieldnames import NUMERIC, canonical_fields
+from twin.plan import LayerPlan
+
+__all__ = ["AttributeMapper"]
+
+_OWN = {
+    "measuredHeight": "height_m",
+    "storeysAboveGround": "floors",
+    "storeysBelowGround": "floors_below",
+    "yearOfConstruction": "year_built",
+    "function": "usage",
+}
+_CODES = ("building_code", "楼栋编码", "楼栋代码", "building.code", "buildingID")
+_UNKNOWN = {"height_m": (-9999,), "floors": (9999, -9999), "floors_below": (9999, -9999)}
+"""Numbers that the standard product specifications write where nothing is known."""
+
+
+class AttributeMapper:
+    """Names of one layer's attributes.
+
+    Parameters
+    ----------
+    plan : LayerPlan
+        Its ``fields`` are the mapping where there are any; else the table of field names is.
+    """
+
+    def __init__(self, plan: LayerPlan) -> None:
+        self.plan = plan
+        self._fields: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+
+    def apply(self, draft: Draft, raw: Mapping[str, Any]) -> None:
+        """Give a draft its attributes, name and building code; numbers come first, nulls are left out.
+
+        Parameters
+        ----------
+        draft : Draft
+            Attributes it has already are kept.
+        raw : mapping of str → value
+            As the source has them. What should be a number and is none keeps its own name.
+        """
+        names = tuple(raw)
+        renamed = self._fields.get(names)
+        if renamed is None:
+            if len(self._fields) > 10_000:
+                self._fields.clear()
+            renamed = self._fields[names] = self._renamed(names)
+        name, out = raw.get("name"), draft.attributes
+        for source, target in renamed:
+            value = raw[source]
+            if target == "name":
+                name = name or value
+            elif value is not None:
+                out.setdefault(target if _means(target, value) else source, value)
+        rest = raw
+        if renamed:
+            gone = {source for source, _ in renamed}
+            rest = {source: value for source, value in raw.items() if source not in gone}
+        if None in rest.values():
+            rest = {source: value for source, value in rest.items() if value is not None}
+        draft.attributes = {**out, **rest, **out}
+        if name is not None:
+            draft.name = str(name)
+        code = next((raw[c] for c in _CODES if raw.get(c)), None)
+        if code is not None:
+            draft.aliases.append(("building.code", str(code)))
+
+    def _renamed(self, names: Sequence[str]) -> list[tuple[str, str]]:
+        """Attributes that get another name, or are looked at: name, numbers; numbers first."""
+        known = canonical_fields([n for n in names if n not in _OWN], "features")
+        fields = self.plan.fields or {**known, **_OWN}
+        pairs = [(n, fields.get(n, n)) for n in names]
+        wanted = [
+            (n, t) for n, t in pairs if t != "key" and (t != n or t == "name" or t in NUMERIC)
+        ]
+        return sorted(wanted, key=lambda pair: pair[1] not in NUMERIC)
+
+
+def _means(target: str, value: Any) -> bool:  # noqa: ANN401 (JSON)
+    """Whether a value can stand under a canonical name: a number where one is wanted, and a known one."""
+    if target not in NUMERIC:
+        return True
+    return isinstance(value, int | float) and value not in _UNKNOWN.get(target, ())

@@ -1,0 +1,178 @@
+"""Drafted city objects → RECORDS, REPRESENTATIONS, MESHES and IMAGES."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+
+from loaders.base import Batch
+from loaders.citymodel.drafts import Drafted, FloatArray, ShapeInfo
+from loaders.citymodel.placing import Placing
+from loaders.citymodel.shapes import Shapes, build, mesh_rows
+from twin.schema import ALIAS, MATRIX, RECORDS, REPRESENTATIONS
+
+__all__ = ["batch_of", "template_meshes"]
+
+
+def _sound(shapes: Shapes, infos: Sequence[ShapeInfo]) -> Shapes:
+    """Shapes without closing corners and without faces that are no faces; what falls out is counted."""
+    shapes = shapes.without_closing()
+    n_ring = np.diff(shapes.ring_start)
+    finite = np.asarray(np.isfinite(shapes.xyz).all(axis=1))
+    bad_ring = n_ring < 3
+    if not finite.all():
+        bad_ring |= (
+            np.add.reduceat(~finite, np.minimum(shapes.ring_start[:-1], len(finite) - 1)) > 0
+        )
+    if not bad_ring.any():
+        return shapes
+    bad = np.add.reduceat(bad_ring, shapes.face_start[:-1]) > 0
+    lost = np.bincount(shapes.shape_of_face[bad], minlength=len(infos))
+    for i in np.flatnonzero(lost).tolist():
+        infos[i].skipped += int(lost[i])
+    return shapes.keep_faces(~bad)
+
+
+def _surface_columns(placing: Placing) -> tuple[pa.Array | None, pa.Array | None]:
+    """JSON of the semantic surfaces and of the textures of each shape; areas are kept by the placing."""
+    infos, built, shapes = placing.drafted.infos, placing.built, placing.shapes
+    images = [orjson.dumps(info.textures).decode() if info.textures else None for info in infos]
+    textures = pa.array(images, pa.string()) if any(images) else None
+    counts = [len(info.surfaces) for info in infos]
+    if built is None or not any(counts):
+        return None, textures
+    base = np.concatenate([[0], np.cumsum(counts)])
+    place = shapes.surface + base[:-1][shapes.shape_of_face]
+    told = shapes.surface >= 0
+    area = np.bincount(place[told], built.area[told], base[-1]).round(3).tolist()
+    faces = np.bincount(place[told], minlength=base[-1]).tolist()
+    texts: list[bytes | None] = []
+    at = 0
+    for info, n in zip(infos, counts, strict=True):
+        own = area[at : at + n]
+        placing.surface_area.append(own)
+        whole = {"surfaces": info.surfaces, "area_m2": own, "faces": faces[at : at + n]}
+        texts.append(orjson.dumps(whole, default=str) if n else None)
+        at += n
+    return pa.array(texts, pa.binary()).cast(pa.string()), textures
+
+
+def batch_of(drafted: Drafted) -> Batch:
+    """The batch of drafted objects, one record each, in order.
+
+    Parameters
+    ----------
+    drafted : Drafted
+        Its drafts' notes and attributes are completed here.
+
+    Returns
+    -------
+    Batch
+    """
+    shapes = _sound(drafted.shapes, drafted.infos)
+    built = build(shapes, drafted.geographic) if len(drafted.infos) else None
+    placing = Placing(drafted, shapes, built)
+    surfaces, textures = _surface_columns(placing)
+    rows = []
+    for number, draft in enumerate(drafted.drafts, drafted.first_row):
+        at = placing.place(draft)
+        if at.role == "none" and draft.notes and not draft.faults:
+            draft.faults.append("no geometry of it can be used: " + "; ".join(draft.notes))
+        if draft.notes:
+            draft.attributes["notes"] = draft.notes
+        said = orjson.dumps(draft.attributes, default=str)
+        fault = "; ".join(draft.faults) if draft.faults else None
+        head = (number, draft.key, draft.name, draft.class_code, draft.parent, draft.relation)
+        place = (at.geometry, at.role, at.lod, at.mesh_id, at.matrix)
+        rows.append((*head, draft.aliases, said, *place, fault))
+    meshes = None
+    if built is not None and built.meshed.any():
+        if textures is not None:
+            built.meshes["textures"] = textures
+        meshes = mesh_rows(built, pa.array(placing.names, pa.string()), surfaces)
+        wanted = placing.drawn[built.meshed]
+        meshes = meshes if wanted.all() else meshes.filter(pa.array(wanted))
+    if drafted.template_meshes is not None:
+        both = [drafted.template_meshes] + ([meshes] if meshes is not None else [])
+        meshes = pa.concat_tables(both, promote_options="default")
+    return Batch(
+        _table(rows, RECORDS),
+        meshes,
+        _table(placing.extra, REPRESENTATIONS) if placing.extra else None,
+        drafted.findings,
+        drafted.images,
+    )
+
+
+def _table(rows: Sequence[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
+    """Rows in the order of the schema's columns, as a table."""
+    columns = list(zip(*rows, strict=True)) if rows else [() for _ in schema]
+    arrays = []
+    for column, values in zip(schema, columns, strict=True):
+        if column.name == "matrix":
+            arrays.append(_matrices(values))
+        elif column.name == "aliases":
+            arrays.append(_aliases(values))
+        elif column.name == "attributes":
+            arrays.append(pa.array(values, pa.binary()).cast(pa.string()))
+        else:
+            arrays.append(pa.array(values, column.type))
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _matrices(values: Sequence[FloatArray | None]) -> pa.Array:
+    given = np.array([v is not None for v in values], bool)
+    flat = np.zeros((len(values), 16))
+    if given.any():
+        flat[given] = np.stack([v for v in values if v is not None])
+    return pa.FixedSizeListArray.from_arrays(
+        pa.array(flat.ravel()), type=MATRIX, mask=pa.array(~given)
+    )
+
+
+def _aliases(values: Sequence[Sequence[tuple[str, str]]]) -> pa.Array:
+    offsets = np.concatenate([[0], np.cumsum([len(v) for v in values])]).astype(np.int32)
+    pairs = [pair for v in values for pair in v]
+    struct = pa.StructArray.from_arrays(
+        [
+            pa.array([p[0] for p in pairs], pa.string()),
+            pa.array([p[1] for p in pairs], pa.string()),
+        ],
+        fields=list(ALIAS),
+    )
+    return pa.ListArray.from_arrays(pa.array(offsets), struct)
+
+
+def template_meshes(
+    shapes: Shapes, infos: Sequence[ShapeInfo], names: Sequence[str]
+) -> tuple[pa.Table | None, dict[str, FloatArray]]:
+    """Meshes of shapes that instances place, and the origin of each in the template's own metres.
+
+    Parameters
+    ----------
+    shapes : Shapes
+        Metres of the template's own.
+    infos, names : sequences of length s
+        Names are what instances call them.
+
+    Returns
+    -------
+    meshes : pyarrow.Table or None
+        None where no template has a triangle.
+    origins : dict of name → ndarray of shape (3,)
+        Templates that have a mesh.
+    """
+    sound = _sound(shapes, infos)
+    built = build(sound, geographic=False)
+    if not built.meshed.any():
+        return None, {}
+    placing = Placing(Drafted([], sound, list(infos), geographic=False), sound, built)
+    surfaces, textures = _surface_columns(placing)
+    if textures is not None:
+        built.meshes["textures"] = textures
+    origins = {
+        n: o for n, o, m in zip(names, built.origin, built.meshed.tolist(), strict=True) if m
+    }
+    return mesh_rows(built, pa.array(list(names), pa.string()), surfaces), origins

@@ -1,0 +1,130 @@
+"""What shapes cover on the ground, a batch at a time."""
+
+from contextlib import suppress
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from loaders.citymodel.shapes import FloatArray, Shapes, starts_of
+
+__all__ = ["footprints"]
+
+LEVEL = 0.01
+"""Metres within which a face counts as level and as lying at the bottom."""
+_FEW = 4
+MIN_AREA, MIN_WIDTH = 2e-3, 2e-3
+
+
+def _chosen(
+    shapes: Shapes,
+    flat: NDArray[np.bool_],
+    ground: NDArray[np.bool_],
+    low: FloatArray,
+    high: FloatArray,
+) -> NDArray[np.bool_]:
+    """Faces that make the footprint: all of LoD 0, else ground surfaces, else level ones at the bottom, else all."""
+    owner = shapes.shape_of_face
+    n = len(shapes.shape_start) - 1
+    bottom = np.full(n, np.inf)
+    np.minimum.at(bottom, owner, low)
+    level = (high - low < LEVEL) & (low < bottom[owner] + LEVEL)
+    has_ground = np.bincount(owner, ground, n) > 0
+    has_level = np.bincount(owner, level, n) > 0
+    pick = np.where(has_ground[owner], ground, np.where(has_level[owner], level, True))
+    return np.asarray(np.where(flat[owner], True, pick), dtype=bool)
+
+
+def _polygons(shapes: Shapes) -> NDArray[np.object_]:
+    """Faces seen from above, one polygon each."""
+    first = shapes.ring_start[:-1]
+    n = np.diff(shapes.ring_start)
+    closed_start = starts_of(n + 1)
+    take = np.arange(closed_start[-1]) - np.repeat(np.arange(len(n)), n + 1)
+    take[closed_start[1:] - 1] = first
+    return np.asarray(
+        shapely.from_ragged_array(
+            shapely.GeometryType.POLYGON,
+            shapes.xyz[take, :2],
+            (closed_start, shapes.face_start),
+        ),
+        dtype=object,
+    )
+
+
+def _united(polygons: NDArray[np.object_]) -> shapely.Geometry | None:
+    whole = None
+    if len(polygons) > _FEW:  # faces of a mesh share their edges: then there is a faster way
+        with suppress(shapely.errors.GEOSException):
+            joined = shapely.coverage_union_all(polygons)
+            total = float(shapely.area(polygons).sum())
+            whole = joined if abs(joined.area - total) <= 1e-9 * total and joined.is_valid else None
+    if whole is None:
+        whole = shapely.union_all(polygons)
+    parts = [p for p in shapely.get_parts(whole) if p.geom_type == "Polygon" and not p.is_empty]
+    if not parts:
+        return None
+    return parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
+
+
+def footprints(
+    shapes: Shapes, flat: NDArray[np.bool_], ground: NDArray[np.bool_], metres: float = 1.0
+) -> tuple[NDArray[np.object_], FloatArray]:
+    """Outline on the ground of each shape.
+
+    Parameters
+    ----------
+    shapes : Shapes
+        Finite, with at least one face each.
+    flat : ndarray of bool, shape (s,)
+        Shapes of LoD 0, whose faces are the footprint as they are.
+    ground : ndarray of bool, shape (f,)
+        Faces that are ground surfaces.
+    metres : float
+        In one unit of x and y. What covers less than 20 cm² or is thinner than 2 mm is no area.
+
+    Returns
+    -------
+    outline : ndarray of (Multi)Polygon or None, shape (s,)
+        Source CRS, with the lowest z of the shape; None where nothing has an area seen from above.
+    lowest : ndarray of float64, shape (s,)
+    """
+    n = len(shapes.shape_start) - 1
+    z = shapes.xyz[:, 2]
+    face_corner = shapes.ring_start[shapes.face_start]
+    low, high = np.minimum.reduceat(z, face_corner[:-1]), np.maximum.reduceat(z, face_corner[:-1])
+    lowest = np.minimum.reduceat(z, shapes.corner_start[:-1])
+    pick = _chosen(shapes, flat, ground, low, high)
+    out = np.full(n, None, dtype=object)
+    for attempt in (pick, np.ones_like(pick)):
+        todo = np.array([g is None for g in out.tolist()])
+        mask = attempt & todo[shapes.shape_of_face]
+        if not mask.any():
+            continue
+        part = shapes.keep_faces(mask)
+        polygons = _polygons(part)
+        valid = shapely.is_valid(polygons)
+        if not valid.all():
+            polygons[~valid] = shapely.make_valid(polygons[~valid])
+        some = shapely.area(polygons) > 0
+        counts = np.diff(part.shape_start)
+        one = (counts == 1) & todo
+        at = part.shape_start[:-1][one]
+        simple = some[at] & np.isin(shapely.get_type_id(polygons[at]), (3, 6))
+        out[np.flatnonzero(one)[simple]] = polygons[at[simple]]
+        for i in np.flatnonzero((counts > 0) & todo & ~(one & _at(simple, one))).tolist():
+            run = slice(part.shape_start[i], part.shape_start[i + 1])
+            out[i] = _united(polygons[run][some[run]])
+    there = np.array([g is not None for g in out.tolist()])
+    area, length = shapely.area(out) * metres**2, shapely.length(out) * metres
+    there &= (area > MIN_AREA) & (area > MIN_WIDTH * length)
+    out[~there] = None
+    out[there] = shapely.force_3d(out[there], lowest[there])
+    return out, lowest
+
+
+def _at(flags: NDArray[np.bool_], where: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Flags of the places of ``where``, spread over all places."""
+    out = np.zeros(len(where), bool)
+    out[where] = flags
+    return out

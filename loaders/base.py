@@ -34,6 +34,9 @@ class LayerInfo:
 
     ``crs`` is what the source *declares* (WKT, ``EPSG:n``) or None; whether that is believable is
     decided by :mod:`twin.crs`. ``bounds`` are (xmin, ymin, xmax, ymax) in the source's units.
+    ``crs_confidence`` bounds what the declaration is worth where the source itself is unsure of its
+    place (a model placed by latitude and longitude), ``crs_evidence`` says why; ``near`` is
+    (longitude, latitude) of where it roughly lies.
     """
 
     path: Path
@@ -47,6 +50,9 @@ class LayerInfo:
     bounds: tuple[float, float, float, float] | None = None
     encoding: str | None = None
     findings: tuple[str, ...] = ()
+    crs_confidence: float = 1.0
+    crs_evidence: str = ""
+    near: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,7 @@ class Batch:
     records: pa.Table
     meshes: pa.Table | None = None
     representations: pa.Table | None = None
+    links: pa.Table | None = None
     findings: tuple[str, ...] = ()
 
 

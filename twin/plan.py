@@ -23,6 +23,9 @@ class LayerPlan:
     their own name.
     ``crs`` overrides what the source declares (``EPSG:4547``, ``GCJ-02``, ``BD-09`` …).
     ``z_reference`` is ``1985``, ``ellipsoid`` or ``ground`` (no heights in the source).
+    ``placement`` puts a model where it does not say where it is: ``easting``, ``northing`` (units of
+    its ``crs``) or ``lon``, ``lat`` (degrees), with ``height`` (metres), ``rotation_deg``
+    (counter-clockwise from grid or true east to the model's x axis) and ``scale``.
     """
 
     path: str
@@ -38,6 +41,7 @@ class LayerPlan:
     encoding: str | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
     key_scheme: str | None = None
+    placement: Mapping[str, Any] = field(default_factory=dict)
     skip: bool = False
 
 

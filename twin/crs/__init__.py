@@ -2,6 +2,8 @@
 
 ``names``
     one spelling for every system, from EPSG codes, WKT, Chinese names;
+``fuzzy``
+    systems by loosely written names;
 ``offsets``
     GCJ-02, BD-09 and BD-09 Mercator, exact both ways;
 ``transforms``
@@ -18,6 +20,7 @@ from twin.crs.ecef import (
     geographic_to_ecef,
     local_to_ecef_matrices,
 )
+from twin.crs.fuzzy import resembling
 from twin.crs.names import BD09, BD09MC, GCJ02, canonical, hint
 from twin.crs.transforms import (
     Grid,
@@ -35,6 +38,6 @@ from twin.crs.verdict import CrsVerdict, judge
 __all__ = [
     "BD09", "BD09MC", "GCJ02", "CrsVerdict", "Grid", "accuracy", "area_of_use", "canonical",
     "define_local", "ecef_to_geographic", "enu_matrix", "from_geographic", "geographic_to_ecef",
-    "hint", "is_geographic", "judge", "local_to_ecef_matrices", "to_geographic", "transform_wkb",
-    "unit_metres",
+    "hint", "is_geographic", "judge", "local_to_ecef_matrices", "resembling", "to_geographic",
+    "transform_wkb", "unit_metres",
 ]  # fmt: skip

@@ -10,6 +10,7 @@ import shapely
 from numpy.typing import NDArray
 
 from twin import crs
+from twin.rematch import surface_of
 from twin.schema import MESHES
 
 __all__ = ["MeshArchive", "read_asset"]
@@ -24,6 +25,7 @@ class MeshArchive:
         self._digest: dict[str, str] = {}
         self._outline: dict[str, NDArray[np.float64]] = {}
         self._centre: dict[str, NDArray[np.float64]] = {}
+        self._row: dict[str, tuple[pa.Table, int]] = {}
 
     def add(self, meshes: pa.Table | None) -> None:
         """Take the meshes of one batch; a mesh id seen before keeps its first shape."""
@@ -46,6 +48,7 @@ class MeshArchive:
             self._centre[name] = (low + high) / 2
             self._digest[name] = hashlib.sha256(positions + indices + (colors or b"")).hexdigest()
         self._tables.append(table)
+        self._row.update((name, (table, row)) for row, name in enumerate(columns[0]))
 
     def __contains__(self, mesh_id: str) -> bool:
         return mesh_id in self._digest
@@ -56,6 +59,15 @@ class MeshArchive:
     def digest(self, mesh_id: str | None) -> str | None:
         """Content hash of one mesh, null for none."""
         return None if mesh_id is None else self._digest.get(mesh_id)
+
+    def surface(self, mesh_id: str | None) -> tuple[float, float] | None:
+        """Area (m²) and volume (m³) of one mesh, null for none."""
+        if mesh_id is None or mesh_id not in self._row:
+            return None
+        table, row = self._row[mesh_id]
+        points = np.frombuffer(table["positions"][row].as_buffer(), "<f4").reshape(-1, 3)
+        triangles = np.frombuffer(table["indices"][row].as_buffer(), "<u4").reshape(-1, 3)
+        return surface_of(points.astype(np.float64), triangles.astype(np.int64))
 
     def centres(self, mesh_ids: Sequence[str]) -> NDArray[np.float64]:
         """Middle of each mesh's box, local metres, shape (n, 3)."""

@@ -10,6 +10,7 @@ import pyarrow as pa
 from twin.heights import Heights
 from twin.ids import uuid7_array
 from twin.ingest.fusing import add_model_outlines, decide_merges, write_merged
+from twin.ingest.rekeying import count_moved, keep_rekeyed
 from twin.ingest.source import Balance, Quarantined, Source, write_dataset, write_quarantine
 from twin.ingest.staging import Staging
 from twin.store import Store, run
@@ -38,6 +39,11 @@ class RecordBatch(Protocol):
     @property
     def findings(self) -> Sequence[str]:
         """What reading the batch brought to light beyond single records."""
+        ...
+
+    @property
+    def links(self) -> pa.Table | None:
+        """Relations between records beside those to parents (:data:`twin.schema.LINKS`)."""
         ...
 
 
@@ -78,6 +84,7 @@ def load_records(
         findings = dict.fromkeys(source.findings)
         for batch in batches:
             rejected = staging.add(batch.records, batch.meshes, batch.representations)
+            staging.add_links(batch.links)
             quarantined += write_quarantine(con, source, rejected)
             findings |= dict.fromkeys(batch.findings)
             if progress is not None:
@@ -85,6 +92,7 @@ def load_records(
         quarantined += write_quarantine(con, source, _duplicate_keys(con))
         add_model_outlines(con, staging)
         run(con, "ingest_fate", source_key=source.key)
+        keep_rekeyed(con, source, staging.meshes, store.assets)
         decide_merges(con, source)
         _assign_ids(con)
         balance = _write(con, store, source, staging)
@@ -138,6 +146,7 @@ def _write(
     balance = Balance(
         loaded=counts.get("create", 0) + counts.get("change", 0),
         changed=counts.get("change", 0),
+        moved=count_moved(con, source) if counts.get("change", 0) else 0,
         merged=counts.get("merge", 0),
         unchanged=counts.get("unchanged", 0),
         gone=gone[0] if gone else 0,

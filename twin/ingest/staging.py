@@ -16,7 +16,7 @@ from twin.heights import Heights
 from twin.hilbert import hilbert_key
 from twin.ingest.meshes import MeshArchive
 from twin.ingest.source import Quarantined, Source
-from twin.schema import RECORDS, REPRESENTATIONS
+from twin.schema import LINKS, RECORDS, REPRESENTATIONS
 from twin.store import run
 
 __all__ = ["Staging"]
@@ -25,7 +25,7 @@ FloatArray = NDArray[np.float64]
 
 
 class Staging:
-    """Temporary tables ``staged`` and ``staged_extra`` of one layer, in the base's coordinates.
+    """Temporary tables ``staged``, ``staged_extra`` and ``staged_link`` of one layer, in the base's coordinates.
 
     Parameters
     ----------
@@ -81,6 +81,11 @@ class Staging:
             reasons=[r for r in reasons if r is not None],
             records=_readable(rejected),
         )
+
+    def add_links(self, links: pa.Table | None) -> None:
+        """Stage relations beside those to parents (:data:`twin.schema.LINKS`)."""
+        if links is not None:
+            self._insert("ingest_stage_links", links.cast(LINKS))
 
     def outline(self, parts: Sequence[Mapping[str, Any]]) -> shapely.Polygon | None:
         """Outline on the map of staged records with meshes (EPSG:4490)."""

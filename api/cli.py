@@ -89,13 +89,21 @@ def scan(
     crs: Annotated[
         str | None, typer.Option(help="CRS the city expects; helps to judge sources without one.")
     ] = None,
+    city: Annotated[
+        Path | None,
+        typer.Option(
+            "--city", help="City whose CRS is expected and whose footprints models are fitted to."
+        ),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Say what is in these files, and propose a plan."""
     from api.console import scan_table
     from api.scanning import scan_sources
 
-    rows, proposal = scan_sources(paths, crs)
+    of_city = City.open(city) if city is not None else None
+    expected = crs or (of_city.source_crs if of_city is not None else None)
+    rows, proposal = scan_sources(paths, expected, of_city)
     if plan is not None:
         plan.write_text(proposal.to_toml(), encoding="utf-8")
     if json:

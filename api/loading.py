@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from address import build_nodes
+from api.fitting import offered_placement, weighed
 from api.report import LayerResult
 from loaders.base import Batch, LayerInfo
 from loaders.propose import propose
@@ -103,10 +104,11 @@ def load_layer(
             findings=(*info.findings, *verdict.findings),
         )
         if verdict.crs is None or verdict.confidence < CONFIDENT:
+            offer = offered_placement(store, heights, info)
             return replace(
                 told,
                 status="refused",
-                reason=_what_to_add(verdict, plan),
+                reason=_what_to_add(verdict, plan, offer),
                 seconds=time.perf_counter() - started,
             )
         source = _source(info, plan, verdict)
@@ -124,10 +126,13 @@ def _verdict(store: Store, info: LayerInfo, plan: LayerPlan) -> crs.CrsVerdict:
     """Which CRS the layer is in; readings have none and need none."""
     if plan.kind == "observations":
         return crs.CrsVerdict("EPSG:4490", "readings carry no coordinates", 1.0, ())
-    return crs.judge(info.crs, info.bounds, expected=store.city.source_crs, given=plan.crs)
+    verdict = crs.judge(info.crs, info.bounds, expected=store.city.source_crs, given=plan.crs)
+    return weighed(verdict, info, plan)
 
 
-def _what_to_add(verdict: crs.CrsVerdict, plan: LayerPlan) -> str:
+def _what_to_add(verdict: crs.CrsVerdict, plan: LayerPlan, offer: str | None = None) -> str:
+    if offer is not None:
+        return f"its place is not certain enough ({verdict.why}): {offer}"
     guess = f'crs = "{verdict.crs}"' if verdict.crs else 'crs = "EPSG:…"'
     sure = f"{verdict.confidence:.0%} sure" if verdict.crs else "no guess"
     return (

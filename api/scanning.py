@@ -4,10 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from api.fitting import offered_placement, weighed
+from api.loading import CONFIDENT
 from loaders.propose import propose
 from loaders.registry import scan
 from twin import crs
+from twin.city import City
+from twin.heights import Heights
 from twin.plan import LayerPlan, Plan
+from twin.store import Store
 
 __all__ = ["ScanRow", "scan_sources"]
 
@@ -33,7 +38,9 @@ class ScanRow:
     findings: tuple[str, ...]
 
 
-def scan_sources(paths: Sequence[Path], expected: str | None = None) -> tuple[list[ScanRow], Plan]:
+def scan_sources(
+    paths: Sequence[Path], expected: str | None = None, city: City | None = None
+) -> tuple[list[ScanRow], Plan]:
     """Scan files and folders.
 
     Parameters
@@ -41,6 +48,8 @@ def scan_sources(paths: Sequence[Path], expected: str | None = None) -> tuple[li
     paths : sequence of Path
     expected : str, optional
         CRS the city expects of sources that declare none.
+    city : City, optional
+        Its footprints tell where a model may stand that does not say so itself.
 
     Returns
     -------
@@ -59,8 +68,15 @@ def scan_sources(paths: Sequence[Path], expected: str | None = None) -> tuple[li
         verdict = (
             crs.CrsVerdict(None, "no coordinates", 0.0, ())
             if placeless
-            else crs.judge(info.crs, info.bounds, expected=expected, given=plan.crs)
+            else weighed(
+                crs.judge(info.crs, info.bounds, expected=expected, given=plan.crs), info, plan
+            )
         )
+        offer = None
+        base = city is not None and city.base_path.exists()
+        if city is not None and base and not placeless and verdict.confidence < CONFIDENT:
+            with Store.open(city, read_only=True) as store:
+                offer = offered_placement(store, Heights(city.undulation), info)
         rows.append(
             ScanRow(
                 str(info.path),
@@ -77,7 +93,7 @@ def scan_sources(paths: Sequence[Path], expected: str | None = None) -> tuple[li
                 verdict.why,
                 info.bounds,
                 dict(info.fields),
-                (*info.findings, *verdict.findings),
+                (*info.findings, *verdict.findings, *([offer] if offer else [])),
             )
         )
         inferred = verdict.crs is not None and plan.crs is None and info.crs is None

@@ -116,7 +116,8 @@ def _readings(raw: Conversion, unit: float, crs_unit: float) -> list[_Reading]:
                 if t
             )
             k = factor / crs_unit
-            out.append(_Reading(a * k, b * k, raw.height * factor, words or None))
+            rise = raw.map_unit if factor == stated and raw.map_unit is not None else factor
+            out.append(_Reading(a * k, b * k, raw.height * rise, words or None))
     twice = (
         "the model's own coordinates are map coordinates already; the offset was not applied twice"
     )

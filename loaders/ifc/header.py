@@ -1,12 +1,26 @@
 """What the first bytes of a model say: the schema it was written under, and what it is read as."""
 
 import re
+from pathlib import Path
 
-__all__ = ["READABLE", "released", "schema_of_header", "with_schema"]
+__all__ = ["READABLE", "head_of", "released", "schema_of_header", "with_schema"]
 
 _SCHEMA = re.compile(rb"FILE_SCHEMA\s*\(\s*\(?\s*'([^']*)'", re.I)
 READABLE = frozenset({"IFC2X3", "IFC4", "IFC4X3_ADD2"})
 """Schemas the parser knows by these names."""
+
+
+def head_of(path: Path, size: int = 4096) -> bytes:
+    """First bytes of a file; empty where it cannot be read or is a folder.
+
+    Here and not taken from the readers of other formats: a model's process must not wait for their
+    libraries.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(size)
+    except OSError:
+        return b""
 
 
 def schema_of_header(head: bytes) -> str | None:

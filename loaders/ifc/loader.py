@@ -10,10 +10,9 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from loaders.base import Batch, LayerInfo
-from loaders.gdalio import head_of, refuse_dangerous
-from loaders.ifc.header import schema_of_header
+from loaders.ifc.header import head_of, schema_of_header
 from loaders.ifc.process import ask
-from twin.errors import PlanError
+from twin.errors import PlanError, SourceError
 from twin.plan import LayerPlan
 
 __all__ = ["IfcLoader"]
@@ -47,7 +46,7 @@ class IfcLoader:
         SourceError
             If it is no readable STEP file.
         """
-        refuse_dangerous(path)
+        _present(path)
         said = list(ask(path, "scan"))[-1]
         return [
             LayerInfo(
@@ -82,7 +81,7 @@ class IfcLoader:
         PlanError
             If the plan's placement is no number.
         """
-        refuse_dangerous(layer.path)
+        _present(layer.path)
         options = {"batch_size": batch_size, "crs": plan.crs, "placement": placement_of(plan)}
         findings: tuple[str, ...] = ()
         with TemporaryDirectory(prefix="citytwin-ifc-") as name:
@@ -114,10 +113,15 @@ class IfcLoader:
         SourceError
             If the file cannot be parsed.
         """
-        refuse_dangerous(path)
+        _present(path)
         with TemporaryDirectory(prefix="citytwin-ifc-") as folder:
             said = list(ask(path, "outline", Path(folder)))[-1]
         return shapely.from_wkb(said["outline"]), float(said["low"])
+
+
+def _present(path: Path) -> None:
+    if not path.is_file():
+        raise SourceError(path, "no such file")
 
 
 def placement_of(plan: LayerPlan) -> dict[str, Any]:

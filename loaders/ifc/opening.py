@@ -7,8 +7,7 @@ from pathlib import Path
 
 import ifcopenshell
 
-from loaders.gdalio import head_of
-from loaders.ifc.header import READABLE, released, schema_of_header, with_schema
+from loaders.ifc.header import READABLE, head_of, released, schema_of_header, with_schema
 from loaders.ifc.steptext import repaired_text
 from twin.errors import SourceError, UnsafeSourceError
 

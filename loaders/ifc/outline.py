@@ -68,7 +68,7 @@ def ground_outline(nodes: list[Node], index: ShapeIndex) -> tuple[BaseGeometry, 
     parts, low = [], np.inf
     for node in nodes:
         if node.step in index.instance:
-            outline, bottom = outline_of(index, node.step, np.eye(4))
+            outline, bottom = outline_of(index, node.step)
             parts.append(outline)
             low = min(low, bottom)
     if not parts:

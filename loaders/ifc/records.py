@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from loaders.ifc.properties import PropertyBook
-from loaders.ifc.structure import Node, is_kind
+from loaders.ifc.structure import Node, is_kind, value_of
 from twin.schema import MESHES, RECORDS
 
 __all__ = [
@@ -35,6 +35,8 @@ _BODY = (
     "IfcBuildingElementProxy",
     "IfcStair",
 )
+MOST_TRIANGLES = 20_000
+"""A finer mesh is seen from above as its convex hull."""
 _CODE_NAMES = ("楼栋编码", "楼栋代码", "楼幢编码", "building_code", "BuildingCode", "building.code")
 
 
@@ -91,27 +93,51 @@ class ShapeIndex:
         return pa.concat_tables(parts) if parts else MESHES.empty_table()
 
 
-def _world_of(shapes: ShapeIndex, step: int, georef: Matrix) -> tuple[Matrix, NDArray[np.uint32]]:
-    name, matrix = shapes.instance[step]
-    points, triangles = shapes.positions(name)
-    whole = georef @ matrix
-    return points @ whole[:3, :3].T + whole[:3, 3], triangles
-
-
-def outline_of(shapes: ShapeIndex, step: int, georef: Matrix) -> tuple[BaseGeometry, float]:
-    """Outline of one element seen from above, and its lowest z, under a matrix from model metres."""
-    points, triangles = _world_of(shapes, step, georef)
-    return _projected(points, triangles), float(points[:, 2].min())
+def outline_of(shapes: ShapeIndex, step: int) -> tuple[BaseGeometry, float]:
+    """Outline of one element seen from above, and its lowest z, model metres."""
+    outline, low, x, y = _Outlines(shapes).of(step)
+    return _shifted(outline, x, y), low
 
 
 def _projected(points: Matrix, triangles: NDArray[np.uint32]) -> BaseGeometry:
-    """Outline of a mesh seen from above."""
-    if len(triangles) > 2000:
+    """Outline of a mesh seen from above: only triangles that look up are needed of a closed one."""
+    if len(triangles) > MOST_TRIANGLES:
         return shapely.MultiPoint(points[:, :2]).convex_hull
-    rings = np.concatenate([points[triangles][:, :, :2], points[triangles][:, :1, :2]], axis=1)
-    faces: NDArray[np.object_] = np.atleast_1d(np.asarray(shapely.polygons(rings), dtype=object))
-    faces = faces[shapely.area(faces) > 1e-18 * max(1.0, float(np.abs(points[:, :2]).max()))]
-    return shapely.union_all(faces) if len(faces) else shapely.Polygon()
+    corner = points[triangles][:, :, :2]
+    ahead, back = corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]
+    area = (ahead[:, 0] * back[:, 1] - ahead[:, 1] * back[:, 0]) / 2
+    tiny = 1e-6
+    up, down = area > tiny, area < -tiny
+    chosen = up if area[up].sum() >= 0.999 * -area[down].sum() else up | down
+    if not chosen.any():
+        return shapely.Polygon()
+    rings = np.concatenate([corner[chosen], corner[chosen][:, :1]], axis=1)
+    faces = np.asarray(shapely.polygons(rings), dtype=object)
+    return faces[0] if len(faces) == 1 else shapely.union_all(faces, grid_size=1e-4)
+
+
+class _Outlines:
+    """Outlines in model metres; one shape in one attitude is projected once, however often it stands there."""
+
+    def __init__(self, shapes: ShapeIndex) -> None:
+        self._shapes = shapes
+        self._known: dict[tuple[str, bytes], tuple[BaseGeometry, float]] = {}
+
+    def of(self, step: int) -> tuple[BaseGeometry, float, float, float]:
+        """Outline of an element about its own origin, its lowest z, and where the origin stands."""
+        name, matrix = self._shapes.instance[step]
+        key = (name, np.round(matrix[:3, :3], 9).tobytes())
+        if key not in self._known:
+            points, triangles = self._shapes.positions(name)
+            turned = points @ matrix[:3, :3].T
+            self._known[key] = (_projected(turned, triangles), float(turned[:, 2].min()))
+        outline, low = self._known[key]
+        return outline, low + float(matrix[2, 3]), float(matrix[0, 3]), float(matrix[1, 3])
+
+
+def _shifted(outline: BaseGeometry, x: float, y: float) -> BaseGeometry:
+    moved = shapely.get_coordinates(outline) + np.array([x, y])
+    return shapely.set_coordinates(shapely.from_wkb(shapely.to_wkb(outline)), moved)
 
 
 def outlines(
@@ -132,36 +158,43 @@ def outlines(
     -------
     dict of step id → (polygon or multipolygon, lowest z)
         Spaces and buildings without a shape are left out. A building's footprint is the union of
-        what its walls, slabs,
-        roofs, columns and plates cover from above.
+        what its walls, slabs, roofs, columns and plates cover from above; parts that stand exactly
+        above each other count once.
     """
+    flat = _Outlines(shapes)
     out: dict[int, tuple[BaseGeometry, float]] = {}
-    parts: dict[int, list[BaseGeometry]] = {}
+    parts: dict[int, dict[tuple[int, float, float], BaseGeometry]] = {}
     lowest: dict[int, float] = {}
-    metre = float(np.hypot(georef[0, 0], georef[1, 0]))
+    bridges = {n.step for n in nodes if n.class_code == "bridge"}
+    body_of: dict[str, bool] = {}
     for node in nodes:
         if node.step not in shapes.instance:
             continue
-        body = any(is_kind(node.entity, c) for c in _BODY)
-        whole = node.building is not None and (body or node.class_code == "element")
-        if node.class_code != "room" and not (whole and (body or _is_bridge(nodes, node))):
+        if node.ifc_class not in body_of:
+            body_of[node.ifc_class] = any(is_kind(node.entity, c) for c in _BODY)
+        whole = node.building is not None and (body_of[node.ifc_class] or node.building in bridges)
+        if node.class_code != "room" and not whole:
             continue
-        points, triangles = _world_of(shapes, node.step, georef)
-        outline = _projected(points, triangles)
+        outline, low, x, y = flat.of(node.step)
         if node.class_code == "room":
-            out[node.step] = (tidy(outline, 0.001 * metre), float(points[:, 2].min()))
+            out[node.step] = (tidy(_shifted(outline, x, y), 0.001), low)
         if whole and node.building is not None:
-            parts.setdefault(node.building, []).append(outline)
-            lowest[node.building] = min(
-                lowest.get(node.building, np.inf), float(points[:, 2].min())
-            )
+            there = parts.setdefault(node.building, {})
+            place = (id(outline), round(x, 3), round(y, 3))
+            if place not in there:
+                there[place] = _shifted(outline, x, y)
+            lowest[node.building] = min(lowest.get(node.building, np.inf), low)
     for step, polygons in parts.items():
-        out[step] = (tidy(shapely.union_all(polygons), 0.05 * metre), lowest[step])
-    return {step: (g, z) for step, (g, z) in out.items() if not g.is_empty}
+        united = shapely.union_all(list(polygons.values()), grid_size=1e-3)
+        out[step] = (tidy(united, 0.05), lowest[step])
+    return {step: _georeferenced(g, z, georef) for step, (g, z) in out.items() if not g.is_empty}
 
 
-def _is_bridge(nodes: list[Node], node: Node) -> bool:
-    return any(n.step == node.building and n.class_code == "bridge" for n in nodes[:50])
+def _georeferenced(outline: BaseGeometry, z: float, georef: Matrix) -> tuple[BaseGeometry, float]:
+    """Model metres → source CRS, for the outline and its height."""
+    xy = shapely.get_coordinates(outline)
+    there = np.column_stack([xy, np.full(len(xy), z)]) @ georef[:3, :3].T + georef[:3, 3]
+    return shapely.set_coordinates(outline, there[:, :2]), float(there[:, 2].mean())
 
 
 def tidy(outline: BaseGeometry, gap: float) -> BaseGeometry:
@@ -211,13 +244,17 @@ _UNIT_NAMED = re.compile(r"(\d+|[A-Za-z一二三四五六七八九十]+)\s*单�
 def _named(node: Node) -> dict[str, Any]:
     """What the names of an object say: a room's number, use and unit; another's long name."""
     entity = node.entity
-    name, long_name = entity.Name, getattr(entity, "LongName", None)
+    name, long_name = value_of(entity, "Name"), value_of(entity, "LongName")
     if node.class_code != "room":
         return {"long_name": long_name} if long_name else {}
     out = {"number": name}
     if long_name:
         out["usage"] = long_name
-    words = " ".join(str(t) for t in (name, long_name, entity.ObjectType, entity.Description) if t)
+    words = " ".join(
+        str(t)
+        for t in (name, long_name, value_of(entity, "ObjectType"), value_of(entity, "Description"))
+        if t
+    )
     if found := _UNIT_NAMED.search(words):
         out["unit"] = f"{found[1]}单元"
     return out
@@ -242,7 +279,7 @@ def node_attributes(
         out["building_key"] = by_step[node.building].key
     out["ifc_class"] = node.ifc_class
     for attribute, target in _PLAIN:
-        value = getattr(entity, attribute, None)
+        value = value_of(entity, attribute)
         if value not in (None, "", "NOTDEFINED"):
             out[target] = str(value)
     return {k: v for k, v in (out | book.described(entity)).items() if v is not None}
@@ -326,7 +363,7 @@ def _row(
         attributes["notes"] = node.notes
     row = {
         "key": node.key,
-        "name": node.entity.Name or getattr(node.entity, "LongName", None),
+        "name": value_of(node.entity, "Name") or value_of(node.entity, "LongName"),
         "class_code": node.class_code,
         "parent_key": by_step[node.parent].key if node.parent is not None else None,
         "relation": node.relation,

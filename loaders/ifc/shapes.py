@@ -81,6 +81,7 @@ class ShapeRun:
     ) -> None:
         self._model, self._folder, self._unit, self._limits = model, folder, unit, limits
         self._all = ids
+        self.wanted = len(ids)
         self._files: list[str] = []
         self._done: set[int] = set()
         self._empty: set[int] = set()

@@ -9,7 +9,33 @@ import ifcopenshell
 import ifcopenshell.util.placement
 import numpy as np
 
-__all__ = ["Link", "Node", "build_nodes", "has_surface", "is_kind", "links_of", "placement_bounds"]
+__all__ = [
+    "Link",
+    "Node",
+    "build_nodes",
+    "has_surface",
+    "is_kind",
+    "links_of",
+    "placement_bounds",
+    "value_of",
+]
+
+_fields: dict[str, dict[str, int]] = {}
+
+
+def value_of(entity: Any, name: str) -> Any:  # noqa: ANN401 (IFC entity)
+    """Attribute of an entity, None where its class has none of that name.
+
+    By position, looked up once per class: several times cheaper than by name.
+    """
+    kind = entity.is_a(True)
+    known = _fields.get(kind)
+    if known is None:
+        names = entity.get_attribute_names()
+        known = _fields[kind] = {n: k for k, n in enumerate(names)}
+    place = known.get(name)
+    return None if place is None else entity[place]
+
 
 _SKIPPED = (
     "IfcFeatureElementSubtraction",
@@ -348,7 +374,7 @@ def _home_groups(model: ifcopenshell.file, by_step: dict[int, Node]) -> None:
 
 def has_surface(entity: Any) -> bool:  # noqa: ANN401 (IFC entity)
     """Whether an object has a representation that is more than points, curves and boxes."""
-    shape: Any = getattr(entity, "Representation", None)
+    shape: Any = value_of(entity, "Representation")
     if shape is None or not hasattr(shape, "is_a"):
         return False
     kinds = {(r.RepresentationType or "").lower() for r in shape.Representations or ()}
@@ -356,23 +382,24 @@ def has_surface(entity: Any) -> bool:  # noqa: ANN401 (IFC entity)
 
 
 def placement_bounds(nodes: list[Node], unit: float) -> tuple[float, float, float, float] | None:
-    """(xmin, ymin, xmax, ymax) of up to 400 objects, model metres; None without any.
+    """(xmin, ymin, xmax, ymax) of up to 150 objects, model metres; None without any.
 
     Origins of the placements, and boxes of a few shapes: coordinates may be huge in either. The
     middle half decides where most lie far from a few forgotten at the origin.
     """
-    shaped = [n for n in nodes if has_surface(n.entity)]
-    chosen = shaped[:: max(1, len(shaped) // 400)] or nodes[:: max(1, len(nodes) // 400)]
+    few = nodes[:: max(1, len(nodes) // 600)]
+    shaped = [n for n in few if has_surface(n.entity)]
+    chosen = shaped[:: max(1, len(shaped) // 150)] or few[::4]
     points = []
     for number, node in enumerate(chosen):
-        placement = getattr(node.entity, "ObjectPlacement", None)
+        placement = value_of(node.entity, "ObjectPlacement")
         matrix = np.eye(4)
         if hasattr(placement, "is_a") and is_kind(placement, "IfcLocalPlacement"):
             with contextlib.suppress(
                 RuntimeError, AttributeError, TypeError, ValueError, RecursionError
             ):
                 matrix = np.array(ifcopenshell.util.placement.get_local_placement(placement), float)
-        local = _some_points(node.entity) if number % 10 == 0 or len(chosen) <= 40 else None
+        local = _some_points(node.entity) if number % 10 == 0 or len(chosen) <= 20 else None
         local = np.zeros((1, 3)) if local is None else local
         points.append((local @ matrix[:3, :3].T + matrix[:3, 3])[:, :2] * unit)
     if not points:

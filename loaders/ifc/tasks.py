@@ -154,9 +154,8 @@ def _read(path: Path, folder: Path, options: Options) -> Answers:
     told = Told(index, outlines(nodes, index, georef), shapes.failed, shapes.step)
     findings += shapes.findings
     if shapes.failed:
-        wanted = sum(has_surface(n.entity) for n in nodes)
         findings.append(
-            f"{len(shapes.failed)} of {wanted} elements with a representation have no surface"
+            f"{len(shapes.failed)} of {shaping.wanted} elements with a representation have no surface"
         )
     yield {"findings": findings}
     sent: set[str] = set()

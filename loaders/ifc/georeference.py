@@ -121,7 +121,7 @@ def _readings(raw: Conversion, unit: float, crs_unit: float) -> list[_Reading]:
     twice = (
         "the model's own coordinates are map coordinates already; the offset was not applied twice"
     )
-    out.append(_Reading(0.0, 0.0, 0.0, twice, moved=False))
+    out.insert(1, _Reading(0.0, 0.0, 0.0, twice, moved=False))
     return out
 
 

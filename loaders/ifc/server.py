@@ -56,6 +56,7 @@ class _WithoutPandas:
 def main() -> None:
     """Serve jobs until standard input ends."""
     sys.meta_path.insert(0, _WithoutPandas())
+    tasks.rehearse()
     for line in sys.stdin.buffer:
         child = os.fork()
         if child == 0:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import ifcopenshell
+import ifcopenshell.guid
 import numpy as np
 import pyarrow as pa
 import shapely
@@ -23,13 +24,14 @@ from loaders.ifc.records import (
     node_records,
     outlines,
     storey_levels,
+    tidy,
 )
 from loaders.ifc.shapes import Limits, ShapeRun
 from loaders.ifc.structure import Node, build_nodes, has_surface, links_of, placement_bounds
 from loaders.ifc.units import length_unit
 from twin.schema import LINKS
 
-__all__ = ["run"]
+__all__ = ["rehearse", "run"]
 
 Options = Mapping[str, Any]
 Answers = Iterator[dict[str, Any]]
@@ -41,7 +43,7 @@ def run(task: str, path: Path, folder: Path, options: Options) -> Answers:
     Parameters
     ----------
     task : str
-        ``scan``: one answer with what the model says of itself. ``read``: ``findings`` and, per
+        ``warm``: only start the server. ``scan``: one answer with what the model says of itself. ``read``: ``findings`` and, per
         batch, the name of an Arrow file in ``folder`` with streams of records and meshes.
         ``outline``: the outline on the ground in model metres as hexadecimal WKB.
     path, folder : Path
@@ -54,7 +56,9 @@ def run(task: str, path: Path, folder: Path, options: Options) -> Answers:
     SourceError
         If the file cannot be parsed.
     """
-    return {"scan": _scan, "read": _read, "outline": _outline}[task](path, folder, options)
+    return {"warm": _warm, "scan": _scan, "read": _read, "outline": _outline}[task](
+        path, folder, options
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,32 @@ def _opened(path: Path, options: Options) -> _Model:
         else find_georeference(file, bounds, given)
     )
     return _Model(file, nodes, unit, georef, bounds, [*findings, *more])
+
+
+def rehearse() -> None:
+    """Go once through what every model needs, on one of two entities: libraries load what they load late.
+
+    No kernel and no projection is touched: what is forked afterwards must have no threads and no
+    open files.
+    """
+    file = ifcopenshell.file(schema="IFC4")
+    file.create_entity("IfcProject", ifcopenshell.guid.new(), Name="P")
+    file.create_entity("IfcBuilding", ifcopenshell.guid.new(), Name="B")
+    nodes, _ = build_nodes(file)
+    find_georeference(file, placement_bounds(nodes, length_unit(file)))
+    book, levels = PropertyBook(file), storey_levels(nodes, 1.0)
+    by_step = {node.step: node for node in nodes}
+    said = [node_attributes(node, by_step, book, levels) for node in nodes]
+    index = ShapeIndex({}, {}, [])
+    told = Told(index, outlines(nodes, index, np.eye(4)), {}, {})
+    node_records(by_step, 0, nodes, said, told, np.eye(4))
+    getattr(nodes[0].entity, "WellKnownText", None)
+    tidy(shapely.union_all([shapely.box(0, 0, 1, 1), shapely.box(1, 0, 2, 1)], grid_size=0.1), 0.1)
+
+
+def _warm(path: Path, folder: Path, options: Options) -> Answers:  # noqa: ARG001
+    """Nothing: the server has started."""
+    yield {"ready": True}
 
 
 def _scan(path: Path, folder: Path, options: Options) -> Answers:  # noqa: ARG001

@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from address import build_nodes
+from api.fitting import offered_placement
 from api.placing import CONFIDENT, NO_COORDINATES, Placer, candidate_lines, sure_first
 from api.planning import Planned
 from api.report import LayerResult
@@ -118,10 +119,11 @@ def _load_layer(
             findings=(*info.findings, *verdict.findings, *candidate_lines(verdict)),
         )
         if verdict.crs is None or verdict.confidence < CONFIDENT:
+            offer = offered_placement(store, heights, info)
             return replace(
                 told,
                 status="refused",
-                reason=_what_to_add(verdict, plan),
+                reason=_what_to_add(verdict, plan, offer),
                 seconds=time.perf_counter() - started,
             )
         plan, more = _with_heights(store, heights, (info, plan), placer, verdict.crs, proposed)
@@ -172,7 +174,9 @@ def _with_heights(
     return plan, (words,)
 
 
-def _what_to_add(verdict: crs.CrsVerdict, plan: LayerPlan) -> str:
+def _what_to_add(verdict: crs.CrsVerdict, plan: LayerPlan, offer: str | None = None) -> str:
+    if offer is not None:
+        return f"its place is not certain enough ({verdict.why}): {offer}"
     if plan.crs is not None:
         return (
             f"the plan's crs = {plan.crs!r} cannot be right: {'; '.join(verdict.findings) or verdict.why}. "

@@ -7,6 +7,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from api.fitting import weighed
 from loaders.base import LayerInfo
 from loaders.sampling import LayerSample, coordinate_fields, sample_layer
 from twin import crs
@@ -76,6 +77,8 @@ class Placer:
         info, plan = planned
         if plan.kind == "observations":
             return _PLACELESS
+        if plan.kind == "model":
+            return weighed(self._judged(planned, info.bounds), info, plan)
         if plan.crs is None and (told := self._without_place(planned)) is not None:
             return told
         bounds = info.bounds

@@ -10,14 +10,17 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from api.fitting import offered_placement
 from api.placing import CONFIDENT, SURE, TABLES, Placer, Planned
 from api.planning import with_sources
+from loaders.base import LayerInfo
 from loaders.discovery import scan_all
 from loaders.propose import propose
 from loaders.skipped import Skipped
 from twin import crs
 from twin.city import City
 from twin.crs.placement import Box, place
+from twin.heights import Heights
 from twin.plan import LayerPlan, Plan
 from twin.store import Store
 from twin.store.trusted import StoredGround
@@ -124,7 +127,8 @@ def scan_sources(
     infos = {(info.shown, info.name): info for info in scanned.layers}
     proposal = with_sources(propose(list(infos.values())))
     planned = [(infos[plan.path, plan.layer], plan) for plan in proposal.layers]
-    with _base_ground(city) as base:
+    with _base_of(city) as store:
+        base = None if store is None else StoredGround(store)
         placer = Placer(city, expected)
         verdicts = [_verdict(placer, one) for one in planned]
         placer.trusted, placer.extent, doubtful = _ground(planned, placer, verdicts, base)
@@ -133,20 +137,39 @@ def scan_sources(
         shapes = [_shapes(placer, one) for one in planned] if pictured else []
         wanted = _drawn_box(verdicts, shapes)
         ground = base.within(wanted) if base is not None and wanted else np.array([], dtype=object)
-    rows = [_row(*one, verdict) for one, verdict in zip(planned, verdicts, strict=True)]
+        offers = [
+            _offer(store, *one, verdict) for one, verdict in zip(planned, verdicts, strict=True)
+        ]
+    rows = [
+        _row(*one, verdict, offer)
+        for one, verdict, offer in zip(planned, verdicts, offers, strict=True)
+    ]
     layers = [_layer(*one, verdict) for one, verdict in zip(planned, verdicts, strict=True)]
     rows += map(skipped_row, scanned.skipped)
     return Scan(rows, Plan(layers, proposal.edition), shapes, ground)
 
 
 @contextmanager
-def _base_ground(city: City | None) -> Iterator[StoredGround | None]:
-    """What the city's base holds; None without a city or a base."""
+def _base_of(city: City | None) -> Iterator[Store | None]:
+    """The city's base, to read; None without a city or a base."""
     if city is None or not city.base_path.exists():
         yield None
         return
     with Store.open(city, read_only=True) as store:
-        yield StoredGround(store)
+        yield store
+
+
+def _offer(
+    store: Store | None,
+    info: LayerInfo,
+    plan: LayerPlan,
+    verdict: crs.CrsVerdict,
+) -> tuple[str, ...]:
+    """Where a model that does not say where it is fits a footprint of the base."""
+    if store is None or plan.kind != "model" or verdict.confidence >= CONFIDENT:
+        return ()
+    found = offered_placement(store, Heights(store.city.undulation), info)
+    return (found,) if found else ()
 
 
 def _ground(
@@ -246,7 +269,12 @@ def _drawn_box(
     return float(west), float(south), float(east), float(north)
 
 
-def _row(info: Any, plan: LayerPlan, verdict: crs.CrsVerdict) -> ScanRow:  # noqa: ANN401 -- a LayerInfo
+def _row(
+    info: LayerInfo,
+    plan: LayerPlan,
+    verdict: crs.CrsVerdict,
+    offer: tuple[str, ...] = (),
+) -> ScanRow:
     return ScanRow(
         info.shown,
         info.name,
@@ -262,12 +290,12 @@ def _row(info: Any, plan: LayerPlan, verdict: crs.CrsVerdict) -> ScanRow:  # noq
         verdict.why,
         info.bounds,
         dict(info.fields),
-        (*info.findings, *verdict.findings),
+        (*info.findings, *verdict.findings, *offer),
         tuple(asdict(c) for c in verdict.candidates),
     )
 
 
-def _layer(info: Any, plan: LayerPlan, verdict: crs.CrsVerdict) -> LayerPlan:  # noqa: ANN401 -- a LayerInfo
+def _layer(info: LayerInfo, plan: LayerPlan, verdict: crs.CrsVerdict) -> LayerPlan:
     """The plan of a layer with what was found about its system."""
     if plan.skip or plan.kind == "observations":
         return plan

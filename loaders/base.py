@@ -47,6 +47,9 @@ class LayerInfo:
 
     Inside an archive ``path`` is the unpacked file, ``origin`` the name people know
     (``delivery.zip/roads/road.shp``), and ``keep`` holds the unpacked folder as long as the layer is held.
+    ``crs_confidence`` bounds what the declaration is worth where the source itself is unsure of its
+    place (a model placed by latitude and longitude), ``crs_evidence`` says why; ``near`` is
+    (longitude, latitude) of where it roughly lies.
     """
 
     path: Path
@@ -61,6 +64,9 @@ class LayerInfo:
     encoding: str | None = None
     findings: tuple[str, ...] = ()
     crs_stated: bool = True
+    crs_confidence: float = 1.0
+    crs_evidence: str = ""
+    near: tuple[float, float] | None = None
     suggestion: LayerPlan | None = None
     origin: str = ""
     keep: object = field(default=None, repr=False, compare=False)
@@ -83,6 +89,7 @@ class Batch:
     records: pa.Table
     meshes: pa.Table | None = None
     representations: pa.Table | None = None
+    links: pa.Table | None = None
     findings: tuple[str, ...] = ()
     images: pa.Table | None = None
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 __all__ = ["KINDS", "MODES", "Z_REFERENCES", "LayerPlan", "Plan"]
 
@@ -43,6 +44,10 @@ class LayerPlan:
     ``mode``: ``replace`` (a full delivery: what it does not hold any more has ended), ``append`` (records are added,
     known ones stay as they are), ``update`` (what is given is added or changed, nothing ends); unset means update.
 
+    ``placement`` puts a model where it does not say where it is: ``easting``, ``northing`` (units of
+    its ``crs``) or ``lon``, ``lat`` (degrees), with ``height`` (metres), ``rotation_deg``
+    (counter-clockwise from grid or true east to the model's x axis) and ``scale``.
+
     A wide sensor table (one column per quantity or sensor) names those columns in ``variables``; ``station`` stands for
     the station where no column does. ``code_scheme`` names the code table of a foreign case table.
 
@@ -73,6 +78,7 @@ class LayerPlan:
     fields: Mapping[str, str] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    placement: Mapping[str, Any] = field(default_factory=dict)
     skip: bool = False
     crs_candidates: Sequence[tuple[str, str]] = ()
     notes: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)

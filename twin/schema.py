@@ -16,6 +16,7 @@ __all__ = [
     "ADDRESS_NODES",
     "CASES",
     "IMAGES",
+    "LINKS",
     "MESHES",
     "MESH_EXTRAS",
     "OBSERVATIONS",
@@ -63,6 +64,15 @@ REPRESENTATIONS = pa.schema(
     ]
 )
 """Further representations of records of the same layer (a CityJSON object with several LoDs)."""
+
+LINKS = pa.schema(
+    [
+        ("key", pa.string()),
+        ("kind", pa.string()),  # member_of | serves | flows_to
+        ("target_key", pa.string()),
+    ]
+)
+"""Relations between records of one layer beside the one to the parent."""
 
 MESHES = pa.schema(
     [

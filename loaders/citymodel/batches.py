@@ -101,8 +101,8 @@ def batch_of(drafted: Drafted) -> Batch:
         _table(rows, RECORDS),
         meshes,
         _table(placing.extra, REPRESENTATIONS) if placing.extra else None,
-        drafted.findings,
-        drafted.images,
+        findings=drafted.findings,
+        images=drafted.images,
     )
 
 

@@ -1,40 +1,42 @@
 """The IFC loader: header and structure in ``scan``; shapes, properties and placement in ``read``."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
-import numpy as np
+import pyarrow as pa
+import shapely
+from shapely.geometry.base import BaseGeometry
 
 from loaders.base import Batch, LayerInfo
-from loaders.gdalio import head_of, refuse_dangerous
-from loaders.ifc.geometry import compute_shapes
-from loaders.ifc.georeference import Georeference, find_georeference, placement_matrix
-from loaders.ifc.opening import open_model, schema_of_header
-from loaders.ifc.properties import PropertyBook
-from loaders.ifc.records import ShapeIndex, batches_of, node_records, outlines
-from loaders.ifc.structure import build_nodes, has_surface, placement_bounds
-from loaders.ifc.units import length_unit
-from twin.errors import PlanError
+from loaders.ifc.header import head_of, schema_of_header
+from loaders.ifc.process import ask
+from twin.errors import PlanError, SourceError
 from twin.plan import LayerPlan
 
 __all__ = ["IfcLoader"]
 
-_PLACEMENT = ("placement.easting", "placement.northing", "placement.height", "placement.rotation")
+_FIELDS = {
+    "placement.easting": "easting",
+    "placement.northing": "northing",
+    "placement.height": "height",
+    "placement.rotation": "rotation_deg",
+}
+_STEP = (".stp", ".step", ".p21")
 
 
 class IfcLoader:
-    """IFC2x3, IFC4, IFC4x3 as STEP files."""
+    """IFC2x3, IFC4, IFC4x3 as STEP files, also zipped."""
 
     name = "ifc"
 
     def supports(self, path: Path) -> bool:
-        """Whether it is an ``.ifc`` file, or a STEP file that names an IFC schema."""
-        if path.suffix.lower() == ".ifc":
+        """Whether it is an ``.ifc``, ``.ifczip`` or ``.ifcxml`` file, or a STEP file that names an IFC schema."""
+        suffix = path.suffix.lower()
+        if suffix in (".ifc", ".ifczip", ".ifcxml"):
             return path.is_file()
-        if path.suffix.lower() not in (".stp", ".step", ".p21"):
-            return False
-        return (schema_of_header(head_of(path)) or "").upper().startswith("IFC")
+        return suffix in _STEP and (schema_of_header(head_of(path)) or "").upper().startswith("IFC")
 
     def scan(self, path: Path) -> list[LayerInfo]:
         """The model as one layer: number of records, georeference and its evidence.
@@ -44,36 +46,33 @@ class IfcLoader:
         SourceError
             If it is no readable STEP file.
         """
-        refuse_dangerous(path)
-        model, findings = open_model(path)
-        unit = length_unit(model)
-        nodes, more = build_nodes(model)
-        box = placement_bounds(nodes, unit)
-        georef = find_georeference(model, box)
-        findings += [*more, f"placed by {georef.method}: {georef.evidence}", *georef.findings]
+        _present(path)
+        said = list(ask(path, "scan"))[-1]
         return [
             LayerInfo(
                 path,
                 path.stem,
                 "model",
-                f"IFC {model.schema_identifier}",
-                count=len(nodes),
+                f"IFC {said['schema']}",
+                count=said["count"],
                 geometry_type="mesh",
-                crs=georef.crs,
-                bounds=_moved(box, georef),
+                crs=said["crs"],
+                bounds=tuple(said["bounds"]) if said["bounds"] else None,
                 encoding="ISO 10303-21",
-                findings=tuple(findings),
+                findings=tuple(said["findings"]),
+                crs_confidence=said["confidence"] if said["crs"] else 0.0,
+                crs_evidence=said["evidence"],
+                near=tuple(said["near"]) if said["near"] else None,
             )
         ]
 
     def read(self, layer: LayerInfo, plan: LayerPlan, batch_size: int = 65_536) -> Iterator[Batch]:
         """Spatial structure, then elements, with shared meshes; see :mod:`loaders.base`.
 
-        The plan may place a model that does not say where it is: ``fields`` with
-        ``placement.easting``,
-        ``placement.northing`` (units of ``crs``), ``placement.height`` (metres) and
-        ``placement.rotation`` (degrees
-        counter-clockwise from grid east to the model's x axis).
+        The plan may place a model that does not say where it is: ``placement`` with ``easting``,
+        ``northing`` (units of ``crs``) or ``lon``, ``lat``, ``height`` (metres), ``rotation_deg``
+        (counter-clockwise from grid or true east to the model's x axis) and ``scale``. One that
+        nobody places is read in its own metres.
 
         Raises
         ------
@@ -82,61 +81,59 @@ class IfcLoader:
         PlanError
             If the plan's placement is no number.
         """
-        refuse_dangerous(layer.path)
-        model, findings = open_model(layer.path)
-        unit = length_unit(model)
-        nodes, _ = build_nodes(model)
-        georef = _planned(plan) or find_georeference(model, placement_bounds(nodes, unit))
-        book = PropertyBook(model)
-        with_shape = [n.step for n in nodes if has_surface(n.entity)]
+        _present(layer.path)
+        options = {"batch_size": batch_size, "crs": plan.crs, "placement": placement_of(plan)}
+        findings: tuple[str, ...] = ()
+        with TemporaryDirectory(prefix="citytwin-ifc-") as name:
+            folder = Path(name)
+            for said in ask(layer.path, "read", folder, options):
+                if "findings" in said:
+                    findings = tuple(said["findings"])
+                if "batch" not in said:
+                    continue
+                tables = dict(_tables(folder / said["batch"], said["tables"]))
+                meshes = tables["meshes"] if tables["meshes"].num_rows else None
+                yield Batch(tables["records"], meshes, links=tables.get("links"), findings=findings)
+                findings = ()
+
+    def outline(self, path: Path) -> tuple[BaseGeometry, float]:
+        """What the model covers on the ground, for fitting it to a footprint.
+
+        Parameters
+        ----------
+        path : Path
+
+        Returns
+        -------
+        (polygon or multipolygon, float)
+            Model metres; and the lowest z. Empty where the model has no walls, slabs or the like.
+
+        Raises
+        ------
+        SourceError
+            If the file cannot be parsed.
+        """
+        _present(path)
         with TemporaryDirectory(prefix="citytwin-ifc-") as folder:
-            shapes = compute_shapes(layer.path, with_shape, Path(folder))
-            index = ShapeIndex.read(shapes.files)
-            outline = outlines(nodes, index, georef.matrix)
-            findings += shapes.findings
-            if shapes.failed:
-                findings.append(
-                    f"{len(shapes.failed)} of {len(with_shape)} elements with a representation have no surface"
-                )
-            sent: set[str] = set()
-            for start, part in batches_of(nodes, min(batch_size, 4096)):
-                records, used = node_records(
-                    nodes, start, part, book, index, georef.matrix, unit, outline, shapes.failed
-                )
-                fresh = [m for m in used if m not in sent]
-                sent.update(fresh)
-                meshes = index.meshes(fresh) if fresh else None
-                yield Batch(records, meshes, findings=tuple(findings))
-                findings = []
+            said = list(ask(path, "outline", Path(folder)))[-1]
+        return shapely.from_wkb(said["outline"]), float(said["low"])
 
 
-def _planned(plan: LayerPlan) -> Georeference | None:
-    """Placement the plan gives, if it does."""
-    given = {name: plan.fields[name] for name in _PLACEMENT if name in plan.fields}
-    if not given:
-        return None
-    try:
-        numbers = {name: float(value) for name, value in given.items()}
-        matrix = placement_matrix(
-            numbers["placement.easting"],
-            numbers["placement.northing"],
-            numbers.get("placement.height", 0.0),
-            numbers.get("placement.rotation", 0.0),
-        )
-    except (KeyError, ValueError) as err:
-        raise PlanError(
-            f"{plan.path}: the placement needs placement.easting and placement.northing as numbers; given {given}"
-        ) from err
-    return Georeference(plan.crs, matrix, "plan", "given in the plan", (), 1.0)
+def _present(path: Path) -> None:
+    if not path.is_file():
+        raise SourceError(path, "no such file")
 
 
-def _moved(
-    box: tuple[float, float, float, float] | None, georef: Georeference
-) -> tuple[float, float, float, float] | None:
-    """Bounds of the placements in the source CRS."""
-    if box is None:
-        return None
-    corners = np.array([[x, y, 0.0, 1.0] for x in (box[0], box[2]) for y in (box[1], box[3])])
-    moved = (corners @ georef.matrix.T)[:, :2]
-    low, high = moved.min(axis=0), moved.max(axis=0)
-    return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+def placement_of(plan: LayerPlan) -> dict[str, Any]:
+    """Placement a plan gives, under ``placement`` or as ``fields`` named ``placement.…``."""
+    old: Mapping[str, Any] = {_FIELDS[k]: v for k, v in plan.fields.items() if k in _FIELDS}
+    both = {**old, **plan.placement}
+    if not isinstance(plan.placement, Mapping):
+        raise PlanError(f"{plan.path}: placement is a table such as {{ lon = 114.0, lat = 30.5 }}")
+    return both
+
+
+def _tables(path: Path, names: list[str]) -> Iterator[tuple[str, pa.Table]]:
+    with pa.memory_map(str(path)) as source:
+        for name in names:
+            yield name, pa.ipc.open_stream(source).read_all()

@@ -1,71 +1,77 @@
-"""Property sets, quantities, types, materials and classifications of all objects, collected once over the relations."""
+"""Property sets, quantities, types, materials and classifications of all objects, collected once over the relations.
+
+A set is read in one call for all its properties, however many objects share it; this is what keeps
+properties cheap beside geometry.
+"""
 
 from collections import defaultdict
 from typing import Any
 
 import ifcopenshell
 
-from loaders.ifc.units import MEASURES, QUANTITIES, SiUnits
+from loaders.ifc.units import Units
 
 __all__ = ["PropertyBook"]
 
 Values = dict[str, Any]
+_NESTED = ("IfcComplexProperty", "IfcPhysicalComplexQuantity")
+DEEPEST = 8
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 (IFC value, untyped)
-    """Value JSON can hold."""
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if hasattr(value, "wrappedValue"):
-        return _plain(value.wrappedValue)
+def _plain(value: Any, units: Units) -> Any:  # noqa: ANN401 (value of get_info, untyped)
+    """Value JSON can hold, in SI."""
+    if isinstance(value, dict):
+        inner = value.get("wrappedValue")
+        if isinstance(inner, float):
+            factor = units.of_measure(value.get("type", ""))
+            return inner if factor == 1.0 else _rounded(inner * factor)
+        return _plain(inner, units) if "wrappedValue" in value else value.get("Name")
     if isinstance(value, tuple | list):
-        return [_plain(v) for v in value]
-    return str(value)
+        return [_plain(v, units) for v in value]
+    return value
 
 
-def _measure(value: Any, units: SiUnits, own: Any = None) -> Any:  # noqa: ANN401 (IFC value)
-    """A value, lengths, areas and volumes in SI."""
-    if isinstance(value, tuple | list):
-        return [_measure(each, units, own) for each in value]
-    kind = MEASURES.get(value.is_a()) if hasattr(value, "wrappedValue") else None
-    return units.scaled(_plain(value), kind, own)
+def _rounded(value: float) -> float:
+    """Without the dust that a change of units leaves in the last digits."""
+    return float(f"{value:.12g}")
 
 
-def _property(prop: Any, units: SiUnits) -> Any:  # noqa: ANN401 (IFC entity)
-    kind = prop.is_a()
-    own = getattr(prop, "Unit", None)
+def _property(prop: Values, units: Units, depth: int = 0) -> Any:  # noqa: ANN401
+    """Value of a property or quantity as :meth:`get_info` gives it."""
+    kind = prop["type"]
     if kind == "IfcPropertySingleValue":
-        return _measure(prop.NominalValue, units, own)
+        return _plain(prop["NominalValue"], units)
+    if kind.startswith("IfcQuantity"):
+        return _quantity(prop, units)
     if kind == "IfcPropertyEnumeratedValue":
-        values = _measure(prop.EnumerationValues or (), units)
+        values = _plain(prop["EnumerationValues"] or (), units)
         return values[0] if len(values) == 1 else values
     if kind == "IfcPropertyListValue":
-        return _measure(prop.ListValues or (), units, own)
+        return _plain(prop["ListValues"] or (), units)
     if kind == "IfcPropertyBoundedValue":
-        return {
-            "upper": _measure(prop.UpperBoundValue, units, own),
-            "lower": _measure(prop.LowerBoundValue, units, own),
+        bounds = {
+            n: _plain(prop.get(f"{n}Value"), units)
+            for n in ("UpperBound", "LowerBound", "SetPoint")
         }
+        words = {"UpperBound": "upper", "LowerBound": "lower", "SetPoint": "set"}
+        return {words[n]: v for n, v in bounds.items() if v is not None or n != "SetPoint"}
     if kind == "IfcPropertyTableValue":
         return {
-            "defining": _measure(prop.DefiningValues or (), units, prop.DefiningUnit),
-            "defined": _measure(prop.DefinedValues or (), units, prop.DefinedUnit),
+            "defining": _plain(prop["DefiningValues"] or (), units),
+            "defined": _plain(prop["DefinedValues"] or (), units),
         }
-    if kind == "IfcComplexProperty":
-        return {p.Name: _property(p, units) for p in prop.HasProperties or ()}
-    if kind == "IfcPhysicalComplexQuantity":
-        return {q.Name: _property(q, units) for q in prop.HasQuantities or ()}
-    if kind.startswith("IfcQuantity"):
-        return units.scaled(_plain(prop[3]), QUANTITIES.get(kind), own)
+    if kind == "IfcPropertyReferenceValue":
+        return _plain(prop.get("PropertyReference"), units)
+    if kind in _NESTED and depth < DEEPEST:
+        members = prop.get("HasProperties") or prop.get("HasQuantities") or ()
+        return {m["Name"]: _property(m, units, depth + 1) for m in members}
     return None
 
 
-def _set_values(definition: Any, units: SiUnits) -> tuple[str, Values]:  # noqa: ANN401 (IFC entity)
-    members = (
-        getattr(definition, "HasProperties", None) or getattr(definition, "Quantities", None) or ()
-    )
-    values = {m.Name: v for m in members if (v := _property(m, units)) is not None and v != ""}
-    return definition.Name or definition.is_a(), values
+def _quantity(prop: Values, units: Units) -> Any:  # noqa: ANN401
+    value = next((v for k, v in prop.items() if k.endswith("Value")), None)
+    factor = units.of_quantity(prop["type"])
+    return _rounded(value * factor) if isinstance(value, float) and factor != 1.0 else value
 
 
 class PropertyBook:
@@ -74,17 +80,19 @@ class PropertyBook:
     Parameters
     ----------
     model : ifcopenshell.file
-        Any schema; each property set is read once, however many objects share it. Lengths, areas
-        and volumes come in m, m² and m³, whatever the model's units.
+        Any schema; each property set is read once, however many objects share it.
     """
 
     def __init__(self, model: ifcopenshell.file) -> None:
-        self._units = SiUnits(model)
+        self.units = Units(model)
+        self._nested = any(model.by_type(kind) for kind in _NESTED)
         self._read: dict[int, tuple[str, Values]] = {}
         self._sets: dict[int, list[Any]] = defaultdict(list)
         self._type: dict[int, Any] = {}
+        self._of_type: dict[int, dict[str, Values]] = {}
         self._materials: dict[int, list[str]] = defaultdict(list)
         self._codes: dict[int, list[str]] = defaultdict(list)
+        self._groups: dict[int, list[str]] = defaultdict(list)
         for rel in model.by_type("IfcRelDefinesByProperties"):
             for definition in _definitions(rel.RelatingPropertyDefinition):
                 for target in rel.RelatedObjects or ():
@@ -95,57 +103,114 @@ class PropertyBook:
         self._associate(model)
 
     def _associate(self, model: ifcopenshell.file) -> None:
-        """Materials and classification codes."""
+        """Materials, classification codes and groups."""
         for rel in model.by_type("IfcRelAssociatesMaterial"):
             names = _material_names(rel.RelatingMaterial)
             for target in rel.RelatedObjects or ():
                 self._materials[target.id()] += names
         for rel in model.by_type("IfcRelAssociatesClassification"):
-            reference = rel.RelatingClassification
-            code = getattr(reference, "Identification", None) or getattr(
-                reference, "ItemReference", None
-            )
+            code = _classification(rel.RelatingClassification)
             if code:
                 for target in rel.RelatedObjects or ():
-                    self._codes[target.id()].append(str(code))
+                    self._codes[target.id()].append(code)
+        for rel in model.by_type("IfcRelAssignsToGroup"):
+            name = rel.RelatingGroup.Name if rel.RelatingGroup is not None else None
+            if name:
+                for target in rel.RelatedObjects or ():
+                    self._groups[target.id()].append(str(name))
 
     def _values(self, definition: Any) -> tuple[str, Values]:  # noqa: ANN401 (IFC entity)
         found = self._read.get(definition.id())
         if found is None:
-            found = self._read[definition.id()] = _set_values(definition, self._units)
+            found = self._read[definition.id()] = self._set_values(definition)
         return found
+
+    def _set_values(self, definition: Any) -> tuple[str, Values]:  # noqa: ANN401 (IFC entity)
+        """Name and values of a set; a set that may hold itself is read property by property."""
+        if self._nested:
+            members = (
+                getattr(definition, "HasProperties", None)
+                or getattr(definition, "Quantities", None)
+                or ()
+            )
+            read = {member_name(m): self._deep(m, 0) for m in members}
+        else:
+            info = definition.get_info(recursive=True)
+            members = info.get("HasProperties") or info.get("Quantities") or ()
+            read = {m["Name"] or m["type"]: _property(m, self.units) for m in members}
+            if any(m.get("Unit") and m["type"] == "IfcPropertySingleValue" for m in members):
+                read |= self._in_own_units(definition)
+        values = {name: v for name, v in read.items() if v is not None and v != ""}
+        return definition.Name or definition.is_a(), values
+
+    def _in_own_units(self, definition: Any) -> Values:  # noqa: ANN401 (IFC entity)
+        """Single values whose property names its own unit, in SI."""
+        out = {}
+        for member in definition.HasProperties:
+            unit = getattr(member, "Unit", None)
+            value = getattr(member.NominalValue, "wrappedValue", None) if unit is not None else None
+            factor = self.units.of_unit(unit)
+            if factor is not None and isinstance(value, float):
+                out[member_name(member)] = _rounded(value * factor)
+        return out
+
+    def _deep(self, prop: Any, depth: int) -> Any:  # noqa: ANN401 (IFC entity)
+        """Value of a complex property, not deeper than ``DEEPEST``."""
+        if prop.is_a() not in _NESTED:
+            return _property(prop.get_info(recursive=True), self.units)
+        if depth >= DEEPEST:
+            return None
+        members = getattr(prop, "HasProperties", None) or getattr(prop, "HasQuantities", None) or ()
+        return {member_name(m): self._deep(m, depth + 1) for m in members}
+
+    def _type_sets(self, kind: Any) -> dict[str, Values]:  # noqa: ANN401 (IFC entity)
+        """Sets of a type, read once for all its occurrences."""
+        step = kind.id()
+        if step not in self._of_type:
+            sets = [self._values(d) for d in getattr(kind, "HasPropertySets", None) or ()]
+            self._of_type[step] = {name: values for name, values in sets if values}
+        return self._of_type[step]
 
     def sets_of(self, entity: Any) -> dict[str, Values]:  # noqa: ANN401 (IFC entity)
         """Property and quantity sets by name: those of the type, overridden by the object's own."""
-        out: dict[str, Values] = {}
-        kind = self._type.get(entity.id())
-        for definition in (
-            (getattr(kind, "HasPropertySets", None) or ()) if kind is not None else ()
-        ):
+        step = entity.id()
+        kind = self._type.get(step)
+        out = dict(self._type_sets(kind)) if kind is not None else {}
+        for definition in self._sets.get(step, ()):
             name, values = self._values(definition)
-            out[name] = dict(values)
-        for definition in self._sets.get(entity.id(), ()):
-            name, values = self._values(definition)
-            out[name] = {**out.get(name, {}), **values}
-        return {name: values for name, values in out.items() if values}
+            if values:
+                out[name] = {**out[name], **values} if name in out else values
+        return out
 
     def described(self, entity: Any) -> Values:  # noqa: ANN401 (IFC entity)
-        """Type, material and classification of an object, and its sets under ``properties``."""
+        """Type, material, groups and classification of an object, and its sets under ``properties``."""
         out: Values = {}
-        kind = self._type.get(entity.id())
+        step = entity.id()
+        kind = self._type.get(step)
         if kind is not None and kind.Name:
             out["type"] = kind.Name
-        materials = self._materials.get(entity.id()) or (
+        materials = self._materials.get(step) or (
             self._materials.get(kind.id()) if kind is not None else None
         )
         if materials:
             out["material"] = "、".join(dict.fromkeys(materials))
-        if self._codes.get(entity.id()):
-            out["classification"] = self._codes[entity.id()]
+        codes = [
+            *self._codes.get(step, ()),
+            *(self._codes.get(kind.id(), ()) if kind is not None else ()),
+        ]
+        if codes:
+            out["classification"] = list(dict.fromkeys(codes))
+        if step in self._groups:
+            out["groups"] = list(dict.fromkeys(self._groups[step]))
         sets = self.sets_of(entity)
         if sets:
             out["properties"] = sets
         return out
+
+
+def member_name(member: Any) -> str:  # noqa: ANN401 (IFC entity)
+    """Name of a property or quantity; its class where it has none."""
+    return str(member.Name or member.is_a())
 
 
 def _definitions(given: Any) -> list[Any]:  # noqa: ANN401 (IFC entity or set of entities)
@@ -153,6 +218,20 @@ def _definitions(given: Any) -> list[Any]:  # noqa: ANN401 (IFC entity or set of
     if given is None:
         return []
     return [given] if given.id() else list(given.wrappedValue)
+
+
+def _classification(reference: Any) -> str | None:  # noqa: ANN401 (IFC entity)
+    """``System: code name`` as far as the file says."""
+    if reference is None:
+        return None
+    code = getattr(reference, "Identification", None) or getattr(reference, "ItemReference", None)
+    name = getattr(reference, "Name", None)
+    source = getattr(reference, "ReferencedSource", None)
+    system = getattr(source, "Name", None) if source is not None else None
+    text = " ".join(str(t) for t in dict.fromkeys((code, None if system == name else name)) if t)
+    if not text:
+        return str(name) if name else None
+    return f"{system}: {text}" if system else text
 
 
 def _material_names(material: Any, depth: int = 0) -> list[str]:  # noqa: ANN401 (IFC entity)

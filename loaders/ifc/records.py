@@ -1,10 +1,12 @@
 """Nodes, shapes and properties → RECORDS and MESHES."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import ifcopenshell.util.placement
 import numpy as np
 import orjson
 import pyarrow as pa
@@ -13,10 +15,13 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from loaders.ifc.properties import PropertyBook
-from loaders.ifc.structure import Node, is_kind
-from twin.schema import RECORDS
+from loaders.ifc.structure import Node, is_kind, value_of
+from twin.schema import MESHES, RECORDS
 
-__all__ = ["ShapeIndex", "batches_of", "node_records", "outlines"]
+__all__ = [
+    "ShapeIndex", "Told", "batches_of", "node_attributes", "node_records", "outline_of",
+    "outlines", "storey_levels", "tidy",
+]  # fmt: skip
 
 Matrix = NDArray[np.float64]
 _BODY = (
@@ -30,12 +35,14 @@ _BODY = (
     "IfcBuildingElementProxy",
     "IfcStair",
 )
+MOST_TRIANGLES = 20_000
+"""A finer mesh is seen from above as its convex hull."""
 _CODE_NAMES = ("楼栋编码", "楼栋代码", "楼幢编码", "building_code", "BuildingCode", "building.code")
 
 
 @dataclass(slots=True)
 class ShapeIndex:
-    """Where each element's instance and each mesh lies in the files of :class:`loaders.ifc.geometry.Shapes`."""
+    """Where each element's instance and each mesh lies in the files of :class:`loaders.ifc.shapes.Shapes`."""
 
     instance: dict[int, tuple[str, Matrix]]
     mesh_at: dict[str, tuple[int, int]]
@@ -83,24 +90,54 @@ class ShapeIndex:
             rows = [self.mesh_at[n][1] for n in names if self.mesh_at[n][0] == number]
             if rows:
                 parts.append(table.take(pa.array(rows)))
-        return pa.concat_tables(parts) if parts else self.tables[0].slice(0, 0)
+        return pa.concat_tables(parts) if parts else MESHES.empty_table()
 
 
-def _world(shapes: ShapeIndex, step: int, georef: Matrix) -> tuple[Matrix, NDArray[np.uint32]]:
-    name, matrix = shapes.instance[step]
-    points, triangles = shapes.positions(name)
-    whole = georef @ matrix
-    return points @ whole[:3, :3].T + whole[:3, 3], triangles
+def outline_of(shapes: ShapeIndex, step: int) -> tuple[BaseGeometry, float]:
+    """Outline of one element seen from above, and its lowest z, model metres."""
+    outline, low, x, y = _Outlines(shapes).of(step)
+    return _shifted(outline, x, y), low
 
 
 def _projected(points: Matrix, triangles: NDArray[np.uint32]) -> BaseGeometry:
-    """Outline of a mesh seen from above."""
-    if len(triangles) > 2000:
+    """Outline of a mesh seen from above: only triangles that look up are needed of a closed one."""
+    if len(triangles) > MOST_TRIANGLES:
         return shapely.MultiPoint(points[:, :2]).convex_hull
-    rings = np.concatenate([points[triangles][:, :, :2], points[triangles][:, :1, :2]], axis=1)
-    faces: NDArray[np.object_] = np.atleast_1d(np.asarray(shapely.polygons(rings), dtype=object))
-    faces = faces[shapely.area(faces) > 1e-18 * max(1.0, float(np.abs(points[:, :2]).max()))]
-    return shapely.union_all(faces) if len(faces) else shapely.Polygon()
+    corner = points[triangles][:, :, :2]
+    ahead, back = corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]
+    area = (ahead[:, 0] * back[:, 1] - ahead[:, 1] * back[:, 0]) / 2
+    tiny = 1e-6
+    up, down = area > tiny, area < -tiny
+    chosen = up if area[up].sum() >= 0.999 * -area[down].sum() else up | down
+    if not chosen.any():
+        return shapely.Polygon()
+    rings = np.concatenate([corner[chosen], corner[chosen][:, :1]], axis=1)
+    faces = np.asarray(shapely.polygons(rings), dtype=object)
+    return faces[0] if len(faces) == 1 else shapely.union_all(faces, grid_size=1e-4)
+
+
+class _Outlines:
+    """Outlines in model metres; one shape in one attitude is projected once, however often it stands there."""
+
+    def __init__(self, shapes: ShapeIndex) -> None:
+        self._shapes = shapes
+        self._known: dict[tuple[str, bytes], tuple[BaseGeometry, float]] = {}
+
+    def of(self, step: int) -> tuple[BaseGeometry, float, float, float]:
+        """Outline of an element about its own origin, its lowest z, and where the origin stands."""
+        name, matrix = self._shapes.instance[step]
+        key = (name, np.round(matrix[:3, :3], 9).tobytes())
+        if key not in self._known:
+            points, triangles = self._shapes.positions(name)
+            turned = points @ matrix[:3, :3].T
+            self._known[key] = (_projected(turned, triangles), float(turned[:, 2].min()))
+        outline, low = self._known[key]
+        return outline, low + float(matrix[2, 3]), float(matrix[0, 3]), float(matrix[1, 3])
+
+
+def _shifted(outline: BaseGeometry, x: float, y: float) -> BaseGeometry:
+    moved = shapely.get_coordinates(outline) + np.array([x, y])
+    return shapely.set_coordinates(shapely.from_wkb(shapely.to_wkb(outline)), moved)
 
 
 def outlines(
@@ -121,39 +158,46 @@ def outlines(
     -------
     dict of step id → (polygon or multipolygon, lowest z)
         Spaces and buildings without a shape are left out. A building's footprint is the union of
-        what its walls, slabs,
-        roofs, columns and plates cover from above.
+        what its walls, slabs, roofs, columns and plates cover from above; parts that stand exactly
+        above each other count once.
     """
+    flat = _Outlines(shapes)
     out: dict[int, tuple[BaseGeometry, float]] = {}
-    parts: dict[int, list[BaseGeometry]] = {}
+    parts: dict[int, dict[tuple[int, float, float], BaseGeometry]] = {}
     lowest: dict[int, float] = {}
-    metre = float(np.hypot(georef[0, 0], georef[1, 0]))
+    bridges = {n.step for n in nodes if n.class_code == "bridge"}
+    body_of: dict[str, bool] = {}
     for node in nodes:
         if node.step not in shapes.instance:
             continue
-        body = any(is_kind(node.entity, c) for c in _BODY)
-        whole = node.building is not None and (body or node.class_code == "element")
-        if node.class_code != "room" and not (whole and (body or _is_bridge(nodes, node))):
+        if node.ifc_class not in body_of:
+            body_of[node.ifc_class] = any(is_kind(node.entity, c) for c in _BODY)
+        whole = node.building is not None and (body_of[node.ifc_class] or node.building in bridges)
+        if node.class_code != "room" and not whole:
             continue
-        points, triangles = _world(shapes, node.step, georef)
-        outline = _projected(points, triangles)
+        outline, low, x, y = flat.of(node.step)
         if node.class_code == "room":
-            out[node.step] = (_tidy(outline, 0.001 * metre), float(points[:, 2].min()))
+            out[node.step] = (tidy(_shifted(outline, x, y), 0.001), low)
         if whole and node.building is not None:
-            parts.setdefault(node.building, []).append(outline)
-            lowest[node.building] = min(
-                lowest.get(node.building, np.inf), float(points[:, 2].min())
-            )
+            there = parts.setdefault(node.building, {})
+            place = (id(outline), round(x, 3), round(y, 3))
+            if place not in there:
+                there[place] = _shifted(outline, x, y)
+            lowest[node.building] = min(lowest.get(node.building, np.inf), low)
     for step, polygons in parts.items():
-        out[step] = (_tidy(shapely.union_all(polygons), 0.05 * metre), lowest[step])
-    return {step: (g, z) for step, (g, z) in out.items() if not g.is_empty}
+        united = shapely.union_all(list(polygons.values()), grid_size=1e-3)
+        out[step] = (tidy(united, 0.05), lowest[step])
+    return {step: _georeferenced(g, z, georef) for step, (g, z) in out.items() if not g.is_empty}
 
 
-def _is_bridge(nodes: list[Node], node: Node) -> bool:
-    return any(n.step == node.building and n.class_code == "bridge" for n in nodes[:50])
+def _georeferenced(outline: BaseGeometry, z: float, georef: Matrix) -> tuple[BaseGeometry, float]:
+    """Model metres → source CRS, for the outline and its height."""
+    xy = shapely.get_coordinates(outline)
+    there = np.column_stack([xy, np.full(len(xy), z)]) @ georef[:3, :3].T + georef[:3, 3]
+    return shapely.set_coordinates(outline, there[:, :2]), float(there[:, 2].mean())
 
 
-def _tidy(outline: BaseGeometry, gap: float) -> BaseGeometry:
+def tidy(outline: BaseGeometry, gap: float) -> BaseGeometry:
     """Hairline gaps closed, slivers gone, only polygons left."""
     closed = shapely.buffer(
         shapely.buffer(outline, gap, join_style="mitre"), -gap, join_style="mitre"
@@ -165,44 +209,88 @@ def _tidy(outline: BaseGeometry, gap: float) -> BaseGeometry:
     return parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
 
 
-def _attributes(
-    node: Node, by_step: dict[int, Node], book: PropertyBook, unit: float
-) -> dict[str, Any]:
+def storey_levels(nodes: list[Node], unit: float) -> dict[int, tuple[int, float]]:
+    """Number and elevation (metres) of each storey within its building, by elevation, not by name.
+
+    The highest storey that starts no more than half a metre above zero is 1 (ground floor), the
+    next one 2; below it -1, -2.
+    """
+    heights: dict[int | None, list[tuple[float, int]]] = {}
+    for node in nodes:
+        if node.class_code == "storey":
+            elevation = getattr(node.entity, "Elevation", None)
+            metres = float(elevation) * unit if elevation is not None else _placed_z(node, unit)
+            heights.setdefault(node.building, []).append((metres, node.step))
+    out = {}
+    for storeys in heights.values():
+        storeys.sort()
+        ground = max((k for k, (z, _) in enumerate(storeys) if z <= 0.5), default=0)
+        for k, (z, step) in enumerate(storeys):
+            out[step] = (k - ground + 1 if k >= ground else k - ground, round(z, 6))
+    return out
+
+
+def _placed_z(node: Node, unit: float) -> float:
+    try:
+        matrix = ifcopenshell.util.placement.get_local_placement(node.entity.ObjectPlacement)
+    except (RuntimeError, AttributeError, TypeError, ValueError, RecursionError):
+        return 0.0
+    return float(matrix[2, 3]) * unit
+
+
+_UNIT_NAMED = re.compile(r"(\d+|[A-Za-z一二三四五六七八九十]+)\s*单元")
+
+
+def _named(node: Node) -> dict[str, Any]:
+    """What the names of an object say: a room's number, use and unit; another's long name."""
     entity = node.entity
-    out: dict[str, Any] = {}
-    name, long_name = entity.Name, getattr(entity, "LongName", None)
-    if node.class_code == "room":
-        out["number"] = name
-        if long_name:
-            out["usage"] = long_name
-    elif long_name:
-        out["long_name"] = long_name
-    storey = (
-        by_step.get(node.storey)
-        if node.storey is not None
-        else (node if node.class_code == "storey" else None)
+    name, long_name = value_of(entity, "Name"), value_of(entity, "LongName")
+    if node.class_code != "room":
+        return {"long_name": long_name} if long_name else {}
+    out = {"number": name}
+    if long_name:
+        out["usage"] = long_name
+    words = " ".join(
+        str(t)
+        for t in (name, long_name, value_of(entity, "ObjectType"), value_of(entity, "Description"))
+        if t
     )
+    if found := _UNIT_NAMED.search(words):
+        out["unit"] = f"{found[1]}单元"
+    return out
+
+
+def node_attributes(
+    node: Node, by_step: dict[int, Node], book: PropertyBook, levels: dict[int, tuple[int, float]]
+) -> dict[str, Any]:
+    """All that is said of an object, canonical names first; lengths in metres."""
+    entity = node.entity
+    out = _named(node)
+    storey = by_step.get(node.storey) if node.storey is not None else None
+    if storey is None and node.class_code == "storey":
+        storey = node
     if storey is not None:
         out["storey"] = storey.entity.Name or getattr(storey.entity, "LongName", None)
-        elevation = getattr(storey.entity, "Elevation", None)
-        if elevation is not None:
-            out["elevation_m"] = round(float(elevation) * unit, 6)
+        out["storey_number"], out["elevation_m"] = levels[storey.step]
     if node.unit is not None:
         zone = by_step[node.unit]
         out["unit"], out["unit_key"] = zone.entity.Name, zone.key
     if node.building is not None:
         out["building_key"] = by_step[node.building].key
     out["ifc_class"] = node.ifc_class
-    for attribute, target in (
-        ("ObjectType", "object_type"),
-        ("Description", "description"),
-        ("Tag", "tag"),
-        ("PredefinedType", "predefined_type"),
-    ):
-        value = getattr(entity, attribute, None)
+    for attribute, target in _PLAIN:
+        value = value_of(entity, attribute)
         if value not in (None, "", "NOTDEFINED"):
             out[target] = str(value)
     return {k: v for k, v in (out | book.described(entity)).items() if v is not None}
+
+
+_PLAIN = (
+    ("ObjectType", "object_type"),
+    ("Description", "description"),
+    ("Tag", "tag"),
+    ("PredefinedType", "predefined_type"),
+)
 
 
 def _building_code(attributes: dict[str, Any]) -> str | None:
@@ -213,72 +301,80 @@ def _building_code(attributes: dict[str, Any]) -> str | None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is known of a model's shapes, for its records: see :mod:`loaders.ifc.shapes`."""
+
+    index: ShapeIndex
+    outline: dict[int, tuple[BaseGeometry, float]]
+    failed: dict[int, str]
+    step: dict[int, str]
+
+
 def node_records(
-    nodes: list[Node],
+    by_step: dict[int, Node],
     start: int,
     part: list[Node],
-    book: PropertyBook,
-    shapes: ShapeIndex,
+    attributes: list[dict[str, Any]],
+    told: Told,
     georef: Matrix,
-    unit: float,
-    outline: dict[int, tuple[BaseGeometry, float]],
-    failed: dict[int, str],
 ) -> tuple[pa.Table, list[str]]:
     """Records of some nodes, and the mesh ids they point at; rooms and buildings carry their outline as geometry.
 
     Parameters
     ----------
-    nodes : list of Node
+    by_step : dict of step id → Node
         All nodes (for parents); ``part`` of them, which begin at record ``start``, become rows.
-    book : PropertyBook
-        Sets, types and materials.
-    shapes, georef, outline, failed
-        See :mod:`loaders.ifc.geometry` and :func:`outlines`.
-    unit : float
-        Metres in one project length unit.
+    attributes : list of dict, length of ``part``
+        See :func:`node_attributes`.
+    told : Told
+    georef : ndarray, shape (4, 4)
+        Model metres → source CRS.
     """
-    by_step = {node.step: node for node in nodes}
-    rows: list[dict[str, Any]] = []
+    columns: dict[str, list[Any]] = {name: [] for name in RECORDS.names}
     used: dict[str, None] = {}
-    for number, node in enumerate(part, start):
-        attributes = _attributes(node, by_step, book, unit)
-        aliases = (
-            [] if node.repeated or not node.guid else [{"scheme": "ifc.guid", "value": node.guid}]
-        )
-        code = _building_code(attributes) if node.class_code in ("building", "bridge") else None
-        if code:
-            aliases.append({"scheme": "building.code", "value": code})
-            attributes = {"building_code": code} | attributes
-        if node.step in failed:
-            attributes["shape_missing"] = failed[node.step]
-        if node.notes:
-            attributes["notes"] = node.notes
-        row = {
-            "row": number,
-            "key": node.key,
-            "name": node.entity.Name or getattr(node.entity, "LongName", None),
-            "class_code": node.class_code,
-            "parent_key": by_step[node.parent].key if node.parent is not None else None,
-            "relation": node.relation,
-            "aliases": aliases or None,
-            "attributes": orjson.dumps(attributes, default=str).decode(),
-            "role": "none",
-        }
-        polygon = _lifted(outline, node.step)
-        if polygon is not None:
-            row |= {"role": "footprint", "lod": "0", "geometry": polygon}
-        if node.step in shapes.instance:
-            mesh_id, matrix = shapes.instance[node.step]
+    for number, (node, said) in enumerate(zip(part, attributes, strict=True), start):
+        row = _row(node, by_step, said, told)
+        row["row"] = number
+        if node.step in told.index.instance:
+            mesh_id, matrix = told.index.instance[node.step]
             used[mesh_id] = None
-            role = "solid" if node.class_code == "room" else "mesh"
-            row |= {
-                "role": role,
-                "lod": "3",
-                "mesh_id": mesh_id,
-                "matrix": (georef @ matrix).ravel(),
-            }
-        rows.append(row)
-    return pa.Table.from_pylist(rows, schema=RECORDS), list(used)
+            row["role"] = "solid" if node.class_code == "room" else "mesh"
+            row |= {"lod": "3", "mesh_id": mesh_id, "matrix": (georef @ matrix).ravel()}
+        for name, column in columns.items():
+            column.append(row.get(name))
+    return pa.table(columns, schema=RECORDS), list(used)
+
+
+def _row(
+    node: Node, by_step: dict[int, Node], attributes: dict[str, Any], told: Told
+) -> dict[str, Any]:
+    """One record without its mesh."""
+    aliases = [] if node.repeated or not node.guid else [{"scheme": "ifc.guid", "value": node.guid}]
+    code = _building_code(attributes) if node.class_code in ("building", "bridge") else None
+    if code:
+        aliases.append({"scheme": "building.code", "value": code})
+        attributes = {"building_code": code} | attributes
+    if node.step in told.failed:
+        attributes["shape_missing"] = told.failed[node.step]
+    if node.step in told.step:
+        attributes["shape_from"] = told.step[node.step]
+    if node.notes:
+        attributes["notes"] = node.notes
+    row = {
+        "key": node.key,
+        "name": value_of(node.entity, "Name") or value_of(node.entity, "LongName"),
+        "class_code": node.class_code,
+        "parent_key": by_step[node.parent].key if node.parent is not None else None,
+        "relation": node.relation,
+        "aliases": aliases or None,
+        "attributes": orjson.dumps(attributes, default=str).decode(),
+        "role": "none",
+    }
+    polygon = _lifted(told.outline, node.step)
+    if polygon is not None:
+        row |= {"role": "footprint", "lod": "0", "geometry": polygon}
+    return row
 
 
 def _lifted(outline: dict[int, tuple[BaseGeometry, float]], step: int) -> bytes | None:

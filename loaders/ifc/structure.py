@@ -1,5 +1,7 @@
 """Spatial structure of a model: which products become records, of which class, under which parent."""
 
+import contextlib
+import itertools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -7,7 +9,33 @@ import ifcopenshell
 import ifcopenshell.util.placement
 import numpy as np
 
-__all__ = ["Node", "build_nodes", "has_surface", "is_kind", "placement_bounds"]
+__all__ = [
+    "Link",
+    "Node",
+    "build_nodes",
+    "has_surface",
+    "is_kind",
+    "links_of",
+    "placement_bounds",
+    "value_of",
+]
+
+_fields: dict[str, dict[str, int]] = {}
+
+
+def value_of(entity: Any, name: str) -> Any:  # noqa: ANN401 (IFC entity)
+    """Attribute of an entity, None where its class has none of that name.
+
+    By position, looked up once per class: several times cheaper than by name.
+    """
+    kind = entity.is_a(True)
+    known = _fields.get(kind)
+    if known is None:
+        names = entity.get_attribute_names()
+        known = _fields[kind] = {n: k for k, n in enumerate(names)}
+    place = known.get(name)
+    return None if place is None else entity[place]
+
 
 _SKIPPED = (
     "IfcFeatureElementSubtraction",
@@ -20,6 +48,7 @@ _SKIPPED = (
     "IfcReferent",
     "IfcPositioningElement",
     "IfcLinearPositioningElement",
+    "IfcAlignmentSegment",
 )
 """Products that are no things in the city: voids, virtual boundaries, ports, drawings, axes, calculation models."""
 _CLASSES = (
@@ -31,6 +60,7 @@ _CLASSES = (
     ("IfcBridge", "bridge"),
     ("IfcSite", "other"),
     ("IfcRoad", "road"),
+    ("IfcGroup", "other"),
     ("IfcSpatialElement", "other"),
     ("IfcSpatialStructureElement", "other"),
 )
@@ -39,7 +69,7 @@ _FIRST = (
     "IfcFacility",
     "IfcBuilding",
     "IfcBuildingStorey",
-    "IfcZone",
+    "IfcGroup",
     "IfcSpatialZone",
     "IfcSpace",
 )
@@ -86,28 +116,59 @@ def _text(value: object) -> str | None:
     return str(value).strip() or None if value is not None else None
 
 
-def _class_of(entity: Any) -> str:  # noqa: ANN401 (IFC entity)
-    for ifc, code in _CLASSES:
-        if entity.is_a(ifc):
-            return code
-    return "element"
+_LOGICAL = (
+    "IfcInventory",
+    "IfcStructuralAnalysisModel",
+    "IfcStructuralLoadGroup",
+    "IfcStructuralResultGroup",
+)
+"""Groups that hold no things of a city."""
 
 
-def _products(model: ifcopenshell.file) -> tuple[list[Any], dict[str, int]]:
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A relation beside the tree: member_of a group, serves a building, flows_to the next element."""
+
+    source: str
+    kind: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What a class of IFC is here: looked up once per class, not per object."""
+
+    name: str
+    skipped: bool
+    rank: int
+    code: str
+
+
+def _kind_of(entity: Any, memo: dict[str, _Kind]) -> _Kind:  # noqa: ANN401 (IFC entity)
+    name = entity.is_a()
+    if name not in memo:
+        code = next((c for ifc, c in _CLASSES if is_kind(entity, ifc)), "element")
+        skipped = any(is_kind(entity, one) for one in (*_SKIPPED, *_LOGICAL))
+        memo[name] = _Kind(name, skipped, _rank(entity), code)
+    return memo[name]
+
+
+def _products(model: ifcopenshell.file) -> tuple[list[tuple[Any, _Kind]], dict[str, int]]:
     """Things in the order of the records (spatial structure first, then by step id), and what was left out."""
+    memo: dict[str, _Kind] = {}
     left_out: dict[str, int] = {}
     spatial, elements = [], []
-    for product in model.by_type("IfcProduct"):
-        if any(is_kind(product, skipped) for skipped in _SKIPPED):
-            name = str(product.is_a())  # type: ignore[no-untyped-call]  # its stub lacks a return type
+    for product in [*model.by_type("IfcProduct"), *model.by_type("IfcGroup")]:
+        kind = _kind_of(product, memo)
+        if kind.skipped:
+            name = kind.name
             left_out[name] = left_out.get(name, 0) + 1
-        elif _rank(product) < len(_FIRST):
-            spatial.append(product)
+        elif kind.rank < len(_FIRST):
+            spatial.append((product, kind))
         else:
-            elements.append(product)
-    spatial += model.by_type("IfcZone")
-    spatial.sort(key=lambda e: (_rank(e), e.id()))
-    elements.sort(key=lambda e: e.id())
+            elements.append((product, kind))
+    spatial.sort(key=lambda e: (e[1].rank, e[0].id()))
+    elements.sort(key=lambda e: e[0].id())
     return spatial + elements, left_out
 
 
@@ -155,20 +216,18 @@ def build_nodes(model: ifcopenshell.file) -> tuple[list[Node], list[str]]:
         ``building`` and ``unit`` are step ids of other nodes.
     """
     products, left_out = _products(model)
-    nodes = []
-    for entity in products:
-        name = entity.is_a()
-        nodes.append(
-            Node(
-                entity,
-                entity.id(),
-                name,
-                _class_of(entity),
-                "",
-                _text(entity.GlobalId),
-                spatial=_rank(entity) < len(_FIRST),
-            )
+    nodes = [
+        Node(
+            entity,
+            entity.id(),
+            entity.is_a(),
+            kind.code,
+            "",
+            _text(entity.GlobalId),
+            spatial=kind.rank < len(_FIRST),
         )
+        for entity, kind in products
+    ]
     findings = []
     if left_out:
         shown = ", ".join(f"{n} {c}" for c, n in sorted(left_out.items()))
@@ -182,6 +241,7 @@ def build_nodes(model: ifcopenshell.file) -> tuple[list[Node], list[str]]:
     _zone_classes(nodes)
     _link(model, by_step)
     _climb(nodes, by_step)
+    _home_groups(model, by_step)
     return nodes, findings
 
 
@@ -223,6 +283,46 @@ def _link(model: ifcopenshell.file, by_step: dict[int, Node]) -> None:
                     node.unit = zone.step
 
 
+def links_of(model: ifcopenshell.file, nodes: list[Node]) -> list[Link]:
+    """Relations beside the tree, each once: groups and systems, served buildings, connected ports."""
+    key = {node.step: node.key for node in nodes}
+    out: dict[Link, None] = {}
+
+    def add(source: Any, kind: str, target: Any) -> None:  # noqa: ANN401 (IFC entities)
+        if source is not None and target is not None:
+            a, b = key.get(source.id()), key.get(target.id())
+            if a is not None and b is not None and a != b:
+                out[Link(a, kind, b)] = None
+
+    for rel in model.by_type("IfcRelAssignsToGroup"):
+        for member in rel.RelatedObjects or ():
+            add(member, "member_of", rel.RelatingGroup)
+    for rel in model.by_type("IfcRelServicesBuildings"):
+        for building in rel.RelatedBuildings or ():
+            add(rel.RelatingSystem, "serves", building)
+    owner = _port_owners(model)
+    for rel in model.by_type("IfcRelConnectsPorts"):
+        a, b = rel.RelatingPort, rel.RelatedPort
+        if a is not None and b is not None:
+            back = "SINK" in str(getattr(a, "FlowDirection", "")).upper()
+            first, second = (b, a) if back else (a, b)
+            add(owner.get(first.id()), "flows_to", owner.get(second.id()))
+    return list(out)
+
+
+def _port_owners(model: ifcopenshell.file) -> dict[int, Any]:
+    """Element of each port, by step id of the port."""
+    out = {}
+    for rel in model.by_type("IfcRelConnectsPortToElement"):
+        if rel.RelatingPort is not None:
+            out[rel.RelatingPort.id()] = rel.RelatedElement
+    for rel in model.by_type("IfcRelNests"):
+        for child in rel.RelatedObjects or ():
+            if is_kind(child, "IfcPort"):
+                out[child.id()] = rel.RelatingObject
+    return out
+
+
 def _adopt(by_step: dict[int, Node], parent: Any, children: Any, relation: str) -> None:  # noqa: ANN401
     if parent is None or parent.id() not in by_step:
         return
@@ -249,15 +349,32 @@ def _climb(nodes: list[Node], by_step: dict[int, Node]) -> None:
             node.notes.append("its parents form a circle; none was kept")
     for node in nodes:
         if node.unit is not None and node.building is not None:
-            zone = by_step[node.unit]
-            if zone.building is None:
-                zone.building = zone.parent = node.building
-                zone.relation = "part_of"
+            _house(by_step[node.unit], node.building)
+
+
+def _house(zone: Node, building: int) -> None:
+    """Put a zone or group that has no parent into a building."""
+    if zone.building is None and zone.parent is None and zone.step != building:
+        zone.building = zone.parent = building
+        zone.relation = "part_of"
+
+
+def _home_groups(model: ifcopenshell.file, by_step: dict[int, Node]) -> None:
+    """A group whose members all stand in one building belongs to it."""
+    for rel in model.by_type("IfcRelAssignsToGroup"):
+        group = by_step.get(rel.RelatingGroup.id()) if rel.RelatingGroup is not None else None
+        if group is None or group.parent is not None:
+            continue
+        members = [by_step.get(m.id()) for m in rel.RelatedObjects or ()]
+        homes = {m.building for m in members if m is not None}
+        home = homes.pop() if len(homes) == 1 else None
+        if home is not None:
+            _house(group, home)
 
 
 def has_surface(entity: Any) -> bool:  # noqa: ANN401 (IFC entity)
     """Whether an object has a representation that is more than points, curves and boxes."""
-    shape: Any = getattr(entity, "Representation", None)
+    shape: Any = value_of(entity, "Representation")
     if shape is None or not hasattr(shape, "is_a"):
         return False
     kinds = {(r.RepresentationType or "").lower() for r in shape.Representations or ()}
@@ -265,15 +382,50 @@ def has_surface(entity: Any) -> bool:  # noqa: ANN401 (IFC entity)
 
 
 def placement_bounds(nodes: list[Node], unit: float) -> tuple[float, float, float, float] | None:
-    """(xmin, ymin, xmax, ymax) of up to 2,000 placements, model metres; None without any."""
-    step = max(1, len(nodes) // 2000)
-    origins = []
-    for node in nodes[::step]:
-        placement = getattr(node.entity, "ObjectPlacement", None)
+    """(xmin, ymin, xmax, ymax) of up to 150 objects, model metres; None without any.
+
+    Origins of the placements, and boxes of a few shapes: coordinates may be huge in either. The
+    middle half decides where most lie far from a few forgotten at the origin.
+    """
+    few = nodes[:: max(1, len(nodes) // 600)]
+    shaped = [n for n in few if has_surface(n.entity)]
+    chosen = shaped[:: max(1, len(shaped) // 150)] or few[::4]
+    points = []
+    for number, node in enumerate(chosen):
+        placement = value_of(node.entity, "ObjectPlacement")
+        matrix = np.eye(4)
         if hasattr(placement, "is_a") and is_kind(placement, "IfcLocalPlacement"):
-            origins.append(ifcopenshell.util.placement.get_local_placement(placement)[:2, 3])
-    if not origins:
+            with contextlib.suppress(
+                RuntimeError, AttributeError, TypeError, ValueError, RecursionError
+            ):
+                matrix = np.array(ifcopenshell.util.placement.get_local_placement(placement), float)
+        local = _some_points(node.entity) if number % 10 == 0 or len(chosen) <= 20 else None
+        local = np.zeros((1, 3)) if local is None else local
+        points.append((local @ matrix[:3, :3].T + matrix[:3, 3])[:, :2] * unit)
+    if not points:
         return None
-    points = np.array(origins) * unit
-    low, high = points.min(axis=0), points.max(axis=0)
+    all_points = np.concatenate(points)
+    all_points = all_points[np.isfinite(all_points).all(axis=1)]
+    if not len(all_points):
+        return None
+    centre = np.median(all_points, axis=0)
+    reach = np.abs(all_points - centre).max(axis=1)
+    near = all_points[reach <= max(20 * float(np.median(reach)), 2_000.0)]
+    low, high = near.min(axis=0), near.max(axis=0)
     return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+
+
+def _some_points(entity: Any) -> np.ndarray | None:  # noqa: ANN401 (IFC entity)
+    """The first few points of an object's first shape, in its own coordinates and project units."""
+    shape = getattr(entity, "Representation", None)
+    out: list[list[float]] = []
+    for representation in (getattr(shape, "Representations", None) or ()) if shape else ():
+        for item in (representation.Items or ())[:1]:
+            for one in itertools.islice(item.file.traverse(item, 12, True), 200):
+                if one.is_a("IfcCartesianPoint") and len(one.Coordinates) == 3:
+                    out.append(list(one.Coordinates))
+                elif is_kind(one, "IfcCartesianPointList3D"):
+                    out += [list(c) for c in one.CoordList[:20]]
+                if len(out) >= 20:
+                    break
+    return np.array(out, dtype=np.float64) if out else None

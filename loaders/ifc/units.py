@@ -1,89 +1,115 @@
-"""Units of a model: what one project unit is in SI."""
+"""Units of a model: what its numbers must be multiplied with to be SI (angles: degrees)."""
 
+import math
 from typing import Any
 
 import ifcopenshell
 import ifcopenshell.util.unit
 
-__all__ = ["SiUnits", "length_unit"]
+__all__ = ["Units", "length_unit"]
 
-PREFIXES = {
-    "EXA": 1e18, "PETA": 1e15, "TERA": 1e12, "GIGA": 1e9, "MEGA": 1e6, "KILO": 1e3, "HECTO": 1e2, "DECA": 1e1,
-    "DECI": 1e-1, "CENTI": 1e-2, "MILLI": 1e-3, "MICRO": 1e-6, "NANO": 1e-9, "PICO": 1e-12, "FEMTO": 1e-15, "ATTO": 1e-18,
-}  # fmt: skip
-POWERS = {"LENGTHUNIT": 1, "AREAUNIT": 2, "VOLUMEUNIT": 3}
-MEASURES = {
+_QUANTITY = {
+    "IfcQuantityLength": "LENGTHUNIT",
+    "IfcQuantityArea": "AREAUNIT",
+    "IfcQuantityVolume": "VOLUMEUNIT",
+    "IfcQuantityWeight": "MASSUNIT",
+    "IfcQuantityTime": "TIMEUNIT",
+}
+_MEASURE = {
     "IfcLengthMeasure": "LENGTHUNIT",
     "IfcPositiveLengthMeasure": "LENGTHUNIT",
     "IfcNonNegativeLengthMeasure": "LENGTHUNIT",
     "IfcAreaMeasure": "AREAUNIT",
     "IfcVolumeMeasure": "VOLUMEUNIT",
+    "IfcMassMeasure": "MASSUNIT",
+    "IfcTimeMeasure": "TIMEUNIT",
+    "IfcPlaneAngleMeasure": "PLANEANGLEUNIT",
+    "IfcPositivePlaneAngleMeasure": "PLANEANGLEUNIT",
+    "IfcPowerMeasure": "POWERUNIT",
+    "IfcPressureMeasure": "PRESSUREUNIT",
+    "IfcForceMeasure": "FORCEUNIT",
+    "IfcEnergyMeasure": "ENERGYUNIT",
+    "IfcFrequencyMeasure": "FREQUENCYUNIT",
+    "IfcElectricVoltageMeasure": "ELECTRICVOLTAGEUNIT",
+    "IfcElectricCurrentMeasure": "ELECTRICCURRENTUNIT",
+    "IfcVolumetricFlowRateMeasure": "VOLUMETRICFLOWRATEUNIT",
+    "IfcMassDensityMeasure": "MASSDENSITYUNIT",
+    "IfcLinearVelocityMeasure": "LINEARVELOCITYUNIT",
+    "IfcThermalTransmittanceMeasure": "THERMALTRANSMITTANCEUNIT",
 }
-QUANTITIES = {
-    "IfcQuantityLength": "LENGTHUNIT",
-    "IfcQuantityArea": "AREAUNIT",
-    "IfcQuantityVolume": "VOLUMEUNIT",
-}
+_FOLLOWS = {"AREAUNIT": 2, "VOLUMEUNIT": 3}
+"""Power of the length unit that stands in where the file assigns no unit of its own."""
 
 
 def length_unit(model: ifcopenshell.file) -> float:
     """Metres in one project length unit; 1 where the file assigns none that can be understood."""
+    scale = _scale(model, "LENGTHUNIT")
+    return scale if scale is not None and 1e-9 < scale < 1e6 else 1.0
+
+
+def _scale(model: ifcopenshell.file, kind: str) -> float | None:
     try:
-        return float(ifcopenshell.util.unit.calculate_unit_scale(model)) or 1.0
+        return float(ifcopenshell.util.unit.calculate_unit_scale(model, kind)) or None
     except (RuntimeError, AttributeError, TypeError, KeyError, IndexError, ValueError):
-        return 1.0
+        return None
 
 
-class SiUnits:
-    """Lengths, areas and volumes of a model in m, m² and m³.
-
-    Each kind has its own unit in the project (IfcUnitAssignment), which need not be the power of
-    the length unit: a model in millimetres usually states areas in m². A kind without a unit is
-    taken in powers of the length unit, as IFC derives it.
+class Units:
+    """Factors from the numbers of a model's properties to SI.
 
     Parameters
     ----------
     model : ifcopenshell.file
-        Any schema.
+
+    Examples
+    --------
+    >>> import ifcopenshell
+    >>> Units(ifcopenshell.file()).of_quantity("IfcQuantityLength")
+    1.0
     """
 
     def __init__(self, model: ifcopenshell.file) -> None:
-        metre = length_unit(model)
-        self._factor = {kind: metre**power for kind, power in POWERS.items()}
-        for assignment in model.by_type("IfcUnitAssignment"):
-            for unit in assignment.Units or ():
-                kind = getattr(unit, "UnitType", None)
-                if kind in ("AREAUNIT", "VOLUMEUNIT") and (factor := si_factor(unit)):
-                    self._factor[kind] = factor
+        assigned = {
+            unit.UnitType
+            for assignment in model.by_type("IfcUnitAssignment")
+            for unit in assignment.Units or ()
+            if getattr(unit, "UnitType", None)
+        }
+        length = length_unit(model)
+        self._factor: dict[str, float] = {}
+        for kind in set(_MEASURE.values()):
+            scale = _scale(model, kind) if kind in assigned else None
+            if scale is None or not math.isfinite(scale):
+                scale = length ** _FOLLOWS[kind] if kind in _FOLLOWS else 1.0
+            self._factor[kind] = scale
+        self._factor["LENGTHUNIT"] = length
+        angle = self._factor["PLANEANGLEUNIT"] if "PLANEANGLEUNIT" in assigned else 1.0
+        self._factor["PLANEANGLEUNIT"] = math.degrees(angle)
+        if abs(self._factor["PLANEANGLEUNIT"] - 1.0) < 1e-6:
+            self._factor["PLANEANGLEUNIT"] = 1.0
+        for kind in {"MASSUNIT", "MASSDENSITYUNIT"} & assigned:
+            self._factor[kind] /= 1000.0  # SI's base of mass is the kilogram, IFC's the gram
+        self._memo = {m: self._factor[k] for m, k in _MEASURE.items()}
+        self._quantity = {q: self._factor[k] for q, k in _QUANTITY.items()}
 
-    def scaled(self, value: Any, kind: str | None, own: Any = None) -> Any:  # noqa: ANN401 (IFC)
-        """A number in SI; anything else, and kinds that have no SI length in them, as given.
+    @property
+    def changed(self) -> list[str]:
+        """Kinds of unit whose numbers are converted, for a finding."""
+        return sorted(k[:-4].lower() for k, f in self._factor.items() if f != 1.0)
 
-        Parameters
-        ----------
-        value : object
-            A number in the unit of the property, else of the project.
-        kind : str or None
-            ``LENGTHUNIT``, ``AREAUNIT``, ``VOLUMEUNIT``.
-        own : ifcopenshell.entity_instance, optional
-            The unit the property itself names.
-        """
-        if kind not in POWERS or isinstance(value, bool) or not isinstance(value, int | float):
-            return value
-        factor = (si_factor(own) if own is not None else None) or self._factor[kind]
-        # 12 digits: 2760 × 0.001 is 2.76 and not 2.7600000000000002
-        return value if factor == 1.0 else float(f"{value * factor:.12g}")
+    def of_measure(self, measure: str) -> float:
+        """Factor for a value of a measure type; 1 for text, counts, ratios and temperatures."""
+        return self._memo.get(measure, 1.0)
 
+    def of_quantity(self, quantity: str) -> float:
+        """Factor for a value of a quantity class."""
+        return self._quantity.get(quantity, 1.0)
 
-def si_factor(unit: Any, depth: int = 0) -> float | None:  # noqa: ANN401 (IFC entity)
-    """SI units in one unit; None where it cannot be understood."""
-    try:
-        if unit.is_a("IfcSIUnit"):
-            return float(PREFIXES.get(unit.Prefix, 1.0) ** POWERS.get(unit.UnitType, 1))
-        if unit.is_a("IfcConversionBasedUnit") and depth < 4:
-            measure = unit.ConversionFactor
-            of = si_factor(measure.UnitComponent, depth + 1)
-            return float(measure.ValueComponent.wrappedValue) * of if of else None
-    except (AttributeError, TypeError, ValueError, RuntimeError):
-        return None
-    return None
+    def of_unit(self, unit: Any) -> float | None:  # noqa: ANN401 (IFC entity)
+        """Factor of a unit that a property carries itself; None where it cannot be understood."""
+        if unit is None:
+            return None
+        try:
+            return float(ifcopenshell.util.unit.get_unit_scale(unit))
+        except (RuntimeError, AttributeError, TypeError, KeyError, IndexError, ValueError):
+            return None

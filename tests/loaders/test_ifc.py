@@ -1,9 +1,10 @@
 """IFC: placement by hand, structure, shared shapes, text, and files that misbehave."""
 
+import importlib.util
 import json
+import sys
 from pathlib import Path
 
-import ifcopenshell.geom
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -12,8 +13,8 @@ from numpy.typing import NDArray
 
 from loaders.base import Batch
 from loaders.ifc import IfcLoader
-from loaders.ifc import geometry as shapes_of
-from loaders.ifc.georeference import crs_from_name, find_georeference
+from loaders.ifc.crsnames import crs_from_name
+from loaders.ifc.georeference import find_georeference
 from loaders.ifc.opening import open_model
 from twin.plan import LayerPlan
 
@@ -288,46 +289,39 @@ def test_schemas_that_were_never_released_are_mapped(
     assert any(schema in f for f in findings)
 
 
-def test_a_child_that_dies_costs_shapes_and_not_the_file(
-    ifc: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A child that never comes up (time limit of zero): every record is there, the shapes are reported missing."""
-    monkeypatch.setattr(shapes_of, "START_LIMIT_S", 0.0)
-    batch = load(ifc)
-    assert batch.records.num_rows == 8
-    assert batch.records["mesh_id"].null_count == 8
-    assert any("4 of 4 elements" in f for f in batch.findings), batch.findings
-    wall = next(r for r in batch.records.to_pylist() if r["name"] == "墙")
-    assert "crashed" in json.loads(wall["attributes"])["shape_missing"]
-
-
-def bare_count(path: Path) -> int:
-    """Distinct products the bare iterator draws, voids left out."""
-    model = ifcopenshell.open(str(path))
-    iterator = ifcopenshell.geom.iterator(ifcopenshell.geom.settings(), model, 2)
-    drawn = set()
-    if iterator.initialize():
-        while True:
-            shape = iterator.get()
-            if len(shape.geometry.faces) and not model.by_id(shape.id).is_a(
-                "IfcFeatureElementSubtraction"
-            ):
-                drawn.add(shape.id)
-            if not iterator.next():
-                break
-    return len(drawn)
+def compared_of():
+    """The comparison lives beside this test and is a command as well."""
+    spec = importlib.util.spec_from_file_location(
+        "ifc_table", Path(__file__).with_name("ifc_table.py")
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["ifc_table"] = module
+    spec.loader.exec_module(module)
+    return module.compared
 
 
 @pytest.mark.real
 @pytest.mark.parametrize(
-    "name", ["b_fzkhaus_ac20_ifc4", "g_duplex_A_2x3_epset_georef", "p_pcert_building_hvac_ifc4"]
+    "name", ["b_examplehom", "g_duplex_A_2x3_epset_georef", "p_pcert_building_hvac_ifc4"]
 )
 def test_products_come_through_as_the_bare_iterator_draws_them(real: Path, name: str) -> None:
-    path = real / "ifc" / f"{name}.ifc"
-    batch = load(path)
-    meshed = batch.records.num_rows - batch.records["mesh_id"].null_count
-    assert meshed >= 0.99 * bare_count(path)
-    assert len(set(batch.records["key"].to_pylist())) == batch.records.num_rows
+    row = compared_of()(real / "ifc" / f"{name}.ifc")
+    assert row.meshed >= 0.99 * (row.bare or 0)
+    assert row.rooms == row.spaces
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_the_table_of_all_models(real: Path) -> None:
+    """Products with a shape, rooms and placement of every file beside the bare iterator."""
+    bad = []
+    for path in sorted((real / "ifc").glob("*.ifc")):
+        row = compared_of()(path)
+        if row.meshed < 0.99 * (row.bare or 0) or row.rooms < row.spaces:
+            bad.append(row.line())
+    assert bad == []
 
 
 @pytest.mark.real

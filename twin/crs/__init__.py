@@ -2,6 +2,8 @@
 
 ``names``
     one spelling for every system, from EPSG codes, WKT, Chinese names;
+``fuzzy``
+    systems by loosely written names;
 ``offsets``
     GCJ-02, BD-09 and BD-09 Mercator, exact both ways;
 ``transforms``
@@ -27,6 +29,7 @@ from twin.crs.ecef import (
     geographic_to_ecef,
     local_to_ecef_matrices,
 )
+from twin.crs.fuzzy import resembling
 from twin.crs.names import BD09, BD09MC, GCJ02, GCJ02MC, canonical, hint
 from twin.crs.transforms import (
     Grid,
@@ -48,6 +51,6 @@ __all__ = [
     "HeightVerdict", "Trusted", "TrustedShapes", "accuracy", "area_of_use", "canonical",
     "clues_of", "confirm", "define_local", "ecef_to_geographic", "enu_matrix", "from_geographic",
     "geographic_to_ecef", "hint", "is_geographic", "judge", "judge_heights",
-    "local_to_ecef_matrices", "named_as_degrees", "to_geographic", "transform_shapes",
+    "local_to_ecef_matrices", "named_as_degrees", "resembling", "to_geographic", "transform_shapes",
     "transform_wkb", "unit_metres",
 ]  # fmt: skip

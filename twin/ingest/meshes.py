@@ -13,6 +13,7 @@ import shapely
 from numpy.typing import NDArray
 
 from twin import crs
+from twin.rematch import surface_of
 from twin.schema import IMAGES, MESH_EXTRAS, MESHES
 
 __all__ = ["MeshArchive", "read_asset"]
@@ -81,10 +82,14 @@ class MeshArchive:
     folder : Path
         Where assets lie. Meshes go there batch by batch, so that memory does not grow with them; what
         stays is a name, a digest and a box of each.
+    surfaces : bool
+        Keep area and volume of each as well, to know shapes again (:mod:`twin.rematch`).
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, surfaces: bool = False) -> None:
         self._folder = folder
+        self._with_surfaces = surfaces
+        self._surfaces: dict[str, tuple[float, float]] = {}
         self._sink: _HashedFile | None = None
         self._writer: pa.RecordBatchFileWriter | None = None
         self._index: dict[str, int] = {}
@@ -126,6 +131,12 @@ class MeshArchive:
         for i, name in enumerate(names):
             if name in outlined:
                 self._outline[name] = _thinned(xyz[starts[i] : starts[i + 1]].astype(np.float64))
+        if self._with_surfaces:
+            for name, points, corners in zip(
+                names, np.split(xyz, starts[1:-1]), table["indices"].to_pylist(), strict=True
+            ):
+                triangles = np.frombuffer(corners, "<u4").reshape(-1, 3).astype(np.int64)
+                self._surfaces[name] = surface_of(points.astype(np.float64), triangles)
         self._triangles += len(_rows(table["indices"])[1]) // 12
         self._append(table)
 
@@ -169,6 +180,10 @@ class MeshArchive:
 
     def _box(self, mesh_ids: Sequence[str]) -> NDArray[np.float64]:
         return self._boxes[[self._index[name] for name in mesh_ids]]
+
+    def surface(self, mesh_id: str | None) -> tuple[float, float] | None:
+        """Area (m²) and volume (m³) of one mesh, null for none; only where they are kept."""
+        return None if mesh_id is None else self._surfaces.get(mesh_id)
 
     def centres(self, mesh_ids: Sequence[str]) -> NDArray[np.float64]:
         """Middle of each mesh's box, local metres, shape (n, 3)."""

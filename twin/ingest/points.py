@@ -1,16 +1,14 @@
 """Point clouds into the base: one thing with its box, and the points beside it as an asset."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
-
-import pyarrow as pa
 
 from twin import crs
 from twin.cloud import CloudAsset, CloudSpec, CloudSummary, write_cloud
 from twin.cloud.summary import Batch, cloud_record
 from twin.heights import Heights
-from twin.ingest.records import load_records
+from twin.ingest.records import OneRecord, load_records
 from twin.ingest.source import Balance, Source
 from twin.store import Store
 
@@ -34,17 +32,6 @@ class Cloud(Protocol):
     def findings(self) -> list[str]:
         """Complete when all points were read."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class _One:
-    """The batch with the cloud's one record."""
-
-    records: pa.Table
-    meshes: pa.Table | None = None
-    representations: pa.Table | None = None
-    findings: tuple[str, ...] = ()
-    images: pa.Table | None = None
 
 
 def load_points(
@@ -87,7 +74,7 @@ def load_points(
     record = cloud_record(summary, source.layer or source.key, class_code, more, None)
     if summary.n > summary.nowhere:
         _remember(store, source, name, summary)
-    return load_records(store, source, [_One(record)], heights)
+    return load_records(store, source, [OneRecord(record)], heights)
 
 
 def _density(summary: CloudSummary, used: str) -> float | None:

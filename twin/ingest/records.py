@@ -1,7 +1,7 @@
 """Write the things of one layer: keep, create, merge or change, all in one transaction."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import duckdb
@@ -11,12 +11,13 @@ from twin.heights import Heights
 from twin.ids import uuid7_array
 from twin.ingest.fresh import is_acquainted, write_fresh
 from twin.ingest.fusing import add_model_outlines, decide_merges, write_merged
+from twin.ingest.rekeying import count_moved, keep_rekeyed
 from twin.ingest.reloading import Reload, Reloading
 from twin.ingest.source import Balance, Quarantined, Source, write_dataset, write_quarantine
 from twin.ingest.staging import Staging
 from twin.store import Store, run
 
-__all__ = ["RecordBatch", "load_records"]
+__all__ = ["OneRecord", "RecordBatch", "load_records"]
 
 MOST_HELD = 500_000
 """Records of a first delivery that are held in memory, ordered and written together."""
@@ -49,6 +50,23 @@ class RecordBatch(Protocol):
     def findings(self) -> Sequence[str]:
         """What reading the batch brought to light beyond single records."""
         ...
+
+    @property
+    def links(self) -> pa.Table | None:
+        """Relations between records beside those to parents (:data:`twin.schema.LINKS`)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OneRecord:
+    """A batch of records with nothing beside them."""
+
+    records: pa.Table
+    meshes: pa.Table | None = None
+    representations: pa.Table | None = None
+    links: pa.Table | None = None
+    images: pa.Table | None = None
+    findings: tuple[str, ...] = ()
 
 
 def load_records(
@@ -86,9 +104,11 @@ def load_records(
         If the balance does not close; nothing is written then.
     """
     with store.transaction() as con:
-        staging = Staging(con, source, heights, store.assets)
+        known = _is_known(con, source)
+        staging = Staging(con, source, heights, store.assets, known)
         try:
-            balance, reload = _load(con, source, staging, batches, progress)
+            in_parts = source.kind != "model" and not known
+            balance, reload = _load(con, source, staging, batches, progress, in_parts)
         finally:
             staging.meshes.drop()
     if on_reload is not None:
@@ -102,13 +122,14 @@ def _load(
     staging: Staging,
     batches: Iterable[RecordBatch],
     progress: Callable[[int], None] | None,
+    in_parts: bool,
 ) -> tuple[Balance, Reload]:
     """Stage, decide and write inside the open transaction."""
-    in_parts = source.kind != "model" and not _is_known(con, source)
     balance = Balance()
     findings = dict.fromkeys(source.findings)
     for batch in batches:
         rejected = staging.add(batch.records, batch.meshes, batch.representations, batch.images)
+        staging.add_links(batch.links)
         balance = balance.plus(quarantined=write_quarantine(con, source, rejected))
         findings |= dict.fromkeys(batch.findings)
         in_parts = in_parts and (staging.plain or balance.loaded > 0)
@@ -158,6 +179,7 @@ def _settle(
     refused = 0
     add_model_outlines(con, staging)
     run(con, "ingest_fate", source_key=source.key)
+    keep_rekeyed(con, source, staging.meshes, staging.assets)
     reloading = Reloading(con, source)
     reloading.know_again()
     if source.mode == "append":
@@ -213,6 +235,7 @@ def _write(con: duckdb.DuckDBPyConnection, source: Source, staging: Staging) -> 
     balance = Balance(
         loaded=counts.get("create", 0) + counts.get("change", 0),
         changed=counts.get("change", 0),
+        moved=count_moved(con, source) if counts.get("change", 0) else 0,
         merged=counts.get("merge", 0),
         unchanged=counts.get("unchanged", 0),
         gone=gone[0] if gone else 0,

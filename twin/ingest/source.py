@@ -61,7 +61,8 @@ class Source:
 class Balance:
     """Where every record of a load went: ``n_in = loaded + merged + unchanged + quarantined``.
 
-    ``changed`` counts those of ``loaded`` that were known before; ``repaired`` those whose geometry
+    ``changed`` counts those of ``loaded`` that were known before, ``moved`` those of them that stand
+    elsewhere now; ``repaired`` those whose geometry
     was
     mended; ``gone`` the records an earlier delivery had and this one has not (they are kept in the
     base).
@@ -75,6 +76,7 @@ class Balance:
     quarantined: int = 0
     repaired: int = 0
     gone: int = 0
+    moved: int = 0
 
     def checked(self, what: str) -> "Balance":
         """Itself, if it closes.

@@ -20,7 +20,7 @@ from twin.ingest.ledger import KeyLedger
 from twin.ingest.meshes import MeshArchive
 from twin.ingest.placing import place
 from twin.ingest.source import Quarantined, Source
-from twin.schema import RECORDS, REPRESENTATIONS
+from twin.schema import LINKS, RECORDS, REPRESENTATIONS
 from twin.store import run
 
 __all__ = ["Staging"]
@@ -45,15 +45,23 @@ class Staging:
         Turns the source's heights into ellipsoidal ones.
     assets : Path
         Folder that meshes and images are written to.
+    known : bool
+        An earlier delivery of the source is in the base: shapes may have to be known again.
     """
 
     def __init__(
-        self, con: duckdb.DuckDBPyConnection, source: Source, heights: Heights, assets: Path
+        self,
+        con: duckdb.DuckDBPyConnection,
+        source: Source,
+        heights: Heights,
+        assets: Path,
+        known: bool = False,
     ) -> None:
         self.con = con
         self.source = source
         self.heights = heights
-        self.meshes = MeshArchive(assets)
+        self.assets = assets
+        self.meshes = MeshArchive(assets, surfaces=known and source.kind == "model")
         self.n_in = 0
         self.repaired = 0
         self.held = 0
@@ -145,6 +153,11 @@ class Staging:
         for table in self._tables:
             self._insert("ingest_stage_records", table)
         self._tables, self.held = [], 0
+
+    def add_links(self, links: pa.Table | None) -> None:
+        """Stage relations beside those to parents (:data:`twin.schema.LINKS`)."""
+        if links is not None:
+            self._insert("ingest_stage_links", links.cast(LINKS))
 
     def outline(self, parts: Sequence[Mapping[str, Any]]) -> shapely.Polygon | None:
         """Outline on the map of staged records with meshes (EPSG:4490)."""

@@ -4,7 +4,7 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from twin.errors import InvalidRequestError
 from twin.heights import Heights
-from twin.ingest.records import load_records
+from twin.ingest.records import OneRecord, load_records
 from twin.ingest.source import Balance, Source
 from twin.store import Store
 
@@ -68,17 +68,6 @@ class Tileset(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class _One:
-    """The batch with the set's one record."""
-
-    records: pa.Table
-    meshes: pa.Table | None = None
-    representations: pa.Table | None = None
-    findings: tuple[str, ...] = ()
-    images: pa.Table | None = None
-
-
 def load_tileset(
     store: Store, source: Source, tileset: Tileset, record: pa.Table, heights: Heights
 ) -> Balance:
@@ -115,7 +104,7 @@ def load_tileset(
                     "x0": west, "y0": south, "x1": east, "y1": north,
                 },
             )  # fmt: skip
-    return load_records(store, source, [_One(record)], heights)
+    return load_records(store, source, [OneRecord(record)], heights)
 
 
 def _with_asset(record: pa.Table, asset: str) -> pa.Table:

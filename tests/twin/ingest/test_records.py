@@ -19,6 +19,7 @@ class Batch:
     records: pa.Table
     meshes: pa.Table | None = None
     representations: pa.Table | None = None
+    links: pa.Table | None = None
     findings: tuple[str, ...] = ()
 
 

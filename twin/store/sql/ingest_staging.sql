@@ -9,3 +9,5 @@ DROP TABLE IF EXISTS staged_extra;
 CREATE TEMP TABLE staged_extra (
     key VARCHAR, role VARCHAR, lod VARCHAR, wkb BLOB, mesh_id VARCHAR, matrix DOUBLE[],
     xmin DOUBLE, ymin DOUBLE, zmin DOUBLE, xmax DOUBLE, ymax DOUBLE, zmax DOUBLE, hilbert BIGINT);
+DROP TABLE IF EXISTS staged_link;
+CREATE TEMP TABLE staged_link (key VARCHAR, kind VARCHAR, target_key VARCHAR);

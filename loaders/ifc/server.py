@@ -1,0 +1,69 @@
+"""The warm server: imports once what reading models needs, forks a process per job, tells how each ended.
+
+Reads one job per line from standard input; the job's process answers in JSON lines on standard
+output, and after it the server writes ``{"ended": code}`` (negative: the signal that killed it).
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import orjson
+
+from loaders.ifc import tasks
+from loaders.ifc.limits import limit_memory
+from twin.errors import PlanError, SourceError, UnsafeSourceError
+
+__all__ = ["main"]
+
+
+def _answer(said: dict[str, object]) -> None:
+    os.write(1, orjson.dumps(said, default=str) + b"\n")
+
+
+def _run(job: dict[str, object]) -> None:
+    """One job in a process of its own; never returns to the caller's loop."""
+    code = 0
+    try:
+        path = Path(str(job["path"]))
+        limit_memory(2.0e9 + 12 * path.stat().st_size)
+        options = job["options"] if isinstance(job["options"], dict) else {}
+        for said in tasks.run(str(job["task"]), path, Path(str(job["folder"])), options):
+            _answer(said)
+    except SourceError as err:
+        kind = "unsafe" if isinstance(err, UnsafeSourceError) else "source"
+        _answer({"error": err.reason, "kind": kind})
+    except PlanError as err:
+        _answer({"error": str(err), "kind": "plan"})
+    except MemoryError:
+        _answer({"error": "needs more memory than a file of its size should", "kind": "unsafe"})
+    except BaseException as err:  # noqa: BLE001 (the process ends here, and says why)
+        _answer({"error": f"cannot be read: {type(err).__name__}: {err}"[:500], "kind": "source"})
+    finally:
+        os._exit(code)
+
+
+class _WithoutPandas:
+    """Keeps pyarrow from loading pandas at its first array: half a second for what nothing here uses."""
+
+    @staticmethod
+    def find_spec(name: str, *_: object) -> None:
+        """Refuse pandas, know nothing of anything else."""
+        if name == "pandas":
+            raise ModuleNotFoundError(name)
+
+
+def main() -> None:
+    """Serve jobs until standard input ends."""
+    sys.meta_path.insert(0, _WithoutPandas())
+    tasks.rehearse()
+    for line in sys.stdin.buffer:
+        child = os.fork()
+        if child == 0:
+            _run(orjson.loads(line))
+        _, status = os.waitpid(child, 0)
+        _answer({"ended": os.waitstatus_to_exitcode(status)})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,188 @@
+"""Shapes of elements out of the geometry kernels, step by step down the ladder."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import ifcopenshell
+import ifcopenshell.geom
+import numpy as np
+from numpy.typing import NDArray
+
+from loaders.ifc.boxes import defined_box
+from loaders.meshing import Mesh, shaded_many
+
+__all__ = ["LADDER", "Collector", "shape_alone", "shape_many"]
+
+FAR = 5_000.0
+"""Shapes whose vertices lie farther than this from their origin (metres) get an origin of their own."""
+DEFLECTION = 0.005
+"""Metres a triangle may leave a curved surface."""
+LADDER = ("alone", "other", "no_openings", "no_booleans", "cgal", "box")
+"""Steps an element takes after the iterator failed on it, in order."""
+_LIBRARY = {"other": "hybrid-cgal-simple-opencascade", "cgal": "cgal"}
+_BOX_TRIANGLES = np.array(
+    [[0, 2, 1], [0, 3, 2], [4, 5, 6], [4, 6, 7], [0, 1, 5], [0, 5, 4],
+     [1, 2, 6], [1, 6, 5], [2, 3, 7], [2, 7, 6], [3, 0, 4], [3, 4, 7]], np.int64,
+)  # fmt: skip
+
+FloatArray = NDArray[np.float64]
+
+
+def _settings(step: str) -> Any:  # noqa: ANN401 (ifcopenshell, untyped)
+    settings = ifcopenshell.geom.settings()  # type: ignore[no-untyped-call]  # no stubs
+    settings.set("weld-vertices", True)
+    settings.set("no-normals", True)
+    settings.set("mesher-linear-deflection", DEFLECTION)
+    if step in ("no_openings", "no_booleans"):
+        settings.set("disable-opening-subtractions", True)
+    if step == "no_booleans":
+        settings.set("disable-boolean-result", True)
+    return settings
+
+
+class Collector:
+    """Shapes and instances since the last flush; a shape is converted once in the life of the process."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, FloatArray | None] = {}
+        self._palette: dict[tuple[Any, ...], NDArray[np.uint8]] = {}
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget instances and shapes that were written."""
+        self.raw: list[tuple[str, FloatArray, NDArray[np.int64], NDArray[np.uint8]]] = []
+        self.steps: list[int] = []
+        self.empty: list[int] = []
+        self.names: list[str] = []
+        self.matrices: list[FloatArray] = []
+
+    def __len__(self) -> int:
+        return len(self.steps) + len(self.empty)
+
+    def add(self, shape: Any, mark: str = "") -> None:  # noqa: ANN401 (ifcopenshell, untyped)
+        """Take one element's shape; ``mark`` tells shapes of different steps apart."""
+        geometry = shape.geometry
+        name = f"{geometry.id}{mark}"
+        if name not in self._known:
+            points = np.frombuffer(geometry.verts_buffer, np.float64).reshape(-1, 3)
+            triangles = np.frombuffer(geometry.faces_buffer, np.int32).reshape(-1, 3)
+            self._known[name] = self._keep(
+                name, points, triangles.astype(np.int64), self._colors(geometry, len(triangles))
+            )
+        matrix = np.frombuffer(shape.transformation_buffer, np.float64).reshape(4, 4).T.copy()
+        self._place(int(shape.id), name, matrix)
+
+    def add_box(self, step: int, low: FloatArray, high: FloatArray, matrix: FloatArray) -> None:
+        """Take a box in place of a shape: corners in the element's own coordinates, metres."""
+        x0, y0, z0 = low
+        x1, y1, z1 = high
+        corner = np.array(
+            [[x0, y0, z0], [x1, y0, z0], [x1, y1, z0], [x0, y1, z0],
+             [x0, y0, z1], [x1, y0, z1], [x1, y1, z1], [x0, y1, z1]], np.float64,
+        )  # fmt: skip
+        grey = np.full((12, 4), (204, 204, 204, 255), np.uint8)
+        name = f"box-{step}"
+        self._known[name] = self._keep(name, corner, _BOX_TRIANGLES, grey)
+        self._place(step, name, matrix.copy())
+
+    def _place(self, step: int, name: str, matrix: FloatArray) -> None:
+        shift = self._known[name]
+        if shift is None or not np.isfinite(matrix).all():
+            self.empty.append(step)
+            return
+        matrix[:3, 3] += matrix[:3, :3] @ shift
+        self.steps.append(step)
+        self.names.append(name)
+        self.matrices.append(matrix)
+
+    def _keep(
+        self, name: str, points: FloatArray, triangles: NDArray[np.int64], colors: NDArray[np.uint8]
+    ) -> FloatArray | None:
+        """Store a shape; returns where its local origin lies in the element's own coordinates."""
+        if not len(points) or not len(triangles):
+            return None
+        finite: NDArray[np.bool_] = np.asarray(np.isfinite(points).all(axis=1))
+        if not finite.all():
+            sound = finite[triangles].all(axis=1)
+            triangles, colors = triangles[sound], colors[sound]
+            points = np.where(finite[:, None], points, 0.0)
+            if not len(triangles):
+                return None
+        shift = np.zeros(3)
+        if np.abs(points).max() > FAR:
+            shift = np.floor(points[triangles.ravel()].min(axis=0))
+            points = points - shift
+        corner = points[triangles]
+        area = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
+        if not (np.abs(area).max() > 1e-14):
+            return None
+        self.raw.append((name, points.copy(), triangles, colors))
+        return shift
+
+    def _colors(self, geometry: Any, faces: int) -> NDArray[np.uint8]:  # noqa: ANN401
+        """RGBA of each triangle from its style; light grey without one."""
+        palette = [self._color(style) for style in geometry.materials]
+        palette.append(np.array([204, 204, 204, 255], np.uint8))
+        ids = np.frombuffer(geometry.material_ids_buffer, np.int32)
+        ids = np.full(faces, -1, np.int32) if len(ids) != faces else ids
+        table = np.stack(palette)
+        chosen: NDArray[np.uint8] = table[np.where((ids < 0) | (ids >= len(palette) - 1), -1, ids)]
+        return chosen
+
+    def _color(self, style: Any) -> NDArray[np.uint8]:  # noqa: ANN401
+        rgb = style.diffuse.components if style.diffuse else (0.8, 0.8, 0.8)
+        clear = style.transparency if style.has_transparency() else 0.0
+        key = (*rgb, clear)
+        if key not in self._palette:
+            clear = clear if np.isfinite(clear) else 0.0
+            rgba = [*np.clip(np.nan_to_num(rgb, nan=0.8), 0, 1), 1.0 - min(max(clear, 0.0), 0.95)]
+            self._palette[key] = np.rint(np.array(rgba) * 255).astype(np.uint8)
+        return self._palette[key]
+
+    def meshes(self) -> list[Mesh]:
+        """The shapes since the last flush, shaded all at once."""
+        return shaded_many(self.raw)
+
+
+def shape_many(
+    model: ifcopenshell.file, ids: list[int], threads: int, collector: Collector
+) -> Iterator[None]:
+    """Many elements with the iterator; yields after each."""
+    elements = [model.by_id(i) for i in ids]
+    iterator = ifcopenshell.geom.iterator(_settings("iterator"), model, threads, include=elements)
+    if iterator.initialize():
+        while True:
+            collector.add(iterator.get())  # type: ignore[no-untyped-call]  # no stubs
+            yield
+            if not iterator.next():
+                break
+
+
+def shape_alone(
+    model: ifcopenshell.file, step: int, mode: str, unit: float, collector: Collector
+) -> str | None:
+    """One element by one step of :data:`LADDER`; returns why it has no shape."""
+    element = model.by_id(step)
+    if mode == "box":
+        return _boxed(element, unit, collector)
+    for index in (2, 3, 4, 7):  # Name, Description, ObjectType, Tag written as "*" stop the kernel
+        with contextlib.suppress(RuntimeError, IndexError, TypeError, ValueError):
+            if not isinstance(element[index], str):
+                element[index] = None
+    create: Callable[..., Any] = ifcopenshell.geom.create_shape
+    try:
+        library = {"geometry_library": _LIBRARY[mode]} if mode in _LIBRARY else {}
+        mark = "" if mode == "alone" else f"-{mode}"
+        collector.add(create(_settings(mode), element, **library), mark)
+    except (RuntimeError, ValueError, TypeError) as err:
+        return str(err)[:200] or type(err).__name__
+    return None
+
+
+def _boxed(element: Any, unit: float, collector: Collector) -> str | None:  # noqa: ANN401
+    found = defined_box(element, unit)
+    if found is None:
+        return "no kernel can compute it and its definition holds no points"
+    collector.add_box(element.id(), *found)
+    return None

@@ -1,0 +1,194 @@
+"""An IFC model through the loader, beside the bare geometry iterator with as many threads.
+
+Run as ``python tests/bench/loaders/ifc.py FILES…``; without files a model of 1,500 walls is made.
+Each side runs in a fresh process; the loader's server is warm, as it is from the second model of a
+load on (its start is printed as well). CPU seconds are those of all processes of a side; memory is
+the largest proportional set size of all of them together.
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROUNDS = 3
+_CODE = """
+import json, os, resource, sys, threading, time
+from pathlib import Path
+
+def pss():
+    def of(pid):
+        try:
+            text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+            return next(int(l.split()[1]) for l in text.splitlines() if l.startswith("Pss:"))
+        except (OSError, StopIteration, ValueError):
+            return 0
+    group, out = [str(os.getpid())], 0
+    while group:
+        pid = group.pop()
+        if pid != str(os.getpid()) or not CHILDREN_ONLY:
+            out += of(pid)
+        try:
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                group += (task / "children").read_text().split()
+        except OSError:
+            pass
+    return out / 1024
+
+def cpu():
+    out = 0.0
+    for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
+        used = resource.getrusage(who)
+        out += used.ru_utime + used.ru_stime
+    return out
+
+peak = [0.0]
+def watch():
+    while True:
+        peak[0] = max(peak[0], pss())
+        time.sleep(0.1)
+"""
+_BARE = """
+CHILDREN_ONLY = False
+import ifcopenshell, ifcopenshell.geom
+start = cpu(); clock = time.perf_counter()
+threading.Thread(target=watch, daemon=True).start()
+model = ifcopenshell.open(sys.argv[1])
+iterator = ifcopenshell.geom.iterator(ifcopenshell.geom.settings(), model, 2)
+if iterator.initialize():
+    while True:
+        iterator.get()
+        if not iterator.next():
+            break
+print(json.dumps([time.perf_counter() - clock, cpu() - start, peak[0], 0.0]))
+"""
+_OURS = """
+CHILDREN_ONLY = True
+from loaders.base import LayerInfo
+from loaders.ifc import IfcLoader, process
+from twin.plan import LayerPlan
+path = Path(sys.argv[1])
+begin = time.perf_counter()
+list(process.ask(path, "warm"))
+warm = time.perf_counter() - begin
+def server_cpu():
+    total = 0.0
+    for server in process._idle:
+        fields = Path(f"/proc/{server.process.pid}/stat").read_text().rpartition(")")[2].split()
+        total += sum(int(v) for v in fields[11:15]) / os.sysconf("SC_CLK_TCK")
+    return total
+start = cpu() + server_cpu(); clock = time.perf_counter()
+threading.Thread(target=watch, daemon=True).start()
+for batch in IfcLoader().read(LayerInfo(path, path.stem, "model", "IFC"), LayerPlan(str(path), kind="model")):
+    pass
+wall = time.perf_counter() - clock
+print(json.dumps([wall, cpu() + server_cpu() - start, peak[0], warm]))
+"""
+
+
+def measured(code: str, path: Path) -> list[float]:
+    """Medians of wall seconds, CPU seconds, peak MiB and start of the server."""
+    rows = []
+    for _ in range(ROUNDS):
+        told = subprocess.run(
+            [sys.executable, "-c", _CODE + code, str(path)], capture_output=True, check=True
+        )
+        rows.append(json.loads(told.stdout.splitlines()[-1]))
+    return [statistics.median(column) for column in zip(*rows, strict=True)]
+
+
+def walls(path: Path, count: int = 1500) -> None:
+    """A model of walls, each cut by an opening, no two alike."""
+    import ifcopenshell
+    import ifcopenshell.guid
+
+    model = ifcopenshell.file(schema="IFC4")
+    f = model.create_entity
+    axes = f("IfcAxis2Placement3D", f("IfcCartesianPoint", (0.0, 0.0, 0.0)))
+    context = f("IfcGeometricRepresentationContext", None, "Model", 3, 1e-5, axes, None)
+    metre = f("IfcSIUnit", UnitType="LENGTHUNIT", Name="METRE")
+    f(
+        "IfcProject",
+        ifcopenshell.guid.new(),
+        Name="P",
+        RepresentationContexts=[context],
+        UnitsInContext=f("IfcUnitAssignment", [metre]),
+    )
+
+    def thing(kind: str, x: float, y: float, dx: float, dy: float, dz: float):
+        place = f(
+            "IfcLocalPlacement", None, f("IfcAxis2Placement3D", f("IfcCartesianPoint", (x, y, 0.0)))
+        )
+        profile = f(
+            "IfcRectangleProfileDef",
+            "AREA",
+            None,
+            f("IfcAxis2Placement2D", f("IfcCartesianPoint", (dx / 2, dy / 2))),
+            dx,
+            dy,
+        )
+        solid = f("IfcExtrudedAreaSolid", profile, axes, f("IfcDirection", (0.0, 0.0, 1.0)), dz)
+        shape = f(
+            "IfcProductDefinitionShape",
+            None,
+            None,
+            [f("IfcShapeRepresentation", context, "Body", "SweptSolid", [solid])],
+        )
+        return f(
+            kind, ifcopenshell.guid.new(), Name=kind, ObjectPlacement=place, Representation=shape
+        )
+
+    for k in range(count):
+        x, y = 8.0 * (k % 50), 4.0 * (k // 50)
+        wall = thing("IfcWall", x, y, 5.0 + k * 1e-3, 0.24, 3.0)
+        hole = thing("IfcOpeningElement", x + 1, y - 0.1, 1.0, 0.5, 2.1)
+        f(
+            "IfcRelVoidsElement",
+            ifcopenshell.guid.new(),
+            RelatingBuildingElement=wall,
+            RelatedOpeningElement=hole,
+        )
+        props = [
+            f("IfcPropertySingleValue", f"p{i}", None, f("IfcLengthMeasure", float(i)))
+            for i in range(12)
+        ]
+        pset = f("IfcPropertySet", ifcopenshell.guid.new(), Name="P", HasProperties=props)
+        f(
+            "IfcRelDefinesByProperties",
+            ifcopenshell.guid.new(),
+            RelatedObjects=[wall],
+            RelatingPropertyDefinition=pset,
+        )
+    model.write(str(path))
+
+
+def tell(line: str) -> None:
+    """A line on standard output, at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def main(files: list[Path]) -> None:
+    """Print a row per model."""
+    tell(
+        "| model | MB | bare CPU s | here CPU s | ratio | wall ratio | bare MiB | here MiB | ratio | server start s |"
+    )
+    tell("|---|---|---|---|---|---|---|---|---|---|")
+    for path in files:
+        bare, ours = measured(_BARE, path), measured(_OURS, path)
+        size = path.stat().st_size / 1e6
+        tell(
+            f"| {path.stem[:32]} | {size:.1f} | {bare[1]:.2f} | {ours[1]:.2f} | {ours[1] / bare[1]:.2f} | "
+            f"{ours[0] / bare[0]:.2f} | {bare[2]:.0f} | {ours[2]:.0f} | {ours[2] / bare[2]:.2f} | {ours[3]:.1f} |",
+        )
+
+
+if __name__ == "__main__":
+    given = [Path(name) for name in sys.argv[1:]]
+    with tempfile.TemporaryDirectory() as folder:
+        if not given:
+            given = [Path(folder) / "walls.ifc"]
+            walls(given[0])
+        main(given)

@@ -216,7 +216,7 @@ def test_a_zip_is_loaded_and_loaded_again_from_its_plan_and_leaves_no_files(tmp_
     city = City.init(tmp_path / "city")
     first = pipeline.load(city, [path])
     plan = tmp_path / "plan.toml"
-    plan.write_text(scan_sources([path])[1].to_toml(), encoding="utf-8")
+    plan.write_text(scan_sources([path]).plan.to_toml(), encoding="utf-8")
     again = pipeline.load(city, [], plan)
     with Store.open(city, read_only=True) as store:
         sources = store.table("SELECT source_key, path FROM dataset").to_pylist()

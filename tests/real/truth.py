@@ -59,7 +59,7 @@ def compare(folders: Iterable[Path], rows: list[Row], only: str = "") -> list[Co
 def _truth_files(folders: Iterable[Path]) -> list[Path]:
     found: dict[Path, None] = {}
     for folder in folders:
-        for parent in (folder.resolve(), *folder.resolve().parents[:4]):
+        for parent in (folder.resolve(), *folder.resolve().parents[:8]):
             if (parent / "GROUND_TRUTH.json").is_file():
                 found[parent / "GROUND_TRUTH.json"] = None
         if folder.is_dir():

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import orjson
 
@@ -49,17 +49,31 @@ def _size(topology_object: Any) -> int:  # noqa: ANN401 -- as JSON has it
 
 
 def broken_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Lines of a GeoJSON sequence that are no JSON object, with the reason; numbers from 1, streamed."""
+    """Records of a GeoJSON sequence that are no JSON object, with the reason; numbers from 1, streamed.
+
+    A record is a line, or what stands between record separators where the file begins with one (RFC 8142).
+    """
+    separated = head_of(path, 4).lstrip(b"\xef\xbb\xbf").startswith(b"\x1e")
     with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
+        for number, line in enumerate(_separated(file) if separated else file, 1):
             text = line.strip(b"\x1e\r\n\t \xef\xbb\xbf")
             if not text:
                 continue
             try:
                 if not isinstance(orjson.loads(text), dict):
-                    yield number, f"line {number} is no feature"
+                    yield number, f"record {number} is no feature"
             except orjson.JSONDecodeError as err:
-                yield number, f"line {number} is no JSON: {str(err)[:120]}"
+                yield number, f"record {number} is no JSON: {str(err)[:120]}"
+
+
+def _separated(file: IO[bytes]) -> Iterator[bytes]:
+    """Texts between record separators, the empty one before the first left out."""
+    rest = b""
+    while block := file.read(1 << 20):
+        *whole, rest = (rest + block).split(b"\x1e")
+        yield from (text for text in whole if text.strip())
+    if rest.strip():
+        yield rest
 
 
 def remarks(path: Path, driver: str) -> list[str]:

@@ -14,13 +14,16 @@ from twin.errors import SourceError
 
 __all__ = ["openable"]
 
+MOST_SCHEMAS = 100
+"""Schema files of a folder that are put beside a GML file."""
+
 
 @contextmanager
 def openable(path: Path) -> Iterator[tuple[Path, list[str]]]:
     """A path that GDAL can open for a source, and what had to be done for it.
 
-    A GML file is linked into a temporary folder with its schema (GDAL writes a ``.gfs`` beside what it
-    opens, and believes one that lies there), a KMZ is unpacked within the bounds of
+    A GML file is linked into a temporary folder with its schemas and the ``.gfs`` that came with it (GDAL
+    writes one beside what it opens), a KMZ is unpacked within the bounds of
     :mod:`loaders.archives` and its KML checked, a shapefile without index gets one, and layers of
     surface types are declared as what pyogrio opens.
 
@@ -39,9 +42,11 @@ def openable(path: Path) -> Iterator[tuple[Path, list[str]]]:
         with TemporaryDirectory(prefix="citytwin-gml-") as folder:
             link = Path(folder) / path.name
             link.symlink_to(path.resolve())
-            schema = sibling(path, "xsd")
-            if schema is not None:
-                link.with_suffix(".xsd").symlink_to(schema.resolve())
+            for schema in sorted(path.parent.glob("*.[xX][sS][dD]"))[:MOST_SCHEMAS]:
+                (Path(folder) / schema.name).symlink_to(schema.resolve())
+            template = sibling(path, "gfs")
+            if template is not None:
+                link.with_suffix(".gfs").symlink_to(template.resolve())
             yield link, []
     elif extension == ".kmz":
         unpacking = Unpacking()

@@ -69,7 +69,6 @@ _XML_MARKS = re.compile(
 _NO_FEATURES = re.compile(
     rb"<[\w:]*(schema|CityModel|Capabilities|GetRecordsResponse|MD_Metadata|coverage)[\s>]", re.I
 )
-_SEQUENCE = re.compile(rb"^\x1e?\s*\{\s*\"type\"\s*:\s*\"Feature\"")
 _GEOMETRY_COLUMN = "wkb_geometry"
 _RFC = "no crs member: WGS 84 by RFC 7946, not stated by the file"
 _KML = "WGS 84 because KML knows nothing else, not stated by the file"
@@ -98,7 +97,8 @@ class VectorLoader:
             head = head_of(path)
             return _XML_MARKS.search(head) is not None and _NO_FEATURES.search(head) is None
         if extension in ("seq", "jsons", "txt"):
-            return _SEQUENCE.match(head_of(path, 200)) is not None
+            head = head_of(path).lstrip(b"\xef\xbb\xbf\x1e \r\n\t")
+            return head.startswith(b"{") and b'"Feature"' in head
         if extension == "db":  # also what file managers call their picture caches
             return head_of(path, 16).startswith(b"SQLite format 3")
         if extension == "gdb":
@@ -265,6 +265,9 @@ def _opened(
 ) -> Iterator[tuple[str, Any]]:
     """Geometry column name and Arrow reader of a layer."""
     options = open_options(layer.path, layer.format)
+    bare = (
+        not layer.fields and layer.geometry_type is None
+    )  # without a column a batch has no length
     with ExitStack() as stack:
         path, _ = stack.enter_context(openable(layer.path))
         with listening(layer.path, findings, [(str(path), str(layer.path))]):
@@ -275,6 +278,7 @@ def _opened(
                     encoding=encoding,
                     batch_size=batch_size,
                     use_pyarrow=True,
+                    return_fids=bare,
                     **options,
                 )
             )

@@ -435,3 +435,30 @@ def test_a_picture_cache_called_db_is_no_source_but_a_spatial_database_is(tmp_pa
 
     assert [layer.path.name for layer in scanned.layers] == ["a.db"]
     assert [s.path.name for s in scanned.skipped] == ["Thumbs.db"]
+
+
+def test_a_sequence_with_record_separators_may_run_over_lines(tmp_path):
+    records = [json.dumps(feature(n), indent=1) for n in (1, 2)]
+    path = text(tmp_path, "a.geojsons", "".join(f"\x1e{r}\n" for r in [*records, '{"type": ']))
+    info, rows, _, _ = layers(path)["a"]
+
+    assert [row["fault"] is None for row in rows] == [True, True, False]
+    assert info.count == 3
+
+
+def test_a_table_without_any_column_keeps_its_number_of_rows(tmp_path):
+    pyogrio.raw.write(
+        tmp_path / "a.gpkg",
+        None,
+        [np.arange(5)],
+        ["n"],
+        layer="t",
+        driver="GPKG",
+        geometry_type=None,
+    )
+    with sqlite3.connect(tmp_path / "a.gpkg") as base:
+        base.execute("ALTER TABLE t DROP COLUMN n")
+    base.close()
+    info, rows, _, _ = layers(tmp_path / "a.gpkg")["t"]
+
+    assert (info.count, len(rows), dict(info.fields)) == (5, 5, {})

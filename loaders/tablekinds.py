@@ -1,5 +1,6 @@
 """Which kind of table it is, and its columns under the names and types of :mod:`twin.schema`."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
@@ -89,12 +90,7 @@ def kind_of_columns(names: Iterable[str]) -> Kind:
     }
     if {"stream_key", "phenomenon_time", "result"} <= has["observations"]:
         return "observations"
-    if {"thing_key", "x", "y"} <= has["streams"] and not has["features"] & {
-        "height_m",
-        "floors",
-        "usage",
-        "class_code",
-    }:
+    if {"thing_key", "x", "y"} <= has["streams"] and _lists_stations(columns):
         return "streams"
     if "property" in has["streams"] and has["streams"] & {
         "unit",
@@ -116,6 +112,13 @@ def kind_of_columns(names: Iterable[str]) -> Kind:
     ):
         return "addresses"
     return "features"
+
+
+def _lists_stations(columns: list[str]) -> bool:
+    """Whether the column that names the thing speaks of a sensor or station, not of any device."""
+    named = canonical_fields(columns, "streams")
+    key = next(name for name, canonical in named.items() if canonical == "thing_key")
+    return re.search(r"sensor|station|stn|site|传感|测站|站点|监测", key.lower()) is not None
 
 
 def mapped_table(

@@ -1,21 +1,23 @@
 """Next month's delivery, through the command line: what was added, changed, moved, split, merged or is gone."""
 
+import io
 import json
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import shapely
+from rich.cells import cell_len
+from rich.console import Console
 from typer.testing import CliRunner
 
 from api.cli import app
+from api.scan_console import scan_report
+from api.scanning import scan_sources
 from twin.city import City
 from twin.store import Store
 
-ROOT = Path(__file__).resolve().parents[2]
 D = 0.0002
 
 
@@ -206,23 +208,24 @@ def test_files_called_alike_in_two_folders_do_not_end_each_other(tmp_path: Path)
         assert store.scalar("SELECT count(*) FROM entity WHERE valid_to IS NULL") == 3
 
 
-def test_scan_prints_a_table_that_fits_and_says_each_finding_once(tmp_path: Path) -> None:
+def test_scan_prints_a_table_that_fits_and_says_each_finding_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     deliver(tmp_path / "a", JUNE, True)
     (tmp_path / "a" / "读数.csv").write_text(
         "时间,温度(℃)\n2026-07-01 08:00,31\n", encoding="utf-8"
     )
     for i in range(4):
         (tmp_path / "a" / f"空{i}.csv").write_text("甲,乙\n一,二\n", encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-c", "from api.cli import main; main()", "scan", str(tmp_path / "a")],
-        capture_output=True, text=True, encoding="utf-8", check=True, cwd=ROOT,
-        env={"LANG": "zh_CN.UTF-8", "COLUMNS": "100", "PYTHONIOENCODING": "utf-8"},
-    )  # fmt: skip
-    lines = done.stdout.splitlines()
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    rows, _ = scan_sources([tmp_path / "a"])
+    page = io.StringIO()
+    Console(file=page, width=100).print(*scan_report(rows), sep="\n")
+    lines = page.getvalue().splitlines()
     assert "坐标系" in lines[0]
-    assert max(map(len, lines)) <= 100
+    assert max(map(cell_len, lines)) <= 100
     assert any("建筑.geojson" in line and "EPSG:4326" in line and "7" in line for line in lines)
-    assert done.stdout.count("no columns for coordinates") == 1
+    assert page.getvalue().count("no columns for coordinates") == 1
 
 
 def test_scan_speaks_the_language_of_the_terminal(

@@ -5,6 +5,7 @@ properties cheap beside geometry.
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 import ifcopenshell
@@ -18,16 +19,16 @@ _NESTED = ("IfcComplexProperty", "IfcPhysicalComplexQuantity")
 DEEPEST = 8
 
 
-def _plain(value: Any, units: Units) -> Any:  # noqa: ANN401 (value of get_info, untyped)
-    """Value JSON can hold, in SI."""
+def _plain(value: Any, units: Units, own: float | None = None) -> Any:  # noqa: ANN401 (of get_info)
+    """Value JSON can hold, in SI; ``own`` is the factor of a unit the property itself names."""
     if isinstance(value, dict):
         inner = value.get("wrappedValue")
         if isinstance(inner, float):
-            factor = units.of_measure(value.get("type", ""))
+            factor = own if own is not None else units.of_measure(value.get("type", ""))
             return inner if factor == 1.0 else _rounded(inner * factor)
-        return _plain(inner, units) if "wrappedValue" in value else value.get("Name")
+        return _plain(inner, units, own) if "wrappedValue" in value else value.get("Name")
     if isinstance(value, tuple | list):
-        return [_plain(v, units) for v in value]
+        return [_plain(v, units, own) for v in value]
     return value
 
 
@@ -36,21 +37,21 @@ def _rounded(value: float) -> float:
     return float(f"{value:.12g}")
 
 
-def _property(prop: Values, units: Units, depth: int = 0) -> Any:  # noqa: ANN401
+def _property(prop: Values, units: Units, own: float | None = None, depth: int = 0) -> Any:  # noqa: ANN401
     """Value of a property or quantity as :meth:`get_info` gives it."""
     kind = prop["type"]
     if kind == "IfcPropertySingleValue":
-        return _plain(prop["NominalValue"], units)
+        return _plain(prop["NominalValue"], units, own)
     if kind.startswith("IfcQuantity"):
-        return _quantity(prop, units)
+        return _quantity(prop, units, own)
     if kind == "IfcPropertyEnumeratedValue":
         values = _plain(prop["EnumerationValues"] or (), units)
         return values[0] if len(values) == 1 else values
     if kind == "IfcPropertyListValue":
-        return _plain(prop["ListValues"] or (), units)
+        return _plain(prop["ListValues"] or (), units, own)
     if kind == "IfcPropertyBoundedValue":
         bounds = {
-            n: _plain(prop.get(f"{n}Value"), units)
+            n: _plain(prop.get(f"{n}Value"), units, own)
             for n in ("UpperBound", "LowerBound", "SetPoint")
         }
         words = {"UpperBound": "upper", "LowerBound": "lower", "SetPoint": "set"}
@@ -64,13 +65,13 @@ def _property(prop: Values, units: Units, depth: int = 0) -> Any:  # noqa: ANN40
         return _plain(prop.get("PropertyReference"), units)
     if kind in _NESTED and depth < DEEPEST:
         members = prop.get("HasProperties") or prop.get("HasQuantities") or ()
-        return {m["Name"]: _property(m, units, depth + 1) for m in members}
+        return {m["Name"]: _property(m, units, None, depth + 1) for m in members}
     return None
 
 
-def _quantity(prop: Values, units: Units) -> Any:  # noqa: ANN401
+def _quantity(prop: Values, units: Units, own: float | None) -> Any:  # noqa: ANN401
     value = next((v for k, v in prop.items() if k.endswith("Value")), None)
-    factor = units.of_quantity(prop["type"])
+    factor = own if own is not None else units.of_quantity(prop["type"])
     return _rounded(value * factor) if isinstance(value, float) and factor != 1.0 else value
 
 
@@ -138,26 +139,30 @@ class PropertyBook:
             info = definition.get_info(recursive=True)
             members = info.get("HasProperties") or info.get("Quantities") or ()
             read = {m["Name"] or m["type"]: _property(m, self.units) for m in members}
-            if any(m.get("Unit") and m["type"] == "IfcPropertySingleValue" for m in members):
-                read |= self._in_own_units(definition)
+            if any(m.get("Unit") for m in members):
+                read |= self._in_own_units(definition, members)
         values = {name: v for name, v in read.items() if v is not None and v != ""}
         return definition.Name or definition.is_a(), values
 
-    def _in_own_units(self, definition: Any) -> Values:  # noqa: ANN401 (IFC entity)
-        """Single values whose property names its own unit, in SI."""
+    def _in_own_units(self, definition: Any, infos: Sequence[Values]) -> Values:  # noqa: ANN401
+        """Values of properties and quantities that name their own unit, in SI."""
+        members = (
+            getattr(definition, "HasProperties", None)
+            or getattr(definition, "Quantities", None)
+            or ()
+        )
         out = {}
-        for member in definition.HasProperties:
-            unit = getattr(member, "Unit", None)
-            value = getattr(member.NominalValue, "wrappedValue", None) if unit is not None else None
-            factor = self.units.of_unit(unit)
-            if factor is not None and isinstance(value, float):
-                out[member_name(member)] = _rounded(value * factor)
+        for member, info in zip(members, infos, strict=True):
+            own = self.units.of_unit(member.Unit) if info.get("Unit") else None
+            if own is not None:
+                out[member_name(member)] = _property(info, self.units, own)
         return out
 
     def _deep(self, prop: Any, depth: int) -> Any:  # noqa: ANN401 (IFC entity)
         """Value of a complex property, not deeper than ``DEEPEST``."""
         if prop.is_a() not in _NESTED:
-            return _property(prop.get_info(recursive=True), self.units)
+            own = self.units.of_unit(getattr(prop, "Unit", None))
+            return _property(prop.get_info(recursive=True), self.units, own)
         if depth >= DEEPEST:
             return None
         members = getattr(prop, "HasProperties", None) or getattr(prop, "HasQuantities", None) or ()

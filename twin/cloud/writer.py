@@ -278,6 +278,6 @@ def _opened(path: Path, columns: Columns, meaning: dict[bytes, bytes]) -> pq.Par
         elif column.dtype.kind in "iu" and column.dtype.itemsize >= 2:
             encodings[name] = "DELTA_BINARY_PACKED"
     return pq.ParquetWriter(
-        path, schema, compression="zstd", compression_level=1, use_dictionary=False,
+        path, schema, compression="lz4", use_dictionary=False,
         column_encoding=encodings, write_statistics=["x", "y", "z"],
     )  # fmt: skip

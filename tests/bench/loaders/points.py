@@ -25,7 +25,7 @@ from twin.heights import Heights
 from twin.plan import LayerPlan
 from twin.store import Store
 
-ROUNDS = 2
+ROUNDS = 3
 
 
 def survey(path: Path, n: int) -> None:

@@ -121,12 +121,9 @@ def _document(path: Path, out: Drawing) -> Any:  # noqa: ANN401 -- ezdxf ships n
     """The parsed file: as declared, or in the character set its bytes speak for, or recovered."""
     try:
         encoding = _encoding(path, out)
-        document = readfile(path, encoding=encoding)
-        if document.audit().errors:
-            out.findings.append(
-                "parts of the drawing contradict its tables; they are left as they can be read"
-            )
-        return document
+        return readfile(
+            path, encoding=encoding
+        )  # not audited: an audit deletes what it cannot mend
     except BROKEN as first:
         try:
             document, audit = ezdxf.recover.readfile(path)

@@ -27,8 +27,10 @@ from twin.store import Store
 MOST_FIELDS = 400
 MOST_ROWS = 300_000
 """Rows whose attributes are summed; further rows are counted only."""
-MOJIBAKE = re.compile(r"\ufffd|[\x80-\x9f]|Ã[\x80-\xbf]|ï¿½|锟斤拷|[À-ÿ]{4,}")
+MOJIBAKE = re.compile(r"\ufffd|Ã[\x80-\xbf]|ï¿½|锟斤拷|[À-ÿ]{4,}")
 """Signs of text read in the wrong character set."""
+CONTROLS = re.compile(MOJIBAKE.pattern + r"|[\x80-\x9f]")
+"""The same where text is in a character set of its own (a Unicode file may hold such characters itself)."""
 
 
 def examine(path: Path, template: Path) -> dict[str, Any]:
@@ -111,7 +113,8 @@ def _records(info: LayerInfo, plan: LayerPlan) -> dict[str, Any]:
     findings: list[str] = []
     fields: dict[str, list[float]] = {}
     first: dict[str, Any] = {}
-    garbled: list[str] = [n for n in info.fields if MOJIBAKE.search(n)]
+    signs = MOJIBAKE if info.encoding in (None, "UTF-8") else CONTROLS
+    garbled: list[str] = [n for n in info.fields if signs.search(n)]
     for batch in loader_for(info.path).read(info, plan):
         table = batch.records
         if rows == 0 and table.num_rows:
@@ -132,7 +135,7 @@ def _records(info: LayerInfo, plan: LayerPlan) -> dict[str, Any]:
             )
             bounds = _widened(bounds, xy)
         if rows < MOST_ROWS:
-            _sum(table, fields, garbled)
+            _sum(table, fields, garbled, signs)
         rows += table.num_rows
     return {
         "rows": rows,
@@ -168,17 +171,19 @@ def _widened(bounds: Any, xy: Any) -> Any:
     )
 
 
-def _sum(table: pa.Table, fields: dict[str, list[float]], garbled: list[str]) -> None:
+def _sum(
+    table: pa.Table, fields: dict[str, list[float]], garbled: list[str], signs: re.Pattern[str]
+) -> None:
     """Count, sum, least and most of each numeric attribute, in place."""
     for name in ("name", "title", "full", "description"):
         if name in table.column_names:
-            garbled += [v for v in table[name].to_pylist() if v and MOJIBAKE.search(v)][:5]
+            garbled += [v for v in table[name].to_pylist() if v and signs.search(v)][:5]
     if "attributes" not in table.column_names:
         return
     for text in table["attributes"].to_pylist():
         if text is None:
             continue
-        if len(garbled) < 5 and MOJIBAKE.search(text):
+        if len(garbled) < 5 and signs.search(text):
             garbled.append(text[:80])
         for name, value in orjson.loads(text).items():
             if isinstance(value, int | float) and (name in fields or len(fields) < MOST_FIELDS):

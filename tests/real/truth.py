@@ -34,14 +34,12 @@ def compare(folders: Iterable[Path], rows: list[Row], only: str = "") -> list[Co
     """Compare all rows with the truths found in the folders, in their children and in their parents."""
     explained: dict[str, str] = json.loads(EXPLAINED.read_text()) if EXPLAINED.exists() else {}
     out: list[Comparison] = []
-    by_path = {row["path"]: row for row in rows}
+    by_path = {str(Path(row["path"]).resolve()): row for row in rows}
     for file in _truth_files(folders):
         base = file.parent.parent
         for key, entry in json.loads(file.read_text(encoding="utf-8")).items():
             full = str(base / key)
-            inside = any(
-                full.startswith(str(f.resolve())) or full.startswith(str(f)) for f in folders
-            )
+            inside = any(Path(full).is_relative_to(f.resolve()) for f in folders)
             if not inside or only not in full or not isinstance(entry, dict):
                 continue
             differences = _differences(full, entry.get("truth", {}), by_path)

@@ -87,6 +87,9 @@ _FLAT = frozenset(
         "annotation2d",
         "boundingbox",
         "text",
+        "vertex",
+        "edge",
+        "path",
     }
 )
 """Representation types without a surface."""
@@ -140,6 +143,7 @@ class _Kind:
 
     name: str
     skipped: bool
+    drawn: bool
     rank: int
     code: str
 
@@ -149,7 +153,8 @@ def _kind_of(entity: Any, memo: dict[str, _Kind]) -> _Kind:  # noqa: ANN401 (IFC
     if name not in memo:
         code = next((c for ifc, c in _CLASSES if is_kind(entity, ifc)), "element")
         skipped = any(is_kind(entity, one) for one in (*_SKIPPED, *_LOGICAL))
-        memo[name] = _Kind(name, skipped, _rank(entity), code)
+        drawn = is_kind(entity, "IfcStructuralItem")  # faces of a calculation model are seen
+        memo[name] = _Kind(name, skipped, drawn, _rank(entity), "other" if drawn else code)
     return memo[name]
 
 
@@ -160,7 +165,7 @@ def _products(model: ifcopenshell.file) -> tuple[list[tuple[Any, _Kind]], dict[s
     spatial, elements = [], []
     for product in [*model.by_type("IfcProduct"), *model.by_type("IfcGroup")]:
         kind = _kind_of(product, memo)
-        if kind.skipped:
+        if kind.skipped and not (kind.drawn and has_surface(product)):
             name = kind.name
             left_out[name] = left_out.get(name, 0) + 1
         elif kind.rank < len(_FIRST):

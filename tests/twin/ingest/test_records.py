@@ -21,6 +21,7 @@ class Batch:
     representations: pa.Table | None = None
     links: pa.Table | None = None
     findings: tuple[str, ...] = ()
+    images: pa.Table | None = None
 
 
 def trees(*keys: str, lon: float = 114.0) -> pa.Table:

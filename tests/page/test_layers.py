@@ -10,6 +10,9 @@ pytestmark = [pytest.mark.page, pytest.mark.slow]
 Ask, Shot = Callable[..., Any], Callable[[str], None]
 FLAT = ["subdistricts", "communities", "grids", "roads", "water", "green"]
 SEEN = "([one, other, least]) => { window.__see(other); return window.__differ(one, other).count > least; }"
+# Everything has arrived and two pictures in a row are the same.
+STILL = """() => { const {scene} = window.__citytwin.viewer; window.__see('now'); const done = scene.globe.tilesLoaded && window.__seen.then && window.__differ('then', 'now').count < 5;
+  window.__seen.then = window.__seen.now; return done; }"""
 SOLID = ["buildings", "models", "streams"]
 
 
@@ -32,10 +35,7 @@ def bare(page: Page, ask: Ask) -> Any:
         "(home) => window.__citytwin.flyTo({...home, heading: 0, z: 0, range: 2600, pitch: -70, duration: 0})",
         home,
     )
-    page.wait_for_function(
-        "() => { const {scene} = window.__citytwin.viewer; scene.requestRender(); return scene.globe.tilesLoaded; }",
-        polling=100,
-    )
+    page.wait_for_function(STILL, polling=400)
     yield page
     for layer in SOLID:
         switch(page, layer, True)

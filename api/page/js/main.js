@@ -103,28 +103,24 @@ class App {
     try {
       const found = await this.panel.entity(eid);
       const isRoom = found.collection === "rooms";
-      this.#mark(eid, isRoom ? eid : null, found);
+      const building = isRoom ? await this.#above(found) : null;
+      this.#mark(eid, isRoom ? found : null, building);
       const place = location ?? found.anchor;
-      if (fly && typeof place?.lon === "number") await this.flyTo(isRoom ? await this.#facing(found, place) : framed(found, place));
+      if (fly && typeof place?.lon === "number") await this.flyTo(isRoom ? facing(place, building) : framed(found, place));
       return found;
     } catch (error) { this.toast(error.message, "warning"); return null; }
   }
 
-  /** A view down into the opened storey from outside the nearest face of its building. */
-  async #facing(room, place) {
-    const view = { lon: place.lon, lat: place.lat, z: (place.z ?? 0) + 1.4, range: 26, pitch: -36, heading: 0 };
+  /** The building a room is in; null where the base does not say. */
+  async #above(room) {
     let above = room;
     for (let step = 0; step < 4 && above.parent && above.collection !== "buildings"; step += 1) above = await get(`/entities/${above.parent.eid}`);
-    if (above.collection !== "buildings" || above.bbox?.length !== 6) return view;
-    const [west, south, , east, north] = above.bbox;
-    const across = Math.cos((place.lat * Math.PI) / 180);
-    const faces = [[place.lat - south, 0], [(place.lon - west) * across, 90], [north - place.lat, 180], [(east - place.lon) * across, 270]];
-    return { ...view, heading: faces.sort((a, b) => a[0] - b[0])[0][1] + 14 };
+    return above.collection === "buildings" ? above : null;
   }
 
-  #mark(eid, room, found = null) {
-    this.marked = { eid, room };
-    if (room) this.roomView.show(found); else this.roomView.clear();
+  #mark(eid, room, building = null) {
+    this.marked = { eid, room: room?.eid ?? null, storey: room?.attributes?.storey ?? null };
+    if (room) this.roomView.show(room, building); else this.roomView.clear();
     this.#paint();
   }
 
@@ -142,6 +138,16 @@ class App {
     while (all.childElementCount > 4) all.lastElementChild.remove();
     setTimeout(() => box.remove(), 9000);
   }
+}
+
+/** A view down into the opened storey from outside the nearest face of its building. */
+function facing(place, building) {
+  const view = { lon: place.lon, lat: place.lat, z: (place.z ?? 0) + 1.4, range: 26, pitch: -36, heading: 0 };
+  if (building?.bbox?.length !== 6) return view;
+  const [west, south, , east, north] = building.bbox;
+  const across = Math.cos((place.lat * Math.PI) / 180);
+  const faces = [[place.lat - south, 0], [(place.lon - west) * across, 90], [north - place.lat, 180], [(east - place.lon) * across, 270]];
+  return { ...view, heading: faces.sort((a, b) => a[0] - b[0])[0][1] + 14 };
 }
 
 /** A camera target that shows the whole of an entity. */

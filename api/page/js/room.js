@@ -1,9 +1,12 @@
-// A room inside its building: the model is cut open at the room's ceiling, so the storey lies there like a plan,
-// the room stands out with a crisp outline and its address above it.
+// A room inside its building: only its storey of the model is drawn, cut open below the ceiling so that it lies there like
+// a plan, on a plain block of what is below; the room stands out with a crisp outline and its address above it. Drawing the
+// storey alone is also what makes this view light: a tower has a hundred thousand triangles, a storey a few thousand.
 import { make } from "./api.js";
 
 const Cesium = window.Cesium;
 const EDGE = Cesium?.Color.fromCssColorString("#ffd28a");
+
+const SIDES = [[0, 0, -1], [-1, 0, 0], [1, 0, 0], [0, -1, 0], [0, 1, 0]];   // inward: ceiling, east, west, north, south
 
 export class RoomView {
   constructor(viewer, tilesets) {
@@ -12,30 +15,48 @@ export class RoomView {
     this.parts = [];
   }
 
-  /** Open the building around a room of /entities/{eid}; a room without a shape is left closed. */
-  show(room) {
+  /** Open the building (null where none is known) around a room of /entities/{eid}; a room without a shape is left closed. */
+  show(room, building) {
     this.clear();
     const box = room.bbox;
     if (box?.length !== 6) return;
     const [west, south, floor, east, north, ceiling] = box;
     const centre = { lon: (west + east) / 2, lat: (south + north) / 2 };
-    this.#cut(centre, ceiling - 0.35);
+    this.#cut(centre, ceiling - 0.35, building?.bbox);
+    if (room.attributes?.storey && building?.bbox?.length === 6) this.#block(building.geometry, building.bbox[2], floor - 0.25);
     this.#outline(room.geometry, floor, Math.max(ceiling - 0.3, floor + 0.5));
     this.#label(room, centre, ceiling);
   }
 
-  #cut(centre, height) {
+  /** Take away what lies above a height, and what lies beyond the building. */
+  #cut(centre, height, bounds) {
     const { models } = this.tilesets;
     if (!models) return;
     const frame = Cesium.Transforms.eastNorthUpToFixedFrame(Cesium.Cartesian3.fromDegrees(centre.lon, centre.lat, height));
     const inverse = Cesium.Matrix4.inverse(models.clippingPlanesOriginMatrix, new Cesium.Matrix4());
     // One collection for good, switched on and off: taken away, it would leave tiles drawing with a texture that is gone.
     models.clippingPlanes ??= new Cesium.ClippingPlaneCollection({
-      planes: [new Cesium.ClippingPlane(new Cesium.Cartesian3(0, 0, -1), 0)],   // what lies above is cut away
+      planes: SIDES.map(([x, y, z]) => new Cesium.ClippingPlane(new Cesium.Cartesian3(x, y, z), 0)), unionClippingRegions: true,
       edgeWidth: 1.5, edgeColor: Cesium.Color.fromCssColorString("#22384f"),
     });
-    models.clippingPlanes.modelMatrix = Cesium.Matrix4.multiply(inverse, frame, new Cesium.Matrix4());
-    models.clippingPlanes.enabled = true;
+    const planes = models.clippingPlanes, east = 111320 * Math.cos((centre.lat * Math.PI) / 180), north = 110950, margin = 4;
+    const [west, south, right, top] = bounds ? [bounds[0], bounds[1], bounds.at(bounds.length / 2), bounds.at(bounds.length / 2 + 1)] : [-1, -1, 1, 1];
+    const reach = bounds ? [(right - centre.lon) * east, (centre.lon - west) * east, (top - centre.lat) * north, (centre.lat - south) * north].map((each) => each + margin) : [1e4, 1e4, 1e4, 1e4];
+    reach.forEach((distance, index) => { planes.get(index + 1).distance = distance; });
+    planes.modelMatrix = Cesium.Matrix4.multiply(inverse, frame, new Cesium.Matrix4());
+    planes.enabled = true;
+  }
+
+  /** What is below the storey, as a plain block on the footprint. */
+  #block(geometry, bottom, top) {
+    const polygons = geometry?.type === "Polygon" ? [geometry.coordinates] : geometry?.type === "MultiPolygon" ? geometry.coordinates : [];
+    if (!polygons.length || top - bottom < 0.5) return;
+    const ring = (line) => Cesium.Cartesian3.fromDegreesArray(line.flatMap(([lon, lat]) => [lon, lat]));
+    const geometryInstances = polygons.map(([shell, ...holes]) => new Cesium.GeometryInstance({
+      geometry: new Cesium.PolygonGeometry({ polygonHierarchy: new Cesium.PolygonHierarchy(ring(shell), holes.map((hole) => new Cesium.PolygonHierarchy(ring(hole)))), height: top, extrudedHeight: bottom, vertexFormat: Cesium.PerInstanceColorAppearance.VERTEX_FORMAT }),
+      attributes: { color: Cesium.ColorGeometryInstanceAttribute.fromColor(Cesium.Color.fromCssColorString("#b9c6d4")) },
+    }));
+    this.parts.push(this.viewer.scene.primitives.add(new Cesium.Primitive({ geometryInstances, appearance: new Cesium.PerInstanceColorAppearance({ translucent: false, closed: true }), asynchronous: false })));
   }
 
   #outline(geometry, floor, ceiling) {

@@ -91,7 +91,7 @@ const CLAY = "color('#d5dee8')";   // the neighbourhood of a room: there, but no
 const PLAIN = { buildings: "color('#fbf8f1')", models: "color('#ffffff')", pipes: "color('#ffffff')" };
 
 /** Style all tilesets for what is selected: one glowing eid, one room in its opened building, pipes below ghosts. */
-export function paint(tilesets, { eid = null, room = null, underground = false }) {
+export function paint(tilesets, { eid = null, room = null, storey = null, underground = false }) {
   for (const [name, tileset] of Object.entries(tilesets)) {
     if (name === "rooms") {
       tileset.show = room !== null;
@@ -101,7 +101,9 @@ export function paint(tilesets, { eid = null, room = null, underground = false }
     const clay = room !== null && name === "buildings" && !underground;
     const base = underground && name !== "pipes" ? GHOST : clay ? CLAY : PLAIN[name];
     tileset.colorBlendMode = clay ? Cesium.Cesium3DTileColorBlendMode.REPLACE : Cesium.Cesium3DTileColorBlendMode.HIGHLIGHT;
-    tileset.style = new Cesium.Cesium3DTileStyle(eid ? { color: { conditions: [[`\${eid} === '${eid}'`, "color('#35c8ff')"], ["true", base]] } } : { color: base });
+    const style = { color: eid ? { conditions: [[`\${eid} === '${eid}'`, "color('#35c8ff')"], ["true", base]] } : base };
+    if (name === "models" && room !== null && storey) style.show = `\${storey} === '${storey.replace(/[\\']/g, "\\$&")}'`;
+    tileset.style = new Cesium.Cesium3DTileStyle(style);
   }
 }
 

@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -116,6 +116,7 @@ def _load_layer(
             crs=verdict.crs,
             crs_why=verdict.why,
             crs_confidence=verdict.confidence,
+            crs_candidates=[asdict(c) for c in verdict.candidates],
             findings=(*info.findings, *verdict.findings, *candidate_lines(verdict)),
         )
         if verdict.crs is None or verdict.confidence < CONFIDENT:

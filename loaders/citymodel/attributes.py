@@ -56,7 +56,8 @@ class AttributeMapper:
             if target == "name":
                 name = name or value
             elif value is not None:
-                out.setdefault(target if _means(target, value) else source, value)
+                told = target not in out and _means(target, value)
+                out.setdefault(target if told else source, value)  # a second one keeps its own name
         rest = raw
         if renamed:
             gone = {source for source, _ in renamed}

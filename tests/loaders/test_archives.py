@@ -35,7 +35,8 @@ def geojson(n=2):
         }
         for i in range(n)
     ]
-    return json.dumps({"type": "FeatureCollection", "features": features}).encode()
+    crs = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::4490"}}
+    return json.dumps({"type": "FeatureCollection", "crs": crs, "features": features}).encode()
 
 
 def zipped(path, entries):

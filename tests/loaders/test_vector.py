@@ -195,7 +195,11 @@ def test_counts_of_real_vector_layers_match_their_truth(real: Path) -> None:
             or name.endswith((".gdb", ".zip"))
         ):
             continue
-        by_name = {layer.name: layer for layer in loader.scan(path)}
+        try:
+            by_name = {layer.name: layer for layer in loader.scan(path)}
+        except SourceError:
+            assert "inval" in path.name, name
+            continue
         for want in layers:
             if want["name"] not in by_name or want.get("features", -1) < 0:
                 continue

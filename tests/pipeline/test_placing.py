@@ -68,7 +68,7 @@ def by_file(report):
 def ground_error(city, source_key, truth):
     """Largest distance in metres between the centres of a source's records and the truth, by key."""
     sql = (
-        "SELECT s.key, g.wkb FROM source_record s JOIN geometry g ON g.eid::VARCHAR = s.subject_id "
+        "SELECT s.key, g.wkb FROM source_record s JOIN geometry g ON g.eid = s.eid "
         "AND g.dataset_id = s.dataset_id WHERE s.source_key = $k"
     )
     with Store.open(city, read_only=True) as store:
@@ -132,8 +132,8 @@ def test_the_first_doubtful_layer_of_a_city_is_refused_and_the_plan_says_what_co
     assert run.invoke(app, ["scan", str(only), "--plan", str(plan)]).exit_code == 0
     text = plan.read_text(encoding="utf-8")
     assert "crs" not in tomllib.loads(text)["layer"][0]
-    line = next(row for row in text.splitlines() if row.startswith('#   crs = "GCJ-02"'))
-    plan.write_text(text.replace(line, line.removeprefix("#   ")), encoding="utf-8")
+    line = next(row for row in text.splitlines() if row.startswith('# crs = "GCJ-02"'))
+    plan.write_text(text.replace(line, line.removeprefix("# ")), encoding="utf-8")
     loaded = run.invoke(app, ["load", "--plan", str(plan), "--city", str(here.path), "--json"])
     assert loaded.exit_code == 0, loaded.stdout
     layer = json.loads(loaded.stdout)["layers"][0]
@@ -217,7 +217,7 @@ def test_heights_are_told_by_the_terrain(tmp_path, made):
         )  # fmt: skip
         gap = store.table(
             "SELECT abs(max(g.zmin) - min(g.zmin)) AS gap FROM geometry g JOIN source_record s "
-            "ON s.subject_id = g.eid::VARCHAR AND g.dataset_id = s.dataset_id "
+            "ON s.eid = g.eid AND g.dataset_id = s.dataset_id "
             "WHERE g.lod IS DISTINCT FROM 'lifted' GROUP BY s.key"
         )["gap"].to_numpy()
     assert taken == {"井盖85.gpkg": "1985", "井盖椭球.gpkg": "ellipsoid"}
@@ -235,7 +235,7 @@ def test_a_table_without_coordinates_needs_no_system(tmp_path):
     )
     assert report["标准地址.csv"].status == "loaded"
     assert report["台账.csv"].status == "refused"
-    assert "there are no coordinates" in report["台账.csv"].reason
+    assert "no columns that say where its records are" in report["台账.csv"].reason
 
 
 # --- the picture --------------------------------------------------------------------------------

@@ -114,6 +114,8 @@ class Cog:
         across = ceil(self._levels[0].cols / TILE)
         tiles = (flat_rows // TILE) * across + flat_cols // TILE
         out = np.empty((len(tiles), *self.shape[2:]), self.dtype)
+        if not len(tiles):
+            return out.reshape((*rows.shape, *self.shape[2:]))
         order = np.argsort(tiles, kind="stable")
         starts = np.flatnonzero(np.diff(tiles[order], prepend=-1))
         for start, stop in zip(starts, [*starts[1:], len(order)], strict=True):

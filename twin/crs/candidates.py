@@ -176,9 +176,10 @@ def _zones(
         ]
     if not (box[0] > 0 and box[2] < 1_000_000):
         return []
+    # A 6° zone and a neighbour's 3° zone have the same numbers: only known ground can confirm this one.
     what = "eastings without zone number; the meridian is that of the expected system"
     found = [] if model is None else [
-        (replace(model, family=family or model.family, prefixed=False), 0.6, what)
+        (replace(model, family=family or model.family, prefixed=False), 0.55, what)
     ]  # fmt: skip
     if city is not None:
         here = (city[0] + city[2]) / 2

@@ -124,7 +124,7 @@ def scan(
     if json:
         _document([asdict(row) for row in found.rows])
         return
-    out.print(*scan_report(found.rows, plan), sep="\n")
+    out.print(*scan_report(found.rows, plan, whole=not out.is_terminal), sep="\n")
     if picture is not None:
         out.print(f"Map drawn to {picture}", highlight=False)
 

@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Literal
 
 from rich.table import Table
 from rich.text import Text
@@ -43,6 +44,17 @@ _KINDS_ZH = {
     "observations": "观测",
     "cases": "案件",
 }
+_COLUMNS: tuple[tuple[str, int | None, int | None, Literal["left", "right"]], ...] = (
+    ("file", 20, 27, "left"),
+    ("layer", None, 14, "left"),
+    ("class", None, 12, "left"),
+    ("records", 9, None, "right"),
+    ("CRS", None, 12, "left"),
+    ("sure", 4, None, "right"),
+    ("text", None, 9, "left"),
+    ("notes", 5, None, "right"),
+)
+"""Heading, least and most width at a terminal, side."""
 _MOST_PLACES = 3
 _MOST_FINDINGS = 30
 _UNSURE = 0.6
@@ -56,7 +68,9 @@ def _chinese() -> bool:
     return (locale.getlocale()[0] or "").lower().startswith(("zh", "chinese"))
 
 
-def scan_report(rows: Sequence[ScanRow], plan: Path | None = None) -> list[Table | Text]:
+def scan_report(
+    rows: Sequence[ScanRow], plan: Path | None = None, *, whole: bool = False
+) -> list[Table | Text]:
     """Lines to print: the table, a sum, and what is to be known, each sentence once with where it holds."""
     chinese = _chinese()
     left_out = [row for row in rows if row.kind == "skipped"]
@@ -66,14 +80,15 @@ def scan_report(rows: Sequence[ScanRow], plan: Path | None = None) -> list[Table
         return _ZH[word] if chinese else word
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(say("file"), overflow="ellipsis", min_width=20, max_width=27, no_wrap=True)
-    table.add_column(say("layer"), overflow="ellipsis", max_width=14, no_wrap=True)
-    table.add_column(say("class"), overflow="ellipsis", max_width=12, no_wrap=True)
-    table.add_column(say("records"), justify="right", no_wrap=True, min_width=9)
-    table.add_column(say("CRS"), no_wrap=True, overflow="ellipsis", max_width=12)
-    table.add_column(say("sure"), justify="right", no_wrap=True, min_width=4)
-    table.add_column(say("text"), no_wrap=True, overflow="ellipsis", max_width=9)
-    table.add_column(say("notes"), justify="right", no_wrap=True, min_width=5)
+    for word, least, most, justify in _COLUMNS:
+        limits: dict[str, Any] = {} if whole else {"min_width": least, "max_width": most}
+        table.add_column(
+            say(word),
+            overflow="fold" if whole else "ellipsis",
+            no_wrap=not whole,
+            justify=justify,
+            **limits,
+        )
     shared = _shared_folder(rows)
     last, folder = "", "."
     for row in sorted(rows, key=lambda r: (str(Path(r.file).parent), r.file)):

@@ -245,7 +245,7 @@ def _one(info: LayerInfo) -> LayerPlan:
             z_reference=_ground_heights(info) if info.geometry_type == "dem" else "ground",
         )
     if info.kind == "tileset":
-        return LayerPlan(str(info.path), info.name, "tileset", class_code="tileset")
+        return LayerPlan(path=str(info.path), layer=info.name, kind="tileset", class_code="tileset")
     if info.kind in ("model", "points"):
         plan = LayerPlan(
             path=str(info.path),

@@ -6,6 +6,7 @@ from itertools import islice
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import shapely
 from numpy.typing import NDArray
 
@@ -83,6 +84,7 @@ def sample_layer(info: LayerInfo, plan: LayerPlan, limit: int = SAMPLE) -> Layer
     if not batches or not batches[0].records.num_rows:
         return none
     records = batches[0].records.slice(0, limit)
+    records = records.filter(pc.is_null(records["fault"]))
     shapes = _points(records) if plan.kind in _TABLES else _shapes(records)
     bad = shapely.is_missing(shapes) | shapely.is_empty(shapes)
     bad |= ~np.isfinite(shapely.bounds(shapes)).all(axis=1)

@@ -4,12 +4,14 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tomli_w
 
-from twin.crs import Grid, define_local
 from twin.errors import CityError, CrsError
+
+if TYPE_CHECKING:
+    from twin.crs import Grid
 
 __all__ = ["City"]
 
@@ -50,7 +52,7 @@ class City:
     undulation: float = 0.0
     edition: str = "citytwin-2026"
     time_zone: str = "Asia/Shanghai"
-    grids: Mapping[str, Grid] = field(default_factory=dict)
+    grids: "Mapping[str, Grid]" = field(default_factory=dict)
 
     @property
     def base_path(self) -> Path:
@@ -146,8 +148,12 @@ class City:
         return city
 
 
-def _local_grids(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Grid]:
+def _local_grids(tables: Mapping[str, Mapping[str, Any]]) -> "dict[str, Grid]":
     """The city's grids, made known to :mod:`twin.crs` under ``LOCAL:<name>``."""
+    if not tables:
+        return {}
+    from twin.crs import Grid, define_local  # heavy: only for cities with grids of their own
+
     grids = {
         name: Grid(
             str(table["base"]),

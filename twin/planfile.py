@@ -183,6 +183,23 @@ def _layer(where: _Where, row: Mapping[str, Any]) -> LayerPlan:
     return LayerPlan(**out)
 
 
+_PLACEMENT = ("crs", "easting", "northing", "lon", "lat", "height", "rotation_deg", "scale")
+
+
+def _placement(where: _Where, key: str, value: Any) -> dict[str, Any]:  # noqa: ANN401 -- any TOML value
+    """Where a model stands: a table of numbers, and the crs they are in."""
+    if not isinstance(value, dict):
+        where.refuse(key, f"{key} = {value!r}: expected {{ crs = …, easting = …, northing = … }}")
+    for name, said in value.items():
+        if name not in _PLACEMENT:
+            where.refuse(name, f"{name!r} is no part of a placement; {_nearest(name, _PLACEMENT)}")
+        number = isinstance(said, int | float) and not isinstance(said, bool)
+        if number == (name == "crs") or not (number or isinstance(said, str)):
+            kind = "a text in quotes" if name == "crs" else "a number"
+            where.refuse(name, f"placement.{name} = {said!r}: expected {kind}")
+    return dict(value)
+
+
 def _text(where: _Where, key: str, value: Any) -> str:  # noqa: ANN401 -- any TOML value
     if not isinstance(value, str):
         where.refuse(key, f"{key} = {value!r}: expected a text in quotes")
@@ -277,6 +294,7 @@ def _values(where: _Where, key: str, value: Any) -> dict[str, dict[str, str]]:  
 
 
 _READ: Mapping[str, Callable[[_Where, str, Any], Any]] = {
+    "placement": _placement,
     "fields": _fields,
     "units": _units,
     "values": _values,

@@ -71,7 +71,7 @@ def _put(
 ):
     edition = "GB/T 47678.5-2026" if collection == "components" else "citytwin-2026"
     con.execute(
-        "INSERT INTO entity VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'active', ?, ?, ?, NULL, ?, NULL)",
+        "INSERT INTO entity VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'active', ?, ?, ?, NULL, ?)",
         [
             eid_,
             code,

@@ -118,9 +118,10 @@ def _edges(local: Shapes, sort: str) -> NDArray[np.float32]:
     inside = shapely.clip_by_rect(
         shapely.boundary(local) if sort in ("footprint", "area") else local, -half, -half, half, half
     ) if sort != "point" else local  # fmt: skip
-    at = shapely.get_coordinates(
-        inside if sort == "point" else shapely.segmentize(inside, CELL * 0.8)
-    )
+    if sort != "point":  # what the frame cuts down to a touching point has no edge
+        pieces = shapely.get_parts(inside)
+        inside = shapely.segmentize(pieces[shapely.length(pieces) > 0], CELL * 0.8)
+    at = shapely.get_coordinates(inside)
     raster = np.zeros((SIZE, SIZE), np.float32)
     cells = _cells(at)
     raster[cells[:, 1], cells[:, 0]] = 1.0

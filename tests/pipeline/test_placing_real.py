@@ -13,7 +13,7 @@ import shapely
 from api import pipeline
 from api.placing import Placer
 from loaders.propose import propose
-from loaders.registry import discover, scan
+from loaders.discovery import discover, scan
 from twin import crs
 from twin.city import City
 from twin.store import Store

@@ -73,7 +73,11 @@ class AttributeMapper:
 
     def _renamed(self, names: Sequence[str]) -> list[tuple[str, str]]:
         """Attributes that get another name, or are looked at: name, numbers; numbers first."""
-        known = canonical_fields([n for n in names if n not in _OWN], "features")
+        own = {
+            _OWN[n] for n in names if n in _OWN
+        }  # a measure beside the one of the standard keeps its name
+        others = canonical_fields([n for n in names if n not in _OWN], "features")
+        known = {name: target for name, target in others.items() if target not in own}
         fields = self.plan.fields or {**known, **_OWN}
         pairs = [(n, fields.get(n, n)) for n in names]
         wanted = [

@@ -44,7 +44,8 @@ def deliver(folder: Path, rows: Sequence[tuple[str, shapely.Polygon, float]], ke
         for name, shape, height in rows
     ]
     path = folder / "建筑.geojson"
-    document = {"type": "FeatureCollection", "features": features}
+    crs = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::4490"}}
+    document = {"type": "FeatureCollection", "crs": crs, "features": features}
     path.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
     return path
 
@@ -218,7 +219,7 @@ def test_scan_prints_a_table_that_fits_and_says_each_finding_once(
     for i in range(4):
         (tmp_path / "a" / f"空{i}.csv").write_text("甲,乙\n一,二\n", encoding="utf-8")
     monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
-    rows, _ = scan_sources([tmp_path / "a"])
+    rows = scan_sources([tmp_path / "a"]).rows
     page = io.StringIO()
     Console(file=page, width=100).print(*scan_report(rows), sep="\n")
     lines = page.getvalue().splitlines()

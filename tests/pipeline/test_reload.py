@@ -225,7 +225,7 @@ def test_scan_prints_a_table_that_fits_and_says_each_finding_once(
     lines = page.getvalue().splitlines()
     assert "坐标系" in lines[0]
     assert max(map(cell_len, lines)) <= 100
-    assert any("建筑.geojson" in line and "EPSG:4326" in line and "7" in line for line in lines)
+    assert any("建筑.geojson" in line and "EPSG:4490" in line and "7" in line for line in lines)
     assert page.getvalue().count("no columns for coordinates") == 1
 
 

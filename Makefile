@@ -5,7 +5,7 @@ CITY ?= demo-city
 TWIN := .venv/bin/twin
 RUN := .venv/bin/python
 
-.PHONY: help setup assets browser demo serve test check bench notebooks figures clean
+.PHONY: help setup assets browser demo serve test real check bench notebooks figures clean
 
 help:            ## say what the verbs do
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -33,6 +33,9 @@ serve: assets    ## serve the city in CITY
 
 test: assets browser   ## all tests
 	@$(RUN) -m pytest $(ARGS)
+
+real: setup      ## tests over the shared real data, where that folder lies beside the checkout
+	@$(RUN) -m pytest -m real $(ARGS)
 
 check: setup     ## ruff, mypy --strict, import-linter
 	@.venv/bin/ruff check .

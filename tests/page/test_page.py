@@ -131,7 +131,7 @@ def test_language_switch(page: Page, shot: Shot) -> None:
     page.wait_for_function("() => document.documentElement.lang.startsWith('zh')")
 
 
-def test_the_sun_stands_where_the_almanac_says(page: Page) -> None:
+def test_the_sun_stands_where_the_almanac_says(page: Page, ask: Ask) -> None:
     """Heights of the sun at solar noon: 90° − |latitude − declination|, 23.44° in June."""
     heights = page.evaluate(
         "() => import('/page/js/sun.js').then(({sunAt}) => [sunAt(30, 12), sunAt(23.44, 12), sunAt(30, 6), sunAt(30, 0)])"
@@ -141,6 +141,15 @@ def test_the_sun_stands_where_the_almanac_says(page: Page) -> None:
     assert heights[2]["height"] > 0  # up before six in June
     assert 55 < heights[2]["azimuth"] < 90  # in the north-east
     assert heights[3]["height"] < -30
+    # The view from above, whatever was looked at before: how much of it is lit ground decides the ratio.
+    page.evaluate(
+        "(home) => window.__citytwin.flyTo({...home, heading: 0, z: 0, range: 2600, pitch: -70, duration: 0})",
+        ask("/city")["home"],
+    )
+    page.wait_for_function(
+        "() => { const {scene} = window.__citytwin.viewer; scene.requestRender(); return scene.globe.tilesLoaded; }",
+        polling=100,
+    )
     page.evaluate("() => window.__see('morning')")
     page.fill("#hour", "22")
     page.evaluate("() => window.__see('night')")

@@ -12,8 +12,8 @@ import shapely
 
 from api import pipeline
 from api.placing import Placer
-from loaders.propose import propose
 from loaders.discovery import discover, scan
+from loaders.propose import propose
 from twin import crs
 from twin.city import City
 from twin.store import Store

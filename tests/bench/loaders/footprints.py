@@ -56,15 +56,15 @@ def make(path: Path, count: int) -> None:
 
 def ours(source: Path, folder: Path) -> None:
     """Load through the product's own way, without anchoring."""
-    from api.loading import load_layer, planned_layers
+    from api.loading import load_layers
+    from api.planning import planned_layers
     from twin.city import City
     from twin.heights import Heights
     from twin.store import Store
 
     city = City.init(folder / "city", source_crs="EPSG:4547")
     with Store.open(city) as store:
-        for planned in planned_layers([source], None):
-            result = load_layer(store, Heights(0.0), planned)
+        for result in load_layers(store, Heights(0.0), planned_layers([source], None)):
             assert result.status == "loaded", result.reason
 
 

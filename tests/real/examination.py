@@ -13,7 +13,7 @@ import orjson
 import pyarrow as pa
 import shapely
 
-from api.loading import load_layer
+from api.loading import load_layers
 from loaders.base import LayerInfo
 from loaders.discovery import scan_all
 from loaders.propose import propose
@@ -198,7 +198,7 @@ def _load(info: LayerInfo, plan: LayerPlan, template: Path) -> dict[str, Any]:
         shutil.copytree(template, city)
         with Store.open(City.open(city)) as store:
             heights = Heights(0.0)
-            told = load_layer(store, heights, (info, plan))
+            told = load_layers(store, heights, [(info, plan)])[0]
             asked = told.reason if told.status == "refused" else None
             if asked:
                 box = info.bounds or (0, 0, 0, 0)
@@ -206,7 +206,7 @@ def _load(info: LayerInfo, plan: LayerPlan, template: Path) -> dict[str, Any]:
                     max(abs(box[0]), abs(box[2])) <= 360 and max(abs(box[1]), abs(box[3])) <= 90
                 )
                 given = "EPSG:4490" if degrees else "EPSG:4547"
-                told = load_layer(store, heights, (info, replace(plan, crs=given)))
+                told = load_layers(store, heights, [(info, replace(plan, crs=given))])[0]
     return {
         "status": told.status,
         "reason": told.reason,

@@ -173,7 +173,7 @@ def floor(path: Path) -> float:
 
 def load(path: Path, crs: str | None) -> dict[str, float]:
     """CPU seconds, MB and peak memory of one load, in this process."""
-    from api.loading import load_layer
+    from api.loading import load_layers
     from loaders.propose import propose
     from loaders.registry import loader_for
     from twin.city import City
@@ -196,7 +196,7 @@ def load(path: Path, crs: str | None) -> dict[str, float]:
             )  # compiled code is read from its cache once a process
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             started = time.process_time()
-            result = load_layer(store, Heights(0.0), (info, plan))
+            result = load_layers(store, Heights(0.0), [(info, plan)])[0]
             seconds = time.process_time() - started
             assert result.balance is not None, result.reason
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -17,7 +17,7 @@ from pathlib import Path
 import laspy
 import numpy as np
 
-from api.loading import load_layer
+from api.loading import load_layers
 from loaders.discovery import scan
 from loaders.propose import propose
 from twin.city import City
@@ -68,7 +68,7 @@ def load(path: Path, crs: str) -> int:
         plan = propose([info]).layers[0]
         plan = LayerPlan(plan.path, plan.layer, "points", "point_cloud", crs=crs)
         with Store.open(city) as store:
-            told = load_layer(store, Heights(), (info, plan))
+            told = load_layers(store, Heights(), [(info, plan)])[0]
             assert told.balance.loaded == 1, told
             return int(store.scalar("SELECT n_points FROM cloud_asset"))
 

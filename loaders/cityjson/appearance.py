@@ -11,12 +11,13 @@ from loaders.citymodel.classes import packed_color
 from loaders.citymodel.images import ImageShelf
 from loaders.citymodel.shapes import Shapes
 
-__all__ = ["Look", "Wardrobe"]
+__all__ = ["Look", "Wardrobe", "flattened"]
 
 Json = Mapping[str, Any]
 
 
-def _flat(nested: Any, depth: int) -> list[Any]:  # noqa: ANN401 (JSON)
+def flattened(nested: Any, depth: int) -> list[Any]:  # noqa: ANN401 (JSON)
+    """What lies ``depth`` lists deep, in order; TypeError where it is nested otherwise."""
     for _ in range(depth - 1):
         nested = chain.from_iterable(nested)
     return list(nested)
@@ -88,7 +89,7 @@ class Look:
         look._colors = _material_colors(theme, depth, n_faces, self.wardrobe.colors)
         texture = _theme(geometry.get("texture"), self.wardrobe.texture_theme)
         try:
-            per_face = _flat(texture.get("values"), depth)
+            per_face = flattened(texture.get("values"), depth)
             look._rings = [list(face) for face in per_face]
         except TypeError:
             look._rings = []
@@ -159,7 +160,9 @@ def _material_colors(
 ) -> list[int | None]:
     """Colour of each face, None where the material says nothing."""
     try:
-        numbers = [theme["value"]] * n if "value" in theme else _flat(theme.get("values"), depth)
+        numbers = (
+            [theme["value"]] * n if "value" in theme else flattened(theme.get("values"), depth)
+        )
     except TypeError:
         return []
     if len(numbers) != n:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from loaders.cityjson.appearance import Look
+from loaders.cityjson.appearance import Look, flattened
 from loaders.cityjson.scanning import Packed
 from loaders.citymodel.classes import surface_color
 from loaders.citymodel.drafts import ShapeInfo
@@ -28,13 +28,6 @@ DEPTH = {
 }
 """Nesting above a surface (a list of rings)."""
 Face = Sequence[Sequence[int]]
-
-
-def _flat(nested: Any, depth: int) -> list[Any]:  # noqa: ANN401 (JSON)
-    """What lies ``depth`` lists deep, in order; TypeError where it is nested otherwise."""
-    for _ in range(depth - 1):
-        nested = chain.from_iterable(nested)
-    return list(nested)
 
 
 def _is_face(face: Any) -> bool:  # noqa: ANN401 (JSON)
@@ -64,7 +57,7 @@ def _values(
     if type(boundaries) is int and packed is not None:
         return _by_shell(values, depth, n, packed.upper_of(boundaries).tolist())
     try:
-        told = _flat(values, depth)
+        told = flattened(values, depth)
     except TypeError:  # a shell or solid without semantics has null in place of its list
         told = _nested_values(values, boundaries, depth, n)
     return told if len(told) == n else _nested_values(values, boundaries, depth, n)
@@ -91,7 +84,7 @@ def _nested_values(values: Any, boundaries: Any, depth: int, n: int) -> list[int
         out = list(values)
     for i, child in enumerate(boundaries if depth > 1 else ()):
         try:
-            count = len(_flat(child, depth - 1))
+            count = len(flattened(child, depth - 1))
         except TypeError:
             count = 0
         out += _nested_values(values[i] if i < len(values) else None, child, depth - 1, count)
@@ -165,7 +158,7 @@ class ShapeCollector:
             self._ranges.append((id(packed), *span[:6]))
         else:
             try:
-                faces = _flat(boundaries, depth)
+                faces = flattened(boundaries, depth)
             except TypeError:
                 return None
             n, at = len(faces), len(self._faces)

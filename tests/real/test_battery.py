@@ -2,12 +2,9 @@
 
 import json
 import multiprocessing
-import os
-import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +13,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 import isolation  # noqa: E402
+import misbehaving  # noqa: E402
 
 POINTS = {
     "type": "FeatureCollection",
@@ -73,27 +71,13 @@ def reaches(path):
     return {}
 
 
-def dies(path):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def sleeps(path):
-    time.sleep(60)
-    return {}
-
-
-def grows(path):
-    block = bytearray(os.urandom(1) * 400_000_000)
-    time.sleep(5)
-    return {"size": len(block)}
-
-
-@pytest.mark.parametrize(("work", "how"), [(dies, "crashed"), (sleeps, "hung"), (grows, "too big")])
+@pytest.mark.parametrize(
+    ("work", "how"),
+    [(misbehaving.dies, "crashed"), (misbehaving.sleeps, "hung"), (misbehaving.grows, "too big")],
+)
 def test_a_child_that_dies_sleeps_or_grows_is_told_apart(tmp_path, work, how):
-    context = multiprocessing.get_context("fork")
-    # A forked child starts with what the test run already holds.
-    inherited = int(Path("/proc/self/statm").read_text().split()[1]) * isolation.PAGE
-    ending = isolation.run(work, tmp_path, tmp_path, 2.0, inherited + 300 * 2**20, context)
+    context = multiprocessing.get_context("spawn")  # a forked child would hold what this run holds
+    ending = isolation.run(work, tmp_path, tmp_path, 4.0, 300 * 2**20, context)
 
     assert ending.how == how
 

@@ -97,6 +97,11 @@ class Served:
             raise AssertionError(f"{path}: {refused.read().decode()}") from refused
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The page last: its browser draws without pause until the run ends, and takes a core from whatever runs beside it."""
+    items.sort(key=lambda item: item.path.is_relative_to(Path(__file__).parent))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _needs() -> None:
     with sync_playwright() as playwright:

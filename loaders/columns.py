@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 import orjson
@@ -37,6 +38,9 @@ BLANKS = pa.array(
     ]
 )
 """Spellings of "nothing here" met in tables; they become null where a number or a time is wanted."""
+_SAMPLE = 1024
+"""Leading values that tell whether a column repeats itself."""
+
 NUMBER = r"^(?:DN|dn|Φ|φ|Ø)?\s*(?P<v>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(?:{units})?$"
 
 
@@ -132,6 +136,10 @@ def _quoted(array: pa.Array) -> pa.Array:
 def _literals(column: pa.Array | pa.ChunkedArray) -> pa.Array | None:
     """Column as JSON literals; None for a type JSON has no place for (blobs)."""
     array = _plain(column)
+    if _repeats(array):
+        few = array.dictionary_encode()
+        literals = _literals(few.dictionary)
+        return None if literals is None else literals.take(few.indices)
     kind = array.type
     if pa.types.is_null(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         return None
@@ -148,6 +156,13 @@ def _literals(column: pa.Array | pa.ChunkedArray) -> pa.Array | None:
     if pa.types.is_floating(kind):
         return pc.if_else(pc.is_finite(array), array.cast(pa.string()), None)
     return _quoted(to_text(array))
+
+
+def _repeats(array: pa.Array) -> bool:
+    """Whether a column likely has few values: then its literals are made once each."""
+    head = array.slice(0, _SAMPLE)
+    encodable = not (pa.types.is_nested(array.type) or pa.types.is_null(array.type))
+    return len(head) == _SAMPLE and encodable and pc.count_distinct(head).as_py() * 4 < _SAMPLE
 
 
 def json_objects(columns: Mapping[str, pa.Array | pa.ChunkedArray], n: int) -> pa.Array:
@@ -170,16 +185,21 @@ def json_objects(columns: Mapping[str, pa.Array | pa.ChunkedArray], n: int) -> p
     >>> json_objects({"层数": pa.array([3, None]), "a": pa.array(['x"y', "z"])}, 2).to_pylist()
     ['{"层数":3,"a":"x\\"y"}', '{"a":"z"}']
     """
-    members = []
+    parts: list[str | pa.Array] = []
     for name, column in columns.items():
         literals = _literals(column)
-        if literals is not None:
-            head = "," + orjson.dumps(name).decode() + ":"
-            members.append(pc.fill_null(pc.binary_join_element_wise(head, literals, ""), ""))
-    if not members:
+        if literals is None or (len(literals) and literals.null_count == len(literals)):
+            continue
+        head = "," + orjson.dumps(name).decode() + ":"
+        if literals.null_count:
+            parts.append(pc.fill_null(pc.binary_join_element_wise(head, literals, ""), ""))
+        else:
+            parts += [head, literals]
+    if not parts:
         return pa.array(["{}"] * n, pa.string())
-    body = pc.binary_join_element_wise(*members, "")
-    opened = pc.binary_replace_slice(body, 0, 1, "{")  # the first member's comma
+    if isinstance(parts[0], str):  # no row lacks the first member
+        return pc.binary_join_element_wise("{" + parts[0][1:], *parts[1:], "}", "")
+    opened = pc.binary_replace_slice(pc.binary_join_element_wise(*parts, ""), 0, 1, "{")
     return pc.binary_join_element_wise(opened, "}", "")
 
 
@@ -254,6 +274,12 @@ def _report_unread(
     )
 
 
+@lru_cache(maxsize=1)
+def _no_matrices(n: int, type_: pa.DataType) -> pa.Array:
+    """Nulls of a fixed-size list: 128 zeroed bytes each behind a matrix that is not there, made once."""
+    return pa.nulls(n, type_)
+
+
 def build_table(schema: pa.Schema, n: int, columns: Mapping[str, pa.Array]) -> pa.Table:
     """Table of ``schema`` with ``n`` rows; columns not given are null.
 
@@ -269,7 +295,8 @@ def build_table(schema: pa.Schema, n: int, columns: Mapping[str, pa.Array]) -> p
     for field in schema:
         given = columns.get(field.name)
         if given is None:
-            arrays.append(pa.nulls(n, field.type))
+            absent = _no_matrices if pa.types.is_fixed_size_list(field.type) else pa.nulls
+            arrays.append(absent(n, field.type))
         else:
             arrays.append(given if given.type == field.type else given.cast(field.type))
     return pa.Table.from_arrays(arrays, schema=schema)

@@ -5,6 +5,7 @@ groups.
 """
 
 import numpy as np
+from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["BITS", "hilbert_key"]
@@ -12,22 +13,35 @@ __all__ = ["BITS", "hilbert_key"]
 BITS = 26
 """Bits per axis: cells of 5.4e-6° × 2.7e-6°, 0.6 m × 0.3 m at the equator. Keys fit 52 bits."""
 
-_BLOCK = 32_768  # rows worked on at a time: the scratch arrays stay in the processor's cache
 
-
-def _curve(x: NDArray[np.int64], y: NDArray[np.int64], bits: int) -> NDArray[np.int64]:
+@njit(cache=True)
+def _curve(x: int, y: int, bits: int) -> int:
     """Distance along the curve of cell (x, y); the classic rotate-and-fold, a bit per turn."""
-    key = np.zeros(len(x), dtype=np.int64)
+    key = 0
+    side = (1 << bits) - 1
     for level in range(bits - 1, -1, -1):
         rx = (x >> level) & 1
         ry = (y >> level) & 1
         key = (key << 2) | ((3 * rx) ^ ry)
-        flip = (rx == 1) & (ry == 0)
-        side = (1 << bits) - 1
-        x, y = np.where(flip, side - x, x), np.where(flip, side - y, y)
-        swap = ry == 0
-        x, y = np.where(swap, y, x), np.where(swap, x, y)
+        if ry == 0:
+            if rx == 1:
+                x, y = side - x, side - y
+            x, y = y, x
     return key
+
+
+@njit(cache=True)
+def _keys(lon: NDArray[np.float64], lat: NDArray[np.float64], bits: int) -> NDArray[np.int64]:
+    out = np.empty(len(lon), np.int64)
+    cells = 1 << bits
+    for i in range(len(lon)):
+        if np.isfinite(lon[i]) and np.isfinite(lat[i]):
+            x = min(max((lon[i] + 180.0) * (cells / 360.0), 0.0), cells - 1.0)
+            y = min(max((lat[i] + 90.0) * (cells / 180.0), 0.0), cells - 1.0)
+            out[i] = _curve(int(x), int(y), bits)
+        else:
+            out[i] = -1
+    return out
 
 
 def hilbert_key(lon: ArrayLike, lat: ArrayLike, bits: int = BITS) -> NDArray[np.int64]:
@@ -53,12 +67,4 @@ def hilbert_key(lon: ArrayLike, lat: ArrayLike, bits: int = BITS) -> NDArray[np.
     lon_deg, lat_deg = np.broadcast_arrays(
         np.atleast_1d(lon).astype(float), np.atleast_1d(lat).astype(float)
     )
-    out = np.full(len(lon_deg), -1, dtype=np.int64)
-    cells = 1 << bits
-    for start in range(0, len(lon_deg), _BLOCK):
-        part = slice(start, start + _BLOCK)
-        known = np.isfinite(lon_deg[part]) & np.isfinite(lat_deg[part])
-        x = np.clip((lon_deg[part][known] + 180.0) * (cells / 360.0), 0, cells - 1).astype(np.int64)
-        y = np.clip((lat_deg[part][known] + 90.0) * (cells / 180.0), 0, cells - 1).astype(np.int64)
-        out[part][known] = _curve(x, y, bits)
-    return out
+    return np.asarray(_keys(np.ascontiguousarray(lon_deg), np.ascontiguousarray(lat_deg), bits))

@@ -1,5 +1,6 @@
 -- The CIM base: all tables of a city. Longitude/latitude are degrees in EPSG:4490, z is metres above the ellipsoid,
--- times are UTC, intervals are half-open [from, to) with NULL for "still so".
+-- times are UTC, intervals are half-open [from, to) with NULL for "still so". What hardly packs (shapes, keys) stays as it is:
+-- trying costs a load more than the file gains.
 
 CREATE TABLE IF NOT EXISTS base_meta (key VARCHAR PRIMARY KEY, value VARCHAR NOT NULL);
 
@@ -23,12 +24,12 @@ CREATE TABLE IF NOT EXISTS entity_history (
     dataset_id UUID);
 
 CREATE TABLE IF NOT EXISTS geometry (
-    gid UUID, eid UUID, role VARCHAR, lod VARCHAR, cim_level VARCHAR, wkb BLOB,
+    gid UUID, eid UUID, role VARCHAR, lod VARCHAR, cim_level VARCHAR, wkb BLOB USING COMPRESSION uncompressed,
     asset VARCHAR, mesh_id VARCHAR, matrix DOUBLE[],               -- mesh-local metres -> ECEF (EPSG:4978), row-major 4x4
     zmin DOUBLE, zmax DOUBLE, xmin DOUBLE, ymin DOUBLE, xmax DOUBLE, ymax DOUBLE, hilbert BIGINT, dataset_id UUID);
 
 CREATE TABLE IF NOT EXISTS alias (
-    scheme VARCHAR, value VARCHAR, eid UUID, valid_from TIMESTAMP, valid_to TIMESTAMP, dataset_id UUID);
+    scheme VARCHAR, value VARCHAR USING COMPRESSION uncompressed, eid UUID, valid_from TIMESTAMP, valid_to TIMESTAMP, dataset_id UUID);
 
 CREATE TABLE IF NOT EXISTS relation (
     src UUID, dst UUID, kind VARCHAR, attributes JSON, valid_from TIMESTAMP, valid_to TIMESTAMP, dataset_id UUID);
@@ -108,5 +109,8 @@ CREATE TABLE IF NOT EXISTS case_event (
     seq BIGINT DEFAULT nextval('live_seq'), case_id UUID, at_time TIMESTAMP, event VARCHAR, from_stage VARCHAR, to_stage VARCHAR, actor VARCHAR, note VARCHAR);
 
 -- What each record of each source became: reloading is idempotent through it. A thing stands in eid, anything else in subject_id.
+CREATE TYPE IF NOT EXISTS record_kind AS ENUM ('entity', 'address');
+CREATE TYPE IF NOT EXISTS record_outcome AS ENUM ('create', 'change', 'merge', 'unchanged', 'gone');
 CREATE TABLE IF NOT EXISTS source_record (
-    source_key VARCHAR, key VARCHAR, subject_kind VARCHAR, eid UUID, subject_id VARCHAR, record_hash UUID, outcome VARCHAR, dataset_id UUID);
+    source_key VARCHAR, key VARCHAR USING COMPRESSION uncompressed, subject_kind record_kind, eid UUID, subject_id VARCHAR,
+    record_hash UUID, outcome record_outcome, dataset_id UUID);

@@ -56,6 +56,12 @@ def run(
     return con
 
 
+_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
+    "storage_compatibility_version": "latest"
+}
+"""The newest file format of the pinned DuckDB: repeated text is packed in two thirds of the time the oldest takes."""
+
+
 class Store:
     """The base of one city.
 
@@ -92,7 +98,7 @@ class Store:
                 f"{city.path} has no base yet: load something first with `twin load … --city {city.path}`."
             )
         try:
-            connection = duckdb.connect(str(city.base_path), read_only=read_only)
+            connection = duckdb.connect(str(city.base_path), read_only=read_only, config=_SETTINGS)
         except duckdb.IOException as err:
             raise CityError(_closed(city, err, read_only)) from err
         if not read_only:

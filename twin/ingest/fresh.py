@@ -34,9 +34,8 @@ def is_acquainted(
         return False
     names = ("xmin", "ymin", "xmax", "ymax")
     bounds: dict[str, Any] = dict(zip(names, box or (1.0, 1.0, -1.0, -1.0), strict=True))
-    con.register("held", held.select(["aliases", "collection"]))
-    found = run(con, "ingest_acquaintances", dataset_id=source.dataset_id, **bounds).fetchone()
-    con.unregister("held")
+    known = {"dataset_id": source.dataset_id, "incoming": held.select(["aliases", "collection"])}
+    found = run(con, "ingest_acquaintances", **known, **bounds).fetchone()
     return bool(found and found[0])
 
 
@@ -53,9 +52,8 @@ def write_fresh(con: duckdb.DuckDBPyConnection, source: Source, things: pa.Table
     """
     n = things.num_rows
     stamp: dict[str, Any] = {"dataset_id": source.dataset_id, "at_time": source.started}
-    con.register("fresh", things.append_column("eid", uuid_array(uuid7_bytes(n))))
-    run(con, "ingest_fresh", source_key=source.key, scheme=source.scheme, **stamp)
+    named = things.append_column("eid", uuid_array(uuid7_bytes(n)))
+    run(con, "ingest_fresh", incoming=named, source_key=source.key, scheme=source.scheme, **stamp)
     if things["aliases"].null_count < n:
-        run(con, "ingest_fresh_aliases", **stamp)
-    con.unregister("fresh")
+        run(con, "ingest_fresh_aliases", incoming=named, **stamp)
     return Balance(loaded=n)

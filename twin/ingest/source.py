@@ -124,12 +124,12 @@ def write_quarantine(con: duckdb.DuckDBPyConnection, source: Source, rejected: Q
             ),
         }
     )
-    con.register("rejected", table)
-    con.execute(
-        "INSERT INTO quarantine SELECT $dataset_id, row_number, $source, reason, record, $at_time FROM rejected",
-        {"dataset_id": source.dataset_id, "source": source.key, "at_time": source.started},
-    )
-    con.unregister("rejected")
+    stamp: dict[str, Any] = {
+        "dataset_id": source.dataset_id,
+        "source": source.key,
+        "at_time": source.started,
+    }
+    run(con, "ingest_quarantine", incoming=table, **stamp)
     return int(table.num_rows)
 
 

@@ -277,9 +277,7 @@ class Staging:
 
     def _insert(self, name: str, table: pa.Table) -> None:
         if table.num_rows:
-            self.con.register("incoming", table)
-            run(self.con, name)
-            self.con.unregister("incoming")
+            run(self.con, name, incoming=table)
 
 
 @dataclass(frozen=True, slots=True)

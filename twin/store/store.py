@@ -31,6 +31,7 @@ def run(
     con: duckdb.DuckDBPyConnection,
     name: str,
     package: str = "twin.store",
+    incoming: pa.Table | None = None,  # noqa: ARG001 -- DuckDB finds it by its name
     **parameters: Any,  # noqa: ANN401 -- whatever DuckDB binds
 ) -> duckdb.DuckDBPyConnection:
     """Run the statements of ``sql/<name>.sql`` in order, each bound to the parameters it names.
@@ -43,6 +44,9 @@ def run(
         File name without ending.
     package : str
         Dotted name of the package the file stands in.
+    incoming : pyarrow.Table, optional
+        Rows the statements read as ``FROM incoming``, let go with the last statement. (A registered view
+        would keep them until the transaction ends.)
     **parameters
         Values by name; those a statement does not mention are left out.
 
@@ -57,9 +61,9 @@ def run(
 
 
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
-    "storage_compatibility_version": "latest"
+    "storage_compatibility_version": "latest",  # packs repeated text in two thirds of the time of the oldest
+    "memory_limit": "768MB",  # blocks of the file kept in memory; sorts and joins beyond it spill beside the file
 }
-"""The newest file format of the pinned DuckDB: repeated text is packed in two thirds of the time the oldest takes."""
 
 
 class Store:

@@ -4,6 +4,7 @@ Reads one job per line from standard input; the job's process answers in JSON li
 output, and after it the server writes ``{"ended": code}`` (negative: the signal that killed it).
 """
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -57,6 +58,8 @@ def main() -> None:
     """Serve jobs until standard input ends."""
     sys.meta_path.insert(0, _WithoutPandas())
     tasks.rehearse()
+    gc.collect()
+    gc.freeze()  # what is loaded stays shared with every job
     for line in sys.stdin.buffer:
         child = os.fork()
         if child == 0:

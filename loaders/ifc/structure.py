@@ -396,6 +396,7 @@ def placement_bounds(nodes: list[Node], unit: float) -> tuple[float, float, floa
     shaped = [n for n in few if has_surface(n.entity)]
     chosen = shaped[:: max(1, len(shaped) // 150)] or few[::4]
     points = []
+    known: dict[int, np.ndarray] = {}
     for number, node in enumerate(chosen):
         placement = value_of(node.entity, "ObjectPlacement")
         matrix = np.eye(4)
@@ -403,7 +404,7 @@ def placement_bounds(nodes: list[Node], unit: float) -> tuple[float, float, floa
             with contextlib.suppress(
                 RuntimeError, AttributeError, TypeError, ValueError, RecursionError
             ):
-                matrix = np.array(ifcopenshell.util.placement.get_local_placement(placement), float)
+                matrix = _placed(placement, known)
         local = _some_points(node.entity) if number % 10 == 0 or len(chosen) <= 20 else None
         local = np.zeros((1, 3)) if local is None else local
         points.append((local @ matrix[:3, :3].T + matrix[:3, 3])[:, :2] * unit)
@@ -418,6 +419,16 @@ def placement_bounds(nodes: list[Node], unit: float) -> tuple[float, float, floa
     near = all_points[reach <= max(20 * float(np.median(reach)), 2_000.0)]
     low, high = near.min(axis=0), near.max(axis=0)
     return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+
+
+def _placed(placement: Any, known: dict[int, np.ndarray]) -> np.ndarray:  # noqa: ANN401 (IFC entity)
+    """Matrix (4, 4) of a local placement in project units; what many stand on is computed once."""
+    step = placement.id()
+    if step not in known:
+        above = placement.PlacementRelTo
+        own = ifcopenshell.util.placement.get_axis2placement(placement.RelativePlacement)
+        known[step] = np.asarray(own if above is None else _placed(above, known) @ own, float)
+    return known[step]
 
 
 def _some_points(entity: Any) -> np.ndarray | None:  # noqa: ANN401 (IFC entity)

@@ -10,6 +10,7 @@ import ifcopenshell
 import ifcopenshell.guid
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import shapely
 
 from loaders.ifc.georeference import Georeference, find_georeference, given_placement
@@ -104,6 +105,7 @@ def rehearse() -> None:
     told = Told(index, outlines(nodes, index, np.eye(4)), {}, {})
     node_records(by_step, 0, nodes, said, told, np.eye(4))
     getattr(nodes[0].entity, "WellKnownText", None)
+    pc.take(pa.array([0]), pa.array([0]))
     tidy(shapely.union_all([shapely.box(0, 0, 1, 1), shapely.box(1, 0, 2, 1)], grid_size=0.1), 0.1)
 
 

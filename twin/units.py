@@ -20,6 +20,7 @@ __all__ = [
     "convert",
     "factor",
     "named_unit",
+    "shown",
     "si_unit",
     "ucum",
     "unit_in_name",
@@ -126,6 +127,42 @@ def ucum(text: str | None) -> str | None:
         return None
     unit = named_unit(text)
     return unit.code if unit is not None else text.strip()
+
+
+_SHOWN = {
+    "Cel": "℃", "[degF]": "℉", "deg": "°", "Ohm": "Ω", "[ft_i]": "ft", "[ft_us]": "ft", "[in_i]": "in", "[yd_i]": "yd",
+    "[ppm]": "ppm", "[ppb]": "ppb", "[pH]": "pH",
+}  # fmt: skip
+_COUNTED = {"person": ("人", "persons"), "人": ("人", "persons"), "times": ("次", "times")}
+_RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+
+
+def shown(code: str | None, lang: str = "zh") -> str:
+    """A UCUM code as people write it; a text that is no code comes out as it is.
+
+    Examples
+    --------
+    >>> shown("{person}/m2"), shown("{person}/m2", "en"), shown("ug/m3"), shown("Cel"), shown(None)
+    ('人/m²', 'persons/m²', 'µg/m³', '℃', '')
+    """
+    return "/".join(
+        "·".join(_shown_part(part, lang) for part in term.split("."))
+        for term in (code or "").split("/")
+    )
+
+
+def _shown_part(part: str, lang: str) -> str:
+    if part in _SHOWN:
+        return _SHOWN[part]
+    counted = re.fullmatch(r"\{(.+)\}", part)
+    if counted:
+        zh, en = _COUNTED.get(counted[1], (counted[1], counted[1]))
+        return zh if lang == "zh" else en
+    raised = re.fullmatch(r"([A-Za-z]+)(-?\d+)", part)
+    name, power = (raised[1], raised[2]) if raised else (part, "")
+    if re.fullmatch(r"u[a-zA-Z]{1,3}", name):
+        name = "µ" + name[1:]
+    return name + power.translate(_RAISED)
 
 
 @cache

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from loaders.gdalio import head_of, refuse_dangerous
 from loaders.points.stream import BATCH, PointStream
+from loaders.textfiles import after_lines
 from twin.cloud import CloudSpec
 from twin.cloud.summary import Batch
 from twin.errors import SourceError
@@ -160,12 +161,11 @@ def _batches(path: Path, layout: _Layout, findings: list[str]) -> Iterator[Batch
     names = [*layout.names, "#more"]
     read = broken = 0
     with path.open("rb") as file:
-        for _ in range(layout.skip):
-            file.readline()
+        file.seek(after_lines(file, layout.skip))
         counted = _Counted(file)
         reader = pd.read_csv(
             cast("Any", counted), sep=layout.separator, header=None, names=names, chunksize=BATCH, dtype=str,
-            on_bad_lines="skip", encoding="latin-1", quoting=3, skip_blank_lines=True, index_col=False,
+            on_bad_lines="skip", encoding="latin-1", encoding_errors="replace", quoting=3, skip_blank_lines=True, index_col=False,
         )  # fmt: skip
         with reader:
             for frame in reader:

@@ -72,6 +72,8 @@ def _header(path: Path) -> tuple[str, int, np.dtype[np.void], int, list[str]]:
         if words[0] == "property":
             if len(words) != 3 or words[1] not in _TYPES:
                 raise SourceError(path, f"its vertices carry {line!r}, which is no number; export its points alone")  # fmt: skip
+            if words[2] in dict(properties):
+                raise SourceError(path, f"its vertices carry {words[2]!r} twice; export it again")
             properties.append((words[2], order + _TYPES[words[1]]))
     if not {"x", "y", "z"} <= {name for name, _ in properties} or not elements[0][2].isdigit():
         raise SourceError(path, "its vertices have no x, y and z")

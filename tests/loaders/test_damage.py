@@ -1,0 +1,233 @@
+"""Damaged files, each of a kind that mutants brought to light: what is left is read, the rest is told, nothing escapes."""
+
+import json
+import struct
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import laspy
+import numpy as np
+import pytest
+from PIL import Image
+from workbooks import write_xlsx
+
+from api.loading import load_layers
+from loaders import discovery
+from loaders.base import Batch, LayerInfo
+from loaders.discovery import scan
+from loaders.foreseen import DEFECT
+from loaders.propose import propose
+from loaders.registry import loader_for, read_points
+from twin.city import City
+from twin.errors import InvalidRequestError, SourceError
+from twin.heights import Heights
+from twin.plan import LayerPlan
+from twin.resample import Resampled
+from twin.store import Store
+
+POI = "编号,名称,经度,纬度\nA,甲,114.1,30.5\nB,乙,114.2,30.6\nC,丙,114.3,30.7\n"
+
+
+def rows(layer: LayerInfo) -> list[dict]:
+    batches = loader_for(layer.path).read(layer, propose([layer]).layers[0])
+    return [row for batch in batches for row in batch.records.to_pylist()]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_may_end_in_any_way(table: Callable[..., Path], end: str, encoding: str) -> None:
+    layer = scan([table("兴趣点.csv", POI.replace("\n", end), encoding)])[0]
+    assert [r["key"] for r in rows(layer)] == ["A", "B", "C"]
+    assert layer.count in (3, None)
+
+
+def test_a_table_without_one_readable_place_is_still_a_table(table: Callable[..., Path]) -> None:
+    layer = scan([table("兴趣点.csv", "编号,经度,纬度\nA,东,北\nB,x,y\n")])[0]
+    assert layer.bounds is None
+    assert all(r["fault"] for r in rows(layer))
+
+
+def test_column_names_with_undecodable_bytes_are_kept_as_far_as_they_go(tmp_path: Path) -> None:
+    path = tmp_path / "点.csv"
+    path.write_bytes("编号,经度,纬度,名\n".encode() + b"A,114.1,30.5,\x8a\xff\nB,114.2,30.6,b\n")
+    assert len(rows(scan([path])[0])) == 2
+
+
+def test_lines_are_not_counted_where_a_quote_stays_open(table: Callable[..., Path]) -> None:
+    text = POI + '"\nD,丁,114.4,30.8\n'
+    layer = scan([table("兴趣点.csv", text)])[0]
+    assert layer.count is None
+    assert len(rows(layer)) == 5
+
+
+def test_whole_numbers_past_exact_floats_are_out_of_range_and_no_crash(
+    table: Callable[..., Path],
+) -> None:
+    text = "编号,楼高,层数,经度,纬度\nA,9,-9223372036854775808,114.1,30.5\n"
+    assert "outside" in rows(scan([table("建筑.csv", text)])[0])[0]["fault"]
+
+
+def test_a_workbook_with_a_damaged_part_says_so(tmp_path: Path) -> None:
+    path = write_xlsx(tmp_path / "a.xlsx", {"一": [["编号", "经度", "纬度"], ["A", 114.1, 30.5]]})
+    with zipfile.ZipFile(path) as archive:
+        info = archive.getinfo("xl/worksheets/sheet1.xml")
+    content = bytearray(path.read_bytes())
+    content[info.header_offset + 60] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(SourceError, match=r"damaged workbook|no workbook"):
+        loader_for(path).scan(path)
+
+
+@pytest.mark.parametrize(("given", "instead"), [
+    ('r="B3"', 'r="B4294967295"'), ('r="B3"', 'r="ZZZZZZZ3"'), ('<row r="3"', '<row r="4294967295"'), ("A1:D1", "A1:ZZZZZZ99999999"),
+])  # fmt: skip
+def test_cells_where_no_sheet_reaches_are_refused_before_they_are_read(
+    tmp_path: Path, given: str, instead: str
+) -> None:
+    sheet = [["编号", "经度", "纬度"], ["A", 114.1, 30.5], ["B", 114.2, 30.6]]
+    source = write_xlsx(tmp_path / "a.xlsx", {"一": sheet}, {"一": ["A1:D1"]})
+    path = tmp_path / "b.xlsx"
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(path, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name).replace(given.encode(), instead.encode()))
+    try:
+        assert len(rows(loader_for(path).scan(path)[0])) == 2
+    except SourceError as err:
+        assert "no workbook" in err.reason or "past" in err.reason or "spans" in err.reason
+
+
+def test_a_world_file_beyond_all_bounds_is_refused(tmp_path: Path) -> None:
+    Image.new("RGB", (4, 3)).save(tmp_path / "a.jpg")
+    (tmp_path / "a.jgw").write_text("1" * 200_000 + "\n0\n0\n-1\n0\n0\n")
+    with pytest.raises(SourceError, match="GDAL cannot read it"):
+        loader_for(tmp_path / "a.jpg").scan(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-300, 1e-9])
+def test_a_raster_whose_pixels_have_no_size_is_refused(size: float) -> None:
+    transform = (size, 0.0, 500_000.0, 0.0, -10.0, 3_400_000.0)
+    with pytest.raises(InvalidRequestError, match=r"pixels"):
+        Resampled(lambda *_: np.zeros((3, 4)), (3, 4), transform, "EPSG:4547", Heights(0.0))
+
+
+@pytest.mark.parametrize("bounds", [[-180, -90, {"a": 1}, 90], ["x", 0, 1, 2], [None] * 4, 7])
+def test_bounds_that_are_no_numbers_do_not_stop_a_terrain(tmp_path: Path, bounds: object) -> None:
+    document = {"format": "quantized-mesh-1.0", "tiles": ["{z}/{x}/{y}.terrain"], "bounds": bounds}
+    (tmp_path / "layer.json").write_text(json.dumps(document))
+    assert scan([tmp_path / "layer.json"])[0].format == "quantized-mesh-1.0"
+
+
+def test_a_tileset_built_otherwise_than_the_standard_says_is_a_source_error(tmp_path: Path) -> None:
+    root = {"boundingVolume": [1], "transform": [{}] * 16, "geometricError": {}}
+    path = tmp_path / "tileset.json"
+    path.write_text(json.dumps({"asset": [], "root": root}))
+    with pytest.raises(SourceError, match="is no tileset"):
+        loader_for(path).scan(path)
+
+
+def test_extended_records_longer_than_the_file_are_left_out(tmp_path: Path) -> None:
+    header = laspy.LasHeader(point_format=6, version="1.4")
+    cloud = laspy.LasData(header)
+    cloud.x, cloud.y, cloud.z = np.arange(3), np.arange(3), np.arange(3)
+    cloud.evlrs = laspy.vlrs.vlrlist.VLRList([laspy.VLR("a", 1, "b", b"1234")])
+    cloud.write(tmp_path / "a.las")
+    content = bytearray((tmp_path / "a.las").read_bytes())
+    at = struct.unpack_from("<Q", content, 235)[0]
+    struct.pack_into("<Q", content, at + 20, 1 << 62)
+    (tmp_path / "a.las").write_bytes(content)
+    layer = scan([tmp_path / "a.las"])[0]
+    assert any("beyond the file" in f for f in layer.findings)
+    stream = read_points(layer, LayerPlan(str(layer.path), kind="points"))
+    assert sum(len(b["x"]) for b in stream.batches()) == 3
+
+
+def test_a_line_of_bytes_among_points_is_left_out_and_counted(tmp_path: Path) -> None:
+    lines = [b"%d %d %d %d" % (i * 2, i % 3, i % 5, i) for i in range(20)]
+    lines[15] = b"3\xff1 2 \x80 1"
+    (tmp_path / "a.xyz").write_bytes(b"x y z i\r" + b"\r".join(lines) + b"\r")
+    layer = scan([tmp_path / "a.xyz"])[0]
+    stream = read_points(layer, LayerPlan(str(layer.path), kind="points"))
+    assert sum(len(b["x"]) for b in stream.batches()) == 19
+    assert "1 of 20 lines are no points" in " ".join(stream.findings)
+
+
+def test_a_cloud_that_names_a_property_twice_is_refused(tmp_path: Path) -> None:
+    head = "ply\nformat ascii 1.0\nelement vertex 1\n" + "property double {}\n" * 4 + "end_header\n"
+    (tmp_path / "a.ply").write_text(head.format("x", "y", "z", "z") + "1 2 3 4\n")
+    with pytest.raises(SourceError, match="carry 'z' twice"):
+        loader_for(tmp_path / "a.ply").scan(tmp_path / "a.ply")
+
+
+def test_figures_of_undecodable_bytes_are_told_as_they_are(
+    shapefile: Callable[..., Path],
+) -> None:
+    path = shapefile("utf-8", cpg="UTF-8")
+    table = path.with_suffix(".dbf")
+    table.write_bytes(table.read_bytes().replace(b"12.5", b"1\xa02\xff"))
+    faults = [r["fault"] for r in rows(scan([path])[0])]
+    assert len(faults) == 4
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    with Store.open(City.init(tmp_path / "city")) as opened:
+        yield opened
+
+
+def test_what_no_reader_foresaw_costs_its_own_source_only(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "delivery"
+    folder.mkdir()
+    for name in ("a.csv", "b.csv", "c.csv"):
+        (folder / name).write_text(POI)
+    known = discovery.loader_for
+    whole = known(folder / "a.csv")
+
+    class Broken:
+        def scan(self, path: Path) -> list[LayerInfo]:
+            return whole.scan(path)[3]
+
+    monkeypatch.setattr(discovery, "loader_for", lambda p: Broken() if p.stem == "a" else known(p))
+    layers = scan([folder])
+    assert [layer.format for layer in layers] == ["unreadable", "CSV", "CSV"]
+    assert DEFECT in layers[0].findings[0]
+    assert "IndexError: list index out of range" in layers[0].findings[0]
+
+    def read(_: object, layer: LayerInfo, plan: LayerPlan, size: int = 9) -> Iterator[Batch]:
+        return iter(()) if layer.path.stem == "c" else [][size]
+
+    plans = [LayerPlan(str(i.path), class_code="poi", crs="EPSG:4490", fields={"经度": "x", "纬度": "y"}) for i in layers]  # fmt: skip
+    monkeypatch.setattr(type(whole), "read", read)
+    told = load_layers(store, Heights(0.0), list(zip(layers, plans, strict=True)))
+    by_name = {Path(t.path).name: t for t in told}
+    assert [by_name[n].status for n in ("a.csv", "b.csv", "c.csv")] == ["failed", "failed", "loaded"]  # fmt: skip
+    assert "IndexError" in by_name["b.csv"].reason
+    assert DEFECT in by_name["b.csv"].reason
+
+
+def test_a_corner_beyond_all_systems_costs_its_faces_only(store: Store, cityjson: Path) -> None:
+    document = json.loads(cityjson.read_text())
+    document["vertices"][3][0] = 1e308
+    cityjson.write_text(json.dumps(document))
+    info = scan([cityjson])[0]
+    plan = replace(propose([info]).layers[0], crs="EPSG:4547")
+    told = load_layers(store, Heights(0.0), [(info, plan)])[0]
+    assert told.status == "loaded", told.reason
+    assert (told.balance.n_in, told.balance.loaded) == (3, 2)  # the third has no geometry at all
+
+
+def test_heights_where_nothing_can_be_go_to_quarantine(
+    store: Store, table: Callable[..., Path]
+) -> None:
+    path = table("点.geojson", json.dumps({"type": "FeatureCollection", "features": [
+        {"type": "Feature", "properties": {"id": f"P{z}"}, "geometry": {"type": "Point", "coordinates": [114.1, 30.5, z]}}
+        for z in (20, 4_500_000, -90_000)]}))  # fmt: skip
+    info = scan([path])[0]
+    plan = LayerPlan(str(path), kind="features", class_code="poi", crs="EPSG:4490")
+    balance = load_layers(store, Heights(0.0), [(info, plan)])[0].balance
+    assert (balance.n_in, balance.loaded, balance.quarantined) == (3, 1, 2)
+    reasons = store.table("SELECT reason FROM quarantine ORDER BY row_number")["reason"].to_pylist()
+    assert all("is the unit another?" in r for r in reasons)

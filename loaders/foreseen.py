@@ -11,6 +11,8 @@ __all__ = ["DEFECT", "foreseen"]
 
 DEFECT = "that is a defect of citytwin"
 """Words by which such a refusal is told from one that was meant."""
+_PANIC = "PanicException"
+"""What decoders in Rust raise; it is no Exception, and cannot be imported."""
 _ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -43,7 +45,9 @@ of citytwin, please report it with the file. Other sources are loaded all the sa
         yield
     except TwinError:
         raise
-    except Exception as err:
+    except BaseException as err:
+        if not isinstance(err, Exception) and type(err).__name__ != _PANIC:
+            raise
         said = " ".join(str(err).split())[:200]
         raise SourceError(
             path,
@@ -52,7 +56,7 @@ of citytwin, please report it with the file. Other sources are loaded all the sa
         ) from err
 
 
-def _place(err: Exception) -> str:
+def _place(err: BaseException) -> str:
     """The innermost line of citytwin's own code that an exception came through."""
     for frame in reversed(traceback.extract_tb(err.__traceback__)):
         file = Path(frame.filename)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from twin.errors import SourceError, UnsafeSourceError
@@ -31,6 +32,7 @@ os.environ.pop("OGR_SKIP")  # another GDAL in this process (rasterio's) has othe
 __all__ = [
     "head_of",
     "listening",
+    "mended",
     "open_options",
     "pyogrio",
     "refuse_dangerous",
@@ -137,6 +139,39 @@ def refuse_entities(path: Path, head: bytes) -> None:
         )
 
 
+def mended(path: Path, batch: pa.RecordBatch) -> pa.RecordBatch:
+    """A batch whose texts and shapes begin where the ones before end.
+
+    For a damaged FlatGeobuf feature GDAL leaves the end of its shape at 0; what is read by that reaches into the
+    shapes before, or beyond all memory.
+
+    Raises
+    ------
+    SourceError
+        If a column reaches beyond its own data.
+    """
+    columns = list(batch.columns)
+    for i, column in enumerate(columns):
+        if not (pa.types.is_binary(column.type) or pa.types.is_string(column.type)):
+            continue
+        validity, ends, data = column.buffers()
+        if ends is None or not len(column):
+            continue
+        given = np.frombuffer(ends, np.int32, len(column) + 1, 4 * column.offset)
+        grown = np.maximum.accumulate(given)
+        if given[0] < 0 or int(grown[-1]) > (data.size if data is not None else 0):
+            raise SourceError(
+                path, "GDAL reads records out of it that reach beyond the file; export it again"
+            )
+        if (grown != given).any():
+            before = np.zeros(column.offset, np.int32)
+            moved = pa.py_buffer(np.concatenate([before, grown]))
+            columns[i] = pa.Array.from_buffers(
+                column.type, len(column), [validity, moved, data], offset=column.offset
+            )
+    return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
+
+
 def open_options(path: Path, driver: str) -> dict[str, str]:
     """Open options that keep a driver from writing or fetching."""
     if driver == "GML":
@@ -165,6 +200,13 @@ def listening(
         warnings.simplefilter("always")
         try:
             yield
+        except (
+            UnboundLocalError
+        ) as err:  # pyogrio's answer where PROJ cannot write a system out again
+            raise SourceError(
+                path,
+                "its coordinate reference system makes no sense; correct it (.prj), or take it away and give it in the plan",
+            ) from err
         except _BROKEN as err:
             raise SourceError(path, f"GDAL cannot read it: {_shown(str(err), rename)}") from err
     for warning in caught:

@@ -2,6 +2,8 @@
 
 import datetime as dt
 import re
+import subprocess
+import sys
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -29,6 +31,23 @@ _REFERENCE = re.compile(
     rb"<(?:\w+:)?(?:c|row)\b[^>]{0,200}?\br=[\"']([A-Za-z]{0,20})(\d{1,20})[\"']"
 )
 _REPEATED = re.compile(rb'number-(?:columns|rows)-repeated="(\d+)"[^>/]{0,400}?office:value')
+_OLE = b"\xd0\xcf\x11\xe0"
+TRIAL_SECONDS = 120
+_TRIAL = """
+import sys
+import python_calamine as calamine
+try:
+    import resource
+    resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    book = calamine.load_workbook(sys.argv[1])
+    for meta in book.sheets_metadata:
+        if meta.typ == calamine.SheetTypeEnum.WorkSheet:
+            book.get_sheet_by_name(meta.name)
+except Exception:
+    pass
+"""
+"""A trial reading: what the reader raises is told later, only that it ends the process matters."""
 _BROKEN = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, ValueError)
 """What unpacking a damaged workbook raises."""
 _ERRORS = {"#N/A", "#REF!", "#DIV/0!", "#VALUE!", "#NAME?", "#NULL!", "#NUM!"}
@@ -64,6 +83,7 @@ def open_sheets(path: Path, only: str | None = None) -> list[SheetTable]:
     import python_calamine as calamine
 
     _refuse_bombs(path)
+    _try_binary(path)
     try:
         book = calamine.load_workbook(str(path))
     except calamine.PasswordError as err:
@@ -145,6 +165,30 @@ def _refuse_bombs(path: Path) -> None:
             _check_parts(path, archive)
     except _BROKEN as err:
         raise SourceError(path, f"is a damaged workbook: {err}; save it again") from err
+
+
+def _try_binary(path: Path) -> None:
+    """Read a workbook of binary records (XLS, XLSB) in a process of its own first.
+
+    Its cells can claim any row and column, and the reader sets aside room for all between them: where that is more than
+    the machine has it does not raise, it ends the process.
+    """
+    with path.open("rb") as file:
+        binary = file.read(4) == _OLE or path.suffix.lower() == ".xlsb"
+    if not binary:
+        return
+    command = [sys.executable, "-I", "-c", _TRIAL, str(path)]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=TRIAL_SECONDS, check=False)  # noqa: S603 -- our own words, no shell
+    except subprocess.TimeoutExpired as err:
+        raise UnsafeSourceError(
+            path, f"is not read within {TRIAL_SECONDS} s; save it as XLSX or CSV"
+        ) from err
+    if done.returncode != 0:
+        raise UnsafeSourceError(
+            path,
+            "its cells claim more room than they can need, or end their reader; save it again as XLSX",
+        )
 
 
 def _check_parts(path: Path, archive: zipfile.ZipFile) -> None:

@@ -15,7 +15,14 @@ from loaders.announced import announced, broken_lines, remarks
 from loaders.base import Batch, LayerInfo
 from loaders.columns import Faults, build_table
 from loaders.features import feature_records
-from loaders.gdalio import head_of, listening, open_options, pyogrio, refuse_dangerous
+from loaders.gdalio import (
+    head_of,
+    listening,
+    mended,
+    open_options,
+    pyogrio,
+    refuse_dangerous,
+)
 from loaders.keys import KeyLedger
 from loaders.shapefile import encoding_of, table_remarks
 from loaders.staged import openable
@@ -297,7 +304,7 @@ def _stream(
                     batch = reader.read_next_batch()
                 except StopIteration:
                     return
-            table = pa.Table.from_batches([batch])
+            table = pa.Table.from_batches([mended(layer.path, batch)])
             if geometry in table.column_names and geometry != _GEOMETRY_COLUMN:
                 table = table.rename_columns(
                     [_GEOMETRY_COLUMN if c == geometry else c for c in table.column_names]

@@ -1,6 +1,7 @@
 """Damaged files, each of a kind that mutants brought to light: what is left is read, the rest is told, nothing escapes."""
 
 import json
+import re
 import struct
 import zipfile
 from collections.abc import Callable, Iterator
@@ -9,8 +10,11 @@ from pathlib import Path
 
 import laspy
 import numpy as np
+import pyarrow as pa
+import pyproj
 import pytest
 from PIL import Image
+from vector_files import WRITERS
 from workbooks import write_xlsx
 
 from api.loading import load_layers
@@ -18,6 +22,7 @@ from loaders import discovery
 from loaders.base import Batch, LayerInfo
 from loaders.discovery import scan
 from loaders.foreseen import DEFECT
+from loaders.gdalio import mended
 from loaders.propose import propose
 from loaders.registry import loader_for, read_points
 from twin.city import City
@@ -168,6 +173,79 @@ def test_figures_of_undecodable_bytes_are_told_as_they_are(
     table.write_bytes(table.read_bytes().replace(b"12.5", b"1\xa02\xff"))
     faults = [r["fault"] for r in rows(scan([path])[0])]
     assert len(faults) == 4
+
+
+@pytest.mark.parametrize("scale", ["1e-320", "0", "-1", "NaN", "1e999"])
+def test_a_system_that_cannot_be_computed_is_none(
+    store: Store, shapefile: Callable[..., Path], scale: str
+) -> None:
+    path = shapefile()
+    text = pyproj.CRS("EPSG:4547").to_wkt("WKT1_ESRI")
+    path.with_suffix(".prj").write_text(text.replace('"Scale_Factor",1.0', f'"Scale_Factor",{scale}'))  # fmt: skip
+    info = scan([path])[0]
+    told = load_layers(store, Heights(0.0), [(info, propose([info]).layers[0])])[0]
+    assert told.status != "loaded"
+    assert DEFECT not in told.reason
+
+
+def test_an_extract_that_repeats_an_object_says_how_many_are_left(tmp_path: Path) -> None:
+    path = WRITERS["osm"](tmp_path)
+    way = re.search(r'<way id="10">.*?</way>', path.read_text())[0]
+    path.write_text(path.read_text().replace(way, way * 3))
+    layer = next(i for i in scan([path]) if i.name == "buildings")
+    batches = list(loader_for(path).read(layer, propose([layer]).layers[0]))
+    assert (layer.count, sum(b.records.num_rows for b in batches)) == (7, 5)
+    assert "of 7 objects of this layer 5 were read" in " ".join(f for b in batches for f in b.findings)  # fmt: skip
+
+
+@pytest.mark.parametrize("objects", [True, [1], "x", 7])
+def test_city_objects_that_are_no_objects_are_one_faulty_record(
+    cityjson: Path, objects: object
+) -> None:
+    document = json.loads(cityjson.read_text()) | {"CityObjects": objects, "geometry-templates": {"templates": 3}}  # fmt: skip
+    cityjson.write_text(json.dumps(document))
+    assert [r["fault"] for r in rows(scan([cityjson])[0])] == ["CityObjects is no JSON object"]
+
+
+def test_a_base_whose_own_words_are_damaged_is_a_source_error(geopackage: Path) -> None:
+    content = geopackage.read_bytes()
+    at = content.index(b"CREATE TABLE gpkg_geometry_columns")
+    geopackage.write_bytes(content[:at] + b"CR\xf8ATE" + content[at + 6 :])
+    with pytest.raises(SourceError):
+        loader_for(geopackage).scan(geopackage)
+
+
+def test_ends_of_shapes_that_run_backwards_are_put_right(tmp_path: Path) -> None:
+    good = pa.array([b"abc", b"de", None, b"f"], pa.binary())
+    validity, _, data = good.buffers()
+    ends = pa.py_buffer(np.array([0, 3, 0, 5, 6], np.int32))
+    broken = pa.Array.from_buffers(pa.binary(), 4, [validity, ends, data])
+    batch = pa.record_batch({"a": broken, "n": pa.array(range(4))})
+    for given, want in ((batch, [b"abc", b"", None, b"f"]), (batch.slice(2), [None, b"f"])):
+        found = mended(tmp_path, given)
+        found.validate(full=True)
+        assert found["a"].to_pylist() == want
+    beyond = pa.Array.from_buffers(pa.binary(), 4, [validity, pa.py_buffer(np.array([0, 600, 4, 5, 6], np.int32)), data])  # fmt: skip
+    with pytest.raises(SourceError, match="beyond the file"):
+        mended(tmp_path, pa.record_batch({"a": beyond}))
+
+
+def test_a_damaged_feature_of_a_flatgeobuf_costs_itself_only(tmp_path: Path) -> None:
+    path = WRITERS["flatgeobuf"](tmp_path)
+    whole = rows(scan([path])[0])
+    content = path.read_bytes()
+    at = (
+        content.rindex(np.array([1.0, 0.0, 1.0, 10.0]).tobytes()) - 4
+    )  # the length of the ring's numbers
+    path.write_bytes(content[:at] + b"\xff\xff\xff\x7f" + content[at + 4 :])
+    try:
+        left = rows(scan([path])[0])
+    except SourceError:
+        return  # another reader may stop there
+    assert len(left) == len(whole)
+    assert [r["geometry"] for r in left if r["fault"] is None] == [
+        a["geometry"] for a, b in zip(whole, left, strict=True) if b["fault"] is None
+    ]
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import counting
+
 from api.loading import load_layers
 from api.planning import Planned, with_sources
 from api.report import LayerResult
@@ -124,6 +126,7 @@ def _judged(
             and str(info.count) not in said
         ):
             lost.append(f"{result.layer}: the header says {info.count}, {b.n_in} went in, and no finding says so")  # fmt: skip
+    lost += _uncounted(results)
     if broken:
         return _told("open", "; ".join(broken))
     if lost:
@@ -135,6 +138,27 @@ def _judged(
         "n_in": sum(r.balance.n_in for r in good),
         "quarantined": sum(r.balance.quarantined for r in good),
     }
+
+
+def _uncounted(results: Sequence[LayerResult]) -> list[str]:
+    """Files that were loaded with fewer or more records than something else counts in them, without a word about it."""
+    out = []
+    for path in {r.path for r in results}:
+        layers = [r for r in results if r.path == path and r.status == "loaded"]
+        if {r.kind for r in layers} & {"streams", "observations"}:
+            continue  # a line holds several
+        expected = counting.counted(Path(path)) if layers else None
+        if expected is None or any(r.status == "failed" for r in results if r.path == path):
+            continue
+        n, said = (
+            sum(r.balance.n_in for r in layers),
+            " ".join(f for r in layers for f in r.findings),
+        )
+        if not expected[0] <= n <= expected[1] and str(expected[0]) not in said:
+            out.append(
+                f"{Path(path).name} holds {expected[0]} records, {n} went in, and no finding says so"
+            )
+    return out
 
 
 def _told(outcome: str, reason: str) -> dict[str, Any]:

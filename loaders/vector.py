@@ -18,10 +18,10 @@ from loaders.features import feature_records
 from loaders.gdalio import (
     head_of,
     listening,
-    mended,
     open_options,
     pyogrio,
     refuse_dangerous,
+    refuse_overlaps,
 )
 from loaders.keys import KeyLedger
 from loaders.shapefile import encoding_of, table_remarks
@@ -304,7 +304,8 @@ def _stream(
                     batch = reader.read_next_batch()
                 except StopIteration:
                     return
-            table = pa.Table.from_batches([mended(layer.path, batch)])
+            refuse_overlaps(layer.path, batch)
+            table = pa.Table.from_batches([batch])
             if geometry in table.column_names and geometry != _GEOMETRY_COLUMN:
                 table = table.rename_columns(
                     [_GEOMETRY_COLUMN if c == geometry else c for c in table.column_names]

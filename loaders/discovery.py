@@ -13,7 +13,7 @@ from loaders.registry import LOADERS, loader_for
 from loaders.skipped import Skipped, part_of, why_skipped
 from loaders.tileset import TilesetLoader
 from loaders.tileset.members import KINDS as TILE_FILES
-from twin.errors import SourceError, TwinError, UnsafeSourceError
+from twin.errors import SourceError, TwinError, UnsafeSourceError, UnsupportedFormatError
 
 __all__ = ["Scanned", "Survey", "discover", "scan", "scan_all", "survey"]
 
@@ -156,8 +156,10 @@ def _scanned(
     """One source; of an archive, everything in it."""
     try:
         with foreseen(path):
-            if any(loader.supports(path) for loader in LOADERS) or not is_archive(path):
+            if any(loader.supports(path) for loader in LOADERS):
                 return Scanned(loader_for(path).scan(path), [])
+            if not is_archive(path):
+                raise UnsupportedFormatError(path, _why_not(path))
             if depth > DEEPEST:
                 raise UnsafeSourceError(
                     path, f"archives are nested deeper than {DEEPEST}; unpack the outer ones"
@@ -168,6 +170,18 @@ def _scanned(
         return Scanned(
             [LayerInfo(path, path.stem, "features", "unreadable", findings=(reason,))], []
         )
+
+
+def _why_not(path: Path) -> str:
+    """Why a file that was asked for by name is no source: what is known about its kind, else what is read at all."""
+    reason = why_skipped(path)
+    if not reason.startswith("no loader knows"):
+        return reason
+    try:
+        loader_for(path)
+    except UnsupportedFormatError as err:
+        return err.reason
+    return reason
 
 
 def _inside(archive: Path, shown: str, unpacking: Unpacking, depth: int) -> Scanned:

@@ -45,6 +45,10 @@ _REASONS = (
     (_TEXT, "documentation, not data"),
     (_STYLES, "a style or project file, not data"),
     (
+        {"jpg", "jpeg", "png", "webp", "bmp"},
+        "a picture that says nowhere where it lies; put its world file (.jgw, .pgw, .wld) beside it",
+    ),
+    (
         {"dwg", "dgn"},
         "CAD drawings of this kind cannot be read here; save them as DXF",
     ),

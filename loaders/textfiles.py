@@ -88,6 +88,8 @@ def looks_like_table(head: bytes) -> bool:
         return False
     text = head.decode("utf-8", "replace")
     lines = [line for line in text.splitlines()[:-1] if line.strip() and not line.startswith("#")]
+    if not lines and len(head) >= 4096:
+        return _is_wide_header(text)
     if len(lines) < 2:
         return False
     delimiter = delimiter_of(lines[:20])
@@ -97,6 +99,13 @@ def looks_like_table(head: bytes) -> bool:
         return False
     usual = max(set(widths), key=widths.count)
     return usual > 1 and widths.count(usual) * 5 >= len(widths) * 4
+
+
+def _is_wide_header(text: str) -> bool:
+    """Whether a first line that goes on past all that was read is one of many short column names."""
+    names = text.split(max(DELIMITERS, key=text.count))
+    distinct = len({n.strip().lower() for n in names if n.strip()})
+    return distinct >= 20 and distinct >= 0.9 * len(names) and max(map(len, names)) <= 80
 
 
 def open_text(path: Path, given: str | None = None) -> TextTable:

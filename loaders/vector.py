@@ -26,6 +26,7 @@ from loaders.gdalio import (
 from loaders.keys import KeyLedger
 from loaders.shapefile import encoding_of, table_remarks
 from loaders.staged import openable
+from loaders.tilepyramids import told_pyramids
 from loaders.wkb import checked
 from twin.errors import SourceError, UnsafeSourceError
 from twin.plan import LayerPlan
@@ -121,7 +122,17 @@ class VectorLoader:
             If GDAL cannot open the file, or it must not be opened.
         """
         refuse_dangerous(path)
-        findings: list[str] = []
+        pyramids = told_pyramids(path)
+        findings: list[str] = [] if pyramids is None else [pyramids]
+        try:
+            layers = self._layers(path, findings)
+        except SourceError as err:
+            if pyramids is None:
+                raise
+            raise SourceError(path, pyramids) from err
+        return [replace(layer, findings=(*layer.findings, *findings)) for layer in layers]
+
+    def _layers(self, path: Path, findings: list[str]) -> list[LayerInfo]:
         with (
             openable(path) as (opened, notes),
             listening(path, findings, [(str(opened), str(path))]),
@@ -129,8 +140,7 @@ class VectorLoader:
             names = [str(name) for name, _ in pyogrio.list_layers(opened).tolist()]
             if not names:
                 raise SourceError(path, "holds no layer with records; nothing to load from it")
-            layers = [self._layer(path, opened, name, notes) for name in names]
-        return [replace(layer, findings=(*layer.findings, *findings)) for layer in layers]
+            return [self._layer(path, opened, name, notes) for name in names]
 
     def _layer(self, path: Path, opened: Path, name: str, notes: list[str]) -> LayerInfo:
         findings = list(notes)

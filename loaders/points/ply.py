@@ -103,10 +103,15 @@ def _text(
     names = list(kind.names or ())
     with path.open("rb") as file:
         file.seek(start)
-        reader = pd.read_csv(
-            file, sep=r"\s+", header=None, names=names, usecols=range(len(names)), nrows=count,
-            chunksize=BATCH, dtype=str, on_bad_lines="skip", encoding="latin-1", quoting=3,
-        )  # fmt: skip
+        try:
+            reader = pd.read_csv(
+                file, sep=r"\s+", header=None, names=names, usecols=range(len(names)), nrows=count,
+                chunksize=BATCH, dtype=str, on_bad_lines="skip", encoding="latin-1", quoting=3,
+            )  # fmt: skip
+        except (pd.errors.ParserError, pd.errors.EmptyDataError) as err:
+            raise SourceError(
+                path, f"its first vertex does not carry the {len(names)} numbers of its header"
+            ) from err
         with reader:
             for frame in reader:
                 out = np.zeros(len(frame), kind)

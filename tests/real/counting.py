@@ -54,7 +54,7 @@ def _gml(content: bytes) -> tuple[int, int] | None:
 def _json(text: str, *, lines: bool) -> tuple[int, int] | None:
     if lines:
         n = sum(1 for line in text.split("\n") if line.strip())
-        return n - ('"CityJSON"' in text), n  # the first line may be a header
+        return None if '"CityJSON' in text else _same(n)
     document = json.loads(text)
     if not isinstance(document, dict):
         return None

@@ -30,7 +30,7 @@ _SMALL = 1_000
 _FEET = {9002: 0.3048, 9003: 1200 / 3937, 9001: 1.0}
 _BROKEN = (
     laspy.errors.LaspyException, lazrs.LazrsError, OSError, ValueError, RuntimeError, EOFError,
-    IndexError, KeyError, OverflowError, TypeError,
+    IndexError, KeyError, OverflowError, TypeError, struct.error,
 )  # fmt: skip
 
 

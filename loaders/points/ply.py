@@ -108,18 +108,23 @@ def _text(
                 file, sep=r"\s+", header=None, names=names, usecols=range(len(names)), nrows=count,
                 chunksize=BATCH, dtype=str, on_bad_lines="skip", encoding="latin-1", quoting=3,
             )  # fmt: skip
-        except (pd.errors.ParserError, pd.errors.EmptyDataError) as err:
+            with reader:
+                yield from (_numbers(frame, kind) for frame in reader)
+        except pd.errors.EmptyDataError:
+            return
+        except pd.errors.ParserError as err:
             raise SourceError(
                 path, f"its first vertex does not carry the {len(names)} numbers of its header"
             ) from err
-        with reader:
-            for frame in reader:
-                out = np.zeros(len(frame), kind)
-                for name in names:
-                    numbers = pd.to_numeric(frame[name], errors="coerce").to_numpy(np.float64)
-                    whole = kind[name].kind in "iu"
-                    out[name] = np.nan_to_num(numbers) if whole else numbers
-                yield out
+
+
+def _numbers(frame: pd.DataFrame, kind: np.dtype[np.void]) -> NDArray[np.void]:
+    """Lines as numbers; what is none is NaN, or 0 where the header says whole numbers."""
+    out = np.zeros(len(frame), kind)
+    for name in kind.names or ():
+        numbers = pd.to_numeric(frame[name], errors="coerce").to_numpy(np.float64)
+        out[name] = np.nan_to_num(numbers) if kind[name].kind in "iu" else numbers
+    return out
 
 
 def _sample(

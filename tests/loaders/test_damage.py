@@ -2,6 +2,7 @@
 
 import json
 import re
+import sqlite3
 import struct
 import time
 import zipfile
@@ -26,6 +27,7 @@ from loaders.foreseen import DEFECT
 from loaders.gdalio import refuse_overlaps
 from loaders.propose import propose
 from loaders.registry import loader_for, read_points
+from loaders.tables import TableLoader
 from twin.city import City
 from twin.errors import InvalidRequestError, SourceError
 from twin.heights import Heights
@@ -252,6 +254,71 @@ def test_a_name_of_half_a_million_characters_takes_no_time(table: Callable[..., 
     started = time.process_time()
     assert len(rows(scan([path])[0])) == 1
     assert time.process_time() - started < 5
+
+
+def test_a_cloud_cut_inside_its_header_is_a_source_error(tmp_path: Path) -> None:
+    cloud = laspy.LasData(laspy.LasHeader(point_format=6, version="1.4"))
+    cloud.x, cloud.y, cloud.z = np.arange(3), np.arange(3), np.arange(3)
+    cloud.write(tmp_path / "a.las")
+    whole = (tmp_path / "a.las").read_bytes()
+    for size in (0, 4, 103, 110, 230, 240, 250, 300, 374):
+        (tmp_path / "a.las").write_bytes(whole[:size])
+        (layer,) = scan([tmp_path / "a.las"])  # SourceErrors are told as its finding
+        assert DEFECT not in " ".join(layer.findings)
+        assert size >= 230 or layer.format == "unreadable"
+
+
+@pytest.mark.parametrize("properties", [7, "x", [1], True, None])
+def test_features_of_a_bare_list_may_have_no_properties(
+    table: Callable[..., Path], properties: object
+) -> None:
+    shape = {"type": "Point", "coordinates": [114.1, 30.5]}
+    good = {"type": "Feature", "properties": {"id": "A"}, "geometry": shape}
+    path = table("a.json", json.dumps([good, good | {"properties": properties}]))
+    assert len(rows(scan([path])[0])) == 2
+
+
+def test_vertices_with_too_few_numbers_are_no_cloud(tmp_path: Path) -> None:
+    head = "ply\nformat ascii 1.0\nelement vertex 1\n" + "property double {}\n" * 4 + "end_header\n"
+    (tmp_path / "a.ply").write_text(head.format("x", "y", "z", "i") + "1 2\n")
+    with pytest.raises(SourceError, match="does not carry the 4 numbers"):
+        loader_for(tmp_path / "a.ply").scan(tmp_path / "a.ply")
+
+
+def test_a_table_of_places_is_no_cloud_because_it_has_many_numbers(
+    table: Callable[..., Path],
+) -> None:
+    lines = "".join(f"{i},{700 + i},34.1{i},-118.3{i}\n" for i in range(9))
+    layer = scan([table("点.csv", "index,sensor_id,latitude,longitude\n" + lines)])[0]
+    assert (layer.format, layer.count) == ("CSV", 9)
+    named = scan([table("云.csv", "x,y,z,intensity\n" + lines)])[0]
+    assert named.kind == "points"
+
+
+def test_a_header_longer_than_what_is_looked_at_is_still_a_table(
+    table: Callable[..., Path],
+) -> None:
+    names = ",".join(f"Column_{i}_Identifier_Of_Something" for i in range(180))
+    text = names + "\n" + "\n".join(",".join(f"v{i}{j}" for i in range(180)) for j in "abc")
+    assert scan([table("结果.txt", text)])[0].count == 3
+    assert not TableLoader().supports(table("说明.txt", "a word, another, " * 400))
+
+
+def test_raster_tables_of_a_geopackage_are_told(geopackage: Path) -> None:
+    with sqlite3.connect(geopackage) as base:
+        base.execute(
+            "INSERT INTO gpkg_contents (table_name, data_type, identifier, srs_id) VALUES ('dem', 'tiles', 'dem', 4326)"
+        )
+    base.close()
+    said = " ".join(scan([geopackage])[0].findings)
+    assert "raster tables (dem) are not read from a GeoPackage" in said
+    with sqlite3.connect(geopackage) as base:
+        base.execute("DELETE FROM gpkg_contents WHERE data_type = 'features'")
+        base.execute("DELETE FROM gpkg_geometry_columns")
+        base.execute("DROP TABLE roads")
+    base.close()
+    with pytest.raises(SourceError, match="gdal_translate GPKG"):
+        loader_for(geopackage).scan(geopackage)
 
 
 @pytest.fixture

@@ -143,12 +143,14 @@ def _judged(
 def _uncounted(results: Sequence[LayerResult]) -> list[str]:
     """Files that were loaded with fewer or more records than something else counts in them, without a word about it."""
     out = []
+    final = {(r.path, r.layer): r for r in results}
     for path in {r.path for r in results}:
-        layers = [r for r in results if r.path == path and r.status == "loaded"]
-        if {r.kind for r in layers} & {"streams", "observations"}:
-            continue  # a line holds several
-        expected = counting.counted(Path(path)) if layers else None
-        if expected is None or any(r.status == "failed" for r in results if r.path == path):
+        layers = [r for (p, _), r in final.items() if p == path]
+        several = {r.kind for r in layers} & {"streams", "observations"}  # a line holds several
+        if several or any(r.status != "loaded" for r in layers):
+            continue
+        expected = counting.counted(Path(path))
+        if expected is None:
             continue
         n, said = (
             sum(r.balance.n_in for r in layers),

@@ -1,7 +1,7 @@
 """Vector files: everything GDAL reads with features in it, streamed as Arrow."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import islice
@@ -140,7 +140,9 @@ class VectorLoader:
             names = [str(name) for name, _ in pyogrio.list_layers(opened).tolist()]
             if not names:
                 raise SourceError(path, "holds no layer with records; nothing to load from it")
-            return [self._layer(path, opened, name, notes) for name in names]
+            layers = [self._layer(path, opened, name, notes) for name in names]
+            findings += _passed_over(path, layers)
+            return layers
 
     def _layer(self, path: Path, opened: Path, name: str, notes: list[str]) -> LayerInfo:
         findings = list(notes)
@@ -188,6 +190,19 @@ class VectorLoader:
         if layer.count not in (None, start):
             said = f"the header says {layer.count} records, the layer holds {start}"
             yield Batch(RECORDS.empty_table(), findings=(said,))
+
+
+def _passed_over(path: Path, layers: Sequence[LayerInfo]) -> list[str]:
+    """What a JSON-FG file holds beyond the features of its layers; for other formats each layer knows itself."""
+    if layers[0].format != "JSONFG":
+        return []
+    told = (announced(path, "GeoJSON") or {}).get("")
+    found = sum(layer.count or 0 for layer in layers)
+    if told is None or told == found:
+        return []
+    return [
+        f"the file holds {told} features, its layers {found}: the others are no features to GDAL"
+    ]
 
 
 def _unread_lines(path: Path, plan: LayerPlan, start: int, size: int) -> Iterator[Batch]:

@@ -31,8 +31,10 @@ from loaders.tables import TableLoader
 from twin.city import City
 from twin.errors import InvalidRequestError, SourceError
 from twin.heights import Heights
+from twin.ingest.staging import _readable
 from twin.plan import LayerPlan
 from twin.resample import Resampled
+from twin.schema import RECORDS
 from twin.store import Store
 
 POI = "编号,名称,经度,纬度\nA,甲,114.1,30.5\nB,乙,114.2,30.6\nC,丙,114.3,30.7\n"
@@ -321,6 +323,16 @@ def test_raster_tables_of_a_geopackage_are_told(geopackage: Path) -> None:
         loader_for(geopackage).scan(geopackage)
 
 
+def test_features_that_a_reader_passes_over_are_told(table: Callable[..., Path]) -> None:
+    point = {"type": "Point", "coordinates": [114.1, 30.5]}
+    features = [{"type": "Feature", "id": i, "featureType": f"t{i % 2}", "geometry": point, "properties": {"a": i}, "place": None, "time": None} for i in range(4)]  # fmt: skip
+    del features[2]["type"]
+    document = {"type": "FeatureCollection", "conformsTo": ["[ogc-json-fg-1-0.1:core]"], "features": features}  # fmt: skip
+    layers = scan([table("点.json", json.dumps(document))])
+    assert sum(len(rows(layer)) for layer in layers) == 3
+    assert "holds 4 features, its layers 3" in " ".join(layers[0].findings)
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     with Store.open(City.init(tmp_path / "city")) as opened:
@@ -368,6 +380,16 @@ def test_a_corner_beyond_all_systems_costs_its_faces_only(store: Store, cityjson
     told = load_layers(store, Heights(0.0), [(info, plan)])[0]
     assert told.status == "loaded", told.reason
     assert (told.balance.n_in, told.balance.loaded) == (3, 2)  # the third has no geometry at all
+
+
+def test_a_rejected_arc_that_has_no_text_is_kept_by_its_size() -> None:
+    ring = struct.pack("<BII10d", 1, 8, 5, 0, 0, 1, 1, 2, 0, 1, -1, 0, 0)
+    circle = struct.pack("<BII", 1, 10, 1) + ring
+    point = struct.pack("<BI2d", 1, 1, 2, 3)
+    row = dict.fromkeys(RECORDS.names)
+    records = pa.Table.from_pylist([row | {"geometry": circle}, row | {"geometry": point}], schema=RECORDS)  # fmt: skip
+    told = [r["geometry"] for r in _readable(records)]
+    assert told == ["a shape of 98 bytes that has no plain text", "POINT (2 3)"]
 
 
 def test_heights_where_nothing_can_be_go_to_quarantine(

@@ -23,7 +23,8 @@ def counted(path: Path) -> tuple[int, int] | None:
     try:
         content = path.read_bytes()
         if path.suffix == ".kml":
-            return _same(sum(_tag(e) == "Placemark" for e in ET.fromstring(content).iter()))  # noqa: S314 -- made here
+            tags = [_tag(e) for e in ET.fromstring(content).iter()]  # noqa: S314 -- made here
+            return tags.count("Placemark"), sum(t == "Placemark" or "Overlay" in t for t in tags)
         if path.suffix == ".gml":
             return _gml(content)
         if path.suffix in (".geojson", ".json", ".jsonl", ".geojsonl"):

@@ -335,6 +335,9 @@ def _readable(records: pa.Table) -> list[dict[str, object]]:
 def _wkt(wkb: bytes | None) -> str | None:
     if wkb is None:
         return None
-    with np.errstate(invalid="ignore"):
-        geometry = shapely.from_wkb(wkb, on_invalid="ignore")
-    return str(shapely.to_wkt(geometry, rounding_precision=8))[:2000] if geometry else None
+    try:
+        with np.errstate(invalid="ignore"):
+            geometry = shapely.from_wkb(wkb, on_invalid="ignore")
+        return str(shapely.to_wkt(geometry, rounding_precision=8))[:2000] if geometry else None
+    except NotImplementedError:  # arcs, which the loader has faulted
+        return f"a shape of {len(wkb)} bytes that has no plain text"

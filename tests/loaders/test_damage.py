@@ -333,6 +333,16 @@ def test_features_that_a_reader_passes_over_are_told(table: Callable[..., Path])
     assert "holds 4 features, its layers 3" in " ".join(layers[0].findings)
 
 
+def test_bytes_of_a_drawing_that_are_no_text_are_shown_as_such(tmp_path: Path) -> None:
+    path = WRITERS["dxf"](tmp_path)
+    path.write_bytes(path.read_bytes().replace("砖3".encode(), b"\xe7\xa0\x8f\xff3").replace(b"JMD", b"J\xffD"))  # fmt: skip
+    layers = scan([path])
+    said = json.dumps([layer.name for layer in layers]).encode()
+    texts = [r["attributes"].encode() for layer in layers for r in rows(layer)]
+    assert said
+    assert len(texts) == 6
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     with Store.open(City.init(tmp_path / "city")) as opened:

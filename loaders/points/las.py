@@ -193,8 +193,27 @@ def _plain(path: Path, header: laspy.LasHeader) -> Iterator[NDArray[np.void]]:
         )
 
 
+def _table_fits(path: Path, start: int) -> bool:
+    """Whether a packed file has room for the chunks its table counts: the decoder sets aside room for all of them."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        file.seek(start)
+        at = int.from_bytes(file.read(8), "little", signed=True)
+        if at == -1:  # written at the very end
+            file.seek(max(size - 8, 0))
+            at = int.from_bytes(file.read(8), "little", signed=True)
+        if not 0 <= at <= size - 8:
+            return True  # the decoder says what is wrong with it
+        file.seek(at + 4)
+        return int.from_bytes(file.read(4), "little") <= size
+
+
 def _packed(path: Path, header: laspy.LasHeader, findings: list[str]) -> Iterator[NDArray[np.void]]:
     done = 0
+    if not _table_fits(path, int(header.offset_to_point_data)):
+        findings.append("its table of chunks is damaged: read without it")
+        yield from _rescued(path, header, 0)
+        return
     try:
         with laspy.open(path, read_evlrs=False) as reader:
             for points in reader.chunk_iterator(BATCH):

@@ -343,6 +343,20 @@ def test_bytes_of_a_drawing_that_are_no_text_are_shown_as_such(tmp_path: Path) -
     assert len(texts) == 6
 
 
+def test_a_table_of_more_chunks_than_bytes_is_not_believed(tmp_path: Path) -> None:
+    cloud = laspy.LasData(laspy.LasHeader(point_format=1, version="1.2"))
+    cloud.x, cloud.y, cloud.z = np.arange(60), np.arange(60) % 7, np.arange(60) % 5
+    cloud.write(tmp_path / "a.laz")
+    content = bytearray((tmp_path / "a.laz").read_bytes())
+    table = struct.unpack_from("<q", content, struct.unpack_from("<I", content, 96)[0])[0]
+    struct.pack_into("<I", content, table + 4, 0x7FFF0000)
+    (tmp_path / "a.laz").write_bytes(content)
+    layer = scan([tmp_path / "a.laz"])[0]
+    stream = read_points(layer, LayerPlan(str(layer.path), kind="points"))
+    assert sum(len(b["x"]) for b in stream.batches()) == 60
+    assert "table of chunks is damaged" in " ".join(stream.findings)
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     with Store.open(City.init(tmp_path / "city")) as opened:

@@ -20,7 +20,7 @@ def fuzz(*arguments: object) -> dict:
 
 
 def test_mutants_of_every_kind_end_loaded_or_refused():
-    told = fuzz("--count", MUTANTS, "--seed", 2026, "--jobs", 2)
+    told = fuzz("--count", MUTANTS, "--seed", 2026, "--jobs", 2, "--seconds", 120)
 
     assert told["bad"] == []
     assert told["code"] == 0

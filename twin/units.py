@@ -27,6 +27,8 @@ __all__ = [
 ]
 
 FloatArray = NDArray[np.float64]
+LONGEST_NAME = 500
+"""Characters of a column's name; in a longer one no unit is looked for (the time to do so grows with their square)."""
 _BRACKETED = re.compile(r"[(（\[【]\s*([^()（）\[\]【】]{1,24}(?:\([A-Za-z]\))?)\s*[)）\]】]\s*$")
 _SUFFIX = re.compile(r"^(?P<name>.*[^\W\d_].*?)[_\s](?P<unit>[^\s_]{1,12})$")
 _AFTER_UNDERSCORE = frozenset(
@@ -254,6 +256,8 @@ def unit_in_name(name: str) -> tuple[str, str | None]:
     (('名称（中文）', None), ('噪声', 'dB(A)'))
     """
     text = name.strip()
+    if len(text) > LONGEST_NAME:
+        return text, None
     head, _, tail = text.rpartition(" ")
     if head and "(" in tail and named_unit(tail) is not None:
         return head, tail

@@ -14,6 +14,7 @@ from api.placing import CONFIDENT, NO_COORDINATES, Placer, candidate_lines, sure
 from api.planning import Planned
 from api.report import LayerResult
 from loaders.base import Batch, LayerInfo
+from loaders.foreseen import foreseen
 from loaders.registry import loader_for, read_points, read_raster, read_tileset
 from loaders.tileset.loader import tileset_record
 from twin import crs, ingest
@@ -110,34 +111,35 @@ def _load_layer(
             "lonlat, latlon or wkt, or write skip = true",
         )
     try:
-        verdict = placer.verdict(planned)
-        told = replace(
-            told,
-            crs=verdict.crs,
-            crs_why=verdict.why,
-            crs_confidence=verdict.confidence,
-            crs_candidates=[asdict(c) for c in verdict.candidates],
-            findings=(*info.findings, *verdict.findings, *candidate_lines(verdict)),
-        )
-        if verdict.crs is None or verdict.confidence < CONFIDENT:
-            offer = offered_placement(store, heights, info)
+        with foreseen(info.path):
+            verdict = placer.verdict(planned)
+            told = replace(
+                told,
+                crs=verdict.crs,
+                crs_why=verdict.why,
+                crs_confidence=verdict.confidence,
+                crs_candidates=[asdict(c) for c in verdict.candidates],
+                findings=(*info.findings, *verdict.findings, *candidate_lines(verdict)),
+            )
+            if verdict.crs is None or verdict.confidence < CONFIDENT:
+                offer = offered_placement(store, heights, info)
+                return replace(
+                    told,
+                    status="refused",
+                    reason=_what_to_add(verdict, plan, offer),
+                    seconds=time.perf_counter() - started,
+                )
+            plan, more = _with_heights(store, heights, (info, plan), placer, verdict.crs, proposed)
+            findings = [*told.findings, *more]
+            source = _source(info, plan, verdict, findings)
+            balance, reload = _dispatch(store, heights, source, (info, plan), progress, findings)
             return replace(
                 told,
-                status="refused",
-                reason=_what_to_add(verdict, plan, offer),
+                balance=balance,
+                reload=reload,
+                findings=tuple(findings),
                 seconds=time.perf_counter() - started,
             )
-        plan, more = _with_heights(store, heights, (info, plan), placer, verdict.crs, proposed)
-        findings = [*told.findings, *more]
-        source = _source(info, plan, verdict, findings)
-        balance, reload = _dispatch(store, heights, source, (info, plan), progress, findings)
-        return replace(
-            told,
-            balance=balance,
-            reload=reload,
-            findings=tuple(findings),
-            seconds=time.perf_counter() - started,
-        )
     except TwinError as err:
         return replace(
             told,

@@ -38,7 +38,9 @@ DAY_US = 86_400_000_000
 
 
 def _numbers(column: pa.Array) -> NDArray[np.float64]:
-    return np.asarray(column.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
+    return np.asarray(
+        column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), dtype=np.float64
+    )
 
 
 def _picked(texts: NDArray[np.str_], at: NDArray[np.int64]) -> Callable[[int], str]:

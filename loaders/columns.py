@@ -267,7 +267,7 @@ def _report_unread(
 ) -> None:
     blank = pc.fill_null(pc.is_in(text, value_set=BLANKS), True)
     bad = pc.and_(pc.invert(pc.or_(pc.is_null(text), blank)), pc.is_null(read))
-    shown = source
+    shown = _decoded(source) if pa.types.is_string(source.type) else source
     faults.add(
         bad.to_numpy(zero_copy_only=False),
         lambda i: f"{label}: {str(shown[i].as_py())[:60]!r} is not {wanted}",

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from loaders.archives import DEEPEST, Unpacking, is_archive, unpack
 from loaders.base import LayerInfo
+from loaders.foreseen import foreseen
 from loaders.oblique import is_oblique
 from loaders.registry import LOADERS, loader_for
 from loaders.skipped import Skipped, part_of, why_skipped
 from loaders.tileset import TilesetLoader
 from loaders.tileset.members import KINDS as TILE_FILES
-from twin.errors import SourceError, UnsafeSourceError
+from twin.errors import SourceError, TwinError, UnsafeSourceError, UnsupportedFormatError
 
 __all__ = ["Scanned", "Survey", "discover", "scan", "scan_all", "survey"]
 
@@ -154,17 +155,33 @@ def _scanned(
 ) -> Scanned:
     """One source; of an archive, everything in it."""
     try:
-        if any(loader.supports(path) for loader in LOADERS) or not is_archive(path):
-            return Scanned(loader_for(path).scan(path), [])
-        if depth > DEEPEST:
-            raise UnsafeSourceError(
-                path, f"archives are nested deeper than {DEEPEST}; unpack the outer ones"
-            )
-        return _inside(path, shown or str(path), unpacking or Unpacking(), depth)
-    except SourceError as err:
+        with foreseen(path):
+            if any(loader.supports(path) for loader in LOADERS):
+                return Scanned(loader_for(path).scan(path), [])
+            if not is_archive(path):
+                raise UnsupportedFormatError(path, _why_not(path))
+            if depth > DEEPEST:
+                raise UnsafeSourceError(
+                    path, f"archives are nested deeper than {DEEPEST}; unpack the outer ones"
+                )
+            return _inside(path, shown or str(path), unpacking or Unpacking(), depth)
+    except TwinError as err:
+        reason = err.reason if isinstance(err, SourceError) else str(err)
         return Scanned(
-            [LayerInfo(path, path.stem, "features", "unreadable", findings=(err.reason,))], []
+            [LayerInfo(path, path.stem, "features", "unreadable", findings=(reason,))], []
         )
+
+
+def _why_not(path: Path) -> str:
+    """Why a file that was asked for by name is no source: what is known about its kind, else what is read at all."""
+    reason = why_skipped(path)
+    if not reason.startswith("no loader knows"):
+        return reason
+    try:
+        loader_for(path)
+    except UnsupportedFormatError as err:
+        return err.reason
+    return reason
 
 
 def _inside(archive: Path, shown: str, unpacking: Unpacking, depth: int) -> Scanned:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from twin.errors import SourceError, UnsafeSourceError
@@ -35,6 +36,7 @@ __all__ = [
     "pyogrio",
     "refuse_dangerous",
     "refuse_entities",
+    "refuse_overlaps",
 ]
 
 MAX_BYTES = 64 * 1024**3
@@ -46,6 +48,7 @@ _CONFIG = {
     "GDAL_PAM_ENABLED": "NO",
     "OGR_SQLITE_ALLOW_EXTERNAL_ACCESS": "NO",
     "OGR_ORGANIZE_POLYGONS": "DEFAULT",
+    "OGR_FLATGEOBUF_STREAM_BASE_IMPL": "YES",  # its quick way writes over shapes where one is damaged
     "GML_SKIP_RESOLVE_ELEMS": "ALL",
     "GML_DOWNLOAD_SCHEMA": "NO",
     "GML_DOWNLOAD_WFS_SCHEMA": "NO",
@@ -137,6 +140,31 @@ def refuse_entities(path: Path, head: bytes) -> None:
         )
 
 
+def refuse_overlaps(path: Path, batch: pa.RecordBatch) -> None:
+    """Refuse a batch in which a text or shape does not begin where the one before ends.
+
+    A driver that stumbles over a record may write the next ones over those before: none of them can be believed, and
+    what is read by such ends reaches beyond all memory.
+
+    Raises
+    ------
+    SourceError
+        If there is one.
+    """
+    for column in batch.columns:
+        if not (pa.types.is_binary(column.type) or pa.types.is_string(column.type)):
+            continue
+        _, ends, data = column.buffers()
+        if ends is None or not len(column):
+            continue
+        given = np.frombuffer(ends, np.int32, len(column) + 1, 4 * column.offset)
+        size = data.size if data is not None else 0
+        if given[0] < 0 or int(given[-1]) > size or (given[1:] < given[:-1]).any():
+            raise SourceError(
+                path, "has damaged records, over which GDAL mixes up the others; export it again"
+            )
+
+
 def open_options(path: Path, driver: str) -> dict[str, str]:
     """Open options that keep a driver from writing or fetching."""
     if driver == "GML":
@@ -165,6 +193,13 @@ def listening(
         warnings.simplefilter("always")
         try:
             yield
+        except (
+            UnboundLocalError
+        ) as err:  # pyogrio's answer where PROJ cannot write a system out again
+            raise SourceError(
+                path,
+                "its coordinate reference system makes no sense; correct it (.prj), or take it away and give it in the plan",
+            ) from err
         except _BROKEN as err:
             raise SourceError(path, f"GDAL cannot read it: {_shown(str(err), rename)}") from err
     for warning in caught:

@@ -86,7 +86,8 @@ def _flat(record: dict[str, Any]) -> dict[str, Any]:
         return record
     geometry = shapely.from_geojson(orjson.dumps(record["geometry"]), on_invalid="ignore")
     wkt = "unreadable" if shapely.is_missing(geometry) else shapely.to_wkt(geometry, -1)
-    return {**(record.get("properties") or {}), "geometry": wkt}
+    properties = record.get("properties")
+    return {**(properties if isinstance(properties, dict) else {}), "geometry": wkt}
 
 
 def json_columns(records: list[dict[str, Any]]) -> dict[str, pa.Array]:
@@ -103,7 +104,7 @@ def json_columns(records: list[dict[str, Any]]) -> dict[str, pa.Array]:
         values = [record.get(name) for record in records]
         try:
             out[name] = pa.array(values)
-        except (pa.ArrowInvalid, pa.ArrowTypeError):
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
             out[name] = pa.array(
                 [
                     v if v is None or isinstance(v, str) else orjson.dumps(v).decode()

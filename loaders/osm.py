@@ -30,6 +30,7 @@ from loaders.keys import KeyLedger
 from loaders.wkb import checked
 from twin.errors import SourceError
 from twin.plan import LayerPlan
+from twin.schema import RECORDS
 
 __all__ = ["OsmLoader", "layer_of"]
 
@@ -240,6 +241,9 @@ class OsmLoader:
                 for rows in _gathered(path, layer.name, batch_size):
                     yield _batch(rows, layer.name, plan, start, ledger)
                     start += len(rows.ids)
+            if layer.count not in (None, start):
+                said = f"of {layer.count} objects of this layer {start} were read: the others are earlier states of these"
+                yield Batch(RECORDS.empty_table(), findings=(said,))
         except _BROKEN as err:
             raise SourceError(layer.path, f"breaks off or is damaged: {err}") from err
 

@@ -29,6 +29,7 @@ from loaders.surfaces import plain_geometry
 from loaders.wkb import checked, from_wkt
 from twin.errors import SourceError
 from twin.plan import LayerPlan
+from twin.schema import RECORDS
 
 __all__ = ["ParquetLoader"]
 
@@ -141,6 +142,9 @@ class ParquetLoader:
             for batch in table.batches(batch_size):
                 yield _batch(batch, geometries, covering, layer.path, plan, start, ledger)
                 start += batch.num_rows
+        if layer.count not in (None, start):
+            said = f"the header says {layer.count} records, the file holds {start}"
+            yield Batch(RECORDS.empty_table(), findings=(said,))
 
 
 @contextmanager

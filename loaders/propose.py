@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from loaders.base import LayerInfo
 from loaders.fieldnames import CANONICAL_UNIT, canonical_fields
+from loaders.foreseen import foreseen
 from loaders.registry import loader_for
 from loaders.wkt import vertical_of
 from twin import codes
@@ -204,7 +205,8 @@ def _with_sound_key(info: LayerInfo, plan: LayerPlan) -> LayerPlan:
     if plan.key_field is None:
         return plan
     try:
-        batches = list(islice(loader_for(info.path).read(info, plan, SAMPLE), 1))
+        with foreseen(info.path):
+            batches = list(islice(loader_for(info.path).read(info, plan, SAMPLE), 1))
     except TwinError:
         return plan
     if not batches or not batches[0].records.num_rows:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from loaders.base import LayerInfo
 from loaders.fieldnames import canonical_fields
+from loaders.foreseen import foreseen
 from loaders.registry import loader_for
 from twin.errors import TwinError
 from twin.plan import LayerPlan
@@ -78,7 +79,8 @@ def sample_layer(info: LayerInfo, plan: LayerPlan, limit: int = SAMPLE) -> Layer
     if plan.kind != "features" and plan.kind not in _TABLES:
         return none
     try:
-        batches = list(islice(loader_for(info.path).read(info, plan, limit), 1))
+        with foreseen(info.path):
+            batches = list(islice(loader_for(info.path).read(info, plan, limit), 1))
     except TwinError:
         return none
     if not batches or not batches[0].records.num_rows:

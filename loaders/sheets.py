@@ -2,7 +2,10 @@
 
 import datetime as dt
 import re
+import subprocess
+import sys
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,8 +25,31 @@ MAX_UNPACKED = 2 * 1024**3
 """A workbook that unpacks to more than 2 GiB is refused."""
 MAX_CELLS = 60_000_000
 """A sheet whose corners span more cells is refused: readers hold it whole."""
-_REFERENCE = re.compile(rb'<(?:\w+:)?c\b[^>]{0,200}?\br="([A-Z]{1,3})(\d{1,7})"')
+MAX_ROWS = 1 << 20
+"""Rows that a sheet can have."""
+_REFERENCE = re.compile(
+    rb"<(?:\w+:)?(?:c|row)\b[^>]{0,200}?\br=[\"']([A-Za-z]{0,20})(\d{1,20})[\"']"
+)
 _REPEATED = re.compile(rb'number-(?:columns|rows)-repeated="(\d+)"[^>/]{0,400}?office:value')
+_OLE = b"\xd0\xcf\x11\xe0"
+TRIAL_SECONDS = 120
+_TRIAL = """
+import sys
+import python_calamine as calamine
+try:
+    import resource
+    resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    book = calamine.load_workbook(sys.argv[1])
+    for meta in book.sheets_metadata:
+        if meta.typ == calamine.SheetTypeEnum.WorkSheet:
+            book.get_sheet_by_name(meta.name)
+except Exception:
+    pass
+"""
+"""A trial reading: what the reader raises is told later, only that it ends the process matters."""
+_BROKEN = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, ValueError)
+"""What unpacking a damaged workbook raises."""
 _ERRORS = {"#N/A", "#REF!", "#DIV/0!", "#VALUE!", "#NAME?", "#NULL!", "#NUM!"}
 _SAMPLE_ROWS = 1_000
 
@@ -57,6 +83,7 @@ def open_sheets(path: Path, only: str | None = None) -> list[SheetTable]:
     import python_calamine as calamine
 
     _refuse_bombs(path)
+    _try_binary(path)
     try:
         book = calamine.load_workbook(str(path))
     except calamine.PasswordError as err:
@@ -117,9 +144,12 @@ def _fill_merged(rows: Rows, merged: Sequence[Any], start: tuple[int, int]) -> N
     for (top, left), (bottom, right) in merged:
         if bottom == top or bottom - top > 1_000_000:
             continue
-        for column in range(left, right + 1):
-            i, j = top - start[0], column - start[1]
-            if not (0 <= i < len(rows)) or not (0 <= j < len(rows[i])) or rows[i][j] == "":
+        i = top - start[0]
+        if not 0 <= i < len(rows):
+            continue
+        first, last = max(left - start[1], 0), min(right - start[1], len(rows[i]) - 1)
+        for j in range(first, last + 1):
+            if rows[i][j] == "":
                 continue
             for row in rows[i + 1 : bottom - start[0] + 1]:
                 if j < len(row) and row[j] == "" and any(c != "" for c in row):
@@ -130,16 +160,47 @@ def _refuse_bombs(path: Path) -> None:
     """Refuse workbooks that unpack to too much or whose cells lie too far apart, without loading them."""
     if not zipfile.is_zipfile(path):
         return
-    with zipfile.ZipFile(path) as archive:
-        parts = archive.infolist()
-        size = sum(p.file_size for p in parts)
-        if size > MAX_UNPACKED or len(parts) > 20_000:
-            raise UnsafeSourceError(path, f"unpacks to {size:,} bytes in {len(parts):,} parts")
-        for part in parts:
-            if re.match(r"xl/worksheets/[^/]+\.xml$", part.filename):
-                _check_span(path, archive, part)
-            elif part.filename == "content.xml":
-                _check_repeats(path, archive, part)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            _check_parts(path, archive)
+    except _BROKEN as err:
+        raise SourceError(path, f"is a damaged workbook: {err}; save it again") from err
+
+
+def _try_binary(path: Path) -> None:
+    """Read a workbook of binary records (XLS, XLSB) in a process of its own first.
+
+    Its cells can claim any row and column, and the reader sets aside room for all between them: where that is more than
+    the machine has it does not raise, it ends the process.
+    """
+    with path.open("rb") as file:
+        binary = file.read(4) == _OLE or path.suffix.lower() == ".xlsb"
+    if not binary:
+        return
+    command = [sys.executable, "-I", "-c", _TRIAL, str(path)]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=TRIAL_SECONDS, check=False)  # noqa: S603 -- our own words, no shell
+    except subprocess.TimeoutExpired as err:
+        raise UnsafeSourceError(
+            path, f"is not read within {TRIAL_SECONDS} s; save it as XLSX or CSV"
+        ) from err
+    if done.returncode != 0:
+        raise UnsafeSourceError(
+            path,
+            "its cells claim more room than they can need, or end their reader; save it again as XLSX",
+        )
+
+
+def _check_parts(path: Path, archive: zipfile.ZipFile) -> None:
+    parts = archive.infolist()
+    size = sum(p.file_size for p in parts)
+    if size > MAX_UNPACKED or len(parts) > 20_000:
+        raise UnsafeSourceError(path, f"unpacks to {size:,} bytes in {len(parts):,} parts")
+    for part in parts:
+        if re.match(r"xl/worksheets/[^/]+\.xml$", part.filename):
+            _check_span(path, archive, part)
+        elif part.filename == "content.xml":
+            _check_repeats(path, archive, part)
 
 
 def _check_span(path: Path, archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
@@ -150,11 +211,13 @@ def _check_span(path: Path, archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> 
             read += len(block)
             if read > MAX_UNPACKED:
                 raise UnsafeSourceError(path, "unpacks to more than it says")
-            found = _REFERENCE.findall(tail + block)
-            if found:
-                columns.update(c for c, _ in found)
-                numbers = [int(r) for _, r in (found[0], found[-1])] + [int(r) for _, r in found]
-                first_row, last_row = min(first_row, *numbers), max(last_row, *numbers)
+            found = [(c, int(r)) for c, r in _REFERENCE.findall(tail + block)]
+            if any(r > MAX_ROWS for c, r in found if not c):
+                raise UnsafeSourceError(path, f"{part.filename} has a row past {MAX_ROWS:,}")
+            cells_at = [r for c, r in found if c]
+            if cells_at:
+                columns.update(c for c, _ in found if c)
+                first_row, last_row = min(first_row, *cells_at), max(last_row, *cells_at)
             tail = block[-256:]
     if not columns:
         return
@@ -170,7 +233,7 @@ def _check_span(path: Path, archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> 
 def _column_number(letters: bytes) -> int:
     n = 0
     for letter in letters:
-        n = n * 26 + letter - 64
+        n = n * 26 + (letter & 0x5F) - 64
     return n
 
 

@@ -41,9 +41,50 @@ _APPENDED = (".aux.xml", ".ovr", ".msk", ".shp.xml", ".lock", "-wal", "-shm", "-
 """Endings that are put behind the whole name of the file they belong to."""
 _TEXT = {"md", "rst", "license", "lgpl", "url", "lnk"}
 _STYLES = {"qml", "sld", "lyr", "lyrx", "qgz", "qgs", "mxd", "aprx"}
+_KNOWN = {
+    *(
+        "tif",
+        "tiff",
+        "jp2",
+        "j2k",
+        "dem",
+        "dt0",
+        "dt1",
+        "dt2",
+        "grd",
+        "las",
+        "laz",
+        "ply",
+        "pts",
+        "xyz",
+        "3tz",
+        "osm",
+    ),
+    *(
+        "json",
+        "jsonl",
+        "ndjson",
+        "xml",
+        "gml",
+        "parquet",
+        "feather",
+        "arrow",
+        "ifc",
+        "inp",
+        "dxf",
+        "asc",
+        "img",
+        "hgt",
+    ),
+}
+"""Extensions that loaders take where the content agrees."""
 _REASONS = (
     (_TEXT, "documentation, not data"),
     (_STYLES, "a style or project file, not data"),
+    (
+        {"jpg", "jpeg", "png", "webp", "bmp"},
+        "a picture that says nowhere where it lies; put its world file (.jgw, .pgw, .wld) beside it",
+    ),
     (
         {"dwg", "dgn"},
         "CAD drawings of this kind cannot be read here; save them as DXF",
@@ -107,6 +148,8 @@ def why_skipped(path: Path) -> str:
     for extensions, reason in _REASONS:
         if extension in extensions or path.name.lower() in extensions:
             return reason
+    if extension in _KNOWN:
+        return f"its first bytes are not those of a .{extension} file; get it again, or give it the ending of what it is"
     if extension in _PARTS_OF:
         return f"belongs to a .{_PARTS_OF[extension][0]} that is not here"
     return f"no loader knows {'.' + extension if extension else 'files without an extension'}"

@@ -42,18 +42,21 @@ def _geopackage(path: Path, folder: Path) -> Path | None:
         with sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True) as base:
             found = base.execute(f"SELECT count(*) {where}", _SURFACES).fetchone()[0]
         base.close()
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeDecodeError):  # the second where SQLite's own words are damaged
         return None  # GDAL says what is wrong with it
     if not found:
         return None
     copy = folder / path.name
     shutil.copyfile(path, copy)
-    with sqlite3.connect(copy) as base:
-        base.execute(
-            f"UPDATE gpkg_geometry_columns SET geometry_type_name = 'GEOMETRY' WHERE upper(geometry_type_name) IN ({marks})",  # noqa: S608
-            _SURFACES,
-        )
-    base.close()
+    try:
+        with sqlite3.connect(copy) as base:
+            base.execute(
+                f"UPDATE gpkg_geometry_columns SET geometry_type_name = 'GEOMETRY' WHERE upper(geometry_type_name) IN ({marks})",  # noqa: S608
+                _SURFACES,
+            )
+        base.close()
+    except (sqlite3.Error, UnicodeDecodeError):
+        return None
     return copy
 
 

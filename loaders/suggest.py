@@ -216,6 +216,8 @@ def _bounds(sample: Mapping[str, pa.Array], source: Mapping[str, str]) -> Box | 
     if geoms is None:
         return None
     geoms = geoms[~faults.mask]
+    if not len(geoms):
+        return None
     box = shapely.total_bounds(geoms)
     if not np.isfinite(box).all():
         return None

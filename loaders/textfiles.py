@@ -3,8 +3,10 @@
 import codecs
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,6 +21,7 @@ from twin.errors import SourceError, UnsafeSourceError
 
 __all__ = [
     "TextTable",
+    "after_lines",
     "count_records",
     "delimiter_of",
     "looks_like_table",
@@ -34,6 +37,7 @@ _LONGEST_LINE = 4 << 20
 """A line longer than this (4 MiB) is no record of a table."""
 _COUNTED_BYTES = 256 << 20
 _PARSED_BYTES = 4 << 20
+_LINE_END = re.compile(rb"\r\n|\r|\n")
 
 Numbered = Iterator[tuple[pa.Table, NDArray[np.int64], list[str | None]]]
 
@@ -84,6 +88,8 @@ def looks_like_table(head: bytes) -> bool:
         return False
     text = head.decode("utf-8", "replace")
     lines = [line for line in text.splitlines()[:-1] if line.strip() and not line.startswith("#")]
+    if not lines and len(head) >= 4096:
+        return _is_wide_header(text)
     if len(lines) < 2:
         return False
     delimiter = delimiter_of(lines[:20])
@@ -93,6 +99,13 @@ def looks_like_table(head: bytes) -> bool:
         return False
     usual = max(set(widths), key=widths.count)
     return usual > 1 and widths.count(usual) * 5 >= len(widths) * 4
+
+
+def _is_wide_header(text: str) -> bool:
+    """Whether a first line that goes on past all that was read is one of many short column names."""
+    names = text.split(max(DELIMITERS, key=text.count))
+    distinct = len({n.strip().lower() for n in names if n.strip()})
+    return distinct >= 20 and distinct >= 0.9 * len(names) and max(map(len, names)) <= 80
 
 
 def open_text(path: Path, given: str | None = None) -> TextTable:
@@ -106,7 +119,7 @@ def open_text(path: Path, given: str | None = None) -> TextTable:
         If it has more than :data:`loaders.heads.MAX_COLUMNS` columns.
     """
     encoding, findings = _encoding_of(path, given)
-    with path.open(encoding=encoding, errors="surrogateescape", newline="") as file:
+    with path.open(encoding=encoding, errors="replace", newline="") as file:
         text = file.read(_HEAD_BYTES)
         whole = not file.read(1)
     lines = _physical(text, whole)
@@ -216,12 +229,14 @@ def count_records(table: TextTable) -> int | None:
     size = table.path.stat().st_size
     if size > _COUNTED_BYTES or table.encoding.upper().startswith("UTF-16"):
         return None
+    if not _is_sound(table):
+        return None  # lines will be taken as they come
     if size < _PARSED_BYTES:
         return _parsed_count(table)
     n, last, empty = 0, b"\n", 0
     with table.path.open("rb") as file:
         while block := file.read(1 << 22):
-            if b'"' in block:
+            if b'"' in block or block.count(b"\r") > block.count(b"\r\n") + 1:
                 return None
             n += block.count(b"\n")
             joined = last[-3:] + block
@@ -268,13 +283,19 @@ def _from_first_record(table: TextTable) -> IO[bytes]:
     """The file from its first record on, as UTF-8."""
     if table.encoding.upper() in ("UTF-8", "UTF-8-SIG"):
         raw = table.path.open("rb")
-        for _ in range(table.lines):
-            raw.readline()
+        raw.seek(after_lines(raw, table.lines))
         return raw
     text = table.path.open(encoding=table.encoding, errors="replace", newline="")
     for _ in range(table.lines):
         text.readline()
     return io.BufferedReader(_Recoded(text), 1 << 20)
+
+
+def after_lines(file: IO[bytes], lines: int) -> int:
+    """Offset of the line after the first ``lines``, which lie in the head; a carriage return alone ends a line too."""
+    head = file.read(4 * _HEAD_BYTES)  # bytes of the characters that the head was found in
+    ends = (match.end() for match in _LINE_END.finditer(head))
+    return next(islice(ends, lines - 1, None), len(head)) if lines else 0
 
 
 def _is_sound(table: TextTable) -> bool:

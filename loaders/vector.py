@@ -1,7 +1,7 @@
 """Vector files: everything GDAL reads with features in it, streamed as Arrow."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import islice
@@ -15,10 +15,18 @@ from loaders.announced import announced, broken_lines, remarks
 from loaders.base import Batch, LayerInfo
 from loaders.columns import Faults, build_table
 from loaders.features import feature_records
-from loaders.gdalio import head_of, listening, open_options, pyogrio, refuse_dangerous
+from loaders.gdalio import (
+    head_of,
+    listening,
+    open_options,
+    pyogrio,
+    refuse_dangerous,
+    refuse_overlaps,
+)
 from loaders.keys import KeyLedger
 from loaders.shapefile import encoding_of, table_remarks
 from loaders.staged import openable
+from loaders.tilepyramids import told_pyramids
 from loaders.wkb import checked
 from twin.errors import SourceError, UnsafeSourceError
 from twin.plan import LayerPlan
@@ -114,7 +122,17 @@ class VectorLoader:
             If GDAL cannot open the file, or it must not be opened.
         """
         refuse_dangerous(path)
-        findings: list[str] = []
+        pyramids = told_pyramids(path)
+        findings: list[str] = [] if pyramids is None else [pyramids]
+        try:
+            layers = self._layers(path, findings)
+        except SourceError as err:
+            if pyramids is None:
+                raise
+            raise SourceError(path, pyramids) from err
+        return [replace(layer, findings=(*layer.findings, *findings)) for layer in layers]
+
+    def _layers(self, path: Path, findings: list[str]) -> list[LayerInfo]:
         with (
             openable(path) as (opened, notes),
             listening(path, findings, [(str(opened), str(path))]),
@@ -123,7 +141,8 @@ class VectorLoader:
             if not names:
                 raise SourceError(path, "holds no layer with records; nothing to load from it")
             layers = [self._layer(path, opened, name, notes) for name in names]
-        return [replace(layer, findings=(*layer.findings, *findings)) for layer in layers]
+            findings += _passed_over(path, layers)
+            return layers
 
     def _layer(self, path: Path, opened: Path, name: str, notes: list[str]) -> LayerInfo:
         findings = list(notes)
@@ -171,6 +190,19 @@ class VectorLoader:
         if layer.count not in (None, start):
             said = f"the header says {layer.count} records, the layer holds {start}"
             yield Batch(RECORDS.empty_table(), findings=(said,))
+
+
+def _passed_over(path: Path, layers: Sequence[LayerInfo]) -> list[str]:
+    """What a JSON-FG file holds beyond the features of its layers; for other formats each layer knows itself."""
+    if layers[0].format != "JSONFG":
+        return []
+    told = (announced(path, "GeoJSON") or {}).get("")
+    found = sum(layer.count or 0 for layer in layers)
+    if told is None or told == found:
+        return []
+    return [
+        f"the file holds {told} features, its layers {found}: the others are no features to GDAL"
+    ]
 
 
 def _unread_lines(path: Path, plan: LayerPlan, start: int, size: int) -> Iterator[Batch]:
@@ -297,6 +329,7 @@ def _stream(
                     batch = reader.read_next_batch()
                 except StopIteration:
                     return
+            refuse_overlaps(layer.path, batch)
             table = pa.Table.from_batches([batch])
             if geometry in table.column_names and geometry != _GEOMETRY_COLUMN:
                 table = table.rename_columns(

@@ -16,6 +16,8 @@ __all__ = ["Resampled"]
 Grid = NDArray[np.float32]
 Window = Callable[[int, int, int, int], NDArray[np.floating]]
 
+MAX_GROWTH = 64
+"""Cells the grid may have per pixel of the raster (pixels may be oblong or turned); more is a transform that lies."""
 _METRES_PER_DEGREE = 111_319.490793
 _BLOCK_CELLS = 1 << 18  # cells worked on at a time
 _LATTICE_METRES = (
@@ -53,8 +55,18 @@ def _target(shape: tuple[int, int], transform: Affine, crs: str) -> tuple[Affine
     squeeze = cos(radians(float(q[0])))
     sizes = [hypot(float(p[k] - p[0]) * squeeze, float(q[k] - q[0])) for k in (1, 2)]
     step_lat = min(sizes)
+    if not (np.isfinite(sizes).all() and step_lat > 0 and squeeze > 0):
+        raise InvalidRequestError(
+            f"its pixels have no size in {crs}; expected a transform that places them apart"
+        )
     step_lon = step_lat / squeeze
-    cols, rows = max(ceil((east - west) / step_lon), 1), max(ceil((north - south) / step_lat), 1)
+    wide, tall = max((east - west) / step_lon, 1), max((north - south) / step_lat, 1)
+    if wide * tall > MAX_GROWTH * (shape[0] * shape[1] + 1e6):
+        raise InvalidRequestError(
+            f"placed in {crs} it would need {wide:.3g} × {tall:.3g} cells for its {shape[1]} × {shape[0]} pixels; "
+            "its transform or its system is wrong"
+        )
+    cols, rows = ceil(wide), ceil(tall)
     return (step_lon, 0.0, west, 0.0, -step_lat, north), rows, cols
 
 

@@ -20,12 +20,15 @@ __all__ = [
     "convert",
     "factor",
     "named_unit",
+    "shown",
     "si_unit",
     "ucum",
     "unit_in_name",
 ]
 
 FloatArray = NDArray[np.float64]
+LONGEST_NAME = 500
+"""Characters of a column's name; in a longer one no unit is looked for (the time to do so grows with their square)."""
 _BRACKETED = re.compile(r"[(（\[【]\s*([^()（）\[\]【】]{1,24}(?:\([A-Za-z]\))?)\s*[)）\]】]\s*$")
 _SUFFIX = re.compile(r"^(?P<name>.*[^\W\d_].*?)[_\s](?P<unit>[^\s_]{1,12})$")
 _AFTER_UNDERSCORE = frozenset(
@@ -128,6 +131,42 @@ def ucum(text: str | None) -> str | None:
     return unit.code if unit is not None else text.strip()
 
 
+_SHOWN = {
+    "Cel": "℃", "[degF]": "℉", "deg": "°", "Ohm": "Ω", "[ft_i]": "ft", "[ft_us]": "ft", "[in_i]": "in", "[yd_i]": "yd",
+    "[ppm]": "ppm", "[ppb]": "ppb", "[pH]": "pH",
+}  # fmt: skip
+_COUNTED = {"person": ("人", "persons"), "人": ("人", "persons"), "times": ("次", "times")}
+_RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+
+
+def shown(code: str | None, lang: str = "zh") -> str:
+    """A UCUM code as people write it; a text that is no code comes out as it is.
+
+    Examples
+    --------
+    >>> shown("{person}/m2"), shown("{person}/m2", "en"), shown("ug/m3"), shown("Cel"), shown(None)
+    ('人/m²', 'persons/m²', 'µg/m³', '℃', '')
+    """
+    return "/".join(
+        "·".join(_shown_part(part, lang) for part in term.split("."))
+        for term in (code or "").split("/")
+    )
+
+
+def _shown_part(part: str, lang: str) -> str:
+    if part in _SHOWN:
+        return _SHOWN[part]
+    counted = re.fullmatch(r"\{(.+)\}", part)
+    if counted:
+        zh, en = _COUNTED.get(counted[1], (counted[1], counted[1]))
+        return zh if lang == "zh" else en
+    raised = re.fullmatch(r"([A-Za-z]+)(-?\d+)", part)
+    name, power = (raised[1], raised[2]) if raised else (part, "")
+    if re.fullmatch(r"u[a-zA-Z]{1,3}", name):
+        name = "µ" + name[1:]
+    return name + power.translate(_RAISED)
+
+
 @cache
 def si_unit(code: str) -> str | None:
     """UCUM code of the unit of the same quantity with factor 1 and no offset (``[ft_i]`` → ``m``)."""
@@ -217,6 +256,8 @@ def unit_in_name(name: str) -> tuple[str, str | None]:
     (('名称（中文）', None), ('噪声', 'dB(A)'))
     """
     text = name.strip()
+    if len(text) > LONGEST_NAME:
+        return text, None
     head, _, tail = text.rpartition(" ")
     if head and "(" in tail and named_unit(tail) is not None:
         return head, tail

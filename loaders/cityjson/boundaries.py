@@ -219,14 +219,15 @@ class ShapeCollector:
             return
         gone = starts_of(~np.array(keep, bool)).tolist()
         for place, (k, a, b, *rest) in enumerate(self._ranges):
+            if k != 0:
+                continue
             lost = gone[b] - gone[a]
-            if k == 0 and lost:
+            if lost:
                 self.infos[place].skipped += lost
                 self._told[place] = _numbers(self._told[place], b - a)[keep[a:b]]
                 if place in self._looks:
                     self._looks[place].sift(keep[a:b])
-            if k == 0:
-                self._ranges[place] = (k, a - gone[a], b - gone[b], *rest)
+            self._ranges[place] = (k, a - gone[a], b - gone[b], *rest)
         self._faces = [f for f, good in zip(self._faces, keep, strict=True) if good]
 
     def _locate(self, lists: _Source) -> None:

@@ -130,7 +130,7 @@ def _header(path: Path, document: Any, sequence: bool) -> Header:  # noqa: ANN40
         crs_of(metadata),
         _triple(transform.get("scale"), 1.0),
         _triple(transform.get("translate"), 0.0),
-        list(templates.get("templates") or []),
+        given if isinstance(given := templates.get("templates"), list) else [],
         _vertices(templates.get("vertices-templates")),
         box,
         sequence,

@@ -61,7 +61,7 @@ class CityJsonLoader:
         count, bounds = None, header.extent
         if document is not None:
             objects = document.content.get("CityObjects") or {}
-            count = len(objects)
+            count = len(objects) if isinstance(objects, dict) else None
             feature = next(features_of(path, header, document))
             finite = feature.vertices[np.isfinite(feature.vertices).all(axis=1)]
             if len(finite):

@@ -1,6 +1,7 @@
 """Attributes of city objects under their canonical names."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from loaders.citymodel.drafts import Draft
@@ -21,6 +22,15 @@ _UNKNOWN = {"height_m": (-9999,), "floors": (9999, -9999), "floors_below": (9999
 """Numbers that the standard product specifications write where nothing is known."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """What becomes of objects with the same attribute names: those renamed or looked at, the others, codes of buildings."""
+
+    renamed: list[tuple[str, str]]
+    kept: tuple[str, ...]
+    codes: tuple[str, ...]
+
+
 class AttributeMapper:
     """Names of one layer's attributes.
 
@@ -32,7 +42,7 @@ class AttributeMapper:
 
     def __init__(self, plan: LayerPlan) -> None:
         self.plan = plan
-        self._fields: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+        self._known: dict[tuple[str, ...], _Names] = {}
 
     def apply(self, draft: Draft, raw: Mapping[str, Any]) -> None:
         """Give a draft its attributes, name and building code; numbers come first, nulls are left out.
@@ -44,32 +54,35 @@ class AttributeMapper:
         raw : mapping of str → value
             As the source has them. What should be a number and is none keeps its own name.
         """
-        names = tuple(raw)
-        renamed = self._fields.get(names)
-        if renamed is None:
-            if len(self._fields) > 10_000:
-                self._fields.clear()
-            renamed = self._fields[names] = self._renamed(names)
+        key = tuple(raw)
+        names = self._known.get(key)
+        if names is None:
+            if len(self._known) > 10_000:
+                self._known.clear()
+            names = self._known[key] = self._names(key)
         name, out = raw.get("name"), draft.attributes
-        for source, target in renamed:
+        for source, target in names.renamed:
             value = raw[source]
             if target == "name":
                 name = name or value
             elif value is not None:
                 told = target not in out and _means(target, value)
                 out.setdefault(target if told else source, value)  # a second one keeps its own name
-        rest = raw
-        if renamed:
-            gone = {source for source, _ in renamed}
-            rest = {source: value for source, value in raw.items() if source not in gone}
-        if None in rest.values():
-            rest = {source: value for source, value in rest.items() if value is not None}
-        draft.attributes = {**out, **rest, **out}
+        for source in names.kept:
+            value = raw[source]
+            if value is not None and source not in out:
+                out[source] = value
         if name is not None:
             draft.name = str(name)
-        code = next((raw[c] for c in _CODES if raw.get(c)), None)
+        code = next((raw[c] for c in names.codes if raw[c]), None)
         if code is not None:
             draft.aliases.append(("building.code", str(code)))
+
+    def _names(self, names: Sequence[str]) -> "_Names":
+        renamed = self._renamed(names)
+        gone = {source for source, _ in renamed}
+        kept = tuple(n for n in names if n not in gone)
+        return _Names(renamed, kept, tuple(c for c in _CODES if c in names))
 
     def _renamed(self, names: Sequence[str]) -> list[tuple[str, str]]:
         """Attributes that get another name, or are looked at: name, numbers; numbers first."""

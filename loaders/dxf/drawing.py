@@ -1,5 +1,6 @@
 """A DXF file as rows: entities, block references exploded or taken as one thing, texts, further data."""
 
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -86,6 +87,9 @@ def drawing_of(path: Path) -> Drawing:
     """
     state = path.stat()
     return _drawing(path, state.st_mtime_ns, state.st_size)
+
+
+_HALVES = re.compile("[\ud800-\udfff]")
 
 
 @lru_cache(maxsize=1)
@@ -191,6 +195,11 @@ def _place(out: Drawing, matrix: Any) -> None:  # noqa: ANN401
         row.shape = shape
 
 
+def _sayable(value: Any) -> Any:  # noqa: ANN401 -- any value of an attribute
+    """A text with U+FFFD where a byte could not be decoded (ezdxf keeps it as half a character); other values as they are."""
+    return _HALVES.sub("\ufffd", value) if isinstance(value, str) else value
+
+
 class _Reading:
     """Walks the model space once."""
 
@@ -202,6 +211,8 @@ class _Reading:
     def all(self) -> None:
         for entity in self.document.modelspace():
             for row in self.rows_of(entity, {}, entity.dxf.get("layer", "0"), 0):
+                row.layer = _sayable(row.layer)
+                row.attributes = {_sayable(k): _sayable(v) for k, v in row.attributes.items()}
                 self.out.rows.setdefault(row.layer, []).append(row)
 
     def spend(self) -> None:

@@ -149,11 +149,11 @@ def _moved(
 def _shape_run(model: _Model, nodes: list[Node], folder: Path, options: Options) -> ShapeRun:
     """Start shaping; elements that share a representation map stay neighbours."""
     limits = Limits(**options.get("limits", {}))
-    ids = [(_shared(n.entity), k, n.step) for k, n in enumerate(nodes) if has_surface(n.entity)]
-    if len(ids) > limits.batch:
-        ids.sort()
+    shaped = [n for n in nodes if has_surface(n.entity)]
+    if len(shaped) > limits.batch:
+        shaped.sort(key=lambda n: _shared(n.entity))
     gc.freeze()  # what is parsed stays shared with the worker: no reference counts of old objects move
-    return ShapeRun(model.file, [step for _, _, step in ids], folder, model.unit, limits)
+    return ShapeRun(model.file, [n.step for n in shaped], folder, model.unit, limits)
 
 
 def _shared(entity: Any) -> int:  # noqa: ANN401 (IFC entity)

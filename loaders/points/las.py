@@ -1,6 +1,7 @@
 """LAS, LAZ and COPC."""
 
 import io
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,14 @@ __all__ = ["open_las"]
 
 MOST_RECORDS = 100_000
 """More variable length records than this are a header that lies."""
+_EXTENDED = 60
+"""Bytes of the head of an extended variable length record (LAS 1.4, 2.7)."""
 _SMALL = 1_000
 """Points read at a time where a packed file is damaged."""
 _FEET = {9002: 0.3048, 9003: 1200 / 3937, 9001: 1.0}
 _BROKEN = (
     laspy.errors.LaspyException, lazrs.LazrsError, OSError, ValueError, RuntimeError, EOFError,
-    IndexError, KeyError, OverflowError, TypeError,
+    IndexError, KeyError, OverflowError, TypeError, struct.error,
 )  # fmt: skip
 
 
@@ -43,6 +46,8 @@ def open_las(path: Path) -> PointStream:
     """
     header = _header(path)
     findings: list[str] = []
+    if not _extended_fit(path):
+        findings.append("records behind the points reach beyond the file and are left out")
     scale, offset = (tuple(float(v) for v in values) for values in (header.scales, header.offsets))
     if not (np.isfinite([*scale, *offset]).all() and all(scale)):
         raise SourceError(path, f"its scale {scale} and offset {offset} give no coordinates; export it again")  # fmt: skip
@@ -73,12 +78,29 @@ def _header(path: Path) -> laspy.LasHeader:
     if int.from_bytes(head[100:104], "little") > MOST_RECORDS:
         raise UnsafeSourceError(path, "its header promises millions of variable length records; export it again")  # fmt: skip
     try:
-        with laspy.open(path) as reader:
+        with laspy.open(path, read_evlrs=_extended_fit(path)) as reader:
             return reader.header
     except _BROKEN as err:
         raise SourceError(path, f"is no readable LAS file: {err}") from err
     except BaseException as err:
         raise _panic(path, err) from err
+
+
+def _extended_fit(path: Path) -> bool:
+    """Whether the extended records behind the points end where the file does or before; else they are left out."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(247)
+        if len(head) < 247 or head[25] < 4:
+            return True
+        at, number = struct.unpack_from("<QI", head, 235)
+        for _ in range(min(number, MOST_RECORDS)):
+            file.seek(min(at, size))
+            record = file.read(_EXTENDED)
+            if len(record) < _EXTENDED:
+                return False
+            at += _EXTENDED + struct.unpack_from("<Q", record, 20)[0]
+    return bool(at <= size and number <= MOST_RECORDS)
 
 
 def _panic(path: Path, err: BaseException) -> BaseException:
@@ -171,10 +193,29 @@ def _plain(path: Path, header: laspy.LasHeader) -> Iterator[NDArray[np.void]]:
         )
 
 
+def _table_fits(path: Path, start: int) -> bool:
+    """Whether a packed file has room for the chunks its table counts: the decoder sets aside room for all of them."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        file.seek(start)
+        at = int.from_bytes(file.read(8), "little", signed=True)
+        if at == -1:  # written at the very end
+            file.seek(max(size - 8, 0))
+            at = int.from_bytes(file.read(8), "little", signed=True)
+        if not 0 <= at <= size - 8:
+            return True  # the decoder says what is wrong with it
+        file.seek(at + 4)
+        return int.from_bytes(file.read(4), "little") <= size
+
+
 def _packed(path: Path, header: laspy.LasHeader, findings: list[str]) -> Iterator[NDArray[np.void]]:
     done = 0
+    if not _table_fits(path, int(header.offset_to_point_data)):
+        findings.append("its table of chunks is damaged: read without it")
+        yield from _rescued(path, header, 0)
+        return
     try:
-        with laspy.open(path) as reader:
+        with laspy.open(path, read_evlrs=False) as reader:
             for points in reader.chunk_iterator(BATCH):
                 if not len(points):
                     break

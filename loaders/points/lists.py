@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from loaders.gdalio import head_of, refuse_dangerous
 from loaders.points.stream import BATCH, PointStream
+from loaders.textfiles import after_lines
 from twin.cloud import CloudSpec
 from twin.cloud.summary import Batch
 from twin.errors import SourceError
@@ -32,6 +33,8 @@ _BEYOND = {"intensity", "red", "classification", "gps_time", "return_number", "n
 """A table with x, y, z is a cloud only if it also carries one of these."""
 _SPLIT = re.compile(r"[\s,;]+")
 SAMPLES = 64
+MOST_COLUMNS = 40
+"""Numbers on a line of points; more are a row of something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,8 @@ class _Layout:
     separator: str
     skip: int
     declared: int | None = None
+    headed: bool = True
+    """Whether no line above the points names other columns than those of points."""
 
 
 def is_list(path: Path) -> bool:
@@ -52,8 +57,10 @@ def is_list(path: Path) -> bool:
     layout = _layout(head_of(path))
     if layout is None:
         return False
+    if len(layout.names) > MOST_COLUMNS:
+        return False
     if extension == ".csv":
-        return bool(_BEYOND & set(layout.names))  # else it is a table of places
+        return layout.headed and bool(_BEYOND & set(layout.names))  # else it is a table of places
     return True
 
 
@@ -88,7 +95,8 @@ def _layout(head: bytes) -> _Layout | None:
     width = max({len(r) for r in rows}, key=[len(r) for r in rows].count)
     if width < 3 or (names is not None and len(names) != width):
         return None
-    return _Layout(names or _by_numbers(rows, width), separator, skip, declared)
+    headed = names is not None or rows[0] == _numbers(shown[0], separator)
+    return _Layout(names or _by_numbers(rows, width), separator, skip, declared, headed)
 
 
 def _numbers(line: str, separator: str) -> list[float] | None:
@@ -160,12 +168,11 @@ def _batches(path: Path, layout: _Layout, findings: list[str]) -> Iterator[Batch
     names = [*layout.names, "#more"]
     read = broken = 0
     with path.open("rb") as file:
-        for _ in range(layout.skip):
-            file.readline()
+        file.seek(after_lines(file, layout.skip))
         counted = _Counted(file)
         reader = pd.read_csv(
             cast("Any", counted), sep=layout.separator, header=None, names=names, chunksize=BATCH, dtype=str,
-            on_bad_lines="skip", encoding="latin-1", quoting=3, skip_blank_lines=True, index_col=False,
+            on_bad_lines="skip", encoding="latin-1", encoding_errors="replace", quoting=3, skip_blank_lines=True, index_col=False,
         )  # fmt: skip
         with reader:
             for frame in reader:

@@ -72,6 +72,8 @@ def _header(path: Path) -> tuple[str, int, np.dtype[np.void], int, list[str]]:
         if words[0] == "property":
             if len(words) != 3 or words[1] not in _TYPES:
                 raise SourceError(path, f"its vertices carry {line!r}, which is no number; export its points alone")  # fmt: skip
+            if words[2] in dict(properties):
+                raise SourceError(path, f"its vertices carry {words[2]!r} twice; export it again")
             properties.append((words[2], order + _TYPES[words[1]]))
     if not {"x", "y", "z"} <= {name for name, _ in properties} or not elements[0][2].isdigit():
         raise SourceError(path, "its vertices have no x, y and z")
@@ -101,18 +103,28 @@ def _text(
     names = list(kind.names or ())
     with path.open("rb") as file:
         file.seek(start)
-        reader = pd.read_csv(
-            file, sep=r"\s+", header=None, names=names, usecols=range(len(names)), nrows=count,
-            chunksize=BATCH, dtype=str, on_bad_lines="skip", encoding="latin-1", quoting=3,
-        )  # fmt: skip
-        with reader:
-            for frame in reader:
-                out = np.zeros(len(frame), kind)
-                for name in names:
-                    numbers = pd.to_numeric(frame[name], errors="coerce").to_numpy(np.float64)
-                    whole = kind[name].kind in "iu"
-                    out[name] = np.nan_to_num(numbers) if whole else numbers
-                yield out
+        try:
+            reader = pd.read_csv(
+                file, sep=r"\s+", header=None, names=names, usecols=range(len(names)), nrows=count,
+                chunksize=BATCH, dtype=str, on_bad_lines="skip", encoding="latin-1", quoting=3,
+            )  # fmt: skip
+            with reader:
+                yield from (_numbers(frame, kind) for frame in reader)
+        except pd.errors.EmptyDataError:
+            return
+        except pd.errors.ParserError as err:
+            raise SourceError(
+                path, f"its first vertex does not carry the {len(names)} numbers of its header"
+            ) from err
+
+
+def _numbers(frame: pd.DataFrame, kind: np.dtype[np.void]) -> NDArray[np.void]:
+    """Lines as numbers; what is none is NaN, or 0 where the header says whole numbers."""
+    out = np.zeros(len(frame), kind)
+    for name in kind.names or ():
+        numbers = pd.to_numeric(frame[name], errors="coerce").to_numpy(np.float64)
+        out[name] = np.nan_to_num(numbers) if kind[name].kind in "iu" else numbers
+    return out
 
 
 def _sample(

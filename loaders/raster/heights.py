@@ -29,12 +29,13 @@ class Elevation:
     offset: float
     metres: float
     nodata: float | None
+    sentinels: tuple[float, ...] = _SENTINELS
 
     def of(self, raw: NDArray[np.generic], known: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Metres of raw numbers; NaN where not known, where a number stands for "unknown", or is no height on Earth."""
         numbers = raw.astype(np.float64)
         unknown = ~known | ~np.isfinite(numbers)
-        for value in _SENTINELS if self.nodata is None else (*_SENTINELS, self.nodata):
+        for value in self.sentinels if self.nodata is None else (*self.sentinels, self.nodata):
             unknown |= (
                 raw == np.array(value).astype(raw.dtype) if _fits(value, raw.dtype) else False
             )
@@ -89,7 +90,9 @@ def elevation_of(
         findings.append(f"heights are stored as (number × {scale:g}) + {offset:g}")
     if unit is None:
         unit = _declared_unit(source, crs, band, findings)
-    return Elevation(band, scale, offset, sign * unit, _nodata(fields))
+    packed = (scale, offset) != (1.0, 0.0) and source.nodatavals[band - 1] is not None
+    sentinels = () if packed else _SENTINELS  # packed numbers use the whole range of their type
+    return Elevation(band, scale, offset, sign * unit, _nodata(fields), sentinels)
 
 
 def _declared_unit(source: DatasetReader, crs: str | None, band: int, findings: list[str]) -> float:

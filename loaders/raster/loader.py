@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import rasterio.enums
-import rasterio.errors
 from numpy.typing import NDArray
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
@@ -15,7 +14,7 @@ from rasterio.windows import Window
 from loaders.base import Batch, LayerInfo, RasterLayer
 from loaders.gdalio import listening
 from loaders.raster.heights import DEEPEST, HIGHEST, Elevation, elevation_of
-from loaders.raster.opening import driver_of, environment, opened
+from loaders.raster.opening import BROKEN, driver_of, environment, opened
 from loaders.raster.pixels import Colors, collar_of, colors_of
 from loaders.raster.placing import corners, crs_of, transform_of
 from loaders.wkt import vertical_of
@@ -127,6 +126,9 @@ class _Reader:
                 self.crs = plan.crs or crs_of(self.source, self.findings)
                 self.kind = _kind(self.source, path, plan.class_code)
                 self._read = self._heights(plan) if self.kind == "dem" else self._colors(plan)
+        except BROKEN as err:
+            self._stack.close()
+            raise SourceError(path, f"GDAL cannot read it: {err}") from err
         except BaseException:
             self._stack.close()
             raise
@@ -198,7 +200,7 @@ class _Reader:
         """What can be read of a window: where it fails it is read in quarters, down to the file's blocks."""
         try:
             return read(Window(col0, row0, col1 - col0, row1 - row0))
-        except rasterio.errors.RasterioError as err:
+        except BROKEN as err:
             block = self.source.block_shapes[0]
             tall, wide = row1 - row0, col1 - col0
             if tall <= max(block[0], SMALLEST) and wide <= max(block[1], SMALLEST):
@@ -258,7 +260,7 @@ def _too_high(source: DatasetReader) -> bool:
     window = Window((source.width - wide) // 2, (source.height - tall) // 2, wide, tall)
     try:
         values = np.ma.compressed(source.read(1, window=window, masked=True))
-    except rasterio.errors.RasterioError:
+    except BROKEN:
         return False
     values = values[(values != 32_767) & (values != 65_535)]
     return bool(len(values) and (values > HIGHEST).mean() > 0.01)
@@ -295,7 +297,7 @@ def _refuse_no_heights(path: Path, source: DatasetReader, rule: Elevation) -> No
     window = Window((source.width - wide) // 2, (source.height - tall) // 2, wide, tall)
     try:
         raw, known = source.read(rule.band, window=window), source.read_masks(rule.band, window=window) > 0  # fmt: skip
-    except rasterio.errors.RasterioError:
+    except BROKEN:
         return
     if known.any() and (wide, tall) == (source.width, source.height):
         heights = rule.of(raw, known)

@@ -8,12 +8,14 @@ from itertools import pairwise
 from pathlib import Path
 
 import rasterio
+import rasterio.errors
+from rasterio._err import CPLE_BaseError  # what GDAL says where rasterio has no error of its own
 from rasterio.io import DatasetReader
 
 from loaders.gdalio import head_of, refuse_dangerous
 from twin.errors import SourceError, UnsafeSourceError
 
-__all__ = ["driver_of", "environment", "opened", "sibling_of", "world_file"]
+__all__ = ["BROKEN", "driver_of", "environment", "opened", "sibling_of", "world_file"]
 
 MAX_PIXELS = 2**36
 """A raster with more pixels is refused; cut it into tiles."""
@@ -21,6 +23,8 @@ MAX_BLOCK_BYTES = 1 << 29
 """One block of the file (a strip or tile that is read as a whole) may not be larger than this."""
 MAX_PROMISE = 20_000
 """Pixels a large raster may have per byte of its file; more is a header that lies."""
+BROKEN = (rasterio.errors.RasterioError, CPLE_BaseError)
+"""What reading a damaged raster raises."""
 _OPTIONS = {
     "GDAL_PAM_ENABLED": "NO",
     "CPL_VSIL_CURL_ALLOWED_FILENAME": "/vsicurl/none",
@@ -153,9 +157,12 @@ def opened(path: Path) -> Iterator[DatasetReader]:
         shown = path
         if driver == "GRASSASCIIGrid":
             shown = _without_stars(path, stack)
-        source = stack.enter_context(rasterio.open(shown, driver=driver))
-        _bounded(path, source)
-        yield source
+        try:
+            source = stack.enter_context(rasterio.open(shown, driver=driver))
+            _bounded(path, source)
+            yield source
+        except BROKEN as err:
+            raise SourceError(path, f"GDAL cannot read it: {err}") from err
 
 
 def _without_stars(path: Path, stack: ExitStack) -> Path:

@@ -1,6 +1,9 @@
 """The loader of finished tilesets: one layer, one record with its box, and the files to take along."""
 
 import re
+import struct
+import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +24,11 @@ from twin.schema import RECORDS
 
 __all__ = ["TilesetFiles", "TilesetLoader"]
 
+_BROKEN = (
+    *(ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError),
+    *(OSError, EOFError, zipfile.BadZipFile, zlib.error, struct.error),
+)
+"""What documents and members that are not built as the standard says lead to."""
 _NOWHERE = (
     "it does not lie on the Earth: its root has no transform to ECEF and no region; "
     "export it georeferenced, or give its root a transform"
@@ -99,7 +107,7 @@ class TilesetLoader:
             if path.name.lower() == "layer.json":
                 return _terrain(path, members, entry)
             return _tiles(path, members, entry)
-        except (ValueError, RecursionError, OSError) as err:
+        except _BROKEN as err:
             raise SourceError(path, f"is no tileset: {err}; make it again with its tiler") from err
 
 

@@ -86,7 +86,7 @@ class ZipMembers:
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, OSError, ValueError) as err:
             raise SourceError(path, f"is no readable archive: {err}") from err
-        self._infos = {i.filename: i for i in self._zip.infolist() if not i.is_dir()}
+        self._infos = {i.filename: i for i in self._zip.infolist() if i.filename and not i.is_dir()}
         total = sum(i.file_size for i in self._infos.values())
         if len(self._infos) > MOST or total > min(
             MOST_BYTES, RATIO * path.stat().st_size + (1 << 20)

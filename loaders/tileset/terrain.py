@@ -70,7 +70,10 @@ def survey_terrain(members: Members, entry: str) -> TerrainSurvey:
         found.levels = (min(names)[0], max(names)[0])
     _promised(document, entry, names, found)
     if isinstance(bounds, list) and len(bounds) == 4:
-        found.box = (float(bounds[0]), float(bounds[1]), float(bounds[2]), float(bounds[3]))
+        try:
+            found.box = (float(bounds[0]), float(bounds[1]), float(bounds[2]), float(bounds[3]))
+        except (TypeError, ValueError, OverflowError):
+            found.faults.append("its bounds are no numbers")
     if names and (found.box is None or found.box[2] - found.box[0] >= 359):
         found.box = _of_deepest(names)
     return found

@@ -28,6 +28,8 @@ SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 METRES = 111_319.490793
 
 # file → where it must lie if it is loaded by itself into an empty city; None: it must be refused
+UNREADABLE = "mapv-bd09/drive.txt"
+"""All numbers of a track in one line of a megabyte."""
 ALONE = {
     "buildings-shenzhen-nanshan/nanshan-building.geojson": None,  # no crs member
     "coord-pairs/gcoord/china-cities.json": None,
@@ -129,7 +131,14 @@ def metres_off(shapes, truth):
 
 def test_the_table_names_every_dataset(china):
     there = {str(p.relative_to(china)) for p in discover([china])} - {"GROUND_TRUTH.json"}
-    assert there == set(ALONE)
+    assert there == {*ALONE, UNREADABLE}
+
+
+def test_a_track_in_one_line_is_no_table_and_says_so(china, tmp_path):
+    city = City.init(tmp_path / "city", source_crs="EPSG:4490")
+    (layer,) = pipeline.load(city, [china / UNREADABLE]).layers
+    assert layer.status == "failed"
+    assert "first line is longer" in layer.reason
 
 
 @pytest.mark.parametrize("name", sorted(ALONE))

@@ -50,6 +50,7 @@ import isolation  # noqa: E402
 import truth  # noqa: E402
 
 from loaders.discovery import survey  # noqa: E402
+from loaders.foreseen import DEFECT  # noqa: E402
 from twin.city import City  # noqa: E402
 from twin.store import Store  # noqa: E402
 
@@ -67,6 +68,14 @@ def kind_of(path: str) -> str:
     return "." + parts[-1] if len(parts) > 1 else "(none)"
 
 
+def reasons_of(value: Row) -> list[str]:
+    """All reasons that a source was given."""
+    return [
+        str(value.get("refused") or ""),
+        *(str(la.get("reason") or "") for la in value["layers"]),
+    ]
+
+
 def outcome_of(ending: isolation.Ending) -> tuple[str, str]:
     """Outcome of a source, with its sentence."""
     if ending.how != "done":
@@ -75,6 +84,9 @@ def outcome_of(ending: isolation.Ending) -> tuple[str, str]:
     if value["network"]["attempts"]:
         return "network", f"{value['network']['attempts']} attempts: {value['network']['calls']}"
     losses = [text for layer in value["layers"] for text in layer["losses"]]
+    defects = [text for text in (*losses, *reasons_of(value)) if DEFECT in text]
+    if defects:
+        return "crashed", defects[0]
     if losses:
         return "lost", "; ".join(losses)
     if value.get("refused"):

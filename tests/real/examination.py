@@ -16,6 +16,7 @@ import shapely
 from api.loading import load_layers
 from loaders.base import LayerInfo
 from loaders.discovery import scan_all
+from loaders.foreseen import DEFECT
 from loaders.propose import propose
 from loaders.registry import loader_for, read_raster
 from twin.city import City
@@ -75,7 +76,7 @@ def _layer(info: LayerInfo, template: Path) -> dict[str, Any]:
     else:
         told["outcome"] = "loaded"
     told["load"] = _load(info, plan, template)
-    _judge(told)
+    _judge(told, info.path)
     return told
 
 
@@ -217,7 +218,13 @@ def _load(info: LayerInfo, plan: LayerPlan, template: Path) -> dict[str, Any]:
     }
 
 
-def _judge(told: dict[str, Any]) -> None:
+def _holds_replaced(path: Path) -> bool:
+    """Whether the source itself holds U+FFFD, as bytes or as an escape of STEP: what was lost before is no loss here."""
+    content = path.read_bytes() if path.is_file() else b""
+    return b"\xef\xbf\xbd" in content or b"FFFDFFFD" in content
+
+
+def _judge(told: dict[str, Any], path: Path) -> None:
     """Silent losses: fewer rows than the header says without a word, a balance that does not close."""
     losses, load = told["losses"], told["load"]
     if told["outcome"] != "loaded":
@@ -234,5 +241,8 @@ def _judge(told: dict[str, Any]) -> None:
             losses.append(f"the balance does not close: {b}")
     elif load["status"] == "failed":
         told["outcome"], told["reason"] = "refused", load["reason"]
-    if told.get("garbled"):
+        if "accounted for; nothing" in load["reason"]:
+            losses.append(load["reason"])
+    losses += [text for text in (told.get("reason"), load["reason"]) if DEFECT in (text or "")]
+    if told.get("garbled") and not _holds_replaced(path):
         losses.append(f"text looks garbled: {told['garbled'][:2]}")

@@ -85,7 +85,7 @@ def _child(work: Callable[[Path], dict[str, Any]], path: Path, answer: Path) -> 
     answer.write_bytes(orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS))
 
 
-def _group_memory(session: int) -> int:
+def group_memory(session: int) -> int:
     """Resident bytes of all processes of a session, shared pages counted once for the leader only."""
     total = 0
     for stat in Path("/proc").glob("[0-9]*/stat"):
@@ -119,7 +119,7 @@ def run(
         if child.exitcode is not None:
             how = "done" if child.exitcode == 0 and answer.exists() else "crashed"
             break
-        peak = max(peak, _group_memory(child.pid or 0))
+        peak = max(peak, group_memory(child.pid or 0))
         if peak > memory:
             how = "too big"
         elif time.monotonic() - started > seconds:

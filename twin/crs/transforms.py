@@ -97,6 +97,14 @@ def _parsed(crs: str) -> CRS:
 @lru_cache(maxsize=64)
 def _operation(crs: str) -> tuple[Transformer, Transformer | None, float | None]:
     """Projection step, datum step and accuracy in metres (None: no relation is known)."""
+    try:
+        return _built(crs)
+    except ProjError as err:
+        said = " ".join(str(err).split())[:160]
+        raise CrsError(f"{_parsed(crs).name}: PROJ cannot compute it ({said})") from err
+
+
+def _built(crs: str) -> tuple[Transformer, Transformer | None, float | None]:
     source = _parsed(crs)
     if source.is_geocentric:
         return Transformer.from_crs(source, "EPSG:4979", always_xy=True), None, 0.0

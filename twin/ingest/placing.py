@@ -15,7 +15,10 @@ from numpy.typing import NDArray
 from twin import crs, validity, wkb
 from twin.heights import Heights
 
-__all__ = ["Placed", "place"]
+__all__ = ["Placed", "place", "refuse_heights"]
+
+LOWEST, HIGHEST = -12_000.0, 9_500.0
+"""Metres above the ellipsoid between which the surface of the Earth, its mines and its towers lie."""
 
 FloatArray = NDArray[np.float64]
 
@@ -82,6 +85,16 @@ def place(
         mask[doubtful] = True
         placed = pc.replace_with_mask(placed, pa.array(mask), general.wkb)
     return Placed(placed, boxes, repaired, reason)
+
+
+def refuse_heights(boxes: FloatArray, reason: NDArray[np.object_]) -> None:
+    """Give every record without a reason one, whose box (see :class:`Placed`) reaches where nothing can be; in place."""
+    beyond = (boxes[:, 2] < LOWEST) | (boxes[:, 5] > HIGHEST)
+    for i in np.flatnonzero(beyond).tolist():
+        low, high = boxes[i, [2, 5]].tolist()
+        reason[i] = reason[i] or (
+            f"its heights {low:g} … {high:g} m lie outside {LOWEST:,.0f} … {HIGHEST:,.0f} m; is the unit another?"
+        )
 
 
 def _heights_into(boxes: FloatArray, found: wkb.Coordinates, z: FloatArray) -> NDArray[np.bool_]:

@@ -18,7 +18,7 @@ from twin.heights import Heights
 from twin.hilbert import hilbert_key
 from twin.ingest.ledger import KeyLedger
 from twin.ingest.meshes import MeshArchive
-from twin.ingest.placing import place
+from twin.ingest.placing import place, refuse_heights
 from twin.ingest.source import Quarantined, Source
 from twin.schema import LINKS, RECORDS, REPRESENTATIONS
 from twin.store import run
@@ -184,6 +184,7 @@ class Staging:
             self.source.z_factor,
         )
         boxes, reason = placed.boxes, placed.reason
+        refuse_heights(boxes, reason)
         ids = records["mesh_id"]
         if ids.null_count == records.num_rows:
             return _PlacedRecords(placed.wkb, boxes, placed.repaired, reason, None)
@@ -204,7 +205,12 @@ class Staging:
                 self.source.crs_used, local, self._undulation(), centres=self.meshes.centres(names)
             )
             mesh_boxes = self.meshes.placed_bounds(names, matrices[meshed])
+            placed_well = np.isfinite(np.hstack([matrices[meshed], mesh_boxes])).all(axis=1)
+            reason[meshed[~placed_well]] = (
+                f"its shape lies outside of what {self.source.crs_used} can place"
+            )
             boxes[meshed] = _joined_boxes(boxes[meshed], mesh_boxes)
+            refuse_heights(boxes, reason)
         return _PlacedRecords(placed.wkb, boxes, placed.repaired, reason, matrices)
 
     def _undulation(self) -> float | Callable[[FloatArray, FloatArray], FloatArray]:
@@ -327,6 +333,9 @@ def _readable(records: pa.Table) -> list[dict[str, object]]:
 def _wkt(wkb: bytes | None) -> str | None:
     if wkb is None:
         return None
-    with np.errstate(invalid="ignore"):
-        geometry = shapely.from_wkb(wkb, on_invalid="ignore")
-    return str(shapely.to_wkt(geometry, rounding_precision=8))[:2000] if geometry else None
+    try:
+        with np.errstate(invalid="ignore"):
+            geometry = shapely.from_wkb(wkb, on_invalid="ignore")
+        return str(shapely.to_wkt(geometry, rounding_precision=8))[:2000] if geometry else None
+    except NotImplementedError:  # arcs, which the loader has faulted
+        return f"a shape of {len(wkb)} bytes that has no plain text"

@@ -24,6 +24,7 @@ import pyarrow as pa
 from twin.errors import ConflictError, InvalidRequestError, NotFoundError
 from twin.ids import uuid7_array
 from twin.store import run, statement
+from twin.units import shown
 
 __all__ = [
     "CONDITION_COLUMNS",
@@ -142,11 +143,13 @@ def message(
     >>> message(stream, "alarm", "above", 1.25, 1.0)
     ('燃气井1 甲烷 1.25 % 高于报警值 1 %', '燃气井1 甲烷: 1.25 % is above the alarm level of 1 %')
     """
-    name, what, unit = (stream.get(key) or "" for key in ("name", "property", "unit"))
+    name, what, code = (stream.get(key) or "" for key in ("name", "property", "unit"))
+    unit = shown(code, "zh")
     zh = (
         f"{name} {what} {value:.6g} {unit} {SIDES_ZH.get(comparison, comparison)}"
         f"{LEVELS_ZH.get(level, level)} {threshold:.6g} {unit}"
     )
+    unit = shown(code, "en")
     en = (
         f"{name} {what}: {value:.6g} {unit} is {comparison} "
         f"the {level} level of {threshold:.6g} {unit}"

@@ -1,6 +1,6 @@
 // A small line chart of readings with the threshold lines of its stream.
 import { get, query } from "./api.js";
-import { figure, moment, t } from "./i18n.js";
+import { figure, moment, t, unit } from "./i18n.js";
 
 const LINES = [["alarm_high", "#ff4d5e"], ["alarm_low", "#ff4d5e"], ["warn_high", "#ffb627"], ["warn_low", "#ffb627"]];
 
@@ -54,7 +54,7 @@ function draw(canvas, stream, points) {
 /** The same curve for those who do not see it: how many readings, from what to what, the last. */
 function describe(canvas, stream, points) {
   const values = points.map(([, value]) => value);
-  const text = values.length ? t("chartSays", { n: values.length, low: figure(Math.min(...values)), high: figure(Math.max(...values)), last: figure(values.at(-1)), unit: stream.unit ?? "" }) : t("noReadings");
+  const text = values.length ? t("chartSays", { n: values.length, low: figure(Math.min(...values)), high: figure(Math.max(...values)), last: figure(values.at(-1)), unit: unit(stream.unit) }) : t("noReadings");
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", text);
 }

@@ -12,7 +12,7 @@ const TEXTS = {
   attributes: ["属性", "Attributes"], place: ["位置", "Place"], address: ["地址", "Address"], grid: ["单元网格", "Unit grid"], ground: ["地面高", "Ground height"], elevation: ["高程", "Elevation"], position: ["经纬度", "Lon, lat"],
   sensors: ["传感器", "Sensors"], related: ["所属", "Part of"], contains: ["包含", "Contains"], sources: ["数据来源", "Sources"], history: ["变更历史", "History"], aliases: ["标识", "Identifiers"], watched: ["所在部件或建筑", "The thing it watches"], close: ["关闭", "Close"],
   chartSays: ["{n} 个读数，{low} 至 {high} {unit}，最近 {last}", "{n} readings from {low} to {high} {unit}, last {last}"], noReadings: ["没有读数", "No readings"], liveLost: ["实时连接中断，正在重连…", "Live connection lost, reconnecting…"], liveBack: ["实时连接已恢复", "Live connection restored"], truncated: ["只显示前 {n} 个", "Only the first {n} are shown"],
-  height_m: ["高度", "Height"], floors: ["地上层数", "Floors"], floors_below: ["地下层数", "Floors below"], usage: ["用途", "Use"], year_built: ["建成年份", "Built"], diameter_mm: ["管径", "Diameter"], depth_m: ["埋深", "Depth"], material: ["材质", "Material"], road_class: ["道路等级", "Road class"], width_m: ["宽度", "Width"], code: ["编码", "Code"], name: ["名称", "Name"], number: ["房号", "Room number"], storey: ["楼层", "Storey"], elevation_m: ["标高", "Level"], area_m2: ["面积", "Area"], building_code: ["楼栋编码", "Building code"], unit: ["单元", "Unit"], ifc_class: ["IFC 类", "IFC class"], type: ["类型", "Type"], lifecycle: ["状态", "Status"], in_use: ["在用", "in use"],
+  height_m: ["高度", "Height"], floors: ["地上层数", "Floors"], floors_below: ["地下层数", "Floors below"], usage: ["用途", "Use"], year_built: ["建成年份", "Built"], diameter_mm: ["管径", "Diameter"], depth_m: ["埋深", "Depth"], material: ["材质", "Material"], road_class: ["道路等级", "Road class"], width_m: ["宽度", "Width"], code: ["编码", "Code"], name: ["名称", "Name"], number: ["房号", "Room number"], storey: ["楼层", "Storey"], storey_number: ["层号", "Storey number"], groups: ["所属分组", "Groups"], elevation_m: ["标高", "Level"], area_m2: ["面积", "Area"], building_code: ["楼栋编码", "Building code"], unit: ["单元", "Unit"], ifc_class: ["IFC 类", "IFC class"], type: ["类型", "Type"], lifecycle: ["状态", "Status"], in_use: ["在用", "in use"],
   stage: ["阶段", "Stage"], reported: ["上报时间", "Reported"], source: ["来源", "Source"], department: ["责任单位", "Unit"], case: ["案件", "Case"], value: ["当前值", "Value now"], updated: ["更新时间", "Updated"], subject: ["专题", "Subject"],
   iOnline: ["在线传感器", "Sensors online"], iNormal: ["正常", "Normal"], iWarning: ["预警", "Warning"], iAlarm: ["报警", "Alarm"], iAlarms: ["未关闭告警", "Open alarms"], iUnanswered: ["待确认", "Unanswered"], iCases: ["在办案件", "Open cases"], iBuildings: ["建筑", "Buildings"], iFresh: ["最新数据", "Newest reading"], iOld: ["历史数据截至", "Historical, up to"],
   legend: ["管线图例", "Pipes by medium"], depth: ["光影", "Shadows"], depthHint: ["阴影与环境光遮蔽（需要显卡）", "Shadows and ambient occlusion (wants a graphics card)"], hour: ["时刻", "Time of day"], show: ["查看", "Show"],
@@ -48,3 +48,17 @@ export function setLanguage(name) {
   history.replaceState(null, "", url);
   for (const listener of listeners) listener();
 }
+
+const SHOWN = { Cel: "℃", "[degF]": "℉", deg: "°", Ohm: "Ω", "[ft_i]": "ft", "[ft_us]": "ft", "[in_i]": "in", "[yd_i]": "yd", "[ppm]": "ppm", "[ppb]": "ppb", "[pH]": "pH" };
+const COUNTED = { person: ["人", "persons"], 人: ["人", "persons"], times: ["次", "times"] };
+const raised = (power) => [...power].map((c) => (c === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[c])).join("");
+const unitPart = (part) => {
+  if (part in SHOWN) return SHOWN[part];
+  const counted = /^\{(.+)\}$/.exec(part)?.[1];
+  if (counted) return COUNTED[counted]?.[lang() === "zh" ? 0 : 1] ?? counted;
+  const [, name, power] = /^([A-Za-z]+)(-?\d+)$/.exec(part) ?? [null, part, ""];
+  return (/^u[a-zA-Z]{1,3}$/.test(name) ? `µ${name.slice(1)}` : name) + raised(power);
+};
+
+/** A UCUM code as people write it (`twin.units.shown` on the server). */
+export const unit = (code) => (code ?? "").split("/").map((term) => term.split(".").map(unitPart).join("·")).join("/");

@@ -1,7 +1,7 @@
 // The panel on the right: all the server says of one entity, stream, case or address.
 import { get, make } from "./api.js";
 import { chart } from "./chart.js";
-import { figure, has, lang, moment, onLanguage, t, title } from "./i18n.js";
+import { figure, has, lang, moment, onLanguage, t, title, unit } from "./i18n.js";
 
 const UNITS = { height_m: "m", depth_m: "m", width_m: "m", elevation_m: "m", diameter_mm: "mm", area_m2: "m²" };
 const HIDDEN = new Set(["unit_key", "building_key", "predefined_type", "height_m", "floors"]);
@@ -111,13 +111,13 @@ export class Panel {
 }
 
 const metres = (value) => (typeof value === "number" ? `${figure(value)} m` : null);
-const reading = (stream) => (typeof stream.value === "number" ? `${figure(stream.value)} ${stream.unit ?? ""}` : "—");
+const reading = (stream) => (typeof stream.value === "number" ? `${figure(stream.value)} ${unit(stream.unit)}` : "—");
 
 function range(stream, level) {
   const parts = [];
   if (typeof stream[`${level}_low`] === "number") parts.push(`< ${figure(stream[`${level}_low`])}`);
   if (typeof stream[`${level}_high`] === "number") parts.push(`> ${figure(stream[`${level}_high`])}`);
-  return parts.length ? `${parts.join(lang() === "zh" ? " 或 " : " or ")} ${stream.unit ?? ""}` : null;
+  return parts.length ? `${parts.join(lang() === "zh" ? " 或 " : " or ")} ${unit(stream.unit)}` : null;
 }
 
 /** Attribute names and values; those of nested groups follow under their own name. */

@@ -15,7 +15,7 @@ from loaders.ifc import tasks
 from loaders.ifc.limits import limit_memory
 from twin.errors import PlanError, SourceError, UnsafeSourceError
 
-__all__ = ["main"]
+__all__ = ["main", "prepare"]
 
 
 def _answer(said: dict[str, object]) -> None:
@@ -23,8 +23,12 @@ def _answer(said: dict[str, object]) -> None:
 
 
 def _run(job: dict[str, object]) -> None:
-    """One job in a process of its own; never returns to the caller's loop."""
+    """One job in a process of its own; never returns to the caller's loop.
+
+    It ends soon, so Python does not search its objects for circular garbage.
+    """
     code = 0
+    gc.disable()
     try:
         path = Path(str(job["path"]))
         limit_memory(2.0e9 + 12 * path.stat().st_size)
@@ -54,12 +58,17 @@ class _WithoutPandas:
             raise ModuleNotFoundError(name)
 
 
-def main() -> None:
-    """Serve jobs until standard input ends."""
+def prepare() -> None:
+    """Load once what every job needs."""
     sys.meta_path.insert(0, _WithoutPandas())
     tasks.rehearse()
     gc.collect()
     gc.freeze()  # what is loaded stays shared with every job
+
+
+def main() -> None:
+    """Serve jobs until standard input ends."""
+    prepare()
     for line in sys.stdin.buffer:
         child = os.fork()
         if child == 0:

@@ -3,9 +3,11 @@
 Run as ``python tests/bench/loaders/ifc.py FILES…``; without files a model of 1,500 walls is made.
 Each side runs in a fresh process; the loader's server is warm, as it is from the second model of a
 load on (its start is printed as well). CPU seconds are those of all processes of a side; memory is
-the largest proportional set size of all of them together.
+the largest proportional set size of all of them together, of the loading process what it grew by.
+The bare iterator gets as many threads as the loader gives it, or ``--threads N`` to compare with.
 """
 
+import argparse
 import json
 import statistics
 import subprocess
@@ -13,29 +15,31 @@ import sys
 import tempfile
 from pathlib import Path
 
+from loaders.ifc.shapes import Limits
+
 ROUNDS = 3
 _CODE = """
-import json, os, resource, sys, threading, time
+import gc, json, os, resource, sys, threading, time
 from pathlib import Path
 
+def pss_of(pid):
+    try:
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        return next(int(l.split()[1]) for l in text.splitlines() if l.startswith("Pss:")) / 1024
+    except (OSError, StopIteration, ValueError):
+        return 0
+
 def pss():
-    def of(pid):
-        try:
-            text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-            return next(int(l.split()[1]) for l in text.splitlines() if l.startswith("Pss:"))
-        except (OSError, StopIteration, ValueError):
-            return 0
     group, out = [str(os.getpid())], 0
     while group:
         pid = group.pop()
-        if pid != str(os.getpid()) or not CHILDREN_ONLY:
-            out += of(pid)
+        out += pss_of(pid)
         try:
             for task in Path(f"/proc/{pid}/task").iterdir():
                 group += (task / "children").read_text().split()
         except OSError:
             pass
-    return out / 1024
+    return out
 
 def cpu():
     out = 0.0
@@ -51,12 +55,11 @@ def watch():
         time.sleep(0.1)
 """
 _BARE = """
-CHILDREN_ONLY = False
 import ifcopenshell, ifcopenshell.geom
 start = cpu(); clock = time.perf_counter()
 threading.Thread(target=watch, daemon=True).start()
 model = ifcopenshell.open(sys.argv[1])
-iterator = ifcopenshell.geom.iterator(ifcopenshell.geom.settings(), model, 2)
+iterator = ifcopenshell.geom.iterator(ifcopenshell.geom.settings(), model, int(sys.argv[2]))
 if iterator.initialize():
     while True:
         iterator.get()
@@ -65,7 +68,6 @@ if iterator.initialize():
 print(json.dumps([time.perf_counter() - clock, cpu() - start, peak[0], 0.0]))
 """
 _OURS = """
-CHILDREN_ONLY = True
 from loaders.base import LayerInfo
 from loaders.ifc import IfcLoader, process
 from twin.plan import LayerPlan
@@ -73,6 +75,8 @@ path = Path(sys.argv[1])
 begin = time.perf_counter()
 list(process.ask(path, "warm"))
 warm = time.perf_counter() - begin
+gc.collect()
+own = pss_of(os.getpid())
 def server_cpu():
     total = 0.0
     for server in process._idle:
@@ -84,16 +88,16 @@ threading.Thread(target=watch, daemon=True).start()
 for batch in IfcLoader().read(LayerInfo(path, path.stem, "model", "IFC"), LayerPlan(str(path), kind="model")):
     pass
 wall = time.perf_counter() - clock
-print(json.dumps([wall, cpu() + server_cpu() - start, peak[0], warm]))
+print(json.dumps([wall, cpu() + server_cpu() - start, peak[0] - own, warm]))
 """
 
 
-def measured(code: str, path: Path) -> list[float]:
+def measured(code: str, path: Path, *more: str) -> list[float]:
     """Medians of wall seconds, CPU seconds, peak MiB and start of the server."""
     rows = []
     for _ in range(ROUNDS):
         told = subprocess.run(
-            [sys.executable, "-c", _CODE + code, str(path)], capture_output=True, check=True
+            [sys.executable, "-c", _CODE + code, str(path), *more], capture_output=True, check=True
         )
         rows.append(json.loads(told.stdout.splitlines()[-1]))
     return [statistics.median(column) for column in zip(*rows, strict=True)]
@@ -170,14 +174,14 @@ def tell(line: str) -> None:
     sys.stdout.flush()
 
 
-def main(files: list[Path]) -> None:
+def main(files: list[Path], threads: int) -> None:
     """Print a row per model."""
     tell(
         "| model | MB | bare CPU s | here CPU s | ratio | wall ratio | bare MiB | here MiB | ratio | server start s |"
     )
     tell("|---|---|---|---|---|---|---|---|---|---|")
     for path in files:
-        bare, ours = measured(_BARE, path), measured(_OURS, path)
+        bare, ours = measured(_BARE, path, str(threads)), measured(_OURS, path)
         size = path.stat().st_size / 1e6
         tell(
             f"| {path.stem[:32]} | {size:.1f} | {bare[1]:.2f} | {ours[1]:.2f} | {ours[1] / bare[1]:.2f} | "
@@ -186,9 +190,13 @@ def main(files: list[Path]) -> None:
 
 
 if __name__ == "__main__":
-    given = [Path(name) for name in sys.argv[1:]]
+    parser = argparse.ArgumentParser()
+    parser.add_argument("files", type=Path, nargs="*")
+    parser.add_argument("--threads", type=int, default=Limits().threads)
+    asked = parser.parse_args()
+    given = asked.files
     with tempfile.TemporaryDirectory() as folder:
         if not given:
             given = [Path(folder) / "walls.ifc"]
             walls(given[0])
-        main(given)
+        main(given, asked.threads)

@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from twin.schema import MESHES
+from twin.schema import MATRIX, MESHES
 
-__all__ = ["Mesh", "mesh_table", "shaded", "shaded_many"]
+__all__ = ["Mesh", "matrix_column", "mesh_table", "shaded", "shaded_many"]
 
 SOFT = np.cos(np.deg2rad(25.0))
 """Corners whose faces lean less than 25° off their mean share one normal."""
@@ -188,3 +188,20 @@ def mesh_table(meshes: list[Mesh]) -> pa.Table:
         "indices": [m.indices.astype("<u4").tobytes() for m in meshes],
     }
     return pa.table(columns, schema=MESHES)
+
+
+def matrix_column(matrices: FloatArray, there: NDArray[np.bool_]) -> pa.Array:
+    """Column of :data:`twin.schema.MATRIX`, made of buffers: no library of Arrow's functions is loaded for it.
+
+    Parameters
+    ----------
+    matrices : ndarray of float64, shape (m, 4, 4)
+        Row-major, of the records that have one.
+    there : ndarray of bool, shape (n,)
+        Which records have one, m in all; the others get null.
+    """
+    values = np.zeros((len(there), 16))
+    values[there] = matrices.reshape(-1, 16)
+    flat = pa.Array.from_buffers(pa.float64(), values.size, [None, pa.py_buffer(values)])
+    valid = pa.py_buffer(np.packbits(there, bitorder="little"))
+    return pa.Array.from_buffers(MATRIX, len(there), [valid], children=[flat])

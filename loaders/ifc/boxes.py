@@ -8,7 +8,7 @@ import ifcopenshell.util.placement
 import numpy as np
 from numpy.typing import NDArray
 
-from loaders.ifc.structure import is_kind
+from loaders.ifc.structure import attribute_of, is_kind
 
 __all__ = ["defined_box"]
 
@@ -34,8 +34,8 @@ def defined_box(element: Any, unit: float) -> tuple[FloatArray, FloatArray, Floa
         Corners in the element's own coordinates (metres) and its placement (4, 4); None where the
         definition holds no points. Extrusions count with their depth, cuts not at all.
     """
-    shape = getattr(element, "Representation", None)
-    bodies = [r for r in getattr(shape, "Representations", None) or () if r.Items]
+    shape = attribute_of(element, "Representation")
+    bodies = [r for r in attribute_of(shape, "Representations") or () if r.Items]
     bodies.sort(key=lambda r: (r.RepresentationIdentifier or "") not in ("Body", "Facetation"))
     for body in bodies:
         clouds = [c for item in body.Items for c in _points(item, np.eye(4), 0)]
@@ -107,7 +107,7 @@ def _operator(target: Any) -> FloatArray:  # noqa: ANN401 (IfcCartesianTransform
 def _swept(item: Any, matrix: FloatArray) -> Iterator[FloatArray]:  # noqa: ANN401
     """Profile at both ends of an extrusion; profile and path of other sweeps."""
     profile = _profile(item.SweptArea)
-    position = getattr(item, "Position", None)
+    position = attribute_of(item, "Position")
     base = matrix @ (_axes(position) if position is not None else np.eye(4))
     yield _moved(profile, base)
     if is_kind(item, "IfcExtrudedAreaSolid"):
@@ -118,7 +118,7 @@ def _swept(item: Any, matrix: FloatArray) -> Iterator[FloatArray]:  # noqa: ANN4
         yield _moved(profile + way / length * float(item.Depth), base)
         return
     for name in ("Directrix", "ReferenceSurface"):
-        path = getattr(item, name, None)
+        path = attribute_of(item, name)
         if path is not None:
             reach = float(np.abs(profile).max()) if len(profile) else 0.0
             yield _moved(np.concatenate([_cloud(path) - reach, _cloud(path) + reach]), base)
@@ -126,13 +126,13 @@ def _swept(item: Any, matrix: FloatArray) -> Iterator[FloatArray]:  # noqa: ANN4
 
 def _profile(profile: Any) -> FloatArray:  # noqa: ANN401 (IfcProfileDef)
     """Points of a profile, or corners of its box, with z = 0."""
-    x = max((float(getattr(profile, n, None) or 0) for n in _WIDTHS), default=0.0)
-    y = max((float(getattr(profile, n, None) or 0) for n in _DEPTHS), default=0.0)
-    radius = float(getattr(profile, "Radius", None) or 0.0)
+    x = max((float(attribute_of(profile, n) or 0) for n in _WIDTHS), default=0.0)
+    y = max((float(attribute_of(profile, n) or 0) for n in _DEPTHS), default=0.0)
+    radius = float(attribute_of(profile, "Radius") or 0.0)
     x, y = max(x, 2 * radius), max(y, 2 * radius)
     if x or y:
         corner = np.array(list(itertools.product((-x / 2, x / 2), (-y / 2, y / 2), (0.0,))))
-        position = getattr(profile, "Position", None)
+        position = attribute_of(profile, "Position")
         return _moved(corner, _axes(position)) if position is not None else corner
     return _cloud(profile)
 

@@ -8,7 +8,7 @@ from typing import Any
 import ifcopenshell
 
 from loaders.ifc.crsnames import NamedCrs, crs_of_texts, texts_of
-from loaders.ifc.structure import is_kind
+from loaders.ifc.structure import attribute_of, is_kind
 
 __all__ = ["Conversion", "number", "read_conversions"]
 
@@ -81,7 +81,7 @@ def _of_entity(operation: Any) -> Conversion | None:  # noqa: ANN401 (IFC entity
     target = operation.TargetCRS
     texts, whole = texts_of(target)
     written = next((t for t in texts if t), None) or "nothing"
-    named, unit = crs_of_texts(texts, whole), _metres(getattr(target, "MapUnit", None))
+    named, unit = crs_of_texts(texts, whole), _metres(attribute_of(target, "MapUnit"))
     if is_kind(operation, "IfcRigidOperation"):
         east, north = number(operation.FirstCoordinate), number(operation.SecondCoordinate)
         if east is None or north is None:
@@ -92,7 +92,7 @@ def _of_entity(operation: Any) -> Conversion | None:  # noqa: ANN401 (IFC entity
         return Conversion(method, written, named, unit, east, north, height, scale=1.0)
     if not is_kind(operation, "IfcMapConversion"):
         return None
-    factors = tuple(number(getattr(operation, f"Factor{a}", None)) or 1.0 for a in "XYZ")
+    factors = tuple(number(attribute_of(operation, f"Factor{a}")) or 1.0 for a in "XYZ")
     return Conversion(
         "map_conversion",
         written,
@@ -115,7 +115,7 @@ def _of_sets(model: ifcopenshell.file) -> Conversion | None:
         folded = re.sub(r"[^a-z]", "", (pset.Name or "").lower())
         kind = folded.endswith(("mapconversion", "projectedcrs", "georeferencing", "georeference"))
         for prop in (pset.HasProperties or ()) if kind else ():
-            nominal = getattr(prop, "NominalValue", None)
+            nominal = attribute_of(prop, "NominalValue")
             if nominal is not None:
                 name = re.sub(r"[^a-z]", "", (prop.Name or "").lower())
                 name = f"crs{name}" if folded.endswith("crs") else name

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from loaders.ifc.structure import attribute_of
 from twin import crs
 from twin.errors import CrsError
 
@@ -129,10 +130,10 @@ def texts_of(target: Any) -> tuple[list[str | None], str | None]:  # noqa: ANN40
     """Attributes of an IfcCoordinateReferenceSystem as texts for :func:`crs_of_texts`."""
     if target is None:
         return [], None
-    wkt = [getattr(w, "WellKnownText", None) for w in getattr(target, "WellKnownText", None) or ()]
+    wkt = [attribute_of(w, "WellKnownText") for w in attribute_of(target, "WellKnownText") or ()]
     names = ("Name", "Description", "MapZone", "MapProjection", "GeodeticDatum")
     name, description, zone, projection, datum = (
-        str(v) if (v := getattr(target, n, None)) else None for n in names
+        str(v) if (v := attribute_of(target, n)) else None for n in names
     )
     joined = f"{projection} {zone}" if projection and zone else None
     whole = " ".join(t for t in (datum, projection, "zone" if zone else None, zone) if t)

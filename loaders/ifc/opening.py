@@ -68,22 +68,28 @@ def open_model(path: Path) -> tuple[ifcopenshell.file, list[str]]:
     as_it_is = declared.upper() in READABLE and packed is None and not more
     if declared.upper() not in READABLE:
         findings.append(f"schema {declared} of the header was read as {wanted}")
-    first = _parsed_file(path) if as_it_is else None
-    if first is not None:
-        return first, findings
-    if declared not in READABLE:
-        data = with_schema(data, wanted)
-    model = _parsed(data)
-    if model is None:
-        data, dropped = _without_damage(data)
-        model = _parsed(data)
-        findings += dropped
+    if as_it_is:
+        data = b""  # memory for the parser, which reads the file itself
+        first = _parsed_file(path)
+        if first is not None:
+            return first, findings
+        data = path.read_bytes()
+    model, dropped = _mended(data if declared in READABLE else with_schema(data, wanted))
     if model is None:
         raise SourceError(
             path,
             f"cannot be parsed as {declared}; export it again or repair it with a STEP checker",
         )
-    return model, findings
+    return model, findings + dropped
+
+
+def _mended(data: bytes) -> tuple[ifcopenshell.file | None, list[str]]:
+    """The model, without damaged statements where it cannot be parsed with them, and findings."""
+    model = _parsed(data)
+    if model is not None:
+        return model, []
+    data, findings = _without_damage(data)
+    return _parsed(data), findings
 
 
 def _refuse_foreign(path: Path, head: bytes) -> None:

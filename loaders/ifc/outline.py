@@ -5,7 +5,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from loaders.ifc.records import ShapeIndex, outline_of, tidy
-from loaders.ifc.structure import Node, has_surface, is_kind
+from loaders.ifc.structure import Node, attribute_of, has_surface, is_kind
 
 __all__ = ["ground_elements", "ground_outline"]
 
@@ -42,7 +42,7 @@ def ground_elements(nodes: list[Node], unit: float) -> list[Node]:
 
     def height(node: Node) -> float:
         storey = by_step.get(node.storey) if node.storey is not None else None
-        elevation = getattr(storey.entity, "Elevation", None) if storey is not None else None
+        elevation = attribute_of(storey.entity, "Elevation") if storey is not None else None
         return abs(float(elevation) * unit) if elevation is not None else 0.0
 
     for classes in (_SHELL, _LAST):

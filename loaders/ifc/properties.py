@@ -10,6 +10,7 @@ from typing import Any
 
 import ifcopenshell
 
+from loaders.ifc.structure import attribute_of
 from loaders.ifc.units import Units
 
 __all__ = ["PropertyBook"]
@@ -89,7 +90,8 @@ class PropertyBook:
         self._nested = any(model.by_type(kind) for kind in _NESTED)
         self._read: dict[int, tuple[str, Values]] = {}
         self._sets: dict[int, list[Any]] = defaultdict(list)
-        self._type: dict[int, Any] = {}
+        self._type: dict[int, int] = {}
+        self._types: dict[int, Any] = {}
         self._of_type: dict[int, dict[str, Values]] = {}
         self._materials: dict[int, list[str]] = defaultdict(list)
         self._codes: dict[int, list[str]] = defaultdict(list)
@@ -99,8 +101,13 @@ class PropertyBook:
                 for target in rel.RelatedObjects or ():
                     self._sets[target.id()].append(definition)
         for rel in model.by_type("IfcRelDefinesByType"):
-            for target in rel.RelatedObjects or ():
-                self._type[target.id()] = rel.RelatingType
+            kind = rel.RelatingType
+            if kind is not None:
+                self._types[kind.id()] = kind
+                self._type.update(
+                    dict.fromkeys([o.id() for o in rel.RelatedObjects or ()], kind.id())
+                )
+        self._type_name = {step: kind.Name for step, kind in self._types.items()}
         self._associate(model)
 
     def _associate(self, model: ifcopenshell.file) -> None:
@@ -130,8 +137,8 @@ class PropertyBook:
         """Name and values of a set; a set that may hold itself is read property by property."""
         if self._nested:
             members = (
-                getattr(definition, "HasProperties", None)
-                or getattr(definition, "Quantities", None)
+                attribute_of(definition, "HasProperties")
+                or attribute_of(definition, "Quantities")
                 or ()
             )
             read = {member_name(m): self._deep(m, 0) for m in members}
@@ -147,8 +154,8 @@ class PropertyBook:
     def _in_own_units(self, definition: Any, infos: Sequence[Values]) -> Values:  # noqa: ANN401
         """Values of properties and quantities that name their own unit, in SI."""
         members = (
-            getattr(definition, "HasProperties", None)
-            or getattr(definition, "Quantities", None)
+            attribute_of(definition, "HasProperties")
+            or attribute_of(definition, "Quantities")
             or ()
         )
         out = {}
@@ -161,53 +168,50 @@ class PropertyBook:
     def _deep(self, prop: Any, depth: int) -> Any:  # noqa: ANN401 (IFC entity)
         """Value of a complex property, not deeper than ``DEEPEST``."""
         if prop.is_a() not in _NESTED:
-            own = self.units.of_unit(getattr(prop, "Unit", None))
+            own = self.units.of_unit(attribute_of(prop, "Unit"))
             return _property(prop.get_info(recursive=True), self.units, own)
         if depth >= DEEPEST:
             return None
-        members = getattr(prop, "HasProperties", None) or getattr(prop, "HasQuantities", None) or ()
+        members = attribute_of(prop, "HasProperties") or attribute_of(prop, "HasQuantities") or ()
         return {member_name(m): self._deep(m, depth + 1) for m in members}
 
-    def _type_sets(self, kind: Any) -> dict[str, Values]:  # noqa: ANN401 (IFC entity)
+    def _type_sets(self, kind: int | None) -> dict[str, Values]:
         """Sets of a type, read once for all its occurrences."""
-        step = kind.id()
-        if step not in self._of_type:
-            sets = [self._values(d) for d in getattr(kind, "HasPropertySets", None) or ()]
-            self._of_type[step] = {name: values for name, values in sets if values}
-        return self._of_type[step]
+        if kind is None:
+            return {}
+        if kind not in self._of_type:
+            definitions = attribute_of(self._types[kind], "HasPropertySets") or ()
+            sets = [self._values(d) for d in definitions]
+            self._of_type[kind] = {name: values for name, values in sets if values}
+        return self._of_type[kind]
 
-    def sets_of(self, entity: Any) -> dict[str, Values]:  # noqa: ANN401 (IFC entity)
+    def sets_of(self, step: int) -> dict[str, Values]:
         """Property and quantity sets by name: those of the type, overridden by the object's own."""
-        step = entity.id()
-        kind = self._type.get(step)
-        out = dict(self._type_sets(kind)) if kind is not None else {}
-        for definition in self._sets.get(step, ()):
+        out, own = self._type_sets(self._type.get(step)), self._sets.get(step)
+        if not own:
+            return out
+        out = dict(out)
+        for definition in own:
             name, values = self._values(definition)
             if values:
                 out[name] = {**out[name], **values} if name in out else values
         return out
 
-    def described(self, entity: Any) -> Values:  # noqa: ANN401 (IFC entity)
+    def described(self, step: int) -> Values:
         """Type, material, groups and classification of an object, and its sets under ``properties``."""
         out: Values = {}
-        step = entity.id()
         kind = self._type.get(step)
-        if kind is not None and kind.Name:
-            out["type"] = kind.Name
-        materials = self._materials.get(step) or (
-            self._materials.get(kind.id()) if kind is not None else None
-        )
+        if kind is not None and self._type_name[kind]:
+            out["type"] = self._type_name[kind]
+        materials = self._materials.get(step) or self._materials.get(kind or 0)
         if materials:
             out["material"] = "、".join(dict.fromkeys(materials))
-        codes = [
-            *self._codes.get(step, ()),
-            *(self._codes.get(kind.id(), ()) if kind is not None else ()),
-        ]
+        codes = [*self._codes.get(step, ()), *self._codes.get(kind or 0, ())]
         if codes:
             out["classification"] = list(dict.fromkeys(codes))
         if step in self._groups:
             out["groups"] = list(dict.fromkeys(self._groups[step]))
-        sets = self.sets_of(entity)
+        sets = self.sets_of(step)
         if sets:
             out["properties"] = sets
         return out
@@ -229,10 +233,10 @@ def _classification(reference: Any) -> str | None:  # noqa: ANN401 (IFC entity)
     """``System: code name`` as far as the file says."""
     if reference is None:
         return None
-    code = getattr(reference, "Identification", None) or getattr(reference, "ItemReference", None)
-    name = getattr(reference, "Name", None)
-    source = getattr(reference, "ReferencedSource", None)
-    system = getattr(source, "Name", None) if source is not None else None
+    code = attribute_of(reference, "Identification") or attribute_of(reference, "ItemReference")
+    name = attribute_of(reference, "Name")
+    source = attribute_of(reference, "ReferencedSource")
+    system = attribute_of(source, "Name") if source is not None else None
     text = " ".join(str(t) for t in dict.fromkeys((code, None if system == name else name)) if t)
     if not text:
         return str(name) if name else None
@@ -247,10 +251,10 @@ def _material_names(material: Any, depth: int = 0) -> list[str]:  # noqa: ANN401
     if kind == "IfcMaterial":
         return [material.Name] if material.Name else []
     for attribute in ("ForLayerSet", "ForProfileSet", "Material"):
-        if getattr(material, attribute, None) is not None:
+        if attribute_of(material, attribute) is not None:
             return _material_names(getattr(material, attribute), depth + 1)
     for attribute in ("Materials", "MaterialLayers", "MaterialProfiles", "MaterialConstituents"):
-        parts = getattr(material, attribute, None)
+        parts = attribute_of(material, attribute)
         if parts:
             return [name for part in parts for name in _material_names(part, depth + 1)]
     return []

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from loaders.ifc.properties import PropertyBook
-from loaders.ifc.structure import Node, is_kind, value_of
+from loaders.ifc.structure import Node, attribute_of, is_kind
+from loaders.meshing import matrix_column
 from twin.schema import MESHES, RECORDS
 
 __all__ = [
@@ -84,12 +85,11 @@ class ShapeIndex:
         return points, np.frombuffer(table["indices"][row].as_buffer(), "<u4").reshape(-1, 3)
 
     def meshes(self, names: list[str]) -> pa.Table:
-        """Rows of MESHES for mesh ids, in their order."""
-        parts = []
-        for number, table in enumerate(self.tables):
-            rows = [self.mesh_at[n][1] for n in names if self.mesh_at[n][0] == number]
-            if rows:
-                parts.append(table.take(pa.array(rows)))
+        """Rows of MESHES for mesh ids, by file and row: slices, nothing is copied."""
+        rows = np.array(sorted(self.mesh_at[name] for name in names)).reshape(-1, 2)
+        breaks = np.flatnonzero((np.diff(rows, axis=0) != (0, 1)).any(axis=1)) + 1
+        runs = np.split(rows, breaks) if len(rows) else []
+        parts = [self.tables[run[0, 0]].slice(run[0, 1], len(run)) for run in runs]
         return pa.concat_tables(parts) if parts else MESHES.empty_table()
 
 
@@ -126,13 +126,17 @@ class _Outlines:
     def of(self, step: int) -> tuple[BaseGeometry, float, float, float]:
         """Outline of an element about its own origin, its lowest z, and where the origin stands."""
         name, matrix = self._shapes.instance[step]
-        key = (name, np.round(matrix[:3, :3], 9).tobytes())
-        if key not in self._known:
-            points, triangles = self._shapes.positions(name)
-            turned = points @ matrix[:3, :3].T
-            self._known[key] = (_projected(turned, triangles), float(turned[:, 2].min()))
-        outline, low = self._known[key]
-        return outline, low + float(matrix[2, 3]), float(matrix[0, 3]), float(matrix[1, 3])
+        exact = (name, matrix[:3, :3].tobytes())
+        if exact not in self._known:
+            key = (name, np.round(matrix[:3, :3], 9).tobytes())
+            if key not in self._known:
+                points, triangles = self._shapes.positions(name)
+                turned = points @ matrix[:3, :3].T
+                self._known[key] = (_projected(turned, triangles), float(turned[:, 2].min()))
+            self._known[exact] = self._known[key]
+        outline, low = self._known[exact]
+        x, y, z = matrix[:3, 3].tolist()
+        return outline, low + z, x, y
 
 
 def _shifted(outline: BaseGeometry, x: float, y: float) -> BaseGeometry:
@@ -218,7 +222,7 @@ def storey_levels(nodes: list[Node], unit: float) -> dict[int, tuple[int, float]
     heights: dict[int | None, list[tuple[float, int]]] = {}
     for node in nodes:
         if node.class_code == "storey":
-            elevation = getattr(node.entity, "Elevation", None)
+            elevation = attribute_of(node.entity, "Elevation")
             metres = float(elevation) * unit if elevation is not None else _placed_z(node, unit)
             heights.setdefault(node.building, []).append((metres, node.step))
     out = {}
@@ -243,17 +247,14 @@ _UNIT_NAMED = re.compile(r"(\d+|[A-Za-z一二三四五六七八九十]+)\s*单�
 
 def _named(node: Node) -> dict[str, Any]:
     """What the names of an object say: a room's number, use and unit; another's long name."""
-    entity = node.entity
-    name, long_name = value_of(entity, "Name"), value_of(entity, "LongName")
+    name, long_name = node.name, node.value("LongName")
     if node.class_code != "room":
         return {"long_name": long_name} if long_name else {}
     out = {"number": name}
     if long_name:
         out["usage"] = long_name
     words = " ".join(
-        str(t)
-        for t in (name, long_name, value_of(entity, "ObjectType"), value_of(entity, "Description"))
-        if t
+        str(t) for t in (name, long_name, node.value("ObjectType"), node.value("Description")) if t
     )
     if found := _UNIT_NAMED.search(words):
         out["unit"] = f"{found[1]}单元"
@@ -262,27 +263,30 @@ def _named(node: Node) -> dict[str, Any]:
 
 def node_attributes(
     node: Node, by_step: dict[int, Node], book: PropertyBook, levels: dict[int, tuple[int, float]]
-) -> dict[str, Any]:
-    """All that is said of an object, canonical names first; lengths in metres."""
-    entity = node.entity
+) -> tuple[str | None, bytes]:
+    """Code of a building, and all that is said of an object as JSON, canonical names first; lengths in metres."""
     out = _named(node)
     storey = by_step.get(node.storey) if node.storey is not None else None
     if storey is None and node.class_code == "storey":
         storey = node
     if storey is not None:
-        out["storey"] = storey.entity.Name or getattr(storey.entity, "LongName", None)
+        out["storey"] = storey.name or storey.value("LongName")
         out["storey_number"], out["elevation_m"] = levels[storey.step]
     if node.unit is not None:
         zone = by_step[node.unit]
-        out["unit"], out["unit_key"] = zone.entity.Name, zone.key
+        out["unit"], out["unit_key"] = zone.name, zone.key
     if node.building is not None:
         out["building_key"] = by_step[node.building].key
     out["ifc_class"] = node.ifc_class
     for attribute, target in _PLAIN:
-        value = value_of(entity, attribute)
+        value = node.value(attribute)
         if value not in (None, "", "NOTDEFINED"):
             out[target] = str(value)
-    return {k: v for k, v in (out | book.described(entity)).items() if v is not None}
+    out |= book.described(node.step)
+    code = _building_code(out) if node.class_code in ("building", "bridge") else None
+    if code:
+        out = {"building_code": code} | out
+    return code, orjson.dumps({k: v for k, v in out.items() if v is not None}, default=str)
 
 
 _PLAIN = (
@@ -303,19 +307,20 @@ def _building_code(attributes: dict[str, Any]) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What is known of a model's shapes, for its records: see :mod:`loaders.ifc.shapes`."""
+    """What is known of a model's shapes, for its records: see :mod:`loaders.ifc.shapes`; and codes of its buildings."""
 
     index: ShapeIndex
     outline: dict[int, tuple[BaseGeometry, float]]
     failed: dict[int, str]
     step: dict[int, str]
+    code: dict[int, str]
 
 
 def node_records(
     by_step: dict[int, Node],
     start: int,
     part: list[Node],
-    attributes: list[dict[str, Any]],
+    attributes: list[bytes],
     told: Told,
     georef: Matrix,
 ) -> tuple[pa.Table, list[str]]:
@@ -325,56 +330,73 @@ def node_records(
     ----------
     by_step : dict of step id → Node
         All nodes (for parents); ``part`` of them, which begin at record ``start``, become rows.
-    attributes : list of dict, length of ``part``
+    attributes : list of bytes, length of ``part``
         See :func:`node_attributes`.
     told : Told
     georef : ndarray, shape (4, 4)
         Model metres → source CRS.
     """
-    columns: dict[str, list[Any]] = {name: [] for name in RECORDS.names}
-    used: dict[str, None] = {}
-    for number, (node, said) in enumerate(zip(part, attributes, strict=True), start):
-        row = _row(node, by_step, said, told)
-        row["row"] = number
-        if node.step in told.index.instance:
-            mesh_id, matrix = told.index.instance[node.step]
-            used[mesh_id] = None
-            row["role"] = "solid" if node.class_code == "room" else "mesh"
-            row |= {"lod": "3", "mesh_id": mesh_id, "matrix": (georef @ matrix).ravel()}
-        for name, column in columns.items():
-            column.append(row.get(name))
-    return pa.table(columns, schema=RECORDS), list(used)
+    placed = [told.index.instance.get(node.step) for node in part]
+    outlined = [_lifted(told.outline, node.step) for node in part]
+    mesh_ids = [None if one is None else one[0] for one in placed]
+    columns = {
+        "row": range(start, start + len(part)),
+        "key": [node.key for node in part],
+        "name": [node.name or node.value("LongName") for node in part],
+        "class_code": [node.class_code for node in part],
+        "parent_key": [None if n.parent is None else by_step[n.parent].key for n in part],
+        "relation": [node.relation for node in part],
+        "aliases": [_aliases(node, told.code.get(node.step)) for node in part],
+        "attributes": [
+            _noted(node, said, told) for node, said in zip(part, attributes, strict=True)
+        ],
+        "geometry": outlined,
+        "role": [
+            _role(node, mesh_id is not None, outline is not None)
+            for node, mesh_id, outline in zip(part, mesh_ids, outlined, strict=True)
+        ],
+        "lod": [
+            "3" if mesh_id is not None else None if outline is None else "0"
+            for mesh_id, outline in zip(mesh_ids, outlined, strict=True)
+        ],
+        "mesh_id": mesh_ids,
+        "matrix": _matrices(placed, georef),
+        "fault": pa.nulls(len(part), pa.string()),
+    }
+    return pa.table(columns, schema=RECORDS), [m for m in dict.fromkeys(mesh_ids) if m is not None]
 
 
-def _row(
-    node: Node, by_step: dict[int, Node], attributes: dict[str, Any], told: Told
-) -> dict[str, Any]:
-    """One record without its mesh."""
+def _role(node: Node, meshed: bool, outlined: bool) -> str:
+    if meshed:
+        return "solid" if node.class_code == "room" else "mesh"
+    return "footprint" if outlined else "none"
+
+
+def _matrices(placed: list[tuple[str, Matrix] | None], georef: Matrix) -> pa.Array:
+    """Matrix of each instance to the source CRS, null for records without a mesh."""
+    there = np.array([one is not None for one in placed], dtype=bool)
+    stack = np.array([one[1] for one in placed if one is not None]).reshape(-1, 4, 4)
+    return matrix_column(georef @ stack, there)
+
+
+def _aliases(node: Node, code: str | None) -> list[dict[str, str]] | None:
     aliases = [] if node.repeated or not node.guid else [{"scheme": "ifc.guid", "value": node.guid}]
-    code = _building_code(attributes) if node.class_code in ("building", "bridge") else None
     if code:
         aliases.append({"scheme": "building.code", "value": code})
-        attributes = {"building_code": code} | attributes
-    if node.step in told.failed:
-        attributes["shape_missing"] = told.failed[node.step]
-    if node.step in told.step:
-        attributes["shape_from"] = told.step[node.step]
-    if node.notes:
-        attributes["notes"] = node.notes
-    row = {
-        "key": node.key,
-        "name": value_of(node.entity, "Name") or value_of(node.entity, "LongName"),
-        "class_code": node.class_code,
-        "parent_key": by_step[node.parent].key if node.parent is not None else None,
-        "relation": node.relation,
-        "aliases": aliases or None,
-        "attributes": orjson.dumps(attributes, default=str).decode(),
-        "role": "none",
+    return aliases or None
+
+
+def _noted(node: Node, said: bytes, told: Told) -> bytes:
+    """Attributes with what became of the object's shape."""
+    if not (node.notes or node.step in told.failed or node.step in told.step):
+        return said
+    notes = {
+        "shape_missing": told.failed.get(node.step),
+        "shape_from": told.step.get(node.step),
+        "notes": node.notes or None,
     }
-    polygon = _lifted(told.outline, node.step)
-    if polygon is not None:
-        row |= {"role": "footprint", "lod": "0", "geometry": polygon}
-    return row
+    more = {name: value for name, value in notes.items() if value is not None}
+    return orjson.dumps(orjson.loads(said) | more)
 
 
 def _lifted(outline: dict[int, tuple[BaseGeometry, float]], step: int) -> bytes | None:

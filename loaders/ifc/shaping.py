@@ -55,7 +55,7 @@ class Collector:
         self.steps: list[int] = []
         self.empty: list[int] = []
         self.names: list[str] = []
-        self.matrices: list[FloatArray] = []
+        self._columns: list[bytes] = []
 
     def __len__(self) -> int:
         return len(self.steps) + len(self.empty)
@@ -70,8 +70,7 @@ class Collector:
             self._known[name] = self._keep(
                 name, points, triangles.astype(np.int64), self._colors(geometry, len(triangles))
             )
-        matrix = np.frombuffer(shape.transformation_buffer, np.float64).reshape(4, 4).T.copy()
-        self._place(int(shape.id), name, matrix)
+        self._place(int(shape.id), name, shape.transformation_buffer)
 
     def add_box(self, step: int, low: FloatArray, high: FloatArray, matrix: FloatArray) -> None:
         """Take a box in place of a shape: corners in the element's own coordinates, metres."""
@@ -84,17 +83,30 @@ class Collector:
         grey = np.full((12, 4), (204, 204, 204, 255), np.uint8)
         name = f"box-{step}"
         self._known[name] = self._keep(name, corner, _BOX_TRIANGLES, grey)
-        self._place(step, name, matrix.copy())
+        self._place(step, name, matrix.T.tobytes())
 
-    def _place(self, step: int, name: str, matrix: FloatArray) -> None:
-        shift = self._known[name]
-        if shift is None or not np.isfinite(matrix).all():
+    def _place(self, step: int, name: str, columns: bytes) -> None:
+        """Take an instance; ``columns`` are the 16 numbers of its matrix, column by column."""
+        if self._known[name] is None:
             self.empty.append(step)
             return
-        matrix[:3, 3] += matrix[:3, :3] @ shift
         self.steps.append(step)
         self.names.append(name)
-        self.matrices.append(matrix)
+        self._columns.append(columns)
+
+    def placed(self) -> FloatArray:
+        """Matrices of the instances since the last flush, shape (n, 4, 4); an infinite one leaves its element empty."""
+        flat = np.frombuffer(b"".join(self._columns)).reshape(-1, 4, 4)
+        matrices = np.ascontiguousarray(flat.transpose(0, 2, 1))
+        shifts = np.array([self._known[name] for name in self.names]).reshape(-1, 3)
+        matrices[:, :3, 3] += (matrices[:, :3, :3] @ shifts[:, :, None])[:, :, 0]
+        finite: NDArray[np.bool_] = np.asarray(np.isfinite(matrices).all(axis=(1, 2)))
+        if not finite.all():
+            lost = np.flatnonzero(~finite).tolist()
+            self.empty += [self.steps[k] for k in lost]
+            self.steps = [step for step, fine in zip(self.steps, finite, strict=True) if fine]
+            self.names = [name for name, fine in zip(self.names, finite, strict=True) if fine]
+        return matrices[finite]
 
     def _keep(
         self, name: str, points: FloatArray, triangles: NDArray[np.int64], colors: NDArray[np.uint8]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loaders.ifc.conversions import number
+from loaders.ifc.structure import attribute_of
 from twin import crs as systems
 
 __all__ = ["SitePlace", "convergence", "site_place", "tangent", "true_north"]
@@ -62,7 +63,7 @@ def _degrees(parts: Any) -> float | None:  # noqa: ANN401 (tuple of ints or None
 def true_north(model: ifcopenshell.file) -> float | None:
     """Degrees counter-clockwise from true east to the model's x axis; None where it is not said."""
     for context in model.by_type("IfcGeometricRepresentationContext", include_subtypes=False):
-        north = getattr(context, "TrueNorth", None)
+        north = attribute_of(context, "TrueNorth")
         if north is not None:
             x, y = north.DirectionRatios[:2]
             if x or y:

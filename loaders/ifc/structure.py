@@ -12,6 +12,7 @@ import numpy as np
 __all__ = [
     "Link",
     "Node",
+    "attribute_of",
     "build_nodes",
     "has_surface",
     "is_kind",
@@ -28,13 +29,27 @@ def value_of(entity: Any, name: str) -> Any:  # noqa: ANN401 (IFC entity)
 
     By position, looked up once per class: several times cheaper than by name.
     """
+    place = places_of(entity).get(name)
+    return None if place is None else entity.get_argument(place)
+
+
+def places_of(entity: Any) -> dict[str, int]:  # noqa: ANN401 (IFC entity)
+    """Position of each attribute of an entity's class."""
     kind = entity.is_a(True)
     known = _fields.get(kind)
     if known is None:
         names = entity.get_attribute_names()
         known = _fields[kind] = {n: k for k, n in enumerate(names)}
-    place = known.get(name)
-    return None if place is None else entity[place]
+    return known
+
+
+def attribute_of(entity: Any, name: str) -> Any:  # noqa: ANN401 (IFC entity)
+    """Attribute or inverse of an entity, None where its class has none of that name.
+
+    ``getattr`` with a default loads the rules of the whole schema before it gives up: 4 MB.
+    """
+    category = getattr(entity, "get_attribute_category", None)
+    return getattr(entity, name) if category and category(name) in (1, 2) else None
 
 
 _SKIPPED = (
@@ -97,7 +112,10 @@ _FLAT = frozenset(
 
 @dataclass(slots=True)
 class Node:
-    """One record to be: the entity, its key and its place in the structure."""
+    """One record to be: the entity, its key and its place in the structure.
+
+    ``places`` are the positions of the attributes of its class, one table for all of them.
+    """
 
     entity: Any
     step: int
@@ -105,6 +123,8 @@ class Node:
     class_code: str
     key: str
     guid: str | None
+    name: Any
+    places: dict[str, int]
     parent: int | None = None
     relation: str | None = None
     storey: int | None = None
@@ -113,6 +133,11 @@ class Node:
     spatial: bool = False
     repeated: bool = False
     notes: list[str] = field(default_factory=list)
+
+    def value(self, name: str) -> Any:  # noqa: ANN401 (of an IFC entity)
+        """Attribute of the entity, None where its class has none of that name."""
+        place = self.places.get(name)
+        return None if place is None else self.entity.get_argument(place)
 
 
 def _text(value: object) -> str | None:
@@ -146,6 +171,7 @@ class _Kind:
     drawn: bool
     rank: int
     code: str
+    places: dict[str, int]
 
 
 def _kind_of(entity: Any, memo: dict[str, _Kind]) -> _Kind:  # noqa: ANN401 (IFC entity)
@@ -154,12 +180,13 @@ def _kind_of(entity: Any, memo: dict[str, _Kind]) -> _Kind:  # noqa: ANN401 (IFC
         code = next((c for ifc, c in _CLASSES if is_kind(entity, ifc)), "element")
         skipped = any(is_kind(entity, one) for one in (*_SKIPPED, *_LOGICAL))
         drawn = is_kind(entity, "IfcStructuralItem")  # faces of a calculation model are seen
-        memo[name] = _Kind(name, skipped, drawn, _rank(entity), "other" if drawn else code)
+        code = "other" if drawn else code
+        memo[name] = _Kind(name, skipped, drawn, _rank(entity), code, places_of(entity))
     return memo[name]
 
 
-def _products(model: ifcopenshell.file) -> tuple[list[tuple[Any, _Kind]], dict[str, int]]:
-    """Things in the order of the records (spatial structure first, then by step id), and what was left out."""
+def _products(model: ifcopenshell.file) -> tuple[list[tuple[int, Any, _Kind]], dict[str, int]]:
+    """Things by step id in the order of the records (spatial structure first, then by step id), and what was left out."""
     memo: dict[str, _Kind] = {}
     left_out: dict[str, int] = {}
     spatial, elements = [], []
@@ -169,11 +196,11 @@ def _products(model: ifcopenshell.file) -> tuple[list[tuple[Any, _Kind]], dict[s
             name = kind.name
             left_out[name] = left_out.get(name, 0) + 1
         elif kind.rank < len(_FIRST):
-            spatial.append((product, kind))
+            spatial.append((product.id(), product, kind))
         else:
-            elements.append((product, kind))
-    spatial.sort(key=lambda e: (e[1].rank, e[0].id()))
-    elements.sort(key=lambda e: e[0].id())
+            elements.append((product.id(), product, kind))
+    spatial.sort(key=lambda e: (e[2].rank, e[0]))
+    elements.sort(key=lambda e: e[0])
     return spatial + elements, left_out
 
 
@@ -197,7 +224,7 @@ def _keys(nodes: list[Node]) -> int:
     seen: dict[str, int] = {}
     repeated = 0
     for node in nodes:
-        base = node.guid or f"{node.ifc_class}/{_text(node.entity.Name) or 'unnamed'}"
+        base = node.guid or f"{node.ifc_class}/{_text(node.name) or 'unnamed'}"
         seen[base] = seen.get(base, 0) + 1
         node.repeated = seen[base] > 1
         node.key = base if not node.repeated else f"{base}#{seen[base]}"
@@ -224,14 +251,16 @@ def build_nodes(model: ifcopenshell.file) -> tuple[list[Node], list[str]]:
     nodes = [
         Node(
             entity,
-            entity.id(),
-            entity.is_a(),
+            step,
+            kind.name,
             kind.code,
             "",
-            _text(entity.GlobalId),
+            _text(entity.get_argument(kind.places["GlobalId"])),
+            entity.get_argument(kind.places["Name"]),
+            kind.places,
             spatial=kind.rank < len(_FIRST),
         )
-        for entity, kind in products
+        for step, entity, kind in products
     ]
     findings = []
     if left_out:
@@ -255,7 +284,7 @@ def _zone_classes(nodes: list[Node]) -> None:
     for node in nodes:
         if node.class_code == "unit":
             words = " ".join(
-                str(getattr(node.entity, a, None) or "")
+                str(attribute_of(node.entity, a) or "")
                 for a in ("Name", "LongName", "ObjectType", "Description")
             ).lower()
             if not any(
@@ -273,7 +302,7 @@ def _link(model: ifcopenshell.file, by_step: dict[int, Node]) -> None:
         _adopt(by_step, rel.RelatingStructure, rel.RelatedElements, "located_in")
     for rel in model.by_type("IfcRelFillsElement"):
         opening = rel.RelatingOpeningElement
-        voids = getattr(opening, "VoidsElements", None) if opening is not None else None
+        voids = attribute_of(opening, "VoidsElements") if opening is not None else None
         if voids:
             _adopt(
                 by_step, voids[0].RelatingBuildingElement, [rel.RelatedBuildingElement], "part_of"
@@ -309,7 +338,7 @@ def links_of(model: ifcopenshell.file, nodes: list[Node]) -> list[Link]:
     for rel in model.by_type("IfcRelConnectsPorts"):
         a, b = rel.RelatingPort, rel.RelatedPort
         if a is not None and b is not None:
-            back = "SINK" in str(getattr(a, "FlowDirection", "")).upper()
+            back = "SINK" in str(attribute_of(a, "FlowDirection")).upper()
             first, second = (b, a) if back else (a, b)
             add(owner.get(first.id()), "flows_to", owner.get(second.id()))
     return list(out)
@@ -382,8 +411,10 @@ def has_surface(entity: Any) -> bool:  # noqa: ANN401 (IFC entity)
     shape: Any = value_of(entity, "Representation")
     if shape is None or not hasattr(shape, "is_a"):
         return False
-    kinds = {(r.RepresentationType or "").lower() for r in shape.Representations or ()}
-    return bool(kinds - _FLAT)
+    for representation in value_of(shape, "Representations") or ():
+        if (value_of(representation, "RepresentationType") or "").lower() not in _FLAT:
+            return True
+    return False
 
 
 def placement_bounds(nodes: list[Node], unit: float) -> tuple[float, float, float, float] | None:
@@ -414,11 +445,17 @@ def placement_bounds(nodes: list[Node], unit: float) -> tuple[float, float, floa
     all_points = all_points[np.isfinite(all_points).all(axis=1)]
     if not len(all_points):
         return None
-    centre = np.median(all_points, axis=0)
+    centre = _median(all_points)
     reach = np.abs(all_points - centre).max(axis=1)
-    near = all_points[reach <= max(20 * float(np.median(reach)), 2_000.0)]
+    near = all_points[reach <= max(20 * float(_median(reach)), 2_000.0)]
     low, high = near.min(axis=0), near.max(axis=0)
     return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+
+
+def _median(values: np.ndarray) -> np.ndarray:
+    """Median along the first axis; NumPy's own loads its masked arrays, 3 MB."""
+    ordered = np.sort(values, axis=0)
+    return np.asarray((ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2)
 
 
 def _placed(placement: Any, known: dict[int, np.ndarray]) -> np.ndarray:  # noqa: ANN401 (IFC entity)
@@ -433,9 +470,9 @@ def _placed(placement: Any, known: dict[int, np.ndarray]) -> np.ndarray:  # noqa
 
 def _some_points(entity: Any) -> np.ndarray | None:  # noqa: ANN401 (IFC entity)
     """The first few points of an object's first shape, in its own coordinates and project units."""
-    shape = getattr(entity, "Representation", None)
+    shape = attribute_of(entity, "Representation")
     out: list[list[float]] = []
-    for representation in (getattr(shape, "Representations", None) or ()) if shape else ():
+    for representation in (attribute_of(shape, "Representations") or ()) if shape else ():
         for item in (representation.Items or ())[:1]:
             for one in itertools.islice(item.file.traverse(item, 12, True), 200):
                 if one.is_a("IfcCartesianPoint") and len(one.Coordinates) == 3:

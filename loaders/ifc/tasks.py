@@ -1,6 +1,7 @@
 """What a model's process does: look at a model, read it, or tell its outline on the ground."""
 
 import gc
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,6 @@ import ifcopenshell
 import ifcopenshell.guid
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import shapely
 
 from loaders.ifc.georeference import Georeference, find_georeference, given_placement
@@ -100,12 +100,10 @@ def rehearse() -> None:
     find_georeference(file, placement_bounds(nodes, length_unit(file)))
     book, levels = PropertyBook(file), storey_levels(nodes, 1.0)
     by_step = {node.step: node for node in nodes}
-    said = [node_attributes(node, by_step, book, levels) for node in nodes]
+    said = [node_attributes(node, by_step, book, levels)[1] for node in nodes]
     index = ShapeIndex({}, {}, [])
-    told = Told(index, outlines(nodes, index, np.eye(4)), {}, {})
+    told = Told(index, outlines(nodes, index, np.eye(4)), {}, {}, {})
     node_records(by_step, 0, nodes, said, told, np.eye(4))
-    getattr(nodes[0].entity, "WellKnownText", None)
-    pc.take(pa.array([0]), pa.array([0]))
     tidy(shapely.union_all([shapely.box(0, 0, 1, 1), shapely.box(1, 0, 2, 1)], grid_size=0.1), 0.1)
 
 
@@ -169,21 +167,17 @@ def _read(path: Path, folder: Path, options: Options) -> Answers:
     model = _opened(path, options)
     nodes = model.nodes
     shaping = _shape_run(model, nodes, folder, options)
-    book = PropertyBook(model.file)
     by_step = {node.step: node for node in nodes}
-    levels = storey_levels(nodes, model.unit)
-    attributes = [node_attributes(node, by_step, book, levels) for node in nodes]
+    texts = folder / "attributes.jsonl"
+    codes, more = _described(model, by_step, texts)
     links = links_of(model.file, nodes)
-    findings = [*model.findings, *model.georef.findings]
-    if book.units.changed:
-        kinds = ", ".join(book.units.changed)
-        findings.append(f"property values were converted to SI (degrees for angles): {kinds}")
+    findings = [*model.findings, *model.georef.findings, *more]
     for done in shaping.follow():
         yield {"shaped": done}
     shapes = shaping.shapes()
     index = ShapeIndex.read(shapes.files)
     georef = model.georef.matrix
-    told = Told(index, outlines(nodes, index, georef), shapes.failed, shapes.step)
+    told = Told(index, outlines(nodes, index, georef), shapes.failed, shapes.step, codes)
     findings += shapes.findings
     if shapes.failed:
         findings.append(
@@ -192,15 +186,37 @@ def _read(path: Path, folder: Path, options: Options) -> Answers:
     yield {"findings": findings}
     sent: set[str] = set()
     size = min(int(options.get("batch_size", 4096)), 4096)
-    for start, part in batches_of(nodes, size):
-        said = attributes[start : start + len(part)]
-        records, used = node_records(by_step, start, part, said, told, georef)
-        fresh = [m for m in used if m not in sent]
-        sent.update(fresh)
-        tables = {"records": records, "meshes": index.meshes(fresh)}
-        if start + len(part) == len(nodes):
-            tables["links"] = _link_table(links)
-        yield {"batch": _written(folder / f"batch-{start}.arrow", tables), "tables": list(tables)}
+    with texts.open("rb") as lines:
+        for start, part in batches_of(nodes, size):
+            said = [line.rstrip() for line in itertools.islice(lines, len(part))]
+            records, used = node_records(by_step, start, part, said, told, georef)
+            fresh = [m for m in used if m not in sent]
+            sent.update(fresh)
+            tables = {"records": records, "meshes": index.meshes(fresh)}
+            if start + len(part) == len(nodes):
+                tables["links"] = _link_table(links)
+            name = _written(folder / f"batch-{start}.arrow", tables)
+            yield {"batch": name, "tables": list(tables)}
+
+
+def _described(
+    model: _Model, by_step: dict[int, Node], path: Path
+) -> tuple[dict[int, str], list[str]]:
+    """Write the attributes of all objects, one JSON object a line; returns codes of buildings and findings.
+
+    They wait on disk while shapes are computed: in memory they would outweigh the model.
+    """
+    book, levels = PropertyBook(model.file), storey_levels(model.nodes, model.unit)
+    codes = {}
+    with path.open("wb") as file:
+        for node in model.nodes:
+            code, text = node_attributes(node, by_step, book, levels)
+            file.write(text + b"\n")
+            if code is not None:
+                codes[node.step] = code
+    kinds = ", ".join(book.units.changed)
+    said = f"property values were converted to SI (degrees for angles): {kinds}"
+    return codes, [said] if kinds else []
 
 
 def _link_table(links: list[Any]) -> pa.Table:

@@ -6,6 +6,8 @@ from typing import Any
 import ifcopenshell
 import ifcopenshell.util.unit
 
+from loaders.ifc.structure import attribute_of
+
 __all__ = ["Units", "length_unit"]
 
 _QUANTITY = {
@@ -73,7 +75,7 @@ class Units:
             unit.UnitType
             for assignment in model.by_type("IfcUnitAssignment")
             for unit in assignment.Units or ()
-            if getattr(unit, "UnitType", None)
+            if attribute_of(unit, "UnitType")
         }
         length = length_unit(model)
         self._factor: dict[str, float] = {}

@@ -17,14 +17,13 @@ import pyarrow as pa
 
 from loaders.ifc.limits import limit_memory
 from loaders.ifc.shaping import Collector, shape_alone, shape_many
-from loaders.meshing import mesh_table
+from loaders.meshing import matrix_column, mesh_table
+from twin.schema import MATRIX
 
 __all__ = ["INSTANCES", "Task", "Worker"]
 
 FLUSH_ELEMENTS, FLUSH_S = 512, 1.0
-INSTANCES = pa.schema(
-    [("step", pa.int64()), ("mesh_id", pa.string()), ("matrix", pa.list_(pa.float64(), 16))]
-)
+INSTANCES = pa.schema([("step", pa.int64()), ("mesh_id", pa.string()), ("matrix", MATRIX)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,16 +126,15 @@ class _Talk:
         got = self._collector
         if not len(got):
             return
-        name = ""
+        name, matrices = "", got.placed()
         if got.steps:
             name = f"shapes-{self._serial}-{self._files}.arrow"
             self._files += 1
-            flat = np.array(got.matrices, dtype=np.float64).reshape(-1)
             instances = pa.table(
                 {
                     "step": pa.array(got.steps, pa.int64()),
                     "mesh_id": pa.array(got.names, pa.string()),
-                    "matrix": pa.FixedSizeListArray.from_arrays(pa.array(flat, pa.float64()), 16),
+                    "matrix": matrix_column(matrices, np.ones(len(matrices), dtype=bool)),
                 },
                 schema=INSTANCES,
             )

@@ -209,7 +209,7 @@ def test_values_are_si_and_own_units_count(ifc_writer) -> None:
     qto = w.root("IfcElementQuantity", Name="Q", Quantities=[area, length])
     for one in (pset, qto):
         w.root("IfcRelDefinesByProperties", RelatedObjects=[wall], RelatingPropertyDefinition=one)
-    assert PropertyBook(w.file).sets_of(wall) == {
+    assert PropertyBook(w.file).sets_of(wall.id()) == {
         "P": {"Width": 0.24, "Pipe": 0.0508, "Note": "240", "Steps": [0.1, 0.25]},
         "Q": {"NetSideArea": 12.5, "Length": 5.0},
     }

@@ -18,7 +18,6 @@ from math import cos, radians
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
 
 __all__ = ["CELL", "REACH", "Ground", "Peak", "Window", "overlay", "peak_of", "sorts_of"]
 
@@ -130,6 +129,8 @@ def _edges(local: Shapes, sort: str) -> NDArray[np.float32]:
 
 def _filled(local: Shapes) -> NDArray[np.float32]:
     """Raster of the inside of polygons."""
+    from PIL import Image, ImageDraw  # processes that only name systems do without
+
     image = Image.new("L", (SIZE, SIZE), 0)
     draw = ImageDraw.Draw(image)
     rings, owner = shapely.get_rings(shapely.get_parts(local), return_index=True)

@@ -59,11 +59,8 @@ class ShapeIndex:
             source = pa.memory_map(str(path))
             placed = pa.ipc.open_stream(source).read_all()
             meshes = pa.ipc.open_stream(source).read_all()
-            matrices = (
-                placed["matrix"].combine_chunks().flatten().to_numpy().reshape(-1, 4, 4)
-                if placed.num_rows
-                else []
-            )
+            parts = [part.values for part in placed["matrix"].chunks]
+            matrices = np.concatenate([np.zeros(0), *parts]).reshape(-1, 4, 4)
             for step, name, matrix in zip(
                 placed["step"].to_pylist(), placed["mesh_id"].to_pylist(), matrices, strict=True
             ):

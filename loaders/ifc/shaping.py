@@ -52,6 +52,7 @@ class Collector:
     def clear(self) -> None:
         """Forget instances and shapes that were written."""
         self.raw: list[tuple[str, FloatArray, NDArray[np.int64], NDArray[np.uint8]]] = []
+        self.corners = 0
         self.steps: list[int] = []
         self.empty: list[int] = []
         self.names: list[str] = []
@@ -130,6 +131,7 @@ class Collector:
         if not (np.abs(area).max() > 1e-14):
             return None
         self.raw.append((name, points.copy(), triangles, colors))
+        self.corners += 3 * len(triangles)
         return shift
 
     def _colors(self, geometry: Any, faces: int) -> NDArray[np.uint8]:  # noqa: ANN401

@@ -23,6 +23,8 @@ from twin.schema import MATRIX
 __all__ = ["INSTANCES", "Task", "Worker"]
 
 FLUSH_ELEMENTS, FLUSH_S = 512, 1.0
+FLUSH_CORNERS, FLUSH_SHARE = 100_000, 50
+"""Corners of triangles that wait to be written (some 20 MB with what shading needs), or this share of all so far."""
 INSTANCES = pa.schema([("step", pa.int64()), ("mesh_id", pa.string()), ("matrix", MATRIX)])
 
 
@@ -89,7 +91,7 @@ class _Talk:
         self._model, self._folder, self._serial = model, folder, serial
         self._unit, self._pipe = unit, pipe
         self._collector = Collector()
-        self._files = 0
+        self._files = self._corners = 0
         self._last = time.monotonic()
 
     def _say(self, **said: object) -> None:
@@ -102,13 +104,18 @@ class _Talk:
             if task.mode == "many":
                 for _ in shape_many(self._model, list(task.ids), task.threads, self._collector):
                     late = time.monotonic() - self._last > FLUSH_S
-                    if late or len(self._collector) >= FLUSH_ELEMENTS:
+                    many = len(self._collector) >= FLUSH_ELEMENTS
+                    if late or many or self._collector.corners > self._most_corners():
                         self._flush()
                 failed: dict[str, str] = {}
             else:
                 failed = self._ladder_step(task)
             self._flush()
             self._say(end=number, failed=failed)
+
+    def _most_corners(self) -> int:
+        """More as the model proves larger: every file that is written stays open until the model is read."""
+        return max(FLUSH_CORNERS, self._corners // FLUSH_SHARE)
 
     def _ladder_step(self, task: Task) -> dict[str, str]:
         failed = {}
@@ -145,4 +152,5 @@ class _Talk:
                         writer.write_table(table)
             part.rename(self._folder / name)
         self._say(file=name, done=got.steps, empty=got.empty)
+        self._corners += got.corners
         got.clear()

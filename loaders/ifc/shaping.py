@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loaders.ifc.boxes import defined_box
+from loaders.ifc.facecolors import FAINTEST, FaceColors
 from loaders.meshing import Mesh, shaded_many
 
 __all__ = ["LADDER", "Collector", "shape_alone", "shape_many"]
@@ -42,9 +43,16 @@ def _settings(step: str) -> Any:  # noqa: ANN401 (ifcopenshell, untyped)
 
 
 class Collector:
-    """Shapes and instances since the last flush; a shape is converted once in the life of the process."""
+    """Shapes and instances since the last flush; a shape is converted once in the life of the process.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    painted : FaceColors, optional
+        Colours of single faces, over those of styles.
+    """
+
+    def __init__(self, painted: FaceColors | None = None) -> None:
+        self._painted = painted
         self._known: dict[str, FloatArray | None] = {}
         self._palette: dict[tuple[Any, ...], NDArray[np.uint8]] = {}
         self.clear()
@@ -142,6 +150,9 @@ class Collector:
         ids = np.full(faces, -1, np.int32) if len(ids) != faces else ids
         table = np.stack(palette)
         chosen: NDArray[np.uint8] = table[np.where((ids < 0) | (ids >= len(palette) - 1), -1, ids)]
+        if self._painted:
+            items = np.frombuffer(geometry.item_ids_buffer, np.int32)
+            chosen = self._painted.over(chosen, items)
         return chosen
 
     def _color(self, style: Any) -> NDArray[np.uint8]:  # noqa: ANN401
@@ -150,7 +161,10 @@ class Collector:
         key = (*rgb, clear)
         if key not in self._palette:
             clear = clear if np.isfinite(clear) else 0.0
-            rgba = [*np.clip(np.nan_to_num(rgb, nan=0.8), 0, 1), 1.0 - min(max(clear, 0.0), 0.95)]
+            rgba = [
+                *np.clip(np.nan_to_num(rgb, nan=0.8), 0, 1),
+                1.0 - min(max(clear, 0.0), 1.0 - FAINTEST),
+            ]
             self._palette[key] = np.rint(np.array(rgba) * 255).astype(np.uint8)
         return self._palette[key]
 

@@ -15,6 +15,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
+from loaders.ifc.facecolors import FaceColors
 from loaders.ifc.limits import limit_memory
 from loaders.ifc.shaping import Collector, shape_alone, shape_many
 from loaders.meshing import matrix_column, mesh_table
@@ -90,7 +91,7 @@ class _Talk:
     ) -> None:
         self._model, self._folder, self._serial = model, folder, serial
         self._unit, self._pipe = unit, pipe
-        self._collector = Collector()
+        self._collector = Collector(FaceColors(model))
         self._files = self._corners = 0
         self._last = time.monotonic()
 

@@ -380,3 +380,45 @@ def test_measures_come_in_metres_whatever_the_model_counts_in(
         "Doors": 3,
     }
     assert said["Pset"] == {"Reach": 1.5, "Load": 1500.0}  # a plain number has no unit
+
+
+RED, GREEN, BLUE = [255, 0, 0, 128], [0, 255, 0, 128], [0, 0, 255, 128]
+
+
+@pytest.mark.parametrize("mapped", [False, True])
+def test_faces_have_the_colours_of_their_map(
+    ifc_writer: type, tmp_path: Path, mapped: bool
+) -> None:
+    """Bottom red, top green, sides blue; a triangle without area shifts no colour to its neighbour."""
+    w = ifc_writer()
+    f = w.file.create_entity
+    points = [
+        (x, y, z) for z in (0.0, 1e3) for x, y in ((0.0, 0.0), (1e3, 0.0), (1e3, 1e3), (0.0, 1e3))
+    ]
+    faces = [(1, 3, 2), (1, 2, 2), (1, 4, 3), (5, 6, 7), (5, 7, 8)]
+    faces += [
+        t for a, b in ((1, 2), (2, 3), (3, 4), (4, 1)) for t in ((a, b, b + 4), (a, b + 4, a + 4))
+    ]
+    solid = f(
+        "IfcTriangulatedFaceSet", f("IfcCartesianPointList3D", points), None, True, faces, None
+    )
+    colors = f("IfcColourRgbList", [(1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)])
+    f("IfcIndexedColourMap", solid, 0.5, colors, [1, 2, 1, 2, 2, *[3] * 8])
+    shape = w.shape([solid], "Tessellation")
+    if mapped:
+        source = f("IfcRepresentationMap", w.axes, shape.Representations[0])
+        shape = w.mapped(source)
+    w.root("IfcColumn", Name="c", ObjectPlacement=w.placed(0, 0, 0), Representation=shape)
+    path = tmp_path / "painted.ifc"
+    w.file.write(str(path))
+    batch = load(path)
+    assert batch.meshes is not None
+    mesh = batch.meshes.to_pylist()[0]
+    normals = np.frombuffer(mesh["normals"], "<f4").reshape(-1, 3)
+    seen = np.frombuffer(mesh["colors"], np.uint8).reshape(-1, 4)
+    corners = np.frombuffer(mesh["indices"], "<u4")
+    assert len(corners) == 36
+    for up, color in ((-1, RED), (1, GREEN), (0, BLUE)):
+        there = corners[np.abs(normals[corners][:, 2] - up) < 0.01]
+        assert len(there) == (24 if up == 0 else 6)
+        assert (seen[there] == color).all()

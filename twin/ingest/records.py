@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import duckdb
 import pyarrow as pa
 
+from twin.garbage import collect_young, collection_paused
 from twin.heights import Heights
 from twin.ids import uuid7_array
 from twin.ingest.fresh import is_acquainted, write_fresh
@@ -103,7 +104,7 @@ def load_records(
     LawError
         If the balance does not close; nothing is written then.
     """
-    with store.transaction() as con:
+    with collection_paused(), store.transaction() as con:
         known = _is_known(con, source)
         staging = Staging(con, source, heights, store.assets, known)
         try:
@@ -132,6 +133,7 @@ def _load(
         staging.add_links(batch.links)
         balance = balance.plus(quarantined=write_quarantine(con, source, rejected))
         findings |= dict.fromkeys(batch.findings)
+        collect_young()
         in_parts = in_parts and (staging.plain or balance.loaded > 0)
         if not in_parts:
             staging.stage()

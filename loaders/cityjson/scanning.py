@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 __all__ = ["Packed", "pack"]
 
 IntArray = NDArray[np.int64]
+COUNTED = 64 * 1024**2
+"""Longer texts are looked through first for how many numbers and lists they have."""
 NONE = -1
 """A ``null`` among semantic values."""
 
@@ -315,7 +317,9 @@ def pack(text: bytes, by_line: bool) -> tuple[bytes, Packed]:
     (b'{"vertices":0, "a": [1]}', [1, 2, -3, 4, 5, 6], [3, 3])
     """
     data = np.frombuffer(text, np.uint8)
-    n_numbers, n_lists = _room(data)
+    n_numbers = n_lists = len(data) // 2 + 1  # what stays untouched takes no memory
+    if len(data) > COUNTED:
+        n_numbers, n_lists = _room(data)
     rest = np.empty(len(data) + 20, np.uint8)
     numbers = np.empty(n_numbers + 1, np.int64)
     lists = [np.empty(n_lists + 1, np.int64) for _ in range(4)]

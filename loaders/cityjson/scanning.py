@@ -324,7 +324,9 @@ def pack(text: bytes, by_line: bool) -> tuple[bytes, Packed]:
     numbers = np.empty(n_numbers + 1, np.int64)
     lists = [np.empty(n_lists + 1, np.int64) for _ in range(4)]
     outer = lists[1]
-    starts = [np.zeros(n_lists + 2, np.int64) for _ in range(4)]
+    starts = [np.empty(n_lists + 2, np.int64) for _ in range(4)]
+    for start in starts:
+        start[0] = 0
     at, n, n_inner, n_outer, n_upper, k = _scan(
         data,
         by_line,

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from loaders.cityjson.appearance import Look, flattened
 from loaders.cityjson.scanning import Packed
-from loaders.citymodel.cleaning import corners_at, runs_of
 from loaders.citymodel.classes import surface_color
+from loaders.citymodel.cleaning import corners_at, runs_of
 from loaders.citymodel.drafts import ShapeInfo
 from loaders.citymodel.shapes import Shapes, starts_of
 

@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["Packed", "pack"]
+__all__ = ["Packed", "pack", "triples"]
 
 IntArray = NDArray[np.int64]
 COUNTED = 64 * 1024**2
@@ -54,6 +54,28 @@ class Packed:
         """Lengths of the innermost lists of list k."""
         span = self.spans[k]
         return self.inner[span[2] : span[3]]
+
+
+@njit(cache=True, nogil=True)
+def triples(
+    numbers: IntArray,
+    inner: IntArray,
+    rows: tuple[int, int],
+    first: int,
+    scale: NDArray[np.float64],
+    translate: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Scaled and moved corners (n, 3) of lists ``rows[0]`` to ``rows[1]`` of three numbers; (0, 3) where one has not three."""
+    a, b = rows
+    out = np.empty((b - a, 3))
+    k = first
+    for i in range(a, b):
+        if inner[i] != 3:
+            return out[:0]
+        for axis in range(3):
+            out[i - a, axis] = numbers[k + axis] * scale[axis] + translate[axis]
+        k += 3
+    return out
 
 
 @njit(cache=True, nogil=True)

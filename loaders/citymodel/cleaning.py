@@ -94,9 +94,7 @@ def cleaned(
             for i in range(a, b):
                 if not np.isfinite(xyz[i, 0] + xyz[i, 1] + xyz[i, 2]):
                     sound = sound and (
-                        np.isfinite(xyz[i, 0])
-                        and np.isfinite(xyz[i, 1])
-                        and np.isfinite(xyz[i, 2])
+                        np.isfinite(xyz[i, 0]) and np.isfinite(xyz[i, 1]) and np.isfinite(xyz[i, 2])
                     )
             if not sound:
                 good[f] = False

@@ -1,6 +1,6 @@
 """Shapes of a batch of city objects in columns: faces of rings in, meshes, areas and origins out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -68,6 +68,14 @@ class Shapes:
             self.texture[keep],
             self.uv[corners] if len(self.uv) else self.uv,
         )
+
+    def of(self, shapes: NDArray[np.bool_], faces: NDArray[np.bool_]) -> "Shapes":
+        """Only some of the shapes (``shapes`` (s,)), whose faces are ``faces`` (f,)."""
+        if shapes.all():
+            return self
+        part = self.keep_faces(faces)
+        start = np.append(part.shape_start[:-1][shapes], part.shape_start[-1])
+        return replace(part, shape_start=start)
 
     def without_corners(self, gone: NDArray[np.bool_]) -> "Shapes":
         """The same without some corners (``gone`` (n,)); rings, faces and shapes stay, if shorter."""

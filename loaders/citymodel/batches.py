@@ -22,7 +22,9 @@ FARTHEST = 1e9
 
 def _sound(shapes: Shapes, infos: Sequence[ShapeInfo]) -> Shapes:
     """Shapes without closing corners and without faces that are no faces; what falls out is counted."""
-    closing, good, n_closing, n_bad = cleaned(shapes.xyz, shapes.ring_start, shapes.face_start)
+    closing, good, n_closing, n_bad = cleaned(
+        shapes.xyz, shapes.ring_start, shapes.face_start, FARTHEST
+    )
     if n_closing:
         shapes = shapes.without_corners(closing)
     if not n_bad:

@@ -57,7 +57,7 @@ def corners_at(
 
 @njit(cache=True, nogil=True)
 def cleaned(
-    xyz: FloatArray, ring_start: IntArray, face_start: IntArray
+    xyz: FloatArray, ring_start: IntArray, face_start: IntArray, farthest: float
 ) -> tuple[Flags, Flags, int, int]:
     """Which corners only close their ring, and which faces hold no ring that is none.
 
@@ -65,13 +65,15 @@ def cleaned(
     ----------
     xyz, ring_start, face_start
         As in :class:`loaders.citymodel.shapes.Shapes`.
+    farthest : float
+        A corner with a larger coordinate is out of range.
 
     Returns
     -------
     closing : ndarray of bool, shape (n,)
         Last corners that repeat the first of a ring of more than three.
     good : ndarray of bool, shape (f,)
-        Faces all of whose corners are numbers and all of whose rings have three.
+        Faces all of whose corners are numbers in range and all of whose rings have three.
     n_closing, n_bad : int
     """
     closing = np.zeros(len(xyz), np.bool_)
@@ -92,10 +94,9 @@ def cleaned(
                 n -= 1
             sound = n >= 3
             for i in range(a, b):
-                if not np.isfinite(xyz[i, 0] + xyz[i, 1] + xyz[i, 2]):
-                    sound = sound and (
-                        np.isfinite(xyz[i, 0]) and np.isfinite(xyz[i, 1]) and np.isfinite(xyz[i, 2])
-                    )
+                for axis in range(3):
+                    if not abs(xyz[i, axis]) < farthest:  # nor where it is no number
+                        sound = False
             if not sound:
                 good[f] = False
         if not good[f]:

@@ -140,11 +140,9 @@ def _load(
         collect_young()
         in_parts = in_parts and (staging.plain or balance.loaded > 0)
         as_one = as_one and staging.held_bytes < MOST_MODEL_BYTES and not staging.linked
-        if as_one:
-            pass
-        elif not in_parts:
+        if not (as_one or in_parts):
             staging.stage()
-        elif staging.held >= MOST_HELD:
+        elif in_parts and staging.held >= MOST_HELD:
             balance = balance.plus(**_settle_part(con, source, staging).as_dict())
         if progress is not None:
             progress(staging.n_in)

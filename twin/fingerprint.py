@@ -90,12 +90,13 @@ def _bytes(column: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 def _rounded(array: pa.Array) -> pa.Array:
     """Lists of float64, rounded to 10⁻⁶, as the bytes of their numbers."""
-    valid = array.is_valid()
     numbers = np.round(array.flatten().to_numpy(zero_copy_only=False).astype(np.float64), 6)
     lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False)
     offsets = np.zeros(len(array) + 1, np.int32)
     np.cumsum(lengths * 8, out=offsets[1:])
-    mask = valid.buffers()[1] if array.null_count else None
+    mask = None
+    if array.null_count:  # packed anew: the bits of a slice may begin within a byte
+        mask = pa.array(array.is_valid().to_numpy(zero_copy_only=False)).buffers()[1]
     buffers = [mask, pa.py_buffer(offsets), pa.py_buffer(numbers)]
     return pa.Array.from_buffers(pa.binary(), len(array), buffers)
 

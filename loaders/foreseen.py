@@ -48,6 +48,8 @@ of citytwin, please report it with the file. Other sources are loaded all the sa
     except BaseException as err:
         if not isinstance(err, Exception) and type(err).__name__ != _PANIC:
             raise
+        if isinstance(err.__cause__ or err.__context__, KeyboardInterrupt):
+            raise  # a statement of the base that Ctrl-C ended: nobody's defect, and the end of the load
         said = " ".join(str(err).split())[:200]
         raise SourceError(
             path,

@@ -82,11 +82,23 @@ def _bytes(column: pa.Array | pa.ChunkedArray) -> pa.Array:
         lists = pa.ListArray.from_arrays(offsets, texts)
         return pc.if_else(array.is_valid(), pc.binary_join(lists, "\x1e"), None).cast(pa.binary())
     if pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind):
-        rows = [None if v is None else np.round(v, 6).tobytes() for v in array.to_pylist()]
-        return pa.array(rows, pa.binary())
+        return _rounded(array)
     return (
         array if pa.types.is_binary(kind) or pa.types.is_string(kind) else array.cast(pa.binary())
     )
+
+
+def _rounded(array: pa.Array) -> pa.Array:
+    """Lists of float64, rounded to 10⁻⁶, as the bytes of their numbers."""
+    numbers = np.round(array.flatten().to_numpy(zero_copy_only=False).astype(np.float64), 6)
+    lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False)
+    offsets = np.zeros(len(array) + 1, np.int32)
+    np.cumsum(lengths * 8, out=offsets[1:])
+    mask = None
+    if array.null_count:  # packed anew: the bits of a slice may begin within a byte
+        mask = pa.array(array.is_valid().to_numpy(zero_copy_only=False)).buffers()[1]
+    buffers = [mask, pa.py_buffer(offsets), pa.py_buffer(numbers)]
+    return pa.Array.from_buffers(pa.binary(), len(array), buffers)
 
 
 @njit(cache=True)

@@ -13,7 +13,7 @@ import pyarrow as pa
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["OTHER", "Coordinates", "certain", "read", "replaced"]
+__all__ = ["MOST_CORNERS", "OTHER", "Coordinates", "certain", "read", "replaced", "simple_ring"]
 
 OTHER = -1
 """Kind of a record that is not plain."""
@@ -294,7 +294,7 @@ def _side(ax: float, ay: float, bx: float, by: float, cx: float, cy: float) -> i
 
 
 @njit(cache=True)
-def _simple_ring(lon: Floats, lat: Floats, start: int, end: int) -> bool:
+def simple_ring(lon: Floats, lat: Floats, start: int, end: int) -> bool:
     """Whether the edges of a closed ring meet only where neighbours join, beyond doubt."""
     n = end - start - 1  # edges; the last vertex repeats the first
     for i in range(n):
@@ -379,5 +379,5 @@ def _certain(
         elif (kind[i] == 3 or kind[i] == 6) and rings[i] == 1 and 4 <= end - start <= MOST_CORNERS:
             closed = lon[start] == lon[end - 1] and lat[start] == lat[end - 1]
             big = area > least_area and area > least_width * length
-            sound[i] = closed and big and _simple_ring(lon, lat, start, end)
+            sound[i] = closed and big and simple_ring(lon, lat, start, end)
     return sound, boxes

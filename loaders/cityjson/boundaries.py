@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from loaders.cityjson.appearance import Look, flattened
 from loaders.cityjson.scanning import Packed
 from loaders.citymodel.classes import surface_color
+from loaders.citymodel.cleaning import corners_at, runs_of
 from loaders.citymodel.drafts import ShapeInfo
 from loaders.citymodel.shapes import Shapes, starts_of
 
@@ -253,14 +254,8 @@ class ShapeCollector:
             if len(self._vertices) == 1
             else np.concatenate([*self._vertices, np.zeros((0, 3))])
         )
-        limit = np.repeat(n_vertices[source], corners)
-        place = index + np.repeat(starts_of(n_vertices)[:-1][source], corners)
-        inside = (index >= 0) & (index < limit)
-        if inside.all():
-            xyz = vertices[place]
-        else:  # a corner that points nowhere is no number, and its face falls out
-            xyz = np.full((len(index), 3), np.nan)
-            xyz[inside] = vertices[place[inside]]
+        first = starts_of(n_vertices)[:-1]
+        xyz = corners_at(vertices, index, corners, first[source], n_vertices[source])
         shapes = Shapes(
             xyz,
             starts_of(n_corners),
@@ -312,9 +307,7 @@ def _lod(geometry: Json) -> str:
 def _gathered(parts: list[IntArray], start: IntArray, length: IntArray) -> IntArray:
     """Runs of the joined parts, one after another."""
     whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
-    end = np.cumsum(length)
-    total = int(end[-1]) if len(end) else 0
-    return np.asarray(whole[np.arange(total) + np.repeat(start - (end - length), length)], np.int64)
+    return runs_of(whole, start, length)
 
 
 def _of_lists(faces: Sequence[Face]) -> _Source:

@@ -11,7 +11,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from loaders.cityjson.scanning import Packed, pack
+from loaders.cityjson.scanning import Packed, pack, triples
 from twin.errors import SourceError, UnsafeSourceError
 
 __all__ = ["Document", "Feature", "Header", "crs_of", "features_of", "header_of"]
@@ -109,6 +109,19 @@ def _vertices(raw: Any, packed: Packed | None = None) -> FloatArray:  # noqa: AN
     except (ValueError, TypeError, OverflowError):
         array = np.array([_triple(row, np.nan) for row in rows], dtype=np.float64)
     return array if array.ndim == 2 and array.shape[1] == 3 else np.zeros((0, 3))
+
+
+def _placed(raw: Any, packed: Packed, header: Header) -> FloatArray:  # noqa: ANN401 (JSON)
+    """Vertices (n, 3) of a feature in the source's CRS."""
+    if type(raw) is int:
+        _, _, a, b, first, _, _, _, depth = packed.spans[raw]
+        if depth == 2:
+            found = triples(
+                packed.numbers, packed.inner, (a, b), first, header.scale, header.translate
+            )
+            if len(found):
+                return found
+    return _vertices(raw, packed) * header.scale + header.translate
 
 
 def _header(path: Path, document: Any, sequence: bool) -> Header:  # noqa: ANN401 (JSON)
@@ -259,7 +272,7 @@ def _line(number: int, line: bytes, header: Header, packed: Packed, size: int) -
             return None
     elif kind != "CityJSONFeature":
         return _faulty(f"line {number} is no CityJSONFeature")
-    vertices = _vertices(record.get("vertices"), packed) * header.scale + header.translate
+    vertices = _placed(record.get("vertices"), packed, header)
     return _feature(record, vertices, header, size, packed)
 
 

@@ -11,9 +11,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["Packed", "pack"]
+__all__ = ["Packed", "pack", "triples"]
 
 IntArray = NDArray[np.int64]
+COUNTED = 64 * 1024**2
+"""Longer texts are looked through first for how many numbers and lists they have."""
 NONE = -1
 """A ``null`` among semantic values."""
 
@@ -52,6 +54,28 @@ class Packed:
         """Lengths of the innermost lists of list k."""
         span = self.spans[k]
         return self.inner[span[2] : span[3]]
+
+
+@njit(cache=True, nogil=True)
+def triples(
+    numbers: IntArray,
+    inner: IntArray,
+    rows: tuple[int, int],
+    first: int,
+    scale: NDArray[np.float64],
+    translate: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Scaled and moved corners (n, 3) of lists ``rows[0]`` to ``rows[1]`` of three numbers; (0, 3) where one has not three."""
+    a, b = rows
+    out = np.empty((b - a, 3))
+    k = first
+    for i in range(a, b):
+        if inner[i] != 3:
+            return out[:0]
+        for axis in range(3):
+            out[i - a, axis] = numbers[k + axis] * scale[axis] + translate[axis]
+        k += 3
+    return out
 
 
 @njit(cache=True, nogil=True)
@@ -315,12 +339,16 @@ def pack(text: bytes, by_line: bool) -> tuple[bytes, Packed]:
     (b'{"vertices":0, "a": [1]}', [1, 2, -3, 4, 5, 6], [3, 3])
     """
     data = np.frombuffer(text, np.uint8)
-    n_numbers, n_lists = _room(data)
+    n_numbers = n_lists = len(data) // 2 + 1  # what stays untouched takes no memory
+    if len(data) > COUNTED:
+        n_numbers, n_lists = _room(data)
     rest = np.empty(len(data) + 20, np.uint8)
     numbers = np.empty(n_numbers + 1, np.int64)
     lists = [np.empty(n_lists + 1, np.int64) for _ in range(4)]
     outer = lists[1]
-    starts = [np.zeros(n_lists + 2, np.int64) for _ in range(4)]
+    starts = [np.empty(n_lists + 2, np.int64) for _ in range(4)]
+    for start in starts:
+        start[0] = 0
     at, n, n_inner, n_outer, n_upper, k = _scan(
         data,
         by_line,

@@ -8,6 +8,7 @@ import orjson
 import pyarrow as pa
 
 from loaders.base import Batch
+from loaders.citymodel.cleaning import cleaned
 from loaders.citymodel.drafts import Drafted, FloatArray, ShapeInfo
 from loaders.citymodel.placing import Placing
 from loaders.citymodel.shapes import Shapes, build, mesh_rows
@@ -21,21 +22,17 @@ FARTHEST = 1e9
 
 def _sound(shapes: Shapes, infos: Sequence[ShapeInfo]) -> Shapes:
     """Shapes without closing corners and without faces that are no faces; what falls out is counted."""
-    shapes = shapes.without_closing()
-    n_ring = np.diff(shapes.ring_start)
-    finite = np.asarray((np.abs(shapes.xyz) < FARTHEST).all(axis=1))
-    bad_ring = n_ring < 3
-    if not finite.all():
-        bad_ring |= (
-            np.add.reduceat(~finite, np.minimum(shapes.ring_start[:-1], len(finite) - 1)) > 0
-        )
-    if not bad_ring.any():
+    closing, good, n_closing, n_bad = cleaned(
+        shapes.xyz, shapes.ring_start, shapes.face_start, FARTHEST
+    )
+    if n_closing:
+        shapes = shapes.without_corners(closing)
+    if not n_bad:
         return shapes
-    bad = np.add.reduceat(bad_ring, shapes.face_start[:-1]) > 0
-    lost = np.bincount(shapes.shape_of_face[bad], minlength=len(infos))
+    lost = np.bincount(shapes.shape_of_face[~good], minlength=len(infos))
     for i in np.flatnonzero(lost).tolist():
         infos[i].skipped += int(lost[i])
-    return shapes.keep_faces(~bad)
+    return shapes.keep_faces(good)
 
 
 def _surface_columns(placing: Placing) -> tuple[pa.Array | None, pa.Array | None]:

@@ -1,11 +1,13 @@
 """What shapes cover on the ground, a batch at a time."""
 
 from contextlib import suppress
+from itertools import pairwise
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from loaders.citymodel.grounds import chosen, single_rings
 from loaders.citymodel.shapes import FloatArray, Shapes, starts_of
 
 __all__ = ["footprints"]
@@ -14,25 +16,6 @@ LEVEL = 0.01
 """Metres within which a face counts as level and as lying at the bottom."""
 _FEW = 4
 MIN_AREA, MIN_WIDTH = 2e-3, 2e-3
-
-
-def _chosen(
-    shapes: Shapes,
-    flat: NDArray[np.bool_],
-    ground: NDArray[np.bool_],
-    low: FloatArray,
-    high: FloatArray,
-) -> NDArray[np.bool_]:
-    """Faces that make the footprint: all of LoD 0, else ground surfaces, else level ones at the bottom, else all."""
-    owner = shapes.shape_of_face
-    n = len(shapes.shape_start) - 1
-    bottom = np.full(n, np.inf)
-    np.minimum.at(bottom, owner, low)
-    level = (high - low < LEVEL) & (low < bottom[owner] + LEVEL)
-    has_ground = np.bincount(owner, ground, n) > 0
-    has_level = np.bincount(owner, level, n) > 0
-    pick = np.where(has_ground[owner], ground, np.where(has_level[owner], level, True))
-    return np.asarray(np.where(flat[owner], True, pick), dtype=bool)
 
 
 def _polygons(shapes: Shapes) -> NDArray[np.object_]:
@@ -69,7 +52,7 @@ def _united(polygons: NDArray[np.object_]) -> shapely.Geometry | None:
 
 def footprints(
     shapes: Shapes, flat: NDArray[np.bool_], ground: NDArray[np.bool_], metres: float = 1.0
-) -> tuple[NDArray[np.object_], FloatArray]:
+) -> tuple[list[bytes | None], FloatArray]:
     """Outline on the ground of each shape.
 
     Parameters
@@ -85,16 +68,31 @@ def footprints(
 
     Returns
     -------
-    outline : ndarray of (Multi)Polygon or None, shape (s,)
-        Source CRS, with the lowest z of the shape; None where nothing has an area seen from above.
+    outline : list of bytes or None, length s
+        ISO WKB of a (Multi)Polygon in the source's CRS, with the lowest z of the shape; None where
+        nothing has an area seen from above.
     lowest : ndarray of float64, shape (s,)
     """
+    starts = (shapes.ring_start, shapes.face_start, shapes.shape_start)
+    pick, lowest = chosen(shapes.xyz[:, 2], *starts, flat, ground, LEVEL)
+    least = (MIN_AREA / metres**2, MIN_WIDTH / metres)
+    data, end = single_rings(shapes.xyz, *starts, pick, lowest, *least)
+    raw, at = data.tobytes(), end.tolist()
+    out = [raw[a:b] if b > a else None for a, b in pairwise(at)]
+    left = np.diff(end) == 0
+    if left.any():
+        faces = left[shapes.shape_of_face]
+        united = _general(shapes.of(left, faces), pick[faces], lowest[left], metres)
+        for i, value in zip(np.flatnonzero(left).tolist(), united, strict=True):
+            out[i] = value
+    return out, lowest
+
+
+def _general(
+    shapes: Shapes, pick: NDArray[np.bool_], lowest: FloatArray, metres: float
+) -> list[bytes | None]:
+    """Outlines of any faces: the chosen ones united, else all of the shape."""
     n = len(shapes.shape_start) - 1
-    z = shapes.xyz[:, 2]
-    face_corner = shapes.ring_start[shapes.face_start]
-    low, high = np.minimum.reduceat(z, face_corner[:-1]), np.maximum.reduceat(z, face_corner[:-1])
-    lowest = np.minimum.reduceat(z, shapes.corner_start[:-1])
-    pick = _chosen(shapes, flat, ground, low, high)
     out = np.full(n, None, dtype=object)
     for attempt in (pick, np.ones_like(pick)):
         todo = np.array([g is None for g in out.tolist()])
@@ -120,7 +118,7 @@ def footprints(
     there &= (area > MIN_AREA) & (area > MIN_WIDTH * length)
     out[~there] = None
     out[there] = shapely.force_3d(out[there], lowest[there])
-    return out, lowest
+    return list(shapely.to_wkb(out, output_dimension=3, flavor="iso"))
 
 
 def _at(flags: NDArray[np.bool_], where: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -87,26 +87,13 @@ class Placing:
         out: list[bytes | None] = [None] * len(self.names)
         if not wanted.any():
             return out, np.zeros(0)
-        part = self.shapes.keep_faces(wanted[self.shapes.shape_of_face])
+        dense = self.shapes.of(wanted, wanted[self.shapes.shape_of_face])
         at = np.flatnonzero(wanted)
-        start = np.append(part.shape_start[:-1][wanted], part.shape_start[-1])
-        dense = Shapes(
-            part.xyz,
-            part.ring_start,
-            part.face_start,
-            start,
-            part.surface,
-            part.color,
-            part.texture,
-            part.uv,
-        )
         flat_shape = np.array([infos[i].lod.startswith("0") for i in at.tolist()])
         outline, lowest = footprints(
             dense, flat_shape, self._ground(dense, at), 1e5 if self.drafted.geographic else 1.0
         )
-        there = np.array([g is not None for g in outline.tolist()])
-        wkb = shapely.to_wkb(outline[there], output_dimension=3, flavor="iso").tolist()
-        for i, value in zip(at[there].tolist(), wkb, strict=True):
+        for i, value in zip(at.tolist(), outline, strict=True):
             out[i] = value
         return out, lowest
 

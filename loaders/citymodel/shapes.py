@@ -1,12 +1,13 @@
 """Shapes of a batch of city objects in columns: faces of rings in, meshes, areas and origins out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from loaders.citymodel.cleaning import bounds, localised
 from loaders.citymodel.triangulation import planes, triangulate
 from loaders.citymodel.welding import SOFT, weld
 from twin.schema import MESH_EXTRAS, MESHES
@@ -68,19 +69,21 @@ class Shapes:
             self.uv[corners] if len(self.uv) else self.uv,
         )
 
-    def without_closing(self) -> "Shapes":
-        """The same, with a ring's last corner dropped where it repeats the first."""
-        first, last = self.ring_start[:-1], self.ring_start[1:] - 1
-        n = np.diff(self.ring_start)
-        closed = n > 3
-        closed[closed] = (self.xyz[first[closed]] == self.xyz[last[closed]]).all(axis=1)
-        if not closed.any():
+    def of(self, shapes: NDArray[np.bool_], faces: NDArray[np.bool_]) -> "Shapes":
+        """Only some of the shapes (``shapes`` (s,)), whose faces are ``faces`` (f,)."""
+        if shapes.all():
             return self
-        keep = np.ones(len(self.xyz), bool)
-        keep[last[closed]] = False
+        part = self.keep_faces(faces)
+        start = np.append(part.shape_start[:-1][shapes], part.shape_start[-1])
+        return replace(part, shape_start=start)
+
+    def without_corners(self, gone: NDArray[np.bool_]) -> "Shapes":
+        """The same without some corners (``gone`` (n,)); rings, faces and shapes stay, if shorter."""
+        lost = starts_of(gone)
+        keep = ~gone
         return Shapes(
             self.xyz[keep],
-            starts_of(n - closed),
+            self.ring_start - lost[self.ring_start],
             self.face_start,
             self.shape_start,
             self.surface,
@@ -143,18 +146,6 @@ def binaries(values: NDArray[Any], start: NDArray[np.int64]) -> pa.Array:
     return large.cast(pa.binary())
 
 
-def _bounds(xyz: FloatArray, start: IntArray) -> tuple[FloatArray, FloatArray]:
-    """Least and greatest of runs, NaN for empty ones."""
-    n = len(start) - 1
-    low, high = np.full((n, 3), np.nan), np.full((n, 3), np.nan)
-    some = np.diff(start) > 0
-    if some.any():
-        at = start[:-1][some]
-        low[some] = np.minimum.reduceat(xyz, at, axis=0)
-        high[some] = np.maximum.reduceat(xyz, at, axis=0)
-    return low, high
-
-
 def build(shapes: Shapes, geographic: bool) -> Built:
     """Meshes of all shapes of a batch.
 
@@ -172,14 +163,13 @@ def build(shapes: Shapes, geographic: bool) -> Built:
         its lowest z.
     """
     corner_start = shapes.corner_start
-    low, high = _bounds(shapes.xyz, corner_start)
+    low, high = bounds(shapes.xyz, corner_start)
     middle = np.stack(
         [(low[:, 0] + high[:, 0]) / 2, (low[:, 1] + high[:, 1]) / 2, low[:, 2]], axis=1
     )
     origin = np.nan_to_num(np.round(middle, 8 if geographic else 3))
     scale = degrees_in_metres(origin[:, 1]) if geographic else np.ones_like(origin)
-    shape_of_corner = np.repeat(np.arange(len(origin)), np.diff(corner_start))
-    local = (shapes.xyz - origin[shape_of_corner]) * scale[shape_of_corner]
+    local, near = localised(shapes.xyz, corner_start, origin, scale)
     normal, area = planes(local, shapes.ring_start, shapes.face_start)
     triangles, face = triangulate(local, shapes.ring_start, shapes.face_start, normal)
     shape_of_face = shapes.shape_of_face
@@ -188,7 +178,6 @@ def build(shapes: Shapes, geographic: bool) -> Built:
         order = np.lexsort((np.arange(len(face)), shapes.texture[face], shape_of_face[face]))
         triangles, face = triangles[order], face[order]
     triangle_start = starts_of(np.bincount(shape_of_face[face], minlength=len(origin)))
-    near = local.astype(np.float32) + np.float32(0)
     uv = np.ascontiguousarray(shapes.uv)
     corner, normals, colors, vertex_of, vertex_start = weld(
         near,

@@ -23,7 +23,7 @@ from api.loading import load_layers
 from loaders import discovery
 from loaders.base import Batch, LayerInfo
 from loaders.discovery import scan
-from loaders.foreseen import DEFECT
+from loaders.foreseen import DEFECT, foreseen
 from loaders.gdalio import refuse_overlaps
 from loaders.propose import propose
 from loaders.registry import loader_for, read_points
@@ -428,3 +428,9 @@ def test_heights_where_nothing_can_be_go_to_quarantine(
     assert (balance.n_in, balance.loaded, balance.quarantined) == (3, 1, 2)
     reasons = store.table("SELECT reason FROM quarantine ORDER BY row_number")["reason"].to_pylist()
     assert all("is the unit another?" in r for r in reasons)
+
+
+def test_the_last_net_lets_a_stopped_statement_through():
+    """DuckDB answers Ctrl-C with a RuntimeError: it ends the load, it is no defect of a source."""
+    with pytest.raises(RuntimeError, match="Query interrupted"), foreseen(Path("a.csv")):
+        raise RuntimeError("Query interrupted") from KeyboardInterrupt()

@@ -3,10 +3,8 @@
 ``source.py`` names a source and its balance; ``staging.py`` brings batches into the base's
 coordinates;
 ``meshes.py`` keeps shared shapes; ``fusing.py`` finds the thing a record is about; ``reloading.py`` tells a new
-delivery from the one before; ``records.py``
-writes
-things, ``tables.py`` writes addresses, streams, readings and cases, ``rasters.py`` terrain and
-imagery;
+delivery from the one before; ``records.py`` writes things, ``fresh.py`` and ``freshmodels.py`` those of a first
+delivery straight, ``tables.py`` writes addresses, streams, readings and cases, ``rasters.py`` terrain and imagery;
 ``anchoring.py`` ties everything to ground, grid and address afterwards.
 """
 

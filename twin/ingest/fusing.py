@@ -14,9 +14,15 @@ from twin.ingest.source import Source
 from twin.ingest.staging import Staging
 from twin.store import run
 
-__all__ = ["add_model_outlines", "decide_merges", "write_merged"]
+__all__ = ["add_model_outlines", "decide_merges", "model_outlines", "write_merged"]
 
 Row = dict[str, Any]
+_SIDES = ("xmin", "ymin", "xmax", "ymax")
+_OUTLINE = (
+    ("key", pa.string()),
+    ("wkb", pa.binary()),
+    *((name, pa.float64()) for name in (*_SIDES, "zmin", "zmax")),
+)
 _TOLERANCES = {"height_m": 0.5, "area_m2": 1.0, "elevation_m": 0.1}
 
 
@@ -27,36 +33,45 @@ def add_model_outlines(con: duckdb.DuckDBPyConnection, staging: Staging) -> None
     """
     if not len(staging.meshes):
         return
-    rows = run(con, "ingest_bare_models").to_arrow_table().to_pylist()
+    outlines = model_outlines(run(con, "ingest_bare_models").to_arrow_table(), staging)
+    if outlines is not None:
+        run(con, "ingest_stage_representations", incoming=outlines)
+
+
+def model_outlines(bare: pa.Table, staging: Staging) -> pa.Table | None:
+    """Outlines of models without a footprint, as rows of the table ``staged_extra``.
+
+    Parameters
+    ----------
+    bare : pyarrow.Table
+        Shapes of the models, as ``ingest_bare_models.sql`` gives them.
+    staging : Staging
+        Holds the meshes.
+    """
     families: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
+    for row in bare.to_pylist():
         families[row["root"]].append(row)
-    outlines = []
+    outlines: list[Row] = []
     for key, parts in families.items():
         shape = _outline(staging, parts)
         if shape is not None:
-            outlines.append(
-                {
-                    "key": key,
-                    "wkb": shapely.to_wkb(shape),
-                    "zmin": min(p["zmin"] for p in parts),
-                    "zmax": max(p["zmax"] for p in parts),
-                    **dict(
-                        zip(
-                            ("xmin", "ymin", "xmax", "ymax"),
-                            shapely.bounds(shape).tolist(),
-                            strict=True,
-                        )
-                    ),
-                }
-            )
-    if outlines:
-        con.register("outlines", pa.Table.from_pylist(outlines))
-        con.execute(
-            "INSERT INTO staged_extra SELECT key, 'footprint', '0', wkb, NULL, NULL, "
-            "xmin, ymin, zmin, xmax, ymax, zmax, NULL FROM outlines"
-        )
-        con.unregister("outlines")
+            box = dict(zip(_SIDES, shapely.bounds(shape).tolist(), strict=True))
+            heights = {
+                "zmin": min(p["zmin"] for p in parts),
+                "zmax": max(p["zmax"] for p in parts),
+            }
+            outlines.append({"key": key, "wkb": shapely.to_wkb(shape), **box, **heights})
+    if not outlines:
+        return None
+    given = [pa.array([o[name] for o in outlines], kind) for name, kind in _OUTLINE]
+    n = len(outlines)
+    fixed = {"role": pa.array(["footprint"] * n), "lod": pa.array(["0"] * n)}
+    empty = {
+        "mesh_id": pa.nulls(n, pa.string()),
+        "matrix": pa.nulls(n, pa.list_(pa.float64())),
+        "hilbert": pa.nulls(n, pa.int64()),
+    }
+    return pa.table(dict(zip((c for c, _ in _OUTLINE), given, strict=True)) | fixed | empty)
 
 
 def _outline(staging: Staging, parts: Sequence[Row]) -> shapely.Geometry | None:

@@ -7,9 +7,11 @@ from typing import Any, Protocol
 import duckdb
 import pyarrow as pa
 
+from twin.garbage import collect_young, collection_paused
 from twin.heights import Heights
 from twin.ids import uuid7_array
 from twin.ingest.fresh import is_acquainted, write_fresh
+from twin.ingest.freshmodels import write_fresh_model
 from twin.ingest.fusing import add_model_outlines, decide_merges, write_merged
 from twin.ingest.rekeying import count_moved, keep_rekeyed
 from twin.ingest.reloading import Reload, Reloading
@@ -21,6 +23,8 @@ __all__ = ["OneRecord", "RecordBatch", "load_records"]
 
 MOST_HELD = 500_000
 """Records of a first delivery that are held in memory, ordered and written together."""
+MOST_MODEL_BYTES = 128 * 1024**2
+"""Records of a model's first delivery that are held in memory; a larger model goes through the temporary tables."""
 
 
 class RecordBatch(Protocol):
@@ -103,12 +107,11 @@ def load_records(
     LawError
         If the balance does not close; nothing is written then.
     """
-    with store.transaction() as con:
+    with collection_paused(), store.transaction() as con:
         known = _is_known(con, source)
         staging = Staging(con, source, heights, store.assets, known)
         try:
-            in_parts = source.kind != "model" and not known
-            balance, reload = _load(con, source, staging, batches, progress, in_parts)
+            balance, reload = _load(con, source, staging, batches, progress, known)
         finally:
             staging.meshes.drop()
     if on_reload is not None:
@@ -122,27 +125,35 @@ def _load(
     staging: Staging,
     batches: Iterable[RecordBatch],
     progress: Callable[[int], None] | None,
-    in_parts: bool,
+    known: bool,
 ) -> tuple[Balance, Reload]:
     """Stage, decide and write inside the open transaction."""
     balance = Balance()
     findings = dict.fromkeys(source.findings)
+    as_one = source.kind == "model" and not known
+    in_parts = source.kind != "model" and not known
     for batch in batches:
         rejected = staging.add(batch.records, batch.meshes, batch.representations, batch.images)
         staging.add_links(batch.links)
         balance = balance.plus(quarantined=write_quarantine(con, source, rejected))
         findings |= dict.fromkeys(batch.findings)
+        collect_young()
         in_parts = in_parts and (staging.plain or balance.loaded > 0)
-        if not in_parts:
+        as_one = as_one and staging.held_bytes < MOST_MODEL_BYTES and not staging.linked
+        if not (as_one or in_parts):
             staging.stage()
-        elif staging.held >= MOST_HELD:
+        elif in_parts and staging.held >= MOST_HELD:
             balance = balance.plus(**_settle_part(con, source, staging).as_dict())
         if progress is not None:
             progress(staging.n_in)
     if in_parts:
         balance = balance.plus(**_settle_part(con, source, staging).as_dict())
         reload = Reload(added=balance.loaded + balance.merged)
+    elif as_one and staging.held and not is_acquainted(con, source, staging.box(), staging.table()):
+        balance = balance.plus(**write_fresh_model(con, source, staging).as_dict())
+        reload = Reload(added=balance.loaded)
     else:
+        staging.stage()
         settled, reload = _settle(con, source, staging)
         balance = balance.plus(**settled.as_dict())
     balance = balance.plus(n_in=staging.n_in, repaired=staging.repaired)
@@ -242,12 +253,7 @@ def _write(con: duckdb.DuckDBPyConnection, source: Source, staging: Staging) -> 
     )
     if balance.loaded + balance.merged == 0:
         return balance
-    asset, n_meshes, n_triangles, size = staging.meshes.write()
-    if asset is not None:
-        con.execute(
-            "INSERT INTO mesh_asset SELECT $asset, $n, $t, $b, $d WHERE NOT EXISTS (FROM mesh_asset WHERE asset = $asset)",
-            {"asset": asset, "n": n_meshes, "t": n_triangles, "b": size, "d": source.dataset_id},
-        )
+    asset = staging.write_meshes()
     run(con, "ingest_supersede", **stamp)
     run(con, "ingest_change_entities", **stamp)
     run(con, "ingest_create_entities", **stamp)

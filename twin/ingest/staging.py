@@ -65,7 +65,10 @@ class Staging:
         self.n_in = 0
         self.repaired = 0
         self.held = 0
+        self.held_bytes = 0
+        self.linked = False
         self._tables: list[pa.Table] = []
+        self._extras: list[pa.Table] = []
         self._ledger = KeyLedger()
         self._prints = np.zeros((0, 16), np.uint8)
         run(con, "ingest_staging")
@@ -98,6 +101,7 @@ class Staging:
         if table.num_rows:
             self._tables.append(table)
             self.held += table.num_rows
+            self.held_bytes += table.nbytes
         if representations is not None and representations.num_rows:
             self._add_representations(representations.cast(REPRESENTATIONS))
         rejected = records.filter(bad)
@@ -145,18 +149,26 @@ class Staging:
     def take(self) -> pa.Table:
         """What is held, in the order of the source; holds nothing afterwards."""
         table = self.table()
-        self._tables, self.held = [], 0
+        self._tables, self.held, self.held_bytes = [], 0, 0
         return table
 
+    def take_representations(self) -> pa.Table | None:
+        """Further representations held, null where there are none; holds none afterwards."""
+        extras, self._extras = self._extras, []
+        return pa.concat_tables(extras) if extras else None
+
     def stage(self) -> None:
-        """Move what is held into the temporary table ``staged``."""
-        for table in self._tables:
-            self._insert("ingest_stage_records", table)
-        self._tables, self.held = [], 0
+        """Move what is held into the temporary tables ``staged`` and ``staged_extra``."""
+        if self._tables:
+            self._insert("ingest_stage_records", self.take())
+        extra = self.take_representations()
+        if extra is not None:
+            self._insert("ingest_stage_representations", extra)
 
     def add_links(self, links: pa.Table | None) -> None:
         """Stage relations beside those to parents (:data:`twin.schema.LINKS`)."""
         if links is not None:
+            self.linked = self.linked or links.num_rows > 0
             self._insert("ingest_stage_links", links.cast(LINKS))
 
     def outline(self, parts: Sequence[Mapping[str, Any]]) -> shapely.Polygon | None:
@@ -165,6 +177,22 @@ class Staging:
             [p["mesh_id"] for p in parts], np.array([p["matrix"] for p in parts], dtype=float)
         )
 
+    def write_meshes(self) -> str | None:
+        """End the asset of the layer's meshes and list it in the base; its name, null where there is none."""
+        asset, n_meshes, n_triangles, size = self.meshes.write()
+        if asset is not None:
+            self.con.execute(
+                "INSERT INTO mesh_asset SELECT $asset, $n, $t, $b, $d WHERE NOT EXISTS (FROM mesh_asset WHERE asset = $asset)",
+                {
+                    "asset": asset,
+                    "n": n_meshes,
+                    "t": n_triangles,
+                    "b": size,
+                    "d": self.source.dataset_id,
+                },
+            )
+        return asset
+
     def _add_representations(self, extra: pa.Table) -> None:
         placed = self._place(extra)
         sound = np.array([r is None for r in placed.reason], dtype=bool)
@@ -172,7 +200,10 @@ class Staging:
         kept = extra.select(["key", "role", "lod", "mesh_id"])
         for name in ("wkb", "matrix", "xmin", "ymin", "zmin", "xmax", "ymax", "zmax", "hilbert"):
             kept = kept.append_column(name, columns[name])
-        self._insert("ingest_stage_representations", kept.filter(pa.array(sound)))
+        if not sound.all():
+            kept = kept.filter(pa.array(sound))
+        self._extras.append(kept)
+        self.held_bytes += kept.nbytes
 
     def _place(self, records: pa.Table) -> "_PlacedRecords":
         """Geometry, mesh matrices, boxes and reasons of a batch in the base's coordinates."""

@@ -75,3 +75,11 @@ def test_aliases_and_matrices_count():
     assert bytes(fingerprints([matrix(1.0)], 1)[0]) == bytes(
         fingerprints([matrix(1.0 + 1e-9)], 1)[0]
     )
+
+
+def test_lists_of_a_slice_have_the_prints_they_have_in_the_whole():
+    for kind in (pa.list_(pa.float64()), pa.list_(pa.float64(), 2)):
+        lists = pa.array([[1.0, 2.0], None, [3.0, 4.0], [5.0, 6.0], None, [7.0, 8.0], None], kind)
+        whole = fingerprints([lists], 7)
+        for k in range(1, 6):
+            assert (fingerprints([lists.slice(k)], 7 - k) == whole[k:]).all()

@@ -50,10 +50,12 @@ def test_picked_building_shows_its_attributes(page: Page, ask: Ask, shot: Shot) 
     )
     assert eid is not None, "no building in the home view"
     page.mouse.click(eid[1], eid[2])
-    page.wait_for_function("() => document.querySelector('#panel:not([hidden]) dl dd')")
     entity = ask(f"/entities/{eid[0]}")
+    page.wait_for_function(  # the panel may still tell of what was looked at before
+        "(title) => { const panel = document.querySelector('#panel:not([hidden])'); return panel?.querySelector('dl dd') && panel.innerText.includes(title); }",
+        arg=entity["name"] or entity["class"]["zh"],
+    )
     text = page.inner_text("#panel")
-    assert (entity["name"] or entity["class"]["zh"]) in text
     if entity["height_m"] is not None:
         assert f"{entity['height_m']:g}" in text.replace(",", "")
     assert entity["anchor"]["grid"]["code"] in text

@@ -102,6 +102,7 @@ class App {
   async select(eid, { fly = false, location = null } = {}) {
     try {
       const found = await this.panel.entity(eid);
+      if (!found) return null;
       const isRoom = found.collection === "rooms";
       const building = isRoom ? await this.#above(found) : null;
       this.#mark(eid, isRoom ? found : null, building);

@@ -14,7 +14,16 @@ export class Panel {
     app.live.listeners.push((stream) => this.#update(stream));
   }
 
-  close() { this.root.hidden = true; this.redraw = null; delete this.root.dataset.eid; }
+  /** What the server says, or null where something else was asked for meanwhile: the last one is shown. */
+  async #ask(path) {
+    const turn = this.turn = (this.turn ?? 0) + 1;
+    const found = await get(path);
+    return turn === this.turn ? found : null;
+  }
+
+  #instead() { this.turn = (this.turn ?? 0) + 1; }
+
+  close() { this.#instead(); this.root.hidden = true; this.redraw = null; delete this.root.dataset.eid; }
 
   #open(head, sub, parts) {
     this.root.replaceChildren(
@@ -24,7 +33,8 @@ export class Panel {
   }
 
   async entity(eid) {
-    const found = await get(`/entities/${eid}`);
+    const found = await this.#ask(`/entities/${eid}`);
+    if (!found) return null;
     this.redraw = () => this.#entity(found);
     this.redraw();
     this.root.dataset.eid = eid;
@@ -70,7 +80,10 @@ export class Panel {
   }
 
   async stream(id) {
-    const stream = this.app.live.state.get(id) ?? (await get(`/streams/${id}`)).properties;
+    this.#instead();
+    const stream = this.app.live.state.get(id) ?? (await this.#ask(`/streams/${id}`))?.properties;
+    if (!stream) return;
+    delete this.root.dataset.eid;
     this.redraw = () => {
       this.#open(stream.name, `${t("subject")} · ${stream.subject}`, [
         this.#stream(stream),
@@ -83,7 +96,9 @@ export class Panel {
   }
 
   async case(id) {
-    const found = await get(`/cases/${id}`);
+    const found = await this.#ask(`/cases/${id}`);
+    if (!found) return;
+    delete this.root.dataset.eid;
     const given = found.properties ?? found;
     this.redraw = () => this.#open(given.title ?? given.key, `${t("case")} · ${given.stage}`, [
       make("p", {}, given.description ?? ""),
@@ -94,6 +109,8 @@ export class Panel {
   }
 
   address(hit) {
+    this.#instead();
+    delete this.root.dataset.eid;
     const { location } = hit;
     this.redraw = () => this.#open(hit.name || hit.full, t("address"), section("place", pairs([["address", hit.full], ["position", location ? `${location.lon.toFixed(6)}, ${location.lat.toFixed(6)}` : null]])));
     this.redraw();

@@ -195,7 +195,7 @@ def matrix_column(matrices: FloatArray, there: NDArray[np.bool_]) -> pa.Array:
 
     Parameters
     ----------
-    matrices : ndarray of float64, shape (m, 4, 4)
+    matrices : ndarray of float64, shape (m, 4, 4) or (m, 16)
         Row-major, of the records that have one.
     there : ndarray of bool, shape (n,)
         Which records have one, m in all; the others get null.

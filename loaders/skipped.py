@@ -42,40 +42,9 @@ _APPENDED = (".aux.xml", ".ovr", ".msk", ".shp.xml", ".lock", "-wal", "-shm", "-
 _TEXT = {"md", "rst", "license", "lgpl", "url", "lnk"}
 _STYLES = {"qml", "sld", "lyr", "lyrx", "qgz", "qgs", "mxd", "aprx"}
 _KNOWN = {
-    *(
-        "tif",
-        "tiff",
-        "jp2",
-        "j2k",
-        "dem",
-        "dt0",
-        "dt1",
-        "dt2",
-        "grd",
-        "las",
-        "laz",
-        "ply",
-        "pts",
-        "xyz",
-        "3tz",
-        "osm",
-    ),
-    *(
-        "json",
-        "jsonl",
-        "ndjson",
-        "xml",
-        "gml",
-        "parquet",
-        "feather",
-        "arrow",
-        "ifc",
-        "inp",
-        "dxf",
-        "asc",
-        "img",
-        "hgt",
-    ),
+    *("tif", "tiff", "jp2", "j2k", "dem", "dt0", "dt1", "dt2", "grd", "asc", "img", "hgt"),
+    *("las", "laz", "ply", "pts", "xyz", "3tz", "osm", "ifc", "inp", "dxf"),
+    *("json", "jsonl", "ndjson", "xml", "gml", "parquet", "feather", "arrow"),
 }
 """Extensions that loaders take where the content agrees."""
 _REASONS = (

@@ -9,6 +9,8 @@ import sqlite3
 import struct
 from pathlib import Path
 
+from loaders.sqlitefiles import BROKEN, asked
+
 __all__ = ["opened_types"]
 
 _SURFACES = ("TIN", "POLYHEDRALSURFACE", "TRIANGLE")
@@ -38,13 +40,7 @@ def _geopackage(path: Path, folder: Path) -> Path | None:
         return None  # a copy would lack what is still in the log
     marks = ", ".join("?" * len(_SURFACES))
     where = f"FROM gpkg_geometry_columns WHERE upper(geometry_type_name) IN ({marks})"
-    try:
-        with sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True) as base:
-            found = base.execute(f"SELECT count(*) {where}", _SURFACES).fetchone()[0]
-        base.close()
-    except (sqlite3.Error, UnicodeDecodeError):  # the second where SQLite's own words are damaged
-        return None  # GDAL says what is wrong with it
-    if not found:
+    if not asked(path, f"SELECT 1 {where} LIMIT 1", _SURFACES):
         return None
     copy = folder / path.name
     shutil.copyfile(path, copy)
@@ -55,7 +51,7 @@ def _geopackage(path: Path, folder: Path) -> Path | None:
                 _SURFACES,
             )
         base.close()
-    except (sqlite3.Error, UnicodeDecodeError):
+    except BROKEN:
         return None
     return copy
 

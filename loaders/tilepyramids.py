@@ -1,7 +1,8 @@
 """Tables of raster tiles in a GeoPackage: nobody reads them here, so they are told."""
 
-import sqlite3
 from pathlib import Path
+
+from loaders.sqlitefiles import asked
 
 __all__ = ["told_pyramids"]
 
@@ -17,12 +18,7 @@ def told_pyramids(path: Path) -> str | None:
     if path.suffix.lower() != ".gpkg":
         return None
     ask = "SELECT table_name FROM gpkg_contents WHERE data_type IN ('tiles', '2d-gridded-coverage') ORDER BY 1"
-    try:
-        with sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True) as base:
-            names = [str(name) for (name,) in base.execute(ask)]
-        base.close()
-    except (sqlite3.Error, UnicodeDecodeError):
-        return None  # GDAL says what is wrong with it
+    names = [str(name) for (name,) in asked(path, ask) or ()]
     if not names:
         return None
     shown = ", ".join(names[:5]) + (" …" if len(names) > 5 else "")

@@ -90,7 +90,7 @@ def _bytes(column: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 def _rounded(array: pa.Array) -> pa.Array:
     """Lists of float64, rounded to 10⁻⁶, as the bytes of their numbers."""
-    numbers = np.round(array.flatten().to_numpy(zero_copy_only=False).astype(np.float64), 6)
+    numbers = np.round(np.asarray(array.flatten().to_numpy(zero_copy_only=False), np.float64), 6)
     lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False)
     offsets = np.zeros(len(array) + 1, np.int32)
     np.cumsum(lengths * 8, out=offsets[1:])

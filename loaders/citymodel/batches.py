@@ -12,7 +12,8 @@ from loaders.citymodel.cleaning import cleaned
 from loaders.citymodel.drafts import Drafted, FloatArray, ShapeInfo
 from loaders.citymodel.placing import Placing
 from loaders.citymodel.shapes import Shapes, build, mesh_rows
-from twin.schema import ALIAS, MATRIX, RECORDS, REPRESENTATIONS
+from loaders.meshing import matrix_column
+from twin.schema import ALIAS, RECORDS, REPRESENTATIONS
 
 __all__ = ["batch_of", "template_meshes"]
 
@@ -124,12 +125,8 @@ def _table(rows: Sequence[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
 
 def _matrices(values: Sequence[FloatArray | None]) -> pa.Array:
     given = np.array([v is not None for v in values], bool)
-    flat = np.zeros((len(values), 16))
-    if given.any():
-        flat[given] = np.stack([v for v in values if v is not None])
-    return pa.FixedSizeListArray.from_arrays(
-        pa.array(flat.ravel()), type=MATRIX, mask=pa.array(~given)
-    )
+    stack = np.array([v for v in values if v is not None], np.float64)
+    return matrix_column(stack, given)
 
 
 def _aliases(values: Sequence[Sequence[tuple[str, str]]]) -> pa.Array:

@@ -44,9 +44,10 @@ def open_las(path: Path) -> PointStream:
     UnsafeSourceError
         If its header promises more than the file can hold.
     """
-    header = _header(path)
+    fit = _extended_fit(path)
+    header = _header(path, fit)
     findings: list[str] = []
-    if not _extended_fit(path):
+    if not fit:
         findings.append("records behind the points reach beyond the file and are left out")
     scale, offset = (tuple(float(v) for v in values) for values in (header.scales, header.offsets))
     if not (np.isfinite([*scale, *offset]).all() and all(scale)):
@@ -69,7 +70,7 @@ def open_las(path: Path) -> PointStream:
     )
 
 
-def _header(path: Path) -> laspy.LasHeader:
+def _header(path: Path, extended: bool) -> laspy.LasHeader:
     refuse_dangerous(path)
     with path.open("rb") as file:
         head = file.read(112)
@@ -78,7 +79,7 @@ def _header(path: Path) -> laspy.LasHeader:
     if int.from_bytes(head[100:104], "little") > MOST_RECORDS:
         raise UnsafeSourceError(path, "its header promises millions of variable length records; export it again")  # fmt: skip
     try:
-        with laspy.open(path, read_evlrs=_extended_fit(path)) as reader:
+        with laspy.open(path, read_evlrs=extended) as reader:
             return reader.header
     except _BROKEN as err:
         raise SourceError(path, f"is no readable LAS file: {err}") from err

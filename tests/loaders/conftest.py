@@ -234,15 +234,20 @@ def block_vertices(x: float, y: float, z: float) -> list[list[int]]:
     ]
 
 
+CITYJSON = {
+    "type": "CityJSON",
+    "version": "2.0",
+    "transform": {"scale": [0.001] * 3, "translate": [508_000.0, 3_373_000.0, 0.0]},
+    "metadata": {"referenceSystem": "https://www.opengis.net/def/crs/EPSG/0/4547"},
+}
+
+
 @pytest.fixture
 def cityjson(tmp_path: Path) -> Path:
     path = tmp_path / "街区.city.json"
     lod1 = cube(0, semantics=False) | {"lod": "1"}
     document = {
-        "type": "CityJSON",
-        "version": "2.0",
-        "transform": {"scale": [0.001] * 3, "translate": [508_000.0, 3_373_000.0, 0.0]},
-        "metadata": {"referenceSystem": "https://www.opengis.net/def/crs/EPSG/0/4547"},
+        **CITYJSON,
         "CityObjects": {
             "B1": {
                 "type": "Building",

@@ -163,11 +163,18 @@ def test_a_line_of_bytes_among_points_is_left_out_and_counted(tmp_path: Path) ->
     assert "1 of 20 lines are no points" in " ".join(stream.findings)
 
 
+def ply(folder: Path, properties: str, line: str) -> Path:
+    """A cloud of one vertex with a property for each letter."""
+    named = "".join(f"property double {name}\n" for name in properties)
+    path = folder / "a.ply"
+    path.write_text(f"ply\nformat ascii 1.0\nelement vertex 1\n{named}end_header\n{line}\n")
+    return path
+
+
 def test_a_cloud_that_names_a_property_twice_is_refused(tmp_path: Path) -> None:
-    head = "ply\nformat ascii 1.0\nelement vertex 1\n" + "property double {}\n" * 4 + "end_header\n"
-    (tmp_path / "a.ply").write_text(head.format("x", "y", "z", "z") + "1 2 3 4\n")
+    path = ply(tmp_path, "xyzz", "1 2 3 4")
     with pytest.raises(SourceError, match="carry 'z' twice"):
-        loader_for(tmp_path / "a.ply").scan(tmp_path / "a.ply")
+        loader_for(path).scan(path)
 
 
 def test_figures_of_undecodable_bytes_are_told_as_they_are(
@@ -281,10 +288,9 @@ def test_features_of_a_bare_list_may_have_no_properties(
 
 
 def test_vertices_with_too_few_numbers_are_no_cloud(tmp_path: Path) -> None:
-    head = "ply\nformat ascii 1.0\nelement vertex 1\n" + "property double {}\n" * 4 + "end_header\n"
-    (tmp_path / "a.ply").write_text(head.format("x", "y", "z", "i") + "1 2\n")
+    path = ply(tmp_path, "xyzi", "1 2")
     with pytest.raises(SourceError, match="does not carry the 4 numbers"):
-        loader_for(tmp_path / "a.ply").scan(tmp_path / "a.ply")
+        loader_for(path).scan(path)
 
 
 def test_a_table_of_places_is_no_cloud_because_it_has_many_numbers(

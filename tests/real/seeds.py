@@ -224,10 +224,7 @@ def _ifc(folder: Path) -> None:
 
 def _cityjson() -> dict[str, object]:
     return {
-        "type": "CityJSON",
-        "version": "2.0",
-        "transform": {"scale": [0.001] * 3, "translate": [508_000.0, 3_373_000.0, 0.0]},
-        "metadata": {"referenceSystem": "https://www.opengis.net/def/crs/EPSG/0/4547"},
+        **FIXTURES.CITYJSON,
         "CityObjects": {
             "B1": {
                 "type": "Building",

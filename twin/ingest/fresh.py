@@ -10,7 +10,7 @@ from twin.ids import uuid7_bytes
 from twin.ingest.source import Balance, Source
 from twin.store import run
 
-__all__ = ["is_acquainted", "write_fresh"]
+__all__ = ["is_acquainted", "write_fresh", "write_things"]
 
 Box = tuple[float, float, float, float]
 
@@ -53,7 +53,24 @@ def write_fresh(con: duckdb.DuckDBPyConnection, source: Source, things: pa.Table
     n = things.num_rows
     stamp: dict[str, Any] = {"dataset_id": source.dataset_id, "at_time": source.started}
     named = things.append_column("eid", uuid_array(uuid7_bytes(n)))
-    run(con, "ingest_fresh", incoming=named, source_key=source.key, scheme=source.scheme, **stamp)
-    if things["aliases"].null_count < n:
-        run(con, "ingest_fresh_aliases", incoming=named, **stamp)
+    write_things(con, source, named)
+    run(con, "ingest_fresh_shapes", incoming=named, asset=None, **stamp)
+    run(con, "ingest_fresh_change", incoming=named, **stamp)
     return Balance(loaded=n)
+
+
+def write_things(con: duckdb.DuckDBPyConnection, source: Source, things: pa.Table) -> None:
+    """Write new things with what they are called and what they came from; not their shapes.
+
+    Parameters
+    ----------
+    con : duckdb connection
+        Inside the open write transaction.
+    source : Source
+    things : pyarrow.Table
+        Columns of the table ``staged`` and ``eid``, in the order they shall lie in.
+    """
+    stamp: dict[str, Any] = {"dataset_id": source.dataset_id, "at_time": source.started}
+    run(con, "ingest_fresh", incoming=things, source_key=source.key, scheme=source.scheme, **stamp)
+    if things["aliases"].null_count < things.num_rows:
+        run(con, "ingest_fresh_aliases", incoming=things, **stamp)

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from twin.fingerprint import uuid_array
 from twin.ids import uuid7_bytes
+from twin.ingest.fresh import write_things
 from twin.ingest.fusing import model_outlines
 from twin.ingest.source import Balance, Source
 from twin.ingest.staging import Staging
@@ -38,10 +39,8 @@ def write_fresh_model(con: duckdb.DuckDBPyConnection, source: Source, staging: S
     n = things.num_rows
     things = things.append_column("eid", uuid_array(uuid7_bytes(n)))
     stamp: dict[str, Any] = {"dataset_id": source.dataset_id, "at_time": source.started}
-    keys: dict[str, Any] = {"source_key": source.key, "scheme": source.scheme}
-    run(con, "ingest_fresh_model", incoming=things, **keys, **stamp)
-    if things["aliases"].null_count < n:
-        run(con, "ingest_fresh_aliases", incoming=things, **stamp)
+    write_things(con, source, things.sort_by([("hilbert", "ascending"), ("row", "ascending")]))
+    run(con, "ingest_fresh_changes", incoming=things, **stamp)
     shapes = _shapes(things, [e for e in extras if e is not None])
     run(con, "ingest_fresh_shapes", incoming=shapes, asset=staging.write_meshes(), **stamp)
     tied = _tied(things)
@@ -56,14 +55,12 @@ def _outlines(con: duckdb.DuckDBPyConnection, staging: Staging) -> pa.Table | No
     bare = pc.and_(pc.is_in(things["class_code"], _OUTLINED), pc.is_null(things["wkb"]))
     if not len(staging.meshes) or not pc.any(bare).as_py():
         return None
-    shapes = run(con, "ingest_held_models", incoming=things).to_arrow_table()
-    return model_outlines(shapes, staging)
+    return model_outlines(con, things, staging)
 
 
 def _shapes(things: pa.Table, extras: list[pa.Table]) -> pa.Table:
     """All representations, each with the id of its thing; those of a thing that is not there fall out."""
-    some = pc.or_(pc.is_valid(things["wkb"]), pc.is_valid(things["mesh_id"]))
-    parts = [things.select(_SHAPE).filter(some)]
+    parts = [things.select(_SHAPE)]
     for extra in extras:
         at = pc.index_in(extra["key"], value_set=things["key"].combine_chunks())
         kept = extra.append_column("eid", _ids_at(things, at)).filter(pc.is_valid(at))

@@ -12,7 +12,7 @@ import shapely
 from twin import fuse
 from twin.ingest.source import Source
 from twin.ingest.staging import Staging
-from twin.store import run
+from twin.store import Rows, run
 
 __all__ = ["add_model_outlines", "decide_merges", "model_outlines", "write_merged"]
 
@@ -33,23 +33,27 @@ def add_model_outlines(con: duckdb.DuckDBPyConnection, staging: Staging) -> None
     """
     if not len(staging.meshes):
         return
-    outlines = model_outlines(run(con, "ingest_bare_models").to_arrow_table(), staging)
+    outlines = model_outlines(con, con.sql("FROM staged"), staging)
     if outlines is not None:
         run(con, "ingest_stage_representations", incoming=outlines)
 
 
-def model_outlines(bare: pa.Table, staging: Staging) -> pa.Table | None:
+def model_outlines(
+    con: duckdb.DuckDBPyConnection, things: Rows, staging: Staging
+) -> pa.Table | None:
     """Outlines of models without a footprint, as rows of the table ``staged_extra``.
 
     Parameters
     ----------
-    bare : pyarrow.Table
-        Shapes of the models, as ``ingest_bare_models.sql`` gives them.
+    con : duckdb connection
+        Inside the open write transaction.
+    things : pyarrow.Table or duckdb relation
+        Columns of the table ``staged``: the models and what belongs to them.
     staging : Staging
         Holds the meshes.
     """
     families: dict[str, list[Row]] = defaultdict(list)
-    for row in bare.to_pylist():
+    for row in run(con, "ingest_bare_models", incoming=things).to_arrow_table().to_pylist():
         families[row["root"]].append(row)
     outlines: list[Row] = []
     for key, parts in families.items():

@@ -5,6 +5,6 @@
 the statements, ``schema.sql`` the tables.
 """
 
-from twin.store.store import Store, run, statement
+from twin.store.store import Rows, Store, run, statement
 
-__all__ = ["Store", "run", "statement"]
+__all__ = ["Rows", "Store", "run", "statement"]

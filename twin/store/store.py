@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import duckdb
 import pyarrow as pa
@@ -27,11 +27,15 @@ def statement(name: str, package: str = "twin.store") -> str:
     return files(package).joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
 
 
+Rows: TypeAlias = pa.Table | duckdb.DuckDBPyRelation
+"""Rows a statement can read."""
+
+
 def run(
     con: duckdb.DuckDBPyConnection,
     name: str,
     package: str = "twin.store",
-    incoming: pa.Table | None = None,  # noqa: ARG001 -- DuckDB finds it by its name
+    incoming: Rows | None = None,  # noqa: ARG001 -- DuckDB finds it by its name
     **parameters: Any,  # noqa: ANN401 -- whatever DuckDB binds
 ) -> duckdb.DuckDBPyConnection:
     """Run the statements of ``sql/<name>.sql`` in order, each bound to the parameters it names.
@@ -44,7 +48,7 @@ def run(
         File name without ending.
     package : str
         Dotted name of the package the file stands in.
-    incoming : pyarrow.Table, optional
+    incoming : pyarrow.Table or duckdb relation, optional
         Rows the statements read as ``FROM incoming``, let go with the last statement. (A registered view
         would keep them until the transaction ends.)
     **parameters

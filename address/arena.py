@@ -4,19 +4,20 @@ Rows run level by level of the tree (breadth first): the roots, then the childre
 1 and so on, so the children of a node are one slice. Among siblings the order is that of the
 vocabulary (level, then text), then of the id. The order of the source never matters.
 
-Sections (``n`` nodes, ``v`` words of the vocabulary, ``w`` written names, ``s`` states, ``m``
-names):
+Sections (``n`` rows, of which ``meta["nodes"]`` are used and the rest, `SPARE` of them, wait for
+nodes inserted later; ``v`` words of the vocabulary, ``w`` written names, ``s`` states, ``m`` names):
 
 ==================  ========  =============================================================
 ``parent``          int32     (n,) row of the parent, -1 for a root
 ``first``           int32     (n + 2,) children of row r are rows ``first[r + 1]`` up to
                               ``first[r + 2]``; r = -1 gives the roots
-``level``           uint8     (n,) ``address.model.RANK``
+``level``           uint8     (n,) ``address.model.RANK``; 0 for a spare row
 ``core``            uint32    (n,) word of the vocabulary, ascending among siblings
 ``written``         uint32    (n,) name as written
-``flags``           uint8     (n,) `RETIRED`, `EDITED`, `PLACED`, `PLANNED`, `WHOLE`, `SILENT`
+``flags``           uint8     (n,) `RETIRED`, `EDITED`, `RENAMED`, `PLACED`, `PLANNED`, `WHOLE`,
+                              `SILENT`
 ``ident``           uint64    (n,) the id where ids are 16 hex digits, else its rank among the ids
-``by_ident``        int32     (n,) rows in order of id
+``by_ident``        int32     rows of the build in order of id
 ``lon``, ``lat``    float64   (n,) degrees, EPSG:4490: own place, else middle of what lies below;
                               NaN where neither
 ``z``               float64   (n,) metres above the ellipsoid, own; NaN where unknown
@@ -39,7 +40,14 @@ names):
 ==================  ========  =============================================================
 
 Further sections belong to the modules that fill them (`address.tails`, `address.nearby`, ...); a
-text column ``x`` is ``x_start`` uint32 (n + 1,) and ``x_text`` uint8, absent where it is all null.
+text column ``x`` is ``x_start`` uint32 (nodes + 1,) and ``x_text`` uint8, absent where it is all
+null.
+
+A file is never written to after it was put in place. Edits go to a log beside it and, in each
+process that has it open, to private copies of the pages of the sections in `NODE`: flags of nodes
+that changed, the spare rows, places of ancestors. What is found by the slices of ``first`` or by
+the prefix tree is the whole truth only where no node that is met has one of the flags in `CHANGED`,
+and where no name added since stands in the text; compiled code hands over to the Python path there.
 """
 
 import json
@@ -55,12 +63,16 @@ import numpy.typing as npt
 from twin.errors import SourceError
 
 __all__ = [
+    "CHANGED",
     "EDITED",
     "FORMAT",
+    "NODE",
     "PLACED",
     "PLANNED",
+    "RENAMED",
     "RETIRED",
     "SILENT",
+    "SPARE",
     "WHOLE",
     "Arena",
 ]
@@ -81,6 +93,15 @@ WHOLE = 16
 """Flag: the node's name is its whole standard string."""
 SILENT = 32
 """Flag: the node adds nothing to the standard string of its parent."""
+RENAMED = 64
+"""Flag: name, core or place of the node are no longer those of the build."""
+CHANGED = RETIRED | EDITED | RENAMED
+SPARE = 4096
+"""Rows kept free for insertions between two builds."""
+NODE = frozenset(
+    ("parent", "level", "core", "written", "flags", "ident", "lon", "lat", "z", "spread_m")
+)
+"""Sections a process may write to, for itself."""
 
 _MAGIC = b"CTADDR\r\n"
 _ALIGN = 64
@@ -97,15 +118,15 @@ class Arena:
     meta : dict
         ``nodes``, ``edition``, ``hex_ids`` and what the builder adds.
     arrays : dict of str to ndarray
-        Read-only but for ``flags``, which is private to the process.
+        Read-only but for those in `NODE`, which are private to the process.
     path : Path or None
         The file, None in memory.
 
     Examples
     --------
-    >>> arena = Arena({"parent": np.array([-1], np.int32), "flags": np.zeros(1, np.uint8)}, {})
-    >>> arena["parent"].tolist(), arena["parent"].flags.writeable
-    ([-1], False)
+    >>> arena = Arena({"first": np.array([0, 0], np.int32), "flags": np.zeros(1, np.uint8)}, {})
+    >>> arena["first"].tolist(), arena["first"].flags.writeable
+    ([0, 0], False)
     """
 
     def __init__(
@@ -116,7 +137,7 @@ class Arena:
         self.arrays: dict[str, Array] = {}
         for name, array in arrays.items():
             kept = np.ascontiguousarray(array)
-            if name != "flags" and kept.flags.writeable:
+            if name not in NODE and kept.flags.writeable:
                 kept = kept.view()
                 kept.flags.writeable = False
             self.arrays[name] = kept
@@ -190,7 +211,7 @@ class Arena:
             kind = np.dtype(told["dtype"])
             first = start + told["offset"]
             last = first + told["count"] * kind.itemsize
-            raw = np.asarray((private if name == "flags" else mapped)[first:last])
+            raw = np.asarray((private if name in NODE else mapped)[first:last])
             if verify and zlib.crc32(raw.data) != told["crc"]:
                 raise SourceError(path, f"address index: section {name} is damaged; build it again")
             arrays[name] = raw.view(kind)

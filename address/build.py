@@ -255,7 +255,7 @@ def _places(
         return np.asarray(nodes[name].to_numpy(), np.float64)[rows]
 
     places = Places(floats("lon"), floats("lat"), floats("z"), up, levels)
-    flags[places.own] |= PLACED
+    flags[np.asarray(places.own[:])] |= PLACED
     return {
         "lon": places.lon,
         "lat": places.lat,

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from address.arena import PLACED, Arena
 from address.model import LEVELS, RANK, Location, Match
 
 if TYPE_CHECKING:
     from address.index import AddressIndex
 
-__all__ = ["Places", "geocode", "interpolate", "locate", "place_all"]
+__all__ = ["Places", "geocode", "interpolate", "locate"]
 
 METRES_PER_DEGREE = 111_195.0
 _ERROR = {
@@ -54,7 +55,7 @@ class Places:
         levels: npt.NDArray[np.uint8],
     ) -> None:
         self.lon, self.lat, self.z = lon.copy(), lat.copy(), z
-        self.own: npt.NDArray[np.bool_] = ~(np.isnan(lon) | np.isnan(lat))
+        self.own: npt.NDArray[np.bool_] | _Own = ~(np.isnan(lon) | np.isnan(lat))
         self.spread_m = np.zeros(len(lon))
         for rank in range(len(LEVELS), 0, -1):
             self._lift(np.flatnonzero((levels == rank) & (parents >= 0)), parents)
@@ -77,6 +78,14 @@ class Places:
             + self.spread_m[rows]
         )
         np.maximum.at(self.spread_m, up, away)
+
+    @classmethod
+    def mapped(cls, arena: Arena) -> "Places":
+        """Places as an arena holds them."""
+        places = cls.__new__(cls)
+        places.lon, places.lat, places.z = arena["lon"], arena["lat"], arena["z"]
+        places.spread_m, places.own = arena["spread_m"], _Own(arena["flags"])
+        return places
 
     def at(self, row: int) -> tuple[float, float] | None:
         """Degrees; None where unknown."""
@@ -101,15 +110,14 @@ def distance_m(
     return np.asarray(np.hypot(x, lat - lat2) * METRES_PER_DEGREE)
 
 
-def place_all(index: "AddressIndex") -> Places:
-    """Places of all nodes of an index."""
+class _Own:
+    """Whether nodes have a place of their own."""
 
-    def floats(name: str) -> npt.NDArray[np.float64]:
-        return np.asarray(index.nodes[name].to_numpy(), dtype=np.float64)
+    def __init__(self, flags: npt.NDArray[np.uint8]) -> None:
+        self._flags = flags
 
-    return Places(
-        floats("lon"), floats("lat"), floats("z"), index.parents_array, index.levels_array
-    )
+    def __getitem__(self, rows: npt.NDArray[np.integer] | int) -> npt.NDArray[np.bool_]:
+        return np.asarray(self._flags[rows] & PLACED != 0)
 
 
 def locate(index: "AddressIndex", row: int) -> Location | None:

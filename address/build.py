@@ -254,8 +254,9 @@ def _places(
     def floats(name: str) -> npt.NDArray[np.float64]:
         return np.asarray(nodes[name].to_numpy(), np.float64)[rows]
 
-    places = Places(floats("lon"), floats("lat"), floats("z"), up, levels)
-    flags[np.asarray(places.own[:])] |= PLACED
+    lon, lat = floats("lon"), floats("lat")
+    flags[~(np.isnan(lon) | np.isnan(lat))] |= PLACED
+    places = Places(lon, lat, floats("z"), up, levels)
     return {
         "lon": places.lon,
         "lat": places.lat,

@@ -107,7 +107,10 @@ def _best(index: "AddressIndex", found: list[Way]) -> list[Way]:
         known = cheapest.get(way.row)
         if known is None or way.cost < known.cost:
             cheapest[way.row] = way
-    return sorted(cheapest.values(), key=lambda w: (round(w.cost, 3), -index.levels[w.row], w.row))
+    return sorted(
+        cheapest.values(),
+        key=lambda w: (round(w.cost, 3), -index.levels[w.row], index.id_of(w.row)),
+    )
 
 
 def _conflicts(
@@ -174,7 +177,7 @@ def _from_anchor(
     for row in rows:
         against = list(_conflicts(index, row, evidence, outside))
         scored.append((sum(cost for cost, _ in against), row, [fault for _, fault in against]))
-    scored.sort(key=lambda x: (x[0], x[1]))
+    scored.sort(key=lambda x: (x[0], index.id_of(x[1])))
     out: list[Way] = []
     for cost, row, faults in scored[:60]:
         for way in descend(index, items, number + 1, row, 0):
@@ -187,7 +190,10 @@ def _from_admin(
     index: "AddressIndex", items: list[Item], evidence: list[Item], outside: list[Item]
 ) -> list[Way]:
     """The deepest division that is named, where nothing below it could be found."""
-    rows = sorted({r for item in evidence for r in item.nodes}, key=lambda r: (-index.levels[r], r))
+    rows = sorted(
+        {r for item in evidence for r in item.nodes},
+        key=lambda r: (-index.levels[r], index.id_of(r)),
+    )
     unread = [
         i
         for i in items

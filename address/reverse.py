@@ -63,7 +63,8 @@ class Reverse:
             return Match("none")
         index = self.index
         rows = sorted(
-            (int(r) for r in self.rows[near]), key=lambda r: (index.levels[r] != RANK["number"], r)
+            (int(r) for r in self.rows[near]),
+            key=lambda r: (index.levels[r] != RANK["number"], index.id_of(r)),
         )
         row = rows[0]
         deeper = self._inside(row, lon, lat, z) if z is not None else row

@@ -136,7 +136,7 @@ class Suggester:
         if scope is not None:
             rows = [r for r in rows if any(self.index.is_below(r, s) for s in scope)]
         unique = list(dict.fromkeys(rows))
-        unique.sort(key=lambda r: (len(self.tails[r]), self.tails[r], r))
+        unique.sort(key=lambda r: (len(self.tails[r]), self.tails[r], self.index.id_of(r)))
         return unique
 
     def _mixed(self, text: str, limit: int) -> list[int]:
@@ -176,7 +176,13 @@ class Suggester:
                     out.append(child)
                 elif self.index.levels[child] in (RANK["floor"], RANK["compound"], RANK["phase"]):
                     queue.append(child)
-        out.sort(key=lambda r: (len(self.index.core_of_row(r)), self.index.core_of_row(r), r))
+        out.sort(
+            key=lambda r: (
+                len(self.index.core_of_row(r)),
+                self.index.core_of_row(r),
+                self.index.id_of(r),
+            )
+        )
         return out[:limit]
 
     def _distance(self, row: int, focus: tuple[float, float]) -> float:

@@ -1,6 +1,6 @@
 """From a table of address nodes to an arena."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,8 @@ from address.geocode import Places
 from address.grammar import core_of
 from address.model import LEVELS, RANK
 from address.normalise import fold
+from address.repair import near_tables
+from address.tails import tails_of
 from address.walk import code_points, fill_slots, fill_steps, word_hash
 
 __all__ = ["NAMED", "arena_of", "is_name", "names_of", "prefix_tree", "text_column"]
@@ -120,6 +122,8 @@ def arena_of(nodes: pa.Table, edition: str = "") -> Arena:
     arrays |= prefix_tree(*_named(levels, core, spelled, by_ident, words, written, aliases))
     if "full" in nodes.column_names:
         arrays |= _strings(_one(nodes["full"]).take(taken), arrays, flags, written)
+    arrays |= tails_of(arrays, words)
+    arrays |= near_tables(texts(arrays, "tail"))
     meta = {"nodes": len(rows), "edition": edition, "hex_ids": ids is None}
     return Arena(_with_spare(arrays), meta)
 
@@ -396,7 +400,7 @@ def _true(values: pa.Array) -> npt.NDArray[np.bool_]:
     return np.asarray(pc.fill_null(values, False).to_numpy(zero_copy_only=False), bool)
 
 
-def texts(arena: Arena, name: str) -> Iterator[str]:
+def texts(arena: Mapping[str, Array], name: str) -> Iterator[str]:
     """Values of a text column, in order."""
     start, blob = arena[name + "_start"], arena[name + "_text"].tobytes()
     for a, b in zip(start[:-1].tolist(), start[1:].tolist(), strict=True):

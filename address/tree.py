@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from heapq import merge
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
-from address.arena import EDITED, PLACED, PLANNED, RETIRED, SILENT, WHOLE, Arena
+from address.arena import EDITED, PLACED, PLANNED, RENAMED, RETIRED, SILENT, WHOLE, Arena
 from address.model import LEVELS, RANK
 from address.names import MappedNames
+from address.tails import Tails
 from address.walk import code_points, find_word
 from twin.schema import ADDRESS_NODES
 
@@ -46,6 +48,7 @@ class Words:
         self._points = arena["word_points"]
         self._start = arena["word_start"]
         self._starts = self._start.data
+        self._level = arena["word_level"]
         self._table = (arena["word_slots"], arena["word_hash"], arena["word_level"])
         self._codes: dict[str, int] = {}
         self._texts: dict[int, str] = {}
@@ -65,6 +68,12 @@ class Words:
                 self._codes.clear()
             self._codes[key] = code
         return code or None
+
+    def of_level(self, rank: int) -> list[str]:
+        """Cores of a level in order, those added since last."""
+        low, high = np.searchsorted(self._level[1:], [rank, rank + 1]).tolist()
+        built = [self.text(code) for code in range(low + 1, high + 1)]
+        return built + [key[1:] for key in self.more_codes if key[0] == chr(rank)]
 
     def add(self, key: str) -> int:
         """Number of ``chr(rank) + core``, a new one where there is none yet."""
@@ -110,6 +119,8 @@ class Tree:
         self._ident, self._by_ident = arena["ident"].data, arena["by_ident"].data
         self.vocabulary = Words(arena)
         self.names = MappedNames(arena)
+        self.tails = Tails(arena)
+        self.more_bearers: dict[str, list[int]] = {}
         self.names.level_of = self.level_of
         self.ids = _Ids(self)
         self._odd = arena["full_row"].data if "full_row" in arena else ()
@@ -119,6 +130,7 @@ class Tree:
             if name + "_start" in arena
         }
         self.gone = 0
+        self.edited = False
         self.more_ids: dict[str, int] = {}
         self.more_written: list[str] = []
         self.more_texts: dict[tuple[str, int], str | None] = {}
@@ -226,6 +238,15 @@ class Tree:
                 out.append(at)
             at += 1
         return sorted(out, key=self.id_of)
+
+    def bearers(self, name: str) -> list[int]:
+        """Nodes from county to compound whose own name is this, in order of id."""
+        number = self.tails.number(name)
+        rows = self.tails.rows_of(number) if number is not None else []
+        if not self.edited:
+            return rows
+        rows = [r for r in rows if not self.flags[r] & (RETIRED | RENAMED)]
+        return sorted(rows + self.more_bearers.get(name, []), key=self.id_of)
 
     def above(self, row: int) -> Iterator[int]:
         """The node and its ancestors, upwards."""

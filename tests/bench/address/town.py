@@ -104,7 +104,7 @@ def _estates(town: Town, draw: np.random.Generator, count: int) -> dict[str, Int
     buildings = np.where(kind >= 2, 0, draw.integers(1, 31, count))
     at = np.repeat(np.arange(count), buildings)
     building = _counted(buildings)
-    units = draw.integers(1, 5, len(at))
+    units = np.where(kind[at] == 1, 1, draw.integers(1, 5, len(at)))  # a lane has no units
     floors = draw.integers(3, 29, len(at))
     wide = draw.integers(2, 5, len(at))
     rooms = units * floors * wide

@@ -202,7 +202,7 @@ class Tree:
         if code is None:
             return []
         low, high = self._first[row + 1], self._first[row + 2]
-        if self._edited(row):
+        if self.is_edited(row):
             return self._edited_child(row, code)
         if low == high:
             return []
@@ -215,12 +215,17 @@ class Tree:
     def children(self, row: int) -> Iterator[int]:
         """Children of a node in order of level, core and id; `row` -1 asks for the roots."""
         built = range(self._first[row + 1], self._first[row + 2])
-        if not self._edited(row):
+        if not self.is_edited(row):
             return iter(built)
         kept = (r for r in built if r not in self.moved and not self.flags[r] & RETIRED)
         return merge(kept, self.more_children.get(row, ()), key=self.sibling_key)
 
-    def _edited(self, row: int) -> bool:
+    def slice_of(self, row: int) -> tuple[int, int]:
+        """Rows of the children the build gave a node, as a half-open range."""
+        return self._first[row + 1], self._first[row + 2]
+
+    def is_edited(self, row: int) -> bool:
+        """Whether children came or went since the build."""
         return bool(self.flags[row] & EDITED) if row >= 0 else -1 in self.more_children
 
     def sibling_key(self, row: int) -> tuple[int, str, str]:

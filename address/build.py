@@ -72,7 +72,7 @@ def arena_of(nodes: pa.Table, edition: str = "") -> Arena:
     Parameters
     ----------
     nodes : pyarrow.Table
-        `twin.schema.ADDRESS_NODES`, any order. ``full`` may be absent: a node's standard string is
+        `twin.schema.ADDRESS_NODES` or `address.chains.NODES`, any order. ``full`` may be absent: a node's standard string is
         then its names from the root down. Nodes whose status is ``retired`` are left out; one whose
         parent is unknown, or lies below itself, becomes a root.
     edition : str
@@ -117,7 +117,7 @@ def arena_of(nodes: pa.Table, edition: str = "") -> Arena:
     arrays |= text_column("written", pa.array(written, pa.string()))
     for name in TEXTS:
         if name in nodes.column_names and nodes[name].null_count < len(nodes):
-            arrays |= text_column(name, _one(nodes[name]).take(taken))
+            arrays |= text_column(name, _owned(nodes, name).take(taken))
     aliases = _one(nodes["aliases"]).take(taken) if "aliases" in nodes.column_names else None
     arrays |= prefix_tree(*_named(levels, core, spelled, by_ident, words, written, aliases))
     if "full" in nodes.column_names:
@@ -130,6 +130,14 @@ def arena_of(nodes: pa.Table, edition: str = "") -> Arena:
 
 def _one(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def _owned(nodes: pa.Table, name: str) -> pa.Array:
+    """A text column; the key of a row that only passes through a node is not the node's."""
+    column = _one(nodes[name])
+    if name != "key" or "own" not in nodes.column_names:
+        return column
+    return pc.if_else(_one(nodes["own"]), column, "")
 
 
 def _idents(nodes: pa.Table) -> tuple[Array, pa.Array, pa.Array | None]:
@@ -172,6 +180,8 @@ def _where(parents: pa.Array | pa.ChunkedArray, ids: pa.Array) -> Rows:
 
 
 def _levels(column: pa.ChunkedArray) -> npt.NDArray[np.uint8]:
+    if pa.types.is_uint8(column.type):
+        return np.asarray(_one(column).to_numpy(), np.uint8)
     encoded = _one(column).dictionary_encode()
     table = np.array([RANK.get(x, 0) for x in encoded.dictionary.to_pylist()] or [0], np.uint8)
     return np.asarray(table[encoded.indices.to_numpy(zero_copy_only=False)], np.uint8)

@@ -1,11 +1,13 @@
 """Standard addresses, ready to be asked: in memory or mapped from a file."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as pa
 
 from address.arena import Arena
 from address.build import arena_of
+from address.chains import gather
 from address.geocode import Places, geocode, locate
 from address.match import match
 from address.model import Location, Match, Suggestion
@@ -55,6 +57,22 @@ class AddressIndex(Tree):
             Which edition of the gazetteer it is; kept in the file.
         """
         return cls(arena_of(nodes, edition))
+
+    @classmethod
+    def build(
+        cls, batches: Iterable[pa.Table | pa.RecordBatch], edition: str = ""
+    ) -> "AddressIndex":
+        """Index of a gazetteer that comes in batches, in memory.
+
+        Parameters
+        ----------
+        batches : iterable of pyarrow.Table or RecordBatch
+            As for `address.nodes.build_nodes`: columns of `twin.schema.ADDRESSES` with ``lon`` and
+            ``lat``. A batch is let go before the next is taken; the order does not matter.
+        edition : str
+            Which edition of the gazetteer it is; kept in the file.
+        """
+        return cls(arena_of(gather(batches), edition))
 
     @classmethod
     def open(cls, path: Path) -> "AddressIndex":

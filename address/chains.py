@@ -14,7 +14,7 @@ from address.grammar import core_of, display_of, implied_floor
 from address.model import LEVELS, RANK
 from address.parse import split_fields
 
-__all__ = ["FIELDS", "NODES", "gather"]
+__all__ = ["FIELDS", "NODES", "child_id", "gather"]
 
 FIELDS = {
     "province": "province",
@@ -65,6 +65,29 @@ def _mix(parent: UInts, own: UInts) -> UInts:
     return x ^ (x >> np.uint64(31))
 
 
+def _tag(level: str, core: str) -> int:
+    raw = hashlib.blake2b(f"{level}\x1f{core}".encode(), digest_size=8).digest()
+    return int.from_bytes(raw, "big")
+
+
+def child_id(parent: str | None, level: str, core: str) -> str:
+    """Id a build gives a node; below a parent whose id is no hash it is one of that id.
+
+    Examples
+    --------
+    >>> child_id(None, "province", "湖北省") == child_id(None, "province", "湖北省")
+    True
+    """
+    try:
+        above = int(parent, 16) if parent is not None and len(parent) == 16 else 0
+    except ValueError:
+        above = 0
+    if above == 0 and parent is not None:
+        above = _tag("", parent)
+    link = _mix(np.array([above], np.uint64), np.array([_tag(level, core)], np.uint64))
+    return f"{int(link[0]):016x}"
+
+
 @dataclass
 class _Column:
     """Element names of one level as numbers of distinct values, -1 for null."""
@@ -89,9 +112,8 @@ class _Spelling:
         if known is None:
             core = core_of(self.level, written)
             bare = not any("\u4e00" <= c <= "\u9fff" for c in written)
-            raw = hashlib.blake2b(f"{self.level}\x1f{core}".encode(), digest_size=8).digest()
             shown = display_of(self.level, core if bare else written)
-            known = self.shown[written] = (shown, int.from_bytes(raw, "big"))
+            known = self.shown[written] = (shown, _tag(self.level, core))
         return known
 
 

@@ -49,8 +49,10 @@ class Repairs:
         self._hash, self._of = index.arena["near_hash"], index.arena["near_of"]
         self._more: dict[str, list[str]] = {}
         self._romanised: dict[str, dict[str, list[str]]] = {}
+        for name in index.more_bearers:
+            self._add(name)
 
-    def add(self, name: str) -> None:
+    def _add(self, name: str) -> None:
         """Learn a name that the build did not have."""
         for key in _keys(name):
             listed = self._more.setdefault(key, [])
@@ -84,16 +86,14 @@ class Repairs:
         if known is None:
             known = self._romanised[level] = {}
             for name in self.index.vocabulary.of_level(RANK[level]):
+                if not self.index.names.get(name):
+                    continue  # nobody bears it any more
                 for form in {name, _ADMIN_TAIL.sub("", name)}:
                     for way in spellings(form):
                         listed = known.setdefault("".join(way), [])
                         if name not in listed:
                             listed.append(name)
         return known.get(pinyin, [])
-
-    def forget_romanised(self) -> None:
-        """Divisions have changed."""
-        self._romanised.clear()
 
     def near(self, written: str) -> list[Repair]:
         """Nodes whose name may be meant, cheapest first.

@@ -37,8 +37,9 @@ class Suggester:
     def __init__(self, index: "AddressIndex") -> None:
         self.index = index
         self.tails = index.tails
-        word_start = index.arena["word_start"].astype(np.int64)
-        self._core_length = np.diff(word_start)
+        built = np.diff(index.arena["word_start"]).astype(np.int64)
+        late = np.fromiter(map(len, index.vocabulary.more), np.int64)
+        self._core_length: Ints = np.concatenate([built, late])
 
     def suggest(
         self, prefix: str, limit: int, focus: tuple[float, float] | None
@@ -258,11 +259,10 @@ class Suggester:
         """Characters of what is shown (a door counts its road's)."""
         index = self.index
         levels, codes = index.levels_array[rows], index.core_codes[rows].astype(np.int64)
-        built = len(self._core_length)
-        size = np.where(codes < built, self._core_length[np.minimum(codes, built - 1)], 6)
+        size: Ints = self._core_length[codes]
         if (door := levels == _NUMBER).any():
-            up = index.core_codes[np.maximum(index.parents_array[rows[door]], 0)].astype(np.int64)
-            size[door] += 1 + self._core_length[np.minimum(up, built - 1)]
+            up = index.core_codes[np.maximum(index.parents_array[rows[door]], 0)]
+            size[door] += 1 + self._core_length[up]
         return size
 
     def _away(self, rows: Ints, focus: tuple[float, float]) -> npt.NDArray[np.float64]:

@@ -1,6 +1,7 @@
 """Complete what is being typed: characters, pinyin, initials, after a county or town or not."""
 
 import re
+import unicodedata
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -49,6 +50,8 @@ class Suggester:
         if not text or limit < 1:
             return []
         found = self._found(text, limit, focus)
+        if not found and (typed := _typed(prefix)) != text.lower():
+            found = self._found(typed, limit, focus)  # l and o before digits are letters here
         if len(found) < limit:
             found += [row for row in self._deeper(text, limit) if row not in found]
         return [self._shown(row) for row in found[:limit]]
@@ -150,7 +153,8 @@ class Suggester:
     def _more(self, fits: "object") -> list[int]:
         """Rows of names that came after the build."""
         added = self.index.more_bearers
-        return [r for name, rows in added.items() if fits(name) for r in rows] if added else []  # type: ignore[operator]
+        rows = [r for name, rows in added.items() if fits(name) for r in rows] if added else []  # type: ignore[operator]
+        return [r for r in rows if not self.index.flags[r] & RETIRED]
 
     def _shortest(self, numbers: Ints, count: int) -> Ints:
         """The shortest names, in no order."""
@@ -314,6 +318,17 @@ class Suggester:
         return Suggestion(
             index.id_of(row), self._tail(row), index.full_of(row), index.level_of(row), lon, lat
         )
+
+
+def _typed(prefix: str) -> str:
+    """Letters and characters as typed, without spaces and marks; at most 64.
+
+    Examples
+    --------
+    >>> _typed("佳鹏 L151")
+    '佳鹏l151'
+    """
+    return "".join(c for c in unicodedata.normalize("NFKC", prefix[:64]) if c.isalnum()).lower()
 
 
 def _joined(parts: Iterable[Ints]) -> Ints:

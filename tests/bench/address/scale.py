@@ -23,12 +23,15 @@ _DIGITS = "〇一二三四五六七八九"
 def main() -> None:
     """Build, then ask in another process."""
     if sys.argv[1] == "--ask":
-        print(json.dumps(ask(int(sys.argv[2]), Path(sys.argv[3])), ensure_ascii=False, indent=1))
+        sys.stdout.write(
+            json.dumps(ask(int(sys.argv[2]), Path(sys.argv[3])), ensure_ascii=False, indent=1)
+            + "\n"
+        )
         return
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     path = Path(sys.argv[2] if len(sys.argv) > 2 else f"town-{count}.addresses")
     if not path.exists():
-        print(json.dumps(build(count, path)))
+        sys.stdout.write(json.dumps(build(count, path)) + "\n")
     subprocess.run([sys.executable, __file__, "--ask", str(count), str(path)], check=True)
 
 

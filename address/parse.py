@@ -341,7 +341,7 @@ def chain_levels(
     ['number', 'building', 'room']
     """
     count = len(parts)
-    if count == 2 and suffix in ("", "室", "房", "铺") and _is_room_range(*parts):
+    if count == 2 and suffix in ("", "室", "房", "铺") and is_room_range(*parts):
         return ["room"]
     if suffix in ("号", "弄") and last in ("road", "community", "village", "group", ""):
         return ["number"] if count == 2 else ["number"] * count
@@ -364,7 +364,7 @@ def chain_levels(
     return order.get(count, ["building", "unit", "floor", *below][:count])
 
 
-def _is_room_range(first: str, last: str) -> bool:
+def is_room_range(first: str, last: str) -> bool:
     """901-903: two rooms of one floor."""
     return (
         len(first) == len(last) >= 3

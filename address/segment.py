@@ -66,6 +66,9 @@ _PLACES = (
 )
 
 
+_AGAIN = "小区 大厦 广场 大楼 公寓 花园 住宅区 家属院 国际 中心 园区 城"
+
+
 def _any(words: str) -> str:
     return "|".join(words.split())
 
@@ -81,9 +84,9 @@ _GENERIC = re.compile(
       (?P<devzone>(?:经济技术|高新技术产业|经济|高新技术|旅游|农业)?(?:{_any(_ZONE_TAILS)}))
     | (?P<street>{_STREET_TAILS})
     | (?P<community>{_COMMUNITY_TAILS})
-    | (?P<road>(?:{_ROAD_TAILS})(?!(?:{_ROAD_TAIL})(?!灯)|派出所|辅路)(?:[东西南北中上下一二三四五六七八九]段(?!路))?)
-    | (?P<compound>(?:{_any(_ESTATES)})(?:[一二三四五六七八九十]{{1,2}}[区里村])?{_NO_ROAD})
-    | (?P<poi>(?:{_any(_PLACES)})(?:\([\u4e00-\u9fa5A-Za-z0-9]{{1,10}}\))?{_NO_ROAD})
+    | (?P<road>(?:{_ROAD_TAILS}|大?道[东西中](?=\d))(?!(?:{_ROAD_TAIL})(?!灯)|派出所|辅路)(?:[东西南北中上下一二三四五六七八九]段(?!路))?)
+    | (?P<compound>(?:{_any(_ESTATES)})(?:{_any(_AGAIN)})?(?:[一二三四五六七八九十]{{1,2}}[区里村])?{_NO_ROAD})
+    | (?P<poi>(?:{_any(_PLACES)})(?:\([\u4e00-\u9fa5A-Za-z0-9]{{1,10}}\))?(?!{_any(_AGAIN)}|宿舍){_NO_ROAD})
     )
     """,
     re.VERBOSE,
@@ -94,7 +97,7 @@ _RELATION = re.compile(
     r"(?:[东西南北]{1,2}(?:侧|边|面|方向)?)?(?:约|大约)?(?P<d>\d{1,4})米(?:处|左右)?"
     r"|斜对面|正对面|对面|对过|旁边|旁|附近|隔壁|门口|门前|路口|交叉口|交汇处|交界处|十字路口|丁字路口"
     r"|口(?=$|[,()]|附近)|院内|内$|楼下|楼上|后面|前面|背后|[东西南北]{1,2}侧|[东西南北]{1,2}[边面](?!街|路)"
-    r"|后门|前门|[东西南北正侧后]门(?![路街])"
+    r"|后门|前门|[东西南北正侧后]门(?!(?:[内外]|口)?(?:路|街|大街|大道|桥|村|镇|新村|小区))"
 )
 _LEAD = re.compile(
     r"(?:中国|中华人民共和国|地址[是:,]*|(?:我们?|咱们?)?家?就?住在?|我们?家?在|位于|在(?=[\u4e00-\u9fa5]{2})"
@@ -115,7 +118,7 @@ _SPACE = re.compile(
 _SPACE_HEADS = frozenset("会教办诊病机实车仓宿包")
 _HAN_RUN = re.compile(r"[\u4e00-\u9fa5A-Za-z]+")
 _TRAP = re.compile(
-    rf"[东西南北中]?[一二三四五六七八九十]?(?:{_ROAD_TAIL}|新村|花园|大厦|饭店|酒店|宾馆|银行|公寓|小区|广场|商厦|餐厅|菜馆"
+    rf"[东西南北中]?[一二三四五六七八九十]?(?:{_ROAD_TAIL}|新村|[一二三四五六七八九十]村|花园|大厦|饭店|酒店|宾馆|银行|公寓|小区|广场|商厦|餐厅|菜馆"
     r"|医院|大学|学院|中学|小学|车站|机场|公园|火车站|书店|超市|影院|剧院|商场|市场|[农林牧渔茶]场"
     r"|大桥|大楼|宿舍|家园|家属院|家属区|名苑|名城|山庄|电器|制药|制造|服务区)"
     rf"|[\u4e00-\u9fa5](?:{_ROAD_TAIL})(?!口)|门[东西南北中内外]{{0,2}}(?:{_ROAD_TAIL})"
@@ -123,13 +126,19 @@ _TRAP = re.compile(
 _WHOLE_WORD = re.compile(r"与|和|及|近|到")
 
 
-def _admin_at(text: str, position: int, names: Names[Division], seen: bool) -> str | None:
-    """Longest division name at a place that is not the beginning of something else."""
+def _admin_at(
+    text: str, position: int, names: Names[Division], seen: bool, scope: frozenset[str] = frozenset()
+) -> str | None:
+    """Longest division name at a place that is not the beginning of something else.
+
+    ``scope`` holds the codes already named: a short name has to fit one of them.
+    """
     for name in names.at(text, position):
         end = position + len(name)
         full = (
             any(division.name == name for division in names.get(name))
-            or name[-1] in "省市区县旗盟州"
+            or (name[-1] in "省市区县旗盟州" and len(name) > 2)
+            or name[-1] in "县市"
         )
         if not full and _TRAP.match(text, end):
             continue
@@ -141,6 +150,8 @@ def _admin_at(text: str, position: int, names: Names[Division], seen: bool) -> s
             continue
         if not full and seen and len(name) == 2 and not _FOLLOWS.match(text, end):
             continue
+        if not full and scope and not _fits_scope(names.get(name), scope):
+            continue
         if (
             name[-1] == "市"
             and name[:-1] in names.entries
@@ -149,6 +160,19 @@ def _admin_at(text: str, position: int, names: Names[Division], seen: bool) -> s
             return name[:-1]
         return name
     return None
+
+
+def _fits_scope(found: list[Division], scope: frozenset[str]) -> bool:
+    """One of the divisions holds, or lies in, one that was named before."""
+    return any(
+        division.code.startswith(_stem(code)) or code.startswith(_stem(division.code))
+        for division in found
+        for code in scope
+    )
+
+
+def _stem(code: str) -> str:
+    return code[:2] if code.endswith("0000") else code[:4] if code.endswith("00") else code
 
 
 def _splits_better(text: str, end: int, names: Names[Division], name: str) -> bool:
@@ -201,7 +225,10 @@ def segment(
         if piece is None:
             piece = reader.at(position, seen_admin)
         pieces.append(piece)
-        seen_admin = seen_admin or piece.kind == "admin"
+        if piece.kind == "admin":
+            seen_admin = True
+            if known is None:
+                reader.scope |= {division.code for division in nation.get(piece.text)}
         position = piece.end
     return pieces
 
@@ -264,6 +291,7 @@ class _Reader:
         self, text: str, known: Names[int] | None, nation: Names[Division], avoid: frozenset[str]
     ) -> None:
         self.text, self.known, self.nation, self.avoid = text, known, nation, avoid
+        self.scope: frozenset[str] = frozenset()
 
     def at(self, position: int, seen_admin: bool) -> Piece:
         """Piece that begins at a place that is no separator: the surest reading first."""
@@ -271,7 +299,7 @@ class _Reader:
         piece = self._node(position)
         if piece is not None:
             return piece
-        name = _admin_at(text, position, self.nation, seen_admin)
+        name = _admin_at(text, position, self.nation, seen_admin, self.scope)
         if name is not None and name not in self.avoid:
             return Piece(position, position + len(name), "admin", name)
         piece = _thing_at(text, position) or _numbered_at(text, position)

@@ -690,6 +690,9 @@ def sub_number(rng: random.Random, world: World, draft: Draft) -> Draft | None:
         return None
     a, b = found[1], found[2]
     word = spelling.in_words(int(b))
+    if draft.has("building") and not draft.has("compound"):
+        draft.put("number", rng.choice([f"{a}-{b}号", f"{a}号之{word}", f"{a}号附{b}号"]))
+        return draft
     draft.put("number", rng.choice([f"{a}号之{b}", f"{a}-{b}号", f"{a}号附{b}号", f"{a}号之{word}", f"{a}号附{b}", f"{a}附{b}号", f"{a}号-{b}号"]))
     return draft
 
@@ -770,7 +773,7 @@ def western(rng: random.Random, world: World, draft: Draft) -> Draft | None:
     """Room 101, Building 3, No. 5, Linjiang Road, … District."""
     road, number = draft.get("road"), draft.get("number")
     stem = re.sub(r"(大道|大街|路|街)$", "", road)
-    if stem == road or not re.fullmatch(r"\d+(号|弄)", number) or draft.has("floor"):
+    if stem == road or stem[-1] in "公支" or not re.fullmatch(r"\d+(号|弄)", number) or draft.has("floor"):
         return None
     same = [n for n in world.by_level["road"] if _letters(re.sub(r"(大道|大街|路|街)$", "", world.core[n])) == _letters(stem)]
     if len(same) > 1 or not re.fullmatch(r"[\u4e00-\u9fa5]+", stem):
@@ -805,7 +808,7 @@ def pinyin_in_order(rng: random.Random, world: World, draft: Draft) -> Draft | N
     """Linjiang Lu 5 Hao 3 Dong 101 Shi."""
     road, number = draft.get("road"), draft.get("number")
     stem = re.sub(r"(大道|大街|路|街)$", "", road)
-    if stem == road or not re.fullmatch(r"\d+(号|弄)", number) or draft.has("floor", "unit"):
+    if stem == road or not re.fullmatch(r"\d+(号|弄)", number) or draft.has("floor") or draft.has("unit"):
         return None
     if sum(_letters(world.core[n]) == _letters(road) for n in world.by_level["road"]) > 1 or not re.fullmatch(r"[\u4e00-\u9fa5]+", stem):
         return None

@@ -11,7 +11,7 @@ from address.normalise import normalise
 from address.parse import parse
 from address.pinyin import spellings
 from address.romanised import romanised_parts
-from address.segment import segment
+from address.segment import Piece, segment
 
 __all__ = ["county_of", "fields_of"]
 
@@ -34,41 +34,91 @@ def county_of(text: str, within: str | None = None) -> str | None:
     """
     pieces = segment(normalise((within or "") + text).text)
     names = national_names()
-    options: list[list[Division]] = []
-    for piece in pieces:
-        if piece.kind == "admin":
-            found = names.get(piece.text)
-            options.append(
-                [d for d in found if d.level == "province"] if piece.level == "province" else found
-            )
-    if not options:
+    said = [piece for piece in pieces if piece.kind == "admin"]
+    if not said:
         return None
-    chosen = _best_chain(options)
+    options: list[list[Division]] = []
+    for piece in said:
+        found = names.get(piece.text)
+        options.append(
+            [d for d in found if d.level == "province"] if piece.level == "province" else found
+        )
+    chosen = _best_chain(options, _weights(said, options))
     if chosen is None:
         return None
-    if chosen.endswith("00"):
-        towns = [piece.text for piece in pieces if piece.level == "street"]
-        chosen = _by_town(chosen, towns) or chosen
+    towns = [piece.text for piece in pieces if piece.level == "street"]
+    if towns:
+        if chosen.endswith("00"):
+            return _by_town(chosen, towns) or chosen
+        return _of_split(chosen, options, towns)
     return chosen
 
 
-def _best_chain(options: Sequence[Sequence[Division]]) -> str | None:
-    """Narrowest division of the chain most names agree on; earlier names weigh more."""
+_MUNICIPALITIES = ("110000", "120000", "310000", "500000")
+_SURE = 2.4
+"""Weight of a county written in full that there is only one of."""
+
+
+def _weights(said: Sequence[Piece], options: Sequence[Sequence[Division]]) -> list[float]:
+    """How much each name counts: earlier more, and a county that alone bears its name.
+
+    It may have moved from one city to another since the text was written. For the same reason a
+    full name right behind another one of its province that does not hold it outweighs that one:
+    零陵地区宁远县, 巢湖市庐江县.
+    """
+    out = []
+    for place, (piece, found) in enumerate(zip(said, options, strict=True)):
+        alone = len(found) == 1 and (
+            found[0].level == "county"
+            or found[0].name != piece.text[: len(found[0].name)]
+            or found[0].code in _MUNICIPALITIES
+        )
+        full = len(piece.text) > 2 or piece.text[-1] == "县"
+        lone_city = len(found) == 1 and found[0].level == "city" and found[0].name == piece.text
+        weight = (_SURE if alone and full else 1.3 if lone_city else 1.0) / (1 + place * 0.2)
+        if place + 1 < len(said) and said[place + 1].start == piece.end:
+            after = options[place + 1]
+            fits = any(_holds(a.code, b.code) for a in found for b in after)
+            near = any(a.code[:2] == b.code[:2] for a in found for b in after)
+            full = piece.text[-1] in "市区盟州县" and said[place + 1].text[-1] in "县市区旗"
+            if full and near and not fits and found[0].level != "province":
+                weight *= 0.3
+        out.append(weight)
+    return out
+
+
+def _best_chain(options: Sequence[Sequence[Division]], weights: Sequence[float]) -> str | None:
+    """Narrowest division of the chain most names agree on."""
     best: tuple[float, int, int, str] | None = None
     for number, found in enumerate(options):
         for division in found:
             prefix = {"province": 2, "city": 4}.get(division.level, 6)
             agreed = 0.0
             for place, others in enumerate(options):
-                weight = 1.0 / (1 + place * 0.2)
                 if any(_holds(other.code, division.code) for other in others):
-                    agreed += weight
+                    agreed += weights[place]
                 elif place != number and any(_holds(division.code, other.code) for other in others):
-                    agreed += 0.3 * weight
+                    agreed += 0.3 * weights[place]
             key = (round(agreed, 3), prefix, -number, division.code)
             if best is None or key[:3] > best[:3]:
                 best = key
     return best[3] if best is not None else None
+
+
+def _of_split(chosen: str, options: Sequence[Sequence[Division]], towns: Sequence[str]) -> str:
+    """Of the parts a former county was split into, the one that has the town."""
+    for found in options:
+        codes = [division.code for division in found]
+        if chosen in codes and len(codes) > 1:
+            held = [
+                code
+                for code in codes
+                if code[:4] == chosen[:4]
+                and any(town.name in towns for town in towns_of().get(code, ()))
+            ]
+            if len(held) == 1:
+                return held[0]
+    return chosen
 
 
 def _holds(wide: str, narrow: str) -> bool:
@@ -80,14 +130,23 @@ def _by_town(code: str, towns: Sequence[str]) -> str | None:
     """County of a province or city that alone has one of the towns."""
     prefix = code[:2] if code.endswith("0000") else code[:4]
     for town in towns:
-        found = {
-            c
-            for c, listed in towns_of().items()
-            if c.startswith(prefix) and any(t.name == town for t in listed)
-        }
+        found = {c for c in _counties_with(town) if c.startswith(prefix)}
         if len(found) == 1:
             return found.pop()
     return None
+
+
+@cache
+def _county_by_town() -> dict[str, tuple[str, ...]]:
+    out: dict[str, list[str]] = {}
+    for county, listed in towns_of().items():
+        for town in listed:
+            out.setdefault(town.name, []).append(county)
+    return {name: tuple(counties) for name, counties in out.items()}
+
+
+def _counties_with(town: str) -> tuple[str, ...]:
+    return _county_by_town().get(town, ())
 
 
 def fields_of(text: str, context: Mapping[str, str] | None = None) -> dict[str, object]:

@@ -3,9 +3,17 @@
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import pairwise
 
 from address.divisions import path_of
-from address.lexicon import Division, divisions, national_names, short_admin, towns_of
+from address.lexicon import (
+    Division,
+    divisions,
+    former_seats,
+    national_names,
+    short_admin,
+    towns_of,
+)
 from address.model import Element
 from address.normalise import normalise
 from address.parse import parse
@@ -39,13 +47,15 @@ def county_of(text: str, within: str | None = None) -> str | None:
         return None
     options: list[list[Division]] = []
     for piece in said:
-        found = names.get(piece.text)
+        found = [d for d in names.get(piece.text) if d.level != "street"]
         options.append(
             [d for d in found if d.level == "province"] if piece.level == "province" else found
         )
     chosen = _best_chain(options, _weights(said, options))
     if chosen is None:
         return None
+    if chosen.endswith("00"):
+        chosen = _seat_of(chosen, said)
     towns = [piece.text for piece in pieces if piece.level == "street"]
     if towns:
         if chosen.endswith("00"):
@@ -54,6 +64,17 @@ def county_of(text: str, within: str | None = None) -> str | None:
     return chosen
 
 
+def _seat_of(code: str, said: Sequence[Piece]) -> str:
+    """日喀则地区日喀则市 is the old county-level city, a district of today."""
+    for before, piece in pairwise(said):
+        if before.text.endswith(("地区", "盟")) and before.text[:2] == piece.text[:2]:
+            parts = former_seats().get((piece.text, code), ())
+            if len(parts) == 1:
+                return parts[0]
+    return code
+
+
+_OFFSHORE = ("71", "81", "82")
 _MUNICIPALITIES = ("110000", "120000", "310000", "500000")
 _SURE = 2.4
 """Weight of a county written in full that there is only one of."""
@@ -68,6 +89,7 @@ def _weights(said: Sequence[Piece], options: Sequence[Sequence[Division]]) -> li
     """
     out = []
     for place, (piece, found) in enumerate(zip(said, options, strict=True)):
+        found = [d for d in found if d.code[:2] not in _OFFSHORE] or found
         alone = len(found) == 1 and (
             found[0].level == "county"
             or found[0].name != piece.text[: len(found[0].name)]
@@ -194,9 +216,15 @@ def fields_of(text: str, context: Mapping[str, str] | None = None) -> dict[str, 
 
 
 def _is_address(fields: Mapping[str, object]) -> bool:
-    return bool(
-        set(fields) - {"noise", "tenant", "relation", "distance_m", "floor", "sub_poi", "room"}
-    ) and (set(fields) != {"poi"} or len(str(fields["poi"])) >= 2)
+    told = set(fields) - {"noise", "tenant", "relation", "distance_m", "floor", "sub_poi", "room"}
+    return bool(told) and not (told == {"poi"} and _SPEECH.search(str(fields["poi"])))
+
+
+_SPEECH = re.compile(
+    r"^.$|[我你您他她它们吗呢吧啊哦了的得着请谢帮想问买卖吃喝是不没怎么什谁哪]|今天|明天|昨天|[上下中]午|早上|晚上|现在|开会|几点|多少"
+    r"|测试|通知|订单|快递|查询|天气|支付|价格"
+)
+"""Words of speech: a text of which nothing else is known is no name of a place."""
 
 
 def _put(out: dict[str, object], element: Element) -> None:

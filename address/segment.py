@@ -84,7 +84,7 @@ _GENERIC = re.compile(
       (?P<devzone>(?:经济技术|高新技术产业|经济|高新技术|旅游|农业)?(?:{_any(_ZONE_TAILS)}))
     | (?P<street>{_STREET_TAILS})
     | (?P<community>{_COMMUNITY_TAILS})
-    | (?P<road>(?:{_ROAD_TAILS}|大?道[东西中](?=\d))(?!(?:{_ROAD_TAIL})(?!灯)|派出所|辅路)(?:[东西南北中上下一二三四五六七八九]段(?!路))?)
+    | (?P<road>(?:大?道[东西中](?![\u4e00-\u9fa5])|{_ROAD_TAILS})(?!(?:{_ROAD_TAIL})(?!灯)|派出所|辅路)(?:[东西南北中上下一二三四五六七八九]段(?!路))?)
     | (?P<compound>(?:{_any(_ESTATES)})(?:{_any(_AGAIN)})?(?:[一二三四五六七八九十]{{1,2}}[区里村])?{_NO_ROAD})
     | (?P<poi>(?:{_any(_PLACES)})(?:\([\u4e00-\u9fa5A-Za-z0-9]{{1,10}}\))?(?!{_any(_AGAIN)}|宿舍){_NO_ROAD})
     )
@@ -119,7 +119,7 @@ _SPACE_HEADS = frozenset("会教办诊病机实车仓宿包")
 _HAN_RUN = re.compile(r"[\u4e00-\u9fa5A-Za-z]+")
 _TRAP = re.compile(
     rf"[东西南北中]?[一二三四五六七八九十]?(?:{_ROAD_TAIL}|新村|[一二三四五六七八九十]村|花园|大厦|饭店|酒店|宾馆|银行|公寓|小区|广场|商厦|餐厅|菜馆"
-    r"|医院|大学|学院|中学|小学|车站|机场|公园|火车站|书店|超市|影院|剧院|商场|市场|[农林牧渔茶]场"
+    r"|医院|大学|学院|中学|小学|车站|机场|公园|火车站|中心|书店|超市|影院|剧院|商场|市场|[农林牧渔茶]场"
     r"|大桥|大楼|宿舍|家园|家属院|家属区|名苑|名城|山庄|电器|制药|制造|服务区)"
     rf"|[\u4e00-\u9fa5](?:{_ROAD_TAIL})(?!口)|门[东西南北中内外]{{0,2}}(?:{_ROAD_TAIL})"
 )
@@ -135,6 +135,10 @@ def _admin_at(
     """
     for name in names.at(text, position):
         end = position + len(name)
+        if names.get(name)[0].level == "street":
+            if scope and _fits_scope(names.get(name), scope) and not _TRAP.match(text, end):
+                return name
+            continue
         full = (
             any(division.name == name for division in names.get(name))
             or (name[-1] in "省市区县旗盟州" and len(name) > 2)

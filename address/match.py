@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from address.descend import Way, descend
+from address.aliases import former_names
 from address.divisions import admin_level
 from address.model import RANK, Candidate, Fault, Match, Status
 from address.parse import elements_of
@@ -125,6 +126,10 @@ def _conflicts(
         used = next((index.core_of_row(r) for r in above if index.level_of(r) == level), "")
         return cost, Fault(f"{level.upper()}.conflict", level, given, used, penalty)
 
+    for item in evidence:
+        fault = _renamed(index, item, above)
+        if fault is not None:
+            yield 0.0, fault
     for level, given in wrong.items():
         if level not in fits and level in _CONFLICT:
             far = not local and level in ("province", "city") and _is_sure(given, items)
@@ -136,6 +141,21 @@ def _conflicts(
         found = against(level, item.piece.text, 0.06, cost)
         if level not in fits and found[1].used:
             yield found
+
+
+def _renamed(index: "AddressIndex", item: Item, above: set[int]) -> Fault | None:
+    """A division called by a name it no longer has; where it was split, the part taken is told."""
+    given = item.piece.text
+    for row in item.nodes:
+        if row not in above or index.levels[row] not in (RANK["city"], RANK["county"]):
+            continue
+        used = index.core_of_row(row)
+        if given != used and given in former_names(used):
+            parts = {index.core_of_row(r) for r in item.nodes if index.levels[r] == index.levels[row]}
+            what = "split" if len(parts) > 1 else "renamed"
+            level = index.level_of(row)
+            return Fault(f"{level.upper()}.{what}", level, given, used, 0.0)
+    return None
 
 
 def _is_sure(name: str, items: list[Item]) -> bool:
@@ -378,6 +398,8 @@ def _confidence(index: "AddressIndex", best: Way, found: list[Way], rivals: list
     """Chance that the answer is right, from its faults and its rivals."""
     trust = 0.995
     for fault in best.faults:
+        if fault.code.endswith((".renamed", ".split")):
+            continue
         trust *= 0.985 if fault.level == "text" else _TRUST.get(fault.code.partition(".")[2], 0.98)
     if rivals:
         trust *= 0.95

@@ -11,6 +11,7 @@ from address.lexicon import (
     divisions,
     national_names,
     short_admin,
+    towns_of,
 )
 
 __all__ = ["Piece", "segment"]
@@ -121,7 +122,7 @@ _TRAP = re.compile(
     rf"[东西南北中]?[一二三四五六七八九十]?(?:{_ROAD_TAIL}|新村|[一二三四五六七八九十]村|花园|大厦|饭店|酒店|宾馆|银行|公寓|小区|广场|商厦|餐厅|菜馆"
     r"|医院|大学|学院|中学|小学|车站|机场|公园|火车站|中心|书店|超市|影院|剧院|商场|市场|[农林牧渔茶]场"
     r"|大桥|大楼|宿舍|家园|家属院|家属区|名苑|名城|山庄|电器|制药|制造|服务区)"
-    rf"|[\u4e00-\u9fa5](?:{_ROAD_TAIL})(?!口)|门[东西南北中内外]{{0,2}}(?:{_ROAD_TAIL})"
+    rf"|[\u4e00-\u9fa5](?:{_ROAD_TAIL})(?!口|街道|镇|乡|办事处)|门[东西南北中内外]{{0,2}}(?:{_ROAD_TAIL})"
 )
 _WHOLE_WORD = re.compile(r"与|和|及|近|到")
 
@@ -144,13 +145,12 @@ def _admin_at(
             or (name[-1] in "省市区县旗盟州" and len(name) > 2)
             or name[-1] in "县市"
         )
-        if not full and _TRAP.match(text, end):
-            continue
-        if full and len(name) == 2 and text[end : end + 1] in ("街", "路"):
-            continue
-        if _ROAD_AFTER.match(text, end) and not names.at(text, end):
-            continue
-        if not full and _TOWN_AFTER.match(text, end):
+        blocked = (
+            (not full and bool(_TRAP.match(text, end) or _TOWN_AFTER.match(text, end)))
+            or (full and len(name) == 2 and text[end : end + 1] in ("街", "路"))
+            or (_ROAD_AFTER.match(text, end) is not None and not names.at(text, end))
+        )
+        if blocked and not _goes_on(names.get(name), text, end, names):
             continue
         if not full and seen and len(name) == 2 and not _FOLLOWS.match(text, end):
             continue
@@ -164,6 +164,25 @@ def _admin_at(
             return name[:-1]
         return name
     return None
+
+
+def _goes_on(found: list[Division], text: str, end: int, names: Names[Division]) -> bool:
+    """A division, or a town, of the one named follows: 哈尔滨道里, 武都马街镇."""
+    for inner in names.at(text, end):
+        for division in names.get(inner):
+            if division.level == "county" and any(
+                d.level != "county" and division.code.startswith(_stem(d.code)) for d in found
+            ):
+                return True
+    return any(
+        text.startswith(town.name, end)
+        for division in found
+        if division.level == "county" or division.code in _NO_COUNTIES
+        for town in towns_of().get(division.code, ())
+    )
+
+
+_NO_COUNTIES = ("441900", "442000", "460400", "620200")
 
 
 def _fits_scope(found: list[Division], scope: frozenset[str]) -> bool:
@@ -185,14 +204,14 @@ def _splits_better(text: str, end: int, names: Names[Division], name: str) -> bo
     own = [d for inner in names.at(text, end) for d in names.get(inner) if d.code[:4] in codes]
     return not own and any(
         division.code[:4] in codes
+        and (division.name == inner or _goes_on([division], text, end - 1 + len(inner), names))
         for inner in names.at(text, end - 1)
         for division in names.get(inner)
-        if division.name == inner
     )
 
 
 _ROAD_AFTER = re.compile(r"(?:路|街(?!道)|大道|大街|巷)")
-_TOWN_AFTER = re.compile(r"(?:街道|镇|乡|村|社区|段)(?![\u4e00-\u9fa5]?[市县])")
+_TOWN_AFTER = re.compile(r"(?:街道|镇|乡|村|社区|段(?=\d|$|,))(?![\u4e00-\u9fa5]?[市县])")
 _FOLLOWS = re.compile(r"[\u4e00-\u9fa5,(]")
 
 
@@ -261,7 +280,10 @@ def _new_division(text: str, position: int, pieces: list[Piece]) -> Piece | None
     """A city or county that the tables do not have, after its province or city."""
     nation = national_names()
     for name in nation.at(text, position):
-        if name[-1] in "省市区县州盟旗" or nation.at(text, position + len(name)):
+        end = position + len(name)
+        if name[-1] in "省市区县州盟旗" or nation.at(text, end):
+            return None
+        if _goes_on(nation.get(name), text, end, nation):
             return None
     last = pieces[-1] if pieces else None
     if last is None:

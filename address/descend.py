@@ -224,6 +224,8 @@ def _unread(index: "AddressIndex", items: list[Item], at: int, row: int, depth: 
         own = {index.levels[c] for c in index.children(row)}
         if RANK[level] not in own and RANK["unit"] not in own:
             return _passed(index, items, at, row, depth, level)
+        if level == "floor" and (agreed := _agreed(index, items, at, row, depth)):
+            return agreed
     cost = _UNMATCHED.get(level, 2.0)
     for later in items[at + 1 :]:
         cost += _UNMATCHED.get(later.certain_level, 0.0) * 0.05 if later.options else 0.0
@@ -236,18 +238,23 @@ def _passed(
 ) -> list[Way]:
     """Go past a unit or floor the building is not divided into; a floor must fit the room."""
     item = items[at]
+    if level == "floor" and (agreed := _agreed(index, items, at, row, depth)):
+        return agreed
     rest = descend(index, items, at + 1, row, depth)
-    if level == "floor":
-        floor = _floor_of(item)
-        agreed = [
-            way
-            for way in rest
-            if way.missing is None and implied_floor(index.core_of_row(way.row)) == floor
-        ]
-        if agreed:
-            return _plus(agreed, 0.02)
     fault = Fault(f"{level.upper()}.unused", level, item.piece.text, "", 0.05)
     return _plus(rest, 0.5, fault)
+
+
+def _agreed(index: "AddressIndex", items: list[Item], at: int, row: int, depth: int) -> list[Way]:
+    """Rooms further on that tell the floor said here, which has no node of its own."""
+    floor = _floor_of(items[at])
+    rest = descend(index, items, at + 1, row, depth)
+    found = [
+        way
+        for way in rest
+        if way.missing is None and implied_floor(index.core_of_row(way.row)) == floor
+    ]
+    return _plus(found, 0.02)
 
 
 def _floor_of(item: Item) -> str:

@@ -200,9 +200,9 @@ def _from_anchor(
             index.levels[r] in _ANCHORS and index.level_of(r) not in ("community",)
             for r in item.nodes
         ):
-            before += 0.8
+            before += 0.9
         elif item.options:
-            before += 0.4
+            before += 0.5
         elif item.piece.kind in ("rest", "generic"):
             before += 0.7 if item.piece.level == "road" else 0.05
     scored = []

@@ -172,6 +172,12 @@ def _arabic(found: re.Match[str]) -> str:
     return written + "号" if glued else written  # 8号之三2栋 is 8号之3号2栋
 
 
+def _lone_letter(found: re.Match[str]) -> str:
+    """A 301 is A座301, but B 201 behind a building is room B201."""
+    before = found.string[found.start() - 1 : found.start()]
+    return found[1] if before in tuple("座栋幢楼层元") else found[1] + "座"
+
+
 _FORMER_DOOR = re.compile(
     r"\((?:又名|亦名|别名|曾用名|现为)[^()]{1,16}\)|\((?:原|旧)[\u4e00-\u9fa5]{2,6}[路街道巷镇村]\)"
     r"|\((?:原|旧|老)(?:门牌号?|门牌号码|址|地址|号)?:?(?:[\u4e00-\u9fa5]{2,6}[路街道巷])?\d+(?:-\d+)?[号弄]\)"
@@ -242,15 +248,19 @@ _EDITS: tuple[tuple[_Guard, re.Pattern[str], Callable[[re.Match[str]], str]], ..
         None,
         re.compile(
             r"(?<=\d),(?=[号弄栋幢层室附之]|单元|F(?![A-Za-z]))|(?<=[A-Z]),(?=座|栋|幢|号楼)"
-            r"|(?<=[栋幢弄号]),(?=$|[附之],?\d)|(?<=[附之]),(?=\d)|第(?=\d{1,3}(?:村民)?(?:小组|组|队|层|楼|栋|幢))"
+            r"|(?<=[栋幢弄号]),(?=$|[附之],?\d)|(?<=[附之甲乙丙丁]),(?=\d)|第(?=\d{1,3}(?:村民)?(?:小组|组|队|层|楼|栋|幢))"
         ),
         lambda _: "",
     ),
-    (None, re.compile(r"(?<![A-Za-z\d])([A-Z]),(?=[A-Z]?\d{3,4}(?:$|[室,)]))"), lambda found: found[1] + "座"),
+    (None, re.compile(r"(?<![A-Za-z\d])([A-Z]),(?=[A-Z]?\d{3,4}(?:$|[室,)]))"), _lone_letter),
     (None, _DOORS, _door_range),
     (None, _SUB_DOOR, lambda found: f"{found[1]}-{found[2]}号"),
     (_HAS_ENGLISH, _ENGLISH, _chinese_words),
 )
+
+
+_OF_ANY_SCRIPT = 5
+"""So many edits at the head of the table also apply to a text without Chinese characters."""
 
 
 def _long_characters(text: str, table: _Folding) -> Normalised:
@@ -321,10 +331,9 @@ def normalise(text: str) -> Normalised:
         if table.long and not table.long.isdisjoint(given)
         else Normalised(folded, given)
     )
-    for guard, pattern, replace in _EDITS:
+    edits = _EDITS if _HAS_HAN.search(source.text) is not None else _EDITS[:_OF_ANY_SCRIPT]
+    for guard, pattern, replace in edits:
         if guard is not None and guard.search(source.text) is None:
-            continue
-        if pattern is _ENGLISH and _HAS_HAN.search(source.text) is None:
             continue
         source = _edit(source, pattern, replace)
     return source

@@ -217,12 +217,14 @@ def fields_of(text: str, context: Mapping[str, str] | None = None) -> dict[str, 
 
 def _is_address(fields: Mapping[str, object]) -> bool:
     told = set(fields) - {"noise", "tenant", "relation", "distance_m", "floor", "sub_poi", "room"}
+    if {"floor", "room"} <= set(fields):
+        return True
     return bool(told) and not (told == {"poi"} and _SPEECH.search(str(fields["poi"])))
 
 
 _SPEECH = re.compile(
     r"^.$|[我你您他她它们吗呢吧啊哦了的得着请谢帮想问买卖吃喝是不没怎么什谁哪]|今天|明天|昨天|[上下中]午|早上|晚上|现在|开会|几点|多少"
-    r"|测试|通知|订单|快递|查询|天气|支付|价格"
+    r"|恭喜|祝贺|快乐|发财|新年|测试|通知|订单|快递|查询|天气|支付|价格"
 )
 """Words of speech: a text of which nothing else is known is no name of a place."""
 

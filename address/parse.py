@@ -14,6 +14,7 @@ __all__ = ["elements_of", "parse", "split_fields"]
 _FLOOR_HOUSE = re.compile(r"(?:大厦|广场|中心|酒店|商场|商厦|大楼|城|宾馆|医院|学院|大学|市场)$")
 _ROOM_LIKE = re.compile(r"^[A-Z]?\d{3,5}[A-Z]?$")
 _ESTATE_NUMBER = re.compile(r"^[\u4e00-\u9fa5]{2,}[一二三四五六七八九十]村$")
+_VILLAGE_OFFICE = re.compile(r"村(?:民?委员?会?|村委会|村民委员会)$")
 _TENANT = re.compile(
     r"(?:公司|事务所|店|馆|行|中心|超市|诊所|药房|工作室|集团|厂|银行|学校|俱乐部|协会|部|院|站|社|家|坊|吧)$"
 )
@@ -93,7 +94,8 @@ def elements_of(source: Normalised, known: Names[int] | None = None) -> list[Ele
     state = _State(source)
     names = resolve([p for p in pieces if p.kind == "admin"])
     for number, piece in enumerate(pieces):
-        following = next((p for p in pieces[number + 1 : number + 3] if p.kind != "sep"), None)
+        apart = ("sep", "admin") if piece.kind == "rest" else ("sep",)
+        following = next((p for p in pieces[number + 1 : number + 5] if p.kind not in apart), None)
         if piece.kind == "sep":
             continue
         if piece.kind == "token" and piece.token is not None:
@@ -150,6 +152,8 @@ def _put_name(state: _State, piece: Piece, following: Piece | None) -> None:
         level = "community"
     elif level == "community" and _ESTATE_NUMBER.match(text) and not _in_country(state):
         level = "compound"
+    elif level == "community":
+        text = _VILLAGE_OFFICE.sub("村", text)
     elif level == "street" and text.endswith("场") and state.since("street"):
         level = "community"
     kind = following.token.kind if following is not None and following.token is not None else ""

@@ -201,7 +201,7 @@ def _options(token: Token) -> list[list[Option]]:
     if token.kind in ("hao", "yard"):
         return ways["hao"] + _door_options(token)
     if token.kind == "building" and token.suffix == "#":
-        return [*ways["building"], [("unit", plain, 0.1)]]
+        return [*ways["building"], [("unit", plain, 0.1)], [("number", plain, 0.1)]]
     if token.kind == "lou" and not value.isdigit():
         return ways["building"]
     if token.kind in ("unit", "floor", "room", "group"):

@@ -42,7 +42,7 @@ _ZONES = (
 )
 _ZONE_TAILS = "开发区 高新区 经开区 度假区 自贸区 保税区 示范区 工业园区 管理区"
 _STREET_TAILS = (
-    r"街道办事处|街道|办事处|(?<![市集乡城])镇(?![中小大政府海江])|乡(?!村|路|政|镇)|苏木"
+    r"街道办事处|街道|办事处|(?<![市集乡城])镇(?!中心(?:小学|幼儿|卫生|校|医院)|中学|小学|大[道街]|政府|[镇海江])|乡(?!村|路|政|镇)|苏木"
     r"|(?:农|林|牧|渔|茶|园艺|良种|原种)场(?![路街大]|附近|公司)"
 )
 _COMMUNITY_TAILS = (
@@ -50,7 +50,8 @@ _COMMUNITY_TAILS = (
     r"|(?<![新农乡度])村(?![委路镇口民乡]|新|小区|公路|花园)"
 )
 _ROAD_TAILS = (
-    r"高速公路|公路|大道|大街|胡同|高架路?|(?<!路)辅路|高速(?!公路|服务|出口|收费)"
+    r"[一二三四五六]环(?:[东西南北中]{0,2}(?:路|高架|快速路)(?:辅路)?)?(?![\u4e00-\u9fa5]{0,2}路)"
+    r"|高速公路|公路|大道|大街|胡同|高架路?|(?<!路)辅路|高速(?!公路|服务|出口|收费)"
     r"|(?<![十叉字岔灯个])路(?!灯|边|局|网|桥|政|演|由|过|上|人|段)"
     r"|街(?!道|坊|区|头|办)|(?<![街频通渠管轨])道(?!口|班|路|闸|桥|具|馆)|巷(?!口)"
 )
@@ -58,12 +59,16 @@ _ESTATES = (
     "小区 花园 家园 公寓 花苑 名苑 新苑 雅苑 佳苑 新村 新城 名城 小镇 名邸 山庄 别墅 "
     "公馆 豪庭 华庭 名都 家属院 宿舍 大院 国际城 国际 大厦 大楼 广场 中心城 中心 "
     "工业园 科技园 产业园 "
-    "创业园 软件园 物流园 园区 商城 商厦 苑 园 庭 轩 郡 府 城 厦"
+    "创业园 软件园 物流园 园区 商城 商厦"
 )
+_SHORT_ESTATE = (
+    r"[苑园庭轩郡府城厦湾](?=$|[,()\dA-Za-z#甲乙丙丁]|[一二三四五六七八九十]{1,2}[期区里]|[东西南北][一二三]?区)"
+)
+"""One-character last words of an estate count where the name surely ends."""
 _PLACES = (
     "大学 学院 中学 小学 幼儿园 学校 医院 卫生院 卫生室 酒店 宾馆 饭店 旅馆 银行 超市 商场 "
     "市场 公司 集团 地铁站 火车站 汽车站 公交站 "
-    "服务站 加油站 派出所 分局 法院 政府 博物馆 图书馆 体育馆 公园 店 厂 局 站 所 馆"
+    "服务站 加油站 派出所 分局 法院 政府 博物馆 图书馆 体育馆 公园 百货 购物中心 写字楼 店 厂 局 站 所 馆"
 )
 
 
@@ -74,6 +79,9 @@ def _any(words: str) -> str:
     return "|".join(words.split())
 
 
+_AFTER_ROAD = (
+    "地铁站|站(?![前街点])|[一二三四五六七八九十]?小学|中学|幼儿园|医院|支行|分行|店$|菜市?场|社区|居委|大桥|隧道|立交"
+)
 _NO_ROAD = r"(?![路街道巷镇乡村区市县]|大道|大街|[东西南北中]路)"
 _GENERIC = re.compile(
     rf"""
@@ -85,9 +93,9 @@ _GENERIC = re.compile(
       (?P<devzone>(?:经济技术|高新技术产业|经济|高新技术|旅游|农业)?(?:{_any(_ZONE_TAILS)}))
     | (?P<street>{_STREET_TAILS})
     | (?P<community>{_COMMUNITY_TAILS})
-    | (?P<road>(?:大?道[东西中](?![\u4e00-\u9fa5])|{_ROAD_TAILS})(?!(?:{_ROAD_TAIL})(?!灯)|派出所|辅路)(?:[东西南北中上下一二三四五六七八九]段(?!路))?)
-    | (?P<compound>(?:{_any(_ESTATES)})(?:{_any(_AGAIN)})?(?:[一二三四五六七八九十]{{1,2}}[区里村])?{_NO_ROAD})
-    | (?P<poi>(?:{_any(_PLACES)})(?:\([\u4e00-\u9fa5A-Za-z0-9]{{1,10}}\))?(?!{_any(_AGAIN)}|宿舍){_NO_ROAD})
+    | (?P<road>(?:大?道[东西中](?![\u4e00-\u9fa5])|{_ROAD_TAILS})(?!(?:{_ROAD_TAIL})(?!灯)|派出所|辅路|{_AFTER_ROAD})(?:[东西南北中上下一二三四五六七八九]段(?!路))?)
+    | (?P<compound>(?:{_any(_ESTATES)}|{_SHORT_ESTATE})(?:{_any(_AGAIN)})?(?:[一二三四五六七八九十]{{1,2}}[区里村])?{_NO_ROAD})
+    | (?P<poi>(?:{_any(_PLACES)})(?:[\u4e00-\u9fa5]{{1,4}}(?:校区|院区|分院|分校))?(?:\([\u4e00-\u9fa5A-Za-z0-9]{{1,10}}\))?(?!{_any(_AGAIN)}|宿舍){_NO_ROAD})
     )
     """,
     re.VERBOSE,
@@ -101,7 +109,7 @@ _RELATION = re.compile(
     r"|后门|前门|[东西南北正侧后]门(?!(?:[内外]|口)?(?:路|街|大街|大道|桥|村|镇|新村|小区))"
 )
 _LEAD = re.compile(
-    r"(?:中国|中华人民共和国|地址[是:,]*|(?:我们?|咱们?)?家?就?住在?|我们?家?在|位于|在(?=[\u4e00-\u9fa5]{2})"
+    r"(?:^中国(?!银行|移动|联通|电信|石油|石化|人寿|平安|建设|农业|工商|邮政|[\u4e00-\u9fa5]{0,6}公司)|中华人民共和国|地址[是:,]*|(?:我们?|咱们?)?家?就?住在?|(?:我们?|咱们?)(?:小区|公司|单位|家|这边|这里)?(?:就?[是在])|本人|家住|其居住的?|居住[在于]|位于|在(?=[\u4e00-\u9fa5]{2})"
     r"|(?:您好|你好|麻烦|请问|(?:我要|我想)?(?:投诉|反映|咨询|举报)))(?=[\u4e00-\u9fa5,])"
 )
 _FACILITY_WORDS = (
@@ -122,8 +130,9 @@ _TRAP = re.compile(
     rf"[东西南北中]?[一二三四五六七八九十]?(?:{_ROAD_TAIL}|新村|[一二三四五六七八九十]村|花园|大厦|饭店|酒店|宾馆|银行|公寓|小区|广场|商厦|餐厅|菜馆"
     r"|医院|大学|学院|中学|小学|车站|机场|公园|火车站|中心|书店|超市|影院|剧院|商场|市场|[农林牧渔茶]场"
     r"|大桥|大楼|宿舍|家园|家属院|家属区|名苑|名城|山庄|电器|制药|制造|服务区)"
-    rf"|[\u4e00-\u9fa5](?:{_ROAD_TAIL})(?!口|街道|镇|乡|办事处)|门[东西南北中内外]{{0,2}}(?:{_ROAD_TAIL})"
+    rf"|陆(?=\d)|[\u4e00-\u9fa5](?:{_ROAD_TAIL})(?!口|街道|镇|乡|办事处)|门[东西南北中内外]{{0,2}}(?:{_ROAD_TAIL})"
 )
+_JOINS = re.compile(r"[与及跟]|和(?!平|谐|睦|县|田|顺|义|兴)")
 _WHOLE_WORD = re.compile(r"与|和|及|近|到")
 
 
@@ -150,6 +159,10 @@ def _admin_at(
             or (full and len(name) == 2 and text[end : end + 1] in ("街", "路"))
             or (_ROAD_AFTER.match(text, end) is not None and not names.at(text, end))
         )
+        if not full and not scope and not seen and _NAME_GOES_ON.match(text, end):
+            blocked = blocked or names.get(name)[0].level == "county"
+        if name in _EVERYWHERE and not (scope and _fits_scope(names.get(name), scope)):
+            blocked = blocked or position > 0
         if blocked and not _goes_on(names.get(name), text, end, names):
             continue
         if not full and seen and len(name) == 2 and not _FOLLOWS.match(text, end):
@@ -210,6 +223,8 @@ def _splits_better(text: str, end: int, names: Names[Division], name: str) -> bo
     )
 
 
+_NAME_GOES_ON = re.compile(r"[\u4e00-\u9fa5]{1,2}[\dA-Z]")
+_EVERYWHERE = frozenset(("东区", "西区", "南区", "北区", "城区", "郊区", "矿区", "新区", "市区"))
 _ROAD_AFTER = re.compile(r"(?:路|街(?!道)|大道|大街|巷)")
 _TOWN_AFTER = re.compile(r"(?:街道|镇|乡|村|社区|段(?=\d|$|,))(?![\u4e00-\u9fa5]?[市县])")
 _FOLLOWS = re.compile(r"[\u4e00-\u9fa5,(]")
@@ -248,6 +263,7 @@ def segment(
         if piece is None:
             piece = reader.at(position, seen_admin)
         pieces.append(piece)
+        reader.after_road = piece.level == "road"
         if piece.kind == "admin":
             seen_admin = True
             if known is None:
@@ -266,9 +282,10 @@ def _separator_at(text: str, position: int) -> Piece | None:
 def _letter_province(text: str, pieces: list[Piece], nation: Names[Division]) -> int:
     """京朝阳…, 沪嘉定…: the letter counts when a division of that province follows."""
     code = PROVINCE_LETTERS[text[0]]
-    if nation.at(text, 0):
-        return 0
+    first = nation.at(text, 0)
     for name in nation.at(text, 1):
+        if first and (len(name) < 3 or name[-1] not in "市区县州" or first[0][-1] in "省市区县"):
+            continue  # 津南开区 is 津 and 南开区, 津南区 is one name
         if any(division.code.startswith(code) for division in nation.get(name)):
             full = divisions()[code + "0000"].name
             pieces.append(Piece(0, 1, "admin", full, "province"))
@@ -318,6 +335,7 @@ class _Reader:
     ) -> None:
         self.text, self.known, self.nation, self.avoid = text, known, nation, avoid
         self.scope: frozenset[str] = frozenset()
+        self.after_road = False
 
     def at(self, position: int, seen_admin: bool) -> Piece:
         """Piece that begins at a place that is no separator: the surest reading first."""
@@ -331,6 +349,8 @@ class _Reader:
         piece = _thing_at(text, position) or _numbered_at(text, position)
         if piece is not None:
             return piece
+        if self.after_road and text[position] in "与和及跟" and _JOINS.match(text, position):
+            return Piece(position, position + 1, "sep", text[position])
         for kind, pattern in (("sep", _LEAD), ("relation", _RELATION)):
             found = pattern.match(text, position)
             if found is not None:
@@ -377,6 +397,13 @@ class _Reader:
         text = self.text
         if self.known is not None and (found := self.known.at(text, inner)) and len(found[0]) > 2:
             return True
+        if inner - position < 1:
+            return False
+        for name in self.nation.at(text, inner):
+            if len(name) > 2 and name[-1] in "市区县" and self.known is None:
+                found = _admin_at(text, inner, self.nation, True, self.scope)
+                if found == name:
+                    return True
         if inner - position < 2:
             return False
         joins = text[inner - 1] in _ROAD_LAST and _WHOLE_WORD.match(text, inner) is not None
@@ -387,8 +414,8 @@ class _Reader:
     def _begins(self, position: int, inner: int) -> bool:
         """Something that is surely not part of a nameless run begins here."""
         text = self.text
-        if token_at(text, inner) is not None and (
-            not text[inner].isalpha() or text[inner].isascii()
+        if (not text[inner].isalpha() or text[inner].isascii() or text[inner] in "地负") and (
+            token_at(text, inner) is not None
         ):
             return True
         if inner - position < 2:

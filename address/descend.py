@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from address.grammar import implied_floor
 from address.model import ADMIN_LEVELS, RANK, Fault
-from address.query import Item, Option
+from address.query import Item, Items, Option
 
 if TYPE_CHECKING:
     from address.index import AddressIndex
 
-__all__ = ["Way", "descend"]
+__all__ = ["MAX_STEPS", "Way", "descend"]
 
 _UNMATCHED = {
     "number": 3.0,
@@ -39,6 +39,8 @@ _SKIP_RANKED = {
 }
 _SETTLED = frozenset(RANK[level] for level in ("street", "community", "group", "village"))
 _MAX_WAYS = 24
+MAX_STEPS = 3000
+"""Nodes looked at for one text; a usual address takes a few dozen."""
 
 
 @dataclass(slots=True)
@@ -54,9 +56,12 @@ class Way:
     depth: int = 0
 
 
-def descend(index: "AddressIndex", items: list[Item], at: int, row: int, depth: int) -> list[Way]:
-    """Follow the items from `at` on below a node."""
-    if at >= len(items) or depth > 24:
+def descend(index: "AddressIndex", items: Items, at: int, row: int, depth: int) -> list[Way]:
+    """Follow the items from `at` on below a node; after `MAX_STEPS` steps nothing more is found."""
+    items.steps += 1
+    if items.steps > MAX_STEPS:
+        return []
+    if at >= len(items):
         return [Way(row, 0.0, depth=depth)]
     item = items[at]
     if item.nodes:
@@ -84,7 +89,7 @@ _NO_PLACE = re.compile(r"^[村庄]?[东西南北上下前后口头尾内里边�
 _DOORS = frozenset(("hao", "lane", "yard", "bare", "chain", "group"))
 
 
-def _hidden_by(index: "AddressIndex", items: list[Item], at: int, row: int) -> str | None:
+def _hidden_by(index: "AddressIndex", items: Items, at: int, row: int) -> str | None:
     """Level of a name that is not there and to which the next door belongs.
 
     石桥村王家宅6号 is no 石桥村6号 where there is no 王家宅.
@@ -104,7 +109,7 @@ def _hidden_by(index: "AddressIndex", items: list[Item], at: int, row: int) -> s
     return piece.level if piece.level in ("road", "compound") else "village"
 
 
-def _past_door(items: list[Item], at: int) -> int:
+def _past_door(items: Items, at: int) -> int:
     """Place behind a door number glued to a road elsewhere."""
     if at < len(items) and (token := items[at].piece.token) is not None:
         glued = items[at].piece.start == items[at - 1].piece.end
@@ -113,7 +118,7 @@ def _past_door(items: list[Item], at: int) -> int:
 
 
 def _by_plain_name(
-    index: "AddressIndex", items: list[Item], at: int, row: int, depth: int
+    index: "AddressIndex", items: Items, at: int, row: int, depth: int
 ) -> list[Way]:
     """A building or room that has a name instead of a number: 食堂, 弱电间."""
     text = items[at].piece.text
@@ -136,7 +141,7 @@ def _plus(found: list[Way], cost: float, fault: Fault | None = None) -> list[Way
     return found
 
 
-def _by_name(index: "AddressIndex", items: list[Item], at: int, row: int, depth: int) -> list[Way]:
+def _by_name(index: "AddressIndex", items: Items, at: int, row: int, depth: int) -> list[Way]:
     item = items[at]
     above = set(index.above(row))
     if any(r in above for r in item.nodes):
@@ -163,7 +168,7 @@ def _by_name(index: "AddressIndex", items: list[Item], at: int, row: int, depth:
 
 
 def _by_number(
-    index: "AddressIndex", items: list[Item], at: int, row: int, depth: int
+    index: "AddressIndex", items: Items, at: int, row: int, depth: int
 ) -> list[Way]:
     item = items[at]
     out: list[Way] = []
@@ -208,7 +213,7 @@ def _repeats(index: "AddressIndex", item: Item, row: int) -> bool:
     return False
 
 
-def _unread(index: "AddressIndex", items: list[Item], at: int, row: int, depth: int) -> list[Way]:
+def _unread(index: "AddressIndex", items: Items, at: int, row: int, depth: int) -> list[Way]:
     """The number leads nowhere: pass what the tree is not divided into, else it ends here."""
     item = items[at]
     level = _first_missing(index, item, row)
@@ -234,7 +239,7 @@ def _unread(index: "AddressIndex", items: list[Item], at: int, row: int, depth: 
 
 
 def _passed(
-    index: "AddressIndex", items: list[Item], at: int, row: int, depth: int, level: str
+    index: "AddressIndex", items: Items, at: int, row: int, depth: int, level: str
 ) -> list[Way]:
     """Go past a unit or floor the building is not divided into; a floor must fit the room."""
     item = items[at]
@@ -245,7 +250,7 @@ def _passed(
     return _plus(rest, 0.5, fault)
 
 
-def _agreed(index: "AddressIndex", items: list[Item], at: int, row: int, depth: int) -> list[Way]:
+def _agreed(index: "AddressIndex", items: Items, at: int, row: int, depth: int) -> list[Way]:
     """Rooms further on that tell the floor said here, which has no node of its own."""
     floor = _floor_of(items[at])
     rest = descend(index, items, at + 1, row, depth)

@@ -73,7 +73,7 @@ def resolve(pieces: Sequence[Piece], hints: Iterable[Division] = ()) -> dict[int
     names = national_names()
     table = divisions()
     options: list[tuple[Piece, list[Division]]] = []
-    for piece in pieces:
+    for piece in pieces[:16]:  # nobody names more divisions in one address
         if piece.level == "province":
             options.append((piece, [d for d in names.get(piece.text) if d.level == "province"]))
         else:

@@ -15,11 +15,12 @@ from address.lexicon import (
     towns_of,
 )
 from address.model import Element
-from address.normalise import normalise
-from address.parse import parse
+from address.normalise import MAX_CHARACTERS, normalise
+from address.parse import elements_of
 from address.pinyin import spellings
 from address.romanised import romanised_parts
 from address.segment import Piece, segment
+from address.turned import rank_by_word, turned
 
 __all__ = ["county_of", "fields_of"]
 
@@ -42,7 +43,7 @@ def county_of(text: str, within: str | None = None) -> str | None:
     """
     pieces = segment(normalise((within or "") + text).text)
     names = national_names()
-    said = [piece for piece in pieces if piece.kind == "admin"]
+    said = [piece for piece in pieces if piece.kind == "admin"][:_MOST_DIVISIONS]
     if not said:
         return None
     options: list[list[Division]] = []
@@ -76,6 +77,8 @@ def _seat_of(code: str, said: Sequence[Piece]) -> str:
 
 _OFFSHORE = ("71", "81", "82")
 _MUNICIPALITIES = ("110000", "120000", "310000", "500000")
+_MOST_DIVISIONS = 16
+"""Names of divisions in one text that are weighed."""
 _SURE = 2.4
 """Weight of a county written in full that there is only one of."""
 
@@ -191,10 +194,11 @@ def fields_of(text: str, context: Mapping[str, str] | None = None) -> dict[str, 
     >>> fields_of("武汉市沿河大街18号之一")["road_no_sub"]
     '1'
     """
+    text = text[:MAX_CHARACTERS]
     if not any("\u4e00" <= c <= "\u9fff" for c in text):
         parts = romanised_parts(text)
         return _romanised_fields(parts) if "road" in parts else {}
-    elements = parse(text)
+    elements = elements_of(turned(normalise(text), rank_by_word))
     out: dict[str, object] = {}
     roads = [e.value for e in elements if e.level == "road"]
     for element in elements:

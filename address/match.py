@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from address.descend import Way, descend
 from address.aliases import former_names
+from address.descend import Way, descend
 from address.divisions import admin_level
 from address.model import RANK, Candidate, Fault, Match, Status
 from address.parse import elements_of
-from address.query import Item, Query, read_query, reread
+from address.query import Item, Items, Query, read_query, reread
 
 if TYPE_CHECKING:
     from address.index import AddressIndex
@@ -65,6 +65,7 @@ def _outside(query: Query) -> tuple[Fault, ...]:
 def ways(index: "AddressIndex", query: Query) -> list[Way]:
     """Ways to read the query, cheapest first; those within a hair of the first are its rivals."""
     items = query.items
+    items.steps = 0
     evidence = [
         i
         for i in items
@@ -187,7 +188,7 @@ def _level_outside(item: Item) -> str:
 
 def _from_anchor(
     index: "AddressIndex",
-    items: list[Item],
+    items: Items,
     number: int,
     rows: list[int],
     evidence: list[Item],
@@ -270,7 +271,7 @@ def _missing_of(unread: list[Item]) -> tuple[str, str]:
 
 
 def _repaired(
-    index: "AddressIndex", items: list[Item], evidence: list[Item], outside: list[Item]
+    index: "AddressIndex", items: Items, evidence: list[Item], outside: list[Item]
 ) -> list[Way]:
     """Ways that start at a name nearly like one that nobody knows."""
     out: list[Way] = []

@@ -210,7 +210,7 @@ def _level_of_rest(state: _State, text: str, kind: str) -> str:
         return "tenant" if len(text) > 1 else "noise"
     if len(text) < 2:
         return "noise"
-    if kind in ("building", "chain", "lou", "unit", "phase", "yard"):
+    if kind in ("building", "chain", "lou", "unit", "phase", "yard", "floor"):
         return "compound"
     if kind in ("hao", "lane") and not state.since("road"):
         return "road" if kind == "lane" or not state.since("community") else "village"

@@ -62,7 +62,7 @@ _ESTATES = (
     "创业园 软件园 物流园 园区 商城 商厦"
 )
 _SHORT_ESTATE = (
-    r"[苑园庭轩郡府城厦湾](?=$|[,()\dA-Za-z#甲乙丙丁]|[一二三四五六七八九十]{1,2}[期区里]|[东西南北][一二三]?区)"
+    r"[苑园庭轩郡府城厦湾](?=$|[,()\dA-Za-z#甲乙丙丁负]|地下|[一二三四五六七八九十]{1,2}[期区里]|[东西南北][一二三]?区)"
 )
 """One-character last words of an estate count where the name surely ends."""
 _PLACES = (
@@ -380,11 +380,10 @@ class _Reader:
         run = _HAN_RUN.match(text, position)
         if run is None:
             return Piece(position, position + 1, "rest", text[position])
-        limit = next(
-            (i for i in range(position + 1, run.end()) if self._stops(position, i)), run.end()
-        )
+        end = min(run.end(), position + _LONGEST_NAME)
+        limit = next((i for i in range(position + 1, end) if self._stops(position, i)), end)
         generic = _GENERIC.match(text, position, limit)
-        if generic is None and limit < run.end() and self.known is None:
+        if generic is None and limit < end and self.known is None:
             generic = _GENERIC.match(text, position)
         if generic is not None:
             return Piece(position, generic.end(), "generic", generic[0], _level_of(generic))
@@ -455,4 +454,6 @@ def _level_of(generic: re.Match[str]) -> str:
     return {"numbered": "road", "zone": "devzone"}.get(kind, kind)
 
 
+_LONGEST_NAME = 32
+"""Characters of a run that are looked at for the name of one thing."""
 _ROAD_LAST = "路街道巷弄"

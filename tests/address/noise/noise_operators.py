@@ -791,7 +791,7 @@ def western(rng: random.Random, world: World, draft: Draft) -> Draft | None:
         parts.append(f"Unit {unit}")
     if building:
         parts.append(f"No. {building[1]}" if lane else f"{rng.choice(['Building', 'Bldg', 'Block'])} {building[1]}")
-    parts.append((f"Lane {number[:-1]}" if lane else f"No. {number[:-1]}"))
+    parts.append(f"Lane {number[:-1]}" if lane else f"No. {number[:-1]}")
     name, tail = _letters(stem), f"{word}{rng.choice(['', '.'])}"
     if rng.random() < 0.5 and not lane:
         parts[-1] = f"{number[:-1]} {name} {tail}"

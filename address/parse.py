@@ -20,8 +20,8 @@ _TENANT = re.compile(
 )
 _JOINED = re.compile(r"^(?:[与及至]|和(?!平|谐|睦|县|田|顺|义|兴)|靠?近|到)")
 _SOUNDS_LIKE_ROAD = "陆录鹿碌"
-_NAMED_BUILDING = re.compile(r"(?:[\u4e00-\u9fa5]{1,6}楼|裙房|主楼|塔楼|会所|东塔|西塔)$")
-_NAMED_ROOM = re.compile(r"(?:间|室|厅|井|房|库|车位)$")
+_NAMED_BUILDING = re.compile(r"(?:[\u4e00-\u9fa5]{1,6}楼|住院部|门诊部|裙房|主楼|塔楼|会所|东塔|西塔)$")
+_NAMED_ROOM = re.compile(r"(?:间|室|厅|井|房|库|车位|护士站|服务台)$")
 
 
 class _State:
@@ -169,7 +169,7 @@ def _put_name(state: _State, piece: Piece, following: Piece | None) -> None:
         return
     if (
         level in ("compound", "poi")
-        and state.since("building")
+        and state.since("building", "floor")
         and not state.since("room")
         and _NAMED_ROOM.search(text)
     ):
@@ -262,7 +262,7 @@ def _level_of_number(state: _State, token: Token, last: str, following: Piece | 
         return _level_of_hao(state, last)
     if token.kind == "lou":
         return _level_of_lou(state, token, following)
-    return _level_of_bare(state, last, token.value)
+    return _level_of_bare(state, last, token.value, following)
 
 
 def _put_sub(state: _State, token: Token, last: str) -> None:
@@ -318,7 +318,14 @@ def _level_of_lou(state: _State, token: Token, following: Piece | None) -> str:
     return "floor"
 
 
-def _level_of_bare(state: _State, last: str, value: str) -> str:
+def _is_room(piece: Piece | None) -> bool:
+    token = piece.token if piece is not None else None
+    return token is not None and token.kind in ("bare", "room") and len(token.value) > 2
+
+
+def _level_of_bare(state: _State, last: str, value: str, following: Piece | None) -> str:
+    if last == "building" and len(value) < 3 and _is_room(following):
+        return "unit"
     if last in ("unit", "floor", "building"):
         return "room"
     if last == "road":

@@ -40,14 +40,14 @@ _ZONES = (
     "经济技术开发区 高新技术产业开发区 高新技术开发区 经济开发区 开发区 高新区 经开区 "
     "工业园区(?=[\u4e00-\u9fa5]) 自由贸易试验区 自贸区 综合保税区 保税区"
 )
-_ZONE_TAILS = "开发区 高新区 经开区 度假区 自贸区 保税区 示范区 工业园区 管理区"
+_ZONE_TAILS = "新区(?![路街大]) 试验区 开发区 高新区 经开区 度假区 自贸区 保税区 示范区 工业园区 管理区"
 _STREET_TAILS = (
-    r"街道办事处|街道|办事处|(?<![市集乡城])镇(?!中心(?:小学|幼儿|卫生|校|医院)|中学|小学|大[道街]|政府|[镇海江])|乡(?!村|路|政|镇)|苏木"
+    r"街道办事处|街道|办事处|(?<![市集乡城])镇(?!中心(?:小学|幼儿|卫生|校|医院)|中学|小学|大[道街]|政府|[镇海江]|[东西南北中]?[路街])|乡(?!村|路|政|镇)|苏木"
     r"|(?:农|林|牧|渔|茶|园艺|良种|原种)场(?![路街大]|附近|公司)"
 )
 _COMMUNITY_TAILS = (
     r"居民委员会|居委会|村民委员会|村委会|村委|行政村|社区(?!卫生|医院|中心|服务|活动|学校)"
-    r"|(?<![新农乡度])村(?![委路镇口民乡]|新|小区|公路|花园)"
+    r"|(?<![新农乡度])村(?![委路镇口民乡]|新|小区|公路|花园|村(?![委民])|[东西南北中]{0,2}(?:路|街|大街|大道))"
 )
 _ROAD_TAILS = (
     r"[一二三四五六]环(?:[东西南北中]{0,2}(?:路|高架|快速路)(?:辅路)?)?(?![\u4e00-\u9fa5]{0,2}路)"
@@ -57,7 +57,7 @@ _ROAD_TAILS = (
 )
 _ESTATES = (
     "小区 花园 家园 公寓 花苑 名苑 新苑 雅苑 佳苑 新村 新城 名城 小镇 名邸 山庄 别墅 "
-    "公馆 豪庭 华庭 名都 家属院 宿舍 大院 国际城 国际 大厦 大楼 广场 中心城 中心 "
+    "公馆 豪庭 华庭 名都 家属院 宿舍 大院 街坊 国际城 国际(?!机场|会展|学校|医院) 大厦 大楼 广场 中心城 中心 "
     "工业园 科技园 产业园 "
     "创业园 软件园 物流园 园区 商城 商厦"
 )
@@ -66,9 +66,9 @@ _SHORT_ESTATE = (
 )
 """One-character last words of an estate count where the name surely ends."""
 _PLACES = (
-    "大学 学院 中学 小学 幼儿园 学校 医院 卫生院 卫生室 酒店 宾馆 饭店 旅馆 银行 超市 商场 "
-    "市场 公司 集团 地铁站 火车站 汽车站 公交站 "
-    "服务站 加油站 派出所 分局 法院 政府 博物馆 图书馆 体育馆 公园 百货 购物中心 写字楼 店 厂 局 站 所 馆"
+    r"大学 学院 中学 小学 幼儿园 学校 医院 卫生院 卫生室 酒店 宾馆 饭店 旅馆 银行 超市 商场 "
+    r"市场 公司 集团 地铁站 火车站 汽车站 公交站 "
+    r"服务站 加油站 派出所 分局 法院 政府 博物馆 图书馆 体育馆 公园 机场(?:T\d(?:航站楼)?)? 航站楼 百货 购物中心 写字楼 店 厂 局 站 所 馆"
 )
 
 
@@ -100,16 +100,20 @@ _GENERIC = re.compile(
     """,
     re.VERBOSE,
 )
+_DIGIT_NAME = re.compile(
+    r"[\u4e00-\u9fa5]{2,4}\d{1,4}(?:国际新城|国际|新城|花园|公馆|小区|广场|中心|创意园|产业园|文创园|城)(?![路街])"
+)
 _BRANCH = re.compile(r"[\u4e00-\u9fa5A-Za-z]{2,10}\([\u4e00-\u9fa5A-Za-z0-9]{1,12}[店行部馆]\)")
 _KINDS = ("numbered", "zone", "devzone", "street", "community", "road", "compound", "poi")
 _RELATION = re.compile(
     r"(?:[东西南北]{1,2}(?:侧|边|面|方向)?)?(?:约|大约)?(?P<d>\d{1,4})米(?:处|左右)?"
     r"|斜对面|正对面|对面|对过|旁边|旁|附近|隔壁|门口|门前|路口|交叉口|交汇处|交界处|十字路口|丁字路口"
-    r"|口(?=$|[,()]|附近)|院内|内$|楼下|楼上|后面|前面|背后|[东西南北]{1,2}侧|[东西南北]{1,2}[边面](?!街|路)"
+    r"|口(?=$|[,()]|附近)|[前后旁](?=路灯|灯杆|消[防火]|井盖|雨水|污水|电线|信号|变电|配电|垃圾|公交)|院内|内$|楼下|楼上|后面|前面|背后|[东西南北]{1,2}侧|[东西南北]{1,2}[边面](?!街|路)"
     r"|后门|前门|[东西南北正侧后]门(?!(?:[内外]|口)?(?:路|街|大街|大道|桥|村|镇|新村|小区))"
 )
 _LEAD = re.compile(
-    r"(?:^中国(?!银行|移动|联通|电信|石油|石化|人寿|平安|建设|农业|工商|邮政|[\u4e00-\u9fa5]{0,6}公司)|中华人民共和国|地址[是:,]*|(?:我们?|咱们?)?家?就?住在?|(?:我们?|咱们?)(?:小区|公司|单位|家|这边|这里)?(?:就?[是在])|本人|家住|其居住的?|居住[在于]|位于|在(?=[\u4e00-\u9fa5]{2})"
+    r"(?:^中国(?!银行|移动|联通|电信|石油|石化|人寿|平安|建设|农业|工商|邮政|[\u4e00-\u9fa5]{0,6}公司)|中华人民共和国|地址[是:,]*|(?:我们?|咱们?)?家?就?住(?![院宅房户])在?|(?:我们?|咱们?)(?:小区|公司|单位|家|这边|这里)?(?:就?[是在])|本人|家住|其居住的?|居住[在于]|位于|在(?=[\u4e00-\u9fa5]{2})"
+    r"|(?:市民|投诉人|来电人|居民|业主|群众)(?:来电|致电)?(?:反映|投诉|咨询|举报|称|表示)|其居住的?"
     r"|(?:您好|你好|麻烦|请问|(?:我要|我想)?(?:投诉|反映|咨询|举报)))(?=[\u4e00-\u9fa5,])"
 )
 _FACILITY_WORDS = (
@@ -336,6 +340,7 @@ class _Reader:
         self.text, self.known, self.nation, self.avoid = text, known, nation, avoid
         self.scope: frozenset[str] = frozenset()
         self.after_road = False
+        self.firm = False
 
     def at(self, position: int, seen_admin: bool) -> Piece:
         """Piece that begins at a place that is no separator: the surest reading first."""
@@ -355,9 +360,10 @@ class _Reader:
             found = pattern.match(text, position)
             if found is not None:
                 return Piece(position, found.end(), kind, found[0])
-        found = _BRANCH.match(text, position)
-        if found is not None:
-            return Piece(position, found.end(), "generic", found[0], "poi")
+        for level, pattern in (("poi", _BRANCH), ("compound", _DIGIT_NAME)):
+            found = pattern.match(text, position)
+            if found is not None:
+                return Piece(position, found.end(), "generic", found[0], level)
         return self._unknown(position)
 
     def _node(self, position: int) -> Piece | None:
@@ -381,9 +387,10 @@ class _Reader:
         if run is None:
             return Piece(position, position + 1, "rest", text[position])
         end = min(run.end(), position + _LONGEST_NAME)
+        self.firm = False
         limit = next((i for i in range(position + 1, end) if self._stops(position, i)), end)
         generic = _GENERIC.match(text, position, limit)
-        if generic is None and limit < end and self.known is None:
+        if generic is None and limit < end and not self.firm and self.known is None:
             generic = _GENERIC.match(text, position)
         if generic is not None:
             return Piece(position, generic.end(), "generic", generic[0], _level_of(generic))
@@ -402,6 +409,7 @@ class _Reader:
             if len(name) > 2 and name[-1] in "市区县" and self.known is None:
                 found = _admin_at(text, inner, self.nation, True, self.scope)
                 if found == name:
+                    self.firm = True
                     return True
         if inner - position < 2:
             return False

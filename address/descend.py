@@ -97,7 +97,10 @@ def _hidden_by(index: "AddressIndex", items: Items, at: int, row: int) -> str | 
     piece = items[at].piece
     if index.levels[row] not in _SETTLED or at + 1 >= len(items):
         return None
-    token = items[at + 1].piece.token
+    behind = at + 1
+    while behind + 1 < len(items) and _is_glued_word(items, behind):
+        behind += 1
+    token = items[behind].piece.token
     if token is None or token.kind not in _DOORS or piece.kind not in ("rest", "generic"):
         return None
     if piece.level in ("facility", "devzone", "room", "city", "county"):
@@ -107,6 +110,11 @@ def _hidden_by(index: "AddressIndex", items: Items, at: int, row: int) -> str | 
     if index.levels[row] == RANK["village"] and piece.level not in ("road", "village"):
         return None
     return piece.level if piece.level in ("road", "compound") else "village"
+
+
+def _is_glued_word(items: Items, at: int) -> bool:
+    piece = items[at].piece
+    return piece.kind in ("rest", "generic") and piece.start == items[at - 1].piece.end
 
 
 def _past_door(items: Items, at: int) -> int:
@@ -145,7 +153,9 @@ def _by_name(index: "AddressIndex", items: Items, at: int, row: int, depth: int)
     item = items[at]
     above = set(index.above(row))
     if any(r in above for r in item.nodes):
-        return descend(index, items, at + 1, row, depth)
+        again = at + 1 < len(items) and bool(items[at + 1].options) and index.level_of(item.nodes[0]) == "road"
+        behind = at + 2 if again and _repeats(index, items[at + 1], row) else at + 1
+        return descend(index, items, behind, row, depth)
     if all(index.level_of(r) in ADMIN_LEVELS for r in item.nodes):
         return descend(index, items, at + 1, row, depth)  # weighed as evidence
     out: list[Way] = []

@@ -374,6 +374,8 @@ class _Reader:
         for name in known.at(text, position):
             end = position + len(name)
             cuts = name[-1] not in _ROAD_LAST and _ROAD_AFTER.match(text, end)
+            if not cuts and name[-1] not in _NAMED_WORD:
+                cuts = _DIRECTED_ROAD.match(text, end)
             if name in self.avoid or (cuts and not known.at(text, end)):
                 continue
             level = known.level_of(known.get(name)[0]) if known.level_of is not None else ""
@@ -462,6 +464,8 @@ def _level_of(generic: re.Match[str]) -> str:
     return {"numbered": "road", "zone": "devzone"}.get(kind, kind)
 
 
+_NAMED_WORD = frozenset("省市区县旗盟州镇乡道村社路街巷弄0123456789号)")
+_DIRECTED_ROAD = re.compile(r"[东西南北中]{1,2}(?:大道|大街|路|街(?!道))")
 _LONGEST_NAME = 32
 """Characters of a run that are looked at for the name of one thing."""
 _ROAD_LAST = "路街道巷弄"

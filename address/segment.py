@@ -14,7 +14,11 @@ from address.lexicon import (
     towns_of,
 )
 
-__all__ = ["Piece", "segment"]
+__all__ = ["WHOLE", "Piece", "segment"]
+
+
+WHOLE = ""
+"""In the set of names to avoid: names that repeat their town are taken whole."""
 
 
 class Piece(NamedTuple):
@@ -338,6 +342,7 @@ class _Reader:
         self, text: str, known: Names[int] | None, nation: Names[Division], avoid: frozenset[str]
     ) -> None:
         self.text, self.known, self.nation, self.avoid = text, known, nation, avoid
+        self.split = WHOLE not in avoid
         self.scope: frozenset[str] = frozenset()
         self.after_road = False
         self.firm = False
@@ -379,8 +384,19 @@ class _Reader:
             if name in self.avoid or (cuts and not known.at(text, end)):
                 continue
             level = known.level_of(known.get(name)[0]) if known.level_of is not None else ""
+            if level == "community" and self.split and self._repeats_town(name, position):
+                continue
             return Piece(position, end, "node", name, level)
         return None
+
+    def _repeats_town(self, name: str, position: int) -> bool:
+        """合庆镇前哨村 under 合庆镇: taken whole only where the town is said before it."""
+        known, before = self.known, self.text[:position]
+        return known is not None and any(
+            name[:cut] in known.entries and name[cut:] in known.entries
+            and not before.endswith(name[:cut])
+            for cut in range(2, len(name) - 1)
+        )  # fmt: skip
 
     def _unknown(self, position: int) -> Piece:
         """A name nobody knows: by its last word, else up to the next thing that is known."""

@@ -95,7 +95,11 @@ def reread(index: "AddressIndex", query: Query) -> Query | None:
         for name in index.names.at(text, item.piece.start)[:1]
     )
     if not avoid:
-        return Query(query.source, _items(index, segment(text, index.names, frozenset((WHOLE,))))) if longer else None
+        return (
+            Query(query.source, _items(index, segment(text, index.names, frozenset((WHOLE,)))))
+            if longer
+            else None
+        )
     avoid |= {
         name
         for item in query.items

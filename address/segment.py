@@ -44,7 +44,9 @@ _ZONES = (
     "经济技术开发区 高新技术产业开发区 高新技术开发区 经济开发区 开发区 高新区 经开区 "
     "工业园区(?=[\u4e00-\u9fa5]) 自由贸易试验区 自贸区 综合保税区 保税区"
 )
-_ZONE_TAILS = "新区(?![路街大]) 试验区 开发区 高新区 经开区 度假区 自贸区 保税区 示范区 工业园区 管理区"
+_ZONE_TAILS = (
+    "新区(?![路街大]) 试验区 开发区 高新区 经开区 度假区 自贸区 保税区 示范区 工业园区 管理区"
+)
 _STREET_TAILS = (
     r"街道办事处|街道|办事处|(?<![市集乡城])镇(?!中心(?:小学|幼儿|卫生|校|医院)|中学|小学|大[道街]|政府|[镇海江]|[东西南北中]?[路街])|乡(?!村|路|政|镇)|苏木"
     r"|(?:农|林|牧|渔|茶|园艺|良种|原种)场(?![路街大]|附近|公司)"
@@ -65,9 +67,7 @@ _ESTATES = (
     "工业园 科技园 产业园 "
     "创业园 软件园 物流园 园区 商城 商厦"
 )
-_SHORT_ESTATE = (
-    r"[苑园庭轩郡府城厦湾](?=$|[,()\dA-Za-z#甲乙丙丁负]|地下|[一二三四五六七八九十]{1,2}[期区里]|[东西南北][一二三]?区)"
-)
+_SHORT_ESTATE = r"[苑园庭轩郡府城厦湾](?=$|[,()\dA-Za-z#甲乙丙丁负]|地下|[一二三四五六七八九十]{1,2}[期区里]|[东西南北][一二三]?区)"
 """One-character last words of an estate count where the name surely ends."""
 _PLACES = (
     r"大学 学院 中学 小学 幼儿园 学校 医院 卫生院 卫生室 酒店 宾馆 饭店 旅馆 银行 超市 商场 "
@@ -83,9 +83,7 @@ def _any(words: str) -> str:
     return "|".join(words.split())
 
 
-_AFTER_ROAD = (
-    "地铁站|站(?![前街点])|[一二三四五六七八九十]?小学|中学|幼儿园|医院|支行|分行|店$|菜市?场|社区|居委|大桥|隧道|立交"
-)
+_AFTER_ROAD = "地铁站|站(?![前街点])|[一二三四五六七八九十]?小学|中学|幼儿园|医院|支行|分行|店$|菜市?场|社区|居委|大桥|隧道|立交"
 _NO_ROAD = r"(?![路街道巷镇乡村区市县]|大道|大街|[东西南北中]路)"
 _GENERIC = re.compile(
     rf"""
@@ -145,7 +143,11 @@ _WHOLE_WORD = re.compile(r"与|和|及|近|到")
 
 
 def _admin_at(
-    text: str, position: int, names: Names[Division], seen: bool, scope: frozenset[str] = frozenset()
+    text: str,
+    position: int,
+    names: Names[Division],
+    seen: bool,
+    scope: frozenset[str] = frozenset(),
 ) -> str | None:
     """Longest division name at a place that is not the beginning of something else.
 

@@ -9,12 +9,12 @@ it has touched, shared or not, together with Python and its libraries.
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import town
 
 QUESTIONS = 2000
 _DIGITS = "〇一二三四五六七八九"
@@ -24,7 +24,7 @@ def main() -> None:
     """Build, then ask in another process."""
     if sys.argv[1] == "--ask":
         sys.stdout.write(
-            json.dumps(ask(int(sys.argv[2]), Path(sys.argv[3])), ensure_ascii=False, indent=1)
+            json.dumps(ask(Path(sys.argv[2]), Path(sys.argv[3])), ensure_ascii=False, indent=1)
             + "\n"
         )
         return
@@ -32,12 +32,17 @@ def main() -> None:
     path = Path(sys.argv[2] if len(sys.argv) > 2 else f"town-{count}.addresses")
     if not path.exists():
         sys.stdout.write(json.dumps(build(count, path)) + "\n")
-    subprocess.run([sys.executable, __file__, "--ask", str(count), str(path)], check=True)
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as sheet:
+        json.dump(questions(count), sheet)
+        sheet.flush()
+        subprocess.run([sys.executable, __file__, "--ask", sheet.name, str(path)], check=True)
 
 
 def build(count: int, path: Path) -> dict[str, float]:
     """Build and save; the time the town takes to be made up is taken off."""
     import resource
+
+    import town
 
     from address.index import AddressIndex
 
@@ -76,6 +81,8 @@ def resident_mb() -> int:
 
 def questions(count: int, seed: int = 5) -> list[tuple[str, dict[str, str]]]:
     """Texts as people write them, with the row each means."""
+    import town
+
     draw = np.random.default_rng(seed)
     rows = []
     for number, batch in enumerate(town.batches(count)):
@@ -94,30 +101,38 @@ def worded(row: dict[str, str], kind: int) -> str:
                                       "compound", "building", "unit", "floor", "room")}  # fmt: skip
     if not part["road"]:
         part["street"] += row["community"]
-    top = part["county"] + part["street"]
-    door = part["road"] + part["number"] + part["compound"]
-    building, unit, room = part["building"], part["unit"], part["room"]
-    if kind == 0:
-        top = part["province"] + part["city"] + top
-    elif kind == 1:
-        building = building.replace("号楼", "栋")
-    elif kind == 2:
-        building = building.replace("号楼", "#")
-    elif kind == 3 and unit and room:
-        building, unit, room = building.removesuffix("号楼"), "-" + unit.removesuffix("单元"), "-" + room.removesuffix("室")  # fmt: skip
-    elif kind == 4 and room:
-        room = "".join(_DIGITS[int(c)] if c.isdigit() else c for c in room)
-    elif kind == 5:
-        top = part["county"]
-    elif kind == 6:
-        return (top + door + building + unit + part["floor"] + room).translate(
-            {ord(str(d)): chr(0xFF10 + d) for d in range(10)}
-        )
-    elif kind == 7:
-        top, room = part["street"], room.removesuffix("室")
-    elif kind == 8:
-        room += "（电话13800138000）"
-    return top + door + building + unit + room
+    if kind == 6:
+        return standard(row, "county").translate({ord(str(d)): chr(0xFF10 + d) for d in range(10)})
+    change = _WORDINGS[kind]
+    if change is not None:
+        change(part)
+    names = ("province", "city") if kind == 0 else ()
+    tail = ("county", "street", "road", "number", "compound", "building", "unit", "room")
+    return "".join(part[name] for name in (*names, *tail))
+
+
+def _dashes(part: dict[str, str]) -> None:
+    if part["unit"] and part["room"]:
+        part["building"] = part["building"].removesuffix("号楼")
+        part["unit"] = "-" + part["unit"].removesuffix("单元")
+        part["room"] = "-" + part["room"].removesuffix("室")
+
+
+def _spoken(part: dict[str, str]) -> None:
+    part["room"] = "".join(_DIGITS[int(c)] if c.isdigit() else c for c in part["room"])
+
+
+_WORDINGS: list[Callable[[dict[str, str]], None] | None] = [
+    None,
+    lambda part: part.update(building=part["building"].replace("号楼", "栋")),
+    lambda part: part.update(building=part["building"].replace("号楼", "#")),
+    _dashes,
+    _spoken,
+    lambda part: part.update(street="" if part["road"] else part["street"]),
+    None,
+    lambda part: part.update(county="", room=part["room"].removesuffix("室")),
+    lambda part: part.update(room=part["room"] + "（电话13800138000）"),
+]
 
 
 def timed(
@@ -135,9 +150,9 @@ def timed(
     }
 
 
-def ask(count: int, path: Path) -> dict[str, object]:
+def ask(sheet: Path, path: Path) -> dict[str, object]:
     """Open, match, suggest, edit; what each takes and how often it is right."""
-    asked = questions(count)
+    asked = json.loads(sheet.read_text())
     begun = time.process_time()
     from address.index import AddressIndex
     from address.pinyin import initials, spellings
@@ -180,12 +195,12 @@ def ask(count: int, path: Path) -> dict[str, object]:
     return report
 
 
-def standard(row: dict[str, str]) -> str:
-    """Standard string of a row."""
+def standard(row: dict[str, str], first: str = "province") -> str:
+    """Standard string of a row, from a level on."""
     parts = ["province", "city", "county", "street"]
     parts += [] if row["road"] else ["community"]
     parts += ["road", "number", "compound", "building", "unit", "floor", "room"]
-    return "".join(row[p] or "" for p in parts)
+    return "".join(row[p] or "" for p in parts[parts.index(first) :])
 
 
 def typings(asked, spellings, initials):

@@ -43,12 +43,15 @@ class EditLog:
         Of the index; the log is the file beside it that ends in ``.edits``.
     base : str
         `address.arena.Arena.identity` of the build.
+    sync : bool
+        Wait for the disk after every edit. Without it an edit outlives the process that made it,
+        however that ends, but not the failure of the machine within the seconds after.
     """
 
-    def __init__(self, path: Path, base: str) -> None:
+    def __init__(self, path: Path, base: str, sync: bool = False) -> None:
         self.path = path.with_name(path.name + ".edits")
         self._head = _line({"base": base})
-        self._read = 0
+        self._read, self._sync = 0, sync
 
     def waiting(self) -> bool:
         """Whether the log holds bytes that were not read yet."""
@@ -91,7 +94,8 @@ class EditLog:
                 os.ftruncate(handle, self._read)
                 line = _line(edit)
                 os.pwrite(handle, line, self._read)
-                os.fdatasync(handle)
+                if self._sync:
+                    os.fdatasync(handle)
                 self._read += len(line)
 
             yield append

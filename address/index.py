@@ -41,8 +41,9 @@ class AddressIndex(Tree):
     ('exact', '临江大道35号临江花园5号楼2单元12层1203室')
     """
 
-    def __init__(self, arena: Arena) -> None:
+    def __init__(self, arena: Arena, sync: bool = False) -> None:
         self._lock = RLock()
+        self._sync = sync
         self._log: EditLog | None = None
         super().__init__(arena)
 
@@ -54,7 +55,7 @@ class AddressIndex(Tree):
         self._inode = 0
         if arena.path is not None:
             self._inode = arena.path.stat().st_ino
-            self._log = EditLog(arena.path, arena.identity)
+            self._log = EditLog(arena.path, arena.identity, self._sync)
             self.refresh()
 
     def point(self) -> None:
@@ -97,15 +98,22 @@ class AddressIndex(Tree):
         return cls(arena_of(gather(batches), edition))
 
     @classmethod
-    def open(cls, path: Path) -> "AddressIndex":
+    def open(cls, path: Path, sync: bool = False) -> "AddressIndex":
         """Index of a file that `save` wrote, mapped: opening reads the header alone.
+
+        Parameters
+        ----------
+        path : Path
+        sync : bool
+            Edits wait until they are on the disk. Otherwise they outlive the process, but not a
+            failure of the machine in the seconds after.
 
         Raises
         ------
         SourceError
             The file is absent, cut short, damaged or of another format version.
         """
-        return cls(Arena.open(path))
+        return cls(Arena.open(path), sync)
 
     def save(self, path: Path) -> None:
         """Write the index to one file, whole or not at all; edits become part of the build."""

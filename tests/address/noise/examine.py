@@ -79,7 +79,11 @@ def examine(match: Callable[[str], Match], samples: list[Sample]) -> dict[str, M
 
 def invented(marks: dict[str, Mark]) -> float:
     """Share of samples of places that do not exist that were answered as if they did."""
-    absent = [m for name, m in marks.items() if name.startswith("no_such_") or name in ("nothing", "wrong_city")]
+    absent = [
+        m
+        for name, m in marks.items()
+        if name.startswith("no_such_") or name in ("nothing", "wrong_city")
+    ]
     rows = sum(m.rows for m in absent)
     bad = sum(f.status in ("exact", "ambiguous") for m in absent for _, f in m.wrong or [])
     return bad / max(1, rows)

@@ -73,13 +73,13 @@ def descend(index: "AddressIndex", items: Items, at: int, row: int, depth: int) 
         return named
     if (level := _hidden_by(index, items, at, row)) is not None:
         text = item.piece.text
-        fault = Fault(f"{level.upper()}.missing", level, text, index.core_of_row(row), 0.04)
-        return [Way(row, 3.0, level, text, [fault], depth=depth)]
+        absent = Fault(f"{level.upper()}.missing", level, text, index.core_of_row(row), 0.04)
+        return [Way(row, 3.0, level, text, [absent], depth=depth)]
     if item.piece.level == "road" and index.levels[row] >= RANK["number"]:
-        fault = Fault("ROAD.unused", "road", item.piece.text, "", 0.02)
-        return _plus(descend(index, items, _past_door(items, at + 1), row, depth), 0.3, fault)
+        foreign = Fault("ROAD.unused", "road", item.piece.text, "", 0.02)
+        return _plus(descend(index, items, _past_door(items, at + 1), row, depth), 0.3, foreign)
     cost = 0.6 if item.piece.level == "road" and index.levels[row] < RANK["number"] else 0.02
-    fault = None
+    fault: Fault | None = None
     if item.piece.kind != "relation" and len(item.piece.text) > 1:
         fault = Fault("TEXT.unused", "text", item.piece.text, "", 0.01)
     return _plus(descend(index, items, at + 1, row, depth), cost, fault)
@@ -125,9 +125,7 @@ def _past_door(items: Items, at: int) -> int:
     return at
 
 
-def _by_plain_name(
-    index: "AddressIndex", items: Items, at: int, row: int, depth: int
-) -> list[Way]:
+def _by_plain_name(index: "AddressIndex", items: Items, at: int, row: int, depth: int) -> list[Way]:
     """A building or room that has a name instead of a number: 食堂, 弱电间."""
     text = items[at].piece.text
     if index.levels[row] < RANK["number"] or len(text) < 2:
@@ -153,7 +151,11 @@ def _by_name(index: "AddressIndex", items: Items, at: int, row: int, depth: int)
     item = items[at]
     above = set(index.above(row))
     if any(r in above for r in item.nodes):
-        again = at + 1 < len(items) and bool(items[at + 1].options) and index.level_of(item.nodes[0]) == "road"
+        again = (
+            at + 1 < len(items)
+            and bool(items[at + 1].options)
+            and index.level_of(item.nodes[0]) == "road"
+        )
         behind = at + 2 if again and _repeats(index, items[at + 1], row) else at + 1
         return descend(index, items, behind, row, depth)
     if all(index.level_of(r) in ADMIN_LEVELS for r in item.nodes):
@@ -177,9 +179,7 @@ def _by_name(index: "AddressIndex", items: Items, at: int, row: int, depth: int)
     return out
 
 
-def _by_number(
-    index: "AddressIndex", items: Items, at: int, row: int, depth: int
-) -> list[Way]:
+def _by_number(index: "AddressIndex", items: Items, at: int, row: int, depth: int) -> list[Way]:
     item = items[at]
     out: list[Way] = []
     met = False

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Repair", "Repairs"]
 
-_TAIL = re.compile(r"(?:[东西南北中]?(?:高速公路|公路|大道|大街|胡同|支路|路|街|道|巷|弄)|家?[宅屯庄湾浜埭寨塘村])$")
+_TAIL = re.compile(
+    r"(?:[东西南北中]?(?:高速公路|公路|大道|大街|胡同|支路|路|街|道|巷|弄)|家?[宅屯庄湾浜埭寨塘村])$"
+)
 _PLAIN_TAIL = re.compile(r"(?:高速公路|公路|大道|大街|胡同|路|街|道|巷|弄)$")
 _ADMIN_TAIL = re.compile(
     r"(?:特别行政区|自治区|自治州|自治县|地区|新区|街道|省|市|区|县|盟|旗|镇|乡)$"
@@ -110,16 +112,23 @@ class Repairs:
         gaps = (written, *sorted(_gaps(written)))
         near = {name for gap in gaps for name in self.by_gap.get(gap, ())}
         for name in sorted(near | {gap for gap in gaps if gap in self.by_name}):
-            if not _one_edit(written, name):
-                continue
-            if not _differs_in_sense(written, name):
-                if len(name) > len(written) and _differs_in_sense(name, written):
-                    yield name, "omitted", 0.95
-                else:
-                    short = min(len(_TAIL.sub("", written)), len(_TAIL.sub("", name)))
-                    if short < 2 and sum(x != y for x, y in zip(name, written, strict=False)) == 1 and len(name) == len(written):
-                        continue  # 王家宅 and 李家宅 are two places
-                    yield name, "spelling", 0.6 if short >= 3 else 0.8
+            if _one_edit(written, name) and (offer := _slip(written, name)) is not None:
+                yield name, *offer
+
+
+def _slip(written: str, name: str) -> tuple[str, float] | None:
+    """Kind and cost of one wrong, missing or spare character; None where it is another name."""
+    if _differs_in_sense(written, name):
+        return None
+    if len(name) > len(written) and _differs_in_sense(name, written):
+        return "omitted", 0.95
+    stem = _TAIL.sub("", name)
+    short = min(len(_TAIL.sub("", written)), len(stem))
+    if sum(c not in _MEANT for c in stem) < 2 and len(name) == len(written):
+        wrong = sum(x != y for x, y in zip(name, written, strict=True))
+        if wrong == 1:
+            return None  # 王家宅 and 李家宅, 三门路 and 三环路 are two places
+    return "spelling", 0.6 if short >= 3 else 0.8
 
 
 def _gaps(name: str) -> set[str]:

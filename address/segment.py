@@ -44,7 +44,9 @@ _ZONES = (
     "经济技术开发区 高新技术产业开发区 高新技术开发区 经济开发区 开发区 高新区 经开区 "
     "工业园区(?=[\u4e00-\u9fa5]) 自由贸易试验区 自贸区 综合保税区 保税区"
 )
-_ZONE_TAILS = "新区(?![路街大]) 试验区 开发区 高新区 经开区 度假区 自贸区 保税区 示范区 工业园区 管理区"
+_ZONE_TAILS = (
+    "新区(?![路街大]) 试验区 开发区 高新区 经开区 度假区 自贸区 保税区 示范区 工业园区 管理区"
+)
 _STREET_TAILS = (
     r"街道办事处|街道|办事处|(?<![市集乡城])镇(?!中心(?:小学|幼儿|卫生|校|医院)|中学|小学|大[道街]|政府|[镇海江]|[东西南北中]?[路街])|乡(?!村|路|政|镇)|苏木"
     r"|(?:农|林|牧|渔|茶|园艺|良种|原种)场(?![路街大]|附近|公司)"
@@ -61,18 +63,21 @@ _ROAD_TAILS = (
 )
 _ESTATES = (
     "小区 花园 家园 公寓 花苑 名苑 新苑 雅苑 佳苑 新村 新城 名城 小镇 名邸 山庄 别墅 "
-    "公馆 豪庭 华庭 名都 家属院 宿舍 大院 街坊 国际城 国际(?!机场|会展|学校|医院) 大厦 大楼 广场 中心城 中心 "
+    "公馆 豪庭 华庭 名都 家属院 宿舍 大院 街坊 国际城 国际(?!机场|会展|学校|医院) "
+    "大厦 大楼 广场 中心城 中心 "
     "工业园 科技园 产业园 "
     "创业园 软件园 物流园 园区 商城 商厦"
 )
 _SHORT_ESTATE = (
-    r"[苑园庭轩郡府城厦湾](?=$|[,()\dA-Za-z#甲乙丙丁负]|地下|[一二三四五六七八九十]{1,2}[期区里]|[东西南北][一二三]?区)"
+    r"[苑园庭轩郡府城厦湾](?=$|[,()\dA-Za-z#甲乙丙丁负]|地下"
+    r"|[一二三四五六七八九十]{1,2}[期区里]|[东西南北][一二三]?区)"
 )
 """One-character last words of an estate count where the name surely ends."""
 _PLACES = (
     r"大学 学院 中学 小学 幼儿园 学校 医院 卫生院 卫生室 酒店 宾馆 饭店 旅馆 银行 超市 商场 "
     r"市场 公司 集团 地铁站 火车站 汽车站 公交站 "
-    r"服务站 加油站 派出所 分局 法院 政府 博物馆 图书馆 体育馆 公园 机场(?:T\d(?:航站楼)?)? 航站楼 百货 购物中心 写字楼 店 厂 局 站 所 馆"
+    r"服务站 加油站 派出所 分局 法院 政府 博物馆 图书馆 体育馆 公园 "
+    r"机场(?:T\d(?:航站楼)?)? 航站楼 百货 购物中心 写字楼 店 厂 局 站 所 馆"
 )
 
 
@@ -90,9 +95,7 @@ _TAIL_HEADS = "".join(
     )
 )
 """Every character a last word of a name can begin with: elsewhere no pattern is tried."""
-_AFTER_ROAD = (
-    "地铁站|站(?![前街点])|[一二三四五六七八九十]?小学|中学|幼儿园|医院|支行|分行|店$|菜市?场|社区|居委|大桥|隧道|立交"
-)
+_AFTER_ROAD = "地铁站|站(?![前街点])|[一二三四五六七八九十]?小学|中学|幼儿园|医院|支行|分行|店$|菜市?场|社区|居委|大桥|隧道|立交"
 _NO_ROAD = r"(?![路街道巷镇乡村区市县]|大道|大街|[东西南北中]路)"
 _GENERIC = re.compile(
     rf"""
@@ -104,9 +107,11 @@ _GENERIC = re.compile(
       (?P<devzone>(?:经济技术|高新技术产业|经济|高新技术|旅游|农业)?(?:{_any(_ZONE_TAILS)}))
     | (?P<street>{_STREET_TAILS})
     | (?P<community>{_COMMUNITY_TAILS})
-    | (?P<road>(?:大?道[东西中](?![\u4e00-\u9fa5])|{_ROAD_TAILS})(?!(?:{_ROAD_TAIL})(?!灯)|派出所|辅路|{_AFTER_ROAD})(?:[东西南北中上下一二三四五六七八九]段(?!路))?)
+    | (?P<road>(?:大?道[东西中](?![\u4e00-\u9fa5])|{_ROAD_TAILS})
+        (?!(?:{_ROAD_TAIL})(?!灯)|派出所|辅路|{_AFTER_ROAD})(?:[东西南北中上下一二三四五六七八九]段(?!路))?)
     | (?P<compound>(?:{_any(_ESTATES)}|{_SHORT_ESTATE})(?:{_any(_AGAIN)})?(?:[一二三四五六七八九十]{{1,2}}[区里村])?{_NO_ROAD})
-    | (?P<poi>(?:{_any(_PLACES)})(?:[\u4e00-\u9fa5]{{1,4}}(?:校区|院区|分院|分校))?(?:\([\u4e00-\u9fa5A-Za-z0-9]{{1,10}}\))?(?!{_any(_AGAIN)}|宿舍){_NO_ROAD})
+    | (?P<poi>(?:{_any(_PLACES)})(?:[\u4e00-\u9fa5]{{1,4}}(?:校区|院区|分院|分校))?
+        (?:\([\u4e00-\u9fa5A-Za-z0-9]{{1,10}}\))?(?!{_any(_AGAIN)}|宿舍){_NO_ROAD})
     )
     """,
     re.VERBOSE,
@@ -156,7 +161,11 @@ _WHOLE_WORD = re.compile(r"与|和|及|近|到")
 
 
 def _admin_at(
-    text: str, position: int, names: Names[Division], seen: bool, scope: frozenset[str] = frozenset()
+    text: str,
+    position: int,
+    names: Names[Division],
+    seen: bool,
+    scope: frozenset[str] = frozenset(),
 ) -> str | None:
     """Longest division name at a place that is not the beginning of something else.
 
@@ -460,7 +469,11 @@ class _Reader:
         if inner - position < 2:
             return False
         joins = text[inner - 1] in _ROAD_LAST and _WHOLE_WORD.match(text, inner) is not None
-        if self.things and text[inner] in _FACILITY_HEADS and _FACILITY.match(text, inner) is not None:
+        if (
+            self.things
+            and text[inner] in _FACILITY_HEADS
+            and _FACILITY.match(text, inner) is not None
+        ):
             return True
         return joins or (
             text[inner] in _RELATION_HEADS and _RELATION.match(text, inner) is not None

@@ -22,6 +22,10 @@ Kind = list[tuple[str, set[Path3]]]
 MUNICIPALITIES = ("11", "12", "31", "50")
 
 
+def say(*words: object) -> None:
+    sys.stdout.write(" ".join(map(str, words)) + "\n")
+
+
 def short(name: str) -> str:
     """Name without its suffix, as people write it."""
     forms = short_admin(name) if name else ()
@@ -49,7 +53,9 @@ def same_names() -> dict[str, int]:
 
 def kinds(rows: int) -> dict[str, Kind]:
     """Texts of each kind with the paths that are right."""
-    out: dict[str, Kind] = {k: [] for k in ("full", "short", "no province", "county and town", "trap", "renamed")}
+    out: dict[str, Kind] = {
+        k: [] for k in ("full", "short", "no province", "county and town", "trap", "renamed")
+    }
     rng = random.Random(5)
     roads = [short(d.name) for d in divisions().values() if len(short(d.name)) == 2]
     count = same_names()
@@ -60,14 +66,20 @@ def kinds(rows: int) -> dict[str, Kind]:
         own = "" if county == city and not middle and code[:2] in MUNICIPALITIES else county
         out["full"].append((province + middle + own + tail, {path}))
         out["short"].append((short(province) + short(middle) + short(own) + tail, {path}))
-        out["no province"].append(((middle or (province if code[:2] in MUNICIPALITIES else "")) + own + tail, {path}))
+        out["no province"].append(
+            ((middle or (province if code[:2] in MUNICIPALITIES else "")) + own + tail, {path})
+        )
         if count[county] == 1:
             out["county and town"].append((own + tail, {path}))
         trap = rng.choice(roads) + rng.choice(["路", "东路", "西路", "中路", "街", "大道"])
         out["trap"].append((province + middle + own + trap + f"{number % 97}号", {path}))
     for name, province_code, codes in former_divisions():
         paths = {path_of(c) for c in codes}
-        province = divisions()[province_code + "0000"].name if province_code + "0000" in divisions() else ""
+        province = (
+            divisions()[province_code + "0000"].name
+            if province_code + "0000" in divisions()
+            else ""
+        )
         same_city = {p[1] for p in paths}
         city = next(iter(same_city)) if len(same_city) == 1 else ""
         text = province + ("" if city in (province, name) or not city else city) + name
@@ -93,7 +105,7 @@ def peers() -> dict[str, Callable[[str], Path3]]:
 
         found["cpca"] = by_cpca
     except ImportError as missing:
-        print("cpca: absent,", missing)
+        say("cpca: absent,", missing)
     try:
         jionlp = importlib.import_module("jionlp")
 
@@ -103,7 +115,7 @@ def peers() -> dict[str, Callable[[str], Path3]]:
 
         found["JioNLP"] = by_jionlp
     except ImportError as missing:
-        print("JioNLP: absent,", missing)
+        say("JioNLP: absent,", missing)
     try:
         parser = importlib.import_module("addressparser")
 
@@ -113,7 +125,7 @@ def peers() -> dict[str, Callable[[str], Path3]]:
 
         found["addressparser"] = by_parser
     except ImportError as missing:
-        print("addressparser: absent,", missing)
+        say("addressparser: absent,", missing)
     return found
 
 
@@ -123,7 +135,11 @@ def agrees(got: Path3, right: set[Path3]) -> bool:
     for path in right:
         same_city = city == path[1] or (city in ("市辖区", "", "县") and path[0] == path[1])
         loose = path[1] == path[2] and (city in (path[2], "") or "直辖" in city)
-        if province == path[0] and (same_city or loose) and (county == path[2] or (loose and not county)):
+        if (
+            province == path[0]
+            and (same_city or loose)
+            and (county == path[2] or (loose and not county))
+        ):
             return True
     return False
 
@@ -132,7 +148,7 @@ def main() -> None:
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
     table = kinds(rows)
     readers: dict[str, Callable[[str], Path3]] = {"citytwin": ours, **peers()}
-    print(f"{'':14}" + "".join(f"{k:>18}" for k in table) + f"{'rows/s':>10}")
+    say(f"{'':14}" + "".join(f"{k:>18}" for k in table) + f"{'rows/s':>10}")
     for name, reader in readers.items():
         reader("上海市静安区南京西路1号")
         line, total = "", 0
@@ -149,7 +165,7 @@ def main() -> None:
             total += len(part)
             line += f"{100 * right / len(part):>17.2f}%"
         spent = time.process_time() - begun
-        print(f"{name:14}{line}{total / spent:>10.0f}")
+        say(f"{name:14}{line}{total / spent:>10.0f}")
 
 
 if __name__ == "__main__":

@@ -125,7 +125,7 @@ _RELATION = re.compile(
     r"(?:[东西南北]{1,2}(?:侧|边|面|方向)?)?(?:约|大约)?(?P<d>\d{1,4})米(?:处|左右)?"
     r"|斜对面|正对面|对面|对过|旁边|旁|附近|隔壁|门口|门前|路口|交叉口|交汇处|交界处|十字路口|丁字路口"
     r"|口(?=$|[,()]|附近)|[前后旁](?=路灯|灯杆|消[防火]|井盖|雨水|污水|电线|信号|变电|配电|垃圾|公交)|院内|内$|楼下|楼上|后面|前面|背后|[东西南北]{1,2}侧|[东西南北]{1,2}[边面](?!街|路)"
-    r"|后门|前门|[东西南北正侧后]门(?!(?:[内外]|口)?(?:路|街|大街|大道|桥|村|镇|新村|小区))"
+    r"|后门|前门|[东西南北正侧后]门(?![内外口东西南北中]{0,2}(?:路|街|大街|大道|桥|村|镇|新村|小区))"
 )
 _LEAD = re.compile(
     r"(?:^中国(?!银行|移动|联通|电信|石油|石化|人寿|平安|建设|农业|工商|邮政|[\u4e00-\u9fa5]{0,6}公司)|中华人民共和国|地址[是:,]*|(?:我们?|咱们?)?家?就?住(?![院宅房户])在?|(?:我们?|咱们?)(?:小区|公司|单位|家|这边|这里)?(?:就?[是在])|本人|家住|其居住的?|居住[在于]|位于|在(?=[\u4e00-\u9fa5]{2})"
@@ -411,8 +411,17 @@ class _Reader:
             level = known.level_of(known.get(name)[0]) if known.level_of is not None else ""
             if level == "community" and self.split and self._repeats_town(name, position):
                 continue
+            if name[-1] in "弄号" and self._is_door(name):
+                continue
             return Piece(position, end, "node", name, level)
         return None
+
+    def _is_door(self, name: str) -> bool:
+        """A place that is only called by its road and number: they are read as such."""
+        known = self.known
+        return known is not None and any(
+            name[:cut] in known.entries and name[cut].isdigit() for cut in range(2, len(name) - 1)
+        )
 
     def _repeats_town(self, name: str, position: int) -> bool:
         """合庆镇前哨村 under 合庆镇: taken whole only where the town is said before it."""

@@ -166,10 +166,8 @@ class City:
 
     def rooms(self, rng: random.Random, parent: str, floors: int, each: int) -> None:
         for floor in range(1, floors + 1):
-            if rng.random() < 0.7:
-                up = self.put(parent, "floor", f"{floor}层")
-            else:
-                up = parent
+            own = rng.random() < 0.7
+            up = self.put(parent, "floor", f"{floor}层") if own else parent
             for room in range(1, each + 1):
                 self.put(up, "room", f"{floor}{room:02d}室")
 

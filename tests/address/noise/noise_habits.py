@@ -3,9 +3,11 @@
 import random
 import re
 
+import noise_houses
+import noise_slips
 import noise_spelling as spelling
-import noise_words as words
-from noise_operators import OPERATORS, ROOM, _absent, _other, lead, numbered, operator
+from noise_absent import absent
+from noise_operators import OPERATORS, ROOM, lead, numbered, operator
 from noise_world import Draft, World
 
 from address.grammar import implied_floor
@@ -308,7 +310,7 @@ def other_direction(rng: random.Random, world: World, draft: Draft) -> Draft | N
     if any(name in world.named for name in (found[1] + found[3], found[1] + "中" + found[3])):
         return None
     draft.drop("compound", "phase")
-    return _absent(rng, world, draft, "road", wrong)
+    return absent(rng, world, draft, "road", wrong)
 
 
 @operator(51, ROOM)
@@ -322,7 +324,7 @@ def no_such_floor(rng: random.Random, world: World, draft: Draft) -> Draft | Non
     own = {world.level[c] for c in world.children.get(world.parent[draft.node], [])}
     if building is None or world.level[world.parent[draft.node]] != "floor" or len(own) > 1:
         return None
-    return _absent(rng, world, draft, "floor", f"{rng.randint(71, 90)}层")
+    return absent(rng, world, draft, "floor", f"{rng.randint(71, 90)}层")
 
 
 @operator(48, ("number", "building"))
@@ -386,4 +388,4 @@ def _mixture(count: int) -> None:
 _mixture(2)
 _mixture(3)
 _mixture(4)
-__all__ = ["_other", "words"]
+__all__ = ["noise_houses", "noise_slips"]

@@ -1,5 +1,7 @@
 """One text through the compiled path: fold, cut, search."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from numba import njit
@@ -17,7 +19,6 @@ from address.kernel.work import (
     Nodes,
     Tables,
     Words,
-    Work,
 )
 
 __all__ = ["NEEDS_REFERENCE", "NEEDS_TAIL", "read"]
@@ -46,7 +47,7 @@ def _readable(text: U32, size: int) -> bool:
 
 @njit(cache=True)
 def read(
-    given: U32, size: int, work: Work, tables: Tables, nodes: Nodes, words: Words, calls: Calls
+    given: U32, size: int, work: Any, tables: Tables, nodes: Nodes, words: Words, calls: Calls
 ) -> int:
     """Read one text.
 
@@ -75,4 +76,4 @@ def read(
         return NEEDS_REFERENCE
     if work.state[TAIL] < length:
         return NEEDS_TAIL
-    return search(work, nodes, words, calls)
+    return search(work, nodes, calls)

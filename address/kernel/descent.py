@@ -1,5 +1,7 @@
 """Compiled `address.descend`: follow the items of a text down the tree."""
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
@@ -36,10 +38,7 @@ from address.kernel.work import (
     RUNS,
     SILENT,
     WORD,
-    Calls,
     Nodes,
-    Words,
-    Work,
 )
 from address.model import LEVELS, RANK
 from address.walk import child_slice
@@ -49,7 +48,10 @@ __all__ = ["CONFLICT", "FAULT_CODES", "add_fault", "descend", "is_below"]
 FAULT_CODES = ("", "unused", "kind", "unused", "unused", "missing", "unused", "conflict")
 """What is wrong, by the number of a fault here."""
 PENALTIES = (0.0, 0.02, 0.05, 0.03, 0.05, 0.04, 0.01, 0.03)
-NAME_UNUSED, OTHER_KIND, PHASE_UNUSED, PASSED, LACKING, TEXT_UNUSED, CONFLICT = range(1, 8)
+NAME_UNUSED, OTHER_KIND, PHASE_UNUSED, PASSED, LACKING, TEXT_UNUSED, CONFLICT = (
+    np.int64(k) for k in range(1, 8)
+)
+_ZERO, _NONE = np.int64(0), np.int64(-1)
 
 _ROAD, _COMMUNITY = RANK["road"], RANK["community"]
 _SKIP = np.full((len(LEVELS) + 1, len(LEVELS) + 1), -1.0)
@@ -60,7 +62,7 @@ _HAS_SKIP = np.array([bool((row >= 0).any()) for row in _SKIP])
 _LOST = np.array([0.0, *(_UNMATCHED.get(level, 0.0) for level in LEVELS)])
 _STOP = np.array([2.0, *(_UNMATCHED.get(level, 2.0) for level in LEVELS)])
 _PHASE_COST = _UNMATCHED["phase"]
-_PLAIN_RANKS = tuple(RANK[level] for level in PLAIN_LEVELS)
+_PLAIN_RANKS = np.array([RANK[level] for level in PLAIN_LEVELS])
 _MOST_CHILDREN = 80
 
 
@@ -73,7 +75,7 @@ def is_below(nodes: Nodes, row: int, ancestor: int) -> bool:
 
 
 @njit(cache=True)
-def add_fault(work: Work, way: int, kind: int, level: int, item: int, row: int) -> None:
+def add_fault(work: Any, way: int, kind: int, level: int, item: int, row: int) -> None:
     """Put a fault in front of those of a way."""
     ways = work.ways
     n = ways[way, FAULTS]
@@ -86,21 +88,21 @@ def add_fault(work: Work, way: int, kind: int, level: int, item: int, row: int) 
 
 
 @njit(cache=True)
-def _add(work: Work, first: int, last: int, cost: float) -> None:
+def _add(work: Any, first: int, last: int, cost: float) -> None:
     for way in range(first, last):
         work.cost[way] += cost
 
 
 @njit(cache=True)
 def _mark(
-    work: Work, first: int, last: int, kind: int, level: int, item: int, row: int
+    work: Any, first: int, last: int, kind: int, level: int, item: int, row: int
 ) -> None:
     for way in range(first, last):
         add_fault(work, way, kind, level, item, row)
 
 
 @njit(cache=True)
-def put_way(work: Work, at: int, row: int, cost: float, missing: int, given: int, depth: int) -> int:
+def put_way(work: Any, at: int, row: int, cost: float, missing: int, given: int, depth: int) -> int:
     """Write a way; the place behind it."""
     if at + 1 >= MOST_WAYS:
         work.state[ERROR] = 1
@@ -113,7 +115,7 @@ def put_way(work: Work, at: int, row: int, cost: float, missing: int, given: int
 
 
 @njit(cache=True)
-def copy_way(work: Work, source: int, target: int) -> None:
+def copy_way(work: Any, source: int, target: int) -> None:
     """Write a way over another."""
     for k in range(FAULT + 4 * work.ways[source, FAULTS]):
         work.ways[target, k] = work.ways[source, k]
@@ -121,7 +123,7 @@ def copy_way(work: Work, source: int, target: int) -> None:
 
 
 @njit(cache=True)
-def _cheapest(work: Work, first: int, last: int) -> int:
+def _cheapest(work: Any, first: int, last: int) -> int:
     """Sort ways by cost, equal ones in order, and keep the first; the new end."""
     spare = MOST_WAYS - 1
     for k in range(first + 1, last):
@@ -136,7 +138,7 @@ def _cheapest(work: Work, first: int, last: int) -> int:
 
 
 @njit(cache=True)
-def _reach(work: Work, at: int, row: int, cost: float) -> int:
+def _reach(work: Any, at: int, row: int, cost: float) -> int:
     if at >= MOST_REACHED:
         work.state[ERROR] = 1
         return at
@@ -146,7 +148,7 @@ def _reach(work: Work, at: int, row: int, cost: float) -> int:
 
 @njit(cache=True)
 def _find(
-    work: Work, nodes: Nodes, row: int, level: int, word: int, floor_word: int, depth: int, at: int
+    work: Any, nodes: Nodes, row: int, level: int, word: int, floor_word: int, depth: int, at: int
 ) -> int:
     """Nodes of a level below a node, directly or past levels people leave out; the end of them."""
     work.state[BUDGET] -= 1
@@ -174,7 +176,7 @@ def _find(
     if not _HAS_SKIP[level] or nodes.level[row] == _ROAD:
         return at
     passed = 0
-    for child in range(nodes.first[row + 1], nodes.first[row + 2]):
+    for child in range(np.int64(nodes.first[row + 1]), np.int64(nodes.first[row + 2])):
         cost = _SKIP[level, nodes.level[child]]
         if cost < 0.0:
             continue
@@ -189,7 +191,7 @@ def _find(
 
 
 @njit(cache=True)
-def _run(work: Work, nodes: Nodes, row: int, run: int, top: int) -> tuple[int, int]:
+def _run(work: Any, nodes: Nodes, row: int, run: int, top: int) -> tuple[int, int]:
     """Nodes reached by going down a run of levels, as a range of ``work.reached``."""
     first, last = top, _reach(work, top, row, 0.0)
     for step in range(work.runs[run, 0], work.runs[run, 1]):
@@ -203,7 +205,7 @@ def _run(work: Work, nodes: Nodes, row: int, run: int, top: int) -> tuple[int, i
             if word == 0 or own >= level or (level == R_NUMBER and own > _ROAD):
                 continue
             before = end
-            end = _find(work, nodes, r, level, word, work.steps[step, IMPLIED], 0, end)
+            end = _find(work, nodes, r, level, word, work.steps[step, IMPLIED], _ZERO, end)
             for i in range(before, end):
                 work.reached_cost[i] = so_far + cost + work.reached_cost[i]
         first, last = begun, min(end, begun + _MAX_WAYS)
@@ -213,13 +215,13 @@ def _run(work: Work, nodes: Nodes, row: int, run: int, top: int) -> tuple[int, i
 
 
 @njit(cache=True)
-def _floor_of_row(nodes: Nodes, words: Words, row: int) -> int:
+def _floor_of_row(nodes: Nodes, row: int) -> int:
     word = nodes.core[row]
-    return implied(words.points, np.int64(words.start[word]), np.int64(words.start[word + 1]))
+    return implied(nodes.word_points, np.int64(nodes.word_start[word]), np.int64(nodes.word_start[word + 1]))
 
 
 @njit(cache=True)
-def _certain(work: Work, item: int) -> int:
+def _certain(work: Any, item: int) -> int:
     """Level of the first way to read an item, 0 where it is none."""
     if work.items[item, RUNS] == 0:
         return 0
@@ -227,7 +229,7 @@ def _certain(work: Work, item: int) -> int:
 
 
 @njit(cache=True)
-def _repeats(work: Work, nodes: Nodes, words: Words, item: int, row: int) -> bool:
+def _repeats(work: Any, nodes: Nodes, item: int, row: int) -> bool:
     """The number says again what is already settled above."""
     run = work.items[item, RUN]
     for k in range(run, run + work.items[item, RUNS]):
@@ -244,12 +246,12 @@ def _repeats(work: Work, nodes: Nodes, words: Words, item: int, row: int) -> boo
             return True
     if _certain(work, item) == R_FLOOR and nodes.level[row] >= R_ROOM:
         told = work.steps[work.runs[run, 0], FLOOR]
-        return told != NO_FLOOR and _floor_of_row(nodes, words, row) == told
+        return told != NO_FLOOR and _floor_of_row(nodes, row) == told
     return False
 
 
 @njit(cache=True)
-def _first_missing(work: Work, nodes: Nodes, item: int, row: int) -> int:
+def _first_missing(work: Any, nodes: Nodes, item: int, row: int) -> int:
     """Level the number would have had below a node."""
     rank = nodes.level[row]
     run, runs = work.items[item, RUN], work.items[item, RUNS]
@@ -261,7 +263,7 @@ def _first_missing(work: Work, nodes: Nodes, item: int, row: int) -> int:
 
 
 @njit(cache=True)
-def _told_floor(work: Work, item: int) -> int:
+def _told_floor(work: Any, item: int) -> int:
     run = work.items[item, RUN]
     for k in range(run, run + work.items[item, RUNS]):
         step = work.runs[k, 0]
@@ -273,7 +275,7 @@ def _told_floor(work: Work, item: int) -> int:
 @njit(cache=True)
 def _undivided(nodes: Nodes, row: int, level: int) -> bool:
     """No child has the level, nor is a unit."""
-    for child in range(nodes.first[row + 1], nodes.first[row + 2]):
+    for child in range(np.int64(nodes.first[row + 1]), np.int64(nodes.first[row + 2])):
         own = nodes.level[child]
         if own == level or own == R_UNIT:
             return False
@@ -281,7 +283,7 @@ def _undivided(nodes: Nodes, row: int, level: int) -> bool:
 
 
 @njit(cache=True)
-def _complete(work: Work, first: int, last: int, below: float) -> bool:
+def _complete(work: Any, first: int, last: int, below: float) -> bool:
     for way in range(first, last):
         if work.ways[way, MISSING] == 0 and work.cost[way] < below:
             return True
@@ -290,10 +292,8 @@ def _complete(work: Work, first: int, last: int, below: float) -> bool:
 
 @njit(cache=True)
 def descend(  # noqa: C901 (one recursion: compiled functions cannot call each other in a ring)
-    work: Work,
+    work: Any,
     nodes: Nodes,
-    words: Words,
-    calls: Calls,
     at: int,
     row: int,
     depth: int,
@@ -310,30 +310,30 @@ def descend(  # noqa: C901 (one recursion: compiled functions cannot call each o
     if state[BUDGET] < 0:
         state[ERROR] = 1
     if state[ERROR] or at >= state[ITEMS] or depth > 24:
-        return put_way(work, top, row, 0.0, 0, -1, depth)
+        return put_way(work, top, row, 0.0, _ZERO, _NONE, depth)
     begun = top
     rank = nodes.level[row]
     if items[at, KIND] == NODE:
         name = items[at, NAME]
-        low, high = np.int64(calls.start[name]), np.int64(calls.start[name + 1])
+        low, high = np.int64(nodes.name_start[name]), np.int64(nodes.name_start[name + 1])
         if items[at, ADMIN]:
-            return descend(work, nodes, words, calls, at + 1, row, depth, top, reach)
+            return descend(work, nodes, at + 1, row, depth, top, reach)
         for k in range(low, high):
-            if is_below(nodes, row, np.int64(calls.rows[k])):
-                return descend(work, nodes, words, calls, at + 1, row, depth, top, reach)
+            if is_below(nodes, row, np.int64(nodes.name_rows[k])):
+                return descend(work, nodes, at + 1, row, depth, top, reach)
         taken = 0
         for k in range(low, high):
-            r = np.int64(calls.rows[k])
+            r = np.int64(nodes.name_rows[k])
             if is_below(nodes, r, row):
                 taken += 1
                 if taken > 40:
                     break
-                end = descend(work, nodes, words, calls, at + 1, r, depth + 1, top, reach)
+                end = descend(work, nodes, at + 1, r, depth + 1, top, reach)
                 _add(work, top, end, 0.1 if nodes.parent[r] != row else 0.0)
                 top = end
         if top == begun:
-            level = np.int64(nodes.level[calls.rows[low]])
-            top = descend(work, nodes, words, calls, at + 1, row, depth, top, reach)
+            level = np.int64(nodes.level[nodes.name_rows[low]])
+            top = descend(work, nodes, at + 1, row, depth, top, reach)
             _add(work, begun, top, 0.9 if level == _ROAD and rank < R_NUMBER else 0.35)
             _mark(work, begun, top, NAME_UNUSED, level, at, row)
         return top
@@ -346,7 +346,7 @@ def descend(  # noqa: C901 (one recursion: compiled functions cannot call each o
             for i in range(first, last):
                 cost, r = work.reached_cost[i], np.int64(work.reached[i])
                 met = met or cost < 0.25
-                end = descend(work, nodes, words, calls, at + 1, r, depth + 1, top, last)
+                end = descend(work, nodes, at + 1, r, depth + 1, top, last)
                 _add(work, top, end, cost)
                 if first_cost >= 0.3:
                     level = work.steps[work.runs[k, 0], LEVEL]
@@ -356,21 +356,21 @@ def descend(  # noqa: C901 (one recursion: compiled functions cannot call each o
                 break
         if met and _complete(work, begun, top, 0.05):
             return _cheapest(work, begun, top)
-        if not _complete(work, begun, top, 1e9) and _repeats(work, nodes, words, at, row):
-            return descend(work, nodes, words, calls, at + 1, row, depth, begun, reach)
+        if not _complete(work, begun, top, 1e9) and _repeats(work, nodes, at, row):
+            return descend(work, nodes, at + 1, row, depth, begun, reach)
         if met:
             return _cheapest(work, begun, top)
         level = _first_missing(work, nodes, at, row)
         before = top
         if rank >= R_ROOM:
-            top = descend(work, nodes, words, calls, at + 1, row, depth, top, reach)
+            top = descend(work, nodes, at + 1, row, depth, top, reach)
             _add(work, before, top, 0.05)
         elif level == R_PHASE:
-            top = descend(work, nodes, words, calls, at + 1, row, depth, top, reach)
+            top = descend(work, nodes, at + 1, row, depth, top, reach)
             _add(work, before, top, _PHASE_COST)
-            _mark(work, before, top, PHASE_UNUSED, level, at, -1)
+            _mark(work, before, top, PHASE_UNUSED, level, at, _NONE)
         elif (level == R_UNIT or level == R_FLOOR) and _undivided(nodes, row, level):
-            top = descend(work, nodes, words, calls, at + 1, row, depth, top, reach)
+            top = descend(work, nodes, at + 1, row, depth, top, reach)
             agreed = before
             if level == R_FLOOR:
                 floor = _told_floor(work, at)
@@ -378,7 +378,7 @@ def descend(  # noqa: C901 (one recursion: compiled functions cannot call each o
                     if (
                         floor != NO_FLOOR
                         and work.ways[way, MISSING] == 0
-                        and _floor_of_row(nodes, words, work.ways[way, ROW]) == floor
+                        and _floor_of_row(nodes, np.int64(work.ways[way, ROW])) == floor
                     ):
                         if agreed != way:
                             copy_way(work, way, agreed)
@@ -388,7 +388,7 @@ def descend(  # noqa: C901 (one recursion: compiled functions cannot call each o
                 _add(work, before, top, 0.02)
             else:
                 _add(work, before, top, 0.5)
-                _mark(work, before, top, PASSED, level, at, -1)
+                _mark(work, before, top, PASSED, level, at, _NONE)
         else:
             cost = _STOP[level]
             for later in range(at + 1, state[ITEMS]):
@@ -401,19 +401,19 @@ def descend(  # noqa: C901 (one recursion: compiled functions cannot call each o
         for k in range(len(_PLAIN_RANKS)):
             word, level = items[at, PLAIN + k], _PLAIN_RANKS[k]
             if word and rank < level:
-                last = _find(work, nodes, row, level, word, items[at, IMPLIED_OF_REST], 0, reach)
+                last = _find(work, nodes, row, level, word, items[at, IMPLIED_OF_REST], _ZERO, reach)
                 for i in range(reach, last):
                     r = np.int64(work.reached[i])
                     cost = work.reached_cost[i]
-                    end = descend(work, nodes, words, calls, at + 1, r, depth + 1, top, last)
+                    end = descend(work, nodes, at + 1, r, depth + 1, top, last)
                     _add(work, top, end, cost)
                     top = end
         if top > begun:
             return top
-    top = descend(work, nodes, words, calls, at + 1, row, depth, top, reach)
+    top = descend(work, nodes, at + 1, row, depth, top, reach)
     _add(work, begun, top, 0.6 if items[at, ROAD] and rank < R_NUMBER else 0.02)
     if not items[at, SILENT]:
-        _mark(work, begun, top, TEXT_UNUSED, 0, at, -1)
+        _mark(work, begun, top, TEXT_UNUSED, _ZERO, at, _NONE)
     return top
 
 

@@ -296,7 +296,7 @@ def fold_points(
     int
         Length of the folded text, `NOT_MINE` where the reference must read it.
     """
-    n, numerals = 0, False
+    n, numerals = np.int64(0), False
     for i in range(size):
         c = given[i]
         if c >= 0x10000:
@@ -319,7 +319,7 @@ def fold_points(
 @njit(cache=True)
 def _write_digits(text: U32, starts: I32, ends: I32, size: int, numeral: U8) -> int:
     """Chinese numerals before unit words in digits."""
-    n, i = 0, 0
+    n, i = np.int64(0), np.int64(0)
     before, starts_before, ends_before = text[:size].copy(), starts[:size].copy(), ends[:size].copy()
     while i < size:
         if numeral[before[i]] == 0:

@@ -4,11 +4,13 @@ As `address.segment` and `address.query` cut it, as far as every part is a name 
 numbered part or a separator.
 """
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from address.kernel.options import add_options
+from address.kernel.options import add_options, look_up
 from address.kernel.tokens import CHAIN, HAO, LANE, SUB, YARD, read_token
 from address.kernel.work import (
     ADMIN,
@@ -35,7 +37,6 @@ from address.kernel.work import (
     Nodes,
     Tables,
     Words,
-    Work,
 )
 from address.model import RANK
 from address.walk import step
@@ -96,21 +97,21 @@ def _name_at(text: U32, size: int, at: int, calls: Calls) -> tuple[int, int]:
 
 
 @njit(cache=True)
-def _add_name(work: Work, nodes: Nodes, calls: Calls, name: int, start: int, end: int) -> None:
+def _add_name(work: Any, nodes: Nodes, name: int, start: int, end: int) -> None:
     at = work.state[ITEMS]
     work.state[ITEMS] = at + 1
     item = work.items[at]
     item[KIND], item[START], item[END], item[NAME], item[RUNS] = NODE, start, end, name, 0
     admin = 1
-    for k in range(calls.start[name], calls.start[name + 1]):
-        if nodes.level[calls.rows[k]] > _COMMUNITY:
+    for k in range(nodes.name_start[name], nodes.name_start[name + 1]):
+        if nodes.level[nodes.name_rows[k]] > _COMMUNITY:
             admin = 0
             break
     item[ADMIN] = admin
 
 
 @njit(cache=True)
-def _add_number(work: Work, words: Words, start: int) -> None:
+def _add_number(work: Any, start: int) -> None:
     """A numbered item; a sub-number joins the door before it, a lane the lane."""
     kind, end, first, length, suffix = (
         work.token[0],
@@ -148,7 +149,7 @@ def _add_number(work: Work, words: Words, start: int) -> None:
             before[END], before[FIRST], before[LENGTH] = end, into, total - into
             before[TOKEN] = HAO if kind == SUB else LANE
             work.state[RUNS_USED] -= before[RUNS]
-            add_options(work, words, at - 1)
+            add_options(work, at - 1)
             return
     work.state[ITEMS] = at + 1
     item = work.items[at]
@@ -158,12 +159,12 @@ def _add_number(work: Work, words: Words, start: int) -> None:
     if kind == SUB:
         work.state[ERROR] = 1
         return
-    add_options(work, words, at)
+    add_options(work, at)
 
 
 @njit(cache=True)
 def cut(
-    work: Work, tables: Tables, nodes: Nodes, words: Words, calls: Calls
+    work: Any, tables: Tables, nodes: Nodes, words: Words, calls: Calls
 ) -> None:
     """Fill ``work.items`` from ``work.text``.
 
@@ -172,7 +173,7 @@ def cut(
     """
     text, size, state = work.text, work.state[LENGTH_OF_TEXT], work.state
     state[ITEMS] = state[CURSOR] = state[STEPS] = state[RUNS_USED] = state[ERROR] = 0
-    at = 0
+    at = np.int64(0)
     while at < size:
         state[TAIL] = at
         if state[ITEMS] >= MOST_ITEMS or state[CURSOR] + 256 > len(work.values):
@@ -199,15 +200,16 @@ def cut(
                 continue
         name, end = _name_at(text, size, at, calls)
         if name >= 0:
-            _add_name(work, nodes, calls, name, at, end)
+            _add_name(work, nodes, name, at, end)
             at = end
             continue
         found = read_token(text, size, at, work.values, state[CURSOR], tables.head, work.token)
         if found != 1:
             return
         state[CURSOR] = work.token[2] + work.token[3]
-        _add_number(work, words, at)
+        _add_number(work, at)
         at = work.token[1]
     state[TAIL] = size
+    look_up(work, words)
 
 

@@ -1,5 +1,7 @@
 """Compiled `address.query`: the ways a numbered part can be read, likeliest first."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from numba import njit
@@ -53,19 +55,19 @@ from address.kernel.work import (
     SUFFIX,
     TEXT,
     TOKEN,
+    VALUES,
     WORD,
-    Work,
     Words,
 )
 from address.model import RANK
 from address.walk import find_word
 
-__all__ = ["add_options", "floor_told", "implied"]
+__all__ = ["add_options", "floor_told", "implied", "look_up"]
 
 U32 = npt.NDArray[np.uint32]
 
 R_NUMBER, R_COMPOUND, R_PHASE, R_BUILDING, R_UNIT, R_FLOOR, R_ROOM, R_GROUP = (
-    RANK[level]
+    np.int64(RANK[level])  # a Python int would be a type of its own, and compiled for again
     for level in ("number", "compound", "phase", "building", "unit", "floor", "room", "group")
 )
 _NUMBERED = (R_NUMBER, R_BUILDING, R_UNIT, R_FLOOR, R_ROOM)
@@ -116,14 +118,11 @@ def floor_told(points: U32, start: int, end: int) -> int:
 
 
 @njit(cache=True)
-def _implied_word(work: Work, words: Words, floor: int) -> int:
+def _implied_word(work: Any, words: Words, floor: int) -> int:
     """Word of a floor by its number."""
     if floor == NO_FLOOR:
         return 0
-    at = work.state[CURSOR] + 64  # beyond what is written
-    if at + 16 > len(work.values):
-        work.state[ERROR] = 1
-        return 0
+    at = np.int64(VALUES - 16)
     first = at
     value = floor
     if value < 0:
@@ -145,7 +144,7 @@ def _implied_word(work: Work, words: Words, floor: int) -> int:
 
 
 @njit(cache=True)
-def _step(work: Work, words: Words, level: int, first: int, length: int, cost: float) -> None:
+def _step(work: Any, level: int, first: int, length: int, cost: float) -> None:
     """One more step of the last run."""
     at = work.state[STEPS]
     if at >= MOST_STEPS:
@@ -154,23 +153,12 @@ def _step(work: Work, words: Words, level: int, first: int, length: int, cost: f
     work.state[STEPS] = at + 1
     work.runs[work.state[RUNS_USED] - 1, 1] = at + 1
     work.steps[at, LEVEL] = level
-    work.steps[at, WORD] = find_word(
-        level, work.values, first, first + length,
-        words.slots, words.hashes, words.level, words.start, words.points,
-    )  # fmt: skip
-    work.steps[at, FLOOR_OF] = NO_FLOOR
-    work.steps[at, IMPLIED] = 0
-    if level == R_FLOOR:
-        work.steps[at, FLOOR_OF] = floor_told(work.values, first, first + length)
-    elif level == R_ROOM:
-        floor = implied(work.values, first, first + length)
-        work.steps[at, IMPLIED] = _implied_word(work, words, floor)
     work.steps[at, TEXT], work.steps[at, SIZE] = first, length
     work.step_cost[at] = cost
 
 
 @njit(cache=True)
-def _run(work: Work, item: int) -> None:
+def _run(work: Any, item: int) -> None:
     """A new run of an item."""
     at = work.state[RUNS_USED]
     if at >= MOST_RUNS:
@@ -183,15 +171,15 @@ def _run(work: Work, item: int) -> None:
 
 @njit(cache=True)
 def _one(
-    work: Work, words: Words, item: int, level: int, first: int, length: int, cost: float
+    work: Any, item: int, level: int, first: int, length: int, cost: float
 ) -> None:
     """A run of one step."""
     _run(work, item)
-    _step(work, words, level, first, length, cost)
+    _step(work, level, first, length, cost)
 
 
 @njit(cache=True)
-def _with(work: Work, first: int, length: int, *more: int) -> int:
+def _with(work: Any, first: int, length: int, *more: int) -> int:
     """A value with characters behind it, written anew; where it begins."""
     at = work.state[CURSOR]
     if at + length + 80 > len(work.values):
@@ -223,61 +211,61 @@ def _stripped(values: U32, first: int, length: int) -> int:
 
 
 @njit(cache=True)
-def add_options(work: Work, words: Words, item: int) -> None:
+def add_options(work: Any, item: int) -> None:
     """Write the runs of a numbered item."""
     items = work.items
     kind, first, length = items[item, TOKEN], items[item, FIRST], items[item, LENGTH]
     items[item, RUN], items[item, RUNS] = work.state[RUNS_USED], 0
     if kind == CHAIN:
-        _chain(work, words, item)
+        _chain(work, item)
         return
     if kind == PHASE:
-        _phase(work, words, item)
+        _phase(work, item)
         return
     zeros = _stripped(work.values, first, length)
     plain, short = first + zeros, length - zeros
     if kind == LANE:
         lane = _with(work, first, length, _NONG)
-        _one(work, words, item, R_NUMBER, lane, length + 1, 0.0)
-        _one(work, words, item, R_NUMBER, first, length, 0.3)
+        _one(work, item, R_NUMBER, lane, length + 1, 0.0)
+        _one(work, item, R_NUMBER, first, length, 0.3)
     elif kind == HAO or kind == YARD:
-        _one(work, words, item, R_NUMBER, first, length, 0.0)
-        _one(work, words, item, R_BUILDING, plain, short, 0.05)
-        _one(work, words, item, R_ROOM, plain, short, 0.3)
+        _one(work, item, R_NUMBER, first, length, 0.0)
+        _one(work, item, R_BUILDING, plain, short, 0.05)
+        _one(work, item, R_ROOM, plain, short, 0.3)
         if _all_digits(work.values, first, length):
             lane = _with(work, first, length, _NONG)
-            _one(work, words, item, R_NUMBER, lane, length + 1, 0.3)
-        _door(work, words, item)
+            _one(work, item, R_NUMBER, lane, length + 1, 0.3)
+        _door(work, item)
     elif kind == BUILDING:
-        _one(work, words, item, R_BUILDING, plain, short, 0.0)
+        _one(work, item, R_BUILDING, plain, short, 0.0)
         if items[item, SUFFIX] == S_HASH:
-            _one(work, words, item, R_UNIT, plain, short, 0.1)
+            _one(work, item, R_UNIT, plain, short, 0.1)
     elif kind == LOU:
         if not _all_digits(work.values, first, length):
-            _one(work, words, item, R_BUILDING, plain, short, 0.0)
+            _one(work, item, R_BUILDING, plain, short, 0.0)
         else:
-            _one(work, words, item, R_BUILDING, plain, short, 0.02)
-            _one(work, words, item, R_FLOOR, plain, short, 0.0)
+            _one(work, item, R_BUILDING, plain, short, 0.02)
+            _one(work, item, R_FLOOR, plain, short, 0.0)
     elif kind == BARE:
-        _one(work, words, item, R_ROOM, plain, short, 0.0)
-        _one(work, words, item, R_BUILDING, plain, short, 0.05)
-        _one(work, words, item, R_NUMBER, plain, short, 0.05)
-        _one(work, words, item, R_UNIT, plain, short, 0.1)
+        _one(work, item, R_ROOM, plain, short, 0.0)
+        _one(work, item, R_BUILDING, plain, short, 0.05)
+        _one(work, item, R_NUMBER, plain, short, 0.05)
+        _one(work, item, R_UNIT, plain, short, 0.1)
         if _all_digits(work.values, first, length):
             lane = _with(work, first, length, _NONG)
-            _one(work, words, item, R_NUMBER, lane, length + 1, 0.3)
+            _one(work, item, R_NUMBER, lane, length + 1, 0.3)
     elif kind == UNIT:
-        _one(work, words, item, R_UNIT, plain, short, 0.0)
+        _one(work, item, R_UNIT, plain, short, 0.0)
     elif kind == FLOOR:
-        _one(work, words, item, R_FLOOR, plain, short, 0.0)
+        _one(work, item, R_FLOOR, plain, short, 0.0)
     elif kind == ROOM:
-        _one(work, words, item, R_ROOM, plain, short, 0.0)
+        _one(work, item, R_ROOM, plain, short, 0.0)
     elif kind == GROUP:
-        _one(work, words, item, R_GROUP, plain, short, 0.0)
+        _one(work, item, R_GROUP, plain, short, 0.0)
 
 
 @njit(cache=True)
-def _phase(work: Work, words: Words, item: int) -> None:
+def _phase(work: Any, item: int) -> None:
     """一期, 3期, A区: the core is in Chinese numerals up to ten."""
     first, length = work.items[item, FIRST], work.items[item, LENGTH]
     if work.values[first + length - 1] == _QI and _all_digits(work.values, first, length - 1):
@@ -286,13 +274,13 @@ def _phase(work: Work, words: Words, item: int) -> None:
             number = number * 10 + np.int64(work.values[i]) - 48
         if number <= 10:
             at = _with(work, first, 0, _NUMERALS[number], _QI)
-            _one(work, words, item, R_PHASE, at, 2, 0.0)
+            _one(work, item, R_PHASE, at, 2, 0.0)
             return
-    _one(work, words, item, R_PHASE, first, length, 0.0)
+    _one(work, item, R_PHASE, first, length, 0.0)
 
 
 @njit(cache=True)
-def _door(work: Work, words: Words, item: int) -> None:
+def _door(work: Any, item: int) -> None:
     """Further ways to read a door with a sub-number, or a yard."""
     first, length = work.items[item, FIRST], work.items[item, LENGTH]
     dash = -1
@@ -301,13 +289,13 @@ def _door(work: Work, words: Words, item: int) -> None:
             dash = i
             break
     if dash >= 0 and dash + 1 < length:
-        _one(work, words, item, R_NUMBER, first, dash, 0.0)
-        _step(work, words, R_BUILDING, first + dash + 1, length - dash - 1, 0.1)
-        _one(work, words, item, R_BUILDING, first, dash, 0.0)
-        _step(work, words, R_ROOM, first + dash + 1, length - dash - 1, 0.2)
+        _one(work, item, R_NUMBER, first, dash, 0.0)
+        _step(work, R_BUILDING, first + dash + 1, length - dash - 1, 0.1)
+        _one(work, item, R_BUILDING, first, dash, 0.0)
+        _step(work, R_ROOM, first + dash + 1, length - dash - 1, 0.2)
     if work.items[item, TOKEN] == YARD:
         at = _with(work, first, length, _HAO, _COURT)
-        _one(work, words, item, R_COMPOUND, at, length + 2, 0.0)
+        _one(work, item, R_COMPOUND, at, length + 2, 0.0)
 
 
 @njit(cache=True)
@@ -341,7 +329,7 @@ def _usual(count: int, mask: int) -> bool:
 
 
 @njit(cache=True)
-def _chain(work: Work, words: Words, item: int) -> None:  # noqa: C901 (all readings of one chain)
+def _chain(work: Any, item: int) -> None:  # noqa: C901 (all readings of one chain)
     """Ways to read 3-2-501: any rising run of levels that its last word allows."""
     values = work.values
     first, length = work.items[item, FIRST], work.items[item, LENGTH]
@@ -368,7 +356,7 @@ def _chain(work: Work, words: Words, item: int) -> None:  # noqa: C901 (all read
     )
     pair = count == 2 and last == 0 and suffix != S_NONG
     if pair and suffix == S_HAO:
-        _one(work, words, item, R_NUMBER, first, length, 0.0)
+        _one(work, item, R_NUMBER, first, length, 0.0)
     for mask in _MASKS:
         if _bits(mask) != count or (last and _highest(mask) != last):
             continue
@@ -379,28 +367,28 @@ def _chain(work: Work, words: Words, item: int) -> None:  # noqa: C901 (all read
         k = 0
         for bit in range(5):
             if mask >> bit & 1:
-                _step(work, words, _NUMBERED[bit], plain[k, 0], plain[k, 1], cost / count)
+                _step(work, _NUMBERED[bit], plain[k, 0], plain[k, 1], cost / count)
                 k += 1
     if pair:
         if suffix != S_HAO:
-            _one(work, words, item, R_NUMBER, first, length, 0.0)
-        _one(work, words, item, R_BUILDING, first, length, 0.1)
+            _one(work, item, R_NUMBER, first, length, 0.0)
+        _one(work, item, R_BUILDING, first, length, 0.1)
         if suffix == S_HAO and digits:
             one = _value(values, part[0, 0], part[0, 1])
             if _value(values, part[1, 0], part[1, 1]) > one:
-                _one(work, words, item, R_NUMBER, part[0, 0], part[0, 1], 0.2)
-                _one(work, words, item, R_NUMBER, part[1, 0], part[1, 1], 0.25)
+                _one(work, item, R_NUMBER, part[0, 0], part[0, 1], 0.2)
+                _one(work, item, R_NUMBER, part[1, 0], part[1, 1], 0.25)
     elif count > 2:
         for mask in _MASKS:
             if mask & 1 or _bits(mask) != count - 2 or (last and _highest(mask) != last):
                 continue
-            _one(work, words, item, R_NUMBER, first, number_joined, 0.02)
+            _one(work, item, R_NUMBER, first, number_joined, 0.02)
             k = 2
             for bit in range(1, 5):
                 if mask >> bit & 1:
-                    _step(work, words, _NUMBERED[bit], plain[k, 0], plain[k, 1], 0.02)
+                    _step(work, _NUMBERED[bit], plain[k, 0], plain[k, 1], 0.02)
                     k += 1
-    _lanes(work, words, item)
+    _lanes(work, item)
     _sort_runs(work, item)
 
 
@@ -441,7 +429,7 @@ def _value(values: U32, first: int, length: int) -> int:
 
 
 @njit(cache=True)
-def _lanes(work: Work, words: Words, item: int) -> None:
+def _lanes(work: Any, item: int) -> None:
     """Each run that begins with a plain number, with a lane instead."""
     run, runs = work.items[item, RUN], work.items[item, RUNS]
     lane_of, lane = -1, 0
@@ -452,20 +440,21 @@ def _lanes(work: Work, words: Words, item: int) -> None:
             continue
         if lane_of != first:
             lane_of, lane = first, _with(work, first, size, _NONG)
-        _one(work, words, item, R_NUMBER, lane, size + 1, work.step_cost[a] + 0.02)
+        _one(work, item, R_NUMBER, lane, size + 1, work.step_cost[a] + 0.02)
         for step in range(a + 1, b):
             at = work.state[STEPS]
             if work.state[ERROR] or at >= MOST_STEPS:
                 work.state[ERROR] = 1
                 return
-            work.steps[at] = work.steps[step]
+            for k in range(work.steps.shape[1]):
+                work.steps[at, k] = work.steps[step, k]
             work.step_cost[at] = work.step_cost[step]
             work.state[STEPS] = at + 1
             work.runs[work.state[RUNS_USED] - 1, 1] = at + 1
 
 
 @njit(cache=True)
-def _sort_runs(work: Work, item: int) -> None:
+def _sort_runs(work: Any, item: int) -> None:
     """Cheapest first; equal ones stay in order."""
     run, runs = work.items[item, RUN], work.items[item, RUNS]
     cost = np.empty(runs, np.float64)
@@ -477,7 +466,28 @@ def _sort_runs(work: Work, item: int) -> None:
         a, b = work.runs[run + k, 0], work.runs[run + k, 1]
         while at > 0 and cost[at - 1] > total:
             cost[at] = cost[at - 1]
-            work.runs[run + at] = work.runs[run + at - 1]
+            work.runs[run + at, 0] = work.runs[run + at - 1, 0]
+            work.runs[run + at, 1] = work.runs[run + at - 1, 1]
             at -= 1
         cost[at] = total
         work.runs[run + at, 0], work.runs[run + at, 1] = a, b
+
+
+@njit(cache=True)
+def look_up(work: Any, words: Words) -> None:
+    """Fill in the words of all steps."""
+    for at in range(work.state[STEPS]):
+        level = work.steps[at, LEVEL]
+        first = work.steps[at, TEXT]
+        last = first + work.steps[at, SIZE]
+        work.steps[at, WORD] = find_word(
+            level, work.values, first, last,
+            words.slots, words.hashes, words.level, words.start, words.points,
+        )  # fmt: skip
+        work.steps[at, FLOOR_OF] = NO_FLOOR
+        work.steps[at, IMPLIED] = 0
+        if level == R_FLOOR:
+            work.steps[at, FLOOR_OF] = floor_told(work.values, first, last)
+        elif level == R_ROOM:
+            floor = implied(work.values, first, last)
+            work.steps[at, IMPLIED] = _implied_word(work, words, floor)

@@ -1,5 +1,7 @@
 """Compiled `address.match.ways`: from every anchor down, what the divisions say, the best first."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from numba import njit
@@ -32,8 +34,6 @@ from address.kernel.work import (
     WAYS,
     Calls,
     Nodes,
-    Words,
-    Work,
 )
 from address.match import _ANCHORS, _CONFLICT
 from address.model import LEVELS, RANK
@@ -54,7 +54,7 @@ _COUNTY = RANK["county"]
 
 @njit(cache=True)
 def _conflicts(
-    work: Work, nodes: Nodes, calls: Calls, row: int, wrong: I64
+    work: Any, nodes: Nodes, row: int, wrong: I64
 ) -> int:
     """Bits of the levels whose named division does not hold a node; `wrong` gets their items."""
     fits, against = 0, 0
@@ -63,8 +63,8 @@ def _conflicts(
             continue
         name = work.items[item, NAME]
         levels, held = 0, False
-        for k in range(calls.start[name], calls.start[name + 1]):
-            r = np.int64(calls.rows[k])
+        for k in range(nodes.name_start[name], nodes.name_start[name + 1]):
+            r = np.int64(nodes.name_rows[k])
             levels |= 1 << nodes.level[r]
             held = held or is_below(nodes, row, r)
         if held:
@@ -91,15 +91,15 @@ def _cost_of(against: int) -> float:
 
 
 @njit(cache=True)
-def _before(work: Work, nodes: Nodes, calls: Calls, number: int) -> float:
+def _before(work: Any, nodes: Nodes, number: int) -> float:
     """What it costs that items stand in front of the anchor."""
     cost = 0.0
     for item in range(number):
         kind = work.items[item, KIND]
         if kind == NODE:
             name = work.items[item, NAME]
-            for k in range(calls.start[name], calls.start[name + 1]):
-                level = nodes.level[calls.rows[k]]
+            for k in range(nodes.name_start[name], nodes.name_start[name + 1]):
+                level = nodes.level[nodes.name_rows[k]]
                 if _ANCHOR[level] and level != _COMMUNITY:
                     cost += 0.8
                     break
@@ -112,30 +112,31 @@ def _before(work: Work, nodes: Nodes, calls: Calls, number: int) -> float:
 
 @njit(cache=True)
 def _from_anchor(
-    work: Work, nodes: Nodes, words: Words, calls: Calls, number: int, top: int
+    work: Any, nodes: Nodes, number: int, top: int
 ) -> int:
     """Ways that start at the nodes of a named item."""
     name = work.items[number, NAME]
-    low, high = np.int64(calls.start[name]), np.int64(calls.start[name + 1])
+    low, high = np.int64(nodes.name_start[name]), np.int64(nodes.name_start[name + 1])
     rows = np.empty(high - low, np.int64)
     cost = np.empty(high - low, np.float64)
     wrong = np.zeros(_COMMUNITY + 1, np.int64)
     count = 0
     for k in range(low, high):
-        row = np.int64(calls.rows[k])
+        row = np.int64(nodes.name_rows[k])
         if not _ANCHOR[nodes.level[row]]:
             continue
-        mine = _cost_of(_conflicts(work, nodes, calls, row, wrong))
+        mine = _cost_of(_conflicts(work, nodes, row, wrong))
         at = count
         while at > 0 and cost[at - 1] > mine:
             cost[at], rows[at] = cost[at - 1], rows[at - 1]
             at -= 1
         cost[at], rows[at] = mine, row
         count += 1
-    before = _before(work, nodes, calls, number)
+    before = _before(work, nodes, number)
+    zero = np.int64(0)  # not 0: a constant would be a type of its own, compiled again
     for k in range(min(count, 60)):
-        end = descend(work, nodes, words, calls, number + 1, rows[k], 0, top, 0)
-        against = _conflicts(work, nodes, calls, rows[k], wrong) if cost[k] > 0.0 else 0
+        end = descend(work, nodes, number + 1, rows[k], zero, top, zero)
+        against = _conflicts(work, nodes, rows[k], wrong) if cost[k] > 0.0 else 0
         for way in range(top, end):
             work.cost[way] = work.cost[way] + cost[k] + before
             work.ways[way, ANCHOR] = rows[k]
@@ -149,7 +150,7 @@ def _from_anchor(
 
 
 @njit(cache=True)
-def _plausible(work: Work, way: int) -> bool:
+def _plausible(work: Any, way: int) -> bool:
     """A place in another county needs its door to be right."""
     missing = work.ways[way, MISSING]
     if missing != _NUMBER and missing != _BUILDING:
@@ -162,7 +163,7 @@ def _plausible(work: Work, way: int) -> bool:
 
 
 @njit(cache=True)
-def _unread(work: Work) -> tuple[int, int]:
+def _unread(work: Any) -> tuple[int, int]:
     """First item that is no division: its item and the level that is missing; -1 where none."""
     for item in range(work.state[ITEMS]):
         if work.items[item, KIND] == NODE and work.items[item, ADMIN]:
@@ -174,7 +175,7 @@ def _unread(work: Work) -> tuple[int, int]:
 
 
 @njit(cache=True)
-def _from_admin(work: Work, nodes: Nodes, words: Words, calls: Calls, top: int) -> int:
+def _from_admin(work: Any, nodes: Nodes, top: int) -> int:
     """The deepest division that is named, where nothing below it could be found."""
     rows = np.empty(400, np.int64)
     count = 0
@@ -182,8 +183,8 @@ def _from_admin(work: Work, nodes: Nodes, words: Words, calls: Calls, top: int) 
         if work.items[item, KIND] != NODE or not work.items[item, ADMIN]:
             continue
         name = work.items[item, NAME]
-        for k in range(calls.start[name], calls.start[name + 1]):
-            row = np.int64(calls.rows[k])
+        for k in range(nodes.name_start[name], nodes.name_start[name + 1]):
+            row = np.int64(nodes.name_rows[k])
             if (rows[:count] == row).any():
                 continue
             if count == len(rows):
@@ -205,7 +206,7 @@ def _from_admin(work: Work, nodes: Nodes, words: Words, calls: Calls, top: int) 
     wrong = np.zeros(_COMMUNITY + 1, np.int64)
     for k in range(min(count, 50)):
         row = rows[k]
-        against = _conflicts(work, nodes, calls, row, wrong)
+        against = _conflicts(work, nodes, row, wrong)
         cost, unmet, short = 0.0, 0, 0.0
         for level in range(1, _COMMUNITY + 1):
             if against >> level & 1 and nodes.level[row] <= level:
@@ -215,17 +216,17 @@ def _from_admin(work: Work, nodes: Nodes, words: Words, calls: Calls, top: int) 
                 continue
             name = work.items[item, NAME]
             held, own = False, False
-            for i in range(calls.start[name], calls.start[name + 1]):
-                r = np.int64(calls.rows[i])
+            for i in range(nodes.name_start[name], nodes.name_start[name + 1]):
+                r = np.int64(nodes.name_rows[i])
                 held = held or is_below(nodes, row, r)
                 own = own or r == row
             unmet += 0 if held else 1
-            if own and not _spelled_so(work, nodes, words, item, row):
+            if own and not _spelled_so(work, nodes, item, row):
                 short += 0.3
         cost = _cost_of(against) + 2.0 * unmet + short + 4.0
         if given < 0 and against == 0:
             cost -= 4.0
-        top = put_way(work, top, row, cost, missing, given, 0)
+        top = put_way(work, top, row, cost, missing, given, np.int64(0))
         work.ways[top - 1, ANCHOR] = row
         for level in range(_COMMUNITY, 0, -1):
             if against >> level & 1:
@@ -234,15 +235,15 @@ def _from_admin(work: Work, nodes: Nodes, words: Words, calls: Calls, top: int) 
 
 
 @njit(cache=True)
-def _spelled_so(work: Work, nodes: Nodes, words: Words, item: int, row: int) -> bool:
+def _spelled_so(work: Any, nodes: Nodes, item: int, row: int) -> bool:
     """The item is the core of the node."""
     word = nodes.core[row]
-    first, last = np.int64(words.start[word]), np.int64(words.start[word + 1])
+    first, last = np.int64(nodes.word_start[word]), np.int64(nodes.word_start[word + 1])
     start, end = work.items[item, START], work.items[item, END]
     if last - first != end - start:
         return False
     for i in range(end - start):
-        if words.points[first + i] != work.text[start + i]:
+        if nodes.word_points[first + i] != work.text[start + i]:
             return False
     return True
 
@@ -253,7 +254,7 @@ def _rounded(cost: float) -> float:
 
 
 @njit(cache=True)
-def _before_in_order(work: Work, nodes: Nodes, a: int, b: int) -> bool:
+def _before_in_order(work: Any, nodes: Nodes, a: int, b: int) -> bool:
     """Way `a` comes before way `b`: cost, then depth, then id."""
     one, other = _rounded(work.cost[a]), _rounded(work.cost[b])
     if one != other:
@@ -265,7 +266,7 @@ def _before_in_order(work: Work, nodes: Nodes, a: int, b: int) -> bool:
 
 
 @njit(cache=True)
-def _best(work: Work, nodes: Nodes, count: int) -> int:
+def _best(work: Any, nodes: Nodes, count: int) -> int:
     """Keep the cheapest way to each node, in order; how many they are."""
     kept = 0
     for way in range(count):
@@ -294,7 +295,7 @@ def _best(work: Work, nodes: Nodes, count: int) -> int:
 
 
 @njit(cache=True)
-def _names_within(work: Work, calls: Calls) -> bool:
+def _names_within(work: Any, calls: Calls) -> bool:
     """A name holds the beginning of another: the text could be cut in another way."""
     size = work.state[LENGTH_OF_TEXT]
     for item in range(work.state[ITEMS]):
@@ -308,7 +309,7 @@ def _names_within(work: Work, calls: Calls) -> bool:
 
 
 @njit(cache=True)
-def search(work: Work, nodes: Nodes, words: Words, calls: Calls) -> int:
+def search(work: Any, nodes: Nodes, calls: Calls) -> int:
     """Ways to read the items, cheapest first.
 
     Returns
@@ -327,20 +328,20 @@ def search(work: Work, nodes: Nodes, words: Words, calls: Calls) -> int:
             continue
         name = work.items[number, NAME]
         some, road = False, False
-        for k in range(calls.start[name], calls.start[name + 1]):
-            level = nodes.level[calls.rows[k]]
+        for k in range(nodes.name_start[name], nodes.name_start[name + 1]):
+            level = nodes.level[nodes.name_rows[k]]
             some = some or _ANCHOR[level]
             road = road or level == _ROAD
         if some:
             anchors[count, 0], anchors[count, 1] = 0 if road else 1, number
             count += 1
-    top, cheapest, complete = 0, 1e9, False
+    top, cheapest, complete = np.int64(0), 1e9, False
     for want in range(2):
         for k in range(count):
             if anchors[k, 0] != want or (complete and cheapest < 0.02):
                 continue
             begun = top
-            top = _from_anchor(work, nodes, words, calls, anchors[k, 1], top)
+            top = _from_anchor(work, nodes, anchors[k, 1], top)
             if state[ERROR]:
                 return -1
             for way in range(begun, top):
@@ -349,7 +350,7 @@ def search(work: Work, nodes: Nodes, words: Words, calls: Calls) -> int:
                     complete = True
     if rest and cheapest > 0.5:
         return -1
-    kept, complete = 0, False
+    kept, complete = np.int64(0), False
     for way in range(top):
         if _plausible(work, way):
             if kept != way:
@@ -359,7 +360,7 @@ def search(work: Work, nodes: Nodes, words: Words, calls: Calls) -> int:
     if not complete:
         if rest:
             return -1
-        kept = _from_admin(work, nodes, words, calls, kept)
+        kept = _from_admin(work, nodes, kept)
     found = _best(work, nodes, kept)
     if state[ERROR] or found == 0 or (work.cost[0] > 0.5 and _names_within(work, calls)):
         return -1

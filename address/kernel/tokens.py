@@ -17,13 +17,15 @@ NOT_MINE = -1
 KINDS = ("", "lane", "chain", "yard", "building", "unit", "floor", "room", "hao", "lou", "phase",
          "group", "bare", "sub")  # fmt: skip
 """Kind of a token by its number here."""
-LANE, CHAIN, YARD, BUILDING, UNIT, FLOOR, ROOM, HAO, LOU, PHASE, GROUP, BARE, SUB = range(1, 14)
+LANE, CHAIN, YARD, BUILDING, UNIT, FLOOR, ROOM, HAO, LOU, PHASE, GROUP, BARE, SUB = (
+    np.int64(k) for k in range(1, 14)  # a Python int would be a type of its own, compiled for again
+)
 
 SUFFIXES = ("", "号", "弄", "支弄", "室", "房间", "房", "铺", "单元", "门", "楼", "层", "栋", "幢",
             "座", "户", "号楼", "#")  # fmt: skip
 """Last word of a token by its number here; 0 where it tells nothing."""
 (S_NONE, S_HAO, S_NONG, S_ZHINONG, S_SHI, S_FANGJIAN, S_FANG, S_PU, S_DANYUAN, S_MEN, S_LOU,
- S_CENG, S_DONG, S_ZHUANG, S_ZUO, S_HU, S_HAOLOU, S_HASH) = range(18)  # fmt: skip
+ S_CENG, S_DONG, S_ZHUANG, S_ZUO, S_HU, S_HAOLOU, S_HASH) = (np.int64(k) for k in range(18))  # fmt: skip
 
 _HAO, _NONG, _ZHI, _LOU, _DONG, _ZHUANG, _ZUO = (ord(c) for c in "号弄支楼栋幢座")
 _DAN, _YUAN, _MEN, _TI, _CENG, _SHI, _FANG, _JIAN, _PU, _HU, _NA = (
@@ -264,7 +266,7 @@ def read_token(  # noqa: C901 (one state machine)
         1 a token; 0 surely none; `NOT_MINE` the reference must look.
     """
     c = np.int64(text[at])
-    i = at
+    i = np.int64(at)
     prefix = c < 0x10000 and (head[c] & 7) == HEAD_PREFIX
     if not (_digit(c) or _letter(c) or prefix):
         return _special(text, size, at, values, first, head, out)

@@ -57,8 +57,8 @@ def _rank_of_part(text: U32, a: int, b: int, nodes: Nodes, calls: Calls) -> int:
     if name < 0:
         return _rank_of_end(text, a, b)
     best = 99
-    for k in range(calls.start[name], calls.start[name + 1]):
-        best = min(best, np.int64(nodes.level[calls.rows[k]]))
+    for k in range(nodes.name_start[name], nodes.name_start[name + 1]):
+        best = min(best, np.int64(nodes.level[nodes.name_rows[k]]))
     return best
 
 

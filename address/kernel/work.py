@@ -1,6 +1,8 @@
 """Arrays the compiled search reads and writes: the tree's, and scratch space for one text."""
 
-from typing import NamedTuple
+import zlib
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +11,7 @@ from address.arena import Arena
 from address.kernel.folding import fold_table, numeral_table
 from address.kernel.tokens import head_table
 
-__all__ = ["Calls", "Nodes", "Tables", "Words", "Work", "calls_of", "nodes_of", "words_of", "work"]
+__all__ = ["Calls", "Nodes", "Tables", "Words", "calls_of", "nodes_of", "words_of", "work"]
 
 U8 = npt.NDArray[np.uint8]
 U16 = npt.NDArray[np.uint16]
@@ -17,7 +19,6 @@ U32 = npt.NDArray[np.uint32]
 U64 = npt.NDArray[np.uint64]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
-F64 = npt.NDArray[np.float64]
 
 LONGEST = 120
 """Characters of a text that is read here."""
@@ -53,7 +54,7 @@ class Tables(NamedTuple):
 
 
 class Nodes(NamedTuple):
-    """The tree."""
+    """The tree, the texts of its words and the rows of its names."""
 
     parent: I32
     first: I32
@@ -61,6 +62,10 @@ class Nodes(NamedTuple):
     core: U32
     flags: U8
     ident: U64
+    word_start: U32
+    word_points: U32
+    name_start: U32
+    name_rows: I32
 
 
 class Words(NamedTuple):
@@ -74,32 +79,11 @@ class Words(NamedTuple):
 
 
 class Calls(NamedTuple):
-    """Names and what goes by them."""
+    """The prefix tree of the names."""
 
     step_key: U64
     step_next: U32
     state_name: I32
-    start: U32
-    rows: I32
-
-
-class Work(NamedTuple):
-    """Scratch space; see the columns above."""
-
-    text: U32
-    starts: I32
-    ends: I32
-    values: U32
-    items: I64
-    runs: I64
-    steps: I64
-    step_cost: F64
-    ways: I32
-    cost: F64
-    reached: I32
-    reached_cost: F64
-    state: I64
-    token: I64
 
 
 def tables() -> Tables:
@@ -109,7 +93,9 @@ def tables() -> Tables:
 
 def nodes_of(arena: Arena) -> Nodes:
     """The tree of an arena."""
-    return Nodes(*(arena[name] for name in ("parent", "first", "level", "core", "flags", "ident")))
+    names = ("parent", "first", "level", "core", "flags", "ident")
+    texts = ("word_start", "word_points", "name_start", "name_rows")
+    return Nodes(*(arena[name] for name in names + texts))
 
 
 def words_of(arena: Arena) -> Words:
@@ -120,26 +106,48 @@ def words_of(arena: Arena) -> Words:
 
 def calls_of(arena: Arena) -> Calls:
     """The names of an arena."""
-    names = ("step_key", "step_next", "state_name", "name_start", "name_rows")
+    names = ("step_key", "step_next", "state_name")
     return Calls(*(arena[name] for name in names))
 
 
-def work() -> Work:
-    """New scratch space, about 0.5 MB."""
-    size = 4 * LONGEST + 16
-    return Work(
-        text=np.zeros(size, np.uint32),
-        starts=np.zeros(size, np.int32),
-        ends=np.zeros(size, np.int32),
-        values=np.zeros(8192, np.uint32),
-        items=np.zeros((MOST_ITEMS + 2, PLAIN + len(PLAIN_LEVELS)), np.int64),
-        runs=np.zeros((MOST_RUNS, 2), np.int64),
-        steps=np.zeros((MOST_STEPS, 6), np.int64),
-        step_cost=np.zeros(MOST_STEPS, np.float64),
-        ways=np.zeros((MOST_WAYS, FAULT + 4 * MOST_FAULTS), np.int32),
-        cost=np.zeros(MOST_WAYS, np.float64),
-        reached=np.zeros(MOST_REACHED, np.int32),
-        reached_cost=np.zeros(MOST_REACHED, np.float64),
-        state=np.zeros(16, np.int64),
-        token=np.zeros(5, np.int64),
-    )
+
+
+def _stamp() -> str:
+    """Checksum of the sources the compiled code is made of.
+
+    A compiled function is cached by its own file and its types alone. As part of the type of the
+    scratch space the checksum makes it anew when anything it calls or mirrors has changed.
+    """
+    crc = 0
+    for source in sorted(Path(__file__).parent.parent.rglob("*.py")):
+        crc = zlib.crc32(source.read_bytes(), crc)
+    return f"sources_{crc:08x}"
+
+
+_SIZE = 4 * LONGEST + 16
+VALUES = 8192
+_WORK = np.dtype(
+    [
+        ("text", "u4", (_SIZE,)),
+        ("starts", "i4", (_SIZE,)),
+        ("ends", "i4", (_SIZE,)),
+        ("values", "u4", (VALUES,)),
+        ("items", "i8", (MOST_ITEMS + 2, PLAIN + len(PLAIN_LEVELS))),
+        ("runs", "i8", (MOST_RUNS, 2)),
+        ("steps", "i8", (MOST_STEPS, 6)),
+        ("step_cost", "f8", (MOST_STEPS,)),
+        ("ways", "i4", (MOST_WAYS, FAULT + 4 * MOST_FAULTS)),
+        ("cost", "f8", (MOST_WAYS,)),
+        ("reached", "i4", (MOST_REACHED,)),
+        ("reached_cost", "f8", (MOST_REACHED,)),
+        ("state", "i8", (16,)),
+        ("token", "i8", (5,)),
+        (_stamp(), "i8"),
+    ],
+    align=True,
+)
+
+
+def work() -> Any:
+    """New scratch space, about 0.5 MB: one record, handed to compiled functions by its address."""
+    return np.zeros(1, _WORK)[0]

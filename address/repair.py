@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Repair", "Repairs"]
 
-_TAIL = re.compile(r"(?:[东西南北中]?(?:高速公路|公路|大道|大街|胡同|支路|路|街|道|巷|弄))$")
+_TAIL = re.compile(r"(?:[东西南北中]?(?:高速公路|公路|大道|大街|胡同|支路|路|街|道|巷|弄)|家?[宅屯庄湾浜埭寨塘村])$")
 _PLAIN_TAIL = re.compile(r"(?:高速公路|公路|大道|大街|胡同|路|街|道|巷|弄)$")
 _ADMIN_TAIL = re.compile(
     r"(?:特别行政区|自治区|自治州|自治县|地区|新区|街道|省|市|区|县|盟|旗|镇|乡)$"
@@ -103,6 +103,9 @@ class Repairs:
             for name in self.by_stem.get(stem, ()):
                 yield name, "suffix", 0.35
         if len(written) < 3:
+            for name in self.by_gap.get(written, ()):
+                if name.replace("家", "", 1) == written:
+                    yield name, "omitted", 0.6  # 陈浜 is 陈家浜
             return
         gaps = (written, *sorted(_gaps(written)))
         near = {name for gap in gaps for name in self.by_gap.get(gap, ())}
@@ -114,6 +117,8 @@ class Repairs:
                     yield name, "omitted", 0.95
                 else:
                     short = min(len(_TAIL.sub("", written)), len(_TAIL.sub("", name)))
+                    if short < 2 and sum(x != y for x, y in zip(name, written, strict=False)) == 1 and len(name) == len(written):
+                        continue  # 王家宅 and 李家宅 are two places
                     yield name, "spelling", 0.6 if short >= 3 else 0.8
 
 
@@ -133,7 +138,8 @@ def _differs_in_sense(a: str, b: str) -> bool:
     other = b if extra is a else a
     for i in range(len(extra)):
         if extra[:i] + extra[i + 1 :] == other:
-            return extra[i] in _MEANT and extra is a
+            doubled = i + 1 < len(extra) and extra[i] == extra[i + 1]
+            return extra[i] in _MEANT and extra is a and not doubled
     return True
 
 

@@ -14,14 +14,14 @@ nodes inserted later; ``v`` words of the vocabulary, ``w`` written names, ``s`` 
 ``level``           uint8     (n,) ``address.model.RANK``; 0 for a spare row
 ``core``            uint32    (n,) word of the vocabulary, ascending among siblings
 ``written``         uint32    (n,) name as written
-``flags``           uint8     (n,) `RETIRED`, `EDITED`, `RENAMED`, `PLACED`, `PLANNED`, `WHOLE`,
-                              `SILENT`
+``flags``           uint8     (n,) `RETIRED`, `EDITED`, `RENAMED`, `MOVED`, `PLACED`, `PLANNED`,
+                              `WHOLE`, `SILENT`
 ``ident``           uint64    (n,) the id where ids are 16 hex digits, else its rank among the ids
 ``by_ident``        int32     rows of the build in order of id
 ``lon``, ``lat``    float64   (n,) degrees, EPSG:4490: own place, else middle of what lies below;
                               NaN where neither
 ``z``               float64   (n,) metres above the ellipsoid, own; NaN where unknown
-``spread_m``        float32   (n,) from the middle to the farthest part; 0 with an own place
+``spread_m``        float64   (n,) from the middle to the farthest part; 0 with an own place
 ``word_start``      uint32    (v + 2,) text of word c is ``word_points[word_start[c]:
                               word_start[c + 1]]``; words count from 1, 0 is none
 ``word_points``     uint32    code points
@@ -39,7 +39,8 @@ nodes inserted later; ``v`` words of the vocabulary, ``w`` written names, ``s`` 
 ``name_level``      uint8     (m,) level of the first of them
 ==================  ========  =============================================================
 
-Further sections belong to the modules that fill them (`address.tails`, `address.nearby`, ...); a
+Further sections are told of by the modules that fill them (`address.tails`, `address.repair`,
+`address.doors`); a
 text column ``x`` is ``x_start`` uint32 (nodes + 1,) and ``x_text`` uint8, absent where it is all
 null.
 
@@ -66,6 +67,7 @@ __all__ = [
     "CHANGED",
     "EDITED",
     "FORMAT",
+    "MOVED",
     "NODE",
     "PLACED",
     "PLANNED",
@@ -94,7 +96,9 @@ WHOLE = 16
 SILENT = 32
 """Flag: the node adds nothing to the standard string of its parent."""
 RENAMED = 64
-"""Flag: name, core or place of the node are no longer those of the build."""
+"""Flag: name and core of the node are no longer those of the build."""
+MOVED = 128
+"""Flag: the place of the node, or of its parent, is no longer that of the build."""
 CHANGED = RETIRED | EDITED | RENAMED
 SPARE = 4096
 """Rows kept free for insertions between two builds."""
@@ -121,6 +125,8 @@ class Arena:
         Read-only but for those in `NODE`, which are private to the process.
     path : Path or None
         The file, None in memory.
+    identity : str
+        Checksum of header and sections of the file.
 
     Examples
     --------
@@ -130,10 +136,15 @@ class Arena:
     """
 
     def __init__(
-        self, arrays: Mapping[str, Array], meta: Mapping[str, Any], path: Path | None = None
+        self,
+        arrays: Mapping[str, Array],
+        meta: Mapping[str, Any],
+        path: Path | None = None,
+        identity: str = "",
     ) -> None:
         self.meta = dict(meta)
         self.path = path
+        self.identity = identity
         self.arrays: dict[str, Array] = {}
         for name, array in arrays.items():
             kept = np.ascontiguousarray(array)
@@ -203,7 +214,7 @@ class Arena:
         SourceError
             The file is absent, cut short, damaged or of another format version.
         """
-        sections, meta, start = _header(path)
+        sections, meta, start, identity = _header(path)
         mapped = np.memmap(path, np.uint8, "r")
         private = np.memmap(path, np.uint8, "c")
         arrays: dict[str, Array] = {}
@@ -215,11 +226,11 @@ class Arena:
             if verify and zlib.crc32(raw.data) != told["crc"]:
                 raise SourceError(path, f"address index: section {name} is damaged; build it again")
             arrays[name] = raw.view(kind)
-        return cls(arrays, meta, path)
+        return cls(arrays, meta, path, identity)
 
 
-def _header(path: Path) -> tuple[dict[str, dict[str, Any]], dict[str, Any], int]:
-    """Table of sections, meta data and where the sections begin."""
+def _header(path: Path) -> tuple[dict[str, dict[str, Any]], dict[str, Any], int, str]:
+    """Table of sections, meta data, where the sections begin, checksum."""
     try:
         with path.open("rb") as source:
             front = source.read(_FRONT)
@@ -241,4 +252,4 @@ def _header(path: Path) -> tuple[dict[str, dict[str, Any]], dict[str, Any], int]
     told = json.loads(head)
     if size < _FRONT + length + told["bytes"]:
         raise SourceError(path, "address index is cut short; build it again")
-    return told["sections"], told["meta"], _FRONT + length
+    return told["sections"], told["meta"], _FRONT + length, f"{crc:08x}"

@@ -1,6 +1,6 @@
 """From a table of address nodes to an arena."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -9,13 +9,16 @@ import pyarrow.compute as pc
 
 from address.aliases import former_names, name_variants
 from address.arena import NODE, PLACED, PLANNED, RETIRED, SILENT, SPARE, WHOLE, Arena, Array
+from address.doors import door_tables
 from address.geocode import Places
 from address.grammar import core_of
 from address.model import LEVELS, RANK
 from address.normalise import fold
+from address.repair import near_tables
+from address.tails import tails_of
 from address.walk import code_points, fill_slots, fill_steps, word_hash
 
-__all__ = ["NAMED", "arena_of", "is_name", "names_of", "prefix_tree", "text_column"]
+__all__ = ["EMPTY", "NAMED", "arena_of", "is_name", "names_of", "prefix_tree", "text_column"]
 
 NAMED = frozenset(
     rank
@@ -23,7 +26,7 @@ NAMED = frozenset(
     if level not in ("group", "number", "phase", "building", "unit", "floor", "room")
 )
 """Ranks whose nodes go by a name that can be found in a text."""
-TEXTS = ("code", "eid", "key", "building_key")
+TEXTS = ("code", "eid", "key", "building_key", "aliases")
 LEVEL_OF = ("", *LEVELS)
 
 Rows = npt.NDArray[np.int32]
@@ -70,7 +73,7 @@ def arena_of(nodes: pa.Table, edition: str = "") -> Arena:
     Parameters
     ----------
     nodes : pyarrow.Table
-        `twin.schema.ADDRESS_NODES`, any order. ``full`` may be absent: a node's standard string is
+        `twin.schema.ADDRESS_NODES` or `address.chains.NODES`, any order. ``full`` may be absent: a node's standard string is
         then its names from the root down. Nodes whose status is ``retired`` are left out; one whose
         parent is unknown, or lies below itself, becomes a root.
     edition : str
@@ -114,18 +117,40 @@ def arena_of(nodes: pa.Table, edition: str = "") -> Arena:
     arrays |= _vocabulary(words)
     arrays |= text_column("written", pa.array(written, pa.string()))
     for name in TEXTS:
-        if name in nodes.column_names and nodes[name].null_count < len(nodes):
-            arrays |= text_column(name, _one(nodes[name]).take(taken))
-    aliases = _one(nodes["aliases"]).take(taken) if "aliases" in nodes.column_names else None
+        if name != "aliases" and name in nodes.column_names and nodes[name].null_count < len(nodes):
+            arrays |= text_column(name, _owned(nodes, name).take(taken))
+    aliases = _aliases(nodes, taken)
+    if aliases is not None:
+        arrays |= text_column("aliases", pc.binary_join(pc.fill_null(aliases, []), "\x1f"))
     arrays |= prefix_tree(*_named(levels, core, spelled, by_ident, words, written, aliases))
     if "full" in nodes.column_names:
         arrays |= _strings(_one(nodes["full"]).take(taken), arrays, flags, written)
-    meta = {"nodes": len(rows), "edition": edition, "hex_ids": ids is None}
+    arrays |= tails_of(arrays, words)
+    arrays |= near_tables(texts(arrays, "tail"))
+    doors, scale = door_tables(arrays)
+    arrays |= doors
+    meta = {"nodes": len(rows), "edition": edition, "hex_ids": ids is None, "door_scale": scale}
     return Arena(_with_spare(arrays), meta)
 
 
 def _one(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def _aliases(nodes: pa.Table, rows: pa.Array) -> pa.Array | None:
+    """Further names of each row, null where nobody has any."""
+    if "aliases" not in nodes.column_names:
+        return None
+    lists = _one(nodes["aliases"]).cast(pa.list_(pa.string())).take(rows)
+    return lists if pc.sum(pc.list_value_length(lists)).as_py() else None
+
+
+def _owned(nodes: pa.Table, name: str) -> pa.Array:
+    """A text column; the key of a row that only passes through a node is not the node's."""
+    column = _one(nodes[name])
+    if name != "key" or "own" not in nodes.column_names:
+        return column
+    return pc.if_else(_one(nodes["own"]), column, "")
 
 
 def _idents(nodes: pa.Table) -> tuple[Array, pa.Array, pa.Array | None]:
@@ -168,6 +193,8 @@ def _where(parents: pa.Array | pa.ChunkedArray, ids: pa.Array) -> Rows:
 
 
 def _levels(column: pa.ChunkedArray) -> npt.NDArray[np.uint8]:
+    if pa.types.is_uint8(column.type):
+        return np.asarray(_one(column).to_numpy(), np.uint8)
     encoded = _one(column).dictionary_encode()
     table = np.array([RANK.get(x, 0) for x in encoded.dictionary.to_pylist()] or [0], np.uint8)
     return np.asarray(table[encoded.indices.to_numpy(zero_copy_only=False)], np.uint8)
@@ -238,14 +265,14 @@ def _first(up: Rows) -> Rows:
 def _with_spare(arrays: dict[str, Array]) -> dict[str, Array]:
     """Room for nodes that come later."""
     return {
-        name: np.concatenate([array, np.full(SPARE, _EMPTY.get(name, 0), array.dtype)])
+        name: np.concatenate([array, np.full(SPARE, EMPTY.get(name, 0), array.dtype)])
         if name in NODE
         else array
         for name, array in arrays.items()
     }
 
 
-_EMPTY = {"parent": -1, "flags": RETIRED, "lon": np.nan, "lat": np.nan, "z": np.nan}
+EMPTY = {"parent": -1, "flags": RETIRED, "lon": np.nan, "lat": np.nan, "z": np.nan}
 
 
 def _places(
@@ -261,7 +288,7 @@ def _places(
         "lon": places.lon,
         "lat": places.lat,
         "z": places.z,
-        "spread_m": places.spread_m.astype(np.float32),
+        "spread_m": places.spread_m,
     }
 
 
@@ -396,7 +423,7 @@ def _true(values: pa.Array) -> npt.NDArray[np.bool_]:
     return np.asarray(pc.fill_null(values, False).to_numpy(zero_copy_only=False), bool)
 
 
-def texts(arena: Arena, name: str) -> Iterator[str]:
+def texts(arena: Mapping[str, Array], name: str) -> Iterator[str]:
     """Values of a text column, in order."""
     start, blob = arena[name + "_start"], arena[name + "_text"].tobytes()
     for a, b in zip(start[:-1].tolist(), start[1:].tolist(), strict=True):

@@ -1,11 +1,16 @@
 """Standard addresses, ready to be asked: in memory or mapped from a file."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from threading import RLock
+from typing import Any
 
 import pyarrow as pa
 
 from address.arena import Arena
 from address.build import arena_of
+from address.chains import gather
+from address.edits import EditLog, apply
 from address.geocode import Places, geocode, locate
 from address.match import match
 from address.model import Location, Match, Suggestion
@@ -37,11 +42,30 @@ class AddressIndex(Tree):
     """
 
     def __init__(self, arena: Arena) -> None:
+        self._lock = RLock()
+        self._log: EditLog | None = None
         super().__init__(arena)
-        self.place = Places.mapped(arena)
+
+    def _map(self, arena: Arena) -> None:
+        super()._map(arena)
         self._repairs: Repairs | None = None
         self._reverse: Reverse | None = None
         self._suggester: Suggester | None = None
+        self._inode = 0
+        if arena.path is not None:
+            self._inode = arena.path.stat().st_ino
+            self._log = EditLog(arena.path, arena.identity)
+            self.refresh()
+
+    def point(self) -> None:
+        """Take the arrays of the nodes (again, once they have grown)."""
+        super().point()
+        self.place = Places.mapped(self.arena)
+
+    def forget(self) -> None:
+        """An edit was made."""
+        super().forget()
+        self._repairs = self._reverse = self._suggester = None
 
     @classmethod
     def from_nodes(cls, nodes: pa.Table, edition: str = "") -> "AddressIndex":
@@ -57,6 +81,22 @@ class AddressIndex(Tree):
         return cls(arena_of(nodes, edition))
 
     @classmethod
+    def build(
+        cls, batches: Iterable[pa.Table | pa.RecordBatch], edition: str = ""
+    ) -> "AddressIndex":
+        """Index of a gazetteer that comes in batches, in memory.
+
+        Parameters
+        ----------
+        batches : iterable of pyarrow.Table or RecordBatch
+            As for `address.nodes.build_nodes`: columns of `twin.schema.ADDRESSES` with ``lon`` and
+            ``lat``. A batch is let go before the next is taken; the order does not matter.
+        edition : str
+            Which edition of the gazetteer it is; kept in the file.
+        """
+        return cls(arena_of(gather(batches), edition))
+
+    @classmethod
     def open(cls, path: Path) -> "AddressIndex":
         """Index of a file that `save` wrote, mapped: opening reads the header alone.
 
@@ -68,8 +108,114 @@ class AddressIndex(Tree):
         return cls(Arena.open(path))
 
     def save(self, path: Path) -> None:
-        """Write the index to one file, whole or not at all."""
-        self.arena.save(path)
+        """Write the index to one file, whole or not at all; edits become part of the build."""
+        with self._lock:
+            self.refresh()
+            arena = (
+                arena_of(self.columns(), self.arena.meta["edition"]) if self.edited else self.arena
+            )
+            arena.save(path)
+
+    # ── edits ──
+
+    def refresh(self) -> None:
+        """See what other processes have written; every question does so first."""
+        log, path = self._log, self.arena.path
+        if log is None or path is None:
+            return
+        if path.stat().st_ino != self._inode:
+            with self._lock:
+                self._map(Arena.open(path))
+        elif log.waiting():
+            with self._lock:
+                for edit in log.new():
+                    apply(self, edit)
+
+    def _edit(self, edit: dict[str, Any]) -> str:
+        """Make an edit here, then in the log, so that what is refused is never written."""
+        told = {key: value for key, value in edit.items() if value is not None}
+        with self._lock:
+            if self._log is None:
+                return apply(self, told)
+            with self._log.writing() as append:
+                self.refresh()
+                node_id = apply(self, told)
+                append(told)
+                return node_id
+
+    def insert(
+        self,
+        parent_id: str | None,
+        level: str,
+        name: str,
+        *,
+        node_id: str | None = None,
+        lon: float | None = None,
+        lat: float | None = None,
+        z: float | None = None,
+        code: str | None = None,
+        eid: str | None = None,
+        key: str | None = None,
+        building_key: str | None = None,
+        status: str = "active",
+        aliases: Sequence[str] = (),
+    ) -> str:
+        """Add one node, at once and for all processes that have the file open.
+
+        Parameters
+        ----------
+        parent_id : str or None
+            None for a root.
+        level : str
+            One of `address.model.LEVELS`, not wider than the parent's.
+        name : str
+            As `twin.schema.ADDRESS_NODES` has it: ``35号``, ``5号楼``, ``临江花园``.
+        node_id : str, optional
+            Otherwise the id a build would give.
+        lon, lat : float, optional
+            Degrees, EPSG:4490.
+        z : float, optional
+            Metres above the ellipsoid.
+        code, eid, key, building_key, status, aliases
+            As in `twin.schema.ADDRESS_NODES`; aliases are further names.
+
+        Returns
+        -------
+        str
+            The id.
+
+        Raises
+        ------
+        NotFoundError
+            Nobody knows the parent.
+        ConflictError
+            The node is there already.
+        """
+        return self._edit(
+            {
+                "op": "insert", "parent": parent_id, "level": level, "name": name, "id": node_id,
+                "lon": lon, "lat": lat, "z": z, "code": code, "eid": eid, "key": key,
+                "building_key": building_key, "status": status, "aliases": list(aliases) or None,
+            }
+        )  # fmt: skip
+
+    def retire(self, node_id: str) -> None:
+        """Take a node out, with all that lies below it."""
+        self._edit({"op": "retire", "id": node_id})
+
+    def rename(self, node_id: str, name: str) -> None:
+        """Give a node another name; its id and what lies below stay."""
+        self._edit({"op": "rename", "id": node_id, "name": name})
+
+    def alias(self, node_id: str, name: str) -> None:
+        """Let a node go by a further name."""
+        self._edit({"op": "alias", "id": node_id, "name": name})
+
+    def move(
+        self, node_id: str, lon: float | None, lat: float | None, z: float | None = None
+    ) -> None:
+        """Give a node another place (degrees, EPSG:4490; metres above the ellipsoid), or none."""
+        self._edit({"op": "place", "id": node_id, "lon": lon, "lat": lat, "z": z})
 
     # ── questions ──
 
@@ -96,14 +242,17 @@ class AddressIndex(Tree):
         Match
             Never an invented place: what the gazetteer has not is named in `missing`.
         """
+        self.refresh()
         return match(self, text, focus)
 
     def geocode(self, text: str, focus: tuple[float, float] | None = None) -> Match:
         """As `match`, with ``location``: the node's, between two doors, or the parent's."""
+        self.refresh()
         return geocode(self, text, focus)
 
     def locate(self, node_id: str) -> Location | None:
         """Place of a node; None where the id is unknown or nothing around it has a place."""
+        self.refresh()
         row = self.row_of(node_id)
         return None if row is None else locate(self, row)
 
@@ -118,6 +267,7 @@ class AddressIndex(Tree):
             Metres above the ellipsoid; with it the answer goes down to floor and room where they
             have heights.
         """
+        self.refresh()
         if self._reverse is None:
             self._reverse = Reverse(self)
         return self._reverse.at(lon, lat, z)
@@ -129,6 +279,7 @@ class AddressIndex(Tree):
 
         A county or town may stand in front. `focus` (lon, lat; degrees) puts the nearest first.
         """
+        self.refresh()
         if self._suggester is None:
             self._suggester = Suggester(self)
         return self._suggester.suggest(prefix, limit, focus)

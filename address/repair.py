@@ -1,16 +1,20 @@
 """Names that are nearly what was written: by sound, by one character, by another last word."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
+from address.arena import Array
 from address.model import RANK
 from address.pinyin import sound_keys, spellings
+from address.walk import code_points, hash_all
 
 if TYPE_CHECKING:
     from address.index import AddressIndex
 
-__all__ = ["Repair", "Repairs"]
+__all__ = ["Repair", "Repairs", "near_tables"]
 
 _TAIL = re.compile(r"(?:[东西南北中]?(?:高速公路|公路|大道|大街|胡同|支路|路|街|道|巷|弄)|家?[宅屯庄湾浜埭寨塘村])$")
 _PLAIN_TAIL = re.compile(r"(?:高速公路|公路|大道|大街|胡同|路|街|道|巷|弄)$")
@@ -18,9 +22,11 @@ _ADMIN_TAIL = re.compile(
     r"(?:特别行政区|自治区|自治州|自治县|地区|新区|街道|省|市|区|县|盟|旗|镇|乡)$"
 )
 _MEANT = frozenset("东西南北中上下前后左右内外新老大小一二三四五六七八九十百0123456789甲乙丙丁")
-_LEVELS = tuple(
+_LEVELS = frozenset(
     RANK[level] for level in ("road", "compound", "poi", "village", "community", "street")
 )
+_CHUNK = 50_000
+_SOUND, _STEM, _GAP, _ROMAN = "sagr"
 
 
 class Repair(NamedTuple):
@@ -32,42 +38,62 @@ class Repair(NamedTuple):
 
 
 class Repairs:
-    """Keys of all names of roads, compounds, places and villages that forgive one mistake."""
+    """Keys of all names of roads, compounds, places and villages that forgive one mistake.
+
+    The keys of the build are hashes in order (`near_tables`), verified when met; those of names
+    that came later are in a dictionary.
+    """
 
     def __init__(self, index: "AddressIndex") -> None:
         self.index = index
+        self._hash, self._of = index.arena["near_hash"], index.arena["near_of"]
+        self._more: dict[str, list[str]] = {}
         self._romanised: dict[str, dict[str, list[str]]] = {}
-        self.by_name: dict[str, list[int]] = {}
-        self.by_sound: dict[str, list[str]] = {}
-        self.by_stem: dict[str, list[str]] = {}
-        self.by_gap: dict[str, list[str]] = {}
-        for row, level in enumerate(index.levels):
-            if level in _LEVELS:
-                self.by_name.setdefault(index.core_of_row(row), []).append(row)
-        for name in self.by_name:
-            for key in sound_keys(name):
-                self.by_sound.setdefault(key, []).append(name)
-            stem = _PLAIN_TAIL.sub("", name)
-            if stem != name:
-                self.by_stem.setdefault(stem, []).append(name)
-            for gap in _gaps(name):
-                self.by_gap.setdefault(gap, []).append(name)
+        for name in index.more_bearers:
+            self._add(name)
 
-    def romanised(self, level: str) -> dict[str, list[str]]:
-        """Names of a level by their pinyin without spaces, with and without the last word."""
+    def _add(self, name: str) -> None:
+        """Learn a name that the build did not have."""
+        for key in _keys(name):
+            listed = self._more.setdefault(key, [])
+            if name not in listed:
+                listed.append(name)
+
+    def _named(self, key: str) -> list[str]:
+        """Names that have a key."""
+        found = list(self._more.get(key, ()))
+        points = code_points(key)
+        value = hash_all(points, np.array([0, len(points)]))[0]
+        low, high = (
+            np.searchsorted(self._hash, value, "left"),
+            np.searchsorted(self._hash, value, "right"),
+        )
+        for number in self._of[low:high].tolist():
+            name = self.index.tails.names.text(number)
+            if name not in found and key in _keys(name):
+                found.append(name)
+        return found
+
+    def romanised(self, level: str, pinyin: str) -> list[str]:
+        """Names of a level spelled so in pinyin without spaces, with or without the last word."""
+        if level == "road":
+            names = self._named(_ROMAN + pinyin)
+            rank = RANK[level]
+            return sorted(
+                n for n in names if any(self.index.levels[r] == rank for r in self.index.bearers(n))
+            )
         known = self._romanised.get(level)
         if known is None:
             known = self._romanised[level] = {}
-            index, rank = self.index, RANK[level]
-            names = {index.core_of_row(row) for row, own in enumerate(index.levels) if own == rank}
-            for name in sorted(names):
-                stem = _PLAIN_TAIL.sub("", name) if level == "road" else _ADMIN_TAIL.sub("", name)
-                for form in {name, stem}:
+            for name in self.index.vocabulary.of_level(RANK[level]):
+                if not self.index.names.get(name):
+                    continue  # nobody bears it any more
+                for form in {name, _ADMIN_TAIL.sub("", name)}:
                     for way in spellings(form):
                         listed = known.setdefault("".join(way), [])
                         if name not in listed:
                             listed.append(name)
-        return known
+        return known.get(pinyin, [])
 
     def near(self, written: str) -> list[Repair]:
         """Nodes whose name may be meant, cheapest first.
@@ -89,18 +115,19 @@ class Repairs:
         return [
             Repair(row, code, cost)
             for name, (code, cost) in sorted(found.items(), key=lambda x: (x[1][1], x[0]))
-            for row in self.by_name[name]
+            for row in self.index.bearers(name)
+            if self.index.levels[row] in _LEVELS
         ]
 
     def _offers(self, written: str) -> Iterator[tuple[str, str, float]]:
         """Names with the mistake that leads to them and its cost."""
         for key in sound_keys(written):
-            for name in self.by_sound.get(key, ()):
+            for name in self._named(_SOUND + key):
                 alike = len(name) == len(written) and not _differs_in_sense(name, written)
                 yield name, "homophone", 0.3 if alike else 0.8
         stem = _PLAIN_TAIL.sub("", written)
         if len(stem) >= 2 and stem != written:
-            for name in self.by_stem.get(stem, ()):
+            for name in self._named(_STEM + stem):
                 yield name, "suffix", 0.35
         if len(written) < 3:
             for name in self.by_gap.get(written, ()):
@@ -108,8 +135,8 @@ class Repairs:
                     yield name, "omitted", 0.6  # 陈浜 is 陈家浜
             return
         gaps = (written, *sorted(_gaps(written)))
-        near = {name for gap in gaps for name in self.by_gap.get(gap, ())}
-        for name in sorted(near | {gap for gap in gaps if gap in self.by_name}):
+        near = {name for gap in gaps for name in self._named(_GAP + gap)}
+        for name in sorted(near | {gap for gap in gaps if self.index.bearers(gap)}):
             if not _one_edit(written, name):
                 continue
             if not _differs_in_sense(written, name):
@@ -120,6 +147,44 @@ class Repairs:
                     if short < 2 and sum(x != y for x, y in zip(name, written, strict=False)) == 1 and len(name) == len(written):
                         continue  # 王家宅 and 李家宅 are two places
                     yield name, "spelling", 0.6 if short >= 3 else 0.8
+
+
+def _keys(name: str) -> set[str]:
+    """All keys of a name, the first character saying which kind."""
+    out = {_SOUND + key for key in sound_keys(name)}
+    stem = _PLAIN_TAIL.sub("", name)
+    if stem != name:
+        out.add(_STEM + stem)
+    out.update(_GAP + gap for gap in _gaps(name))
+    for form in (name, stem):
+        out.update(_ROMAN + "".join(way) for way in spellings(form))
+    return out
+
+
+def near_tables(names: Iterable[str]) -> dict[str, Array]:
+    """Sections ``near_hash`` (uint64, ascending) and ``near_of`` (uint32, number of the name)."""
+    hashes, numbers = [np.zeros(0, np.uint64)], [np.zeros(0, np.uint32)]
+    keys: list[str] = []
+    owners: list[int] = []
+
+    def flush() -> None:
+        starts = np.zeros(len(keys) + 1, np.int64)
+        np.cumsum(np.fromiter(map(len, keys), np.int64, len(keys)), out=starts[1:])
+        hashes.append(hash_all(code_points("".join(keys)), starts))
+        numbers.append(np.array(owners, np.uint32))
+        keys.clear()
+        owners.clear()
+
+    for number, name in enumerate(names):
+        own = _keys(name)
+        keys.extend(own)
+        owners.extend([number] * len(own))
+        if len(keys) > _CHUNK:
+            flush()
+    flush()
+    value, of = np.concatenate(hashes), np.concatenate(numbers)
+    order = np.lexsort((of, value))
+    return {"near_hash": value[order], "near_of": of[order]}
 
 
 def _gaps(name: str) -> set[str]:

@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-import shapely
 
-from address.geocode import METRES_PER_DEGREE, distance_m
+from address.doors import Doors
+from address.geocode import distance_m
 from address.model import RANK, Candidate, Location, Match
 
 if TYPE_CHECKING:
@@ -13,59 +13,28 @@ if TYPE_CHECKING:
 
 __all__ = ["Reverse"]
 
-_DOORS = tuple(RANK[level] for level in ("number", "building", "poi"))
 _FAR_M = 1000.0
 _STOREY_M = 4.0
 
 
 class Reverse:
-    """Nearest doors and buildings, by an STR tree over local metres.
-
-    Doors of one place share one answer: the narrower of door and building within 0.5 m wins only
-    where it has its own
-    place, so a door with buildings yields the building nearest to the point.
-    """
+    """Nearest doors and buildings, by `address.doors`."""
 
     def __init__(self, index: "AddressIndex") -> None:
         self.index = index
-        place = index.place
-        levels = index.levels_array
-        usable = np.isin(levels, _DOORS) & ~np.isnan(place.lon)
-        rows = np.flatnonzero(usable)
-        inherited = levels[rows] != RANK["number"]
-        up = index.parents_array[rows]
-        same = inherited & (up >= 0)
-        same[same] &= (
-            distance_m(
-                place.lon[rows[same]],
-                place.lat[rows[same]],
-                place.lon[up[same]],
-                place.lat[up[same]],
-            )
-            < 0.5
-        )
-        self.rows = rows[~same & (place.own[rows] | (levels[rows] == RANK["number"]))]
-        self.middle = float(np.mean(place.lat[self.rows])) if len(self.rows) else 0.0
-        self.scale = float(np.cos(np.deg2rad(self.middle)))
-        self.tree = shapely.STRtree(
-            shapely.points(place.lon[self.rows] * self.scale, place.lat[self.rows])
-        )
+        self.doors = Doors(index)
 
     def at(self, lon: float, lat: float, z: float | None) -> Match:
         """See `address.index.AddressIndex.reverse`."""
-        if not len(self.rows) or not (np.isfinite(lon) and np.isfinite(lat)):
-            return Match("none")
-        point = shapely.points(lon * self.scale, lat)
-        near = self.tree.query_nearest(
-            point, max_distance=_FAR_M / METRES_PER_DEGREE, all_matches=True
-        )
-        if not len(near):
+        if not (np.isfinite(lon) and np.isfinite(lat)):
             return Match("none")
         index = self.index
         rows = sorted(
-            (int(r) for r in self.rows[near]),
+            self.doors.near(lon, lat, _FAR_M),
             key=lambda r: (index.levels[r] != RANK["number"], index.id_of(r)),
         )
+        if not rows:
+            return Match("none")
         row = rows[0]
         deeper = self._inside(row, lon, lat, z) if z is not None else row
         away = float(

@@ -131,8 +131,7 @@ def _joined(name: str) -> str:
 
 def _named(index: "AddressIndex", level: str, pinyin: str) -> list[str]:
     """Names of a level that are spelled so, with or without their last word."""
-    table = index.repairs.romanised(level)
-    return table.get(pinyin, [])
+    return index.repairs.romanised(level, pinyin)
 
 
 def from_romanised(index: "AddressIndex", text: str) -> str | None:

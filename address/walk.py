@@ -1,5 +1,7 @@
 """Compiled steps over the arrays of an arena: words, children, names in a text."""
 
+from functools import cache
+
 import numpy as np
 import numpy.typing as npt
 from numba import njit
@@ -10,9 +12,11 @@ __all__ = [
     "fill_slots",
     "fill_steps",
     "find_word",
+    "hash_all",
     "name_of",
     "names_in",
     "step",
+    "warm",
     "word_hash",
 ]
 
@@ -53,6 +57,15 @@ def word_hash(level: int, points: U32, start: int, end: int) -> np.uint64:
     for i in range(start, end):
         value = (value ^ np.uint64(points[i])) * _PRIME
     return value
+
+
+@njit(cache=True, nogil=True)
+def hash_all(points: U32, starts: npt.NDArray[np.int64]) -> U64:
+    """`word_hash` at level 0 of each text between two starts, shape (len(starts) - 1,)."""
+    out = np.empty(len(starts) - 1, np.uint64)
+    for k in range(len(out)):
+        out[k] = word_hash(0, points, starts[k], starts[k + 1])
+    return out
 
 
 @njit(cache=True, nogil=True)
@@ -209,3 +222,18 @@ def fill_steps(
             state = int(step_next[at])
         ends[name] = state
     return states
+
+
+@cache
+def warm() -> None:
+    """Load all that questions need, so that the second one is as fast as the next."""
+    points = code_points("x")
+    none = np.zeros(2, np.uint64), np.zeros(2, np.uint32), np.zeros(1, np.int32)
+    for array in none:
+        array.flags.writeable = False
+    names_in(points, *none)
+    name_of(points, 0, 1, *none)
+    hash_all(points, np.array([0, 1]))
+    level = np.zeros(2, np.uint8)
+    level.flags.writeable = False
+    find_word(1, points, 0, 1, none[1], none[0], level, none[1], none[1])

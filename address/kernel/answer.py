@@ -64,7 +64,7 @@ def read(
     if size > LONGEST or size == 0:
         return NEEDS_REFERENCE
     length = fold_points(
-        given, size, tables.fold, tables.numeral, work.text, work.starts, work.ends
+        given, size, tables.fold, tables.numeral, tables.watch, work.text, work.starts, work.ends
     )
     if length <= 0 or not _readable(work.text, length):
         return NEEDS_REFERENCE

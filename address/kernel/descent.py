@@ -7,12 +7,14 @@ from numba import njit
 
 from address.arena import EDITED
 from address.descend import _MAX_WAYS, _SKIP_RANKED, _UNMATCHED
-from address.kernel.options import R_FLOOR, R_NUMBER, R_PHASE, R_ROOM, R_UNIT, implied
+from address.kernel.options import R_BUILDING, R_FLOOR, R_NUMBER, R_PHASE, R_ROOM, R_UNIT, implied
+from address.kernel.tokens import HAO, LANE, YARD
 from address.kernel.work import (
     ADMIN,
     ANCHOR,
     BUDGET,
     DEPTH,
+    END,
     ERROR,
     FAULT,
     FAULTS,
@@ -32,11 +34,12 @@ from address.kernel.work import (
     NUMBER,
     PLAIN,
     PLAIN_LEVELS,
-    ROAD,
     ROW,
     RUN,
     RUNS,
     SILENT,
+    START,
+    TOKEN,
     WORD,
     Nodes,
 )
@@ -53,7 +56,7 @@ NAME_UNUSED, OTHER_KIND, PHASE_UNUSED, PASSED, LACKING, TEXT_UNUSED, CONFLICT = 
 )
 _ZERO, _NONE = np.int64(0), np.int64(-1)
 
-_ROAD, _COMMUNITY = RANK["road"], RANK["community"]
+_ROAD, _COMMUNITY, _POI = RANK["road"], RANK["community"], RANK["poi"]
 _SKIP = np.full((len(LEVELS) + 1, len(LEVELS) + 1), -1.0)
 for _level, _vias in _SKIP_RANKED.items():
     for _via, _cost in _vias.items():
@@ -283,6 +286,33 @@ def _undivided(nodes: Nodes, row: int, level: int) -> bool:
 
 
 @njit(cache=True)
+def _past_door(work: Any, at: int) -> int:
+    """Place behind a door number glued to a road elsewhere."""
+    items = work.items
+    if at < work.state[ITEMS] and items[at, KIND] == NUMBER:
+        kind = items[at, TOKEN]
+        if items[at, START] == items[at - 1, END] and (kind == HAO or kind == LANE or kind == YARD):
+            return at + 1
+    return at
+
+
+@njit(cache=True)
+def _agreed(work: Any, nodes: Nodes, item: int, first: int, last: int) -> int:
+    """Keep the complete ways whose room tells the floor said by an item; the end of them."""
+    floor, kept = _told_floor(work, item), first
+    for way in range(first, last):
+        if (
+            floor != NO_FLOOR
+            and work.ways[way, MISSING] == 0
+            and _floor_of_row(nodes, np.int64(work.ways[way, ROW])) == floor
+        ):
+            if kept != way:
+                copy_way(work, way, kept)
+            kept += 1
+    return kept
+
+
+@njit(cache=True)
 def _complete(work: Any, first: int, last: int, below: float) -> bool:
     for way in range(first, last):
         if work.ways[way, MISSING] == 0 and work.cost[way] < below:
@@ -309,7 +339,9 @@ def descend(  # noqa: C901 (one recursion: compiled functions cannot call each o
     state[BUDGET] -= 1
     if state[BUDGET] < 0:
         state[ERROR] = 1
-    if state[ERROR] or at >= state[ITEMS] or depth > 24:
+    if depth > 24:
+        state[ERROR] = 1
+    if state[ERROR] or at >= state[ITEMS]:
         return put_way(work, top, row, 0.0, _ZERO, _NONE, depth)
     begun = top
     rank = nodes.level[row]
@@ -333,14 +365,18 @@ def descend(  # noqa: C901 (one recursion: compiled functions cannot call each o
                 top = end
         if top == begun:
             level = np.int64(nodes.level[nodes.name_rows[low]])
-            top = descend(work, nodes, at + 1, row, depth, top, reach)
-            _add(work, begun, top, 0.9 if level == _ROAD and rank < R_NUMBER else 0.35)
+            passed = level == _ROAD and rank >= R_NUMBER
+            behind = _past_door(work, at + 1) if passed else at + 1
+            top = descend(work, nodes, behind, row, depth, top, reach)
+            _add(work, begun, top, 0.9 if level == _ROAD and not passed else 0.35)
             _mark(work, begun, top, NAME_UNUSED, level, at, row)
         return top
     if items[at, KIND] == NUMBER:
-        met = False
+        met, door = False, items[at, TOKEN] == HAO
         run = items[at, RUN]
         for k in range(run, run + items[at, RUNS]):
+            if door and rank < R_BUILDING and work.steps[work.runs[k, 0], LEVEL] == R_ROOM:
+                continue  # 602号 is a room only inside a building
             first, last = _run(work, nodes, row, k, reach)
             first_cost = work.step_cost[work.runs[k, 0]]
             for i in range(first, last):
@@ -362,40 +398,38 @@ def descend(  # noqa: C901 (one recursion: compiled functions cannot call each o
             return _cheapest(work, begun, top)
         level = _first_missing(work, nodes, at, row)
         before = top
+        undivided = (level == R_UNIT or level == R_FLOOR) and _undivided(nodes, row, level)
+        if rank == _POI and nodes.parent[row] >= 0:
+            above = np.int64(nodes.parent[row])
+            top = descend(work, nodes, at, above, depth + 1, top, reach)
+            _add(work, before, top, 0.02)
+            return _cheapest(work, begun, top)
         if rank >= R_ROOM:
             top = descend(work, nodes, at + 1, row, depth, top, reach)
             _add(work, before, top, 0.05)
-        elif level == R_PHASE:
+            return _cheapest(work, begun, top)
+        if level == R_PHASE:
             top = descend(work, nodes, at + 1, row, depth, top, reach)
             _add(work, before, top, _PHASE_COST)
             _mark(work, before, top, PHASE_UNUSED, level, at, _NONE)
-        elif (level == R_UNIT or level == R_FLOOR) and _undivided(nodes, row, level):
-            top = descend(work, nodes, at + 1, row, depth, top, reach)
-            agreed = before
-            if level == R_FLOOR:
-                floor = _told_floor(work, at)
-                for way in range(before, top):
-                    if (
-                        floor != NO_FLOOR
-                        and work.ways[way, MISSING] == 0
-                        and _floor_of_row(nodes, np.int64(work.ways[way, ROW])) == floor
-                    ):
-                        if agreed != way:
-                            copy_way(work, way, agreed)
-                        agreed += 1
-            if agreed > before:
-                top = agreed
+            return _cheapest(work, begun, top)
+        if level == R_FLOOR:
+            end = descend(work, nodes, at + 1, row, depth, top, reach)
+            top = _agreed(work, nodes, at, before, end)
+            if top > before:
                 _add(work, before, top, 0.02)
-            else:
-                _add(work, before, top, 0.5)
-                _mark(work, before, top, PASSED, level, at, _NONE)
-        else:
-            cost = _STOP[level]
-            for later in range(at + 1, state[ITEMS]):
-                if items[later, KIND] == NUMBER:
-                    cost += _LOST[_certain(work, later)] * 0.1
-            top = put_way(work, top, row, cost, level, at, depth)
-            _mark(work, before, top, LACKING, level, at, row)
+                return _cheapest(work, begun, top)
+        if undivided:
+            top = descend(work, nodes, at + 1, row, depth, before, reach)
+            _add(work, before, top, 0.5)
+            _mark(work, before, top, PASSED, level, at, _NONE)
+            return _cheapest(work, begun, top)
+        cost = _STOP[level]
+        for later in range(at + 1, state[ITEMS]):
+            if items[later, KIND] == NUMBER:
+                cost += _LOST[_certain(work, later)] * 0.05
+        top = put_way(work, before, row, cost, level, at, depth)
+        _mark(work, before, top, LACKING, level, at, row)
         return _cheapest(work, begun, top)
     if rank >= R_NUMBER:
         for k in range(len(_PLAIN_RANKS)):
@@ -411,7 +445,7 @@ def descend(  # noqa: C901 (one recursion: compiled functions cannot call each o
         if top > begun:
             return top
     top = descend(work, nodes, at + 1, row, depth, top, reach)
-    _add(work, begun, top, 0.6 if items[at, ROAD] and rank < R_NUMBER else 0.02)
+    _add(work, begun, top, 0.02)
     if not items[at, SILENT]:
         _mark(work, begun, top, TEXT_UNUSED, _ZERO, at, _NONE)
     return top

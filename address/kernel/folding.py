@@ -8,7 +8,7 @@ from numba import njit
 
 from address.normalise import fold_characters
 
-__all__ = ["NOT_MINE", "fold_points", "fold_table", "numeral_table", "point_of"]
+__all__ = ["NOT_MINE", "fold_points", "fold_table", "numeral_table", "watch_table"]
 
 U32 = npt.NDArray[np.uint32]
 I32 = npt.NDArray[np.int32]
@@ -20,11 +20,6 @@ NOT_MINE = -1
 _SEVERAL = 0xFFFFFFFF  # folds to several characters, or was not looked at
 _RANGES = ((0x00, 0x250), (0x2000, 0x3400), (0x9FD0, 0xA000), (0xF900, 0xFB00), (0xFE00, 0x10000))
 _IDEOGRAPHS = (0x3400, 0x9FD0)  # each folds to itself but for the tables
-
-
-def point_of(character: str) -> int:
-    """Code point, for constants of compiled code."""
-    return ord(character)
 
 
 @cache
@@ -50,7 +45,7 @@ def numeral_table() -> U8:
     for characters, first in words.items():
         for offset, character in enumerate(characters):
             table[ord(character)] = first + offset
-    table[ord("两")] = 3
+    table[ord("两")], table[ord("幺")] = 3, 2
     for characters, value in (
         ("十拾", _TEN), ("百佰", _HUNDRED), ("千仟", _THOUSAND), ("廿", _TWENTY), ("卅", _THIRTY),
     ):  # fmt: skip
@@ -197,35 +192,103 @@ def _put_number(value: int, out: U32, n: int) -> int:
     return n + digits
 
 
-_CONTACTS = ("收件", "收货", "联系", "电话", "手机", "姓名", "邮编")
-_CONTACT_FIRST = tuple(sorted({ord(word[0]) for word in _CONTACTS}))
-_CONTACT_PAIRS = tuple(ord(word[0]) << 16 | ord(word[1]) for word in _CONTACTS)
+_PAIRS = (
+    "收件 收货 联系 电话 手机 姓名 邮编 邮政 又名 亦名 别名 用名 现为 (原 (旧 (老 号搂 丹元 "
+    "单园 单圆 单员 单无 村民 小组"
+).split()
+"""Two characters that tell of something `address.normalise` mends or takes out."""
+WATCH_PAIR, WATCH_SLIP, WATCH_LAST, WATCH_DOOR, WATCH_LETTER = 1, 2, 4, 8, 16
+
+
+@cache
+def watch_table() -> U8:
+    """What a character may be the sign of, shape (65536,)."""
+    table = np.zeros(0x10000, np.uint8)
+    for words, bit in (
+        ([pair[0] for pair in _PAIRS], WATCH_PAIR),
+        ("憧撞拣搂窒动是事", WATCH_SLIP),
+        ("收", WATCH_LAST),
+        ("路街道巷弄", WATCH_DOOR),
+        ("附之甲乙丙丁第原", WATCH_LETTER),
+    ):
+        for character in words:
+            table[ord(character)] |= bit
+    return table
+
+
+_PAIR_CODES = np.array(sorted(ord(pair[0]) << 16 | ord(pair[1]) for pair in _PAIRS))
+_ZHI_TO, _DAO_TO = ord("至"), ord("到")
+_TUAN, _LIAN = ord("团"), ord("连")
 
 
 @njit(cache=True)
-def _plain(text: U32, size: int) -> bool:
-    """No telephone number, postcode, contact word, or letter typed for a digit."""
-    run, dashed = 0, 0
+def _range_of_doors(text: U32, size: int, at: int) -> bool:
+    """28、30号, 402至406号, 8号-2 behind a road: written anew by `address.normalise`."""
+    i = at
+    while i < size and _is_digit(text[i]):
+        i += 1
+    if i == at:
+        return False
+    hao = i < size and text[i] == _HAO
+    if hao:
+        i += 1
+    if i + 1 >= size or not _is_digit(text[i + 1]):
+        return False
+    if text[i] == _COMMA or text[i] == _ZHI_TO or text[i] == _DAO_TO:
+        return True
+    return hao and text[i] == _DASH
+
+
+@njit(cache=True)
+def _plain(text: U32, size: int, watch: U8) -> bool:  # noqa: C901 (a list of signs)
+    """Nothing that `address.normalise` mends: telephones, contacts, slips, English, ranges."""
+    run, dashed = 0, False
     for i in range(size):
         c = text[i]
+        before = text[i - 1] if i else np.uint32(0)
+        after = text[i + 1] if i + 1 < size else np.uint32(0)
         if _is_digit(c):
             run += 1
             if run >= 6 or (dashed and run >= 7):
                 return False
             continue
-        if c == _DASH and run and dashed == 1 and run == 4:
+        join = c == _DASH or c == _COMMA
+        if join and run == 4 and dashed:
             return False
-        dashed = 1 if c == _DASH and run else 0
+        dashed = join and run > 0
         run = 0
-        if c == 79 or c == 111 or c == 108 or c == 73:  # O o l I
-            return False
-        if c == 66 and 0 < i < size - 1 and _is_digit(text[i - 1]) and _is_digit(text[i + 1]):
-            return False
-        if c in _CONTACT_FIRST and i + 1 < size:
-            pair = np.int64(c) << 16 | np.int64(text[i + 1])
-            if pair in _CONTACT_PAIRS:
+        if 65 <= c <= 90 or 97 <= c <= 122:
+            if c == 79 or c == 111 or c == 108 or c == 73:  # O o l I
                 return False
+            if (65 <= after <= 90 or 97 <= after <= 122) or after == _COMMA:
+                return False
+            if c == 66 and _is_digit(before) and _is_digit(after):
+                return False
+            if c == 70 and before > 0 and before == _COMMA:
+                return False
+            continue
+        sign = watch[c] if c < 0x10000 else 0
+        if sign == 0:
+            continue
+        if sign & WATCH_PAIR:
+            pair = np.int64(c) << 16 | np.int64(after)
+            at = np.searchsorted(_PAIR_CODES, pair)
+            if at < len(_PAIR_CODES) and _PAIR_CODES[at] == pair:
+                return False
+        if sign & WATCH_SLIP and i:
+            return False
+        if sign & WATCH_LAST and (after == 0 or after == _COMMA):
+            return False
+        if sign & WATCH_DOOR and _range_of_doors(text, size, i + 1):
+            return False
+        if sign & WATCH_LETTER and (after == _COMMA or before == _COMMA):
+            return False
+        if (c == _DI or c == _YUAN_OLD) and _is_digit(after):
+            return False
     return True
+
+
+_YUAN_OLD = ord("原")
 
 
 @njit(cache=True)
@@ -277,7 +340,7 @@ def _drop_commas(text: U32, starts: I32, ends: I32, size: int) -> int:
 
 @njit(cache=True)
 def fold_points(
-    given: U32, size: int, table: U32, numeral: U8, out: U32, starts: I32, ends: I32
+    given: U32, size: int, table: U32, numeral: U8, watch: U8, out: U32, starts: I32, ends: I32
 ) -> int:
     """Fold a text.
 
@@ -285,8 +348,8 @@ def fold_points(
     ----------
     given : ndarray of uint32
         Code points, the first `size` of them.
-    table, numeral : ndarray
-        `fold_table`, `numeral_table`.
+    table, numeral, watch : ndarray
+        `fold_table`, `numeral_table`, `watch_table`.
     out, starts, ends : ndarray
         Written: the folded text and the half-open span of each character in `given`; at least
         four times as long as the text.
@@ -309,10 +372,12 @@ def fold_points(
         numerals = numerals or numeral[folded] > 0
         out[n], starts[n], ends[n] = folded, i, i + 1
         n += 1
-    if not _plain(out, n):
+    if not _plain(out, n, watch):
         return NOT_MINE
     if numerals:
         n = _write_digits(out, starts, ends, n, numeral)
+        if n < 0 or not _plain(out, n, watch):
+            return NOT_MINE
     return _drop_commas(out, starts, ends, n)
 
 
@@ -332,6 +397,14 @@ def _write_digits(text: U32, starts: I32, ends: I32, size: int, numeral: U8) -> 
         while b < size and numeral[before[b]]:
             by_place = by_place and numeral[before[b]] <= 10
             b += 1
+        after = before[b] if b < size else np.uint32(0)
+        if after == _TUAN or after == _LIAN or after == 70 or (i and _is_digit(before[i - 1])):
+            return NOT_MINE
+        old = before[i - 1] if i else np.uint32(0)
+        if (old == _ZHI or old == _FU) and _is_digit(after):
+            return NOT_MINE
+        if before[i] == 0x58F9 and after == _HAO:  # 壹号院
+            return NOT_MINE
         if not _numeral_stands(before, i, b, size, numeral):
             while i < b:
                 text[n], starts[n], ends[n] = before[i], starts_before[i], ends_before[i]

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from numba import njit
 
 from address.kernel.options import add_options, look_up
-from address.kernel.tokens import CHAIN, HAO, LANE, SUB, YARD, read_token
+from address.kernel.tokens import BARE, CHAIN, HAO, LANE, SUB, YARD, read_token
 from address.kernel.work import (
     ADMIN,
     CURSOR,
@@ -128,7 +128,7 @@ def _add_number(work: Any, start: int) -> None:
         if kind == SUB and door and held == CHAIN:
             work.state[ERROR] = 1
             return
-        if (kind == SUB and door and (held == HAO or held == YARD)) or (
+        if (kind == SUB and door and (held == HAO or held == YARD or held == BARE)) or (
             kind == LANE and door and held == LANE
         ):
             values, into = work.values, work.state[CURSOR]

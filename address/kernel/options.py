@@ -227,19 +227,20 @@ def add_options(work: Any, item: int) -> None:
     if kind == LANE:
         lane = _with(work, first, length, _NONG)
         _one(work, item, R_NUMBER, lane, length + 1, 0.0)
-        _one(work, item, R_NUMBER, first, length, 0.3)
+        _one(work, item, R_NUMBER, first, length, 0.45)
     elif kind == HAO or kind == YARD:
         _one(work, item, R_NUMBER, first, length, 0.0)
         _one(work, item, R_BUILDING, plain, short, 0.05)
         _one(work, item, R_ROOM, plain, short, 0.3)
         if _all_digits(work.values, first, length):
             lane = _with(work, first, length, _NONG)
-            _one(work, item, R_NUMBER, lane, length + 1, 0.3)
+            _one(work, item, R_NUMBER, lane, length + 1, 0.45)
         _door(work, item)
     elif kind == BUILDING:
         _one(work, item, R_BUILDING, plain, short, 0.0)
         if items[item, SUFFIX] == S_HASH:
             _one(work, item, R_UNIT, plain, short, 0.1)
+            _one(work, item, R_NUMBER, plain, short, 0.1)
     elif kind == LOU:
         if not _all_digits(work.values, first, length):
             _one(work, item, R_BUILDING, plain, short, 0.0)
@@ -253,7 +254,7 @@ def add_options(work: Any, item: int) -> None:
         _one(work, item, R_UNIT, plain, short, 0.1)
         if _all_digits(work.values, first, length):
             lane = _with(work, first, length, _NONG)
-            _one(work, item, R_NUMBER, lane, length + 1, 0.3)
+            _one(work, item, R_NUMBER, lane, length + 1, 0.45)
     elif kind == UNIT:
         _one(work, item, R_UNIT, plain, short, 0.0)
     elif kind == FLOOR:
@@ -357,6 +358,8 @@ def _chain(work: Any, item: int) -> None:  # noqa: C901 (all readings of one cha
     pair = count == 2 and last == 0 and suffix != S_NONG
     if pair and suffix == S_HAO:
         _one(work, item, R_NUMBER, first, length, 0.0)
+    if count == 2 and last == R_BUILDING:
+        _one(work, item, R_BUILDING, first, length, 0.0)
     for mask in _MASKS:
         if _bits(mask) != count or (last and _highest(mask) != last):
             continue
@@ -369,6 +372,10 @@ def _chain(work: Any, item: int) -> None:  # noqa: C901 (all readings of one cha
             if mask >> bit & 1:
                 _step(work, _NUMBERED[bit], plain[k, 0], plain[k, 1], cost / count)
                 k += 1
+    if count == 2 and (last == 0 or last == R_ROOM) and _rooms(values, part):
+        _one(work, item, R_ROOM, first, length, 0.0)
+        _one(work, item, R_ROOM, part[0, 0], part[0, 1], 0.2)
+        _one(work, item, R_ROOM, part[1, 0], part[1, 1], 0.25)
     if pair:
         if suffix != S_HAO:
             _one(work, item, R_NUMBER, first, length, 0.0)
@@ -390,6 +397,20 @@ def _chain(work: Any, item: int) -> None:  # noqa: C901 (all readings of one cha
                     k += 1
     _lanes(work, item)
     _sort_runs(work, item)
+
+
+@njit(cache=True)
+def _rooms(values: U32, part: npt.NDArray[np.int64]) -> bool:
+    """901-903: two rooms of one floor."""
+    a, b, length = part[0, 0], part[1, 0], part[0, 1]
+    if length != part[1, 1] or length < 3:
+        return False
+    if not _all_digits(values, a, length) or not _all_digits(values, b, length):
+        return False
+    for i in range(length - 2):
+        if values[a + i] != values[b + i]:
+            return False
+    return _value(values, a, length) < _value(values, b, length)
 
 
 _MASKS = tuple(

@@ -35,7 +35,7 @@ from address.kernel.work import (
     Calls,
     Nodes,
 )
-from address.match import _ANCHORS, _CONFLICT
+from address.match import _ANCHORS, _CONFLICT, _ELSEWHERE
 from address.model import LEVELS, RANK
 
 __all__ = ["search"]
@@ -50,34 +50,63 @@ _NUMBER, _BUILDING, _CITY, _PROVINCE = (
     RANK[level] for level in ("number", "building", "city", "province")
 )
 _COUNTY = RANK["county"]
+_FAR = 16
+_FULL = np.array([ord(c) for c in "省市区县州盟旗"])
 
 
 @njit(cache=True)
-def _conflicts(
-    work: Any, nodes: Nodes, row: int, wrong: I64
-) -> int:
-    """Bits of the levels whose named division does not hold a node; `wrong` gets their items."""
-    fits, against = 0, 0
+def _is_sure(work: Any, item: int, first: int) -> bool:
+    """A division written in full, or the first thing said: no estate that is called so."""
+    c = np.int64(work.text[work.items[item, END] - 1])
+    for k in range(len(_FULL)):
+        if _FULL[k] == c:
+            return True
+    same = work.items[item, NAME] == work.items[first, NAME]
+    return same and work.items[first, START] == 0
+
+
+@njit(cache=True)
+def _conflicts(work: Any, nodes: Nodes, row: int, wrong: I64) -> int:
+    """Bits of the levels whose named division does not hold a node.
+
+    ``wrong`` gets the item of each level. A division far away sets the bit of its level again,
+    `_FAR` places higher.
+    """
+    fits, against, first = 0, 0, -1
+    settled = False
+    up = row
+    while up >= 0:
+        settled = settled or nodes.level[up] == _COMMUNITY
+        up = np.int64(nodes.parent[up])
     for item in range(work.state[ITEMS]):
         if work.items[item, KIND] != NODE or not work.items[item, ADMIN]:
             continue
+        first = item if first < 0 else first
         name = work.items[item, NAME]
         levels, held = 0, False
         for k in range(nodes.name_start[name], nodes.name_start[name + 1]):
             r = np.int64(nodes.name_rows[k])
             levels |= 1 << nodes.level[r]
             held = held or is_below(nodes, row, r)
+        if not settled:
+            levels &= ~(1 << _COMMUNITY)
         if held:
             fits |= levels
+            if nodes.name_former[name]:
+                work.state[ERROR] = 1
             continue
         for level in range(1, _COMMUNITY + 1):
             if levels >> level & 1:
                 against |= 1 << level
                 wrong[level] = item
+    local = fits & (1 << _CITY | 1 << _COUNTY)
     out = 0
     for level in range(1, _COMMUNITY + 1):
         if against >> level & 1 and not fits >> level & 1 and _AGAINST[level] > 0:
             out |= 1 << level
+            wide = level == _PROVINCE or level == _CITY
+            if not local and wide and _is_sure(work, wrong[level], first):
+                out |= 1 << (level + _FAR)
     return out
 
 
@@ -86,7 +115,7 @@ def _cost_of(against: int) -> float:
     cost = 0.0
     for level in range(1, _COMMUNITY + 1):
         if against >> level & 1:
-            cost += _AGAINST[level]
+            cost += _ELSEWHERE if against >> (level + _FAR) & 1 else _AGAINST[level]
     return cost
 
 
@@ -101,10 +130,10 @@ def _before(work: Any, nodes: Nodes, number: int) -> float:
             for k in range(nodes.name_start[name], nodes.name_start[name + 1]):
                 level = nodes.level[nodes.name_rows[k]]
                 if _ANCHOR[level] and level != _COMMUNITY:
-                    cost += 0.8
+                    cost += 0.9
                     break
         elif kind == NUMBER:
-            cost += 0.4
+            cost += 0.5
         else:
             work.state[ERROR] = 1
     return cost
@@ -138,7 +167,8 @@ def _from_anchor(
         end = descend(work, nodes, number + 1, rows[k], zero, top, zero)
         against = _conflicts(work, nodes, rows[k], wrong) if cost[k] > 0.0 else 0
         for way in range(top, end):
-            work.cost[way] = work.cost[way] + cost[k] + before
+            twice = 1.0 if work.ways[way, MISSING] == 0 else 2.0
+            work.cost[way] = work.cost[way] + cost[k] + before * twice
             work.ways[way, ANCHOR] = rows[k]
             for level in range(_COMMUNITY, 0, -1):
                 if against >> level & 1:
@@ -209,8 +239,10 @@ def _from_admin(work: Any, nodes: Nodes, top: int) -> int:
         against = _conflicts(work, nodes, row, wrong)
         cost, unmet, short = 0.0, 0, 0.0
         for level in range(1, _COMMUNITY + 1):
-            if against >> level & 1 and nodes.level[row] <= level:
-                against ^= 1 << level
+            if nodes.level[row] <= level:
+                against &= ~(1 << level | 1 << (level + _FAR))
+        if against >> _FAR:
+            continue
         for item in range(work.state[ITEMS]):
             if work.items[item, KIND] != NODE or not work.items[item, ADMIN]:
                 continue

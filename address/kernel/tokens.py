@@ -34,10 +34,26 @@ _DAN, _YUAN, _MEN, _TI, _CENG, _SHI, _FANG, _JIAN, _PU, _HU, _NA = (
 _QI, _QU, _ZU, _DUI, _SHE, _DA, _COURT = (ord(c) for c in "期区组队社大院")
 _FU_NEG, _DI, _XIA, _FU, _OF, _ZI = (ord(c) for c in "负地下附之字")
 _HASH, _DASH, _COMMA, _OPEN, _CLOSE, _TILDE = (ord(c) for c in "#-,()~")
-_WAI = ord("外")
+_WAI, _ZHUANG_POST, _PU_OLD = ord("外"), ord("桩"), ord("舖")
 
 HEAD_PREFIX, HEAD_COMPASS, HEAD_NUMERAL, HEAD_OTHER = 1, 2, 3, 4
 STOP_LOU, STOP_MEN, STOP_BARE, STOP_FANG, STOP_HAOLOU, STOP_SHE = 16, 32, 64, 128, 8, 256
+STOP_EXIT, FACILITY = 512, 1024
+
+
+_FACILITIES = (
+    "雨水 污水 电力 通信 通讯 市政 供水 燃气 自来 路灯 灯杆 井盖 消防 消火 桥墩 配电 变电 变压 "
+    "电线 信号 监控 垃圾 公交 充电 交通"
+).split()
+_FACILITY_PAIRS = np.array(sorted(ord(pair[0]) << 16 | ord(pair[1]) for pair in _FACILITIES))
+
+
+@njit(cache=True)
+def _facility(first: int, second: int) -> bool:
+    """A lamp post, a manhole and the like may begin with these."""
+    pair = first << 16 | second
+    at = np.searchsorted(_FACILITY_PAIRS, pair)
+    return at < len(_FACILITY_PAIRS) and _FACILITY_PAIRS[at] == pair
 
 
 @cache
@@ -51,10 +67,12 @@ def head_table() -> npt.NDArray[np.uint16]:
         ("顶首夹避底", HEAD_OTHER),
         ("盘下上宇村镇乡路街", STOP_LOU),
         ("路街口诊镇乡村市面外", STOP_MEN),
-        ("年月日点时分元万米个位吨%国省县中小大公路号", STOP_BARE),
+        ("年月日点时分元万米个位吨%国省县中小大公路号次台件村团连口出", STOP_BARE),
         ("产屋管", STOP_FANG),
         ("上下梯道", STOP_HAOLOU),
         ("区", STOP_SHE),
+        ("口出", STOP_EXIT),
+        ([pair[0] for pair in _FACILITIES], FACILITY),
     ):
         for character in words:
             table[ord(character)] |= bit
@@ -134,14 +152,14 @@ def _below_ground(
             if _get(text, i, size) == _DASH:
                 i += 1
     if not _digit(_get(text, i, size)):
-        return 0
+        return NOT_MINE if c == _DI else 0
     values[first], values[first + 1] = _DASH, text[i]
     after = _get(text, i + 1, size)
     if after == _CENG or after == _LOU or after == 70 or after == 102:
         return _put(out, FLOOR, i + 2, first, 2, S_CENG)
     if after == 0 or after == _COMMA or after == _OPEN or after == _CLOSE:
         return _put(out, FLOOR, i + 1, first, 2, S_CENG)
-    return 0
+    return NOT_MINE if c == _DI else 0
 
 
 @njit(cache=True)
@@ -209,6 +227,8 @@ def _special(  # noqa: C901 (one character decides)
     if c == _DASH or c == _FU_NEG or c == _DI:
         return _below_ground(text, size, at, values, first, out)
     second = _get(text, at + 1, size)
+    if c == _ZHUANG_POST:
+        return NOT_MINE
     if c == _FU or c == _OF:
         k = at + 1
         while _digit(_get(text, k, size)):
@@ -361,6 +381,8 @@ def _by_unit_word(  # noqa: C901 (a table of words)
             return NOT_MINE
         if second == _QIAO or second == _DIAN or (second == _DI and third == _KUAI):
             return NOT_MINE
+        if stop2 & STOP_EXIT or (stop2 & FACILITY and _facility(second, third)):
+            return NOT_MINE  # 8号口, 3号路灯
         return _put(out, HAO, i + 1, first, door, S_HAO)
     if after == _NONG or (after == _ZHI and second == _NONG):
         if not pure:
@@ -368,6 +390,8 @@ def _by_unit_word(  # noqa: C901 (a table of words)
         if after == _NONG:
             return _put(out, LANE, i + 1, first, length, S_NONG)
         return _put(out, LANE, i + 2, first, length, S_ZHINONG)
+    if after == _XIANG:
+        return NOT_MINE  # 12巷
     if after == _HASH:
         if second == _LOU:
             return _put(out, BUILDING, i + 2, first, length, S_LOU)
@@ -394,6 +418,8 @@ def _by_unit_word(  # noqa: C901 (a table of words)
         if pure and digits <= 3:
             return _put(out, FLOOR, i + 1, first, length, S_CENG)
         return NOT_MINE
+    if tail and lead and (text[i - 1] == 70 or text[i - 1] == 102):
+        return NOT_MINE  # L2F
     if tail and not lead and not prefix and digits <= 3:
         ending = text[i - 1]
         if (ending == 70 or ending == 102) and not _letter(after):
@@ -411,7 +437,7 @@ def _by_unit_word(  # noqa: C901 (a table of words)
 
 
 _XIAN, _JIE, _LU, _QIAO, _DIAN = (ord(c) for c in "线街路桥点")
-_KUAI = ord("块")
+_KUAI, _XIANG = ord("块"), ord("巷")
 
 
 @njit(cache=True)
@@ -445,7 +471,7 @@ def _by_last_word(
         if stop2 & STOP_FANG:
             return NOT_MINE
         return _put(out, ROOM, i + 1, first, length, S_FANG)
-    if after == _PU:
+    if after == _PU or after == _PU_OLD:
         return _put(out, ROOM, i + 1, first, length, S_PU)
     if after == _HU and second != _WAI:
         return _put(out, ROOM, i + 1, first, length, S_HU)

@@ -55,6 +55,9 @@ def _rank_of_end(text: U32, a: int, b: int) -> int:  # noqa: C901 (a table of wo
 def _rank_of_part(text: U32, a: int, b: int, nodes: Nodes, calls: Calls) -> int:
     name = name_of(text, a, b, calls.step_key, calls.step_next, calls.state_name)
     if name < 0:
+        last = text[b - 1]
+        if (last == _HAO or last == _NONG) and not _digit(text[a]):
+            return 8  # a road with its door
         return _rank_of_end(text, a, b)
     best = 99
     for k in range(nodes.name_start[name], nodes.name_start[name + 1]):

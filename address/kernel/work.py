@@ -7,9 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from address.aliases import former_names
 from address.arena import Arena
-from address.kernel.folding import fold_table, numeral_table
+from address.kernel.folding import fold_table, numeral_table, watch_table
 from address.kernel.tokens import head_table
+from address.model import RANK
+from address.walk import code_points, name_of
 
 __all__ = ["Calls", "Nodes", "Tables", "Words", "calls_of", "nodes_of", "words_of", "work"]
 
@@ -25,7 +28,7 @@ LONGEST = 120
 MOST_ITEMS, MOST_RUNS, MOST_STEPS, MOST_WAYS, MOST_REACHED = 40, 640, 2560, 1024, 4096
 
 # columns of Work.items
-KIND, START, END, NAME, ADMIN, TOKEN, FIRST, LENGTH, SUFFIX, RUN, RUNS, ROAD, SILENT, PLAIN = range(14)
+KIND, START, END, NAME, ADMIN, TOKEN, FIRST, LENGTH, SUFFIX, RUN, RUNS, SILENT, PLAIN = range(13)
 NODE, NUMBER, REST = 0, 1, 2
 """Kinds of items: names of the gazetteer, numbered parts, anything else."""
 PLAIN_LEVELS = ("building", "room", "phase", "compound", "poi")
@@ -42,7 +45,7 @@ FAULT_KIND, FAULT_LEVEL, FAULT_ITEM, FAULT_ROW = range(4)
 
 # places of Work.state
 ITEMS, CURSOR, ERROR, BUDGET, STEPS, RUNS_USED, LENGTH_OF_TEXT, TAIL, WAYS = range(9)
-BUDGET_OF_A_TEXT = 4000
+BUDGET_OF_A_TEXT = 2500
 
 
 class Tables(NamedTuple):
@@ -50,6 +53,7 @@ class Tables(NamedTuple):
 
     fold: U32
     numeral: U8
+    watch: U8
     head: U16
 
 
@@ -66,6 +70,7 @@ class Nodes(NamedTuple):
     word_points: U32
     name_start: U32
     name_rows: I32
+    name_former: U8
 
 
 class Words(NamedTuple):
@@ -88,14 +93,31 @@ class Calls(NamedTuple):
 
 def tables() -> Tables:
     """Tables of characters."""
-    return Tables(fold_table(), numeral_table(), head_table())
+    return Tables(fold_table(), numeral_table(), watch_table(), head_table())
+
+
+def _former(arena: Arena) -> U8:
+    """1 for the names a city or county had once, shape (m,)."""
+    out = np.zeros(len(arena["name_start"]) - 1, np.uint8)
+    start, points = arena["word_start"], arena["word_points"]
+    wide = (arena["word_level"] == RANK["city"]) | (arena["word_level"] == RANK["county"])
+    for word in np.flatnonzero(wide).tolist():
+        core = points[start[word] : start[word + 1]].tobytes().decode("utf-32-le")
+        for name in former_names(core):
+            number = name_of(
+                code_points(name), 0, len(name),
+                arena["step_key"], arena["step_next"], arena["state_name"],
+            )  # fmt: skip
+            if number >= 0 and name != core:
+                out[number] = 1
+    return out
 
 
 def nodes_of(arena: Arena) -> Nodes:
     """The tree of an arena."""
     names = ("parent", "first", "level", "core", "flags", "ident")
     texts = ("word_start", "word_points", "name_start", "name_rows")
-    return Nodes(*(arena[name] for name in names + texts))
+    return Nodes(*(arena[name] for name in names + texts), _former(arena))
 
 
 def words_of(arena: Arena) -> Words:
@@ -150,4 +172,4 @@ _WORK = np.dtype(
 
 def work() -> Any:
     """New scratch space, about 0.5 MB: one record, handed to compiled functions by its address."""
-    return np.zeros(1, _WORK)[0]
+    return np.zeros(1, _WORK).view(np.recarray)[0]

@@ -97,7 +97,10 @@ def _hidden_by(index: "AddressIndex", items: Items, at: int, row: int) -> str | 
     piece = items[at].piece
     if index.levels[row] not in _SETTLED or at + 1 >= len(items):
         return None
-    token = items[at + 1].piece.token
+    behind = at + 1
+    while behind + 1 < len(items) and _is_glued_word(items, behind):
+        behind += 1
+    token = items[behind].piece.token
     if token is None or token.kind not in _DOORS or piece.kind not in ("rest", "generic"):
         return None
     if piece.level in ("facility", "devzone", "room", "city", "county"):
@@ -109,6 +112,11 @@ def _hidden_by(index: "AddressIndex", items: Items, at: int, row: int) -> str | 
     return piece.level if piece.level in ("road", "compound") else "village"
 
 
+def _is_glued_word(items: Items, at: int) -> bool:
+    piece = items[at].piece
+    return piece.kind in ("rest", "generic") and piece.start == items[at - 1].piece.end
+
+
 def _past_door(items: Items, at: int) -> int:
     """Place behind a door number glued to a road elsewhere."""
     if at < len(items) and (token := items[at].piece.token) is not None:
@@ -117,9 +125,7 @@ def _past_door(items: Items, at: int) -> int:
     return at
 
 
-def _by_plain_name(
-    index: "AddressIndex", items: Items, at: int, row: int, depth: int
-) -> list[Way]:
+def _by_plain_name(index: "AddressIndex", items: Items, at: int, row: int, depth: int) -> list[Way]:
     """A building or room that has a name instead of a number: 食堂, 弱电间."""
     text = items[at].piece.text
     if index.levels[row] < RANK["number"] or len(text) < 2:
@@ -145,7 +151,13 @@ def _by_name(index: "AddressIndex", items: Items, at: int, row: int, depth: int)
     item = items[at]
     above = set(index.above(row))
     if any(r in above for r in item.nodes):
-        return descend(index, items, at + 1, row, depth)
+        again = (
+            at + 1 < len(items)
+            and bool(items[at + 1].options)
+            and index.level_of(item.nodes[0]) == "road"
+        )
+        behind = at + 2 if again and _repeats(index, items[at + 1], row) else at + 1
+        return descend(index, items, behind, row, depth)
     if all(index.level_of(r) in ADMIN_LEVELS for r in item.nodes):
         return descend(index, items, at + 1, row, depth)  # weighed as evidence
     out: list[Way] = []
@@ -167,9 +179,7 @@ def _by_name(index: "AddressIndex", items: Items, at: int, row: int, depth: int)
     return out
 
 
-def _by_number(
-    index: "AddressIndex", items: Items, at: int, row: int, depth: int
-) -> list[Way]:
+def _by_number(index: "AddressIndex", items: Items, at: int, row: int, depth: int) -> list[Way]:
     item = items[at]
     out: list[Way] = []
     met = False

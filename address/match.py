@@ -155,7 +155,9 @@ def _renamed(index: "AddressIndex", item: Item, above: set[int]) -> Fault | None
             continue
         used = index.core_of_row(row)
         if given != used and given in former_names(used):
-            parts = {index.core_of_row(r) for r in item.nodes if index.levels[r] == index.levels[row]}
+            parts = {
+                index.core_of_row(r) for r in item.nodes if index.levels[r] == index.levels[row]
+            }
             what = "split" if len(parts) > 1 else "renamed"
             level = index.level_of(row)
             return Fault(f"{level.upper()}.{what}", level, given, used, 0.0)
@@ -164,7 +166,9 @@ def _renamed(index: "AddressIndex", item: Item, above: set[int]) -> Fault | None
 
 def _is_sure(name: str, items: list[Item]) -> bool:
     """A division written in full, or the first thing said: no estate that is called so."""
-    return name[-1] in "省市区县州盟旗" or (items[0].piece.text == name and not items[0].piece.start)
+    return name[-1] in "省市区县州盟旗" or (
+        items[0].piece.text == name and not items[0].piece.start
+    )
 
 
 def _named_divisions(
@@ -307,7 +311,9 @@ def _windows(items: list[Item]) -> Iterator[tuple[int, int, str]]:
         text, unknown = "", False
         for last in range(first, min(first + 3, len(items))):
             piece = items[last].piece
-            if not _is_wordy(items[last]) or (last > first and piece.start != items[last - 1].piece.end):
+            if not _is_wordy(items[last]) or (
+                last > first and piece.start != items[last - 1].piece.end
+            ):
                 break
             text += piece.text
             unknown = unknown or piece.kind in ("rest", "generic")

@@ -144,7 +144,7 @@ _PHONE = re.compile(
     r"(?:1[3-9]\d{9}|1[3-9]\d([-,])\d{4}\1\d{4}|0\d{2,3}-\d{7,8}|400-?\d{3}-?\d{4})(?!\d)"
 )
 _POSTCODE = re.compile(
-    r"(?:邮编|邮政编码)[,:]?(?<!\d)\d{6}(?!\d)|^\d{6}(?=[,\u4e00-\u9fa5])(?![号弄室栋幢组])|(?<=,)\d{6}$"
+    r"(?:邮编|邮政编码)[,:]?(?<!\d)\d{6}(?!\d)|^\d{6}(?=[,\u4e00-\u9fa5])(?![号弄室栋幢组])|(?<=,)\d{6}(?=,?$)"
 )
 _CONTACT = re.compile(
     r"(?:收件人|收货人|联系人|联系电话|电话|手机|姓名)[,:]*[\u4e00-\u9fa5]{0,3}(?:先生|女士)?(?=,|$)"
@@ -263,19 +263,19 @@ _EDITS: tuple[tuple[_Guard, re.Pattern[str], Callable[[re.Match[str]], str]], ..
     (_HAS_DIGIT_RUN, _POSTCODE, lambda _: ","),
     (None, _CONTACT, lambda _: ","),
     (None, _FORMER_DOOR, lambda found: "," if found[0][0] in ",(" else ""),
-    (None, _TYPED, lambda found: found[0].translate(_LETTER_DIGITS)),
-    (None, _TYPED_8, lambda _: "8"),
-    (None, _SLIP, _slip),
-    (_HAS_NUMERAL, _CHINESE_NUMBER, _arabic),
     (None, re.compile(r",{2,}"), lambda _: ","),
     (
         None,
         re.compile(
-            r"(?<=\d),(?=[号弄栋幢层室附之]|单元|F(?![A-Za-z]))|(?<=[A-Z]),(?=座|栋|幢|号楼)"
-            r"|(?<=[栋幢弄号]),(?=$|[附之],?\d)|(?<=[附之甲乙丙丁]),(?=\d)|第(?=\d{1,3}(?:村民)?(?:小组|组|队|层|楼|栋|幢))"
+            r"(?<=[\d〇零一二三四五六七八九十百]),(?=[号弄栋幢层室附之]|单元|F(?![A-Za-z]))|(?<=[A-Z]),(?=座|栋|幢|号楼)"
+            r"|(?<=[栋幢弄号]),(?=$|[附之],?\d)|(?<=[附之甲乙丙丁]),(?=\d)|(?<!门)第(?=\d{1,3}(?:村民)?(?:小组|组|队|层|楼|栋|幢))"
         ),
         lambda _: "",
     ),
+    (None, _TYPED, lambda found: found[0].translate(_LETTER_DIGITS)),
+    (None, _TYPED_8, lambda _: "8"),
+    (None, _SLIP, _slip),
+    (_HAS_NUMERAL, _CHINESE_NUMBER, _arabic),
     (None, re.compile(r"(?<![A-Za-z\d])([A-Z]),(?=[A-Z]?\d{3,4}(?:$|[室,)]))"), _lone_letter),
     (None, _DOORS, _door_range),
     (None, _SUB_DOOR, lambda found: f"{found[1]}-{found[2]}号"),

@@ -20,7 +20,9 @@ _TENANT = re.compile(
 )
 _JOINED = re.compile(r"^(?:[与及至]|和(?!平|谐|睦|县|田|顺|义|兴)|靠?近|到)")
 _SOUNDS_LIKE_ROAD = "陆录鹿碌"
-_NAMED_BUILDING = re.compile(r"(?:[\u4e00-\u9fa5]{1,6}楼|住院部|门诊部|裙房|主楼|塔楼|会所|东塔|西塔)$")
+_NAMED_BUILDING = re.compile(
+    r"(?:[\u4e00-\u9fa5]{1,6}楼|住院部|门诊部|裙房|主楼|塔楼|会所|东塔|西塔)$"
+)
 _NAMED_ROOM = re.compile(r"(?:间|室|厅|井|房|库|车位|护士站|服务台)$")
 
 

@@ -9,7 +9,7 @@ from address.grammar import Token, core_of
 from address.normalise import Normalised, normalise
 from address.parse import is_room_range as _is_room_range
 from address.romanised import from_romanised
-from address.segment import Piece, segment
+from address.segment import WHOLE, Piece, segment
 from address.turned import turned
 
 if TYPE_CHECKING:
@@ -89,8 +89,17 @@ def reread(index: "AddressIndex", query: Query) -> Query | None:
             and len(item.piece.text) > 3
         )
     )
+    longer = any(
+        len(name) > len(item.piece.text) and item.piece.kind == "node"
+        for item in query.items
+        for name in index.names.at(text, item.piece.start)[:1]
+    )
     if not avoid:
-        return None
+        return (
+            Query(query.source, _items(index, segment(text, index.names, frozenset((WHOLE,)))))
+            if longer
+            else None
+        )
     avoid |= {
         name
         for item in query.items

@@ -14,7 +14,11 @@ from address.lexicon import (
     towns_of,
 )
 
-__all__ = ["Piece", "segment"]
+__all__ = ["WHOLE", "Piece", "segment"]
+
+
+WHOLE = ""
+"""In the set of names to avoid: names that repeat their town are taken whole."""
 
 
 class Piece(NamedTuple):
@@ -40,7 +44,9 @@ _ZONES = (
     "经济技术开发区 高新技术产业开发区 高新技术开发区 经济开发区 开发区 高新区 经开区 "
     "工业园区(?=[\u4e00-\u9fa5]) 自由贸易试验区 自贸区 综合保税区 保税区"
 )
-_ZONE_TAILS = "新区(?![路街大]) 试验区 开发区 高新区 经开区 度假区 自贸区 保税区 示范区 工业园区 管理区"
+_ZONE_TAILS = (
+    "新区(?![路街大]) 试验区 开发区 高新区 经开区 度假区 自贸区 保税区 示范区 工业园区 管理区"
+)
 _STREET_TAILS = (
     r"街道办事处|街道|办事处|(?<![市集乡城])镇(?!中心(?:小学|幼儿|卫生|校|医院)|中学|小学|大[道街]|政府|[镇海江]|[东西南北中]?[路街])|乡(?!村|路|政|镇)|苏木"
     r"|(?:农|林|牧|渔|茶|园艺|良种|原种)场(?![路街大]|附近|公司)"
@@ -61,9 +67,7 @@ _ESTATES = (
     "工业园 科技园 产业园 "
     "创业园 软件园 物流园 园区 商城 商厦"
 )
-_SHORT_ESTATE = (
-    r"[苑园庭轩郡府城厦湾](?=$|[,()\dA-Za-z#甲乙丙丁负]|地下|[一二三四五六七八九十]{1,2}[期区里]|[东西南北][一二三]?区)"
-)
+_SHORT_ESTATE = r"[苑园庭轩郡府城厦湾](?=$|[,()\dA-Za-z#甲乙丙丁负]|地下|[一二三四五六七八九十]{1,2}[期区里]|[东西南北][一二三]?区)"
 """One-character last words of an estate count where the name surely ends."""
 _PLACES = (
     r"大学 学院 中学 小学 幼儿园 学校 医院 卫生院 卫生室 酒店 宾馆 饭店 旅馆 银行 超市 商场 "
@@ -79,9 +83,7 @@ def _any(words: str) -> str:
     return "|".join(words.split())
 
 
-_AFTER_ROAD = (
-    "地铁站|站(?![前街点])|[一二三四五六七八九十]?小学|中学|幼儿园|医院|支行|分行|店$|菜市?场|社区|居委|大桥|隧道|立交"
-)
+_AFTER_ROAD = "地铁站|站(?![前街点])|[一二三四五六七八九十]?小学|中学|幼儿园|医院|支行|分行|店$|菜市?场|社区|居委|大桥|隧道|立交"
 _NO_ROAD = r"(?![路街道巷镇乡村区市县]|大道|大街|[东西南北中]路)"
 _GENERIC = re.compile(
     rf"""
@@ -141,7 +143,11 @@ _WHOLE_WORD = re.compile(r"与|和|及|近|到")
 
 
 def _admin_at(
-    text: str, position: int, names: Names[Division], seen: bool, scope: frozenset[str] = frozenset()
+    text: str,
+    position: int,
+    names: Names[Division],
+    seen: bool,
+    scope: frozenset[str] = frozenset(),
 ) -> str | None:
     """Longest division name at a place that is not the beginning of something else.
 
@@ -338,6 +344,7 @@ class _Reader:
         self, text: str, known: Names[int] | None, nation: Names[Division], avoid: frozenset[str]
     ) -> None:
         self.text, self.known, self.nation, self.avoid = text, known, nation, avoid
+        self.split = WHOLE not in avoid
         self.scope: frozenset[str] = frozenset()
         self.after_road = False
         self.firm = False
@@ -374,11 +381,24 @@ class _Reader:
         for name in known.at(text, position):
             end = position + len(name)
             cuts = name[-1] not in _ROAD_LAST and _ROAD_AFTER.match(text, end)
+            if not cuts and name[-1] not in _NAMED_WORD:
+                cuts = _DIRECTED_ROAD.match(text, end)
             if name in self.avoid or (cuts and not known.at(text, end)):
                 continue
             level = known.level_of(known.get(name)[0]) if known.level_of is not None else ""
+            if level == "community" and self.split and self._repeats_town(name, position):
+                continue
             return Piece(position, end, "node", name, level)
         return None
+
+    def _repeats_town(self, name: str, position: int) -> bool:
+        """合庆镇前哨村 under 合庆镇: taken whole only where the town is said before it."""
+        known, before = self.known, self.text[:position]
+        return known is not None and any(
+            name[:cut] in known.entries and name[cut:] in known.entries
+            and not before.endswith(name[:cut])
+            for cut in range(2, len(name) - 1)
+        )  # fmt: skip
 
     def _unknown(self, position: int) -> Piece:
         """A name nobody knows: by its last word, else up to the next thing that is known."""
@@ -462,6 +482,8 @@ def _level_of(generic: re.Match[str]) -> str:
     return {"numbered": "road", "zone": "devzone"}.get(kind, kind)
 
 
+_NAMED_WORD = frozenset("省市区县旗盟州镇乡道村社路街巷弄0123456789号)")
+_DIRECTED_ROAD = re.compile(r"[东西南北中]{1,2}(?:大道|大街|路|街(?!道))")
 _LONGEST_NAME = 32
 """Characters of a run that are looked at for the name of one thing."""
 _ROAD_LAST = "路街道巷弄"

@@ -1,6 +1,7 @@
 """Complete what is being typed: characters, pinyin, initials, after a county or town or not."""
 
 import re
+import unicodedata
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -25,7 +26,7 @@ _NUMBERED = re.compile(r"(.*[\u4e00-\u9fa5A-Za-z)])([甲乙丙丁]?\d+(?:-\d*)?(
 _MIXED = re.compile(r"([\u4e00-\u9fa5a-z]+?)(\d*)")
 _NUMBER = RANK["number"]
 _POOL = 20_000  # nodes that are weighed for one answer
-_READ = 1_500  # names whose characters are compared with letters
+_READ = 800  # names whose characters are compared with letters
 
 Ints = npt.NDArray[np.int64]
 _NONE: Ints = np.zeros(0, np.int64)
@@ -49,6 +50,8 @@ class Suggester:
         if not text or limit < 1:
             return []
         found = self._found(text, limit, focus)
+        if not found and (typed := _typed(prefix)) != text.lower():
+            found = self._found(typed, limit, focus)  # l and o before digits are letters here
         if len(found) < limit:
             found += [row for row in self._deeper(text, limit) if row not in found]
         return [self._shown(row) for row in found[:limit]]
@@ -98,11 +101,11 @@ class Suggester:
             if digits:
                 whole = _joined(self._keyed(letters, Keys.equal))
                 more = self._more(lambda n: _spells(n, letters) == "")
-                return _NONE, self._doors(self._exact(whole, more, scope), digits, limit, True)
+                listed = self._doors(self._exact(whole, more, scope), digits, limit, True)
+                return (_NONE, listed) if listed else self._mixed(letters + digits, scope, limit)
             numbers = _joined(self._keyed(letters, Keys.starting))
-            return self._rows(
-                numbers, self._more(lambda n: _spells(n, letters) is not None), scope
-            ), None
+            rows = self._rows(numbers, self._more(lambda n: _spells(n, letters) is not None), scope)
+            return (rows, None) if len(rows) else self._mixed(letters, scope, limit)
         numbers = np.arange(*self.tails.names.starting(text))
         rows = self._rows(numbers, self._more(lambda n: n.startswith(text)), scope)
         split = _NUMBERED.fullmatch(text)
@@ -125,18 +128,19 @@ class Suggester:
     def _mixed(
         self, text: str, scope: list[int] | None, limit: int
     ) -> tuple[Ints, list[int] | None]:
-        """临江dd, lj大道: characters and letters in turn, then digits."""
+        """临江dd, lj大道, ljdadao: characters, first letters and sounds in turn, then digits."""
         found = _MIXED.fullmatch(text)
-        if found is None or not any(c.isascii() for c in found[1]):
+        if found is None or len(found[1]) < 3:
             return _NONE, []
         typed, digits = found[1], found[2]
         lead = re.match(r"[a-z]+|[^a-z]+", typed)
         first = lead[0] if lead is not None else ""
-        numbers = (
-            _joined(self._keyed(first, Keys.starting))
-            if first.isascii()
-            else np.arange(*self.tails.names.starting(first))
-        )
+        if not first.isascii():
+            numbers = np.arange(*self.tails.names.starting(first))
+        else:
+            numbers = _joined(self._keyed(first, Keys.starting))
+            if not len(numbers):  # cld: letters of one, the sound of the next
+                numbers = _joined(self._keyed(first[:2], Keys.starting))
         numbers = self._shortest(numbers, _READ)
         names = [(n, self.tails.names.text(n)) for n in numbers.tolist()]
         left = [(n, _spells(name, typed)) for n, name in names]
@@ -150,7 +154,8 @@ class Suggester:
     def _more(self, fits: "object") -> list[int]:
         """Rows of names that came after the build."""
         added = self.index.more_bearers
-        return [r for name, rows in added.items() if fits(name) for r in rows] if added else []  # type: ignore[operator]
+        rows = [r for name, rows in added.items() if fits(name) for r in rows] if added else []  # type: ignore[operator]
+        return [r for r in rows if not self.index.flags[r] & RETIRED]
 
     def _shortest(self, numbers: Ints, count: int) -> Ints:
         """The shortest names, in no order."""
@@ -314,6 +319,17 @@ class Suggester:
         return Suggestion(
             index.id_of(row), self._tail(row), index.full_of(row), index.level_of(row), lon, lat
         )
+
+
+def _typed(prefix: str) -> str:
+    """Letters and characters as typed, without spaces and marks; at most 64.
+
+    Examples
+    --------
+    >>> _typed("佳鹏 L151")
+    '佳鹏l151'
+    """
+    return "".join(c for c in unicodedata.normalize("NFKC", prefix[:64]) if c.isalnum()).lower()
 
 
 def _joined(parts: Iterable[Ints]) -> Ints:

@@ -284,8 +284,8 @@ class Tree:
         rows = self.tails.rows_of(number) if number is not None else []
         if not self.edited:
             return rows
-        rows = [r for r in rows if not self.flags[r] & (RETIRED | RENAMED)]
-        return sorted(rows + self.more_bearers.get(name, []), key=self.id_of)
+        rows = [r for r in rows if not self.flags[r] & RENAMED] + self.more_bearers.get(name, [])
+        return sorted((r for r in rows if not self.flags[r] & RETIRED), key=self.id_of)
 
     def above(self, row: int) -> Iterator[int]:
         """The node and its ancestors, upwards."""

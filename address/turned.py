@@ -23,7 +23,9 @@ _RANK_OF = {
     "room2": 15,
     "province": 1,
 }
-_WORD = re.compile(r"(?:(?P<street>街道|镇|乡)|(?P<road>路|街|大道|巷)|(?P<compound>小区|花园|苑|城|园))$")
+_WORD = re.compile(
+    r"(?:(?P<street>街道|镇|乡)|(?P<road>路|街|大道|巷)|(?P<compound>小区|花园|苑|城|园))$"
+)
 
 
 def rank_by_word(part: str) -> int:

@@ -249,11 +249,13 @@ def _mixture(count: int) -> None:
     quiet = ("numerals_unit", "numerals_place", "full_width", "traditional", "no_province", "short_divisions", "no_street",
              "contact", "tenant", "relation", "separated", "building_word", "unit_form", "room_form", "typed_letters",
              "repeated_divisions", "zero_width", "postcode_around", "building_habit", "zone_added")  # fmt: skip
+    alike = ("numerals_unit", "numerals_place", "typed_letters", "building_habit", "unit_form", "building_word")
     runs = {name: (levels, run) for name, _, levels, run in OPERATORS if name in quiet}
 
     def run(rng: random.Random, world: World, draft: Draft) -> Draft | None:
         level = world.level[draft.node]
-        names = [n for n, (levels, _) in runs.items() if level in levels]
+        names = [n for n, (levels, _) in runs.items() if level in levels and n not in alike]
+        names.append(rng.choice([n for n in alike if level in runs[n][0]]))
         changed = 0
         for name in rng.sample(names, min(len(names), count + 2)):
             if changed == count:

@@ -49,7 +49,9 @@ def same_names() -> dict[str, int]:
 
 def kinds(rows: int) -> dict[str, Kind]:
     """Texts of each kind with the paths that are right."""
-    out: dict[str, Kind] = {k: [] for k in ("full", "short", "no province", "county and town", "trap", "renamed")}
+    out: dict[str, Kind] = {
+        k: [] for k in ("full", "short", "no province", "county and town", "trap", "renamed")
+    }
     rng = random.Random(5)
     roads = [short(d.name) for d in divisions().values() if len(short(d.name)) == 2]
     count = same_names()
@@ -60,14 +62,20 @@ def kinds(rows: int) -> dict[str, Kind]:
         own = "" if county == city and not middle and code[:2] in MUNICIPALITIES else county
         out["full"].append((province + middle + own + tail, {path}))
         out["short"].append((short(province) + short(middle) + short(own) + tail, {path}))
-        out["no province"].append(((middle or (province if code[:2] in MUNICIPALITIES else "")) + own + tail, {path}))
+        out["no province"].append(
+            ((middle or (province if code[:2] in MUNICIPALITIES else "")) + own + tail, {path})
+        )
         if count[county] == 1:
             out["county and town"].append((own + tail, {path}))
         trap = rng.choice(roads) + rng.choice(["路", "东路", "西路", "中路", "街", "大道"])
         out["trap"].append((province + middle + own + trap + f"{number % 97}号", {path}))
     for name, province_code, codes in former_divisions():
         paths = {path_of(c) for c in codes}
-        province = divisions()[province_code + "0000"].name if province_code + "0000" in divisions() else ""
+        province = (
+            divisions()[province_code + "0000"].name
+            if province_code + "0000" in divisions()
+            else ""
+        )
         same_city = {p[1] for p in paths}
         city = next(iter(same_city)) if len(same_city) == 1 else ""
         text = province + ("" if city in (province, name) or not city else city) + name
@@ -123,7 +131,11 @@ def agrees(got: Path3, right: set[Path3]) -> bool:
     for path in right:
         same_city = city == path[1] or (city in ("市辖区", "", "县") and path[0] == path[1])
         loose = path[1] == path[2] and (city in (path[2], "") or "直辖" in city)
-        if province == path[0] and (same_city or loose) and (county == path[2] or (loose and not county)):
+        if (
+            province == path[0]
+            and (same_city or loose)
+            and (county == path[2] or (loose and not county))
+        ):
             return True
     return False
 

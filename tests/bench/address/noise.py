@@ -40,11 +40,17 @@ def main() -> None:
         f"{len(nodes)} nodes, {rows} rows, {len(marks)} operators: {100 * right / rows:.2f} % right, "
         f"{100 * examine.invented(marks):.2f} % of absent places answered, {1e6 * spent / rows:.0f} us a row"
     )
-    for name, mark in sorted(marks.items(), key=lambda pair: (pair[1].right / pair[1].rows, pair[0])):
-        print(f"{100 * mark.right / mark.rows:6.1f} %  {mark.rows:5d}  kind {mark.number:2d}  {name}")
+    for name, mark in sorted(
+        marks.items(), key=lambda pair: (pair[1].right / pair[1].rows, pair[0])
+    ):
+        print(
+            f"{100 * mark.right / mark.rows:6.1f} %  {mark.rows:5d}  kind {mark.number:2d}  {name}"
+        )
         for sample, found in (mark.wrong or [])[: given.show]:
             wanted = [full[i] for i in sorted(sample.ids)[:2]]
-            print(f"      {sample.text} | want {sample.status} {wanted} | got {found.status} {found.full}")
+            print(
+                f"      {sample.text} | want {sample.status} {wanted} | got {found.status} {found.full}"
+            )
 
 
 if __name__ == "__main__":

@@ -52,7 +52,9 @@ class Town:
         self.heading = np.stack([np.cos(angle), np.sin(angle)], axis=1)
         self.estate = _names(draw, max(50, addresses // 900), 3, _ESTATE, distinct=False)
 
-    def place(self, road: Ints, number: Ints, across: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def place(
+        self, road: Ints, number: Ints, across: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.float64]:
         """Degrees of a door: 12 m of road a number, odd and even on two sides."""
         along = (number * 12.0 / 111_000)[:, None] * self.heading[road]
         side = np.where(number % 2 == 0, 1.0, -1.0) * (0.0002 + across)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from address.normalise import fold
 
-__all__ = ["Token", "core_of", "display_of", "implied_floor", "token_at"]
+__all__ = ["TOKEN_HEADS", "Token", "core_of", "display_of", "implied_floor", "token_at"]
 
 _PREFIX = "甲乙丙丁戊己庚辛"
 _V = rf"(?:[{_PREFIX}]字?)?[A-Za-z]?\d{{1,5}}[A-Za-z]?[{_PREFIX}]?"
@@ -60,6 +60,11 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
+TOKEN_HEADS = frozenset(
+    "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-"
+    "桩负地附之甲乙丙丁戊己庚辛东西南北中顶首夹避底一二三四五六七八九十"
+)
+"""Every character a numbered part can begin with."""
 _KINDS = ("km", "exit", "base", "under", "sub", "lane", "chain", "yard", "building", "unit", "floor", "room",
           "hao", "lou", "phase", "group", "corps", "bare")  # fmt: skip
 

@@ -138,7 +138,6 @@ _CHINESE_NUMBER = re.compile(
     rf"(?:第?(?!壹号(?:院|公馆|府|公园))({_NUMERAL}+){_UNIT_WORD})|(?<=[之附])({_NUMERAL}+)"
     rf"|(?<=[元层楼栋幢座号])({_NUMERAL}{{3,4}})(?=$|[,)])|(?<=-)({_NUMERAL}+)(?=$|[-,)])|({_NUMERAL}+)(?=-[\d〇一二三四五六七八九])"
 )
-_HAS_NUMERAL = re.compile(_NUMERAL)
 _PHONE = re.compile(
     r"(?:(?:^|(?<=[,)室号楼层元]))[\u4e00-\u9fa5]{2,3},?)?(?<!\d)(?:\+?86[- ,]?)?"
     r"(?:1[3-9]\d{9}|1[3-9]\d([-,])\d{4}\1\d{4}|0\d{2,3}-\d{7,8}|400-?\d{3}-?\d{4})(?!\d)"
@@ -256,33 +255,40 @@ def _chinese_words(found: re.Match[str]) -> str:
     return found[0]
 
 
-_Guard = re.Pattern[str] | None
-_EDITS: tuple[tuple[_Guard, re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
-    (None, re.compile(_GONE + "+"), lambda _: ""),
-    (_HAS_DIGIT_RUN, _PHONE, lambda _: ","),
-    (_HAS_DIGIT_RUN, _POSTCODE, lambda _: ","),
-    (None, _CONTACT, lambda _: ","),
-    (None, _FORMER_DOOR, lambda found: "," if found[0][0] in ",(" else ""),
-    (None, re.compile(r",{2,}"), lambda _: ","),
-    (
-        None,
-        re.compile(
-            r"(?<=[\d〇零一二三四五六七八九十百]),(?=[号弄栋幢层室附之]|单元|F(?![A-Za-z]))|(?<=[A-Z]),(?=座|栋|幢|号楼)"
-            r"|(?<=[栋幢弄号]),(?=$|[附之],?\d)|(?<=[附之甲乙丙丁]),(?=\d)|(?<!门)第(?=\d{1,3}(?:村民)?(?:小组|组|队|层|楼|栋|幢))"
-        ),
-        lambda _: "",
-    ),
-    (None, _TYPED, lambda found: found[0].translate(_LETTER_DIGITS)),
-    (None, _TYPED_8, lambda _: "8"),
-    (None, _SLIP, _slip),
-    (_HAS_NUMERAL, _CHINESE_NUMBER, _arabic),
-    (None, re.compile(r"(?<![A-Za-z\d])([A-Z]),(?=[A-Z]?\d{3,4}(?:$|[室,)]))"), _lone_letter),
-    (None, _DOORS, _door_range),
-    (None, _SUB_DOOR, lambda found: f"{found[1]}-{found[2]}号"),
-    (_HAS_ENGLISH, _ENGLISH, _chinese_words),
+_SPARE_COMMA = re.compile(
+    r"(?<=[\d〇零一二三四五六七八九十百]),(?=[号弄栋幢层室附之]|单元|F(?![A-Za-z]))"
+    r"|(?<=[A-Z]),(?=座|栋|幢|号楼)|(?<=[栋幢弄号]),(?=$|[附之],?\d)|(?<=[附之甲乙丙丁]),(?=\d)"
+    r"|(?<!门)第(?=\d{1,3}(?:村民)?(?:小组|组|队|层|楼|栋|幢))"
 )
-
-
+_LONE_LETTER = re.compile(r"(?<![A-Za-z\d])([A-Z]),(?=[A-Z]?\d{3,4}(?:$|[室,)]))")
+_LATIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_NUMERALS = frozenset(_NUMERAL[1:-1])
+_Edit = tuple[
+    frozenset[str], re.Pattern[str] | None, re.Pattern[str], Callable[[re.Match[str]], str]
+]
+_EDITS: tuple[_Edit, ...] = (
+    (frozenset(_GONE), None, re.compile(_GONE + "+"), lambda _: ""),
+    (frozenset("0123456789"), _HAS_DIGIT_RUN, _PHONE, lambda _: ","),
+    (frozenset("0123456789"), _HAS_DIGIT_RUN, _POSTCODE, lambda _: ","),
+    (frozenset("收联电手姓"), None, _CONTACT, lambda _: ","),
+    (
+        frozenset("原旧老又亦别曾现"),
+        None,
+        _FORMER_DOOR,
+        lambda found: "," if found[0][0] in ",(" else "",
+    ),
+    (frozenset(","), None, re.compile(r",{2,}"), lambda _: ","),
+    (frozenset(",第"), None, _SPARE_COMMA, lambda _: ""),
+    (frozenset("OolI"), None, _TYPED, lambda found: found[0].translate(_LETTER_DIGITS)),
+    (frozenset("B"), None, _TYPED_8, lambda _: "8"),
+    (frozenset("单丹憧撞拣动搂窒是事"), None, _SLIP, _slip),
+    (_NUMERALS, None, _CHINESE_NUMBER, _arabic),
+    (frozenset(","), None, _LONE_LETTER, _lone_letter),
+    (frozenset("-,至到"), None, _DOORS, _door_range),
+    (frozenset("-"), None, _SUB_DOOR, lambda found: f"{found[1]}-{found[2]}号"),
+    (_LATIN, _HAS_ENGLISH, _ENGLISH, _chinese_words),
+)
+"""Characters that must be there, a cheap test, what is looked for, what is put in its place."""
 _OF_ANY_SCRIPT = 5
 """So many edits at the head of the table also apply to a text without Chinese characters."""
 
@@ -356,8 +362,11 @@ def normalise(text: str) -> Normalised:
         else Normalised(folded, given)
     )
     edits = _EDITS if _HAS_HAN.search(source.text) is not None else _EDITS[:_OF_ANY_SCRIPT]
-    for guard, pattern, replace in edits:
-        if guard is not None and guard.search(source.text) is None:
+    characters = frozenset(source.text)
+    for needed, guard, pattern, replace in edits:
+        if characters.isdisjoint(needed) or (
+            guard is not None and guard.search(source.text) is None
+        ):
             continue
         source = _edit(source, pattern, replace)
     return source

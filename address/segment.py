@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from address.grammar import Token, token_at
+from address.grammar import TOKEN_HEADS, Token, token_at
 from address.lexicon import (
     PROVINCE_LETTERS,
     Division,
@@ -44,9 +44,7 @@ _ZONES = (
     "经济技术开发区 高新技术产业开发区 高新技术开发区 经济开发区 开发区 高新区 经开区 "
     "工业园区(?=[\u4e00-\u9fa5]) 自由贸易试验区 自贸区 综合保税区 保税区"
 )
-_ZONE_TAILS = (
-    "新区(?![路街大]) 试验区 开发区 高新区 经开区 度假区 自贸区 保税区 示范区 工业园区 管理区"
-)
+_ZONE_TAILS = "新区(?![路街大]) 试验区 开发区 高新区 经开区 度假区 自贸区 保税区 示范区 工业园区 管理区"
 _STREET_TAILS = (
     r"街道办事处|街道|办事处|(?<![市集乡城])镇(?!中心(?:小学|幼儿|卫生|校|医院)|中学|小学|大[道街]|政府|[镇海江]|[东西南北中]?[路街])|乡(?!村|路|政|镇)|苏木"
     r"|(?:农|林|牧|渔|茶|园艺|良种|原种)场(?![路街大]|附近|公司)"
@@ -67,7 +65,9 @@ _ESTATES = (
     "工业园 科技园 产业园 "
     "创业园 软件园 物流园 园区 商城 商厦"
 )
-_SHORT_ESTATE = r"[苑园庭轩郡府城厦湾](?=$|[,()\dA-Za-z#甲乙丙丁负]|地下|[一二三四五六七八九十]{1,2}[期区里]|[东西南北][一二三]?区)"
+_SHORT_ESTATE = (
+    r"[苑园庭轩郡府城厦湾](?=$|[,()\dA-Za-z#甲乙丙丁负]|地下|[一二三四五六七八九十]{1,2}[期区里]|[东西南北][一二三]?区)"
+)
 """One-character last words of an estate count where the name surely ends."""
 _PLACES = (
     r"大学 学院 中学 小学 幼儿园 学校 医院 卫生院 卫生室 酒店 宾馆 饭店 旅馆 银行 超市 商场 "
@@ -83,14 +83,23 @@ def _any(words: str) -> str:
     return "|".join(words.split())
 
 
-_AFTER_ROAD = "地铁站|站(?![前街点])|[一二三四五六七八九十]?小学|中学|幼儿园|医院|支行|分行|店$|菜市?场|社区|居委|大桥|隧道|立交"
+_TAIL_HEADS = "".join(
+    sorted(
+        {word[0] for words in (_ZONE_TAILS, _ESTATES, _PLACES) for word in words.split()}
+        | set("经高旅农街办镇乡苏林牧渔茶园良原居村行社一二三四五六公大胡道辅路巷苑庭轩郡府城厦湾")
+    )
+)
+"""Every character a last word of a name can begin with: elsewhere no pattern is tried."""
+_AFTER_ROAD = (
+    "地铁站|站(?![前街点])|[一二三四五六七八九十]?小学|中学|幼儿园|医院|支行|分行|店$|菜市?场|社区|居委|大桥|隧道|立交"
+)
 _NO_ROAD = r"(?![路街道巷镇乡村区市县]|大道|大街|[东西南北中]路)"
 _GENERIC = re.compile(
     rf"""
     (?P<numbered>\d{{1,3}}(?:号路(?![边口灯牌旁])|号大街|国道|省道|县道|号线)
       |[GSXY]\d{{1,4}}(?:[\u4e00-\u9fa5]{{0,6}}?(?:高速公路|高速|国道|省道|公路|县道))?)
   | (?P<zone>{_any(_ZONES)})
-  | [\u4e00-\u9fa5A-Za-z]{{1,9}}?
+  | [\u4e00-\u9fa5A-Za-z]{{1,9}}?(?=[{_TAIL_HEADS}])
     (?:
       (?P<devzone>(?:经济技术|高新技术产业|经济|高新技术|旅游|农业)?(?:{_any(_ZONE_TAILS)}))
     | (?P<street>{_STREET_TAILS})
@@ -131,6 +140,10 @@ _SPACE = re.compile(
     r"(?:会议室|教室|办公室|诊室|病房|机房|实验室|车位|车库|仓库|宿舍|包间)[A-Z]?\d{0,2}-?\d{1,4}(?!\d)"
 )
 _SPACE_HEADS = frozenset("会教办诊病机实车仓宿包")
+_THINGS = re.compile(
+    rf"{_any(_FACILITY_WORDS)}|会议室|教室|办公室|诊室|病房|机房|实验室|车位|车库|仓库|宿舍|包间"
+)
+_DIVISION_END = re.compile(r"[市区县]")
 _HAN_RUN = re.compile(r"[\u4e00-\u9fa5A-Za-z]+")
 _TRAP = re.compile(
     rf"[东西南北中]?[一二三四五六七八九十]?(?:{_ROAD_TAIL}|新村|[一二三四五六七八九十]村|花园|大厦|饭店|酒店|宾馆|银行|公寓|小区|广场|商厦|餐厅|菜馆"
@@ -143,11 +156,7 @@ _WHOLE_WORD = re.compile(r"与|和|及|近|到")
 
 
 def _admin_at(
-    text: str,
-    position: int,
-    names: Names[Division],
-    seen: bool,
-    scope: frozenset[str] = frozenset(),
+    text: str, position: int, names: Names[Division], seen: bool, scope: frozenset[str] = frozenset()
 ) -> str | None:
     """Longest division name at a place that is not the beginning of something else.
 
@@ -305,6 +314,18 @@ def _letter_province(text: str, pieces: list[Piece], nation: Names[Division]) ->
 
 def _new_division(text: str, position: int, pieces: list[Piece]) -> Piece | None:
     """A city or county that the tables do not have, after its province or city."""
+    last = pieces[-1] if pieces else None
+    if last is None:
+        pattern, level = _NEW_CITY_FIRST, "city"
+    elif last.kind == "admin" and last.text in _PROVINCES:
+        pattern, level = _NEW_CITY, "city"
+    elif last.level == "city" and last.kind == "generic":
+        pattern, level = _NEW_COUNTY, "county"
+    else:
+        return None
+    found = pattern.match(text, position)
+    if found is None:
+        return None
     nation = national_names()
     for name in nation.at(text, position):
         end = position + len(name)
@@ -312,16 +333,7 @@ def _new_division(text: str, position: int, pieces: list[Piece]) -> Piece | None
             return None
         if _goes_on(nation.get(name), text, end, nation):
             return None
-    last = pieces[-1] if pieces else None
-    if last is None:
-        found, level = _NEW_CITY_FIRST.match(text, position), "city"
-    elif last.kind == "admin" and last.text in _PROVINCES:
-        found, level = _NEW_CITY.match(text, position), "city"
-    elif last.level == "city" and last.kind == "generic":
-        found, level = _NEW_COUNTY.match(text, position), "county"
-    else:
-        return None
-    return Piece(position, found.end(), "generic", found[0], level) if found is not None else None
+    return Piece(position, found.end(), "generic", found[0], level)
 
 
 _NEW_CITY = re.compile(r"[\u4e00-\u9fa5]{2,5}?(?:市(?![场民政区辖])|自治州|地区|盟)")
@@ -348,6 +360,8 @@ class _Reader:
         self.scope: frozenset[str] = frozenset()
         self.after_road = False
         self.firm = False
+        self.full: dict[int, str] | None = None
+        self.things = _THINGS.search(text) is not None
 
     def at(self, position: int, seen_admin: bool) -> Piece:
         """Piece that begins at a place that is no separator: the surest reading first."""
@@ -358,18 +372,18 @@ class _Reader:
         name = _admin_at(text, position, self.nation, seen_admin, self.scope)
         if name is not None and name not in self.avoid:
             return Piece(position, position + len(name), "admin", name)
-        piece = _thing_at(text, position) or _numbered_at(text, position)
+        piece = _thing_at(text, position) if self.things else None
+        piece = piece or _numbered_at(text, position)
         if piece is not None:
             return piece
         if self.after_road and text[position] in "与和及跟" and _JOINS.match(text, position):
             return Piece(position, position + 1, "sep", text[position])
-        for kind, pattern in (("sep", _LEAD), ("relation", _RELATION)):
-            found = pattern.match(text, position)
-            if found is not None:
+        head = text[position]
+        for kind, pattern, heads in _WORDS:
+            if head in heads and (found := pattern.match(text, position)) is not None:
                 return Piece(position, found.end(), kind, found[0])
-        for level, pattern in (("poi", _BRANCH), ("compound", _DIGIT_NAME)):
-            found = pattern.match(text, position)
-            if found is not None:
+        for level, pattern, sign in (("poi", _BRANCH, "("), ("compound", _DIGIT_NAME, "")):
+            if sign in text and (found := pattern.match(text, position)) is not None:
                 return Piece(position, found.end(), "generic", found[0], level)
         return self._unknown(position)
 
@@ -418,6 +432,21 @@ class _Reader:
         kind = "sep" if limit - position == 1 and _WHOLE_WORD.match(text, position) else "rest"
         return Piece(position, limit, kind, text[position:limit])
 
+    def _division(self, inner: int) -> bool:
+        """A division written in full begins at a place."""
+        if self.full is None:
+            text, entries = self.text, self.nation.entries
+            self.full = {
+                start: text[start : found.end()]
+                for found in _DIVISION_END.finditer(text)
+                for start in range(max(0, found.start() - 10), found.start() - 1)
+                if text[start : found.end()] in entries
+            }
+        name = self.full.get(inner)
+        return name is not None and name == _admin_at(
+            self.text, inner, self.nation, True, self.scope
+        )
+
     def _stops(self, position: int, inner: int) -> bool:
         """A name cannot run over this place: a known name, a relation, 与 after a road."""
         text = self.text
@@ -425,18 +454,17 @@ class _Reader:
             return True
         if inner - position < 1:
             return False
-        for name in self.nation.at(text, inner):
-            if len(name) > 2 and name[-1] in "市区县" and self.known is None:
-                found = _admin_at(text, inner, self.nation, True, self.scope)
-                if found == name:
-                    self.firm = True
-                    return True
+        if self.known is None and self._division(inner):
+            self.firm = True
+            return True
         if inner - position < 2:
             return False
         joins = text[inner - 1] in _ROAD_LAST and _WHOLE_WORD.match(text, inner) is not None
-        if text[inner] in _FACILITY_HEADS and _FACILITY.match(text, inner) is not None:
+        if self.things and text[inner] in _FACILITY_HEADS and _FACILITY.match(text, inner) is not None:
             return True
-        return joins or _RELATION.match(text, inner) is not None
+        return joins or (
+            text[inner] in _RELATION_HEADS and _RELATION.match(text, inner) is not None
+        )
 
     def _begins(self, position: int, inner: int) -> bool:
         """Something that is surely not part of a nameless run begins here."""
@@ -463,6 +491,8 @@ def _thing_at(text: str, position: int) -> Piece | None:
 
 def _numbered_at(text: str, position: int) -> Piece | None:
     """A numbered part, or a road whose name is a number."""
+    if text[position] not in TOKEN_HEADS:
+        return None
     token = token_at(text, position)
     if text[position].isdigit() or text[position] in "GSXY":
         generic = _GENERIC.match(text, position)
@@ -484,6 +514,12 @@ def _level_of(generic: re.Match[str]) -> str:
 
 _NAMED_WORD = frozenset("省市区县旗盟州镇乡道村社路街巷弄0123456789号)")
 _DIRECTED_ROAD = re.compile(r"[东西南北中]{1,2}(?:大道|大街|路|街(?!道))")
+_RELATION_HEADS = frozenset("东西南北约大0123456789斜正对旁附隔门路交十丁口前后院内楼背侧")
+_WORDS = (
+    ("sep", _LEAD, frozenset("中地我咱家就住位在您你麻请投反咨举市来居业群其本")),
+    ("relation", _RELATION, _RELATION_HEADS),
+)
+"""Kind, pattern and the characters it can begin with."""
 _LONGEST_NAME = 32
 """Characters of a run that are looked at for the name of one thing."""
 _ROAD_LAST = "路街道巷弄"

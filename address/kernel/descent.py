@@ -348,11 +348,15 @@ def descend(  # noqa: C901 (one recursion: compiled functions cannot call each o
     if items[at, KIND] == NODE:
         name = items[at, NAME]
         low, high = np.int64(nodes.name_start[name]), np.int64(nodes.name_start[name + 1])
-        if items[at, ADMIN]:
-            return descend(work, nodes, at + 1, row, depth, top, reach)
         for k in range(low, high):
             if is_below(nodes, row, np.int64(nodes.name_rows[k])):
-                return descend(work, nodes, at + 1, row, depth, top, reach)
+                behind = at + 1
+                road = nodes.level[nodes.name_rows[low]] == _ROAD
+                if road and behind < state[ITEMS] and items[behind, KIND] == NUMBER:
+                    behind += 1 if _repeats(work, nodes, behind, row) else 0
+                return descend(work, nodes, behind, row, depth, top, reach)
+        if items[at, ADMIN]:
+            return descend(work, nodes, at + 1, row, depth, top, reach)
         taken = 0
         for k in range(low, high):
             r = np.int64(nodes.name_rows[k])

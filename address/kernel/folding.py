@@ -291,6 +291,17 @@ def _plain(text: U32, size: int, watch: U8) -> bool:  # noqa: C901 (a list of si
 _YUAN_OLD = ord("原")
 
 
+_PLAIN_NUMERALS = np.array([ord(c) for c in "〇零一二三四五六七八九十百"])
+
+
+@njit(cache=True)
+def _is_plain_numeral(c: int) -> bool:
+    for k in range(len(_PLAIN_NUMERALS)):
+        if _PLAIN_NUMERALS[k] == c:
+            return True
+    return False
+
+
 @njit(cache=True)
 def _drop_commas(text: U32, starts: I32, ends: I32, size: int) -> int:
     """One comma for several; none between a number and its unit word, nor behind the last one."""
@@ -325,7 +336,7 @@ def _drop_commas(text: U32, starts: I32, ends: I32, size: int) -> int:
             )
             last = before == _DONG or before == _ZHUANG or before == _NONG or before == _HAO
             drop = (
-                (_is_digit(before) and unit)
+                ((_is_digit(before) or _is_plain_numeral(before)) and unit)
                 or (65 <= before <= 90 and tower)
                 or (last and i + 1 == size)
             )
@@ -372,13 +383,10 @@ def fold_points(
         numerals = numerals or numeral[folded] > 0
         out[n], starts[n], ends[n] = folded, i, i + 1
         n += 1
-    if not _plain(out, n, watch):
-        return NOT_MINE
+    n = _drop_commas(out, starts, ends, n)
     if numerals:
         n = _write_digits(out, starts, ends, n, numeral)
-        if n < 0 or not _plain(out, n, watch):
-            return NOT_MINE
-    return _drop_commas(out, starts, ends, n)
+    return n if n >= 0 and _plain(out, n, watch) else NOT_MINE
 
 
 @njit(cache=True)

@@ -39,9 +39,10 @@ from address.kernel.work import (
     Words,
 )
 from address.model import RANK
-from address.walk import step
+from address.segment import _NAMED_WORD as _WORD_ENDS
+from address.walk import name_of, step
 
-__all__ = ["cut", "name_begins"]
+__all__ = ["cut", "longest_name", "name_begins"]
 
 U32 = npt.NDArray[np.uint32]
 
@@ -64,6 +65,33 @@ def name_begins(text: U32, size: int, at: int, calls: Calls) -> bool:
 
 
 @njit(cache=True)
+def longest_name(text: U32, size: int, at: int, calls: Calls) -> int:
+    """End of the longest name that begins at a place, `at` where none does."""
+    state, end = 0, at
+    for i in range(at, size):
+        state = step(state, text[i], calls.step_key, calls.step_next)
+        if state < 0:
+            break
+        if calls.state_name[state] >= 0:
+            end = i + 1
+    return end
+
+
+@njit(cache=True)
+def _is_name(text: U32, start: int, end: int, calls: Calls) -> bool:
+    return name_of(text, start, end, calls.step_key, calls.step_next, calls.state_name) >= 0
+
+
+@njit(cache=True)
+def _falls_apart(text: U32, start: int, end: int, calls: Calls) -> bool:
+    """合庆镇前哨村: a name of two names."""
+    for cut in range(start + 2, end - 1):
+        if _is_name(text, start, cut, calls) and _is_name(text, cut, end, calls):
+            return True
+    return False
+
+
+@njit(cache=True)
 def _road_after(text: U32, size: int, at: int) -> bool:
     """路, 街 (not 街道), 大道, 大街, 巷 stands at a place."""
     if at >= size:
@@ -75,6 +103,28 @@ def _road_after(text: U32, size: int, at: int) -> bool:
     if c == _JIE:
         return second != _DAO
     return c == _DA and (second == _DAO or second == _JIE)
+
+
+_ROAD_LAST = np.array([ord(c) for c in "路街道巷弄"])
+_NAMED_WORD = np.array([ord(c) for c in sorted(_WORD_ENDS)])
+_SIDES = np.array([ord(c) for c in "东西南北中"])
+
+
+@njit(cache=True)
+def _one_of(c: int, these: npt.NDArray[np.int64]) -> bool:
+    for k in range(len(these)):
+        if these[k] == c:
+            return True
+    return False
+
+
+@njit(cache=True)
+def _directed_road(text: U32, size: int, at: int) -> bool:
+    """东路, 西北大道: a road that goes on from the name before it."""
+    i = at
+    while i < size and i < at + 2 and _one_of(text[i], _SIDES):
+        i += 1
+    return i > at and i < size and text[i] != _XIANG and _road_after(text, size, i)
 
 
 @njit(cache=True)
@@ -90,8 +140,10 @@ def _name_at(text: U32, size: int, at: int, calls: Calls) -> tuple[int, int]:
         if name < 0:
             continue
         c = text[i]
-        whole = c == _LU or c == _JIE or c == _DAO or c == _XIANG or c == _NONG
-        if whole or not _road_after(text, size, i + 1) or name_begins(text, size, i + 1, calls):
+        cuts = not _one_of(c, _ROAD_LAST) and _road_after(text, size, i + 1)
+        if not cuts and not _one_of(c, _NAMED_WORD):
+            cuts = _directed_road(text, size, i + 1)
+        if not cuts or name_begins(text, size, i + 1, calls):
             best, best_end = np.int64(name), i + 1
     return best, best_end
 
@@ -200,6 +252,10 @@ def cut(
                 continue
         name, end = _name_at(text, size, at, calls)
         if name >= 0:
+            level = nodes.level[nodes.name_rows[nodes.name_start[name]]]
+            if level == _COMMUNITY and _falls_apart(text, at, end, calls):
+                state[ERROR] = 1
+                return
             _add_name(work, nodes, name, at, end)
             at = end
             continue

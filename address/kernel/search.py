@@ -7,7 +7,7 @@ import numpy.typing as npt
 from numba import njit
 
 from address.kernel.descent import CONFLICT, add_fault, copy_way, descend, is_below, put_way
-from address.kernel.items import name_begins
+from address.kernel.items import longest_name, name_begins
 from address.kernel.work import (
     ADMIN,
     ANCHOR,
@@ -332,7 +332,11 @@ def _names_within(work: Any, calls: Calls) -> bool:
     size = work.state[LENGTH_OF_TEXT]
     for item in range(work.state[ITEMS]):
         start, end = work.items[item, START], work.items[item, END]
-        if work.items[item, KIND] != NODE or end - start <= 3:
+        if work.items[item, KIND] != NODE:
+            continue
+        if longest_name(work.text, size, start, calls) > end:
+            return True
+        if end - start <= 3:
             continue
         for at in range(start + 1, end - 1):
             if name_begins(work.text, size, at, calls):

@@ -9,12 +9,20 @@ data.
 import csv
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-__all__ = ["MAX_CHARACTERS", "Normalised", "fold", "normalise", "number_of", "read_table"]
+__all__ = [
+    "MAX_CHARACTERS",
+    "Normalised",
+    "fold",
+    "fold_characters",
+    "normalise",
+    "number_of",
+    "read_table",
+]
 
 MAX_CHARACTERS = 400
 """What lies behind is not read: an address is no novel."""
@@ -98,6 +106,21 @@ class _Folding(dict[int, str]):
 @cache
 def _folding() -> _Folding:
     return _Folding()
+
+
+def fold_characters(codes: Iterable[int]) -> dict[int, str]:
+    """What each code point, and each of the tables, folds to by itself; empty where it vanishes.
+
+    Examples
+    --------
+    >>> table = fold_characters([0xFF11, 0x200B, 0x33A1])
+    >>> table[0xFF11], table[0x200B], table[0x33A1], table[ord("號")]
+    ('1', '', 'm2', '号')
+    """
+    table = _Folding()
+    for code in codes:
+        table[code]
+    return {code: folded.replace(_GONE, "") for code, folded in table.items()}
 
 
 _DIGITS = {c: i for i, c in enumerate("〇一二三四五六七八九")} | {

@@ -1,0 +1,404 @@
+"""Compiled `address.match.ways`: from every anchor down, what the divisions say, the best first."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from address.kernel.descent import CONFLICT, add_fault, copy_way, descend, is_below, put_way
+from address.kernel.items import longest_name, name_begins
+from address.kernel.work import (
+    ADMIN,
+    ANCHOR,
+    BUDGET,
+    BUDGET_OF_A_TEXT,
+    END,
+    ERROR,
+    FAULT,
+    FAULTS,
+    ITEMS,
+    KIND,
+    LENGTH_OF_TEXT,
+    LEVEL,
+    MISSING,
+    MOST_WAYS,
+    NAME,
+    NODE,
+    NUMBER,
+    REST,
+    ROW,
+    RUN,
+    RUNS,
+    START,
+    WAYS,
+    Calls,
+    Nodes,
+)
+from address.match import _ANCHORS, _CONFLICT, _ELSEWHERE
+from address.model import LEVELS, RANK
+
+__all__ = ["search"]
+
+F64 = npt.NDArray[np.float64]
+I64 = npt.NDArray[np.int64]
+
+_ROAD, _COMMUNITY = RANK["road"], RANK["community"]
+_ANCHOR = np.array([False, *(RANK[level] in _ANCHORS for level in LEVELS)])
+_AGAINST = np.array([0.0, *(_CONFLICT.get(level, 0.0) for level in LEVELS)])
+_NUMBER, _BUILDING, _CITY, _PROVINCE = (
+    RANK[level] for level in ("number", "building", "city", "province")
+)
+_COUNTY = RANK["county"]
+_FAR = 16
+_FULL = np.array([ord(c) for c in "省市区县州盟旗"])
+
+
+@njit(cache=True)
+def _is_sure(work: Any, item: int, first: int) -> bool:
+    """A division written in full, or the first thing said: no estate that is called so."""
+    c = np.int64(work.text[work.items[item, END] - 1])
+    for k in range(len(_FULL)):
+        if _FULL[k] == c:
+            return True
+    same = work.items[item, NAME] == work.items[first, NAME]
+    return same and work.items[first, START] == 0
+
+
+@njit(cache=True)
+def _conflicts(work: Any, nodes: Nodes, row: int, wrong: I64) -> int:
+    """Bits of the levels whose named division does not hold a node.
+
+    ``wrong`` gets the item of each level. A division far away sets the bit of its level again,
+    `_FAR` places higher.
+    """
+    fits, against, first = 0, 0, -1
+    settled = False
+    up = row
+    while up >= 0:
+        settled = settled or nodes.level[up] == _COMMUNITY
+        up = np.int64(nodes.parent[up])
+    for item in range(work.state[ITEMS]):
+        if work.items[item, KIND] != NODE or not work.items[item, ADMIN]:
+            continue
+        first = item if first < 0 else first
+        name = work.items[item, NAME]
+        levels, held = 0, False
+        for k in range(nodes.name_start[name], nodes.name_start[name + 1]):
+            r = np.int64(nodes.name_rows[k])
+            levels |= 1 << nodes.level[r]
+            held = held or is_below(nodes, row, r)
+        if not settled:
+            levels &= ~(1 << _COMMUNITY)
+        if held:
+            fits |= levels
+            if nodes.name_former[name]:
+                work.state[ERROR] = 1
+            continue
+        for level in range(1, _COMMUNITY + 1):
+            if levels >> level & 1:
+                against |= 1 << level
+                wrong[level] = item
+    local = fits & (1 << _CITY | 1 << _COUNTY)
+    out = 0
+    for level in range(1, _COMMUNITY + 1):
+        if against >> level & 1 and not fits >> level & 1 and _AGAINST[level] > 0:
+            out |= 1 << level
+            wide = level == _PROVINCE or level == _CITY
+            if not local and wide and _is_sure(work, wrong[level], first):
+                out |= 1 << (level + _FAR)
+    return out
+
+
+@njit(cache=True)
+def _cost_of(against: int) -> float:
+    cost = 0.0
+    for level in range(1, _COMMUNITY + 1):
+        if against >> level & 1:
+            cost += _ELSEWHERE if against >> (level + _FAR) & 1 else _AGAINST[level]
+    return cost
+
+
+@njit(cache=True)
+def _before(work: Any, nodes: Nodes, number: int) -> float:
+    """What it costs that items stand in front of the anchor."""
+    cost = 0.0
+    for item in range(number):
+        kind = work.items[item, KIND]
+        if kind == NODE:
+            name = work.items[item, NAME]
+            for k in range(nodes.name_start[name], nodes.name_start[name + 1]):
+                level = nodes.level[nodes.name_rows[k]]
+                if _ANCHOR[level] and level != _COMMUNITY:
+                    cost += 0.9
+                    break
+        elif kind == NUMBER:
+            cost += 0.5
+        else:
+            work.state[ERROR] = 1
+    return cost
+
+
+@njit(cache=True)
+def _from_anchor(
+    work: Any, nodes: Nodes, number: int, top: int
+) -> int:
+    """Ways that start at the nodes of a named item."""
+    name = work.items[number, NAME]
+    low, high = np.int64(nodes.name_start[name]), np.int64(nodes.name_start[name + 1])
+    rows = np.empty(high - low, np.int64)
+    cost = np.empty(high - low, np.float64)
+    wrong = np.zeros(_COMMUNITY + 1, np.int64)
+    count = 0
+    for k in range(low, high):
+        row = np.int64(nodes.name_rows[k])
+        if not _ANCHOR[nodes.level[row]]:
+            continue
+        mine = _cost_of(_conflicts(work, nodes, row, wrong))
+        at = count
+        while at > 0 and cost[at - 1] > mine:
+            cost[at], rows[at] = cost[at - 1], rows[at - 1]
+            at -= 1
+        cost[at], rows[at] = mine, row
+        count += 1
+    before = _before(work, nodes, number)
+    zero = np.int64(0)  # not 0: a constant would be a type of its own, compiled again
+    for k in range(min(count, 60)):
+        end = descend(work, nodes, number + 1, rows[k], zero, top, zero)
+        against = _conflicts(work, nodes, rows[k], wrong) if cost[k] > 0.0 else 0
+        for way in range(top, end):
+            twice = 1.0 if work.ways[way, MISSING] == 0 else 2.0
+            work.cost[way] = work.cost[way] + cost[k] + before * twice
+            work.ways[way, ANCHOR] = rows[k]
+            for level in range(_COMMUNITY, 0, -1):
+                if against >> level & 1:
+                    add_fault(work, way, CONFLICT, level, wrong[level], rows[k])
+        top = end
+        if work.state[ERROR]:
+            break
+    return top
+
+
+@njit(cache=True)
+def _plausible(work: Any, way: int) -> bool:
+    """A place in another county needs its door to be right."""
+    missing = work.ways[way, MISSING]
+    if missing != _NUMBER and missing != _BUILDING:
+        return work.cost[way] < 20
+    for k in range(work.ways[way, FAULTS]):
+        at = FAULT + 4 * k
+        if work.ways[way, at] == CONFLICT and work.ways[way, at + 1] <= _COUNTY:
+            return False
+    return True
+
+
+@njit(cache=True)
+def _unread(work: Any) -> tuple[int, int]:
+    """First item that is no division: its item and the level that is missing; -1 where none."""
+    for item in range(work.state[ITEMS]):
+        if work.items[item, KIND] == NODE and work.items[item, ADMIN]:
+            continue
+        if work.items[item, KIND] == NUMBER and work.items[item, RUNS]:
+            return item, work.steps[work.runs[work.items[item, RUN], 0], LEVEL]
+        return item, _ROAD
+    return -1, 0
+
+
+@njit(cache=True)
+def _from_admin(work: Any, nodes: Nodes, top: int) -> int:
+    """The deepest division that is named, where nothing below it could be found."""
+    rows = np.empty(400, np.int64)
+    count = 0
+    for item in range(work.state[ITEMS]):
+        if work.items[item, KIND] != NODE or not work.items[item, ADMIN]:
+            continue
+        name = work.items[item, NAME]
+        for k in range(nodes.name_start[name], nodes.name_start[name + 1]):
+            row = np.int64(nodes.name_rows[k])
+            if (rows[:count] == row).any():
+                continue
+            if count == len(rows):
+                work.state[ERROR] = 1
+                return top
+            at = count
+            while at > 0 and (
+                nodes.level[rows[at - 1]] < nodes.level[row]
+                or (
+                    nodes.level[rows[at - 1]] == nodes.level[row]
+                    and nodes.ident[rows[at - 1]] > nodes.ident[row]
+                )
+            ):
+                rows[at] = rows[at - 1]
+                at -= 1
+            rows[at] = row
+            count += 1
+    given, missing = _unread(work)
+    wrong = np.zeros(_COMMUNITY + 1, np.int64)
+    for k in range(min(count, 50)):
+        row = rows[k]
+        against = _conflicts(work, nodes, row, wrong)
+        cost, unmet, short = 0.0, 0, 0.0
+        for level in range(1, _COMMUNITY + 1):
+            if nodes.level[row] <= level:
+                against &= ~(1 << level | 1 << (level + _FAR))
+        if against >> _FAR:
+            continue
+        for item in range(work.state[ITEMS]):
+            if work.items[item, KIND] != NODE or not work.items[item, ADMIN]:
+                continue
+            name = work.items[item, NAME]
+            held, own = False, False
+            for i in range(nodes.name_start[name], nodes.name_start[name + 1]):
+                r = np.int64(nodes.name_rows[i])
+                held = held or is_below(nodes, row, r)
+                own = own or r == row
+            unmet += 0 if held else 1
+            if own and not _spelled_so(work, nodes, item, row):
+                short += 0.3
+        cost = _cost_of(against) + 2.0 * unmet + short + 4.0
+        if given < 0 and against == 0:
+            cost -= 4.0
+        top = put_way(work, top, row, cost, missing, given, np.int64(0))
+        work.ways[top - 1, ANCHOR] = row
+        for level in range(_COMMUNITY, 0, -1):
+            if against >> level & 1:
+                add_fault(work, top - 1, CONFLICT, level, wrong[level], row)
+    return top
+
+
+@njit(cache=True)
+def _spelled_so(work: Any, nodes: Nodes, item: int, row: int) -> bool:
+    """The item is the core of the node."""
+    word = nodes.core[row]
+    first, last = np.int64(nodes.word_start[word]), np.int64(nodes.word_start[word + 1])
+    start, end = work.items[item, START], work.items[item, END]
+    if last - first != end - start:
+        return False
+    for i in range(end - start):
+        if nodes.word_points[first + i] != work.text[start + i]:
+            return False
+    return True
+
+
+@njit(cache=True)
+def _rounded(cost: float) -> float:
+    return np.rint(cost * 1000.0)
+
+
+@njit(cache=True)
+def _before_in_order(work: Any, nodes: Nodes, a: int, b: int) -> bool:
+    """Way `a` comes before way `b`: cost, then depth, then id."""
+    one, other = _rounded(work.cost[a]), _rounded(work.cost[b])
+    if one != other:
+        return one < other
+    row, against = work.ways[a, ROW], work.ways[b, ROW]
+    if nodes.level[row] != nodes.level[against]:
+        return nodes.level[row] > nodes.level[against]
+    return nodes.ident[row] < nodes.ident[against]
+
+
+@njit(cache=True)
+def _best(work: Any, nodes: Nodes, count: int) -> int:
+    """Keep the cheapest way to each node, in order; how many they are."""
+    kept = 0
+    for way in range(count):
+        known = -1
+        for k in range(kept):
+            if work.ways[k, ROW] == work.ways[way, ROW]:
+                known = k
+                break
+        if known >= 0:
+            if work.cost[way] < work.cost[known]:
+                copy_way(work, way, known)
+            continue
+        if kept != way:
+            copy_way(work, way, kept)
+        kept += 1
+    spare = MOST_WAYS - 1
+    for k in range(1, kept):
+        if _before_in_order(work, nodes, k, k - 1):
+            copy_way(work, k, spare)
+            at = k
+            while at > 0 and _before_in_order(work, nodes, spare, at - 1):
+                copy_way(work, at - 1, at)
+                at -= 1
+            copy_way(work, spare, at)
+    return kept
+
+
+@njit(cache=True)
+def _names_within(work: Any, calls: Calls) -> bool:
+    """A name holds the beginning of another: the text could be cut in another way."""
+    size = work.state[LENGTH_OF_TEXT]
+    for item in range(work.state[ITEMS]):
+        start, end = work.items[item, START], work.items[item, END]
+        if work.items[item, KIND] != NODE:
+            continue
+        if longest_name(work.text, size, start, calls) > end:
+            return True
+        if end - start <= 3:
+            continue
+        for at in range(start + 1, end - 1):
+            if name_begins(work.text, size, at, calls):
+                return True
+    return False
+
+
+@njit(cache=True)
+def search(work: Any, nodes: Nodes, calls: Calls) -> int:
+    """Ways to read the items, cheapest first.
+
+    Returns
+    -------
+    int
+        How many stand in ``work.ways``; -1 where the reference must look: what is named is in no
+        gazetteer, a name may be misspelt, or the text can be cut in two ways.
+    """
+    state = work.state
+    state[BUDGET], state[ERROR] = BUDGET_OF_A_TEXT, 0
+    anchors = np.empty((state[ITEMS] + 1, 2), np.int64)
+    count, rest = 0, False
+    for number in range(state[ITEMS]):
+        rest = rest or work.items[number, KIND] == REST
+        if work.items[number, KIND] != NODE:
+            continue
+        name = work.items[number, NAME]
+        some, road = False, False
+        for k in range(nodes.name_start[name], nodes.name_start[name + 1]):
+            level = nodes.level[nodes.name_rows[k]]
+            some = some or _ANCHOR[level]
+            road = road or level == _ROAD
+        if some:
+            anchors[count, 0], anchors[count, 1] = 0 if road else 1, number
+            count += 1
+    top, cheapest, complete = np.int64(0), 1e9, False
+    for want in range(2):
+        for k in range(count):
+            if anchors[k, 0] != want or (complete and cheapest < 0.02):
+                continue
+            begun = top
+            top = _from_anchor(work, nodes, anchors[k, 1], top)
+            if state[ERROR]:
+                return -1
+            for way in range(begun, top):
+                cheapest = min(cheapest, work.cost[way])
+                if work.ways[way, MISSING] == 0 and work.cost[way] < 0.02:
+                    complete = True
+    if rest and cheapest > 0.5:
+        return -1
+    kept, complete = np.int64(0), False
+    for way in range(top):
+        if _plausible(work, way):
+            if kept != way:
+                copy_way(work, way, kept)
+            complete = complete or work.ways[kept, MISSING] == 0
+            kept += 1
+    if not complete:
+        if rest:
+            return -1
+        kept = _from_admin(work, nodes, kept)
+    found = _best(work, nodes, kept)
+    if state[ERROR] or found == 0 or (work.cost[0] > 0.5 and _names_within(work, calls)):
+        return -1
+    state[WAYS] = found
+    return found

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import shapely
 
-from address.geocode import METRES_PER_DEGREE, distance_m
+from address.geocode import distance_m
 from address.model import RANK, Candidate, Location, Match
+from address.roads import METRES_PER_DEGREE
 
 if TYPE_CHECKING:
     from address.index import AddressIndex

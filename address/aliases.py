@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import cache
 
 from address.lexicon import divisions, former_divisions, short_admin
-from address.normalise import fold
+from address.normalise import fold, number_of
 
 __all__ = ["former_names", "name_variants"]
 
@@ -28,7 +28,28 @@ def name_variants(level: str, core: str) -> tuple[str, ...]:
     if level in ("province", "city", "county"):
         return (name, *short_admin(name))
     forms = _FORMS.get(level)
-    return tuple(dict.fromkeys((name, *forms(name)))) if forms is not None else (name,)
+    out = (name, *forms(name)) if forms is not None else (name,)
+    if level in ("road", "compound", "community", "village", "poi"):
+        out = (*out, *(_other_numeral(form) for form in out))
+    return tuple(dict.fromkeys(out))
+
+
+_HAN_NUMERAL = re.compile(r"(?<=[\u4e00-\u9fa5])[一二三四五六七八九十]{1,3}(?=[村路街里区弄坊期])")
+_DIGITS = re.compile(r"\d{1,2}(?=[村路街里区弄坊期])")
+
+
+def _other_numeral(name: str) -> str:
+    """The name with 经七路 for 经7路 and the other way round."""
+    if _DIGITS.search(name):
+        return _DIGITS.sub(lambda found: _han(int(found[0])), name)
+    return _HAN_NUMERAL.sub(lambda found: str(number_of(found[0])), name)
+
+
+def _han(number: int) -> str:
+    tens, ones = divmod(number, 10)
+    digits = "〇一二三四五六七八九"
+    head = ("" if tens < 2 else digits[tens]) + "十" if tens else ""
+    return head + (digits[ones] if ones or not tens else "")
 
 
 def _street_forms(name: str) -> list[str]:
@@ -40,7 +61,7 @@ def _street_forms(name: str) -> list[str]:
 def _community_forms(name: str) -> list[str]:
     stem = _COMMUNITY.sub("", name)
     if name.endswith("村"):
-        return [name + "村委会", stem + "村委会", stem + "村民委员会"]
+        return [name + "村委会", stem + "村委会", stem + "村民委员会", name + "村民委员会"]
     return [name + "居委会", stem + "居委会"] if name.endswith("社区") else []
 
 

@@ -1,5 +1,6 @@
 """Follow the items of a query down the address tree."""
 
+import re
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -17,8 +18,8 @@ _UNMATCHED = {
     "number": 3.0,
     "building": 3.0,
     "room": 3.0,
-    "unit": 1.0,
-    "floor": 0.8,
+    "unit": 0.7,
+    "floor": 0.7,
     "phase": 0.4,
     "group": 1.5,
 }
@@ -36,6 +37,7 @@ _SKIP = {
 _SKIP_RANKED = {
     level: {RANK[via]: cost for via, cost in vias.items()} for level, vias in _SKIP.items()
 }
+_SETTLED = frozenset(RANK[level] for level in ("street", "community", "group", "village"))
 _MAX_WAYS = 24
 
 
@@ -64,11 +66,50 @@ def descend(index: "AddressIndex", items: list[Item], at: int, row: int, depth: 
     named = _by_plain_name(index, items, at, row, depth)
     if named:
         return named
+    if (level := _hidden_by(index, items, at, row)) is not None:
+        text = item.piece.text
+        fault = Fault(f"{level.upper()}.missing", level, text, index.core_of_row(row), 0.04)
+        return [Way(row, 3.0, level, text, [fault], depth=depth)]
+    if item.piece.level == "road" and index.levels[row] >= RANK["number"]:
+        fault = Fault("ROAD.unused", "road", item.piece.text, "", 0.02)
+        return _plus(descend(index, items, _past_door(items, at + 1), row, depth), 0.3, fault)
     cost = 0.6 if item.piece.level == "road" and index.levels[row] < RANK["number"] else 0.02
     fault = None
     if item.piece.kind != "relation" and len(item.piece.text) > 1:
         fault = Fault("TEXT.unused", "text", item.piece.text, "", 0.01)
     return _plus(descend(index, items, at + 1, row, depth), cost, fault)
+
+
+_NO_PLACE = re.compile(r"^[村庄]?[东西南北上下前后口头尾内里边侧]{1,3}$|委会?$|[省市区县镇乡]$")
+_DOORS = frozenset(("hao", "lane", "yard", "bare", "chain", "group"))
+
+
+def _hidden_by(index: "AddressIndex", items: list[Item], at: int, row: int) -> str | None:
+    """Level of a name that is not there and to which the next door belongs.
+
+    石桥村王家宅6号 is no 石桥村6号 where there is no 王家宅.
+    """
+    piece = items[at].piece
+    if index.levels[row] not in _SETTLED or at + 1 >= len(items):
+        return None
+    token = items[at + 1].piece.token
+    if token is None or token.kind not in _DOORS or piece.kind not in ("rest", "generic"):
+        return None
+    if piece.level in ("facility", "devzone", "room", "city", "county"):
+        return None
+    if len(piece.text) < 2 or _NO_PLACE.search(piece.text):
+        return None
+    if index.levels[row] == RANK["village"] and piece.level not in ("road", "village"):
+        return None
+    return piece.level if piece.level in ("road", "compound") else "village"
+
+
+def _past_door(items: list[Item], at: int) -> int:
+    """Place behind a door number glued to a road elsewhere."""
+    if at < len(items) and (token := items[at].piece.token) is not None:
+        glued = items[at].piece.start == items[at - 1].piece.end
+        return at + (glued and token.kind in ("hao", "lane", "yard"))
+    return at
 
 
 def _by_plain_name(
@@ -114,8 +155,9 @@ def _by_name(index: "AddressIndex", items: list[Item], at: int, row: int, depth:
         )
         road = level == "road"
         passed = index.levels[row] >= RANK["number"]
+        behind = _past_door(items, at + 1) if road and passed else at + 1
         out = _plus(
-            descend(index, items, at + 1, row, depth), 0.9 if road and not passed else 0.35, fault
+            descend(index, items, behind, row, depth), 0.9 if road and not passed else 0.35, fault
         )
     return out
 
@@ -126,7 +168,10 @@ def _by_number(
     item = items[at]
     out: list[Way] = []
     met = False
+    door = item.piece.token is not None and item.piece.token.kind == "hao"
     for run in item.options:
+        if door and run[0][0] == "room" and index.levels[row] < RANK["building"]:
+            continue  # 602号 is a room only inside a building
         for reached, cost in _run(index, row, run):
             met = met or cost < 0.25
             fault = _kind_fault(index, item, run[0], reached) if run[0][2] >= 0.3 else None
@@ -168,6 +213,8 @@ def _unread(index: "AddressIndex", items: list[Item], at: int, row: int, depth: 
     item = items[at]
     level = _first_missing(index, item, row)
     rank = index.levels[row]
+    if rank == RANK["poi"] and index.parent[row] >= 0:  # the numbers are those of its door
+        return _plus(descend(index, items, at, index.parent[row], depth + 1), 0.02)
     if rank >= RANK["room"] or item.piece.token is None or item.piece.token.kind == "km":
         return _plus(descend(index, items, at + 1, row, depth), 0.05)
     if level == "phase":
@@ -179,7 +226,7 @@ def _unread(index: "AddressIndex", items: list[Item], at: int, row: int, depth: 
             return _passed(index, items, at, row, depth, level)
     cost = _UNMATCHED.get(level, 2.0)
     for later in items[at + 1 :]:
-        cost += _UNMATCHED.get(later.certain_level, 0.0) * 0.1 if later.options else 0.0
+        cost += _UNMATCHED.get(later.certain_level, 0.0) * 0.05 if later.options else 0.0
     fault = Fault(f"{level.upper()}.missing", level, item.piece.text, index.core_of_row(row), 0.04)
     return [Way(row, cost, level, item.piece.text, [fault], depth=depth)]
 

@@ -1,5 +1,6 @@
 """An address as named fields, with what its divisions imply."""
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 
@@ -142,21 +143,35 @@ def _is_address(fields: Mapping[str, object]) -> bool:
 def _put(out: dict[str, object], element: Element) -> None:
     level = _NAMES.get(element.level, element.level)
     value = element.value
-    if level in out or level in ("noise", "tenant"):
+    if level == "noise" or (level in out and level != "road_no"):
+        return
+    if element.level == "floor" and value in ("顶", "首", "夹", "避难", "底"):
+        out["floor"] = value + "层"
         return
     if element.level == "number":
-        if value.endswith("弄"):
-            out["lane"] = value[:-1]
-            return
+        _put_number(out, value)
+        return
+    out[level] = value
+
+
+def _put_number(out: dict[str, object], value: str) -> None:
+    """Lane, prefix, number and sub-number of a door; 116-118 is a range, 118-3 a sub-number."""
+    if value[-1] in "弄支巷":
+        lane, *inner = [part for part in re.split("[弄支巷]+", value) if part]
+        out.setdefault("lane", lane)
+        if inner:
+            out.setdefault("lane_sub", inner[-1])
+        return
+    if "road_no" not in out:
         number, _, sub = value.partition("-")
         if number[:1] in "甲乙丙丁" and number[1:]:
             out["road_no_prefix"] = number[0]
             number = number[1:]
+        if sub.isdigit() and number.isdigit() and int(sub) > int(number):
+            number, sub = value, ""
         out["road_no"] = number
         if sub:
             out["road_no_sub"] = sub
-        return
-    out[level] = value
 
 
 _ROMANISED = {

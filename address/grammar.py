@@ -18,7 +18,7 @@ class Token(NamedTuple):
     ``building`` (栋幢座号楼#),
     ``lou`` (楼: a floor or a building), ``unit``, ``floor``, ``room``, ``sub`` (附3号), ``chain``
     (3-2-501), ``bare``,
-    ``group`` (组队社), ``phase`` (一期, 东区), ``letter`` (A).
+    ``group`` (组队社), ``phase`` (一期, 东区), ``exit`` (8号口), ``corps`` (10团, 5连).
     """
 
     start: int
@@ -30,11 +30,13 @@ class Token(NamedTuple):
 
 _TOKEN = re.compile(
     rf"""
-    (?P<km>K\d{{1,5}}(?:\+\d{{1,4}})?(?:处)?|\d{{1,5}}公里(?:处)?)
+    (?P<km>(?:桩号)?K(?P<km_n>\d{{1,5}}(?:\+\d{{1,4}})?)(?:米?处|米)?|(?P<km_m>\d{{1,5}})公里(?:处)?)
+  | (?P<exit>(?:\d{{1,2}}|[A-Z]\d?)(?:号|出)(?:出入|出)?口)
   | (?P<base>(?:负|地下|(?<![A-Z0-9])-
       |(?<![A-Z0-9])B(?=\d(?:层|楼|F|f|(?![\dA-Z-])))|(?<![A-Z0-9])L?B-?)(?P<base_n>\d)(?P<base_s>层|楼|F|f|(?=$|[,()])))
+  | (?P<under>地下(?=$|[,()]|[A-Z]?\d*[铺舖]))
   | (?P<sub>(?:附|之)(?P<sub_n>\d{{1,4}})号?)
-  | (?P<lane>(?P<lane_n>\d{{1,5}})(?P<lane_s>弄|支弄))
+  | (?P<lane>(?P<lane_n>\d{{1,5}})(?P<lane_s>弄|支弄|巷))
   | (?P<chain>(?P<chain_v>(?!\d+F-)(?:[A-Za-z]\d{{0,5}}|\d{{1,5}}[A-Za-z]?)
       (?:-[A-Za-z]?\d{{1,5}}[A-Za-z]?|-[A-Za-z](?=-))+)
       (?P<chain_s>号楼|号|弄|室|房间|房|铺|单元|门|楼|层|栋|幢|座|户)?)
@@ -43,22 +45,23 @@ _TOKEN = re.compile(
       (?P<building_s>号楼(?![上下梯道])|\#楼|栋楼|栋|幢|座|\#))
   | (?P<unit>(?P<unit_n>\d{{1,2}}|[A-Za-z](?=单元)|[{_PREFIX}东西南北中](?=单元|门(?=\d)))
       (?P<unit_s>单元|门(?![路街口诊镇乡村市面外])|梯))
-  | (?P<floor>(?P<floor_n>\d{{1,3}}|[A-Za-z]?\d?M|顶|首|夹|避难|底)
+  | (?P<floor>(?P<floor_n>\d{{1,3}}|[A-Za-z]?\d?M|[LU]?G\d?|L\d{{1,2}}|顶|首|夹|避难|底)
       (?P<floor_s>层|F(?![A-Za-z])|f(?![A-Za-z])))
-  | (?P<room>(?P<room_n>{_V}|[A-Za-z]\d{{2,4}})
-      (?P<room_s>室|房间|房(?!产|屋|管)|铺|户(?!外)|那户|(?<=\d{{3}})门(?=$|[,)])))
-  | (?P<hao>(?P<hao_n>{_V}(?:~\d+)?)号(?P<hao_t>[{_PREFIX}](?!\d))?(?!线|大街|路|桥|地块|点|楼梯))
+  | (?P<room>(?P<room_n>{_V}|[A-Za-z]\d{{2,4}}|[A-Z](?=[铺舖]))
+      (?P<room_s>室|房间|房(?!产|屋|管)|[铺舖]|户(?!外)|那户|(?<=\d{{3}})门(?=$|[,)])))
+  | (?P<hao>(?P<hao_n>{_V}(?:~\d+)?)号(?P<hao_t>[甲乙丙丁](?![\d骨烯纶香字家级方第桥山村醛桂]))?(?!线|大街|路|桥|地块|点|楼梯))
   | (?P<lou>(?P<lou_n>{_V}|[A-Za-z])楼(?!盘|下|上|宇|村|镇|乡|路|街))
   | (?P<phase>(?:[一二三四五六七八九十\d]{{1,2}}期
       |[东西南北中][一二三]?区(?![\u4e00-\u9fa5]?[路街])|[A-Za-z]区))
-  | (?P<group>(?P<group_n>\d{{1,3}})(?P<group_s>组|队|社(?!区)))
+  | (?P<group>(?P<group_n>\d{{1,3}})(?P<group_s>村民小组|小组|组|队|社(?!区)))
+  | (?P<corps>(?P<corps_n>\d{{1,3}})(?P<corps_s>团(?![结队委圆购体员])场?|连(?=[\d,]|$)))
   | (?P<bare>(?P<bare_n>(?:[{_PREFIX}](?=\d))?[A-Za-z]?\d{{1,5}}[A-Za-z]?)
-      (?![\d年月日点时分元万米个位吨\u0025]|国道|省道|县道|号线|大街|路|中学|小学))
+      (?![\d年月日点时分元万米个位吨\u0025]|国道|省道|县道|号线|大街|路|中学|小学|[\u5143\u6b21\u53f0\u4ef6\u5e74]))
     """,
     re.VERBOSE,
 )
-_KINDS = ("km", "base", "sub", "lane", "chain", "yard", "building", "unit", "floor", "room",
-          "hao", "lou", "phase", "group", "bare")  # fmt: skip
+_KINDS = ("km", "exit", "base", "under", "sub", "lane", "chain", "yard", "building", "unit", "floor", "room",
+          "hao", "lou", "phase", "group", "corps", "bare")  # fmt: skip
 
 
 def token_at(text: str, position: int) -> Token | None:
@@ -85,8 +88,12 @@ def _read(kind: str, found: re.Match[str]) -> tuple[str, str, str]:
     """Kind, value and last word of a numbered part."""
     if kind == "base":
         return "floor", "-" + found["base_n"], found["base_s"] or "层"
-    if kind in ("km", "phase"):
-        return kind, found[kind].removesuffix("处"), ""
+    if kind == "km":
+        return kind, "K" + (found["km_n"] or found["km_m"]), ""
+    if kind in ("exit", "phase"):
+        return kind, found[kind], ""
+    if kind == "under":
+        return "floor", "地下", ""
     if kind == "chain":
         return kind, found["chain_v"].upper(), found["chain_s"] or ""
     value = found[kind + "_n"].upper()

@@ -20,7 +20,9 @@ _ANCHORS = frozenset(
     RANK[x]
     for x in ("community", "group", "village", "road", "number", "compound", "poi", "building")
 )
-_CONFLICT = {"province": 9.0, "city": 6.0, "county": 1.2, "street": 0.6}
+_CONFLICT = {"province": 9.0, "city": 6.0, "county": 1.2, "street": 0.6, "community": 0.5}
+_ELSEWHERE = 30.0
+"""Cost of an answer in another city than the one named: never given."""
 _SAME = 0.011
 
 
@@ -114,8 +116,10 @@ def _conflicts(
     index: "AddressIndex", row: int, evidence: list[Item], outside: list[Item]
 ) -> Iterator[tuple[float, Fault]]:
     """What the named divisions say against a node."""
+    items = sorted((*evidence, *outside), key=lambda item: item.piece.start)
     above = set(index.above(row))
     fits, wrong = _named_divisions(index, above, evidence)
+    local = bool(fits & {"city", "county"})
 
     def against(level: str, given: str, penalty: float, cost: float) -> tuple[float, Fault]:
         used = next((index.core_of_row(r) for r in above if index.level_of(r) == level), "")
@@ -123,12 +127,20 @@ def _conflicts(
 
     for level, given in wrong.items():
         if level not in fits and level in _CONFLICT:
-            yield against(level, given, 0.03, _CONFLICT[level])
+            far = not local and level in ("province", "city") and _is_sure(given, items)
+            yield against(level, given, 0.03, _ELSEWHERE if far else _CONFLICT[level])
     for item in outside:
         level = _level_outside(item)
-        found = against(level, item.piece.text, 0.06, _CONFLICT.get(level, 1.2))
+        far = not local and level in ("province", "city") and _is_sure(item.piece.text, items)
+        cost = _ELSEWHERE if far else _CONFLICT.get(level, 1.2)
+        found = against(level, item.piece.text, 0.06, cost)
         if level not in fits and found[1].used:
             yield found
+
+
+def _is_sure(name: str, items: list[Item]) -> bool:
+    """A division written in full, or the first thing said: no estate that is called so."""
+    return name[-1] in "省市区县州盟旗" or (items[0].piece.text == name and not items[0].piece.start)
 
 
 def _named_divisions(
@@ -137,8 +149,11 @@ def _named_divisions(
     """Levels at which a division named in the text holds a node, and names of those that do not."""
     fits: set[str] = set()
     wrong: dict[str, str] = {}
+    settled = any(index.levels[r] == RANK["community"] for r in above)
     for item in evidence:
         levels = {index.level_of(r) for r in item.nodes}
+        if not settled:
+            levels.discard("community")  # a road hangs below its street
         if any(r in above for r in item.nodes):
             fits |= levels
         else:
@@ -178,7 +193,7 @@ def _from_anchor(
     out: list[Way] = []
     for cost, row, faults in scored[:60]:
         for way in descend(index, items, number + 1, row, 0):
-            whole = way.cost + cost + before
+            whole = way.cost + cost + before * (1.0 if way.missing is None else 2.0)
             out += [replace(way, cost=whole, faults=faults + way.faults, anchor=row)]
     return out
 
@@ -210,6 +225,8 @@ def _from_admin(
             if row in item.nodes and item.piece.text != index.core_of_row(row)
         )
         beyond = [i for i in outside if RANK.get(_level_outside(i), 0) > index.levels[row]]
+        if any(c >= _ELSEWHERE for c, _ in against):
+            continue
         cost = sum(c for c, _ in against) + 2.0 * unmet + short + 4.0
         missing, given = None, ""
         if beyond:
@@ -237,40 +254,46 @@ def _repaired(
 ) -> list[Way]:
     """Ways that start at a name nearly like one that nobody knows."""
     out: list[Way] = []
-    for number, item in enumerate(items):
-        text, first = item.piece.text, number
-        if item.piece.kind not in ("rest", "generic"):
-            continue
-        following = items[number + 1] if number + 1 < len(items) else None
-        if (
-            following is not None
-            and following.piece.kind in ("generic", "node")
-            and following.piece.start == item.piece.end
-        ):
-            text += following.piece.text if len(following.piece.text) <= 3 else ""
-            first = number + 1 if text != item.piece.text else number
-        for written, skip in ((text, first), (item.piece.text, number)):
-            if len(written) < 2:
+    for first, last, written in _windows(items):
+        inside = items[first : last + 1]
+        said = [item for item in evidence if item not in inside]
+        beyond = [item for item in outside if item not in inside]
+        for row, code, cost in index.repairs.near(written)[:40]:
+            against = list(_conflicts(index, row, said, beyond))
+            far = sum(c for c, _ in against)
+            if far > 1.0:
                 continue
-            for row, code, cost in index.repairs.near(written)[:40]:
-                against = list(_conflicts(index, row, evidence, outside))
-                far = sum(c for c, _ in against)
-                if far > 1.0:
-                    continue
-                level = index.level_of(row)
-                fault = Fault(
-                    f"{level.upper()}.{code}",
-                    level,
-                    written,
-                    index.core_of_row(row),
-                    round(cost / 10, 3),
-                )
-                for way in descend(index, items, skip + 1, row, 0):
-                    faults = [f for _, f in against] + [fault, *way.faults]
-                    out.append(replace(way, cost=way.cost + far + cost, faults=faults, anchor=row))
-            if text == item.piece.text:
-                break
+            level = index.level_of(row)
+            used = index.core_of_row(row)
+            fault = Fault(f"{level.upper()}.{code}", level, written, used, round(cost / 10, 3))
+            for way in descend(index, items, last + 1, row, 0):
+                faults = [f for _, f in against] + [fault, *way.faults]
+                out.append(replace(way, cost=way.cost + far + cost, faults=faults, anchor=row))
     return out
+
+
+def _windows(items: list[Item]) -> Iterator[tuple[int, int, str]]:
+    """Runs of one to three neighbours that may be one misspelt name: first, last, text."""
+    for first, item in enumerate(items):
+        if not _is_wordy(item):
+            continue
+        text, unknown = "", False
+        for last in range(first, min(first + 3, len(items))):
+            piece = items[last].piece
+            if not _is_wordy(items[last]) or (last > first and piece.start != items[last - 1].piece.end):
+                break
+            text += piece.text
+            unknown = unknown or piece.kind in ("rest", "generic")
+            if unknown and 2 <= len(text) <= 14:
+                yield first, last, text
+
+
+def _is_wordy(item: Item) -> bool:
+    """Han words, no numbered part; of the known names only short ones."""
+    piece = item.piece
+    if piece.kind in ("rest", "generic"):
+        return piece.level != "facility"
+    return piece.kind in ("admin", "node") and len(piece.text) <= 3
 
 
 def _answer(

@@ -107,7 +107,8 @@ _DIGITS["两"] = 2
 _TENS = {"十": 10, "拾": 10, "百": 100, "佰": 100, "千": 1000, "仟": 1000}
 _NUMERAL = "[〇零一二三四五六七八九十百千廿卅两壹贰叁肆伍陆柒捌玖拾佰仟]"
 _UNIT_WORD = (
-    r"(?=(?:号|弄|支弄|栋|幢|座(?!山)|单元|门(?![路街口诊镇乡村市桥道县峡])|梯|层|楼|室|房|户|组|队|#)"
+    r"(?=(?:号|弄|支弄|栋|幢|座(?!山)|单元|门(?![路街口诊镇乡村市桥道县峡])|梯|层|楼|室|房|户|#"
+    r"|组|队|村民小组|团(?=[\d,]|场|$|[一二三四五六七八九十])|连(?=[\d,]|$)|F(?![A-Za-z]))"
     r"(?![路街道镇乡桥村])|号[路街大公院桥])"
 )
 _CHINESE_NUMBER = re.compile(
@@ -116,20 +117,21 @@ _CHINESE_NUMBER = re.compile(
 )
 _HAS_NUMERAL = re.compile(_NUMERAL)
 _PHONE = re.compile(
-    r"(?:(?:^|(?<=[,)室号楼层元]))[\u4e00-\u9fa5]{2,3},?)?(?<!\d)"
-    r"(?:\+?86[- ,]?)?(?:1[3-9]\d{9}|1[3-9]\d-\d{4}-\d{4}|0\d{2,3}-\d{7,8}|400-?\d{3}-?\d{4})(?!\d)"
+    r"(?:(?:^|(?<=[,)室号楼层元]))[\u4e00-\u9fa5]{2,3},?)?(?<!\d)(?:\+?86[- ,]?)?"
+    r"(?:1[3-9]\d{9}|1[3-9]\d([-,])\d{4}\1\d{4}|0\d{2,3}-\d{7,8}|400-?\d{3}-?\d{4})(?!\d)"
 )
 _POSTCODE = re.compile(
     r"(?:邮编[,:]?)(?<!\d)\d{6}(?!\d)|^\d{6}(?=[,\u4e00-\u9fa5])(?![号弄室栋幢组])|(?<=,)\d{6}$"
 )
 _CONTACT = re.compile(
     r"(?:收件人|收货人|联系人|联系电话|电话|手机|姓名)[,:]*[\u4e00-\u9fa5]{0,3}(?:先生|女士)?(?=,|$)"
+    r"|(?<=,)[\u4e00-\u9fa5]{1,3}(?:先生|女士|小姐|师傅)?收(?=,|$)"
 )
 _TYPED = re.compile(
     r"(?<![A-Za-z])(?=[OolI\d]*\d)(?=[\d]*[OolI])[OolI\d]{2,5}(?=[室号弄栋幢层房]|单元|$|[,)])"
 )
 _TYPED_8 = re.compile(r"(?<=\d)B(?=\d+[室号弄])")
-_HAS_DIGIT_RUN = re.compile(r"\d{6}|\d-\d{7}|\d-\d{4}-")
+_HAS_DIGIT_RUN = re.compile(r"\d{6}|\d-\d{7}|\d([-,])\d{4}\1")
 _LETTER_DIGITS = str.maketrans("OolI", "0011")
 
 
@@ -160,26 +162,93 @@ def number_of(numeral: str) -> int | None:
 def _arabic(found: re.Match[str]) -> str:
     numeral = next(group for group in found.groups() if group is not None)
     if all(c in _DIGITS for c in numeral):
-        return "".join(str(_DIGITS[c]) for c in numeral)
-    value = number_of(numeral)
-    return found[0] if value is None else str(value)
+        written = "".join(str(_DIGITS[c]) for c in numeral)
+    else:
+        value = number_of(numeral)
+        if value is None:
+            return found[0]
+        written = str(value)
+    glued = found[2] is not None and found.string[found.end() : found.end() + 1].isdigit()
+    return written + "号" if glued else written  # 8号之三2栋 is 8号之3号2栋
 
 
-_EDITS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
-    (re.compile(_GONE + "+"), lambda _: ""),
-    (_PHONE, lambda _: ","),
-    (_POSTCODE, lambda _: ","),
-    (_CONTACT, lambda _: ","),
-    (_TYPED, lambda found: found[0].translate(_LETTER_DIGITS)),
-    (_TYPED_8, lambda _: "8"),
-    (_CHINESE_NUMBER, _arabic),
-    (re.compile(r",{2,}"), lambda _: ","),
+_FORMER_DOOR = re.compile(
+    r"\((?:原|旧|老|曾用|又名|亦名|别名|现为?)[^()]{1,16}\)"
+    r"|[,(](?:又名|亦名|别名|曾用名)[^,()]{2,16}\)?|(?<=[路街道巷])原\d+号,?现为?(?=\d)|(?<=[号弄])又名.{2,12}$"
+)
+_DOORS = re.compile(r"(?<=[路街道巷弄])(\d{1,5})号?([-,]|至|到)(\d{1,5})号(?!楼|院|线)")
+_SUB_DOOR = re.compile(r"(?<=[路街道巷])(\d{1,5})号-(\d{1,2})号?(?![-\d]|单元|室|栋|幢|座|层|楼)")
+
+
+def _door_range(found: re.Match[str]) -> str:
+    """28、30号 and 402至406号 are ranges of doors; 1203,3号 is not."""
+    a, b = int(found[1]), int(found[3])
+    if a < b <= a + 60:
+        return f"{found[1]}-{found[3]}号"
+    return f"{found[1]}-{found[3]}号" if found[2] == "-" and b < 100 else found[0]
+
+
+_SLIP = re.compile(
+    r"(?<=[\dA-Z一二三四五六七八九十])(?:(?P<b>[憧撞拣]|动(?=[\d,一二三四五六]|单|$)|号(?=搂))(?P<b2>搂?)"
+    r"|(?P<u>单[园圆员]|丹元)|(?P<r>窒|[是事](?=$|[,)(])))"
+)
+
+
+def _slip(found: re.Match[str]) -> str:
+    if found["b"]:
+        return "号楼" if found["b2"] else "幢" if found["b"] in "憧撞" else "栋"
+    return "单元" if found["u"] else "室"
+
+
+_ENGLISH = re.compile(
+    r"(?<![A-Za-z])(?:(?P<room>(?:room|rm|suite|flat|apt)[.,]*(?:no[.,]*)?(?P<room_n>[A-Z]?-?\d{1,5}[A-Z]?)室?)"
+    r"|(?P<tower>(?:tower|block|blk|bldg|building)[.,]*(?:no[.,]*)?(?P<tower_n>[A-Z]\d?|\d{1,3})(?![A-Za-z\d])座?)"
+    r"|(?P<tower2>(?P<tower2_n>[A-Z])[,]*(?:tower|block))"
+    r"|(?P<lane>(?:lane|ln)[,]*(?P<lane_n>\d+)弄?)|(?P<unit>unit[,]*(?P<unit_n>\d{1,2})(?!\d))"
+    r"|(?P<floor>(?:level|floor)[,]*(?P<floor_n>\d{1,3})(?!\d)|(?P<floor2_n>\d{1,3})(?:st|nd|rd|th)[,]*(?:floor|fl)?)"
+    r"|(?P<door>no[.,]*(?P<door_n>\d+)号?))[,]?(?![A-Za-z])",
+    re.IGNORECASE,
+)
+_HAS_ENGLISH = re.compile(r"[A-Za-z]{2}|\d(?:st|nd|rd|th)")
+_HAS_HAN = re.compile(r"[\u4e00-\u9fa5]")
+
+
+def _chinese_words(found: re.Match[str]) -> str:
+    """Room 1203, Tower B, No. 88, 5th floor between Chinese words."""
+    for kind, word in (("room", "室"), ("tower", ""), ("tower2", "座"), ("lane", "弄"),
+                       ("unit", "单元"), ("floor", "层"), ("door", "号")):  # fmt: skip
+        if found[kind]:
+            value = (found[kind + "_n"] or found["floor2_n"]).upper()
+            if kind == "tower":
+                word = "座" if value.isalpha() else "号楼"
+            return value + word
+    return found[0]
+
+
+_Guard = re.Pattern[str] | None
+_EDITS: tuple[tuple[_Guard, re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
+    (None, re.compile(_GONE + "+"), lambda _: ""),
+    (_HAS_DIGIT_RUN, _PHONE, lambda _: ","),
+    (_HAS_DIGIT_RUN, _POSTCODE, lambda _: ","),
+    (None, _CONTACT, lambda _: ","),
+    (None, _FORMER_DOOR, lambda found: "," if found[0][0] in ",(" else ""),
+    (None, _TYPED, lambda found: found[0].translate(_LETTER_DIGITS)),
+    (None, _TYPED_8, lambda _: "8"),
+    (None, _SLIP, _slip),
+    (_HAS_NUMERAL, _CHINESE_NUMBER, _arabic),
+    (None, re.compile(r",{2,}"), lambda _: ","),
     (
+        None,
         re.compile(
-            r"(?<=\d),(?=[号弄栋幢层室]|单元)|(?<=[A-Z]),(?=座|栋|幢|号楼)|(?<=[栋幢弄号]),(?=$)"
+            r"(?<=\d),(?=[号弄栋幢层室附之]|单元|F(?![A-Za-z]))|(?<=[A-Z]),(?=座|栋|幢|号楼)"
+            r"|(?<=[栋幢弄号]),(?=$|[附之],?\d)|(?<=[附之]),(?=\d)|第(?=\d{1,3}(?:村民)?(?:小组|组|队|层|楼|栋|幢))"
         ),
         lambda _: "",
     ),
+    (None, re.compile(r"(?<![A-Za-z\d])([A-Z]),(?=[A-Z]?\d{3,4}(?:$|[室,)]))"), lambda found: found[1] + "座"),
+    (None, _DOORS, _door_range),
+    (None, _SUB_DOOR, lambda found: f"{found[1]}-{found[2]}号"),
+    (_HAS_ENGLISH, _ENGLISH, _chinese_words),
 )
 
 
@@ -251,10 +320,10 @@ def normalise(text: str) -> Normalised:
         if table.long and not table.long.isdisjoint(given)
         else Normalised(folded, given)
     )
-    for pattern, replace in _EDITS:
-        if pattern in (_PHONE, _POSTCODE) and _HAS_DIGIT_RUN.search(source.text) is None:
+    for guard, pattern, replace in _EDITS:
+        if guard is not None and guard.search(source.text) is None:
             continue
-        if pattern is _CHINESE_NUMBER and _HAS_NUMERAL.search(source.text) is None:
+        if pattern is _ENGLISH and _HAS_HAN.search(source.text) is None:
             continue
         source = _edit(source, pattern, replace)
     return source

@@ -13,12 +13,14 @@ __all__ = ["elements_of", "parse", "split_fields"]
 
 _FLOOR_HOUSE = re.compile(r"(?:大厦|广场|中心|酒店|商场|商厦|大楼|城|宾馆|医院|学院|大学|市场)$")
 _ROOM_LIKE = re.compile(r"^[A-Z]?\d{3,5}[A-Z]?$")
+_ESTATE_NUMBER = re.compile(r"^[\u4e00-\u9fa5]{2,}[一二三四五六七八九十]村$")
+_TENANT = re.compile(
+    r"(?:公司|事务所|店|馆|行|中心|超市|诊所|药房|工作室|集团|厂|银行|学校|俱乐部|协会|部|院|站|社|家|坊|吧)$"
+)
+_JOINED = re.compile(r"^(?:[与及至]|和(?!平|谐|睦|县|田|顺|义|兴)|靠?近|到)")
 _SOUNDS_LIKE_ROAD = "陆录鹿碌"
 _NAMED_BUILDING = re.compile(r"(?:[\u4e00-\u9fa5]{1,6}楼|裙房|主楼|塔楼|会所|东塔|西塔)$")
 _NAMED_ROOM = re.compile(r"(?:间|室|厅|井|房|库|车位)$")
-_FACILITY = re.compile(
-    r"(?:路灯杆?|灯杆|井盖|消防栓|消火栓|桥墩|配电箱|变电箱|电线杆|信号灯|监控杆|垃圾箱|垃圾桶|公交站牌)$"
-)
 
 
 class _State:
@@ -87,7 +89,7 @@ def parse(text: str, known: Names[int] | None = None) -> list[Element]:
 
 def elements_of(source: Normalised, known: Names[int] | None = None) -> list[Element]:
     """Elements of a text that is already folded."""
-    pieces = segment(source.text, known)
+    pieces = _with_tenant(segment(source.text, known), source.text)
     state = _State(source)
     names = resolve([p for p in pieces if p.kind == "admin"])
     for number, piece in enumerate(pieces):
@@ -106,6 +108,24 @@ def elements_of(source: Normalised, known: Names[int] | None = None) -> list[Ele
     return state.elements
 
 
+def _with_tenant(pieces: list[Piece], text: str) -> list[Piece]:
+    """Words glued behind a room number that end like a firm are one piece: the tenant."""
+    for number, piece in enumerate(pieces[1:], start=1):
+        before = pieces[number - 1].token
+        if before is None or piece.kind not in ("admin", "generic", "rest"):
+            continue
+        if before.kind != "room" and not (before.kind in ("bare", "chain") and number > 1):
+            continue
+        if piece.level in ("facility", "room", "street", "road", "compound"):
+            continue
+        end = next((p.start for p in pieces[number:] if p.kind in ("sep", "token")), len(text))
+        if _TENANT.search(text[piece.start : end]):
+            tail = [p for p in pieces[number:] if p.start >= end]
+            whole = Piece(piece.start, end, "rest", text[piece.start : end], "tenant")
+            return [*pieces[:number], whole, *tail]
+    return pieces
+
+
 def _put_relation(state: _State, piece: Piece) -> None:
     distance = re.search(r"(\d+)米", piece.text)
     where = re.sub(r"约|大约|\d+米(?:处|左右)?", "", piece.text)
@@ -120,6 +140,18 @@ def _put_relation(state: _State, piece: Piece) -> None:
 
 def _put_name(state: _State, piece: Piece, following: Piece | None) -> None:
     level, text = piece.level, piece.text
+    if level == "tenant":
+        state.put("tenant", piece.start, piece.end, text)
+        return
+    half = len(text) // 2
+    if half > 1 and text[:half] == text[half:]:
+        text = text[:half]
+    if level == "devzone" and text.startswith("第") and state.since("street"):
+        level = "community"
+    elif level == "community" and _ESTATE_NUMBER.match(text) and not _in_country(state):
+        level = "compound"
+    elif level == "street" and text.endswith("场") and state.since("street"):
+        level = "community"
     kind = following.token.kind if following is not None and following.token is not None else ""
     if piece.kind == "rest" or not level:
         level = _level_of_rest(state, text, kind)
@@ -128,8 +160,8 @@ def _put_name(state: _State, piece: Piece, following: Piece | None) -> None:
             return
     if level == "poi" and text.endswith("公园") and kind in ("building", "chain", "unit"):
         level = "compound"
-    if level == "road" and text[0] in "与和及近至" and len(text) > 2:
-        state.put("road", piece.start + 1, piece.end, text[1:])
+    if level == "road":
+        _put_road(state, piece, text)
         return
     if (
         level in ("compound", "poi")
@@ -141,10 +173,26 @@ def _put_name(state: _State, piece: Piece, following: Piece | None) -> None:
     state.put(level, piece.start, piece.end, text)
 
 
+def _in_country(state: _State) -> bool:
+    """A town or township has been named."""
+    return state.value("street").endswith(("镇", "乡", "场"))
+
+
+def _put_road(state: _State, piece: Piece, text: str) -> None:
+    """A road; behind 与 it crosses the one before, behind 近 it only lies near."""
+    joined = _JOINED.match(text)
+    before = state.source.text[max(0, piece.start - 2) : piece.start]
+    if joined is not None and len(text) - joined.end() > 1:
+        near = joined[0].endswith("近")
+        if near or state.since("road"):
+            level = "near_road" if near else "road"
+            state.put(level, piece.start + joined.end(), piece.end, text[joined.end() :])
+            return
+    state.put("near_road" if before.endswith("近") else "road", piece.start, piece.end, text)
+
+
 def _level_of_rest(state: _State, text: str, kind: str) -> str:
     """What a name nobody knows may be, from what stands around it."""
-    if _FACILITY.search(text):
-        return "facility"
     if (
         state.since("building", "floor")
         and not state.since("room")
@@ -181,17 +229,28 @@ def _put_token(state: _State, token: Token, following: Piece | None) -> None:
     elif kind == "sub":
         _put_sub(state, token, last)
     elif kind == "lane":
-        if last == "number" and state.value("number").endswith("弄"):
+        lane = "巷" if token.suffix == "巷" else "弄"
+        if last == "number" and state.value("number").endswith(("弄", "巷")):
             state.extend("number", token.end, state.value("number") + value + token.suffix)
         else:
-            state.put("number", token.start, token.end, value + "弄")
+            state.put("number", token.start, token.end, value + lane)
     elif kind == "yard":
         _put_yard(state, token, last)
-    elif kind == "bare" and last == "facility":
-        state.extend("facility", token.end, state.value("facility") + value)
+    elif kind == "exit":
+        state.put("sub_poi", token.start, token.end, value)
+    elif kind == "corps":
+        level = "street" if token.suffix.startswith("团") else "community"
+        state.put(level, token.start, token.end, value + token.suffix)
+    elif kind == "floor" and value == "地下":
+        state.put("floor", token.start, token.end, "G" if _is_offshore(state) else "-1")
     else:
         level = _PLAIN.get(kind) or _level_of_number(state, token, last, following)
         state.put(level, token.start, token.end, value)
+
+
+def _is_offshore(state: _State) -> bool:
+    """In Hong Kong and Macao 地下 is the ground floor."""
+    return state.value("province").startswith(("香港", "澳门"))
 
 
 def _level_of_number(state: _State, token: Token, last: str, following: Piece | None) -> str:
@@ -223,7 +282,7 @@ def _level_of_hao(state: _State, last: str) -> str:
     if last in ("road", "community", "village", "group", "street", "devzone", ""):
         return "number"
     if last == "number":
-        return "building"
+        return "number" if "巷" in state.value("number") else "building"
     if last in ("compound", "phase"):
         return "building" if not state.since("building") else "room"
     if state.since("building") and not state.since("room"):
@@ -243,11 +302,12 @@ def _level_of_lou(state: _State, token: Token, following: Piece | None) -> str:
         return "floor"
     if not token.value.isdigit() or (nxt is not None and nxt.kind in ("unit", "lou", "floor")):
         return "building"
+    house = state.value("compound") or state.value("poi")
     if nxt is not None and nxt.kind in ("room", "bare", "chain"):
         room = nxt.value
         if room.startswith(token.value) and len(room) - len(token.value) in (2, 3):
             return "floor"
-        return "building"
+        return "floor" if _FLOOR_HOUSE.search(house) else "building"
     named = state.value("compound") or state.value("poi")
     if named and not _FLOOR_HOUSE.search(named) and state.last() == "compound":
         return "building"
@@ -281,6 +341,8 @@ def chain_levels(
     ['number', 'building', 'room']
     """
     count = len(parts)
+    if count == 2 and suffix in ("", "室", "房", "铺") and is_room_range(*parts):
+        return ["room"]
     if suffix in ("号", "弄") and last in ("road", "community", "village", "group", ""):
         return ["number"] if count == 2 else ["number"] * count
     if suffix in ("栋", "幢", "座", "号楼") and count == 2:
@@ -300,6 +362,17 @@ def chain_levels(
     else:
         order = {1: below, 2: ["building", *below], 3: ["building", "unit", *below]}
     return order.get(count, ["building", "unit", "floor", *below][:count])
+
+
+def is_room_range(first: str, last: str) -> bool:
+    """901-903: two rooms of one floor."""
+    return (
+        len(first) == len(last) >= 3
+        and first.isdigit()
+        and last.isdigit()
+        and first[:-2] == last[:-2]
+        and first < last
+    )
 
 
 def _put_chain(state: _State, token: Token) -> None:

@@ -6,6 +6,7 @@ from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
 
 from address.grammar import Token, core_of
+from address.parse import is_room_range as _is_room_range
 from address.normalise import Normalised, normalise
 from address.romanised import from_romanised
 from address.segment import Piece, segment
@@ -69,7 +70,7 @@ def reread(index: "AddressIndex", query: Query) -> Query | None:
     avoid = frozenset(
         item.piece.text
         for item in query.items
-        if (item.piece.kind == "admin" and item.piece.text[-1] not in "省市区县旗")
+        if (item.piece.kind == "admin" and item.piece.text[-1] not in "省市区县旗州盟")
         or (
             item.piece.kind == "node"
             and any(
@@ -80,6 +81,13 @@ def reread(index: "AddressIndex", query: Query) -> Query | None:
     )
     if not avoid:
         return None
+    avoid |= {
+        name
+        for item in query.items
+        if item.piece.text in avoid
+        for name in index.names.at(text, item.piece.start)
+        if any(index.names.at(name, at) for at in range(1, len(name) - 1))
+    }
     return Query(query.source, _items(index, segment(text, index.names, avoid)))
 
 
@@ -96,6 +104,8 @@ def _turned(index: "AddressIndex", source: Normalised) -> Normalised:
         names = index.names.at(text, a)
         if names and len(names[0]) == b - a:
             ranks.append(min(index.levels[row] for row in index.names.get(names[0])))
+        elif text[b - 1] in "号弄" and not text[a].isdigit():
+            ranks.append(8)  # a road with its door
         elif (found := _END_RANK.search(text[a:b])) is not None:
             ranks.append(next(rank for key, rank in _RANK_OF.items() if found[key] is not None))
         else:
@@ -151,7 +161,7 @@ def _add_token(items: list[Item], piece: Piece, token: Token) -> None:
     before = items[-1] if items else None
     if token.kind == "sub" and before is not None and before.piece.token is not None:
         door = before.piece.token
-        if door.kind in ("hao", "yard", "chain") and before.piece.end == piece.start:
+        if door.kind in ("hao", "yard", "chain", "bare") and before.piece.end == piece.start:
             merged = Token(door.start, token.end, "hao", f"{door.value}-{token.value}", "号")
             joined = Piece(
                 door.start, token.end, "token", before.piece.text + piece.text, "", merged
@@ -178,9 +188,9 @@ def _options(token: Token) -> list[list[Option]]:
         return [[("phase", core_of("phase", token.value), 0.0)]]
     value = token.value
     plain = (value.lstrip("0") or "0") if value[0] == "0" else value
-    lane: list[list[Option]] = [[("number", value + "弄", 0.3)]] if value.isdigit() else []
+    lane: list[list[Option]] = [[("number", value + "弄", 0.45)]] if value.isdigit() else []
     ways: dict[str, list[list[Option]]] = {
-        "lane": [[("number", value + "弄", 0.0)], [("number", value, 0.3)]],
+        "lane": [[("number", value + "弄", 0.0)], [("number", value, 0.45)]],
         "hao": [[("number", value, 0.0)], [("building", plain, 0.05)], [("room", plain, 0.3)],
                 *lane],
         "building": [[("building", plain, 0.0)]],
@@ -243,6 +253,10 @@ def _chain_options(parts: list[str], suffix: str) -> list[list[Option]]:
             [(level, core, cost / len(plain)) for level, core in zip(levels, plain, strict=True)]
         )
     joined = f"{parts[0]}-{parts[1]}"
+    if len(parts) == 2 and last == "building":
+        out.insert(0, [("building", joined, 0.0)])
+    if len(parts) == 2 and last in (None, "room") and _is_room_range(*parts):
+        out += [[("room", joined, 0.0)], [("room", parts[0], 0.2)], [("room", parts[1], 0.25)]]
     lane = suffix == "弄"
     if len(parts) == 2 and last is None and not lane:
         out.insert(0 if suffix == "号" else len(out), [("number", joined, 0.0)])

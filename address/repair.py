@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Repair", "Repairs"]
 
-_TAIL = re.compile(r"(?:[东西南北中]?(?:高速公路|公路|大道|大街|胡同|支路|路|街|道|巷|弄))$")
+_TAIL = re.compile(r"(?:[东西南北中]?(?:高速公路|公路|大道|大街|胡同|支路|路|街|道|巷|弄)|家?[宅屯庄湾浜埭寨塘村])$")
 _PLAIN_TAIL = re.compile(r"(?:高速公路|公路|大道|大街|胡同|路|街|道|巷|弄)$")
 _ADMIN_TAIL = re.compile(
     r"(?:特别行政区|自治区|自治州|自治县|地区|新区|街道|省|市|区|县|盟|旗|镇|乡)$"
@@ -114,6 +114,8 @@ class Repairs:
                     yield name, "omitted", 0.95
                 else:
                     short = min(len(_TAIL.sub("", written)), len(_TAIL.sub("", name)))
+                    if short < 2 and len(name) == len(written):
+                        continue  # 王家宅 and 李家宅 are two places
                     yield name, "spelling", 0.6 if short >= 3 else 0.8
 
 

@@ -8,6 +8,9 @@ if TYPE_CHECKING:
 
 __all__ = ["from_romanised", "romanised_parts"]
 
+_PINYIN_ROAD = re.compile(
+    r"\b((?:[a-z']+\s+){1,5}?|[a-z']+?)(lu|da\s?dao|da\s?jie|jie|xiang|hu\s?tong)\b"
+)
 _ROAD_WORDS = r"road|rd|street|st|avenue|ave|av|boulevard|blvd|highway|hwy|alley"
 _DIRECTIONS = {
     "east": "dong",
@@ -23,6 +26,11 @@ _DIRECTIONS = {
     "m": "zhong",
 }
 _PARTS = (
+    ("building", re.compile(r"\b([a-z]?\d+|[a-z])\s*(?:hao\s*lou|dong|zhuang|zuo)\b")),
+    ("room", re.compile(r"\b([a-z]?\d+[a-z]?)\s*shi\b")),
+    ("unit", re.compile(r"\b(\d{1,2})\s*dan\s*yuan\b")),
+    ("floor", re.compile(r"\b(\d{1,3})\s*(?:ceng|lou)\b")),
+    ("door", re.compile(r"\b(\d+)\s*hao\b")),
     (
         "room",
         re.compile(
@@ -83,6 +91,10 @@ def _put_names(out: dict[str, str], rest: str) -> None:
         out["road"] = _road_name(road)
         if road[1] and "door" not in out and "lane" not in out:
             out["door"] = road[1]
+        return
+    road = _PINYIN_ROAD.search(rest)
+    if road is not None and "road" not in out and len(road[1]) > 1:
+        out["road"] = _joined(road[0]).replace(" ", "")
         return
     for level, pattern in (("county", _DISTRICT), ("street", _TOWN)):
         found = pattern.search(rest)

@@ -35,17 +35,22 @@ class Piece(NamedTuple):
 
 
 _ROAD_TAIL = "高速公路|公路|大道|大街|胡同|国道|省道|县道|高架|高速|路|街|道|巷"
-_ZONES = "经济技术开发区 高新技术产业开发区 高新技术开发区 经济开发区 开发区 高新区 经开区"
+_ZONES = (
+    "经济技术开发区 高新技术产业开发区 高新技术开发区 经济开发区 开发区 高新区 经开区 "
+    "工业园区(?=[\u4e00-\u9fa5]) 自由贸易试验区 自贸区 综合保税区 保税区"
+)
 _ZONE_TAILS = "开发区 高新区 经开区 度假区 自贸区 保税区 示范区 工业园区 管理区"
 _STREET_TAILS = (
     r"街道办事处|街道|办事处|(?<![市集乡城])镇(?![中小大政府海江])|乡(?!村|路|政|镇)|苏木"
+    r"|(?:农|林|牧|渔|茶|园艺|良种|原种)场(?![路街大]|附近|公司)"
 )
 _COMMUNITY_TAILS = (
     r"居民委员会|居委会|村民委员会|村委会|村委|行政村|社区(?!卫生|医院|中心|服务|活动|学校)"
     r"|(?<![新农乡度])村(?![委路镇口民乡]|新|小区|公路|花园)"
 )
 _ROAD_TAILS = (
-    r"高速公路|公路|大道|大街|胡同|高架路?|(?<![十叉])路(?!口|灯|边|局|网|桥|政|演)"
+    r"高速公路|公路|大道|大街|胡同|高架路?|(?<!路)辅路|高速(?!公路|服务|出口|收费)"
+    r"|(?<![十叉字岔灯个])路(?!灯|边|局|网|桥|政|演|由|过|上|人|段)"
     r"|街(?!道|坊|区|头|办)|(?<![街频通渠管轨])道(?!口|班|路|闸|桥|具|馆)|巷(?!口)"
 )
 _ESTATES = (
@@ -61,6 +66,9 @@ _PLACES = (
 )
 
 
+_AGAIN = "小区 大厦 广场 大楼 公寓 花园 住宅区 家属院 国际 中心 园区 城"
+
+
 def _any(words: str) -> str:
     return "|".join(words.split())
 
@@ -68,7 +76,7 @@ def _any(words: str) -> str:
 _NO_ROAD = r"(?![路街道巷镇乡村区市县]|大道|大街|[东西南北中]路)"
 _GENERIC = re.compile(
     rf"""
-    (?P<numbered>\d{{1,3}}(?:号路|号大街|国道|省道|县道|号线)
+    (?P<numbered>\d{{1,3}}(?:号路(?![边口灯牌旁])|号大街|国道|省道|县道|号线)
       |[GSXY]\d{{1,4}}(?:[\u4e00-\u9fa5]{{0,6}}?(?:高速公路|高速|国道|省道|公路|县道))?)
   | (?P<zone>{_any(_ZONES)})
   | [\u4e00-\u9fa5A-Za-z]{{1,9}}?
@@ -76,9 +84,9 @@ _GENERIC = re.compile(
       (?P<devzone>(?:经济技术|高新技术产业|经济|高新技术|旅游|农业)?(?:{_any(_ZONE_TAILS)}))
     | (?P<street>{_STREET_TAILS})
     | (?P<community>{_COMMUNITY_TAILS})
-    | (?P<road>(?:{_ROAD_TAILS})(?!{_ROAD_TAIL}|派出所))
-    | (?P<compound>(?:{_any(_ESTATES)})(?:[一二三四五六七八九十]{{1,2}}[区里村])?{_NO_ROAD})
-    | (?P<poi>(?:{_any(_PLACES)})(?:\([\u4e00-\u9fa5A-Za-z0-9]{{1,10}}\))?{_NO_ROAD})
+    | (?P<road>(?:{_ROAD_TAILS}|大?道[东西中](?=\d))(?!(?:{_ROAD_TAIL})(?!灯)|派出所|辅路)(?:[东西南北中上下一二三四五六七八九]段(?!路))?)
+    | (?P<compound>(?:{_any(_ESTATES)})(?:{_any(_AGAIN)})?(?:[一二三四五六七八九十]{{1,2}}[区里村])?{_NO_ROAD})
+    | (?P<poi>(?:{_any(_PLACES)})(?:\([\u4e00-\u9fa5A-Za-z0-9]{{1,10}}\))?(?!{_any(_AGAIN)}|宿舍){_NO_ROAD})
     )
     """,
     re.VERBOSE,
@@ -88,28 +96,49 @@ _KINDS = ("numbered", "zone", "devzone", "street", "community", "road", "compoun
 _RELATION = re.compile(
     r"(?:[东西南北]{1,2}(?:侧|边|面|方向)?)?(?:约|大约)?(?P<d>\d{1,4})米(?:处|左右)?"
     r"|斜对面|正对面|对面|对过|旁边|旁|附近|隔壁|门口|门前|路口|交叉口|交汇处|交界处|十字路口|丁字路口"
-    r"|院内|内$|楼下|楼上|后面|前面|背后|[东西南北]{1,2}侧|[东西南北]{1,2}[边面](?!街|路)"
-    r"|后门|前门|[东西南北正侧后]门(?![路街])"
+    r"|口(?=$|[,()]|附近)|院内|内$|楼下|楼上|后面|前面|背后|[东西南北]{1,2}侧|[东西南北]{1,2}[边面](?!街|路)"
+    r"|后门|前门|[东西南北正侧后]门(?!(?:[内外]|口)?(?:路|街|大街|大道|桥|村|镇|新村|小区))"
 )
 _LEAD = re.compile(
     r"(?:中国|中华人民共和国|地址[是:,]*|(?:我们?|咱们?)?家?就?住在?|我们?家?在|位于|在(?=[\u4e00-\u9fa5]{2})"
     r"|(?:您好|你好|麻烦|请问|(?:我要|我想)?(?:投诉|反映|咨询|举报)))(?=[\u4e00-\u9fa5,])"
 )
+_FACILITY_WORDS = (
+    "路灯杆 路灯 灯杆 井盖 消防栓 消火栓 桥墩 配电箱 变电箱 变压器 电线杆 信号灯 监控杆 "
+    "垃圾箱 垃圾桶 公交站牌 充电桩 交通灯"
+)
+_FACILITY = re.compile(
+    rf"(?:\d{{1,4}}号)?(?:雨水|污水|电力|通信|通讯|市政|供水|燃气|自来水)?(?:{_any(_FACILITY_WORDS)})"
+    r"(?:编?号)?(?:[A-Za-z]{0,3}-?\d{1,8})?"
+)
+_FACILITY_HEADS = frozenset("0123456789雨污电通市供燃自路灯井消桥配变信监垃公充交")
+_SPACE = re.compile(
+    r"(?:会议室|教室|办公室|诊室|病房|机房|实验室|车位|车库|仓库|宿舍|包间)[A-Z]?\d{0,2}-?\d{1,4}(?!\d)"
+)
+_SPACE_HEADS = frozenset("会教办诊病机实车仓宿包")
 _HAN_RUN = re.compile(r"[\u4e00-\u9fa5A-Za-z]+")
 _TRAP = re.compile(
-    rf"[东西南北中]?[一二三四五六七八九十]?(?:{_ROAD_TAIL}|新村|花园|大厦|饭店|酒店|宾馆|银行|公寓|小区|广场|商厦|餐厅|菜馆"
-    r"|医院|大学|学院|中学|小学|车站|机场|公园|火车站)"
+    rf"[东西南北中]?[一二三四五六七八九十]?(?:{_ROAD_TAIL}|新村|[一二三四五六七八九十]村|花园|大厦|饭店|酒店|宾馆|银行|公寓|小区|广场|商厦|餐厅|菜馆"
+    r"|医院|大学|学院|中学|小学|车站|机场|公园|火车站|书店|超市|影院|剧院|商场|市场|[农林牧渔茶]场"
+    r"|大桥|大楼|宿舍|家园|家属院|家属区|名苑|名城|山庄|电器|制药|制造|服务区)"
+    rf"|[\u4e00-\u9fa5](?:{_ROAD_TAIL})(?!口)|门[东西南北中内外]{{0,2}}(?:{_ROAD_TAIL})"
 )
 _WHOLE_WORD = re.compile(r"与|和|及|近|到")
 
 
-def _admin_at(text: str, position: int, names: Names[Division], seen: bool) -> str | None:
-    """Longest division name at a place that is not the beginning of something else."""
+def _admin_at(
+    text: str, position: int, names: Names[Division], seen: bool, scope: frozenset[str] = frozenset()
+) -> str | None:
+    """Longest division name at a place that is not the beginning of something else.
+
+    ``scope`` holds the codes already named: a short name has to fit one of them.
+    """
     for name in names.at(text, position):
         end = position + len(name)
         full = (
             any(division.name == name for division in names.get(name))
-            or name[-1] in "省市区县旗盟州"
+            or (name[-1] in "省市区县旗盟州" and len(name) > 2)
+            or name[-1] in "县市"
         )
         if not full and _TRAP.match(text, end):
             continue
@@ -121,6 +150,8 @@ def _admin_at(text: str, position: int, names: Names[Division], seen: bool) -> s
             continue
         if not full and seen and len(name) == 2 and not _FOLLOWS.match(text, end):
             continue
+        if not full and scope and not _fits_scope(names.get(name), scope):
+            continue
         if (
             name[-1] == "市"
             and name[:-1] in names.entries
@@ -129,6 +160,19 @@ def _admin_at(text: str, position: int, names: Names[Division], seen: bool) -> s
             return name[:-1]
         return name
     return None
+
+
+def _fits_scope(found: list[Division], scope: frozenset[str]) -> bool:
+    """One of the divisions holds, or lies in, one that was named before."""
+    return any(
+        division.code.startswith(_stem(code)) or code.startswith(_stem(division.code))
+        for division in found
+        for code in scope
+    )
+
+
+def _stem(code: str) -> str:
+    return code[:2] if code.endswith("0000") else code[:4] if code.endswith("00") else code
 
 
 def _splits_better(text: str, end: int, names: Names[Division], name: str) -> bool:
@@ -181,7 +225,10 @@ def segment(
         if piece is None:
             piece = reader.at(position, seen_admin)
         pieces.append(piece)
-        seen_admin = seen_admin or piece.kind == "admin"
+        if piece.kind == "admin":
+            seen_admin = True
+            if known is None:
+                reader.scope |= {division.code for division in nation.get(piece.text)}
         position = piece.end
     return pieces
 
@@ -244,6 +291,7 @@ class _Reader:
         self, text: str, known: Names[int] | None, nation: Names[Division], avoid: frozenset[str]
     ) -> None:
         self.text, self.known, self.nation, self.avoid = text, known, nation, avoid
+        self.scope: frozenset[str] = frozenset()
 
     def at(self, position: int, seen_admin: bool) -> Piece:
         """Piece that begins at a place that is no separator: the surest reading first."""
@@ -251,10 +299,10 @@ class _Reader:
         piece = self._node(position)
         if piece is not None:
             return piece
-        name = _admin_at(text, position, self.nation, seen_admin)
+        name = _admin_at(text, position, self.nation, seen_admin, self.scope)
         if name is not None and name not in self.avoid:
             return Piece(position, position + len(name), "admin", name)
-        piece = _numbered_at(text, position)
+        piece = _thing_at(text, position) or _numbered_at(text, position)
         if piece is not None:
             return piece
         for kind, pattern in (("sep", _LEAD), ("relation", _RELATION)):
@@ -306,6 +354,8 @@ class _Reader:
         if inner - position < 2:
             return False
         joins = text[inner - 1] in _ROAD_LAST and _WHOLE_WORD.match(text, inner) is not None
+        if text[inner] in _FACILITY_HEADS and _FACILITY.match(text, inner) is not None:
+            return True
         return joins or _RELATION.match(text, inner) is not None
 
     def _begins(self, position: int, inner: int) -> bool:
@@ -319,6 +369,16 @@ class _Reader:
             return False
         name = _admin_at(text, inner, self.nation, True)
         return name is not None and name[-1] in "省市区县"
+
+
+def _thing_at(text: str, position: int) -> Piece | None:
+    """A lamp post, a manhole, a meeting room with its number."""
+    head = text[position]
+    if head in _FACILITY_HEADS and (found := _FACILITY.match(text, position)) is not None:
+        return Piece(position, found.end(), "generic", found[0], "facility")
+    if head in _SPACE_HEADS and (found := _SPACE.match(text, position)) is not None:
+        return Piece(position, found.end(), "generic", found[0], "room")
+    return None
 
 
 def _numbered_at(text: str, position: int) -> Piece | None:

@@ -17,6 +17,7 @@ _KNOWN = 20  # doors that are asked, nearest in number
 _ROUNDS = 3
 _STRETCH = (0.5, 1.0, 2.0)  # roads bend little, as usual, or much
 _PICKY = 0.7  # how far a road's own doors choose between them
+_WRONG = 0.1  # weight below which a place is taken for wrong: it then falls with its square
 _FAR = 3000.0  # metres: how little is known of where a road lies before its doors are seen
 _HALF = 150.0  # numbers on either side of a door that tell the direction of the road
 _THIN = 5  # doors; with fewer, one wrong place carries the road
@@ -209,7 +210,9 @@ def _along(
         miss = (pull**2).sum(axis=2) * alone**2
         if turn == _ROUNDS:
             break
-        weight = np.clip((law.tail + 2) / (law.tail + miss / np.maximum(alone, 1.0)), 1e-4, 1.5)
+        weight = (law.tail + 2) / (law.tail + miss / np.maximum(alone, 1.0))
+        weight = np.where(weight < _WRONG, weight**2 / _WRONG, weight)
+        weight = np.clip(weight, 1e-7, 1.5)
         if turn < 2:
             heading = _heading(slope @ pull)
     fits = -np.log(alone) - (law.tail + 2) / 2 * np.log1p(miss / alone / law.tail)

@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from address.model import LEVELS, RANK, Location, Match
+from address.nearest import METRES_PER_DEGREE
 from address.numbering import error_of_parents, place_number
-from address.roads import METRES_PER_DEGREE, RoadDoors, ancestor, doors_of, number_of
+from address.roads import RoadDoors, ancestor, doors_of, number_of
 
 if TYPE_CHECKING:
     from address.index import AddressIndex

@@ -1,13 +1,14 @@
 """The address tree in memory: compact arrays, exact integer keys, names found in text."""
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from shapely import Geometry
 
 from address.aliases import former_names, name_variants
 from address.geocode import geocode, locate, place_all
@@ -17,7 +18,7 @@ from address.match import match
 from address.model import LEVELS, RANK, Location, Match, Suggestion
 from address.normalise import fold
 from address.repair import Repairs
-from address.reverse import Reverse
+from address.reverse import Outlines, Reverse
 from address.suggest import Suggester
 from twin.schema import ADDRESS_NODES
 
@@ -275,6 +276,10 @@ class AddressIndex:
         if self._reverse is None:
             self._reverse = Reverse(self)
         return self._reverse.at(lon, lat, z)
+
+    def set_outlines(self, keys: Sequence[str], outlines: Sequence[Geometry]) -> None:
+        """Footprints (degrees) by ``building_key``: `reverse` answers inside them with theirs."""
+        self._reverse = Reverse(self, Outlines(keys, outlines))
 
     def suggest(
         self, prefix: str, limit: int = 10, focus: tuple[float, float] | None = None

@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from address.model import RANK
+from address.nearest import METRES_PER_DEGREE
 from address.numbering import Doors
 
 if TYPE_CHECKING:
     from address.index import AddressIndex
 
-__all__ = ["METRES_PER_DEGREE", "RoadDoors", "ancestor", "doors_of", "forget_roads", "number_of"]
+__all__ = ["RoadDoors", "ancestor", "doors_of", "forget_roads", "number_of"]
 
-METRES_PER_DEGREE = 111_195.0
 _DOOR = re.compile(r"^[甲乙丙丁戊己庚辛]?(\d{1,9})")
 _LANES = ("弄", "巷", "里", "胡同")
 _KEPT = 4096

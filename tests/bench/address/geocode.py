@@ -19,7 +19,8 @@ import pyarrow.compute as pc
 from address.evaluate import nodes_from_gazetteer
 from address.index import AddressIndex
 from address.model import RANK
-from address.roads import METRES_PER_DEGREE, doors_of
+from address.nearest import METRES_PER_DEGREE
+from address.roads import doors_of
 
 ROOT = Path(__file__).parents[3]
 REAL = ROOT.parent / "shared" / "data" / "address" / "dev" / "gazetteer.parquet"

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from address.grammar import implied_floor
 from address.model import ADMIN_LEVELS, RANK, Fault
-from address.query import Item, Option
+from address.query import Item, Items, Option
 
 if TYPE_CHECKING:
     from address.index import AddressIndex
 
-__all__ = ["Way", "descend"]
+__all__ = ["MAX_STEPS", "Way", "descend"]
 
 _UNMATCHED = {
     "number": 3.0,
@@ -39,6 +39,8 @@ _SKIP_RANKED = {
 }
 _SETTLED = frozenset(RANK[level] for level in ("street", "community", "group", "village"))
 _MAX_WAYS = 24
+MAX_STEPS = 3000
+"""Nodes looked at for one text; a usual address takes a few dozen."""
 
 
 @dataclass(slots=True)
@@ -54,9 +56,12 @@ class Way:
     depth: int = 0
 
 
-def descend(index: "AddressIndex", items: list[Item], at: int, row: int, depth: int) -> list[Way]:
-    """Follow the items from `at` on below a node."""
-    if at >= len(items) or depth > 24:
+def descend(index: "AddressIndex", items: Items, at: int, row: int, depth: int) -> list[Way]:
+    """Follow the items from `at` on below a node; after `MAX_STEPS` steps nothing more is found."""
+    items.steps += 1
+    if items.steps > MAX_STEPS:
+        return []
+    if at >= len(items):
         return [Way(row, 0.0, depth=depth)]
     item = items[at]
     if item.nodes:
@@ -84,7 +89,7 @@ _NO_PLACE = re.compile(r"^[村庄]?[东西南北上下前后口头尾内里边�
 _DOORS = frozenset(("hao", "lane", "yard", "bare", "chain", "group"))
 
 
-def _hidden_by(index: "AddressIndex", items: list[Item], at: int, row: int) -> str | None:
+def _hidden_by(index: "AddressIndex", items: Items, at: int, row: int) -> str | None:
     """Level of a name that is not there and to which the next door belongs.
 
     石桥村王家宅6号 is no 石桥村6号 where there is no 王家宅.
@@ -92,7 +97,10 @@ def _hidden_by(index: "AddressIndex", items: list[Item], at: int, row: int) -> s
     piece = items[at].piece
     if index.levels[row] not in _SETTLED or at + 1 >= len(items):
         return None
-    token = items[at + 1].piece.token
+    behind = at + 1
+    while behind + 1 < len(items) and _is_glued_word(items, behind):
+        behind += 1
+    token = items[behind].piece.token
     if token is None or token.kind not in _DOORS or piece.kind not in ("rest", "generic"):
         return None
     if piece.level in ("facility", "devzone", "room", "city", "county"):
@@ -104,7 +112,12 @@ def _hidden_by(index: "AddressIndex", items: list[Item], at: int, row: int) -> s
     return piece.level if piece.level in ("road", "compound") else "village"
 
 
-def _past_door(items: list[Item], at: int) -> int:
+def _is_glued_word(items: Items, at: int) -> bool:
+    piece = items[at].piece
+    return piece.kind in ("rest", "generic") and piece.start == items[at - 1].piece.end
+
+
+def _past_door(items: Items, at: int) -> int:
     """Place behind a door number glued to a road elsewhere."""
     if at < len(items) and (token := items[at].piece.token) is not None:
         glued = items[at].piece.start == items[at - 1].piece.end
@@ -113,7 +126,7 @@ def _past_door(items: list[Item], at: int) -> int:
 
 
 def _by_plain_name(
-    index: "AddressIndex", items: list[Item], at: int, row: int, depth: int
+    index: "AddressIndex", items: Items, at: int, row: int, depth: int
 ) -> list[Way]:
     """A building or room that has a name instead of a number: 食堂, 弱电间."""
     text = items[at].piece.text
@@ -136,11 +149,13 @@ def _plus(found: list[Way], cost: float, fault: Fault | None = None) -> list[Way
     return found
 
 
-def _by_name(index: "AddressIndex", items: list[Item], at: int, row: int, depth: int) -> list[Way]:
+def _by_name(index: "AddressIndex", items: Items, at: int, row: int, depth: int) -> list[Way]:
     item = items[at]
     above = set(index.above(row))
     if any(r in above for r in item.nodes):
-        return descend(index, items, at + 1, row, depth)
+        again = at + 1 < len(items) and bool(items[at + 1].options) and index.level_of(item.nodes[0]) == "road"
+        behind = at + 2 if again and _repeats(index, items[at + 1], row) else at + 1
+        return descend(index, items, behind, row, depth)
     if all(index.level_of(r) in ADMIN_LEVELS for r in item.nodes):
         return descend(index, items, at + 1, row, depth)  # weighed as evidence
     out: list[Way] = []
@@ -163,7 +178,7 @@ def _by_name(index: "AddressIndex", items: list[Item], at: int, row: int, depth:
 
 
 def _by_number(
-    index: "AddressIndex", items: list[Item], at: int, row: int, depth: int
+    index: "AddressIndex", items: Items, at: int, row: int, depth: int
 ) -> list[Way]:
     item = items[at]
     out: list[Way] = []
@@ -208,7 +223,7 @@ def _repeats(index: "AddressIndex", item: Item, row: int) -> bool:
     return False
 
 
-def _unread(index: "AddressIndex", items: list[Item], at: int, row: int, depth: int) -> list[Way]:
+def _unread(index: "AddressIndex", items: Items, at: int, row: int, depth: int) -> list[Way]:
     """The number leads nowhere: pass what the tree is not divided into, else it ends here."""
     item = items[at]
     level = _first_missing(index, item, row)
@@ -224,6 +239,8 @@ def _unread(index: "AddressIndex", items: list[Item], at: int, row: int, depth: 
         own = {index.levels[c] for c in index.children(row)}
         if RANK[level] not in own and RANK["unit"] not in own:
             return _passed(index, items, at, row, depth, level)
+        if level == "floor" and (agreed := _agreed(index, items, at, row, depth)):
+            return agreed
     cost = _UNMATCHED.get(level, 2.0)
     for later in items[at + 1 :]:
         cost += _UNMATCHED.get(later.certain_level, 0.0) * 0.05 if later.options else 0.0
@@ -232,22 +249,27 @@ def _unread(index: "AddressIndex", items: list[Item], at: int, row: int, depth: 
 
 
 def _passed(
-    index: "AddressIndex", items: list[Item], at: int, row: int, depth: int, level: str
+    index: "AddressIndex", items: Items, at: int, row: int, depth: int, level: str
 ) -> list[Way]:
     """Go past a unit or floor the building is not divided into; a floor must fit the room."""
     item = items[at]
+    if level == "floor" and (agreed := _agreed(index, items, at, row, depth)):
+        return agreed
     rest = descend(index, items, at + 1, row, depth)
-    if level == "floor":
-        floor = _floor_of(item)
-        agreed = [
-            way
-            for way in rest
-            if way.missing is None and implied_floor(index.core_of_row(way.row)) == floor
-        ]
-        if agreed:
-            return _plus(agreed, 0.02)
     fault = Fault(f"{level.upper()}.unused", level, item.piece.text, "", 0.05)
     return _plus(rest, 0.5, fault)
+
+
+def _agreed(index: "AddressIndex", items: Items, at: int, row: int, depth: int) -> list[Way]:
+    """Rooms further on that tell the floor said here, which has no node of its own."""
+    floor = _floor_of(items[at])
+    rest = descend(index, items, at + 1, row, depth)
+    found = [
+        way
+        for way in rest
+        if way.missing is None and implied_floor(index.core_of_row(way.row)) == floor
+    ]
+    return _plus(found, 0.02)
 
 
 def _floor_of(item: Item) -> str:

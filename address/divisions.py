@@ -43,7 +43,7 @@ def admin_level(name: str) -> str:
     >>> admin_level("静安区"), admin_level("湖北"), admin_level("襄樊市")
     ('county', 'province', 'city')
     """
-    order = {"province": 0, "city": 1, "county": 2}
+    order = {"province": 0, "city": 1, "county": 2, "street": 3}
     found = sorted(national_names().get(name), key=lambda division: order[division.level])
     return found[0].level if found else "county"
 
@@ -73,19 +73,19 @@ def resolve(pieces: Sequence[Piece], hints: Iterable[Division] = ()) -> dict[int
     names = national_names()
     table = divisions()
     options: list[tuple[Piece, list[Division]]] = []
-    for piece in pieces:
+    for piece in pieces[:16]:  # nobody names more divisions in one address
         if piece.level == "province":
             options.append((piece, [d for d in names.get(piece.text) if d.level == "province"]))
         else:
             options.append((piece, names.get(piece.text)))
     wide = list(hints)
     out: dict[int, tuple[str, str]] = {}
-    order = {"province": 0, "city": 1, "county": 2}
+    order = {"province": 0, "city": 1, "county": 2, "street": 3}
     for number, (piece, found) in enumerate(options):
         if not found:
             continue
         best = max(found, key=lambda d: _support(d, piece, number, options, wide, order))
-        if best.code in table:
+        if best.code in table or best.level == "street":
             out[piece.start] = (best.level, best.name)
             wide.append(best)
     return out

@@ -3,15 +3,24 @@
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import pairwise
 
 from address.divisions import path_of
-from address.lexicon import Division, divisions, national_names, short_admin, towns_of
+from address.lexicon import (
+    Division,
+    divisions,
+    former_seats,
+    national_names,
+    short_admin,
+    towns_of,
+)
 from address.model import Element
-from address.normalise import normalise
-from address.parse import parse
+from address.normalise import MAX_CHARACTERS, normalise
+from address.parse import elements_of
 from address.pinyin import spellings
 from address.romanised import romanised_parts
-from address.segment import segment
+from address.segment import Piece, segment
+from address.turned import rank_by_word, turned
 
 __all__ = ["county_of", "fields_of"]
 
@@ -34,41 +43,107 @@ def county_of(text: str, within: str | None = None) -> str | None:
     """
     pieces = segment(normalise((within or "") + text).text)
     names = national_names()
-    options: list[list[Division]] = []
-    for piece in pieces:
-        if piece.kind == "admin":
-            found = names.get(piece.text)
-            options.append(
-                [d for d in found if d.level == "province"] if piece.level == "province" else found
-            )
-    if not options:
+    said = [piece for piece in pieces if piece.kind == "admin"][:_MOST_DIVISIONS]
+    if not said:
         return None
-    chosen = _best_chain(options)
+    options: list[list[Division]] = []
+    for piece in said:
+        found = [d for d in names.get(piece.text) if d.level != "street"]
+        options.append(
+            [d for d in found if d.level == "province"] if piece.level == "province" else found
+        )
+    chosen = _best_chain(options, _weights(said, options))
     if chosen is None:
         return None
     if chosen.endswith("00"):
-        towns = [piece.text for piece in pieces if piece.level == "street"]
-        chosen = _by_town(chosen, towns) or chosen
+        chosen = _seat_of(chosen, said)
+    towns = [piece.text for piece in pieces if piece.level == "street"]
+    if towns:
+        if chosen.endswith("00"):
+            return _by_town(chosen, towns) or chosen
+        return _of_split(chosen, options, towns)
     return chosen
 
 
-def _best_chain(options: Sequence[Sequence[Division]]) -> str | None:
-    """Narrowest division of the chain most names agree on; earlier names weigh more."""
+def _seat_of(code: str, said: Sequence[Piece]) -> str:
+    """日喀则地区日喀则市 is the old county-level city, a district of today."""
+    for before, piece in pairwise(said):
+        if before.text.endswith(("地区", "盟")) and before.text[:2] == piece.text[:2]:
+            parts = former_seats().get((piece.text, code), ())
+            if len(parts) == 1:
+                return parts[0]
+    return code
+
+
+_OFFSHORE = ("71", "81", "82")
+_MUNICIPALITIES = ("110000", "120000", "310000", "500000")
+_MOST_DIVISIONS = 16
+"""Names of divisions in one text that are weighed."""
+_SURE = 2.4
+"""Weight of a county written in full that there is only one of."""
+
+
+def _weights(said: Sequence[Piece], options: Sequence[Sequence[Division]]) -> list[float]:
+    """How much each name counts: earlier more, and a county that alone bears its name.
+
+    It may have moved from one city to another since the text was written. For the same reason a
+    full name right behind another one of its province that does not hold it outweighs that one:
+    零陵地区宁远县, 巢湖市庐江县.
+    """
+    out = []
+    for place, (piece, found) in enumerate(zip(said, options, strict=True)):
+        found = [d for d in found if d.code[:2] not in _OFFSHORE] or found
+        alone = len(found) == 1 and (
+            found[0].level == "county"
+            or found[0].name != piece.text[: len(found[0].name)]
+            or found[0].code in _MUNICIPALITIES
+        )
+        full = len(piece.text) > 2 or piece.text[-1] == "县"
+        lone_city = len(found) == 1 and found[0].level == "city" and found[0].name == piece.text
+        weight = (_SURE if alone and full else 1.3 if lone_city else 1.0) / (1 + place * 0.2)
+        if place + 1 < len(said) and said[place + 1].start == piece.end:
+            after = options[place + 1]
+            fits = any(_holds(a.code, b.code) for a in found for b in after)
+            near = any(a.code[:2] == b.code[:2] for a in found for b in after)
+            full = piece.text[-1] in "市区盟州县" and said[place + 1].text[-1] in "县市区旗"
+            if full and near and not fits and found[0].level != "province":
+                weight *= 0.3
+        out.append(weight)
+    return out
+
+
+def _best_chain(options: Sequence[Sequence[Division]], weights: Sequence[float]) -> str | None:
+    """Narrowest division of the chain most names agree on."""
     best: tuple[float, int, int, str] | None = None
     for number, found in enumerate(options):
         for division in found:
             prefix = {"province": 2, "city": 4}.get(division.level, 6)
             agreed = 0.0
             for place, others in enumerate(options):
-                weight = 1.0 / (1 + place * 0.2)
                 if any(_holds(other.code, division.code) for other in others):
-                    agreed += weight
+                    agreed += weights[place]
                 elif place != number and any(_holds(division.code, other.code) for other in others):
-                    agreed += 0.3 * weight
+                    agreed += 0.3 * weights[place]
             key = (round(agreed, 3), prefix, -number, division.code)
             if best is None or key[:3] > best[:3]:
                 best = key
     return best[3] if best is not None else None
+
+
+def _of_split(chosen: str, options: Sequence[Sequence[Division]], towns: Sequence[str]) -> str:
+    """Of the parts a former county was split into, the one that has the town."""
+    for found in options:
+        codes = [division.code for division in found]
+        if chosen in codes and len(codes) > 1:
+            held = [
+                code
+                for code in codes
+                if code[:4] == chosen[:4]
+                and any(town.name in towns for town in towns_of().get(code, ()))
+            ]
+            if len(held) == 1:
+                return held[0]
+    return chosen
 
 
 def _holds(wide: str, narrow: str) -> bool:
@@ -80,14 +155,23 @@ def _by_town(code: str, towns: Sequence[str]) -> str | None:
     """County of a province or city that alone has one of the towns."""
     prefix = code[:2] if code.endswith("0000") else code[:4]
     for town in towns:
-        found = {
-            c
-            for c, listed in towns_of().items()
-            if c.startswith(prefix) and any(t.name == town for t in listed)
-        }
+        found = {c for c in _counties_with(town) if c.startswith(prefix)}
         if len(found) == 1:
             return found.pop()
     return None
+
+
+@cache
+def _county_by_town() -> dict[str, tuple[str, ...]]:
+    out: dict[str, list[str]] = {}
+    for county, listed in towns_of().items():
+        for town in listed:
+            out.setdefault(town.name, []).append(county)
+    return {name: tuple(counties) for name, counties in out.items()}
+
+
+def _counties_with(town: str) -> tuple[str, ...]:
+    return _county_by_town().get(town, ())
 
 
 def fields_of(text: str, context: Mapping[str, str] | None = None) -> dict[str, object]:
@@ -110,10 +194,11 @@ def fields_of(text: str, context: Mapping[str, str] | None = None) -> dict[str, 
     >>> fields_of("武汉市沿河大街18号之一")["road_no_sub"]
     '1'
     """
+    text = text[:MAX_CHARACTERS]
     if not any("\u4e00" <= c <= "\u9fff" for c in text):
         parts = romanised_parts(text)
         return _romanised_fields(parts) if "road" in parts else {}
-    elements = parse(text)
+    elements = elements_of(turned(normalise(text), rank_by_word))
     out: dict[str, object] = {}
     roads = [e.value for e in elements if e.level == "road"]
     for element in elements:
@@ -135,9 +220,17 @@ def fields_of(text: str, context: Mapping[str, str] | None = None) -> dict[str, 
 
 
 def _is_address(fields: Mapping[str, object]) -> bool:
-    return bool(
-        set(fields) - {"noise", "tenant", "relation", "distance_m", "floor", "sub_poi", "room"}
-    ) and (set(fields) != {"poi"} or len(str(fields["poi"])) >= 2)
+    told = set(fields) - {"noise", "tenant", "relation", "distance_m", "floor", "sub_poi", "room"}
+    if {"floor", "room"} <= set(fields):
+        return True
+    return bool(told) and not (told == {"poi"} and _SPEECH.search(str(fields["poi"])))
+
+
+_SPEECH = re.compile(
+    r"^.$|[我你您他她它们吗呢吧啊哦了的得着请谢帮想问买卖吃喝是不没怎么什谁哪]|今天|明天|昨天|[上下中]午|早上|晚上|现在|开会|几点|多少"
+    r"|恭喜|祝贺|快乐|发财|新年|测试|通知|订单|快递|查询|天气|支付|价格"
+)
+"""Words of speech: a text of which nothing else is known is no name of a place."""
 
 
 def _put(out: dict[str, object], element: Element) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from itertools import chain
 from typing import Generic, TypeVar
 
 from address.normalise import fold, read_table
@@ -14,6 +15,7 @@ __all__ = [
     "Names",
     "divisions",
     "former_divisions",
+    "former_seats",
     "national_names",
     "short_admin",
     "towns_of",
@@ -68,6 +70,8 @@ PROVINCE_LETTERS = dict(
 _SHORT_FORMS = {
     "内蒙古自治区": ("内蒙古", "内蒙"),
     "呼和浩特市": ("呼和浩特", "呼市"),
+    "齐齐哈尔市": ("齐齐哈尔", "齐市"),
+    "哈尔滨市": ("哈尔滨", "哈市"),
     "乌鲁木齐市": ("乌鲁木齐", "乌市"),
     "巴音郭楞蒙古自治州": ("巴音郭楞州", "巴音郭楞", "巴州"),
     "黔东南苗族侗族自治州": ("黔东南州", "黔东南"),
@@ -77,6 +81,7 @@ _SHORT_FORMS = {
     "浦东新区": ("浦东",),
     "上海市": ("上海", "申城"),
 }
+_OFFSHORE_SHORT = ("香港", "澳门", "台湾", "台北", "高雄", "台中", "台南", "基隆")
 _ETHNIC = [
     "满族",
     "回族",
@@ -242,7 +247,9 @@ def short_admin(name: str) -> tuple[str, ...]:
 def divisions() -> dict[str, Division]:
     """Current divisions from province to county by 6-digit code, without 市辖区 and the like."""
     out = {}
-    for row in read_table("divisions.csv"):
+    for row in chain(read_table("divisions.csv"), read_table("offshore.csv")):
+        if len(row["code"]) != 6:
+            continue
         code, name = row["code"], row["name"]
         level = "province" if code.endswith("0000") else "city" if code.endswith("00") else "county"
         if name in ("市辖区", "县", "省直辖县级行政区划", "自治区直辖县级行政区划"):
@@ -258,6 +265,18 @@ def former_divisions() -> tuple[tuple[str, str, tuple[str, ...]], ...]:
         (row["name"], row["province"], tuple(row["current"].split("|")))
         for row in read_table("divisions_former.csv")
     )
+
+
+@cache
+def former_seats() -> dict[tuple[str, str], tuple[str, ...]]:
+    """What became of a county-level city that the prefecture-level city around it is named after.
+
+    By name and 6-digit code of the city of today: 日喀则市 of 日喀则地区 is 桑珠孜区.
+    """
+    return {
+        (row["name"], row["city"]): tuple(row["current"].split("|"))
+        for row in read_table("divisions_seats.csv")
+    }
 
 
 @cache
@@ -282,12 +301,16 @@ def national_names() -> Names[Division]:
     current = divisions()
     for division in current.values():
         folded = fold(division.name)
+        offshore = division.code[:2] in ("71", "81", "82")
         names.add(folded, division)
         for short in short_admin(folded):
-            if not short[0].isdigit():
+            if not short[0].isdigit() and (not offshore or short in _OFFSHORE_SHORT):
                 names.add(short, division)
     for name, _, codes in former_divisions():
         for code in codes:
             if code in current:
                 names.add(fold(name), current[code])
+    for row in read_table("offshore.csv"):
+        if len(row["code"]) == 9:
+            names.add(fold(row["name"]), Division(row["code"], row["name"], "street"))
     return names

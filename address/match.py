@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from address.aliases import former_names
 from address.confidence import confidence, signs_of
 from address.descend import Way, descend
 from address.divisions import admin_level
 from address.model import RANK, Candidate, Fault, Match, Status
 from address.parse import elements_of
-from address.query import Item, Query, read_query, reread
+from address.query import Item, Items, Query, read_query, reread
 
 if TYPE_CHECKING:
     from address.index import AddressIndex
@@ -70,6 +71,7 @@ def _outside(query: Query) -> tuple[Fault, ...]:
 def ways(index: "AddressIndex", query: Query) -> list[Way]:
     """Ways to read the query, cheapest first; those within a hair of the first are its rivals."""
     items = query.items
+    items.steps = 0
     evidence = [
         i
         for i in items
@@ -131,6 +133,10 @@ def _conflicts(
         used = next((index.core_of_row(r) for r in above if index.level_of(r) == level), "")
         return cost, Fault(f"{level.upper()}.conflict", level, given, used, penalty)
 
+    for item in evidence:
+        fault = _renamed(index, item, above)
+        if fault is not None:
+            yield 0.0, fault
     for level, given in wrong.items():
         if level not in fits and level in _CONFLICT:
             far = not local and level in ("province", "city") and _is_sure(given, items)
@@ -142,6 +148,21 @@ def _conflicts(
         found = against(level, item.piece.text, 0.06, cost)
         if level not in fits and found[1].used:
             yield found
+
+
+def _renamed(index: "AddressIndex", item: Item, above: set[int]) -> Fault | None:
+    """A division called by a name it no longer has; where it was split, the part taken is told."""
+    given = item.piece.text
+    for row in item.nodes:
+        if row not in above or index.levels[row] not in (RANK["city"], RANK["county"]):
+            continue
+        used = index.core_of_row(row)
+        if given != used and given in former_names(used):
+            parts = {index.core_of_row(r) for r in item.nodes if index.levels[r] == index.levels[row]}
+            what = "split" if len(parts) > 1 else "renamed"
+            level = index.level_of(row)
+            return Fault(f"{level.upper()}.{what}", level, given, used, 0.0)
+    return None
 
 
 def _is_sure(name: str, items: list[Item]) -> bool:
@@ -175,7 +196,7 @@ def _level_outside(item: Item) -> str:
 
 def _from_anchor(
     index: "AddressIndex",
-    items: list[Item],
+    items: Items,
     number: int,
     rows: list[int],
     evidence: list[Item],
@@ -188,9 +209,9 @@ def _from_anchor(
             index.levels[r] in _ANCHORS and index.level_of(r) not in ("community",)
             for r in item.nodes
         ):
-            before += 0.8
+            before += 0.9
         elif item.options:
-            before += 0.4
+            before += 0.5
         elif item.piece.kind in ("rest", "generic"):
             before += 0.7 if item.piece.level == "road" else 0.05
     scored = []
@@ -258,7 +279,7 @@ def _missing_of(unread: list[Item]) -> tuple[str, str]:
 
 
 def _repaired(
-    index: "AddressIndex", items: list[Item], evidence: list[Item], outside: list[Item]
+    index: "AddressIndex", items: Items, evidence: list[Item], outside: list[Item]
 ) -> list[Way]:
     """Ways that start at a name nearly like one that nobody knows."""
     out: list[Way] = []

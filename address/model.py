@@ -106,6 +106,7 @@ FAULT_TEXTS = {
     "suffix": "“{given}”通名不符，取“{used}”",
     "conflict": "文中为“{given}”，标准地址属“{used}”",
     "renamed": "“{given}”为旧名，现为“{used}”",
+    "split": "“{given}”已撤销分设，此处属“{used}”",
     "missing": "地址库中没有“{given}”，止于“{used}”",
     "omitted": "文中未写，取“{used}”",
     "unused": "“{given}”未用于匹配",

@@ -103,16 +103,16 @@ def _folding() -> _Folding:
 _DIGITS = {c: i for i, c in enumerate("〇一二三四五六七八九")} | {
     c: i for i, c in enumerate("零壹贰叁肆伍陆柒捌玖")
 }
-_DIGITS["两"] = 2
+_DIGITS["两"], _DIGITS["幺"] = 2, 1
 _TENS = {"十": 10, "拾": 10, "百": 100, "佰": 100, "千": 1000, "仟": 1000}
-_NUMERAL = "[〇零一二三四五六七八九十百千廿卅两壹贰叁肆伍陆柒捌玖拾佰仟]"
+_NUMERAL = "[〇零一二三四五六七八九十百千廿卅两幺壹贰叁肆伍陆柒捌玖拾佰仟]"
 _UNIT_WORD = (
     r"(?=(?:号|弄|支弄|栋|幢|座(?!山)|单元|门(?![路街口诊镇乡村市桥道县峡])|梯|层|楼|室|房|户|#"
     r"|组|队|村民小组|团(?=[\d,]|场|$|[一二三四五六七八九十])|连(?=[\d,]|$)|F(?![A-Za-z]))"
     r"(?![路街道镇乡桥村])|号[路街大公院桥])"
 )
 _CHINESE_NUMBER = re.compile(
-    rf"(?:第?({_NUMERAL}+){_UNIT_WORD})|(?<=[之附])({_NUMERAL}+)"
+    rf"(?:第?(?!壹号(?:院|公馆|府|公园))({_NUMERAL}+){_UNIT_WORD})|(?<=[之附])({_NUMERAL}+)"
     rf"|(?<=[元层楼栋幢座号])({_NUMERAL}{{3,4}})(?=$|[,)])|(?<=-)({_NUMERAL}+)(?=$|[-,)])|({_NUMERAL}+)(?=-[\d〇一二三四五六七八九])"
 )
 _HAS_NUMERAL = re.compile(_NUMERAL)
@@ -121,18 +121,19 @@ _PHONE = re.compile(
     r"(?:1[3-9]\d{9}|1[3-9]\d([-,])\d{4}\1\d{4}|0\d{2,3}-\d{7,8}|400-?\d{3}-?\d{4})(?!\d)"
 )
 _POSTCODE = re.compile(
-    r"(?:邮编[,:]?)(?<!\d)\d{6}(?!\d)|^\d{6}(?=[,\u4e00-\u9fa5])(?![号弄室栋幢组])|(?<=,)\d{6}$"
+    r"(?:邮编|邮政编码)[,:]?(?<!\d)\d{6}(?!\d)|^\d{6}(?=[,\u4e00-\u9fa5])(?![号弄室栋幢组])|(?<=,)\d{6}(?=,?$)"
 )
 _CONTACT = re.compile(
     r"(?:收件人|收货人|联系人|联系电话|电话|手机|姓名)[,:]*[\u4e00-\u9fa5]{0,3}(?:先生|女士)?(?=,|$)"
     r"|(?<=,)[\u4e00-\u9fa5]{1,3}(?:先生|女士|小姐|师傅)?收(?=,|$)"
 )
 _TYPED = re.compile(
-    r"(?<![A-Za-z])(?=[OolI\d]*\d)(?=[\d]*[OolI])[OolI\d]{2,5}(?=[室号弄栋幢层房]|单元|$|[,)])"
+    r"(?<![A-Za-z])(?=[OolI\d〇零一二三四五六七八九]*[\d〇零一二三四五六七八九])"
+    r"(?=[\d〇零一二三四五六七八九]*[OolI])[OolI\d〇零一二三四五六七八九]{2,5}(?=[室号弄栋幢层房]|单元|$|[,)])"
 )
 _TYPED_8 = re.compile(r"(?<=\d)B(?=\d+[室号弄])")
 _HAS_DIGIT_RUN = re.compile(r"\d{6}|\d-\d{7}|\d([-,])\d{4}\1")
-_LETTER_DIGITS = str.maketrans("OolI", "0011")
+_LETTER_DIGITS = str.maketrans("OolI〇零一二三四五六七八九", "001100123456789")
 
 
 def number_of(numeral: str) -> int | None:
@@ -172,8 +173,15 @@ def _arabic(found: re.Match[str]) -> str:
     return written + "号" if glued else written  # 8号之三2栋 is 8号之3号2栋
 
 
+def _lone_letter(found: re.Match[str]) -> str:
+    """A 301 is A座301, but B 201 behind a building is room B201."""
+    before = found.string[found.start() - 1 : found.start()]
+    return found[1] if before in tuple("座栋幢楼层元") else found[1] + "座"
+
+
 _FORMER_DOOR = re.compile(
-    r"\((?:原|旧|老|曾用|又名|亦名|别名|现为?)[^()]{1,16}\)"
+    r"\((?:又名|亦名|别名|曾用名|现为)[^()]{1,16}\)|\((?:原|旧)[\u4e00-\u9fa5]{2,6}[路街道巷镇村]\)"
+    r"|\((?:原|旧|老)(?:门牌号?|门牌号码|址|地址|号)?:?(?:[\u4e00-\u9fa5]{2,6}[路街道巷])?\d+(?:-\d+)?[号弄]\)"
     r"|[,(](?:又名|亦名|别名|曾用名)[^,()]{2,16}\)?|(?<=[路街道巷])原\d+号,?现为?(?=\d)|(?<=[号弄])又名.{2,12}$"
 )
 _DOORS = re.compile(r"(?<=[路街道巷弄])(\d{1,5})号?([-,]|至|到)(\d{1,5})号(?!楼|院|线)")
@@ -190,7 +198,7 @@ def _door_range(found: re.Match[str]) -> str:
 
 _SLIP = re.compile(
     r"(?<=[\dA-Z一二三四五六七八九十])(?:(?P<b>[憧撞拣]|动(?=[\d,一二三四五六]|单|$)|号(?=搂))(?P<b2>搂?)"
-    r"|(?P<u>单[园圆员]|丹元)|(?P<r>窒|[是事](?=$|[,)(])))"
+    r"|(?P<u>单[园圆员无]|丹元)|(?P<r>窒|[是事](?=$|[,)(])))"
 )
 
 
@@ -232,24 +240,28 @@ _EDITS: tuple[tuple[_Guard, re.Pattern[str], Callable[[re.Match[str]], str]], ..
     (_HAS_DIGIT_RUN, _POSTCODE, lambda _: ","),
     (None, _CONTACT, lambda _: ","),
     (None, _FORMER_DOOR, lambda found: "," if found[0][0] in ",(" else ""),
-    (None, _TYPED, lambda found: found[0].translate(_LETTER_DIGITS)),
-    (None, _TYPED_8, lambda _: "8"),
-    (None, _SLIP, _slip),
-    (_HAS_NUMERAL, _CHINESE_NUMBER, _arabic),
     (None, re.compile(r",{2,}"), lambda _: ","),
     (
         None,
         re.compile(
-            r"(?<=\d),(?=[号弄栋幢层室附之]|单元|F(?![A-Za-z]))|(?<=[A-Z]),(?=座|栋|幢|号楼)"
-            r"|(?<=[栋幢弄号]),(?=$|[附之],?\d)|(?<=[附之]),(?=\d)|第(?=\d{1,3}(?:村民)?(?:小组|组|队|层|楼|栋|幢))"
+            r"(?<=[\d〇零一二三四五六七八九十百]),(?=[号弄栋幢层室附之]|单元|F(?![A-Za-z]))|(?<=[A-Z]),(?=座|栋|幢|号楼)"
+            r"|(?<=[栋幢弄号]),(?=$|[附之],?\d)|(?<=[附之甲乙丙丁]),(?=\d)|(?<!门)第(?=\d{1,3}(?:村民)?(?:小组|组|队|层|楼|栋|幢))"
         ),
         lambda _: "",
     ),
-    (None, re.compile(r"(?<![A-Za-z\d])([A-Z]),(?=[A-Z]?\d{3,4}(?:$|[室,)]))"), lambda found: found[1] + "座"),
+    (None, _TYPED, lambda found: found[0].translate(_LETTER_DIGITS)),
+    (None, _TYPED_8, lambda _: "8"),
+    (None, _SLIP, _slip),
+    (_HAS_NUMERAL, _CHINESE_NUMBER, _arabic),
+    (None, re.compile(r"(?<![A-Za-z\d])([A-Z]),(?=[A-Z]?\d{3,4}(?:$|[室,)]))"), _lone_letter),
     (None, _DOORS, _door_range),
     (None, _SUB_DOOR, lambda found: f"{found[1]}-{found[2]}号"),
     (_HAS_ENGLISH, _ENGLISH, _chinese_words),
 )
+
+
+_OF_ANY_SCRIPT = 5
+"""So many edits at the head of the table also apply to a text without Chinese characters."""
 
 
 def _long_characters(text: str, table: _Folding) -> Normalised:
@@ -320,10 +332,9 @@ def normalise(text: str) -> Normalised:
         if table.long and not table.long.isdisjoint(given)
         else Normalised(folded, given)
     )
-    for guard, pattern, replace in _EDITS:
+    edits = _EDITS if _HAS_HAN.search(source.text) is not None else _EDITS[:_OF_ANY_SCRIPT]
+    for guard, pattern, replace in edits:
         if guard is not None and guard.search(source.text) is None:
-            continue
-        if pattern is _ENGLISH and _HAS_HAN.search(source.text) is None:
             continue
         source = _edit(source, pattern, replace)
     return source

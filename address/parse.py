@@ -14,13 +14,14 @@ __all__ = ["elements_of", "parse", "split_fields"]
 _FLOOR_HOUSE = re.compile(r"(?:大厦|广场|中心|酒店|商场|商厦|大楼|城|宾馆|医院|学院|大学|市场)$")
 _ROOM_LIKE = re.compile(r"^[A-Z]?\d{3,5}[A-Z]?$")
 _ESTATE_NUMBER = re.compile(r"^[\u4e00-\u9fa5]{2,}[一二三四五六七八九十]村$")
+_VILLAGE_OFFICE = re.compile(r"村(?:民?委员?会?|村委会|村民委员会)$")
 _TENANT = re.compile(
     r"(?:公司|事务所|店|馆|行|中心|超市|诊所|药房|工作室|集团|厂|银行|学校|俱乐部|协会|部|院|站|社|家|坊|吧)$"
 )
 _JOINED = re.compile(r"^(?:[与及至]|和(?!平|谐|睦|县|田|顺|义|兴)|靠?近|到)")
 _SOUNDS_LIKE_ROAD = "陆录鹿碌"
-_NAMED_BUILDING = re.compile(r"(?:[\u4e00-\u9fa5]{1,6}楼|裙房|主楼|塔楼|会所|东塔|西塔)$")
-_NAMED_ROOM = re.compile(r"(?:间|室|厅|井|房|库|车位)$")
+_NAMED_BUILDING = re.compile(r"(?:[\u4e00-\u9fa5]{1,6}楼|住院部|门诊部|裙房|主楼|塔楼|会所|东塔|西塔)$")
+_NAMED_ROOM = re.compile(r"(?:间|室|厅|井|房|库|车位|护士站|服务台)$")
 
 
 class _State:
@@ -93,7 +94,8 @@ def elements_of(source: Normalised, known: Names[int] | None = None) -> list[Ele
     state = _State(source)
     names = resolve([p for p in pieces if p.kind == "admin"])
     for number, piece in enumerate(pieces):
-        following = next((p for p in pieces[number + 1 : number + 3] if p.kind != "sep"), None)
+        apart = ("sep", "admin") if piece.kind == "rest" else ("sep",)
+        following = next((p for p in pieces[number + 1 : number + 5] if p.kind not in apart), None)
         if piece.kind == "sep":
             continue
         if piece.kind == "token" and piece.token is not None:
@@ -150,6 +152,8 @@ def _put_name(state: _State, piece: Piece, following: Piece | None) -> None:
         level = "community"
     elif level == "community" and _ESTATE_NUMBER.match(text) and not _in_country(state):
         level = "compound"
+    elif level == "community":
+        text = _VILLAGE_OFFICE.sub("村", text)
     elif level == "street" and text.endswith("场") and state.since("street"):
         level = "community"
     kind = following.token.kind if following is not None and following.token is not None else ""
@@ -165,7 +169,7 @@ def _put_name(state: _State, piece: Piece, following: Piece | None) -> None:
         return
     if (
         level in ("compound", "poi")
-        and state.since("building")
+        and state.since("building", "floor")
         and not state.since("room")
         and _NAMED_ROOM.search(text)
     ):
@@ -206,7 +210,7 @@ def _level_of_rest(state: _State, text: str, kind: str) -> str:
         return "tenant" if len(text) > 1 else "noise"
     if len(text) < 2:
         return "noise"
-    if kind in ("building", "chain", "lou", "unit", "phase", "yard"):
+    if kind in ("building", "chain", "lou", "unit", "phase", "yard", "floor"):
         return "compound"
     if kind in ("hao", "lane") and not state.since("road"):
         return "road" if kind == "lane" or not state.since("community") else "village"
@@ -258,7 +262,7 @@ def _level_of_number(state: _State, token: Token, last: str, following: Piece | 
         return _level_of_hao(state, last)
     if token.kind == "lou":
         return _level_of_lou(state, token, following)
-    return _level_of_bare(state, last, token.value)
+    return _level_of_bare(state, last, token.value, following)
 
 
 def _put_sub(state: _State, token: Token, last: str) -> None:
@@ -314,7 +318,14 @@ def _level_of_lou(state: _State, token: Token, following: Piece | None) -> str:
     return "floor"
 
 
-def _level_of_bare(state: _State, last: str, value: str) -> str:
+def _is_room(piece: Piece | None) -> bool:
+    token = piece.token if piece is not None else None
+    return token is not None and token.kind in ("bare", "room") and len(token.value) > 2
+
+
+def _level_of_bare(state: _State, last: str, value: str, following: Piece | None) -> str:
+    if last == "building" and len(value) < 3 and _is_room(following):
+        return "unit"
     if last in ("unit", "floor", "building"):
         return "room"
     if last == "road":

@@ -2,19 +2,23 @@
 
 import re
 from dataclasses import dataclass, field
-from itertools import combinations, pairwise
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 from address.grammar import Token, core_of
-from address.parse import is_room_range as _is_room_range
 from address.normalise import Normalised, normalise
+from address.parse import is_room_range as _is_room_range
 from address.romanised import from_romanised
-from address.segment import Piece, segment
+from address.segment import WHOLE, Piece, segment
+from address.turned import turned
 
 if TYPE_CHECKING:
     from address.index import AddressIndex
 
-__all__ = ["Item", "Option", "Query", "read_query", "reread"]
+__all__ = ["Item", "Items", "Option", "Query", "read_query", "reread"]
+
+MAX_ITEMS = 60
+"""Pieces of a text that are looked at; an address has a dozen."""
 
 Option = tuple[str, str, float]
 """Level, core, cost of reading an item so."""
@@ -40,12 +44,18 @@ class Item:
         return self.options[0][0][0] if self.options and self.options[0] else ""
 
 
+class Items(list[Item]):
+    """The items of a text, with the steps that following them down the tree has taken."""
+
+    steps: int = 0
+
+
 @dataclass(slots=True)
 class Query:
     """A text made ready."""
 
     source: Normalised
-    items: list[Item]
+    items: Items
 
 
 def read_query(index: "AddressIndex", text: str) -> Query:
@@ -79,8 +89,13 @@ def reread(index: "AddressIndex", query: Query) -> Query | None:
             and len(item.piece.text) > 3
         )
     )
+    longer = any(
+        len(name) > len(item.piece.text) and item.piece.kind == "node"
+        for item in query.items
+        for name in index.names.at(text, item.piece.start)[:1]
+    )
     if not avoid:
-        return None
+        return Query(query.source, _items(index, segment(text, index.names, frozenset((WHOLE,))))) if longer else None
     avoid |= {
         name
         for item in query.items
@@ -93,57 +108,18 @@ def reread(index: "AddressIndex", query: Query) -> Query | None:
 
 def _turned(index: "AddressIndex", source: Normalised) -> Normalised:
     """201室,1单元,…,鹿泉区,石家庄市 read from the end."""
-    text = source.text
-    if text.count(",") < 2:
-        return source
-    parts = [(m.start(), m.end()) for m in re.finditer(r"[^,]+", text)]
-    if len(parts) < 3:
-        return source
-    ranks = []
-    for a, b in parts:
-        names = index.names.at(text, a)
-        if names and len(names[0]) == b - a:
-            ranks.append(min(index.levels[row] for row in index.names.get(names[0])))
-        elif text[b - 1] in "号弄" and not text[a].isdigit():
-            ranks.append(8)  # a road with its door
-        elif (found := _END_RANK.search(text[a:b])) is not None:
-            ranks.append(next(rank for key, rank in _RANK_OF.items() if found[key] is not None))
-        else:
-            ranks.append(0)
-    known = [r for r in ranks if r]
-    falls = sum(x > y for x, y in pairwise(known))
-    if len(known) < 3 or falls < len(known) - 1 - (len(known) > 4) or known[0] < known[-1]:
-        return source
-    order: list[int] = []
-    for a, b in reversed(parts):
-        order += [*range(a, b)]
-        order.append(b if b < len(text) else a - 1)
-    starts = source.starts or tuple(range(len(text)))
-    ends = source.ends or tuple(range(1, len(text) + 1))
-    kept = [i for i in order if i >= 0]
-    turned = "".join(text[i] for i in kept)
-    return Normalised(
-        turned, source.given, tuple(starts[i] for i in kept), tuple(ends[i] for i in kept)
-    )
+
+    def rank_of(part: str) -> int:
+        names = index.names.at(part, 0)
+        if names and len(names[0]) == len(part):
+            return min(index.levels[row] for row in index.names.get(names[0]))
+        return 0
+
+    return turned(source, rank_of)
 
 
-_END_RANK = re.compile(
-    r"(?:(?P<room>室|房|铺)|(?P<floor>\d[层F楼])|(?P<unit>单元|\d门|梯)|(?P<building>栋|幢|座|号楼|#)|(?P<number>[号弄])|"
-    r"(?P<room2>^[A-Z]?\d{3,4}[A-Z]?)|(?P<province>省|自治区))$"
-)
-_RANK_OF = {
-    "room": 15,
-    "floor": 14,
-    "unit": 13,
-    "building": 12,
-    "number": 9,
-    "room2": 15,
-    "province": 1,
-}
-
-
-def _items(index: "AddressIndex", pieces: list[Piece]) -> list[Item]:
-    items: list[Item] = []
+def _items(index: "AddressIndex", pieces: list[Piece]) -> Items:
+    items = Items()
     for piece in pieces:
         if piece.kind == "sep":
             continue
@@ -153,6 +129,8 @@ def _items(index: "AddressIndex", pieces: list[Piece]) -> list[Item]:
             _add_token(items, piece, piece.token)
         else:
             items.append(Item(piece))
+        if len(items) >= MAX_ITEMS:
+            break
     return items
 
 
@@ -201,7 +179,7 @@ def _options(token: Token) -> list[list[Option]]:
     if token.kind in ("hao", "yard"):
         return ways["hao"] + _door_options(token)
     if token.kind == "building" and token.suffix == "#":
-        return [*ways["building"], [("unit", plain, 0.1)]]
+        return [*ways["building"], [("unit", plain, 0.1)], [("number", plain, 0.1)]]
     if token.kind == "lou" and not value.isdigit():
         return ways["building"]
     if token.kind in ("unit", "floor", "room", "group"):

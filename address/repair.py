@@ -103,6 +103,9 @@ class Repairs:
             for name in self.by_stem.get(stem, ()):
                 yield name, "suffix", 0.35
         if len(written) < 3:
+            for name in self.by_gap.get(written, ()):
+                if name.replace("家", "", 1) == written:
+                    yield name, "omitted", 0.6  # 陈浜 is 陈家浜
             return
         gaps = (written, *sorted(_gaps(written)))
         near = {name for gap in gaps for name in self.by_gap.get(gap, ())}
@@ -114,7 +117,7 @@ class Repairs:
                     yield name, "omitted", 0.95
                 else:
                     short = min(len(_TAIL.sub("", written)), len(_TAIL.sub("", name)))
-                    if short < 2 and len(name) == len(written):
+                    if short < 2 and sum(x != y for x, y in zip(name, written, strict=False)) == 1 and len(name) == len(written):
                         continue  # 王家宅 and 李家宅 are two places
                     yield name, "spelling", 0.6 if short >= 3 else 0.8
 
@@ -135,7 +138,8 @@ def _differs_in_sense(a: str, b: str) -> bool:
     other = b if extra is a else a
     for i in range(len(extra)):
         if extra[:i] + extra[i + 1 :] == other:
-            return extra[i] in _MEANT and extra is a
+            doubled = i + 1 < len(extra) and extra[i] == extra[i + 1]
+            return extra[i] in _MEANT and extra is a and not doubled
     return True
 
 

@@ -107,6 +107,9 @@ def _put_names(out: dict[str, str], rest: str) -> None:
         "p r china",
         "",
     ):
+        if "city" in out and "county" not in out:
+            out["county"] = out["city"]  # Pudong, Shanghai
+            del out["city"]
         out.setdefault("city", _joined(rest))
 
 

@@ -9,6 +9,7 @@ import test_doors
 import test_foreign
 import test_relative
 import test_spelling
+import test_strangers
 import test_villages
 import test_wording
 from hard_kinds import KINDS
@@ -21,6 +22,7 @@ GROUPS = (
     test_foreign,
     test_relative,
     test_spelling,
+    test_strangers,
     test_villages,
     test_wording,
 )

@@ -49,7 +49,6 @@ MATCHES = [
     MatchCase(18, "桥北村八组21号", "exact", "8组21号"),
     MatchCase(18, "桥北村第8村民小组21号", "exact", "8组21号"),
     MatchCase(18, "桥北村村委会27号", "exact", "桥北村27号"),
-    MatchCase(18, "桥北27号", "exact", "桥北村27号"),
     MatchCase(18, "惠民镇桥北村王家宅3队12号", "exact", "王家宅12号"),
     MatchCase(19, "七星农场第十管理区3号", "exact", "第十管理区3号"),
     MatchCase(19, "102团12连8号", "exact", "12连8号"),

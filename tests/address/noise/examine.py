@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import noise_habits  # noqa: F401  (registers its operators)
 import noise_spelling
 from noise_operators import OPERATORS
 from noise_world import Sample, World

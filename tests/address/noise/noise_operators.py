@@ -441,7 +441,7 @@ def _misspelt(rng: random.Random, world: World, draft: Draft, make: Callable[[st
     return draft
 
 
-_STEM = re.compile(r"^(.*?)((?:[东西南北中]|[一二三四五六七八九十]+)?(?:公路|大道|大街|支路|路|街|道|巷|弄|宅|小区|花园|苑|城|园))$")
+_STEM = re.compile(r"^(.*?)((?:[东西南北中]|[一二三四五六七八九十]+)?(?:公路|大道|大街|支路|路|街|道|巷|弄|[宅浜湾屯]|小区|花园|苑|城|园))$")
 
 
 def _stem(name: str) -> tuple[str, str]:
@@ -497,10 +497,12 @@ def unit_word_misspelt(rng: random.Random, world: World, draft: Draft) -> Draft 
 def dropped_character(rng: random.Random, world: World, draft: Draft) -> Draft | None:
     def make(name: str) -> str | None:
         stem, tail = _stem(name)
-        if len(stem) < 3:
+        if len(stem) < 3 and not name.endswith(("家宅", "家浜", "家湾", "家屯")):
             return None
         at = rng.randrange(len(stem))
-        return None if stem[at] in "东西南北中大小新老一二三四五六七八九十" else stem[:at] + stem[at + 1 :] + tail
+        if name.endswith(("宅", "浜", "湾", "屯")):
+            at = name.find("家")  # without its family name it is another hamlet
+        return None if at < 1 or stem[at : at + 1] in tuple("东西南北中大小新老一二三四五六七八九十") else stem[:at] + stem[at + 1 :] + tail
 
     return _misspelt(rng, world, draft, make)
 
@@ -789,7 +791,7 @@ def western(rng: random.Random, world: World, draft: Draft) -> Draft | None:
         parts.append(f"Unit {unit}")
     if building:
         parts.append(f"No. {building[1]}" if lane else f"{rng.choice(['Building', 'Bldg', 'Block'])} {building[1]}")
-    parts.append((f"Lane {number[:-1]}" if lane else f"No. {number[:-1]}"))
+    parts.append(f"Lane {number[:-1]}" if lane else f"No. {number[:-1]}")
     name, tail = _letters(stem), f"{word}{rng.choice(['', '.'])}"
     if rng.random() < 0.5 and not lane:
         parts[-1] = f"{number[:-1]} {name} {tail}"

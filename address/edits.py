@@ -15,7 +15,7 @@ import numpy as np
 from address.arena import EDITED, MOVED, NODE, PLACED, PLANNED, RENAMED, RETIRED, SPARE
 from address.build import EMPTY, names_of
 from address.chains import child_id
-from address.geocode import distance_m
+from address.distance import distance_m
 from address.grammar import core_of, display_of
 from address.model import RANK
 from address.tails import LISTED

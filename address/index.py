@@ -6,6 +6,7 @@ from threading import RLock
 from typing import Any
 
 import pyarrow as pa
+from shapely import Geometry
 
 from address.arena import Arena
 from address.build import arena_of
@@ -15,7 +16,8 @@ from address.geocode import Places, geocode, locate
 from address.match import match
 from address.model import Location, Match, Suggestion
 from address.repair import Repairs
-from address.reverse import Reverse
+from address.reverse import Outlines, Reverse
+from address.roads import forget_roads
 from address.suggest import Suggester
 from address.tree import Tree
 
@@ -45,6 +47,7 @@ class AddressIndex(Tree):
         self._lock = RLock()
         self._sync = sync
         self._log: EditLog | None = None
+        self._outlines: Outlines | None = None
         super().__init__(arena)
 
     def _map(self, arena: Arena) -> None:
@@ -67,6 +70,7 @@ class AddressIndex(Tree):
         """An edit was made."""
         super().forget()
         self._repairs = self._reverse = self._suggester = None
+        forget_roads(self)
 
     @classmethod
     def from_nodes(cls, nodes: pa.Table, edition: str = "") -> "AddressIndex":
@@ -277,8 +281,13 @@ class AddressIndex(Tree):
         """
         self.refresh()
         if self._reverse is None:
-            self._reverse = Reverse(self)
+            self._reverse = Reverse(self, self._outlines)
         return self._reverse.at(lon, lat, z)
+
+    def set_outlines(self, keys: Sequence[str], outlines: Sequence[Geometry]) -> None:
+        """Footprints (degrees) by ``building_key``: `reverse` answers inside them with theirs."""
+        self._outlines = Outlines(keys, outlines)
+        self._reverse = None
 
     def suggest(
         self, prefix: str, limit: int = 10, focus: tuple[float, float] | None = None

@@ -97,9 +97,7 @@ def _add(work: Any, first: int, last: int, cost: float) -> None:
 
 
 @njit(cache=True)
-def _mark(
-    work: Any, first: int, last: int, kind: int, level: int, item: int, row: int
-) -> None:
+def _mark(work: Any, first: int, last: int, kind: int, level: int, item: int, row: int) -> None:
     for way in range(first, last):
         add_fault(work, way, kind, level, item, row)
 
@@ -220,7 +218,9 @@ def _run(work: Any, nodes: Nodes, row: int, run: int, top: int) -> tuple[int, in
 @njit(cache=True)
 def _floor_of_row(nodes: Nodes, row: int) -> int:
     word = nodes.core[row]
-    return implied(nodes.word_points, np.int64(nodes.word_start[word]), np.int64(nodes.word_start[word + 1]))
+    return implied(
+        nodes.word_points, np.int64(nodes.word_start[word]), np.int64(nodes.word_start[word + 1])
+    )
 
 
 @njit(cache=True)
@@ -439,7 +439,9 @@ def descend(  # noqa: C901 (one recursion: compiled functions cannot call each o
         for k in range(len(_PLAIN_RANKS)):
             word, level = items[at, PLAIN + k], _PLAIN_RANKS[k]
             if word and rank < level:
-                last = _find(work, nodes, row, level, word, items[at, IMPLIED_OF_REST], _ZERO, reach)
+                last = _find(
+                    work, nodes, row, level, word, items[at, IMPLIED_OF_REST], _ZERO, reach
+                )
                 for i in range(reach, last):
                     r = np.int64(work.reached[i])
                     cost = work.reached_cost[i]

@@ -215,9 +215,7 @@ def _add_number(work: Any, start: int) -> None:
 
 
 @njit(cache=True)
-def cut(
-    work: Any, tables: Tables, nodes: Nodes, words: Words, calls: Calls
-) -> None:
+def cut(work: Any, tables: Tables, nodes: Nodes, words: Words, calls: Calls) -> None:
     """Fill ``work.items`` from ``work.text``.
 
     ``state[TAIL]`` is where something begins that is none of the parts known here, else the length
@@ -267,5 +265,3 @@ def cut(
         at = work.token[1]
     state[TAIL] = size
     look_up(work, words)
-
-

@@ -40,7 +40,6 @@ from address.kernel.work import (
     CURSOR,
     ERROR,
     FIRST,
-    FLOOR as FLOOR_OF,
     IMPLIED,
     LENGTH,
     LEVEL,
@@ -58,6 +57,9 @@ from address.kernel.work import (
     VALUES,
     WORD,
     Words,
+)
+from address.kernel.work import (
+    FLOOR as FLOOR_OF,
 )
 from address.model import RANK
 from address.walk import find_word
@@ -170,9 +172,7 @@ def _run(work: Any, item: int) -> None:
 
 
 @njit(cache=True)
-def _one(
-    work: Any, item: int, level: int, first: int, length: int, cost: float
-) -> None:
+def _one(work: Any, item: int, level: int, first: int, length: int, cost: float) -> None:
     """A run of one step."""
     _run(work, item)
     _step(work, level, first, length, cost)

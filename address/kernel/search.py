@@ -140,9 +140,7 @@ def _before(work: Any, nodes: Nodes, number: int) -> float:
 
 
 @njit(cache=True)
-def _from_anchor(
-    work: Any, nodes: Nodes, number: int, top: int
-) -> int:
+def _from_anchor(work: Any, nodes: Nodes, number: int, top: int) -> int:
     """Ways that start at the nodes of a named item."""
     name = work.items[number, NAME]
     low, high = np.int64(nodes.name_start[name]), np.int64(nodes.name_start[name + 1])

@@ -132,8 +132,6 @@ def calls_of(arena: Arena) -> Calls:
     return Calls(*(arena[name] for name in names))
 
 
-
-
 def _stamp() -> str:
     """Checksum of the sources the compiled code is made of.
 

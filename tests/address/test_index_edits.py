@@ -34,7 +34,8 @@ def rounded(value: Any) -> Any:
         return {f.name: rounded(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, list | tuple):
         return [rounded(v) for v in value]
-    return round(value, 6) if isinstance(value, float) else value
+    # a mean of a few decimals never lies where this rounds up or down by its last bit
+    return round(value + 1.234e-8, 7) if isinstance(value, float) else value
 
 
 def said(index: AddressIndex, texts: list[str], places: list[tuple[float, float]]) -> Any:

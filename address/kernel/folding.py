@@ -80,7 +80,7 @@ def _not_after_unit(c: int) -> bool:
 
 
 @njit(cache=True)
-def _unit_follows(text: U32, at: int, size: int) -> bool:  # noqa: C901 (one table of words)
+def _unit_follows(text: U32, at: int, size: int) -> bool:
     """A unit word stands at a place, as `address.normalise` wants behind a numeral."""
     if at >= size:
         return False
@@ -125,7 +125,7 @@ def _unit_follows(text: U32, at: int, size: int) -> bool:  # noqa: C901 (one tab
 
 
 @njit(cache=True)
-def _numeral_stands(text: U32, a: int, b: int, size: int, numeral: U8) -> bool:
+def _numeral_stands(text: U32, a: int, b: int, size: int) -> bool:
     """The numeral of a whole run `a` to `b` is written in digits."""
     if _unit_follows(text, b, size):
         return True
@@ -192,10 +192,32 @@ def _put_number(value: int, out: U32, n: int) -> int:
     return n + digits
 
 
-_PAIRS = (
-    "收件 收货 联系 电话 手机 姓名 邮编 邮政 又名 亦名 别名 用名 现为 (原 (旧 (老 号搂 丹元 "
-    "单园 单圆 单员 单无 村民 小组"
-).split()
+_PAIRS = [
+    "收件",
+    "收货",
+    "联系",
+    "电话",
+    "手机",
+    "姓名",
+    "邮编",
+    "邮政",
+    "又名",
+    "亦名",
+    "别名",
+    "用名",
+    "现为",
+    "(原",
+    "(旧",
+    "(老",
+    "号搂",
+    "丹元",
+    "单园",
+    "单圆",
+    "单员",
+    "单无",
+    "村民",
+    "小组",
+]
 """Two characters that tell of something `address.normalise` mends or takes out."""
 WATCH_PAIR, WATCH_SLIP, WATCH_LAST, WATCH_DOOR, WATCH_LETTER = 1, 2, 4, 8, 16
 
@@ -393,7 +415,11 @@ def fold_points(
 def _write_digits(text: U32, starts: I32, ends: I32, size: int, numeral: U8) -> int:
     """Chinese numerals before unit words in digits."""
     n, i = np.int64(0), np.int64(0)
-    before, starts_before, ends_before = text[:size].copy(), starts[:size].copy(), ends[:size].copy()
+    before, starts_before, ends_before = (
+        text[:size].copy(),
+        starts[:size].copy(),
+        ends[:size].copy(),
+    )
     while i < size:
         if numeral[before[i]] == 0:
             text[n], starts[n], ends[n] = before[i], starts_before[i], ends_before[i]
@@ -413,7 +439,7 @@ def _write_digits(text: U32, starts: I32, ends: I32, size: int, numeral: U8) -> 
             return NOT_MINE
         if before[i] == 0x58F9 and after == _HAO:  # 壹号院
             return NOT_MINE
-        if not _numeral_stands(before, i, b, size, numeral):
+        if not _numeral_stands(before, i, b, size):
             while i < b:
                 text[n], starts[n], ends[n] = before[i], starts_before[i], ends_before[i]
                 n += 1

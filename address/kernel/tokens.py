@@ -18,7 +18,8 @@ KINDS = ("", "lane", "chain", "yard", "building", "unit", "floor", "room", "hao"
          "group", "bare", "sub")  # fmt: skip
 """Kind of a token by its number here."""
 LANE, CHAIN, YARD, BUILDING, UNIT, FLOOR, ROOM, HAO, LOU, PHASE, GROUP, BARE, SUB = (
-    np.int64(k) for k in range(1, 14)  # a Python int would be a type of its own, compiled for again
+    np.int64(k)
+    for k in range(1, 14)  # a Python int would be a type of its own, compiled for again
 )
 
 SUFFIXES = ("", "号", "弄", "支弄", "室", "房间", "房", "铺", "单元", "门", "楼", "层", "栋", "幢",
@@ -41,10 +42,33 @@ STOP_LOU, STOP_MEN, STOP_BARE, STOP_FANG, STOP_HAOLOU, STOP_SHE = 16, 32, 64, 12
 STOP_EXIT, FACILITY = 512, 1024
 
 
-_FACILITIES = (
-    "雨水 污水 电力 通信 通讯 市政 供水 燃气 自来 路灯 灯杆 井盖 消防 消火 桥墩 配电 变电 变压 "
-    "电线 信号 监控 垃圾 公交 充电 交通"
-).split()
+_FACILITIES = [
+    "雨水",
+    "污水",
+    "电力",
+    "通信",
+    "通讯",
+    "市政",
+    "供水",
+    "燃气",
+    "自来",
+    "路灯",
+    "灯杆",
+    "井盖",
+    "消防",
+    "消火",
+    "桥墩",
+    "配电",
+    "变电",
+    "变压",
+    "电线",
+    "信号",
+    "监控",
+    "垃圾",
+    "公交",
+    "充电",
+    "交通",
+]
 _FACILITY_PAIRS = np.array(sorted(ord(pair[0]) << 16 | ord(pair[1]) for pair in _FACILITIES))
 
 
@@ -127,9 +151,7 @@ def _copy_door(text: U32, start: int, end: int, values: U32, at: int) -> int:
 
 
 @njit(cache=True)
-def _below_ground(
-    text: U32, size: int, at: int, values: U32, first: int, out: I64
-) -> int:
+def _below_ground(text: U32, size: int, at: int, values: U32, first: int, out: I64) -> int:
     """负1层, 地下2层, B1: 0 where it is none of these."""
     c = text[at]
     i = at
@@ -245,9 +267,16 @@ def _special(  # noqa: C901 (one character decides)
         return 0
     kind = head[c] & 7
     if kind == HEAD_COMPASS:
-        if second == _DAN or second == _MEN or second == _QU:
+        if second == _DAN or second == _MEN:
             return NOT_MINE
-        return NOT_MINE if _get(text, at + 2, size) == _QU else 0
+        end = at + 2 if second == _QU else at + 3 if _get(text, at + 2, size) == _QU else 0
+        if end == 0:
+            return 0
+        after = _get(text, end, size)
+        if end == at + 3 or not (_digit(after) or after == 0 or after == _COMMA):
+            return NOT_MINE
+        last = _copy_upper(text, at, end, values, first)
+        return _put(out, PHASE, end, first, last - first, S_NONE)
     if kind == HEAD_NUMERAL:
         third = _get(text, at + 2, size)
         end = at + 2 if second == _QI else at + 3 if third == _QI else 0

@@ -23,7 +23,7 @@ def _digit(c: int) -> bool:
 
 
 @njit(cache=True)
-def _rank_of_end(text: U32, a: int, b: int) -> int:  # noqa: C901 (a table of words)
+def _rank_of_end(text: U32, a: int, b: int) -> int:
     """Rank the last word of a part tells (see `address.query`), 0 where none."""
     c = np.int64(text[b - 1])
     before = np.int64(text[b - 2]) if b - 2 >= a else 0

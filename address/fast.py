@@ -24,7 +24,7 @@ from address.kernel.descent import (
     OTHER_KIND,
     PENALTIES,
 )
-from address.model import LEVELS, Fault
+from address.model import LEVELS, RANK, Fault
 from address.normalise import Normalised
 from address.query import Item, Items, Option, Query
 from address.segment import Piece, segment
@@ -165,14 +165,16 @@ class FastPath:
         """Words of the vocabulary for a building, a room … of that name."""
         built = self.index.vocabulary.built
         for level in w.PLAIN_LEVELS:
-            code = self.index.vocabulary.get(chr(w.RANK[level]) + text) or 0
+            code = self.index.vocabulary.get(chr(RANK[level]) + text) or 0
             yield code if code <= built else 0
 
     def _is_changed(self) -> bool:
-        """A name that was given or taken since the build stands in the text."""
+        """A name or a core that was given or taken since the build may stand in the text."""
         names = self.index.names
         if not names.edited:
             return False
+        if self.index.vocabulary.more_codes and self._is_new_to_build():
+            return True
         text = self.text()
         if names.added(text):
             return True
@@ -181,6 +183,15 @@ class FastPath:
             bool((flags[rows[start[name] : start[name + 1]]] & _GONE).any())
             for _, _, name in names_in(code_points(text), *self.calls).tolist()
         )
+
+    def _is_new_to_build(self) -> bool:
+        """Something is named that had no word when the index was built."""
+        state = self.work["state"]
+        steps = self.work["steps"][: int(state[w.STEPS])]
+        rooms = steps[:, w.LEVEL] == RANK["room"]
+        lacking = (steps[:, w.WORD] == 0) | (rooms & (steps[:, w.IMPLIED] == 0))
+        kinds = self.work["items"][: int(state[w.ITEMS]), w.KIND]
+        return bool(lacking.any() or (kinds == w.REST).any())
 
     def _way(self, number: int, texts: list[str]) -> Way:
         row = self.work["ways"][number].tolist()

@@ -256,9 +256,14 @@ def _range_of_doors(text: U32, size: int, at: int) -> bool:
         i += 1
     if i + 1 >= size or not _is_digit(text[i + 1]):
         return False
-    if text[i] == _COMMA or text[i] == _ZHI_TO or text[i] == _DAO_TO:
+    if hao and text[i] == _DASH:
         return True
-    return hao and text[i] == _DASH
+    if text[i] != _COMMA and text[i] != _ZHI_TO and text[i] != _DAO_TO:
+        return False
+    i += 1
+    while i < size and _is_digit(text[i]):
+        i += 1
+    return i < size and text[i] == _HAO
 
 
 @njit(cache=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from threading import RLock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from shapely import Geometry
@@ -21,7 +21,15 @@ from address.roads import forget_roads
 from address.suggest import Suggester
 from address.tree import Tree
 
-__all__ = ["AddressIndex"]
+if TYPE_CHECKING:
+    from address.fast import FastPath
+    from address.match import Way
+    from address.query import Query
+
+__all__ = ["PATIENCE", "AddressIndex"]
+
+PATIENCE = 400
+"""Questions an index answers without the compiled path, which takes a moment to load."""
 
 
 class AddressIndex(Tree):
@@ -48,6 +56,7 @@ class AddressIndex(Tree):
         self._sync = sync
         self._log: EditLog | None = None
         self._outlines: Outlines | None = None
+        self._asked = 0
         super().__init__(arena)
 
     def _map(self, arena: Arena) -> None:
@@ -64,11 +73,13 @@ class AddressIndex(Tree):
     def point(self) -> None:
         """Take the arrays of the nodes (again, once they have grown)."""
         super().point()
+        self._fast: FastPath | None = None
         self.place = Places.mapped(self.arena)
 
     def forget(self) -> None:
         """An edit was made."""
         super().forget()
+        self._fast = None
         self._repairs = self._reverse = self._suggester = None
         forget_roads(self)
 
@@ -230,6 +241,35 @@ class AddressIndex(Tree):
         self._edit({"op": "place", "id": node_id, "lon": lon, "lat": lat, "z": z})
 
     # ── questions ──
+
+    def quick(self, text: str) -> "tuple[Query, list[Way]] | None":
+        """What the compiled path finds; None where the reference must look, or it is not loaded."""
+        if self._fast is None:
+            self._asked += 1
+            if self._asked < PATIENCE:
+                return None
+            self.warm()
+        return self._fast.read(text) if self._fast is not None else None
+
+    def warm(self) -> None:
+        """Load the compiled path now, and not after `PATIENCE` questions.
+
+        It is made when it is used for the first time on a machine, which takes half a minute, and
+        kept beside the sources.
+        """
+        from address.fast import FastPath  # it loads a compiler
+
+        self._asked = PATIENCE
+        self._fast = FastPath(self)
+        self._fast.read("路1号")
+
+    @property
+    def fast(self) -> "FastPath":
+        """The compiled path, loaded if need be."""
+        if self._fast is None:
+            self.warm()
+        assert self._fast is not None  # noqa: S101 (warm sets it)
+        return self._fast
 
     @property
     def repairs(self) -> Repairs:

@@ -2,20 +2,22 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from address.aliases import former_names
 from address.confidence import confidence, signs_of
 from address.descend import Way, descend
 from address.divisions import admin_level
-from address.model import RANK, Candidate, Fault, Match, Status
+from address.model import RANK, Candidate, Element, Fault, Match, Status, read_later
+from address.normalise import normalise
 from address.parse import elements_of
 from address.query import Item, Items, Query, read_query, reread
 
 if TYPE_CHECKING:
     from address.index import AddressIndex
 
-__all__ = ["Way", "match", "ways"]
+__all__ = ["Way", "match", "match_by_reference", "ways"]
 
 _ADMIN = frozenset(("province", "city", "county", "street"))
 _ANCHORS = frozenset(
@@ -32,6 +34,21 @@ def match(index: "AddressIndex", text: str, focus: tuple[float, float] | None = 
     """See `address.index.AddressIndex.match`."""
     if not len(index):
         return Match("none")
+    quick = index.quick(text)
+    if quick is not None:
+        _, found = quick
+        return read_later(_answer(index, found, (), focus), partial(_elements, index, text))
+    return match_by_reference(index, text, focus)
+
+
+def _elements(index: "AddressIndex", text: str) -> tuple[Element, ...]:
+    return tuple(elements_of(normalise(text), index.names))
+
+
+def match_by_reference(
+    index: "AddressIndex", text: str, focus: tuple[float, float] | None = None
+) -> Match:
+    """As `match`, without the compiled path."""
     query = read_query(index, text)
     found = ways(index, query)
     if not found or found[0].cost > 0.5:

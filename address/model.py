@@ -1,5 +1,6 @@
 """What an address is made of, and what an answer says."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -14,6 +15,7 @@ __all__ = [
     "Match",
     "Status",
     "Suggestion",
+    "read_later",
 ]
 
 Status = Literal["exact", "ambiguous", "partial", "none"]
@@ -153,8 +155,21 @@ class Candidate:
     score: float
 
 
+class _Late:
+    """Elements that are read when they are first asked for."""
+
+    __slots__ = ("_read",)
+
+    def __getattr__(self, name: str) -> "tuple[Element, ...]":
+        if name != "elements":
+            raise AttributeError(name)
+        elements: tuple[Element, ...] = object.__getattribute__(self, "_read")()
+        object.__setattr__(self, "elements", elements)
+        return elements
+
+
 @dataclass(frozen=True, slots=True)
-class Match:
+class Match(_Late):
     """Answer to "which standard address is this?".
 
     Parameters
@@ -194,6 +209,13 @@ class Match:
     alternatives: tuple[Candidate, ...] = field(default=())
     missing: str | None = None
     location: Location | None = None
+
+
+def read_later(found: Match, read: Callable[[], tuple[Element, ...]]) -> Match:
+    """The answer, whose elements are read when they are first asked for."""
+    object.__delattr__(found, "elements")
+    object.__setattr__(found, "_read", read)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from address.chains import FIELDS, gather
 from address.model import LEVELS
 from twin.schema import ADDRESS_NODES
 
-__all__ = ["FIELDS", "build_nodes", "check_character"]
+__all__ = ["FIELDS", "build_nodes", "check_character", "hex_text"]
 
 UInts = npt.NDArray[np.uint64]
 
@@ -48,10 +48,10 @@ def build_nodes(addresses: pa.Table) -> pa.Table:
         return pc.if_else(pc.equal(nodes[name], ""), pa.scalar(None, pa.string()), nodes[name])
 
     told = {
-        "node_id": _hex(ids[order]),
+        "node_id": hex_text(ids[order]),
         "parent_id": pc.if_else(
             pc.is_valid(parents),
-            _hex(pc.fill_null(parents, 0).to_numpy(zero_copy_only=False)),
+            hex_text(pc.fill_null(parents, 0).to_numpy(zero_copy_only=False)),
             pa.scalar(None, pa.string()),
         ),
         "level": pa.array(names, pa.string()),
@@ -82,7 +82,7 @@ def _full(names: pa.Array, up: pa.Array) -> pa.Array:
     return pa.array(whole, pa.string())
 
 
-def _hex(values: UInts) -> pa.Array:
+def hex_text(values: UInts) -> pa.Array:
     """16 hex digits of each value."""
     raw = np.ascontiguousarray(values.astype(">u8")).view(np.uint8)
     digits = np.frombuffer(b"0123456789abcdef", dtype=np.uint8)

@@ -156,7 +156,10 @@ _FOLLOWS = re.compile(r"[\u4e00-\u9fa5,(]")
 
 
 def segment(
-    text: str, known: Names[int] | None = None, avoid: frozenset[str] = frozenset()
+    text: str,
+    known: Names[int] | None = None,
+    avoid: frozenset[str] = frozenset(),
+    begin: int = 0,
 ) -> list[Piece]:
     """Cut a folded text.
 
@@ -169,6 +172,8 @@ def segment(
 
     avoid : frozenset of str
         Names of the gazetteer that are to be read as something else this time.
+    begin : int
+        Where to begin; what stands before was read already and holds no division.
 
     Returns
     -------
@@ -177,8 +182,8 @@ def segment(
     """
     nation = national_names()
     pieces: list[Piece] = []
-    position, size, seen_admin = 0, len(text), False
-    if size > 1 and text[0] in PROVINCE_LETTERS and (known is None or not known.at(text, 0)):
+    position, size, seen_admin = begin, len(text), False
+    if size > 1 and not begin and text[0] in PROVINCE_LETTERS and (known is None or not known.at(text, 0)):
         position = _letter_province(text, pieces, nation)
     reader = _Reader(text, known, nation, avoid)
     while position < size:

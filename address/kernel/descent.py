@@ -1,7 +1,5 @@
 """Compiled `address.descend`: follow the items of a text down the tree."""
 
-from typing import Any
-
 import numpy as np
 from numba import njit
 
@@ -78,7 +76,7 @@ def is_below(nodes: Nodes, row: int, ancestor: int) -> bool:
 
 
 @njit(cache=True)
-def add_fault(work: Any, way: int, kind: int, level: int, item: int, row: int) -> None:
+def add_fault(work: np.record, way: int, kind: int, level: int, item: int, row: int) -> None:
     """Put a fault in front of those of a way."""
     ways = work.ways
     n = ways[way, FAULTS]
@@ -91,19 +89,23 @@ def add_fault(work: Any, way: int, kind: int, level: int, item: int, row: int) -
 
 
 @njit(cache=True)
-def _add(work: Any, first: int, last: int, cost: float) -> None:
+def _add(work: np.record, first: int, last: int, cost: float) -> None:
     for way in range(first, last):
         work.cost[way] += cost
 
 
 @njit(cache=True)
-def _mark(work: Any, first: int, last: int, kind: int, level: int, item: int, row: int) -> None:
+def _mark(
+    work: np.record, first: int, last: int, kind: int, level: int, item: int, row: int
+) -> None:
     for way in range(first, last):
         add_fault(work, way, kind, level, item, row)
 
 
 @njit(cache=True)
-def put_way(work: Any, at: int, row: int, cost: float, missing: int, given: int, depth: int) -> int:
+def put_way(
+    work: np.record, at: int, row: int, cost: float, missing: int, given: int, depth: int
+) -> int:
     """Write a way; the place behind it."""
     if at + 1 >= MOST_WAYS:
         work.state[ERROR] = 1
@@ -116,7 +118,7 @@ def put_way(work: Any, at: int, row: int, cost: float, missing: int, given: int,
 
 
 @njit(cache=True)
-def copy_way(work: Any, source: int, target: int) -> None:
+def copy_way(work: np.record, source: int, target: int) -> None:
     """Write a way over another."""
     for k in range(FAULT + 4 * work.ways[source, FAULTS]):
         work.ways[target, k] = work.ways[source, k]
@@ -124,7 +126,7 @@ def copy_way(work: Any, source: int, target: int) -> None:
 
 
 @njit(cache=True)
-def _cheapest(work: Any, first: int, last: int) -> int:
+def _cheapest(work: np.record, first: int, last: int) -> int:
     """Sort ways by cost, equal ones in order, and keep the first; the new end."""
     spare = MOST_WAYS - 1
     for k in range(first + 1, last):
@@ -139,7 +141,7 @@ def _cheapest(work: Any, first: int, last: int) -> int:
 
 
 @njit(cache=True)
-def _reach(work: Any, at: int, row: int, cost: float) -> int:
+def _reach(work: np.record, at: int, row: int, cost: float) -> int:
     if at >= MOST_REACHED:
         work.state[ERROR] = 1
         return at
@@ -149,7 +151,14 @@ def _reach(work: Any, at: int, row: int, cost: float) -> int:
 
 @njit(cache=True)
 def _find(
-    work: Any, nodes: Nodes, row: int, level: int, word: int, floor_word: int, depth: int, at: int
+    work: np.record,
+    nodes: Nodes,
+    row: int,
+    level: int,
+    word: int,
+    floor_word: int,
+    depth: int,
+    at: int,
 ) -> int:
     """Nodes of a level below a node, directly or past levels people leave out; the end of them."""
     work.state[BUDGET] -= 1
@@ -192,7 +201,7 @@ def _find(
 
 
 @njit(cache=True)
-def _run(work: Any, nodes: Nodes, row: int, run: int, top: int) -> tuple[int, int]:
+def _run(work: np.record, nodes: Nodes, row: int, run: int, top: int) -> tuple[int, int]:
     """Nodes reached by going down a run of levels, as a range of ``work.reached``."""
     first, last = top, _reach(work, top, row, 0.0)
     for step in range(work.runs[run, 0], work.runs[run, 1]):
@@ -217,14 +226,16 @@ def _run(work: Any, nodes: Nodes, row: int, run: int, top: int) -> tuple[int, in
 
 @njit(cache=True)
 def _floor_of_row(nodes: Nodes, row: int) -> int:
-    word = nodes.core[row]
+    word = np.int64(nodes.core[row])
+    if word + 1 >= len(nodes.word_start):  # named after the build
+        return NO_FLOOR
     return implied(
         nodes.word_points, np.int64(nodes.word_start[word]), np.int64(nodes.word_start[word + 1])
     )
 
 
 @njit(cache=True)
-def _certain(work: Any, item: int) -> int:
+def _certain(work: np.record, item: int) -> int:
     """Level of the first way to read an item, 0 where it is none."""
     if work.items[item, RUNS] == 0:
         return 0
@@ -232,7 +243,7 @@ def _certain(work: Any, item: int) -> int:
 
 
 @njit(cache=True)
-def _repeats(work: Any, nodes: Nodes, item: int, row: int) -> bool:
+def _repeats(work: np.record, nodes: Nodes, item: int, row: int) -> bool:
     """The number says again what is already settled above."""
     run = work.items[item, RUN]
     for k in range(run, run + work.items[item, RUNS]):
@@ -254,7 +265,7 @@ def _repeats(work: Any, nodes: Nodes, item: int, row: int) -> bool:
 
 
 @njit(cache=True)
-def _first_missing(work: Any, nodes: Nodes, item: int, row: int) -> int:
+def _first_missing(work: np.record, nodes: Nodes, item: int, row: int) -> int:
     """Level the number would have had below a node."""
     rank = nodes.level[row]
     run, runs = work.items[item, RUN], work.items[item, RUNS]
@@ -266,7 +277,7 @@ def _first_missing(work: Any, nodes: Nodes, item: int, row: int) -> int:
 
 
 @njit(cache=True)
-def _told_floor(work: Any, item: int) -> int:
+def _told_floor(work: np.record, item: int) -> int:
     run = work.items[item, RUN]
     for k in range(run, run + work.items[item, RUNS]):
         step = work.runs[k, 0]
@@ -286,7 +297,7 @@ def _undivided(nodes: Nodes, row: int, level: int) -> bool:
 
 
 @njit(cache=True)
-def _past_door(work: Any, at: int) -> int:
+def _past_door(work: np.record, at: int) -> int:
     """Place behind a door number glued to a road elsewhere."""
     items = work.items
     if at < work.state[ITEMS] and items[at, KIND] == NUMBER:
@@ -297,7 +308,7 @@ def _past_door(work: Any, at: int) -> int:
 
 
 @njit(cache=True)
-def _agreed(work: Any, nodes: Nodes, item: int, first: int, last: int) -> int:
+def _agreed(work: np.record, nodes: Nodes, item: int, first: int, last: int) -> int:
     """Keep the complete ways whose room tells the floor said by an item; the end of them."""
     floor, kept = _told_floor(work, item), first
     for way in range(first, last):
@@ -313,7 +324,7 @@ def _agreed(work: Any, nodes: Nodes, item: int, first: int, last: int) -> int:
 
 
 @njit(cache=True)
-def _complete(work: Any, first: int, last: int, below: float) -> bool:
+def _complete(work: np.record, first: int, last: int, below: float) -> bool:
     for way in range(first, last):
         if work.ways[way, MISSING] == 0 and work.cost[way] < below:
             return True
@@ -322,7 +333,7 @@ def _complete(work: Any, first: int, last: int, below: float) -> bool:
 
 @njit(cache=True)
 def descend(  # noqa: C901 (one recursion: compiled functions cannot call each other in a ring)
-    work: Any,
+    work: np.record,
     nodes: Nodes,
     at: int,
     row: int,

@@ -125,7 +125,7 @@ def _unit_follows(text: U32, at: int, size: int) -> bool:
 
 
 @njit(cache=True)
-def _numeral_stands(text: U32, a: int, b: int, size: int, numeral: U8) -> bool:
+def _numeral_stands(text: U32, a: int, b: int, size: int) -> bool:
     """The numeral of a whole run `a` to `b` is written in digits."""
     if _unit_follows(text, b, size):
         return True
@@ -256,9 +256,14 @@ def _range_of_doors(text: U32, size: int, at: int) -> bool:
         i += 1
     if i + 1 >= size or not _is_digit(text[i + 1]):
         return False
-    if text[i] == _COMMA or text[i] == _ZHI_TO or text[i] == _DAO_TO:
+    if hao and text[i] == _DASH:
         return True
-    return hao and text[i] == _DASH
+    if text[i] != _COMMA and text[i] != _ZHI_TO and text[i] != _DAO_TO:
+        return False
+    i += 1
+    while i < size and _is_digit(text[i]):
+        i += 1
+    return i < size and text[i] == _HAO
 
 
 @njit(cache=True)
@@ -439,7 +444,7 @@ def _write_digits(text: U32, starts: I32, ends: I32, size: int, numeral: U8) -> 
             return NOT_MINE
         if before[i] == 0x58F9 and after == _HAO:  # 壹号院
             return NOT_MINE
-        if not _numeral_stands(before, i, b, size, numeral):
+        if not _numeral_stands(before, i, b, size):
             while i < b:
                 text[n], starts[n], ends[n] = before[i], starts_before[i], ends_before[i]
                 n += 1

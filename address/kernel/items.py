@@ -4,13 +4,11 @@ As `address.segment` and `address.query` cut it, as far as every part is a name 
 numbered part or a separator.
 """
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from address.kernel.options import add_options, look_up
+from address.kernel.options import add_options
 from address.kernel.tokens import BARE, CHAIN, HAO, LANE, SUB, YARD, read_token
 from address.kernel.work import (
     ADMIN,
@@ -36,7 +34,6 @@ from address.kernel.work import (
     Calls,
     Nodes,
     Tables,
-    Words,
 )
 from address.model import RANK
 from address.segment import _NAMED_WORD as _WORD_ENDS
@@ -149,7 +146,7 @@ def _name_at(text: U32, size: int, at: int, calls: Calls) -> tuple[int, int]:
 
 
 @njit(cache=True)
-def _add_name(work: Any, nodes: Nodes, name: int, start: int, end: int) -> None:
+def _add_name(work: np.record, nodes: Nodes, name: int, start: int, end: int) -> None:
     at = work.state[ITEMS]
     work.state[ITEMS] = at + 1
     item = work.items[at]
@@ -163,7 +160,7 @@ def _add_name(work: Any, nodes: Nodes, name: int, start: int, end: int) -> None:
 
 
 @njit(cache=True)
-def _add_number(work: Any, start: int) -> None:
+def _add_number(work: np.record, start: int) -> None:
     """A numbered item; a sub-number joins the door before it, a lane the lane."""
     kind, end, first, length, suffix = (
         work.token[0],
@@ -215,7 +212,7 @@ def _add_number(work: Any, start: int) -> None:
 
 
 @njit(cache=True)
-def cut(work: Any, tables: Tables, nodes: Nodes, words: Words, calls: Calls) -> None:
+def cut(work: np.record, tables: Tables, nodes: Nodes, calls: Calls) -> None:
     """Fill ``work.items`` from ``work.text``.
 
     ``state[TAIL]`` is where something begins that is none of the parts known here, else the length
@@ -264,4 +261,3 @@ def cut(work: Any, tables: Tables, nodes: Nodes, words: Words, calls: Calls) -> 
         _add_number(work, at)
         at = work.token[1]
     state[TAIL] = size
-    look_up(work, words)

@@ -1,7 +1,5 @@
 """Compiled `address.query`: the ways a numbered part can be read, likeliest first."""
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 from numba import njit
@@ -120,7 +118,7 @@ def floor_told(points: U32, start: int, end: int) -> int:
 
 
 @njit(cache=True)
-def _implied_word(work: Any, words: Words, floor: int) -> int:
+def _implied_word(work: np.record, words: Words, floor: int) -> int:
     """Word of a floor by its number."""
     if floor == NO_FLOOR:
         return 0
@@ -146,7 +144,7 @@ def _implied_word(work: Any, words: Words, floor: int) -> int:
 
 
 @njit(cache=True)
-def _step(work: Any, level: int, first: int, length: int, cost: float) -> None:
+def _step(work: np.record, level: int, first: int, length: int, cost: float) -> None:
     """One more step of the last run."""
     at = work.state[STEPS]
     if at >= MOST_STEPS:
@@ -160,7 +158,7 @@ def _step(work: Any, level: int, first: int, length: int, cost: float) -> None:
 
 
 @njit(cache=True)
-def _run(work: Any, item: int) -> None:
+def _run(work: np.record, item: int) -> None:
     """A new run of an item."""
     at = work.state[RUNS_USED]
     if at >= MOST_RUNS:
@@ -172,14 +170,14 @@ def _run(work: Any, item: int) -> None:
 
 
 @njit(cache=True)
-def _one(work: Any, item: int, level: int, first: int, length: int, cost: float) -> None:
+def _one(work: np.record, item: int, level: int, first: int, length: int, cost: float) -> None:
     """A run of one step."""
     _run(work, item)
     _step(work, level, first, length, cost)
 
 
 @njit(cache=True)
-def _with(work: Any, first: int, length: int, *more: int) -> int:
+def _with(work: np.record, first: int, length: int, *more: int) -> int:
     """A value with characters behind it, written anew; where it begins."""
     at = work.state[CURSOR]
     if at + length + 80 > len(work.values):
@@ -211,7 +209,7 @@ def _stripped(values: U32, first: int, length: int) -> int:
 
 
 @njit(cache=True)
-def add_options(work: Any, item: int) -> None:
+def add_options(work: np.record, item: int) -> None:
     """Write the runs of a numbered item."""
     items = work.items
     kind, first, length = items[item, TOKEN], items[item, FIRST], items[item, LENGTH]
@@ -266,7 +264,7 @@ def add_options(work: Any, item: int) -> None:
 
 
 @njit(cache=True)
-def _phase(work: Any, item: int) -> None:
+def _phase(work: np.record, item: int) -> None:
     """一期, 3期, A区: the core is in Chinese numerals up to ten."""
     first, length = work.items[item, FIRST], work.items[item, LENGTH]
     if work.values[first + length - 1] == _QI and _all_digits(work.values, first, length - 1):
@@ -281,7 +279,7 @@ def _phase(work: Any, item: int) -> None:
 
 
 @njit(cache=True)
-def _door(work: Any, item: int) -> None:
+def _door(work: np.record, item: int) -> None:
     """Further ways to read a door with a sub-number, or a yard."""
     first, length = work.items[item, FIRST], work.items[item, LENGTH]
     dash = -1
@@ -330,7 +328,7 @@ def _usual(count: int, mask: int) -> bool:
 
 
 @njit(cache=True)
-def _chain(work: Any, item: int) -> None:  # noqa: C901 (all readings of one chain)
+def _chain(work: np.record, item: int) -> None:  # noqa: C901 (all readings of one chain)
     """Ways to read 3-2-501: any rising run of levels that its last word allows."""
     values = work.values
     first, length = work.items[item, FIRST], work.items[item, LENGTH]
@@ -450,7 +448,7 @@ def _value(values: U32, first: int, length: int) -> int:
 
 
 @njit(cache=True)
-def _lanes(work: Any, item: int) -> None:
+def _lanes(work: np.record, item: int) -> None:
     """Each run that begins with a plain number, with a lane instead."""
     run, runs = work.items[item, RUN], work.items[item, RUNS]
     lane_of, lane = -1, 0
@@ -475,7 +473,7 @@ def _lanes(work: Any, item: int) -> None:
 
 
 @njit(cache=True)
-def _sort_runs(work: Any, item: int) -> None:
+def _sort_runs(work: np.record, item: int) -> None:
     """Cheapest first; equal ones stay in order."""
     run, runs = work.items[item, RUN], work.items[item, RUNS]
     cost = np.empty(runs, np.float64)
@@ -495,7 +493,7 @@ def _sort_runs(work: Any, item: int) -> None:
 
 
 @njit(cache=True)
-def look_up(work: Any, words: Words) -> None:
+def look_up(work: np.record, words: Words) -> None:
     """Fill in the words of all steps."""
     for at in range(work.state[STEPS]):
         level = work.steps[at, LEVEL]

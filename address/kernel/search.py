@@ -1,7 +1,5 @@
 """Compiled `address.match.ways`: from every anchor down, what the divisions say, the best first."""
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 from numba import njit
@@ -55,7 +53,7 @@ _FULL = np.array([ord(c) for c in "省市区县州盟旗"])
 
 
 @njit(cache=True)
-def _is_sure(work: Any, item: int, first: int) -> bool:
+def _is_sure(work: np.record, item: int, first: int) -> bool:
     """A division written in full, or the first thing said: no estate that is called so."""
     c = np.int64(work.text[work.items[item, END] - 1])
     for k in range(len(_FULL)):
@@ -66,7 +64,7 @@ def _is_sure(work: Any, item: int, first: int) -> bool:
 
 
 @njit(cache=True)
-def _conflicts(work: Any, nodes: Nodes, row: int, wrong: I64) -> int:
+def _conflicts(work: np.record, nodes: Nodes, row: int, wrong: I64) -> int:
     """Bits of the levels whose named division does not hold a node.
 
     ``wrong`` gets the item of each level. A division far away sets the bit of its level again,
@@ -120,7 +118,7 @@ def _cost_of(against: int) -> float:
 
 
 @njit(cache=True)
-def _before(work: Any, nodes: Nodes, number: int) -> float:
+def _before(work: np.record, nodes: Nodes, number: int) -> float:
     """What it costs that items stand in front of the anchor."""
     cost = 0.0
     for item in range(number):
@@ -140,7 +138,7 @@ def _before(work: Any, nodes: Nodes, number: int) -> float:
 
 
 @njit(cache=True)
-def _from_anchor(work: Any, nodes: Nodes, number: int, top: int) -> int:
+def _from_anchor(work: np.record, nodes: Nodes, number: int, top: int) -> int:
     """Ways that start at the nodes of a named item."""
     name = work.items[number, NAME]
     low, high = np.int64(nodes.name_start[name]), np.int64(nodes.name_start[name + 1])
@@ -178,7 +176,7 @@ def _from_anchor(work: Any, nodes: Nodes, number: int, top: int) -> int:
 
 
 @njit(cache=True)
-def _plausible(work: Any, way: int) -> bool:
+def _plausible(work: np.record, way: int) -> bool:
     """A place in another county needs its door to be right."""
     missing = work.ways[way, MISSING]
     if missing != _NUMBER and missing != _BUILDING:
@@ -191,7 +189,7 @@ def _plausible(work: Any, way: int) -> bool:
 
 
 @njit(cache=True)
-def _unread(work: Any) -> tuple[int, int]:
+def _unread(work: np.record) -> tuple[int, int]:
     """First item that is no division: its item and the level that is missing; -1 where none."""
     for item in range(work.state[ITEMS]):
         if work.items[item, KIND] == NODE and work.items[item, ADMIN]:
@@ -203,7 +201,7 @@ def _unread(work: Any) -> tuple[int, int]:
 
 
 @njit(cache=True)
-def _from_admin(work: Any, nodes: Nodes, top: int) -> int:
+def _from_admin(work: np.record, nodes: Nodes, top: int) -> int:
     """The deepest division that is named, where nothing below it could be found."""
     rows = np.empty(400, np.int64)
     count = 0
@@ -265,9 +263,12 @@ def _from_admin(work: Any, nodes: Nodes, top: int) -> int:
 
 
 @njit(cache=True)
-def _spelled_so(work: Any, nodes: Nodes, item: int, row: int) -> bool:
+def _spelled_so(work: np.record, nodes: Nodes, item: int, row: int) -> bool:
     """The item is the core of the node."""
-    word = nodes.core[row]
+    word = np.int64(nodes.core[row])
+    if word + 1 >= len(nodes.word_start):  # named after the build
+        work.state[ERROR] = 1
+        return False
     first, last = np.int64(nodes.word_start[word]), np.int64(nodes.word_start[word + 1])
     start, end = work.items[item, START], work.items[item, END]
     if last - first != end - start:
@@ -284,7 +285,7 @@ def _rounded(cost: float) -> float:
 
 
 @njit(cache=True)
-def _before_in_order(work: Any, nodes: Nodes, a: int, b: int) -> bool:
+def _before_in_order(work: np.record, nodes: Nodes, a: int, b: int) -> bool:
     """Way `a` comes before way `b`: cost, then depth, then id."""
     one, other = _rounded(work.cost[a]), _rounded(work.cost[b])
     if one != other:
@@ -296,7 +297,7 @@ def _before_in_order(work: Any, nodes: Nodes, a: int, b: int) -> bool:
 
 
 @njit(cache=True)
-def _best(work: Any, nodes: Nodes, count: int) -> int:
+def _best(work: np.record, nodes: Nodes, count: int) -> int:
     """Keep the cheapest way to each node, in order; how many they are."""
     kept = 0
     for way in range(count):
@@ -325,7 +326,7 @@ def _best(work: Any, nodes: Nodes, count: int) -> int:
 
 
 @njit(cache=True)
-def _names_within(work: Any, calls: Calls) -> bool:
+def _names_within(work: np.record, calls: Calls) -> bool:
     """A name holds the beginning of another: the text could be cut in another way."""
     size = work.state[LENGTH_OF_TEXT]
     for item in range(work.state[ITEMS]):
@@ -343,7 +344,7 @@ def _names_within(work: Any, calls: Calls) -> bool:
 
 
 @njit(cache=True)
-def search(work: Any, nodes: Nodes, calls: Calls) -> int:
+def search(work: np.record, nodes: Nodes, calls: Calls) -> int:
     """Ways to read the items, cheapest first.
 
     Returns

@@ -267,9 +267,16 @@ def _special(  # noqa: C901 (one character decides)
         return 0
     kind = head[c] & 7
     if kind == HEAD_COMPASS:
-        if second == _DAN or second == _MEN or second == _QU:
+        if second == _DAN or second == _MEN:
             return NOT_MINE
-        return NOT_MINE if _get(text, at + 2, size) == _QU else 0
+        end = at + 2 if second == _QU else at + 3 if _get(text, at + 2, size) == _QU else 0
+        if end == 0:
+            return 0
+        after = _get(text, end, size)
+        if end == at + 3 or not (_digit(after) or after == 0 or after == _COMMA):
+            return NOT_MINE
+        last = _copy_upper(text, at, end, values, first)
+        return _put(out, PHASE, end, first, last - first, S_NONE)
     if kind == HEAD_NUMERAL:
         third = _get(text, at + 2, size)
         end = at + 2 if second == _QI else at + 3 if third == _QI else 0

@@ -2,7 +2,7 @@
 
 import zlib
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +28,9 @@ LONGEST = 120
 MOST_ITEMS, MOST_RUNS, MOST_STEPS, MOST_WAYS, MOST_REACHED = 40, 640, 2560, 1024, 4096
 
 # columns of Work.items
-KIND, START, END, NAME, ADMIN, TOKEN, FIRST, LENGTH, SUFFIX, RUN, RUNS, SILENT, PLAIN = range(13)
+KIND, START, END, NAME, ADMIN, TOKEN, FIRST, LENGTH, SUFFIX, RUN, RUNS, SILENT, WHAT, PLAIN = range(
+    14
+)
 NODE, NUMBER, REST = 0, 1, 2
 """Kinds of items: names of the gazetteer, numbered parts, anything else."""
 PLAIN_LEVELS = ("building", "room", "phase", "compound", "poi")
@@ -168,6 +170,6 @@ _WORK = np.dtype(
 )
 
 
-def work() -> Any:
+def work() -> np.record:
     """New scratch space, about 0.5 MB: one record, handed to compiled functions by its address."""
     return np.zeros(1, _WORK).view(np.recarray)[0]

@@ -1,0 +1,224 @@
+"""The compiled path in front of the reference: plain texts are answered in microseconds.
+
+What `FastPath` answers is what `address.match` would answer; what it cannot read plainly it leaves
+to it. Loading the compiled code takes a moment (making it, once on a machine, half a minute), so
+an index takes it only when it is asked often; see `address.index.AddressIndex.match`.
+"""
+
+from collections.abc import Iterable
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from address.arena import RENAMED, RETIRED
+from address.descend import Way
+from address.kernel import work as w
+from address.kernel.answer import NEEDS_TAIL, finish, read
+from address.kernel.descent import (
+    CONFLICT,
+    FAULT_CODES,
+    LACKING,
+    NAME_UNUSED,
+    OTHER_KIND,
+    PENALTIES,
+)
+from address.model import LEVELS, RANK, Fault
+from address.normalise import Normalised
+from address.query import Item, Items, Option, Query
+from address.segment import Piece, segment
+from address.walk import code_points, names_in
+
+if TYPE_CHECKING:
+    from address.index import AddressIndex
+
+__all__ = ["FastPath"]
+
+I64 = npt.NDArray[np.int64]
+
+_NAME = ("text", *LEVELS)
+_REST_KINDS = ("relation", "rest", "generic")
+_TELLS_NODE = (NAME_UNUSED, OTHER_KIND, LACKING)
+_TAILS = 20_000
+_MOST_PIECES = 6
+_GONE = RETIRED | RENAMED
+
+
+class FastPath:
+    """Compiled reading of texts against one index.
+
+    Parameters
+    ----------
+    index : AddressIndex
+        Its arrays as they are now: made again when they are replaced.
+    """
+
+    def __init__(self, index: "AddressIndex") -> None:
+        self.index = index
+        self.work = w.work()
+        self.tables = w.tables()
+        self.nodes = w.nodes_of(index.arena)
+        self.words = w.words_of(index.arena)
+        self.calls = w.calls_of(index.arena)
+        self._tails: dict[str, I64 | None] = {}
+        self.lock = Lock()  # of the scratch space
+
+    def read(self, text: str) -> tuple[Query, list[Way]] | None:
+        """A text made ready and the ways to read it, as `address.query` and `address.match` find them.
+
+        Returns
+        -------
+        (Query, list of Way) or None
+            Of the ways a number can be read the items hold the first alone; spans of the source are
+            those of the folded text. None where the reference must read it.
+        """
+        with self.lock:
+            return self._read(text)
+
+    def _read(self, text: str) -> tuple[Query, list[Way]] | None:
+        given = code_points(text)
+        found = read(given, len(given), self.work, self.tables, self.nodes, self.words, self.calls)
+        if found == NEEDS_TAIL:
+            tail = self.tail(self.text(int(self.work["state"][w.TAIL]) - 1))
+            if tail is None:
+                return None
+            found = finish(self.work, self.nodes, self.calls, tail, 0, len(tail))
+        if found <= 0 or self._is_changed():
+            return None
+        folded = self.text()
+        items = self._items(folded)
+        texts = [item.piece.text for item in items]
+        ways = [self._way(k, texts) for k in range(found)]
+        return Query(Normalised(folded, text), items), ways
+
+    def _items(self, folded: str) -> Items:
+        out, index = Items(), self.index
+        count = int(self.work["state"][w.ITEMS])
+        for row in self.work["items"][:count].tolist():
+            start, end = row[w.START], row[w.END]
+            text = folded[start:end]
+            if row[w.KIND] == w.NODE:
+                nodes = index.names.get(text)
+                piece = Piece(start, end, "node", text, index.level_of(nodes[0]))
+                out.append(Item(piece, nodes))
+            elif row[w.KIND] == w.NUMBER:
+                out.append(Item(Piece(start, end, "token", text), options=[self._first(row)]))
+            else:
+                out.append(Item(Piece(start, end, _REST_KINDS[row[w.WHAT]], text)))
+        return out
+
+    def _first(self, item: list[int]) -> list[Option]:
+        """The first way to read a number."""
+        first, last = self.work["runs"][item[w.RUN]].tolist()
+        out: list[Option] = []
+        for at in range(first, last):
+            level, _, _, _, start, size = self.work["steps"][at].tolist()
+            core = self.work["values"][start : start + size].tobytes().decode("utf-32-le")
+            out.append((_NAME[level], core, float(self.work["step_cost"][at])))
+        return out
+
+    def text(self, start: int = 0, end: int | None = None) -> str:
+        """The folded text that was read last, or a part of it."""
+        size = int(self.work["state"][w.LENGTH_OF_TEXT])
+        points = self.work["text"][start : size if end is None else end]
+        return str(points.tobytes().decode("utf-32-le"))
+
+    def tail(self, text: str) -> I64 | None:
+        """What follows the last part that is known, cut by the reference.
+
+        Parameters
+        ----------
+        text : str
+            The tail with one character before it.
+
+        Returns
+        -------
+        ndarray of int64 or None
+            As `address.kernel.answer.finish` takes it; None where it holds more than words that
+            nobody knows.
+        """
+        known = self._tails.get(text, ...)
+        if known is ...:
+            if len(self._tails) >= _TAILS:
+                self._tails.clear()
+            known = self._tails[text] = self._cut(text)
+        return known
+
+    def _cut(self, text: str) -> I64 | None:
+        rows: list[list[int]] = []
+        for piece in segment(text, self.index.names, begin=1):
+            if piece.kind == "sep":
+                continue
+            if piece.kind not in ("rest", "generic", "relation") or piece.level == "road":
+                return None
+            silent = piece.kind == "relation" or len(piece.text) < 2
+            long = len(piece.text) > 1
+            words = self._plain_words(piece.text) if long else (0,) * len(w.PLAIN_LEVELS)
+            what = _REST_KINDS.index(piece.kind)
+            rows.append([piece.start - 1, piece.end - 1, int(silent), what, *words])
+        if len(rows) > _MOST_PIECES:
+            return None
+        return np.array(rows, np.int64).reshape(-1, 4 + len(w.PLAIN_LEVELS))
+
+    def _plain_words(self, text: str) -> Iterable[int]:
+        """Words of the vocabulary for a building, a room … of that name."""
+        built = self.index.vocabulary.built
+        for level in w.PLAIN_LEVELS:
+            code = self.index.vocabulary.get(chr(RANK[level]) + text) or 0
+            yield code if code <= built else 0
+
+    def _is_changed(self) -> bool:
+        """A name or a core that was given or taken since the build may stand in the text."""
+        names = self.index.names
+        if not names.edited:
+            return False
+        if self.index.vocabulary.more_codes and self._is_new_to_build():
+            return True
+        text = self.text()
+        if names.added(text):
+            return True
+        start, rows, flags = self.nodes.name_start, self.nodes.name_rows, self.nodes.flags
+        return any(
+            bool((flags[rows[start[name] : start[name + 1]]] & _GONE).any())
+            for _, _, name in names_in(code_points(text), *self.calls).tolist()
+        )
+
+    def _is_new_to_build(self) -> bool:
+        """Something is named that had no word when the index was built."""
+        state = self.work["state"]
+        steps = self.work["steps"][: int(state[w.STEPS])]
+        rooms = steps[:, w.LEVEL] == RANK["room"]
+        lacking = (steps[:, w.WORD] == 0) | (rooms & (steps[:, w.IMPLIED] == 0))
+        kinds = self.work["items"][: int(state[w.ITEMS]), w.KIND]
+        return bool(lacking.any() or (kinds == w.REST).any())
+
+    def _way(self, number: int, texts: list[str]) -> Way:
+        row = self.work["ways"][number].tolist()
+        missing = _NAME[row[w.MISSING]] if row[w.MISSING] else None
+        faults = []
+        for k in range(row[w.FAULTS] - 1, -1, -1):
+            at = w.FAULT + 4 * k
+            faults.append(self._fault(texts, *row[at : at + 4]))
+        return Way(
+            row[w.ROW],
+            float(self.work["cost"][number]),
+            missing,
+            texts[row[w.GIVEN]] if row[w.GIVEN] >= 0 else "",
+            faults,
+            row[w.ANCHOR],
+            row[w.DEPTH],
+        )
+
+    def _fault(self, texts: list[str], kind: int, level: int, item: int, row: int) -> Fault:
+        name = _NAME[level]
+        used = ""
+        if kind in _TELLS_NODE:
+            used = self.index.core_of_row(row)
+        elif kind == CONFLICT:
+            index = self.index
+            used = next(
+                (index.core_of_row(r) for r in index.above(row) if index.level_of(r) == name), ""
+            )
+        code = f"{name.upper()}.{FAULT_CODES[kind]}"
+        return Fault(code, name, texts[item] if item >= 0 else "", used, PENALTIES[kind])

@@ -1,0 +1,271 @@
+"""Compiled loop over the texts of a column: decode, read, say what was found in numbers."""
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from address.kernel.answer import NEEDS_REFERENCE, NEEDS_TAIL, finish, read
+from address.kernel.descent import is_below
+from address.kernel.work import (
+    ANCHOR,
+    END,
+    FAULT,
+    FAULTS,
+    ITEMS,
+    KIND,
+    LENGTH_OF_TEXT,
+    LONGEST,
+    MISSING,
+    NAME,
+    NUMBER,
+    REST,
+    ROW,
+    START,
+    TAIL,
+    WHAT,
+    Calls,
+    Nodes,
+    Tables,
+    Words,
+)
+from address.match import _SAME
+from address.model import RANK
+from address.walk import name_of
+
+__all__ = [
+    "AMBIGUOUS",
+    "EXACT",
+    "NONE",
+    "PARTIAL",
+    "UNREAD",
+    "WANTS_TAIL",
+    "read_column",
+    "written",
+]
+
+U8 = npt.NDArray[np.uint8]
+U32 = npt.NDArray[np.uint32]
+U64 = npt.NDArray[np.uint64]
+I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
+
+EXACT, AMBIGUOUS, PARTIAL, NONE, UNREAD, WANTS_TAIL = range(6)
+_PROVINCE = RANK["province"]
+_COMMUNITY = RANK["community"]
+_GAP = 9.0
+_TOLD = 12
+"""Ways of which the cost is told."""
+
+
+@njit(cache=True, nogil=True)
+def _decoded(data: U8, first: int, last: int, out: U32) -> int:
+    """Code points of UTF-8 bytes, at most as many as `out` holds; their number, -1 for more."""
+    n, i = 0, first
+    while i < last:
+        if n == len(out):
+            return -1
+        c = np.uint32(data[i])
+        if c < 0x80:
+            out[n] = c
+            i += 1
+        elif c < 0xE0:
+            out[n] = (c & 0x1F) << 6 | (np.uint32(data[i + 1]) & 0x3F)
+            i += 2
+        elif c < 0xF0:
+            out[n] = (
+                (c & 0x0F) << 12
+                | (np.uint32(data[i + 1]) & 0x3F) << 6
+                | (np.uint32(data[i + 2]) & 0x3F)
+            )
+            i += 3
+        else:
+            out[n] = 0x10FFFF  # none of these is read here
+            i += 4
+        n += 1
+    return n
+
+
+_MULTIPLY = np.uint64(0x100000001B3)
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+
+
+@njit(cache=True)
+def _mixed(value: np.uint64, more: int) -> np.uint64:
+    value = (np.uint64(value) ^ np.uint64(more)) * _MULTIPLY
+    return value ^ (value >> np.uint64(29)) * _MIX
+
+
+@njit(cache=True)
+def _summary(work: np.record, nodes: Nodes, calls: Calls, found: int) -> tuple[int, np.uint64]:
+    """Status, and a hash of all that confidence and the codes of faults depend on."""
+    best, cost = work.ways[0], work.cost[0]
+    node = np.int64(best[ROW])
+    sign = _mixed(_mixed(_MIX, best[MISSING]), best[FAULTS])
+    for k in range(best[FAULTS]):
+        sign = _mixed(sign, best[FAULT + 4 * k] << 8 | best[FAULT + 4 * k + 1])
+    sign = _mixed(sign, np.int64(nodes.level[node]))
+    sign = _mixed(sign, np.int64(np.rint(cost * 10_000)))
+    rivals = 0
+    for way in range(1, found):
+        row, more = np.int64(work.ways[way, ROW]), work.cost[way] - cost
+        above, below = is_below(nodes, node, row), is_below(nodes, row, node)
+        missing = work.ways[way, MISSING] != 0
+        if not above and not below and more < _SAME and missing == (best[MISSING] != 0):
+            rivals += 1
+        if way <= _TOLD or more < _SAME:
+            gap = np.int64(np.rint(min(more, _GAP) * 10_000))
+            sign = _mixed(sign, gap << 4 | above << 2 | below << 1 | missing)
+    sign = _mixed(_mixed(sign, rivals), _named(work, nodes, calls, node))
+    if best[MISSING]:
+        return (NONE if nodes.level[node] <= _PROVINCE else PARTIAL), sign
+    return (AMBIGUOUS if rivals else EXACT), sign
+
+
+@njit(cache=True)
+def _named(work: np.record, nodes: Nodes, calls: Calls, row: int) -> np.uint64:
+    """Hash of what else stands in the text: numbers, unread words, divisions, so-called anchors."""
+    numbers, words, unknown, division = 0, 0, 0, 0
+    for at in range(work.state[ITEMS]):
+        item = work.items[at]
+        if item[KIND] == NUMBER:
+            numbers += 1
+        elif item[KIND] == REST:
+            words += item[END] - item[START] if item[WHAT] == 1 else 0
+            unknown += 1 if item[WHAT] == 2 else 0
+        else:
+            for k in range(nodes.name_start[item[NAME]], nodes.name_start[item[NAME] + 1]):
+                r = np.int64(nodes.name_rows[k])
+                if nodes.level[r] <= _COMMUNITY and is_below(nodes, row, r):
+                    division = 1
+    alike = 0
+    anchor = np.int64(work.ways[0, ANCHOR])
+    if anchor >= 0:
+        word = np.int64(nodes.core[anchor])
+        name = name_of(
+            nodes.word_points, np.int64(nodes.word_start[word]), np.int64(nodes.word_start[word + 1]),
+            calls.step_key, calls.step_next, calls.state_name,
+        )  # fmt: skip
+        if name >= 0:
+            alike = np.int64(nodes.name_start[name + 1]) - np.int64(nodes.name_start[name])
+        alike = alike << 5 | np.int64(nodes.level[anchor])
+    seen = _mixed(_mixed(_MIX, numbers), words)
+    return _mixed(_mixed(_mixed(seen, unknown), division), alike)
+
+
+@njit(cache=True)
+def read_column(
+    data: U8,
+    offsets: I64,
+    rows: I64,
+    work: np.record,
+    tables: Tables,
+    nodes: Nodes,
+    words: Words,
+    calls: Calls,
+    tail: I64,
+    tail_first: I64,
+    tail_of: I64,
+    status: U8,
+    node: I32,
+    missing: U8,
+    sign: U64,
+    tail_text: U32,
+    tail_end: I64,
+) -> None:
+    """Read some texts of a column.
+
+    Parameters
+    ----------
+    data, offsets : ndarray
+        UTF-8 bytes and where each text begins and ends.
+    rows : ndarray of int64
+        Which texts.
+    tail, tail_first, tail_of : ndarray of int64
+        Pieces of the tails that were cut, where those of each tail begin, and the tail of each
+        text (-1 where it is not known yet).
+    status, node, missing, sign
+        Written, shape of ``offsets`` less one: one of `EXACT` … `WANTS_TAIL`; row of the node, -1
+        for none; rank of the level that is missing; hash of all that confidence depends on.
+    tail_text, tail_end
+        Written: for `WANTS_TAIL` the tail with one character before it, one after the other, and
+        the end of each text's, shape of ``rows``.
+    """
+    given = np.empty(LONGEST, np.uint32)
+    used = np.int64(0)
+    for k in range(len(rows)):
+        row = rows[k]
+        node[row], missing[row], sign[row] = -1, 0, 0
+        size = _decoded(data, offsets[row], offsets[row + 1], given)
+        found = NEEDS_REFERENCE
+        if size > 0:
+            found = read(given, size, work, tables, nodes, words, calls)
+        if found == NEEDS_TAIL:
+            at = tail_of[row]
+            if at >= 0:
+                found = finish(work, nodes, calls, tail, tail_first[at], tail_first[at + 1])
+            else:
+                for i in range(work.state[TAIL] - 1, work.state[LENGTH_OF_TEXT]):
+                    tail_text[used] = work.text[i]
+                    used += 1
+        tail_end[k] = used
+        if found == NEEDS_TAIL:
+            status[row] = WANTS_TAIL
+        elif found <= 0:
+            status[row] = UNREAD
+        else:
+            status[row], sign[row] = _summary(work, nodes, calls, found)
+            missing[row] = work.ways[0, MISSING]
+            node[row] = -1 if status[row] == NONE else work.ways[0, ROW]
+
+
+@njit(cache=True, nogil=True)
+def written(
+    rows: I32,
+    parent: I32,
+    flags: U8,
+    name: U32,
+    name_start: U32,
+    name_text: U8,
+    whole: int,
+    silent: int,
+    out: U8,
+    ends: I32,
+    fill: bool,
+) -> int:
+    """Standard strings of nodes: the names from the root down; bytes in all.
+
+    Parameters
+    ----------
+    rows : ndarray of int32
+        -1 gives an empty text.
+    out, ends : ndarray
+        UTF-8 bytes and the end of each text; without `fill` only the ends are written.
+    """
+    used = 0
+    for k in range(len(rows)):
+        size = 0
+        row = np.int64(rows[k])
+        while row >= 0:
+            if not flags[row] & silent:
+                size += np.int64(name_start[name[row] + 1]) - np.int64(name_start[name[row]])
+            if flags[row] & whole:
+                break
+            row = np.int64(parent[row])
+        used += size
+        ends[k] = used
+        if fill:
+            at = used
+            row = np.int64(rows[k])
+            while row >= 0:
+                if not flags[row] & silent:
+                    first, last = (
+                        np.int64(name_start[name[row]]),
+                        np.int64(name_start[name[row] + 1]),
+                    )
+                    at -= last - first
+                    for i in range(last - first):
+                        out[at + i] = name_text[first + i]
+                if flags[row] & whole:
+                    break
+                row = np.int64(parent[row])
+    return used

@@ -1,0 +1,180 @@
+"""The compiled path answers what the reference answers, or leaves the text to it."""
+
+import random
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from address.batch import RESULT, match_batch
+from address.fast import FastPath
+from address.grammar import token_at
+from address.index import AddressIndex
+from address.kernel.folding import fold_points, fold_table, numeral_table, watch_table
+from address.kernel.tokens import KINDS, head_table, read_token, token_text
+from address.match import match_by_reference, read_query, ways
+from address.normalise import normalise
+from address.walk import code_points
+
+sys.path.insert(0, str(Path(__file__).parent / "noise"))
+
+import examine
+from noise_city import city_nodes
+from noise_world import World
+
+_WORDS = (
+    "号 弄 支弄 号楼 栋 幢 座 # 单元 门 梯 层 F 楼 室 房 房间 铺 户 期 组 队 村民小组 区 东区 号院 附 之 - , ( ) "
+    "甲 乙 第 B A 3 12 501 负 地下 一 二 三十 百 十 〇 两 壹 路 街 大街 原 又名 旧 现为 至 到 收 憧 动 是 事 电话 "
+    "路灯 口 出 团 连 O l 巷 公里 桥 年 米 中学 桩号 K B1 G 3F L2F １２ （ ） ／ － Ⅱ ㎡ 號 樓 ，"
+).split()
+
+
+@pytest.fixture(scope="module")
+def city() -> AddressIndex:
+    return AddressIndex.from_nodes(city_nodes(3, 3, 5))
+
+
+@pytest.fixture(scope="module")
+def noisy(city: AddressIndex) -> list[str]:
+    """Texts of every operator, exact, ambiguous and absent places."""
+    samples = examine.draw(World(city_nodes(3, 3, 5)), 11, 12)
+    return [sample.text for sample in samples]
+
+
+def _joined(size: int) -> st.SearchStrategy[str]:
+    part = st.sampled_from(_WORDS) | st.integers(0, 1300).map(str)
+    return st.lists(part, min_size=1, max_size=size).map("".join)
+
+
+def _folded(text: str) -> str | None:
+    points = code_points(text)
+    out, spans = np.zeros(4 * len(points) + 8, np.uint32), np.zeros(4 * len(points) + 8, np.int32)
+    tables = fold_table(), numeral_table(), watch_table()
+    size = fold_points(points, len(points), *tables, out, spans, spans.copy())
+    return None if size < 0 else str(out[:size].tobytes().decode("utf-32-le"))
+
+
+@given(_joined(9))
+@settings(max_examples=1500, deadline=None)
+def test_folding_is_that_of_the_reference_or_refused(text: str) -> None:
+    folded = _folded("园" + text)
+    assert folded is None or folded == normalise("园" + text).text
+
+
+def test_usual_texts_are_folded_here() -> None:
+    told = {
+        "临江花园５號樓二单元十二层１２０３室": "临江花园5号楼2单元12层1203室",
+        "柳巷路三百六十六弄廿三号二〇三室": "柳巷路366弄23号203室",
+        "人民路88号，1 栋（2单元）": "人民路88号,1栋(2单元)",
+    }
+    assert {text: _folded(text) for text in told} == told
+
+
+def test_what_is_mended_is_left_to_the_reference() -> None:
+    for text in ("张三13812345678人民路88号", "人民路88号1憧", "人民路88、90号", "4o1室", "原人民路(原88号)"):
+        assert _folded(text) is None
+
+
+@given(_joined(5))
+@settings(max_examples=1500, deadline=None)
+def test_tokens_are_those_of_the_grammar_or_refused(text: str) -> None:
+    folded = normalise("园" + text).text
+    points, values, out = code_points(folded), np.zeros(512, np.uint32), np.zeros(5, np.int64)
+    for position in range(1, len(folded)):
+        told = read_token(points, len(points), position, values, 0, head_table(), out)
+        wanted = token_at(folded, position)
+        if told == 1:
+            assert wanted is not None
+            found = int(out[1]), KINDS[out[0]], token_text(values, int(out[2]), int(out[3]))
+            assert found == (wanted.end, wanted.kind, wanted.value.upper())
+        elif told == 0:
+            assert wanted is None
+
+
+def _same(index: AddressIndex, fast: FastPath, text: str) -> bool:
+    """The compiled path answered, and as the reference does."""
+    found = fast.read(text)
+    if found is None:
+        return False
+    reference = ways(index, read_query(index, text))
+    got = [(w.row, round(w.cost, 9), w.missing, w.given, w.anchor, w.depth) for w in found[1]]
+    assert got == [
+        (w.row, round(w.cost, 9), w.missing, w.given, w.anchor, w.depth) for w in reference
+    ], text
+    for mine, theirs in zip(found[1], reference, strict=True):
+        assert sorted(map(repr, mine.faults)) == sorted(map(repr, theirs.faults)), text
+    mine, theirs = index.match(text), match_by_reference(index, text)
+    assert (mine.status, mine.node_id, mine.confidence, mine.missing) == (
+        theirs.status, theirs.node_id, theirs.confidence, theirs.missing,
+    ), text  # fmt: skip
+    assert (mine.alternatives, mine.elements) == (theirs.alternatives, theirs.elements), text
+    return True
+
+
+def test_noisy_texts_get_the_answers_of_the_reference(city: AddressIndex, noisy: list[str]) -> None:
+    city.warm()
+    answered = sum(_same(city, city.fast, text) for text in noisy)
+    assert answered > len(noisy) // 3
+
+
+def test_every_node_is_found_by_its_standard_string(city: AddressIndex) -> None:
+    city.warm()
+    rows = random.Random(3).sample(range(city.built), 300)
+    answered = sum(_same(city, city.fast, city.full_of(row)) for row in rows)
+    assert answered > 270
+
+
+@given(_joined(5))
+@settings(max_examples=400, deadline=None)
+def test_any_end_of_an_address(city: AddressIndex, end: str) -> None:
+    city.warm()
+    row = 1 + hash(end) % (city.built - 1)
+    named = next((r for r in city.above(row) if city.level_of(r) in ("road", "village")), row)
+    _same(city, city.fast, city.full_of(named) + end)
+    _same(city, city.fast, city.core_of_row(named) + end)
+
+
+def test_a_column_is_matched_row_by_row(city: AddressIndex, noisy: list[str]) -> None:
+    rng = random.Random(5)
+    texts: list[str | None] = [*noisy, *rng.choices(noisy, k=50), "", None, "路", "🙂" * 500, "\x00"]
+    rng.shuffle(texts)
+    table = match_batch(city, pa.array(texts, pa.string()))
+    assert table.schema == RESULT
+    for text, row in zip(texts, table.to_pylist(), strict=True):
+        found = city.geocode(text or "")
+        told = (row["status"], row["node_id"], row["full"], row["level"], row["missing"])
+        assert told == (found.status, found.node_id, found.full, found.level, found.missing), text
+        assert row["confidence"] == found.confidence, text
+        assert sorted(row["faults"]) == sorted(fault.code for fault in found.faults), text
+        at = found.location
+        place = (None,) * 4 if at is None else (at.lon, at.lat, at.method, at.error_m)
+        assert (row["lon"], row["lat"], row["method"], row["error_m"]) == pytest.approx(place), text
+
+
+def test_workers_share_one_file(tmp_path: Path, city: AddressIndex) -> None:
+    rows = range(0, city.built, 1 + city.built // 30)
+    texts = pa.chunked_array([[city.full_of(row)] for row in rows])
+    with pytest.raises(ValueError, match="file"):
+        match_batch(city, pa.array([str(n) for n in range(25_000)]), workers=2)
+    city.save(tmp_path / "city.addresses")
+    opened = AddressIndex.open(tmp_path / "city.addresses")
+    assert match_batch(opened, texts, workers=2).equals(match_batch(city, texts))
+
+
+def test_edits_are_seen_at_once(city: AddressIndex) -> None:
+    index = AddressIndex.from_nodes(city_nodes(3, 3, 5))
+    index.warm()
+    road = next(r for r in range(index.built) if index.level_of(r) == "road")
+    text = index.full_of(road) + "7771号"
+    assert index.match(text).status == "partial"
+    node = index.insert(index.id_of(road), "number", "7771号")
+    assert (index.match(text).status, index.match(text).node_id) == ("exact", node)
+    index.rename(index.id_of(road), "蓬莱新造路")
+    assert index.match("蓬莱新造路7771号").node_id == node
+    index.retire(node)
+    assert index.match("蓬莱新造路7771号").status == "partial"
+    assert match_batch(index, pa.array(["蓬莱新造路7771号"]))["status"].to_pylist() == ["partial"]

@@ -16,7 +16,7 @@ from twin.live import Counts, register_streams
 from twin.live.history import insert_observations
 from twin.store import Store, run
 
-__all__ = ["load_addresses", "load_cases", "load_observations", "load_streams"]
+__all__ = ["load_addresses", "load_cases", "load_observations", "load_streams", "located"]
 
 Register = Callable[[duckdb.DuckDBPyConnection, pa.Table], Counts]
 
@@ -191,9 +191,24 @@ def _lifted(source: Source, table: pa.Table, heights: Heights) -> pa.Table:
 
 
 def _located(source: Source, table: pa.Table) -> pa.Table:
-    """The table with ``lon`` and ``lat`` (degrees, EPSG:4490), null where a row has no usable place."""
+    return located(source.crs_used, table)
+
+
+def located(system: str | None, table: pa.Table) -> pa.Table:
+    """The table with ``lon`` and ``lat`` (degrees, EPSG:4490), null where a row has no usable place.
+
+    Parameters
+    ----------
+    system : str or None
+        System of ``x`` and ``y``; None where nobody knows it: nothing has a place then.
+    table : pyarrow.Table
+        With columns ``x`` and ``y``.
+    """
+    if system is None:
+        empty = pa.nulls(table.num_rows, pa.float64())
+        return table.append_column("lon", empty).append_column("lat", empty)
     x, y = (np.asarray(table[c].to_numpy(zero_copy_only=False), dtype=float) for c in ("x", "y"))
-    lon, lat, _ = crs.to_geographic(source.crs_used, x, y)
+    lon, lat, _ = crs.to_geographic(system, x, y)
     return table.append_column("lon", pa.array(lon, from_pandas=True)).append_column(
         "lat", pa.array(lat, from_pandas=True)
     )

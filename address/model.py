@@ -124,7 +124,8 @@ FAULT_TEXTS = {
     "contradiction": "“{given}”与“{used}”矛盾",
     "outside": "“{given}”不在地址库范围内",
     "truncated": "文本过长，只读了前 {used} 个字",
-    "retired": "“{given}”已注销，{used}",
+    "retired": "“{given}”已注销（原“{used}”）",
+    "alias": "“{given}”是“{used}”的别名",
 }
 """Sentence of each kind of fault (what follows the dot of its code), Chinese."""
 
@@ -142,7 +143,8 @@ FAULT_TEXTS_EN = {
     "contradiction": "“{given}” contradicts “{used}”",
     "outside": "“{given}” lies outside the gazetteer",
     "truncated": "the text is too long; only its first {used} characters were read",
-    "retired": "“{given}” was abolished; {used}",
+    "retired": "“{given}” was abolished (“{used}”)",
+    "alias": "“{given}” is another name of “{used}”",
 }
 """The same sentences in English."""
 

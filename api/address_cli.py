@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from api.terminal import JsonOption, document, lines_of, out, progress
+from api.terminal import CityOption, JsonOption, document, lines_of, out, progress
 
 if TYPE_CHECKING:
     from address import AddressIndex
@@ -270,3 +270,119 @@ def evaluate(
     for track, scores in report.get("score", {}).items():
         said = "  ".join(f"{name} {value:g}" for name, value in scores.items())
         out.print(f"[bold]{track}[/]  {said}", highlight=False)
+
+
+Who = Annotated[str, typer.Option("--actor", help="Who does it; kept with the event.")]
+When = Annotated[
+    str | None,
+    typer.Option("--at", help="Since when it is so: 2026-07-01 or RFC 3339; now when absent."),
+]
+Node = Annotated[
+    str, typer.Argument(help="Node id, code, or an address that means exactly one node.")
+]
+
+
+@address.command()
+def add(
+    city: CityOption,
+    parent: Node,
+    level: Annotated[str, typer.Option(help="Level of the new node: road, number, building …")],
+    name: Annotated[str, typer.Option(help="Its name: 37号, 5号楼 …")],
+    lonlat: Annotated[
+        str | None, typer.Option(help="Its place: lon,lat[,z] in degrees and metres.")
+    ] = None,
+    actor: Who = "cli",
+    at: When = None,
+    json: JsonOption = False,
+) -> None:
+    """Add one address below another."""
+    from api.address_edits import open_edits
+
+    place = None if lonlat is None else _place(lonlat)
+    with open_edits(city, actor, at) as edits:
+        said = edits.add(parent, level, name, place)
+    _told(said, json)
+
+
+@address.command()
+def retire(
+    city: CityOption,
+    node: Node,
+    into: Annotated[
+        list[str] | None,
+        typer.Option("--into", help="What replaces it; several times for several."),
+    ] = None,
+    actor: Who = "cli",
+    at: When = None,
+    json: JsonOption = False,
+) -> None:
+    """Let an address end, with all that lies below it."""
+    from api.address_edits import open_edits
+
+    with open_edits(city, actor, at) as edits:
+        said = edits.retire(node, into or [])
+    _told(said, json)
+
+
+@address.command()
+def rename(
+    city: CityOption,
+    node: Node,
+    name: Annotated[str, typer.Argument(help="The new name.")],
+    actor: Who = "cli",
+    at: When = None,
+    json: JsonOption = False,
+) -> None:
+    """Give an address another name; the old one goes on being understood."""
+    from api.address_edits import open_edits
+
+    with open_edits(city, actor, at) as edits:
+        said = edits.rename(node, name)
+    _told(said, json)
+
+
+@address.command()
+def merge(
+    city: CityOption,
+    node: Node,
+    into: Annotated[str, typer.Option("--into", help="What it goes into.")],
+    actor: Who = "cli",
+    at: When = None,
+    json: JsonOption = False,
+) -> None:
+    """Let an address go into another; what lies below it moves there."""
+    from api.address_edits import open_edits
+
+    with open_edits(city, actor, at) as edits:
+        said = edits.merge(node, into)
+    _told(said, json)
+
+
+@address.command()
+def resolve(
+    city: CityOption,
+    code: Annotated[str, typer.Argument(help="A code or node id, of now or of any time.")],
+    json: JsonOption = False,
+) -> None:
+    """What a code or id means, and what became of it."""
+    from api.address_console import node_tables
+    from api.address_edits import resolve_code
+
+    found = resolve_code(city, code)
+    if json:
+        document(found)
+    else:
+        out.print(*node_tables(found), sep="\n")
+
+
+def _told(said: dict[str, Any], json: bool) -> None:
+    if json:
+        document(said)
+        return
+    before = f"{said['before']} → " if said["before"] not in (None, said["full"]) else ""
+    into = f" → {', '.join(said['into'])}" if said["into"] else ""
+    out.print(
+        f"[green]✓[/] {said['event']}: {before}{said['full']}{into} "
+        f"({said['node_id']}, {said['touched']} nodes)",
+        highlight=False,
+    )

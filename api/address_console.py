@@ -11,7 +11,7 @@ from address.model import Suggestion
 
 __all__ = [
     "LEVEL_NAMES", "STATUS", "answer_tables", "answers_table", "batch_tables", "comparison_table",
-    "elements_table", "eval_table", "suggestion_table",
+    "elements_table", "eval_table", "node_tables", "suggestion_table",
 ]  # fmt: skip
 
 STATUS: Final[Mapping[str, tuple[str, str]]] = {
@@ -176,3 +176,32 @@ def batch_tables(report: Mapping[str, Any]) -> list[Table | Text]:
         f"待复核 to review {report['review']:,} → {', '.join(report['files'])}"
     )
     return [status, sure, *([faults] if report["faults"] else []), files]
+
+
+def node_tables(found: Mapping[str, Any]) -> list[Table | Text]:
+    """One node: what is known of it, its codes, its history."""
+    node = found["node"]
+    facts = _plain("", "")
+    facts.show_header = False
+    for name, key in (
+        ("标准地址 address", "full"), ("状态 status", "status"), ("标识 id", "node_id"),
+        ("级别 level", "level"), ("要素代码 element type", "element_type"), ("编码 code", "code"),
+        ("坐标码 coordinate code", "coordinate_code"), ("别名 aliases", "aliases"),
+        ("主地址 main", "main_id"), ("承接 replaced by", "replaced_by"), ("高程 z", "zmin"),
+        ("起 since", "valid_from"), ("止 until", "valid_to"), ("来源 source", "source"),
+    ):  # fmt: skip
+        value = node[key]
+        if value not in (None, []):
+            facts.add_row(name, Text(", ".join(value) if isinstance(value, list) else str(value)))
+    codes = _plain("曾用编码 codes", "", "起 since", "止 until")
+    for code in found["codes"]:
+        codes.add_row(
+            code["code"], code["scheme"], str(code["valid_from"]), str(code["valid_to"] or "–")
+        )
+    events = _plain("时间 at", "事件 event", "", "")
+    for e in found["events"]:
+        change = f"{e['old_name'] or ''} → {e['new_name'] or ''}" if e["event"] == "rename" else ""
+        events.add_row(
+            str(e["at_time"]), e["event"], Text(change), Text(", ".join(e["into_ids"] or []))
+        )
+    return [facts, codes, *([events] if found["events"] else [])]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from address import build_nodes
+from address import LEVELS, build_nodes
+from address.elements import describe
 from api.fitting import offered_placement
 from api.placing import CONFIDENT, NO_COORDINATES, Placer, candidate_lines, sure_first
 from api.planning import Planned
@@ -259,7 +260,9 @@ def _load_table(
 ) -> Balance:
     match plan.kind:
         case "addresses":
-            return ingest.load_addresses(store, source, table, heights, build_nodes)
+            return ingest.load_addresses(
+                store, source, table, heights, build_nodes, describe, None, LEVELS
+            )
         case "streams":
             return ingest.load_streams(store, source, table, heights)
         case "observations":

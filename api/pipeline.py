@@ -1,4 +1,4 @@
-"""The way of the data, a stage a line: scan, load, fuse, bind, anchor, tile.
+"""The way of the data, a stage a line: scan, load, fuse, bind, number, anchor, tile.
 
 Fusing happens as each layer is loaded (:mod:`twin.ingest`), inside the layer's transaction, so the
 base is never half-written.
@@ -17,6 +17,7 @@ import pyarrow as pa
 
 import tiles
 from address import AddressIndex, bind_buildings, bind_rooms
+from api.address_tree import number_addresses
 from api.loading import Progress, load_layers
 from api.planning import planned_layers
 from api.report import LoadReport
@@ -80,6 +81,8 @@ def load(
         if report.changed or anchors_pending(store):
             bound = _bind(store)
             clock.mark("bind")
+            number_addresses(store)
+            clock.mark("number")
             anchors = anchor_everything(store, heights, _matcher(store))
             clock.mark("anchor")
             report = replace(report, bound=bound, anchors=anchors)

@@ -27,6 +27,7 @@ __all__ = [
 
 Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
+Official = Mapping[tuple[str, str], str]
 
 SCHEME: Final = "citytwin-2026"
 """Edition of the zoned code."""
@@ -43,6 +44,7 @@ WANTS: Final = pa.schema(
 
 _ALPHABET: Final = np.frombuffer(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", dtype=np.uint8)
 _LOCAL_TOWN: Final = 900
+_LOCAL_COMMUNITY: Final = 900
 _GROUND: Final = 500
 _PART_OF: Final = {
     "street": "T", "community": "C", "group": "S", "village": "S", "road": "S", "number": "B",
@@ -192,13 +194,15 @@ def _places(tree: _Tree) -> tuple[list[str | None], list[int]]:
     return parts, scope
 
 
-def serials_wanted(nodes: pa.Table) -> pa.Table:
+def serials_wanted(nodes: pa.Table, official: Official | None = None) -> pa.Table:
     """Nodes whose part of the code is a serial.
 
     Parameters
     ----------
     nodes : pyarrow.Table
         ``node_id``, ``parent_id``, ``level``, ``name``.
+    official : mapping, optional
+        See `zoned_codes`.
 
     Returns
     -------
@@ -215,7 +219,7 @@ def serials_wanted(nodes: pa.Table) -> pa.Table:
         if part is None:
             continue
         level, name = tree.levels[row], tree.names[row]
-        if part == "T" and _town(divided[row], name) is not None:
+        if _official(part, level, name, divided[row], official) is not None:
             continue
         known = keys.get((level, name))
         if known is None:
@@ -236,8 +240,15 @@ def _natural(part: str, core: str) -> int | None:
     return value if 0 < value < 10 ** widths()[part] else None
 
 
-def _town(division: str | None, name: str) -> int | None:
-    """Three digits of a town in the national table."""
+def _official(
+    part: str, level: str, name: str, division: str | None, official: Official | None
+) -> int | None:
+    """Three digits of a town or community that somebody else gave: the base's own layers, the national table."""
+    given = (official or {}).get((level, name)) if part in ("T", "C") else None
+    if given is not None:
+        return int(given[6:9] if part == "T" else given[9:12])
+    if part != "T":
+        return None
     for town in towns_of().get(division or "", ()):
         if town.name == name:
             return int(town.code[6:9])
@@ -284,7 +295,9 @@ def _division(level: str, name: str, above: str | None) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def zoned_codes(nodes: pa.Table, serials: Mapping[str, int], admin_code: str) -> list[str | None]:
+def zoned_codes(
+    nodes: pa.Table, serials: Mapping[str, int], admin_code: str, official: Official | None = None
+) -> list[str | None]:
     """Zoned code of every node.
 
     Parameters
@@ -295,6 +308,8 @@ def zoned_codes(nodes: pa.Table, serials: Mapping[str, int], admin_code: str) ->
         Node id → serial, from 1, for the nodes of `serials_wanted`.
     admin_code : str
         Six digits of the city folder, for a county that the national table does not have.
+    official : mapping, optional
+        Level and name → the nine digits of a town, the twelve of a community, where a layer of the base has them.
 
     Returns
     -------
@@ -314,7 +329,8 @@ def zoned_codes(nodes: pa.Table, serials: Mapping[str, int], admin_code: str) ->
         tail = tails[up] if up >= 0 else zeros
         part = own[row]
         if part is not None:
-            value = _value(tree, row, part, divided[row], serials.get(ids[row]))
+            given = _official(part, tree.levels[row], tree.names[row], divided[row], official)
+            value = _value(tree, row, part, serials.get(ids[row])) if given is None else given
             place = at[part]
             tail = (*tail[:place], serial_text(value, widths()[part]), *zeros[place + 1 :])
         tails[row] = tail
@@ -327,14 +343,12 @@ def zoned_codes(nodes: pa.Table, serials: Mapping[str, int], admin_code: str) ->
     return [None if code is None else code + next(checks) for code in bare]
 
 
-def _value(tree: _Tree, row: int, part: str, division: str | None, serial: int | None) -> int:
-    name = tree.names[row]
+def _value(tree: _Tree, row: int, part: str, serial: int | None) -> int:
     if part == "T":
-        town = _town(division, name)
-        if town is not None:
-            return town
         return _LOCAL_TOWN + (serial or 0)
-    natural = _natural(part, core_of(tree.levels[row], name))
+    if part == "C":
+        return _LOCAL_COMMUNITY + (serial or 0)
+    natural = _natural(part, core_of(tree.levels[row], tree.names[row]))
     if natural is not None:
         return natural
     beyond = 10 ** widths()[part] - 1 if part in ("U", "F", "R") else 0

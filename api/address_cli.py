@@ -272,6 +272,41 @@ def evaluate(
         out.print(f"[bold]{track}[/]  {said}", highlight=False)
 
 
+@address.command()
+def check(
+    file: Annotated[
+        Path | None, typer.Argument(help="Gazetteer file; the base's last loads when absent.")
+    ] = None,
+    city: MaybeCity = None,
+    plan: Annotated[
+        Path | None, typer.Option(help="Plan file that names columns and system.")
+    ] = None,
+    kind: Annotated[list[str] | None, typer.Option(help="Only these kinds of faults.")] = None,
+    limit: Annotated[int, typer.Option(min=0, help="So many examples of a kind.")] = 5,
+    lang: Lang = "zh",
+    json: JsonOption = False,
+) -> None:
+    """What is wrong with a gazetteer: duplicates, orphans, holes, places, spellings, parents."""
+    from api.address_console import fault_tables
+    from api.gazetteers import check_file, loaded_faults
+    from twin.city import City
+
+    if file is None and city is None:
+        raise typer.BadParameter("give a gazetteer file, or --city DIR for what its loads found")
+    where = None if city is None else City.open(city)
+    if file is not None:
+        report = check_file(file, where, plan).to_json()
+    else:
+        assert where is not None  # noqa: S101 -- asked above
+        report = loaded_faults(where)
+    if kind:
+        report["faults"] = [fault for fault in report["faults"] if fault["kind"] in kind]
+    if json:
+        document(report)
+    else:
+        out.print(*fault_tables(report, limit, _language(lang)), sep="\n")
+
+
 Who = Annotated[str, typer.Option("--actor", help="Who does it; kept with the event.")]
 When = Annotated[
     str | None,

@@ -11,7 +11,7 @@ from address.model import Suggestion
 
 __all__ = [
     "LEVEL_NAMES", "STATUS", "answer_tables", "answers_table", "batch_tables", "comparison_table",
-    "elements_table", "eval_table", "node_tables", "suggestion_table",
+    "elements_table", "eval_table", "fault_tables", "node_tables", "suggestion_table",
 ]  # fmt: skip
 
 STATUS: Final[Mapping[str, tuple[str, str]]] = {
@@ -205,3 +205,33 @@ def node_tables(found: Mapping[str, Any]) -> list[Table | Text]:
             str(e["at_time"]), e["event"], Text(change), Text(", ".join(e["into_ids"] or []))
         )
     return [facts, codes, *([events] if found["events"] else [])]
+
+
+def fault_tables(report: Mapping[str, Any], limit: int, language: str) -> list[Table | Text]:
+    """Kinds of faults with their counts, then examples of each."""
+    head = f"{report['source']}: " + (f"{report['rows']:,} 行 rows, " if report["rows"] else "")
+    out: list[Table | Text] = [Text(f"{head}{report['nodes']:,} 节点 nodes", style="bold")]
+    out += [Text(finding, style="yellow") for finding in report["findings"]]
+    counts = _plain("问题 fault", "", "数量 count")
+    for kind in report["kinds"]:
+        colour = "green" if kind["count"] == 0 else "yellow"
+        counts.add_row(kind["kind"], kind[language], Text(f"{kind['count']:,}", style=colour))
+    out.append(counts)
+    for kind in report["kinds"]:
+        some = [fault for fault in report["faults"] if fault["kind"] == kind["kind"]][:limit]
+        if some:
+            table = _plain(kind[language], "", "行 rows", title="")
+            for fault in some:
+                said = ", ".join(
+                    f"{name}={_short(value)}" for name, value in fault["details"].items()
+                )
+                table.add_row(Text(fault["full"]), Text(said), _short(fault["row_numbers"]))
+            out.append(table)
+    return out
+
+
+def _short(value: Any) -> str:  # noqa: ANN401 -- any plain value
+    if isinstance(value, list):
+        more = " …" if len(value) > 8 else ""
+        return " ".join(str(v) for v in value[:8]) + more
+    return str(value)

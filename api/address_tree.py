@@ -8,6 +8,7 @@ from address import LEVELS, AddressIndex
 from address.codes import SCHEME, coordinate_code, serials_wanted, zoned_codes
 from address.elements import describe
 from address.history import History
+from api.gazetteers import official_codes
 from twin import addresses
 from twin.addresses import Editor
 from twin.addresses.numbering import write_heights
@@ -30,8 +31,9 @@ def number_addresses(store: Store) -> int:
     tree = addresses.whole_tree(store)
     if tree.num_rows == 0:
         return 0
-    serials = addresses.give_serials(store, serials_wanted(tree))
-    zoned = zoned_codes(tree, serials, store.city.admin_code)
+    official = official_codes(store)
+    serials = addresses.give_serials(store, serials_wanted(tree, official))
+    zoned = zoned_codes(tree, serials, store.city.admin_code, official)
     places = zip(*(tree[name].to_pylist() for name in ("lon", "lat", "z")), strict=True)
     coordinate = [
         coordinate_code(lon, lat, z) if lon is not None and lat is not None else None

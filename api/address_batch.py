@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from address import AddressIndex, Match
+from address import Match
 from api.address_tables import TextSource, Writer, open_source, unused_names, writer_for
-from api.addresses import match_texts
+from api.addresses import Geocoder, match_texts
 
 __all__ = ["ANSWERS", "SURE", "BatchReport", "answer_columns", "geocode_file", "geocode_source"]
 
@@ -159,7 +159,7 @@ def _row(text: str, match: Match) -> dict[str, Any]:
 
 
 def geocode_file(
-    index: AddressIndex,
+    index: Geocoder,
     source: Path,
     target: Path,
     column: str | None = None,
@@ -169,7 +169,7 @@ def geocode_file(
 
     Parameters
     ----------
-    index : AddressIndex
+    index : AddressIndex or History
     source : Path
         See `api.address_tables.open_source`.
     target : Path
@@ -193,14 +193,15 @@ def geocode_file(
 
 
 def geocode_source(
-    index: AddressIndex,
+    index: Geocoder,
     given: TextSource,
     writer: Writer,
     progress: Callable[[str, int, int | None], None] | None = None,
+    batch: int = 16_384,
 ) -> BatchReport:
-    """Answer the rows of an open source into a writer; see `geocode_file`."""
+    """Answer the rows of an open source into a writer, so many at a time; see `geocode_file`."""
     report = BatchReport(given.name, "+".join(given.columns))
-    for table, texts in given.batches():
+    for table, texts in given.batches(batch):
         answers = match_texts(index, texts)
         look = [report.add(text, match) for text, match in zip(texts, answers, strict=True)]
         answered = table

@@ -11,6 +11,7 @@ from api.terminal import CityOption, JsonOption, document, lines_of, out, progre
 
 if TYPE_CHECKING:
     from address import AddressIndex
+    from api.addresses import Geocoder
 
 __all__ = ["address", "geocode", "reverse"]
 
@@ -30,6 +31,9 @@ Gazetteer = Annotated[
     ),
 ]
 Lang = Annotated[str, typer.Option("--lang", help="zh or en, for the sentences.")]
+AsOf = Annotated[
+    str | None, typer.Option("--as-of", help="The addresses of that time: 2026-01-01 or RFC 3339.")
+]
 Texts = Annotated[list[str], typer.Argument(help="Addresses as people write them.")]
 
 
@@ -37,6 +41,13 @@ def _index(city: Path | None, gazetteer: Path | None) -> "AddressIndex":
     from api.addresses import open_index
 
     return open_index(city, gazetteer)
+
+
+def _geocoder(city: Path | None, gazetteer: Path | None, at: str | None = None) -> "Geocoder":
+    from api.address_edits import moment_of
+    from api.addresses import open_geocoder
+
+    return open_geocoder(city, gazetteer, moment_of(at))[1]
 
 
 def _language(lang: str) -> Literal["zh", "en"]:
@@ -62,6 +73,7 @@ def geocode(
         str | None, typer.Option(help="Column of --batch that holds the text; found when absent.")
     ] = None,
     gazetteer: Gazetteer = None,
+    valid_at: AsOf = None,
     lang: Lang = "zh",
     json: JsonOption = False,
 ) -> None:
@@ -72,12 +84,12 @@ def geocode(
     if (text is None) == (batch is None):
         raise typer.BadParameter("give one address, or --batch FILE")
     if batch is not None and target is not None:
-        _batch(_index(city, gazetteer), batch, target, column, json)
+        _batch(_geocoder(city, gazetteer), batch, target, column, json)
         return
     if batch is None and (target is not None or column is not None):
         raise typer.BadParameter("--out and --column go with --batch FILE")
     texts = [text] if text is not None else _texts(batch, column)
-    answers = geocode_texts(_index(city, gazetteer), texts, _language(lang))
+    answers = geocode_texts(_geocoder(city, gazetteer, valid_at), texts, _language(lang))
     if json:
         document(answers[0] if text is not None else answers)
     else:
@@ -96,9 +108,7 @@ def _texts(path: Path | None, column: str | None) -> list[str]:
     return [text for _, texts in batches for text in texts if text]
 
 
-def _batch(
-    index: "AddressIndex", source: Path, target: Path, column: str | None, json: bool
-) -> None:
+def _batch(index: "Geocoder", source: Path, target: Path, column: str | None, json: bool) -> None:
     """A table in, a table out, and what became of it."""
     from api.address_batch import geocode_file
     from api.address_console import batch_tables
@@ -172,6 +182,7 @@ def match(
     texts: Texts,
     city: MaybeCity = None,
     gazetteer: Gazetteer = None,
+    valid_at: AsOf = None,
     lang: Lang = "zh",
     json: JsonOption = False,
 ) -> None:
@@ -179,7 +190,7 @@ def match(
     from api.address_console import answer_tables
     from api.addresses import geocode_texts
 
-    answers = geocode_texts(_index(city, gazetteer), texts, _language(lang))
+    answers = geocode_texts(_geocoder(city, gazetteer, valid_at), texts, _language(lang))
     if json:
         document(answers)
     else:

@@ -17,7 +17,7 @@ from twin.ingest.source import utc_now
 from twin.store import Store
 from twin.store.read import address_nodes
 
-__all__ = ["editor", "history_of", "index_at", "number_addresses"]
+__all__ = ["editor", "history_of", "index_at", "number_addresses", "present_index"]
 
 
 def number_addresses(store: Store) -> int:

@@ -1,22 +1,38 @@
 """Questions to the address engine from outside: where the gazetteer is, and answers as plain values."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from address import AddressIndex, Match
 from address.evaluate import nodes_from_gazetteer
+from api.address_tree import history_of, index_at, present_index
 from twin.city import City
 from twin.errors import InvalidRequestError, NotFoundError, SourceError
-from twin.ingest.binding import address_nodes
 from twin.store import Store
 
-__all__ = ["geocode_texts", "match_texts", "open_index", "plain", "reverse_places"]
+__all__ = [
+    "Geocoder",
+    "geocode_texts",
+    "match_texts",
+    "open_geocoder",
+    "open_index",
+    "plain",
+    "reverse_places",
+]
 
 Language = Literal["zh", "en"]
+
+
+class Geocoder(Protocol):
+    """What answers a text: an index, or the history over one."""
+
+    def geocode(self, text: str, focus: tuple[float, float] | None = None) -> Match:
+        """The address a text means, with its place."""
 
 
 def open_index(city: Path | None, gazetteer: Path | None = None) -> AddressIndex:
@@ -39,11 +55,22 @@ def open_index(city: Path | None, gazetteer: Path | None = None) -> AddressIndex
     SourceError
         If the file is no gazetteer.
     """
+    return open_geocoder(city, gazetteer)[0]
+
+
+def open_geocoder(
+    city: Path | None, gazetteer: Path | None = None, valid_at: datetime | None = None
+) -> tuple[AddressIndex, Geocoder]:
+    """Index as `open_index` gives it, and what answers texts: of a city also by former names.
+
+    ``valid_at`` (UTC without a zone) asks a city's addresses as they were.
+    """
     if gazetteer is not None:
-        return AddressIndex.from_nodes(_nodes_of_file(gazetteer))
+        index = AddressIndex.from_nodes(_nodes_of_file(gazetteer))
+        return index, index
     if city is None:
         raise InvalidRequestError("say where the addresses are: --city DIR or --gazetteer FILE")
-    return _index(City.open(city))
+    return _of_city(City.open(city), valid_at)
 
 
 def _nodes_of_file(path: Path) -> pa.Table:
@@ -58,7 +85,7 @@ def _nodes_of_file(path: Path) -> pa.Table:
     return read_gazetteer(path).nodes
 
 
-def match_texts(index: AddressIndex, texts: Sequence[str]) -> list[Match]:
+def match_texts(index: Geocoder, texts: Sequence[str]) -> list[Match]:
     """Answer of each text, with its place; equal texts are asked once."""
     known: dict[str, Match] = {}
     for text in texts:
@@ -68,7 +95,7 @@ def match_texts(index: AddressIndex, texts: Sequence[str]) -> list[Match]:
 
 
 def geocode_texts(
-    index: AddressIndex, texts: Sequence[str], language: Language = "zh"
+    index: Geocoder, texts: Sequence[str], language: Language = "zh"
 ) -> list[dict[str, Any]]:
     """Status, standard address, place and confidence of each text."""
     found = match_texts(index, texts)
@@ -85,14 +112,17 @@ def reverse_places(
     ]
 
 
-def _index(city: City) -> AddressIndex:
+def _of_city(city: City, valid_at: datetime | None) -> tuple[AddressIndex, Geocoder]:
     with Store.open(city, read_only=True) as store:
-        nodes = address_nodes(store)
-    if nodes.num_rows == 0:
-        raise NotFoundError(
-            f"{city.path} has no addresses yet: load a gazetteer table with `twin load`"
-        )
-    return AddressIndex.from_nodes(nodes)
+        then = None if valid_at is None else index_at(store, valid_at)
+        if then is not None:
+            return then, then
+        index = present_index(store)
+        if not len(index):
+            raise NotFoundError(
+                f"{city.path} has no addresses yet: load a gazetteer table with `twin load`"
+            )
+        return index, history_of(store, index)
 
 
 def plain(query: str, match: Match, language: Language = "zh") -> dict[str, Any]:

@@ -53,7 +53,9 @@ def store(tmp_path_factory):
         writer = csv.writer(file)
         writer.writerow(("案件编号", "类型代码", "问题描述", "地址描述", "上报时间", "案件状态"))
         for number, text in enumerate(CASES):
-            writer.writerow((f"AJ{number}", "06010", text, text, "2026-07-01T08:00:00+08:00", "受理"))
+            writer.writerow(
+                (f"AJ{number}", "06010", text, text, "2026-07-01T08:00:00+08:00", "受理")
+            )
     with (folder / "测点.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(

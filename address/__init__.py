@@ -11,6 +11,7 @@ weights.
 """
 
 from address.bind import bind_buildings, bind_rooms
+from address.history import History
 from address.index import AddressIndex
 from address.model import LEVELS, Element, Fault, Location, Match, Suggestion
 from address.nodes import build_nodes
@@ -23,6 +24,7 @@ __all__ = [
     "AddressIndex",
     "Element",
     "Fault",
+    "History",
     "Location",
     "Match",
     "Normalised",

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from address import build_nodes
+from address import LEVELS, build_nodes
+from address.elements import describe
+from address.faults import check
 from api.fitting import offered_placement
+from api.gazetteers import base_areas
 from api.placing import CONFIDENT, NO_COORDINATES, Placer, candidate_lines, sure_first
 from api.planning import Planned
 from api.report import LayerResult
@@ -259,7 +262,11 @@ def _load_table(
 ) -> Balance:
     match plan.kind:
         case "addresses":
-            return ingest.load_addresses(store, source, table, heights, build_nodes)
+            areas = base_areas(store)
+            return ingest.load_addresses(
+                store, source, table, heights, build_nodes, describe,
+                lambda rows, nodes: check(rows, nodes, areas), LEVELS,
+            )  # fmt: skip
         case "streams":
             return ingest.load_streams(store, source, table, heights)
         case "observations":

@@ -18,7 +18,7 @@ from twin.errors import CityError
 
 __all__ = ["SCHEMA_VERSION", "Store", "run", "statement"]
 
-SCHEMA_VERSION = "2"
+SCHEMA_VERSION = "3"
 
 
 @cache

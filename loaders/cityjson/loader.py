@@ -62,8 +62,8 @@ class CityJsonLoader:
         if document is not None:
             objects = document.content.get("CityObjects") or {}
             count = len(objects) if isinstance(objects, dict) else None
-            feature = next(features_of(path, header, document))
-            finite = feature.vertices[np.isfinite(feature.vertices).all(axis=1)]
+            xyz = next(features_of(path, header, document)).vertices.xyz
+            finite = xyz[np.isfinite(xyz).all(axis=1)]
             if len(finite):
                 low, high = finite.min(axis=0), finite.max(axis=0)
                 bounds = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
@@ -148,10 +148,9 @@ class _Desk:
             self.look = Wardrobe(feature.appearance, self.shelf).look()
             self.appearance = feature.appearance
         self.size += feature.size
+        self.drafter.look = self.look
         for key, item in feature.objects.items():
-            self.drafts.append(
-                self.drafter.draft(key, item, feature.vertices, self.look, feature.packed)
-            )
+            self.drafts.append(self.drafter.draft(key, item, feature))
 
     def take(self) -> Batch:
         """The batch drafted so far; the desk is clear again."""

@@ -37,27 +37,13 @@ def _sound(shapes: Shapes, infos: Sequence[ShapeInfo]) -> Shapes:
 
 
 def _surface_columns(placing: Placing) -> tuple[pa.Array | None, pa.Array | None]:
-    """JSON of the semantic surfaces and of the textures of each shape; areas are kept by the placing."""
-    infos, built, shapes = placing.drafted.infos, placing.built, placing.shapes
-    images = [orjson.dumps(info.textures).decode() if info.textures else None for info in infos]
-    textures = pa.array(images, pa.string()) if any(images) else None
-    counts = [len(info.surfaces) for info in infos]
-    if built is None or not any(counts):
-        return None, textures
-    base = np.concatenate([[0], np.cumsum(counts)])
-    place = shapes.surface + base[:-1][shapes.shape_of_face]
-    told = shapes.surface >= 0
-    area = np.bincount(place[told], built.area[told], base[-1]).round(3).tolist()
-    faces = np.bincount(place[told], minlength=base[-1]).tolist()
-    texts: list[bytes | None] = []
-    at = 0
-    for info, n in zip(infos, counts, strict=True):
-        own = area[at : at + n]
-        placing.surface_area.append(own)
-        whole = {"surfaces": info.surfaces, "area_m2": own, "faces": faces[at : at + n]}
-        texts.append(orjson.dumps(whole, default=str) if n else None)
-        at += n
-    return pa.array(texts, pa.binary()).cast(pa.string()), textures
+    """JSON of the semantic surfaces and of the textures of each shape."""
+    surfaces = None if placing.surfaces is None else placing.surfaces.texts()
+    given = [info.textures for info in placing.drafted.infos]
+    if not any(given):
+        return surfaces, None
+    images = [orjson.dumps(one).decode() if one else None for one in given]
+    return surfaces, pa.array(images, pa.string())
 
 
 def batch_of(drafted: Drafted) -> Batch:
@@ -77,8 +63,10 @@ def batch_of(drafted: Drafted) -> Batch:
     placing = Placing(drafted, shapes, built)
     surfaces, textures = _surface_columns(placing)
     rows = []
-    for number, draft in enumerate(drafted.drafts, drafted.first_row):
-        at = placing.place(draft)
+    places = placing.places()
+    for number, (draft, at) in enumerate(
+        zip(drafted.drafts, places, strict=True), drafted.first_row
+    ):
         if at.role == "none" and draft.notes and not draft.faults:
             draft.faults.append("no geometry of it can be used: " + "; ".join(draft.notes))
         if draft.notes:

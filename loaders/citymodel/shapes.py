@@ -1,5 +1,6 @@
 """Shapes of a batch of city objects in columns: faces of rings in, meshes, areas and origins out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -110,10 +111,10 @@ class Built:
     meshed: NDArray[np.bool_]
 
 
-def starts_of(counts: NDArray[Any]) -> IntArray:
+def starts_of(counts: NDArray[Any] | Sequence[int]) -> IntArray:
     """Starts (n + 1,) of runs with these lengths (n,)."""
     out = np.zeros(len(counts) + 1, np.int64)
-    np.cumsum(counts, out=out[1:])
+    np.cumsum(np.asarray(counts, np.int64), out=out[1:])
     return out
 
 

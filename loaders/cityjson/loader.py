@@ -97,7 +97,7 @@ class CityJsonLoader:
         desk = _Desk(layer.path, header, plan)
         size = min(batch_size, MAX_OBJECTS)
         for feature in features_of(layer.path, header, document):
-            for part in _parts(feature, size):
+            for part in _parts(feature, size) if len(feature.objects) > size else (feature,):
                 if desk.drafts and len(desk.drafts) + max(1, len(part.objects)) > size:
                     yield desk.take()
                 desk.add(part)
@@ -148,9 +148,8 @@ class _Desk:
             self.look = Wardrobe(feature.appearance, self.shelf).look()
             self.appearance = feature.appearance
         self.size += feature.size
-        self.drafter.look = self.look
-        for key, item in feature.objects.items():
-            self.drafts.append(self.drafter.draft(key, item, feature))
+        self.drafter.look, draft = self.look, self.drafter.draft
+        self.drafts += [draft(key, item, feature) for key, item in feature.objects.items()]
 
     def take(self) -> Batch:
         """The batch drafted so far; the desk is clear again."""
@@ -188,9 +187,6 @@ def _kind(geometry: object) -> object:
 
 def _parts(feature: Feature, size: int) -> Iterator[Feature]:
     """The feature, cut into pieces of at most ``size`` objects."""
-    if len(feature.objects) <= size:
-        yield feature
-        return
     items = list(feature.objects.items())
     share = max(1, feature.size * size // len(items))
     for start in range(0, len(items), size):

@@ -65,7 +65,7 @@ class Drafter:
         self.mapper.apply(draft, raw)
         draft.aliases.append(("cityjson.id", str(draft.key)))
         parents = item.get("parents")
-        if isinstance(parents, list) and parents:
+        if parents and isinstance(parents, list):
             draft.parent, draft.relation = str(parents[0]), "part_of"
             if len(parents) > 1:
                 draft.attributes["further_parents"] = parents[1:]

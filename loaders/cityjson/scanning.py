@@ -28,10 +28,8 @@ from loaders.cityjson.numberlists import (
 __all__ = ["Packed", "pack", "triples"]
 
 IntArray = NDArray[np.int64]
-COUNTED = 64 * 1024**2
-"""Longer texts are looked through first for how many numbers and lists they have."""
-SHORTEST = 32
-"""Bytes that a plain geometry takes at least."""
+MEMBERS = 3
+"""A plain geometry has at least as many: type, LoD and boundaries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,21 +95,6 @@ def triples(
             out[i - a, axis] = numbers[k + axis] * scale[axis] + translate[axis]
         k += 3
     return out
-
-
-@njit(cache=True, nogil=True)
-def _room(data: NDArray[np.uint8]) -> tuple[int, int]:
-    """Upper bounds of how many numbers and lists there are."""
-    numbers = lists = 0
-    before = np.uint8(0)
-    for c in data:
-        digit = 48 <= c <= 57
-        if (digit and not 48 <= before <= 57) or c == 110:  # a digit run or the n of null
-            numbers += 1
-        elif c == 91:
-            lists += 1
-        before = c
-    return numbers, lists
 
 
 _GEOMETRY = np.frombuffer(b"geometry", np.uint8)
@@ -295,14 +278,13 @@ def pack(text: bytes, by_line: bool, plain: bool = False) -> tuple[bytes, Packed
     (b'{"vertices":0, "a": [1]}', [1, 2, -3, 4, 5, 6], [3, 3])
     """
     data = np.frombuffer(text, np.uint8)
-    n_numbers = n_lists = len(data) // 2 + 1  # what stays untouched takes no memory
-    if len(data) > COUNTED:
-        n_numbers, n_lists = _room(data)
+    # what is set aside must not be much too large: the system clears it by whole huge pages
+    n_lists, n_members, n_commas = (np.count_nonzero(data == ord(c)) for c in "[:,")
     rest = np.empty(len(data) + 20, np.uint8)
-    numbers = np.empty(n_numbers + 1, np.int64)
+    numbers = np.empty(n_lists + n_commas + 1, np.int64)
     inner, outer, upper = (np.empty(n_lists + 1, np.int64) for _ in range(3))
-    bounds = np.empty((DEPTH + 1, n_lists + 2), np.int64)
-    n_rows = len(data) // SHORTEST + 1 if plain else 0
+    bounds = np.empty((DEPTH + 1, n_members + 2), np.int64)
+    n_rows = n_members // MEMBERS + 1 if plain else 0
     rows, arrays = np.empty((n_rows, COLUMNS), np.int64), np.empty(n_rows + 1, np.int64)
     counts = np.zeros(COUNTS, np.int64)
     bounds[:, 0] = arrays[0] = 0

@@ -1,7 +1,6 @@
 """Drafted city objects → RECORDS, REPRESENTATIONS, MESHES and IMAGES."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import orjson
@@ -9,10 +8,9 @@ import pyarrow as pa
 
 from loaders.base import Batch
 from loaders.citymodel.cleaning import cleaned
-from loaders.citymodel.drafts import Drafted, FloatArray, ShapeInfo
-from loaders.citymodel.placing import Placing
+from loaders.citymodel.drafts import Draft, Drafted, FloatArray, ShapeInfo
+from loaders.citymodel.placing import Place, Placing
 from loaders.citymodel.shapes import Shapes, build, mesh_rows
-from loaders.meshing import matrix_column
 from twin.schema import ALIAS, RECORDS, REPRESENTATIONS
 
 __all__ = ["batch_of", "template_meshes"]
@@ -62,20 +60,7 @@ def batch_of(drafted: Drafted) -> Batch:
     built = build(shapes, drafted.geographic) if len(drafted.infos) else None
     placing = Placing(drafted, shapes, built)
     surfaces, textures = _surface_columns(placing)
-    rows = []
-    places = placing.places()
-    for number, (draft, at) in enumerate(
-        zip(drafted.drafts, places, strict=True), drafted.first_row
-    ):
-        if at.role == "none" and draft.notes and not draft.faults:
-            draft.faults.append("no geometry of it can be used: " + "; ".join(draft.notes))
-        if draft.notes:
-            draft.attributes["notes"] = draft.notes
-        said = orjson.dumps(draft.attributes, default=str)
-        fault = "; ".join(draft.faults) if draft.faults else None
-        head = (number, draft.key, draft.name, draft.class_code, draft.parent, draft.relation)
-        place = (at.geometry, at.role, at.lod, at.mesh_id, at.matrix)
-        rows.append((*head, draft.aliases, said, *place, fault))
+    records = _records(drafted, placing)
     meshes = None
     if built is not None and built.meshed.any():
         if textures is not None:
@@ -87,34 +72,58 @@ def batch_of(drafted: Drafted) -> Batch:
         both = [drafted.template_meshes] + ([meshes] if meshes is not None else [])
         meshes = pa.concat_tables(both, promote_options="default")
     return Batch(
-        _table(rows, RECORDS),
+        records,
         meshes,
-        _table(placing.extra, REPRESENTATIONS) if placing.extra else None,
+        _representations(placing),
         findings=drafted.findings,
         images=drafted.images,
     )
 
 
-def _table(rows: Sequence[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
-    """Rows in the order of the schema's columns, as a table."""
-    columns = list(zip(*rows, strict=True)) if rows else [() for _ in schema]
-    arrays = []
-    for column, values in zip(schema, columns, strict=True):
-        if column.name == "matrix":
-            arrays.append(_matrices(values))
-        elif column.name == "aliases":
-            arrays.append(_aliases(values))
-        elif column.name == "attributes":
-            arrays.append(pa.array(values, pa.binary()).cast(pa.string()))
-        else:
-            arrays.append(pa.array(values, column.type))
-    return pa.Table.from_arrays(arrays, schema=schema)
+def _records(drafted: Drafted, placing: Placing) -> pa.Table:
+    """A row of RECORDS for each draft."""
+    drafts, places = drafted.drafts, placing.places()
+    faults = [
+        _fault(d, p) if d.notes or d.faults else None
+        for d, p in zip(drafts, places, strict=True)
+    ]
+    said = [orjson.dumps(d.attributes, default=str) for d in drafts]
+    columns = {
+        "row": np.arange(drafted.first_row, drafted.first_row + len(drafts)),
+        "key": [d.key for d in drafts],
+        "name": [d.name for d in drafts],
+        "class_code": [d.class_code for d in drafts],
+        "parent_key": [d.parent for d in drafts],
+        "relation": [d.relation for d in drafts],
+        "aliases": _aliases([d.aliases for d in drafts]),
+        "attributes": pa.array(said, pa.binary()).cast(pa.string()),
+        "geometry": [p.geometry for p in places],
+        "role": [p.role for p in places],
+        "lod": [p.lod for p in places],
+        "mesh_id": [p.mesh_id for p in places],
+        "matrix": placing.matrix_column([p.matrix for p in places]),
+        "fault": faults,
+    }
+    return pa.table(columns, schema=RECORDS)
 
 
-def _matrices(values: Sequence[FloatArray | None]) -> pa.Array:
-    given = np.array([v is not None for v in values], bool)
-    stack = np.array([v for v in values if v is not None], np.float64)
-    return matrix_column(stack, given)
+def _fault(draft: Draft, place: Place) -> str | None:
+    """What makes a record unusable, None where nothing does; notes go into its attributes."""
+    if place.role == "none" and draft.notes and not draft.faults:
+        draft.faults.append("no geometry of it can be used: " + "; ".join(draft.notes))
+    if draft.notes:
+        draft.attributes["notes"] = draft.notes
+    return "; ".join(draft.faults) if draft.faults else None
+
+
+def _representations(placing: Placing) -> pa.Table | None:
+    """What was placed beside the records; None where nothing was."""
+    if not placing.extra:
+        return None
+    *columns, matrices = zip(*placing.extra, strict=True)
+    names = [name for name in REPRESENTATIONS.names if name != "matrix"]
+    table = dict(zip(names, columns, strict=True))
+    return pa.table(table | {"matrix": placing.matrix_column(matrices)}, schema=REPRESENTATIONS)
 
 
 def _aliases(values: Sequence[Sequence[tuple[str, str]]]) -> pa.Array:

@@ -7,6 +7,7 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
 
@@ -16,19 +17,20 @@ from loaders.citymodel.drafts import Draft, Drafted, FloatArray
 from loaders.citymodel.footprints import footprints
 from loaders.citymodel.shapes import Built, Shapes, degrees_in_metres, starts_of
 from loaders.citymodel.surfaces import Surfaces, SurfaceTable
+from loaders.meshing import matrix_column
 
 __all__ = ["Place", "Placing"]
 
 
 @dataclass(slots=True)
 class Place:
-    """Geometry columns of one record."""
+    """Geometry columns of one record; ``matrix`` is a row of the placing's matrices, -1 for none."""
 
     geometry: bytes | None = None
     role: str = "none"
     lod: str | None = None
     mesh_id: str | None = None
-    matrix: FloatArray | None = None
+    matrix: int = -1
 
 
 @cache
@@ -63,7 +65,7 @@ class Placing:
         self.drawn = np.ones(len(drafted.infos), bool)
         self.meshed = built.meshed.tolist() if built is not None else []
         self.names = [f"{drafted.first_row}/{i}/{info.lod}" for i, info in enumerate(drafted.infos)]
-        self.matrices = self._matrices()
+        self._matrices = [self._own_matrices()]
         self.table = SurfaceTable(drafted.infos)
         self.surfaces: Surfaces | None = None
         if built is not None and self.table.counts.any():
@@ -81,7 +83,8 @@ class Placing:
         self.extra: list[tuple[Any, ...]] = []
         self._settled = self._settle(counts > 0)
 
-    def _matrices(self) -> FloatArray:
+    def _own_matrices(self) -> FloatArray:
+        """Matrices of the shapes where they stand, shape (s, 16)."""
         if self.built is None:
             return np.zeros((0, 16))
         out = np.zeros((len(self.names), 4, 4))
@@ -90,6 +93,11 @@ class Placing:
         out[:, :3, 3] = self.built.origin
         out[:, 3, 3] = 1.0
         return out.reshape(-1, 16)
+
+    def matrix_column(self, rows: Sequence[int]) -> pa.Array:
+        """Rows of the matrices as a column, null where -1."""
+        at = np.array(rows, np.int64)
+        return matrix_column(np.concatenate(self._matrices)[at[at >= 0]], at >= 0)
 
     def _outlines(self, whole: NDArray[np.bool_]) -> list[bytes | None]:
         """WKB of the footprint of the one shape of each object that has the best say about it."""
@@ -151,7 +159,7 @@ class Placing:
             if i >= 0:
                 self._measure(draft, i)
                 for s in (i, *beside):
-                    self._mesh(draft, place, infos[s].lod, self.names[s], self.matrices[s])
+                    self._mesh(draft, place, infos[s].lod, self.names[s], s)
             out.append(place)
         return out
 
@@ -176,16 +184,17 @@ class Placing:
                 continue
             if out.mesh_id is None:
                 self._measure(draft, i)
-            self._mesh(draft, out, infos[i].lod, self.names[i], self.matrices[i])
+            self._mesh(draft, out, infos[i].lod, self.names[i], i)
         for level, line in draft.lines:
             wkb = shapely.to_wkb(line, output_dimension=3, flavor="iso")
-            self.extra.append((draft.key, wkb, "centreline", level, None, None))
+            self.extra.append((draft.key, wkb, "centreline", level, None, -1))
         for template, level, local, at in draft.instances:
             matrix = self._instance(template, local, at)
             if matrix is None:
                 draft.notes.append(f"{template} has no usable face")
             else:
-                self._mesh(draft, out, level, template, matrix)
+                self._mesh(draft, out, level, template, len(self.names) + len(self._matrices) - 1)
+                self._matrices.append(matrix[None])
         return out
 
     def _on_the_ground(self, draft: Draft, order: Sequence[int]) -> Place:
@@ -206,7 +215,7 @@ class Placing:
             out = Place(wkb, draft.plain[1], "0")
         return out
 
-    def _mesh(self, draft: Draft, out: Place, lod: str, mesh_id: str, matrix: FloatArray) -> None:
+    def _mesh(self, draft: Draft, out: Place, lod: str, mesh_id: str, matrix: int) -> None:
         """The first mesh goes with the record, the others beside it."""
         if out.mesh_id is None:
             out.role, out.lod, out.mesh_id, out.matrix = "mesh", lod or None, mesh_id, matrix

@@ -194,9 +194,10 @@ class ShapeCollector:
             self._vertices.append(vertices)
         if look is not None and look.touches(geometry):
             self._looks[place] = look.of(geometry, depth, n)
-        if not self._order or isinstance(self._order[-1], _Run):
-            self._order.append([])
-        self._order[-1].append(len(self._places))
+        singles = self._order[-1] if self._order else None
+        if not isinstance(singles, list):
+            self._order.append(singles := [])
+        singles.append(len(self._places))
         self._places.append(place)
         self.infos.append(ShapeInfo(lod_text(geometry.get("lod")), surfaces, (), 0, kind))
         self._source.append(len(self._vertices) - 1)
@@ -209,14 +210,15 @@ class ShapeCollector:
         packs = {id(r.plain.packed): r.plain.packed for r in self._order if isinstance(r, _Run)}
         packs |= self._packs
         sources = {key: _Source(p.numbers, p.inner, p.outer) for key, p in packs.items()}
-        if self._faces or not sources:
+        if not sources or any(key == 0 for key, *_ in self._ranges):
             sources[0] = _of_lists(self._faces)
             self._locate(sources[0])
         number = {key: i for i, key in enumerate(sources)}
         base = np.stack(
             [
-                np.repeat(starts_of([len(getattr(s, name)) for s in sources.values()])[:-1], 2)
-                .reshape(-1, 2)
+                np.repeat(
+                    starts_of([len(getattr(s, name)) for s in sources.values()])[:-1], 2
+                ).reshape(-1, 2)
                 for name in ("outer", "inner", "numbers")
             ],
             axis=1,
@@ -224,7 +226,11 @@ class ShapeCollector:
         columns = self._in_order(number)
         spans = columns.spans + base[columns.source]
         n_rings, n_corners, index = (
-            _gathered([getattr(s, name) for s in sources.values()], spans[:, i], spans[:, i + 1] - spans[:, i])
+            _gathered(
+                [getattr(s, name) for s in sources.values()],
+                spans[:, i],
+                spans[:, i + 1] - spans[:, i],
+            )
             for i, name in ((0, "outer"), (2, "inner"), (4, "numbers"))
         )
         return self._columns(index, n_corners, n_rings, columns)
@@ -236,20 +242,26 @@ class ShapeCollector:
         start = starts_of([len(v) for v in vertices])
         place = {key: int(start[len(self._vertices) + i]) for i, key in enumerate(plains)}
         single = self._singles(number, start)
-        parts = []
+        parts: list[tuple[IntArray, ...]] = []
         for one in self._order:
             if isinstance(one, _Run):
                 plain, rows = one.plain, slice(one.first, one.last)
                 source = np.full(one.last - one.first, number[id(plain.packed)], np.int64)
                 first = plain.first[rows] + place[id(plain)]
-                parts.append((plain.spans(rows), source, first, plain.count[rows], plain.told(rows)))
+                parts.append(
+                    (plain.spans(rows), source, first, plain.count[rows], plain.told(rows))
+                )
             else:
                 at = slice(one[0], one[-1] + 1)
-                told = [_numbers(self._told[i], r[2] - r[1]) for i, r in zip(one, self._ranges[at], strict=True)]
-                parts.append((*(column[at] for column in single), np.concatenate(told)))
+                said = [
+                    _numbers(self._told[i], r[2] - r[1])
+                    for i, r in zip(one, self._ranges[at], strict=True)
+                ]
+                parts.append((*(column[at] for column in single), np.concatenate(said)))
         if not parts:
             parts.append((*single, np.zeros(0, np.int64)))
-        return _Columns(*(np.concatenate(c) for c in zip(*parts, strict=True)), vertices)
+        spans, source, first, count, told = (np.concatenate(c) for c in zip(*parts, strict=True))
+        return _Columns(spans, source, first, count, told, vertices)
 
     def _singles(self, number: Mapping[int, int], start: IntArray) -> tuple[IntArray, ...]:
         """Spans, source, first and count of vertices of the geometries that were taken one by one."""
@@ -323,8 +335,11 @@ class ShapeCollector:
 
 @dataclass(slots=True)
 class _Columns:
-    """Shapes in order: ``spans`` (s, 6) of their numbers, ``source`` (s,) they lie in, ``first`` and ``count`` (s,) of
-    their vertices, ``told`` (f,) surface of each face; the ``vertices`` of all."""
+    """Shapes in order.
+
+    ``spans`` (s, 6) of their numbers in the ``source`` (s,) they come from, ``first`` and ``count`` (s,) of their
+    vertices among all ``vertices``, ``told`` (f,) surface of each face.
+    """
 
     spans: IntArray
     source: IntArray

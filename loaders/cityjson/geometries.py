@@ -11,7 +11,17 @@ from numpy.typing import NDArray
 from loaders.cityjson.numberlists import LISTS, is_word, taken
 
 __all__ = [
-    "BOUNDARIES", "COLUMNS", "KINDS", "KIND", "LOD", "SURFACES", "VALUES", "VERTICES", "array_rows", "distinct", "point_columns",
+    "BOUNDARIES",
+    "COLUMNS",
+    "KIND",
+    "KINDS",
+    "LOD",
+    "SURFACES",
+    "VALUES",
+    "VERTICES",
+    "array_rows",
+    "distinct",
+    "point_columns",
 ]  # fmt: skip
 
 IntArray = NDArray[np.int64]
@@ -30,7 +40,14 @@ _NAMES = np.frombuffer("".join(KINDS).encode(), np.uint8)
 _NAME_AT = np.cumsum([0, *map(len, KINDS)])
 _DEPTHS = np.array([3, 3, 4, 5, 5])
 """How deep the numbers of the boundaries of each type are nested."""
-_TYPE_KEY, _LOD_KEY, _BOUNDARIES_KEY, _SEMANTICS_KEY, _SURFACES_KEY, _VALUES_KEY = 1, 2, 4, 8, 16, 32
+_TYPE_KEY, _LOD_KEY, _BOUNDARIES_KEY, _SEMANTICS_KEY, _SURFACES_KEY, _VALUES_KEY = (
+    1,
+    2,
+    4,
+    8,
+    16,
+    32,
+)
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -77,7 +94,9 @@ def _list_end(data: Bytes, i: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _value(data: Bytes, a: int, b: int, i: int, said: int, row: IntArray) -> tuple[int, int, int]:
+def _value(  # noqa: C901 (one state machine)
+    data: Bytes, a: int, b: int, i: int, said: int, row: IntArray
+) -> tuple[int, int, int]:
     """Read a plain member named ``data[a:b]``; where it goes on, what has been said, and the list to take (0: none).
 
     Where it goes on is 0 for what no row has.
@@ -118,8 +137,8 @@ def _value(data: Bytes, a: int, b: int, i: int, said: int, row: IntArray) -> tup
         key = _SEMANTICS_KEY
     if key == 0 or i == 0 or said & key:
         return 0, said, 0
-    taking = key if key == _BOUNDARIES_KEY or key == _VALUES_KEY else 0
-    if taking and data[i] != 91 or key == _SEMANTICS_KEY and data[i] != 123:
+    taking = key if key in (_BOUNDARIES_KEY, _VALUES_KEY) else 0
+    if (taking and data[i] != 91) or (key == _SEMANTICS_KEY and data[i] != 123):
         return 0, said, 0
     return i, said | key, taking
 

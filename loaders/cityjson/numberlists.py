@@ -4,7 +4,18 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["COUNTS", "DEPTH", "INNER", "LISTS", "NONE", "NUMBERS", "OUTER", "UPPER", "is_word", "taken"]
+__all__ = [
+    "COUNTS",
+    "DEPTH",
+    "INNER",
+    "LISTS",
+    "NONE",
+    "NUMBERS",
+    "OUTER",
+    "UPPER",
+    "is_word",
+    "taken",
+]
 
 IntArray = NDArray[np.int64]
 NONE = -1
@@ -17,6 +28,7 @@ DEPTH = 4
 
 @njit(cache=True, nogil=True)
 def is_word(data: NDArray[np.uint8], a: int, b: int, word: NDArray[np.uint8]) -> bool:
+    """Whether ``data[a:b]`` is the word."""
     same = b - a == len(word)
     i = 0
     while same and i < len(word):
@@ -152,7 +164,17 @@ def taken(
         Where the text goes on; 0 where it is no list of whole numbers, all equally deep. Nothing is read then.
     """
     stop, n, n_inner, n_outer, n_upper, deep = _nested(
-        data, i, numbers, counts[NUMBERS], inner, counts[INNER], outer, counts[OUTER], upper, counts[UPPER], nulls
+        data,
+        i,
+        numbers,
+        counts[NUMBERS],
+        inner,
+        counts[INNER],
+        outer,
+        counts[OUTER],
+        upper,
+        counts[UPPER],
+        nulls,
     )
     if stop == 0:
         return 0

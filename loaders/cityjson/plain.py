@@ -1,8 +1,7 @@
 """Plain geometries of one text, in columns: what the rows of :class:`loaders.cityjson.scanning.Packed` mean."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
@@ -23,6 +22,9 @@ from loaders.cityjson.geometries import (
 from loaders.cityjson.numberlists import NUMBERS, OUTER
 from loaders.cityjson.scanning import Packed
 from loaders.citymodel.drafts import ShapeInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["Plain", "lod_text", "plain_of"]
 
@@ -78,7 +80,9 @@ def _told(numbers: IntArray, bounds: IntArray, lists: IntArray, values: IntArray
     return out
 
 
-def _parsed(text: bytes, data: NDArray[np.uint8], rows: IntArray, column: int) -> tuple[list[Any], list[int]]:
+def _parsed(
+    text: bytes, data: NDArray[np.uint8], rows: IntArray, column: int
+) -> tuple[list[Any], list[int]]:
     """Distinct values of a column of texts, and which of them each row has (-1: none)."""
     start, end = rows[:, column], rows[:, column + 1]
     first, which = distinct(data, start, end)

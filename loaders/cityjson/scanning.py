@@ -123,7 +123,9 @@ def _write(rest: NDArray[np.uint8], at: int, number: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _placed(rows: IntArray, first: int, last: int, vertices: int, inner: IntArray, bounds: IntArray) -> bool:
+def _placed(
+    rows: IntArray, first: int, last: int, vertices: int, inner: IntArray, bounds: IntArray
+) -> bool:
     """Tell rows ``first`` to ``last`` the list of their vertices; False where there is none of triples."""
     if first == last:
         return True

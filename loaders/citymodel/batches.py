@@ -84,8 +84,7 @@ def _records(drafted: Drafted, placing: Placing) -> pa.Table:
     """A row of RECORDS for each draft."""
     drafts, places = drafted.drafts, placing.places()
     faults = [
-        _fault(d, p) if d.notes or d.faults else None
-        for d, p in zip(drafts, places, strict=True)
+        _fault(d, p) if d.notes or d.faults else None for d, p in zip(drafts, places, strict=True)
     ]
     said = [orjson.dumps(d.attributes, default=str) for d in drafts]
     columns = {

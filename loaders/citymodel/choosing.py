@@ -11,7 +11,9 @@ Flags = NDArray[np.bool_]
 
 
 @njit(cache=True, nogil=True)
-def outlined(start: IntArray, shapes: IntArray, rank: NDArray[np.float64], flat: Flags, whole: Flags) -> IntArray:
+def outlined(
+    start: IntArray, shapes: IntArray, rank: NDArray[np.float64], flat: Flags, whole: Flags
+) -> IntArray:
     """The shape of each object that has the best say about its outline, -1 for none.
 
     Parameters
@@ -29,13 +31,13 @@ def outlined(start: IntArray, shapes: IntArray, rank: NDArray[np.float64], flat:
         for k in range(start[i], start[i + 1]):
             s = shapes[k]
             best = out[i]
-            if whole[s] and (best < 0 or not flat[best] and (flat[s] or rank[s] > rank[best])):
+            if whole[s] and (best < 0 or (not flat[best] and (flat[s] or rank[s] > rank[best]))):
                 out[i] = s
     return out
 
 
 @njit(cache=True, nogil=True)
-def settled(  # noqa: C901 (one pass over the columns)
+def settled(
     start: IntArray,
     shapes: IntArray,
     rank: NDArray[np.float64],

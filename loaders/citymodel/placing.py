@@ -107,11 +107,10 @@ class Placing:
         wanted[best[best >= 0]] = True
         if not wanted.any():
             return out
-        dense = self.shapes.of(wanted, wanted[self.shapes.shape_of_face])
         at = np.flatnonzero(wanted)
-        ground = self.table.ground(dense.surface, at[dense.shape_of_face])
+        ground = self.table.ground(self.shapes.surface, self.shapes.shape_of_face)
         metres = 1e5 if self.drafted.geographic else 1.0
-        found = footprints(dense, self._lods[3][at], ground, metres)[0]
+        found = footprints(self.shapes, at, self._lods[3][at], ground, metres)
         for i, value in zip(at.tolist(), found, strict=True):
             out[i] = value
         return out

@@ -82,7 +82,7 @@ class Surfaces:
         told = shapes.surface >= 0
         place = (shapes.surface + self.start[:-1][shapes.shape_of_face])[told]
         n = int(self.start[-1])
-        self.area = np.bincount(place, area[told], n).round(3)
+        self.area: FloatArray = np.bincount(place, area[told], n).astype(np.float64).round(3)
         self.faces = np.bincount(place, minlength=n)
         self._kinds: list[str] = []
         self._kind_start: list[int] = []
@@ -97,7 +97,11 @@ class Surfaces:
 
     def _count_types(self) -> None:
         number: dict[str, int] = {}
-        kinds = [number.setdefault(str(s.get("type")), len(number)) for one in self.table.sets for s in one]
+        kinds = [
+            number.setdefault(str(s.get("type")), len(number))
+            for one in self.table.sets
+            for s in one
+        ]
         kind, start, area = _by_type(
             self.start, self.table.base, np.array([*kinds, 0], np.int64), self.area
         )
@@ -109,7 +113,9 @@ class Surfaces:
         """JSON of the surfaces of each shape with their areas and faces, null where it has none."""
         table = self.table
         sets = [orjson.dumps(one, default=str) for one in table.sets]
-        areas, faces = (orjson.dumps(v, option=orjson.OPT_SERIALIZE_NUMPY) for v in (self.area, self.faces))
+        areas, faces = (
+            orjson.dumps(v, option=orjson.OPT_SERIALIZE_NUMPY) for v in (self.area, self.faces)
+        )
         data, end = _joined(
             np.frombuffer(b"".join(sets), np.uint8),
             starts_of([len(s) for s in sets]),
@@ -121,7 +127,9 @@ class Surfaces:
             _WORD_START,
         )
         there = pa.array(table.counts > 0).buffers()[1]
-        return pa.Array.from_buffers(pa.string(), len(end) - 1, [there, *binaries(data, end).buffers()[1:]])
+        return pa.Array.from_buffers(
+            pa.string(), len(end) - 1, [there, *binaries(data, end).buffers()[1:]]
+        )
 
 
 _PIECES = (b'{"surfaces":', b',"area_m2":[', b'],"faces":[', b"]}")
@@ -152,7 +160,10 @@ def _by_type(
                 at += 1
             total[i] += size
         begin[s + 1] = at
-    return kind[:at], begin, total[:at] / 1000
+    area_of = np.empty(at)
+    for i in range(at):
+        area_of[i] = total[i] / 1000
+    return kind[:at], begin, area_of
 
 
 @njit(cache=True, nogil=True)

@@ -13,6 +13,7 @@ import shapely
 from numpy.typing import NDArray
 
 from twin import crs
+from twin.crs.boxes import placed_boxes
 from twin.rematch import surface_of
 from twin.schema import IMAGES, MESH_EXTRAS, MESHES
 
@@ -209,11 +210,7 @@ class MeshArchive:
         ndarray of float64, shape (n, 6)
             xmin, ymin, zmin, xmax, ymax, zmax in degrees and ellipsoidal metres.
         """
-        local = self._boxes[places][:, _CORNERS].reshape(-1, 8, 3)
-        placed = _apply(to_ecef.reshape(-1, 4, 4), local)
-        lon, lat, z = crs.ecef_to_geographic(*placed.reshape(-1, 3).T)
-        geo = np.stack([lon, lat, z], axis=1).reshape(len(places), 8, 3)
-        return np.concatenate([geo.min(axis=1), geo.max(axis=1)], axis=1)
+        return placed_boxes(self._boxes[places], to_ecef)
 
     def outline(
         self, mesh_ids: Sequence[str], to_ecef: NDArray[np.float64]
@@ -254,10 +251,6 @@ def read_asset(folder: Path, name: str) -> pa.Table:
     """Meshes of an asset (columns :data:`twin.schema.MESHES`), memory-mapped."""
     with pa.memory_map(str(folder / name)) as source:
         return pa.ipc.open_file(source).read_all()
-
-
-_CORNERS = np.array([[x, y, z] for z in (2, 5) for y in (1, 4) for x in (0, 3)]).ravel()
-"""Columns of a box that make its eight corners."""
 
 
 def _whole(meshes: pa.Table) -> pa.Table:

@@ -65,14 +65,15 @@ def load_layers(
     ordered, deferred = sure_first(planned, Placer(store.city))
     later = {id(one) for one in deferred}
     results: list[LayerResult] = []
-    placer = _placer(store)
+    placer: Placer | None = None
     for one in ordered:
         if id(one) in later:
             findings = ("judged and loaded after the layers whose place is sure",)
             one = (replace(one[0], findings=(*one[0].findings, *findings)), one[1])
+        placer = placer or _placer(store)
         results.append(_load_layer(store, heights, one, placer, progress, proposed))
         if results[-1].balance.loaded:
-            placer = _placer(store)
+            placer = None  # there is more ground to judge the next one by
     return results
 
 

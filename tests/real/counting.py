@@ -31,7 +31,7 @@ def counted(path: Path) -> tuple[int, int] | None:
             return _json(content.decode("utf-8-sig"), lines=path.suffix.endswith("l"))
         if path.suffix in _TABLES:
             return _lines(content.decode("utf-8-sig"))
-    except (ValueError, ET.ParseError, RecursionError, OSError, TypeError):
+    except (ValueError, ET.ParseError, LookupError, RecursionError, OSError, TypeError):
         return None
     return None
 

@@ -11,7 +11,7 @@ FILE is an IFC model (default: all of ``../shared/data/ifc``). For each
 * the model is loaded into a throw-away city, one that says nowhere where it is at a place given here;
 * **here** are those of the products that have a shape in the base, **boxes** those among them of which no kernel can make more;
 * **ids**: GlobalIds that lead to one thing, and from it back to themselves (those the file uses once);
-* **rooms**: IfcSpace with a shape of which the base has a room, with its outline;
+* **rooms**: IfcSpace in the text of the file of which the base has a room, with its shape and outline;
 * **off**: where the file has a georeference, the largest distance (metres) between the corners of a product's box in the
   base and those computed here: the iterator's world coordinates, the map conversion written out, pyproj.
 
@@ -52,16 +52,16 @@ SURE = 0.6
 """Below this a model is refused unless somebody says where it is."""
 ELSEWHERE = {"crs": "EPSG:4547", "easting": 508_210.0, "northing": 3_373_140.0, "height": 20.0}
 NO_THINGS = ("IfcFeatureElementSubtraction", "IfcVirtualElement", "IfcAnnotation", "IfcGrid")
+_SPACE = re.compile(rb"=\s*IFCSPACE\s*\(\s*'([^']*)'", re.I)
 Box = tuple[float, ...]
 
 
 @dataclass
 class Bare:
-    """What the iterator told: GlobalIds with a surface, alignments with a line, spaces among them; boxes in degrees and metres."""
+    """What the iterator told: GlobalIds with a surface, alignments with a line, boxes in degrees and metres."""
 
     surfaces: Counter[str]
     lines: set[str]
-    spaces: set[str]
     boxes: dict[str, Box]
     ended: str
 
@@ -125,7 +125,9 @@ def opened(path: Path) -> Any:
     if said and known != name:
         data = data[: said.start(1)] + known.encode() + data[said.end(1) :]
     try:
-        return ifcopenshell.file.from_string(data.decode("latin-1"))
+        model = ifcopenshell.file.from_string(data.decode("latin-1"))
+        model.by_type("IfcProject")  # a parser that gave up early leaves a model without a schema
+        return model
     except (RuntimeError, ifcopenshell.Error):
         from loaders.ifc.opening import open_model
 
@@ -253,7 +255,6 @@ def bare(path: Path, seconds: float) -> Bare:
     return Bare(
         Counter(s["id"] for s in things),
         {s["id"] for s in said if s["class"] == "IfcAlignment" and not s["surface"]},
-        {s["id"] for s in things if s["class"] == "IfcSpace"},
         {s["id"]: tuple(s["box"]) for s in things if "box" in s},
         ended,
     )
@@ -274,13 +275,14 @@ def compared(path: Path, seconds: float = 60.0) -> Row:
     told = bare(path, seconds)
     info = IfcLoader().scan(path)[0]
     with tempfile.TemporaryDirectory(prefix="citytwin-models-") as folder:
-        with Store.open(City.init(Path(folder) / "city", name="models")) as store:
+        city = City.init(Path(folder) / "city", name="models")
+        with Store.open(city) as store:
             result = load_layers(store, Heights(0.0), [(info, planned(info))])[0]
             if result.status != "loaded" or result.balance.quarantined:
-                raise SystemExit(f"{path.name}: {result.status} {result.reason} {result.balance}")
+                told.ended += f"; {result.status}: {result.reason or result.balance}"
             things, ids = store.table(_THINGS).to_pylist(), store.table(_IDS).to_pylist()
             sure = told.boxes and info.crs and info.crs_confidence >= SURE
-            boxes = _boxes(store.table(_MESHES).to_pylist(), store.city.assets) if sure else {}
+            boxes = _boxes(store.table(_MESHES).to_pylist(), city.assets) if sure else {}
     return _row(path, info, told, things, ids, boxes)
 
 
@@ -326,7 +328,8 @@ def _row(
 ) -> Row:
     meshed = Counter(t["key"].partition("#")[0] for t in things if t["meshed"])
     lines = {t["key"] for t in things if t["line"]}
-    rooms = {t["key"] for t in things if t["collection"] == "rooms" and t["meshed"] and t["outlined"]}  # fmt: skip
+    rooms = Counter(t["key"].partition("#")[0] for t in things if t["collection"] == "rooms" and t["meshed"] and t["outlined"])  # fmt: skip
+    spaces = Counter(m.decode() for m in _SPACE.findall(path.read_bytes()))
     once = {g for g, n in told.surfaces.items() if n == 1} | told.lines
     thing_of = {i["value"]: i["eid"] for i in ids if i["things"] == 1}
     id_of = {eid: value for value, eid in thing_of.items()}
@@ -341,8 +344,8 @@ def _row(
         sum(t["boxed"] or False for t in things),
         len(once),
         astray,
-        len(told.spaces),
-        len(rooms & told.spaces),
+        spaces.total(),
+        (rooms & spaces).total(),
         info.crs if info.crs_confidence >= SURE else None,
         len(offs),
         max(offs, default=None),

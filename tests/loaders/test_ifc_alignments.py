@@ -112,6 +112,29 @@ def test_gradients_lift_the_line(w) -> None:
     assert points[:, 0] == pytest.approx(0, abs=1e-9)
 
 
+@pytest.mark.parametrize("wild", [0.0, 1e-300, -1e9, 1e150, 1e308])
+@pytest.mark.parametrize("place", range(6))
+def test_numbers_no_road_has_are_left_out_or_bounded(w, place: int, wild: float) -> None:
+    """Radius, length, bearing, distance, height and gradient in turn; what is drawn is finite and short enough to hold."""
+    w.unit = 1.0  # the numbers as they are
+    numbers = [90.0, 250.0, 0.0, 0.0, 10.0, 0.01]
+    numbers[place] = wild
+    radius, length, bearing, start, height, gradient = numbers
+    curve = (0.0, 0.0, bearing, radius, -radius, length, "CLOTHOID")
+    whole = alignment(
+        w,
+        horizontal(w, (0.0, 0.0, 0.0, 0.0, 0.0, 5e3, "LINE"), curve),
+        vertical(w, (start, length, height, gradient, -0.01, "CIRCULARARC")),
+    )
+    nodes, _ = build_nodes(w.file)
+    with np.errstate(all="ignore"):
+        found = axes(nodes, length_unit(w.file), angle_unit(w.file), np.eye(4))
+    if found:
+        points = np.array(found[whole.id()].line.coords)
+        assert np.isfinite(points).all()
+        assert len(points) < 10_000
+
+
 def test_gradients_of_their_own_run_over_the_plan_they_belong_to(w) -> None:
     plan = horizontal(w, (0, 0, 0, 0, 0, 100, "LINE"))
     whole = alignment(w, plan, ObjectPlacement=w.placed(5, 6, 0))

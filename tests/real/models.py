@@ -2,12 +2,12 @@
 
 ::
 
-    python tests/real/models.py [FILE or FOLDER…] [--seconds 60] [--json [FILE]]
+    python tests/real/models.py [FILE or FOLDER…] [--seconds 180] [--json [FILE]]
 
 FILE is an IFC model (default: all of ``../shared/data/ifc``). For each
 
 * the bare ifcopenshell iterator counts products with a surface and alignments with a line, in a process of its own and
-  for at most ``--seconds``; voids, virtual boundaries, annotations and grids are no things and not counted;
+  for at most ``--seconds`` (180); voids, virtual boundaries, annotations and grids are no things and not counted;
 * the model is loaded into a throw-away city, one that says nowhere where it is at a place given here;
 * **here** are those of the products that have a shape in the base, **boxes** those among them of which no kernel can make more;
 * **ids**: GlobalIds that lead to one thing, and from it back to themselves (those the file uses once);
@@ -270,7 +270,7 @@ def planned(info: LayerInfo) -> LayerPlan:
     return replace(plan, placement=ELSEWHERE)
 
 
-def compared(path: Path, seconds: float = 60.0) -> Row:
+def compared(path: Path, seconds: float = 180.0) -> Row:
     """One model both ways."""
     told = bare(path, seconds)
     info = IfcLoader().scan(path)[0]
@@ -370,7 +370,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run it; exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("models", nargs="*", type=Path, default=[DEFAULT])
-    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--seconds", type=float, default=180.0)
     parser.add_argument("--json", nargs="?", const="-", default=None)
     parser.add_argument("--bare", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args(arguments)

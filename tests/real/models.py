@@ -220,7 +220,7 @@ def iterate(path: Path) -> Iterator[dict[str, Any]]:
     while True:
         shape = iterator.get()
         product, geometry = model.by_id(shape.id), shape.geometry
-        said = {"id": product.GlobalId, "class": product.is_a(), "surface": bool(len(geometry.faces))}  # fmt: skip
+        said = {"step": shape.id, "id": product.GlobalId, "class": product.is_a(), "surface": bool(len(geometry.faces))}  # fmt: skip
         said["thing"] = not any(_is(product, c) for c in NO_THINGS)
         if to_degrees and said["surface"]:
             used = np.unique(np.array(geometry.faces))
@@ -251,7 +251,8 @@ def bare(path: Path, seconds: float) -> Bare:
             ended = f"cut after {seconds:.0f} s"
         out.seek(0)
         said = [json.loads(line) for line in out if line.endswith("\n")]
-    things = [s for s in said if s["thing"] and s["surface"]]
+    # a product that lists one representation twice is told twice
+    things = list({s["step"]: s for s in said if s["thing"] and s["surface"]}.values())
     return Bare(
         Counter(s["id"] for s in things),
         {s["id"] for s in said if s["class"] == "IfcAlignment" and not s["surface"]},

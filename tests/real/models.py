@@ -9,7 +9,8 @@ FILE is an IFC model (default: all of ``../shared/data/ifc``). For each
 * the bare ifcopenshell iterator counts products with a surface and alignments with a line, in a process of its own and
   for at most ``--seconds`` (180); voids, virtual boundaries, annotations and grids are no things and not counted;
 * the model is loaded into a throw-away city, one that says nowhere where it is at a place given here;
-* **here** are those of the products that have a shape in the base, **boxes** those among them of which no kernel can make more;
+* **here** are those of the products that have a shape in the base, **all** whatever has one (the iterator may end early), **boxes** those
+  of which no kernel can make more;
 * **ids**: GlobalIds that lead to one thing, and from it back to themselves (those the file uses once);
 * **rooms**: IfcSpace in the text of the file of which the base has a room, with its shape and outline;
 * **off**: where the file has a georeference, the largest distance (metres) between the corners of a product's box in the
@@ -73,6 +74,7 @@ class Row:
     name: str
     bare: int
     here: int
+    all: int
     lines_bare: int
     lines_here: int
     boxes: int
@@ -102,15 +104,15 @@ class Row:
         """As a row of a Markdown table."""
         off = "–" if self.off is None else f"{self.off:.4f} ({self.compared})"
         share = f"{self.here / self.bare:.1%}" if self.bare else "–"
-        cells = (self.name, self.bare, self.here, share, f"{self.lines_here}/{self.lines_bare}", self.boxes,
+        cells = (self.name, self.bare, self.here, share, self.all, f"{self.lines_here}/{self.lines_bare}", self.boxes,
                  f"{self.ids - self.ids_astray}/{self.ids}", f"{self.rooms}/{self.spaces}", self.crs or "–", off,
                  "; ".join(self.faults()) or "ok", self.ended)  # fmt: skip
         return "| " + " | ".join(map(str, cells)) + " |"
 
 
 HEAD = (
-    "| model | bare | here | share | lines | boxes | ids | rooms | georeference | off, m (products) | verdict | iterator |\n"
-    "|" + "---|" * 12
+    "| model | bare | here | share | all | lines | boxes | ids | rooms | georeference | off, m (products) | verdict | iterator |\n"
+    "|" + "---|" * 13
 )
 
 
@@ -340,6 +342,7 @@ def _row(
         path.stem,
         told.surfaces.total(),
         (meshed & told.surfaces).total(),
+        meshed.total(),
         len(told.lines),
         len(lines & told.lines),
         sum(t["boxed"] or False for t in things),

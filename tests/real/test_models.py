@@ -23,7 +23,7 @@ def test_a_model_comes_through_as_the_bare_iterator_draws_it(path):
 
 
 def test_what_falls_short_is_told():
-    whole = {"name": "m", "bare": 200, "here": 198, "lines_bare": 1, "lines_here": 1, "boxes": 0, "ids": 3, "ids_astray": 0,
+    whole = {"name": "m", "bare": 200, "here": 198, "all": 200, "lines_bare": 1, "lines_here": 1, "boxes": 0, "ids": 3, "ids_astray": 0,
                  "spaces": 2, "rooms": 2, "crs": "EPSG:4547", "compared": 5, "off": 0.05, "ended": "ended"}  # fmt: skip
     assert models.Row(**whole).faults() == []
     short = whole | {"here": 197, "ids_astray": 1, "rooms": 1, "off": 0.051}

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import shapely
 
-from address.geocode import distance_m
+from address.distance import distance_m
 from address.grammar import core_of, implied_floor
 from address.model import RANK
 from address.normalise import fold

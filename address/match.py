@@ -36,8 +36,8 @@ def match(index: "AddressIndex", text: str, focus: tuple[float, float] | None = 
         return Match("none")
     quick = index.quick(text)
     if quick is not None:
-        _, found = quick
-        return read_later(_answer(index, found, (), focus), partial(_elements, index, text))
+        query, found = quick
+        return read_later(_answer(index, query, found, (), focus), partial(_elements, index, text))
     return match_by_reference(index, text, focus)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from address.geocode import distance_m
+from address.distance import distance_m
 
 __all__ = ["score_folder"]
 

@@ -183,7 +183,12 @@ def segment(
     nation = national_names()
     pieces: list[Piece] = []
     position, size, seen_admin = begin, len(text), False
-    if size > 1 and not begin and text[0] in PROVINCE_LETTERS and (known is None or not known.at(text, 0)):
+    if (
+        size > 1
+        and not begin
+        and text[0] in PROVINCE_LETTERS
+        and (known is None or not known.at(text, 0))
+    ):
         position = _letter_province(text, pieces, nation)
     reader = _Reader(text, known, nation, avoid)
     while position < size:

@@ -267,7 +267,7 @@ def _range_of_doors(text: U32, size: int, at: int) -> bool:
 
 
 @njit(cache=True)
-def _plain(text: U32, size: int, watch: U8) -> bool:  # noqa: C901 (a list of signs)
+def _plain(text: U32, size: int, watch: U8) -> bool:
     """Nothing that `address.normalise` mends: telephones, contacts, slips, English, ranges."""
     run, dashed = 0, False
     for i in range(size):

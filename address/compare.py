@@ -1,15 +1,24 @@
 """Whether two addresses mean the same place."""
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from address.fields import county_of
 from address.model import Element
 from address.parse import parse
+from address.pinyin import sound_keys
 
 __all__ = ["Comparison", "compare"]
 
 _NUMBERS = ("number", "building", "unit", "room")
+_DEPTH = ("building", "unit", "floor", "room")
+_CERTAIN = 4  # levels that agree outweigh a county named wrongly
+_MEANT = frozenset("东西南北中上下前后左右内外新老大小一二三四五六七八九十百0123456789甲乙丙丁")
+_TAIL = re.compile(r"(?:高速公路|公路|大道|大街|胡同|路|街|道|巷)$")
+_RANGE = re.compile(r"^(?P<low>\d{1,6})(?:-(?P<high>\d{1,6}))?(?P<kind>[弄巷]?)$")
+_Levels = dict[str, list[str]]
 _NAMES = ("compound", "poi", "village", "community")
 
 
@@ -33,11 +42,12 @@ class Comparison:
     differ: tuple[str, ...]
 
 
-def _by_level(elements: list[Element]) -> dict[str, list[str]]:
-    out: dict[str, list[str]] = {}
+def _by_level(elements: list[Element]) -> _Levels:
+    out: _Levels = {}
     for element in elements:
-        level = "compound" if element.level in _NAMES else element.level
-        out.setdefault(level, []).append(element.value)
+        out.setdefault(element.level, []).append(element.value)
+        if element.level in _NAMES and element.level != "compound":
+            out.setdefault("compound", []).append(element.value)
     return out
 
 
@@ -71,24 +81,77 @@ def compare(a: str, b: str) -> Comparison:
     left, right = _by_level(parse(a)), _by_level(parse(b))
     agree: list[str] = []
     differ: list[str] = []
-    one_sided = 0
     for level in ("road", *_NUMBERS):
         x, y = left.get(level), right.get(level)
         if x and y:
-            (agree if set(x) & set(y) else differ).append(level)
-        elif (x or y) and level in _NUMBERS:
-            one_sided += 1
+            same = _SAME.get(level, _equal)
+            (agree if any(same(p, q) for p in x for q in y) else differ).append(level)
     names = [(x, y) for x in left.get("compound", []) for y in right.get("compound", [])]
     if names:
         best = max(_alike(x, y) for x, y in names)
         (agree if best >= 0.5 else differ).append("compound")
-    first, second = county_of(a), county_of(b)
-    if first and second and first != second and not _nested(first, second):
+    if _counties_differ(a, b, left, right) and len(agree) < _CERTAIN:
         return Comparison("none", 0.0, tuple(agree), ("county", *differ))
     score = len(agree) / max(1, len(agree) + len(differ))
     return Comparison(
-        _label(agree, differ, one_sided), round(score, 3), tuple(agree), tuple(differ)
+        _label(agree, differ, left, right), round(score, 3), tuple(agree), tuple(differ)
     )
+
+
+def _counties_differ(a: str, b: str, left: _Levels, right: _Levels) -> bool:
+    """Whether both name a county or city, and not one within the other; a street proves nothing."""
+    if not all(part.get("county") or part.get("city") for part in (left, right)):
+        return False
+    first, second = county_of(a), county_of(b)
+    return bool(first and second and first != second and not _nested(first, second))
+
+
+def _equal(a: str, b: str) -> bool:
+    return a == b
+
+
+def _same_road(a: str, b: str) -> bool:
+    """One road: the same words, or one slip of them — a sound, a character, the last word.
+
+    A direction, a section or a numeral is no slip: 中山东路 is not 中山西路.
+    """
+    if a == b or (min(len(a), len(b)) >= 3 and (a.endswith(b) or b.endswith(a))):
+        return True
+    x, y = _TAIL.sub("", a), _TAIL.sub("", b)
+    if x == y:
+        return len(x) >= 2
+    odd = set(x) ^ set(y)
+    if odd & _MEANT or abs(len(x) - len(y)) > 1 or min(len(x), len(y)) < 2:
+        return False
+    if len(x) == len(y):
+        if set(sound_keys(x)) & set(sound_keys(y)):
+            return True
+        wrong = [i for i, (p, q) in enumerate(zip(x, y, strict=True)) if p != q]
+        swapped = len(wrong) == 2 and x[wrong[0]] == y[wrong[1]] and x[wrong[1]] == y[wrong[0]]
+        return swapped or (len(wrong) == 1 and len(x) >= 3)
+    short, long = sorted((x, y), key=len)
+    return len(long) >= 3 and any(long[:i] + long[i + 1 :] == short for i in range(len(long)))
+
+
+def _same_number(a: str, b: str) -> bool:
+    """Equal, or one within the range of the other: 144 and 144-146."""
+    if a == b:
+        return True
+    first, second = _RANGE.match(a), _RANGE.match(b)
+    if first is None or second is None or first["kind"] != second["kind"]:
+        return False
+    low, high = _bounds(first)
+    low2, high2 = _bounds(second)
+    return low <= high2 and low2 <= high and (low < high or low2 < high2)
+
+
+def _bounds(found: re.Match[str]) -> tuple[int, int]:
+    """Lowest and highest number; 12-3 is no range."""
+    low, high = int(found["low"]), int(found["high"] or found["low"])
+    return low, max(low, high)
+
+
+_SAME: dict[str, Callable[[str, str], bool]] = {"road": _same_road, "number": _same_number}
 
 
 def _nested(a: str, b: str) -> bool:
@@ -99,13 +162,23 @@ def _nested(a: str, b: str) -> bool:
 
 
 def _label(
-    agree: list[str], differ: list[str], one_sided: int
+    agree: list[str], differ: list[str], left: _Levels, right: _Levels
 ) -> Literal["exact", "partial", "none"]:
-    anchored = "compound" in agree or ("road" in agree and "number" in agree)
-    if anchored and not differ:
-        return "exact" if one_sided <= 1 else "partial"
-    if anchored:
-        return "partial"
+    """Exact where both go equally deep; partial where one holds the other or they share a yard."""
+    numbered = "road" in agree and "number" in agree
+    if "number" in differ and not numbered and _in_village(left, right):
+        return "none"
+    if "compound" in agree or numbered:
+        deepest = [[lv for lv in _DEPTH if part.get(lv)] for part in (left, right)]
+        level = deepest[0][-1:] == deepest[1][-1:] or not any(deepest)
+        return "exact" if level and not differ else "partial"
     if "road" in agree and "number" not in differ and "compound" not in differ:
         return "partial"
     return "none"
+
+
+def _in_village(left: _Levels, right: _Levels) -> bool:
+    """Numbers of a village are its houses; an estate may have several street numbers."""
+    return bool(left.get("village") or left.get("community")) and bool(
+        right.get("village") or right.get("community")
+    )

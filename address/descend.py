@@ -73,13 +73,13 @@ def descend(index: "AddressIndex", items: Items, at: int, row: int, depth: int) 
         return named
     if (level := _hidden_by(index, items, at, row)) is not None:
         text = item.piece.text
-        fault = Fault(f"{level.upper()}.missing", level, text, index.core_of_row(row), 0.04)
-        return [Way(row, 3.0, level, text, [fault], depth=depth)]
+        absent = Fault(f"{level.upper()}.missing", level, text, index.core_of_row(row), 0.04)
+        return [Way(row, 3.0, level, text, [absent], depth=depth)]
     if item.piece.level == "road" and index.levels[row] >= RANK["number"]:
-        fault = Fault("ROAD.unused", "road", item.piece.text, "", 0.02)
-        return _plus(descend(index, items, _past_door(items, at + 1), row, depth), 0.3, fault)
+        foreign = Fault("ROAD.unused", "road", item.piece.text, "", 0.02)
+        return _plus(descend(index, items, _past_door(items, at + 1), row, depth), 0.3, foreign)
     cost = 0.6 if item.piece.level == "road" and index.levels[row] < RANK["number"] else 0.02
-    fault = None
+    fault: Fault | None = None
     if item.piece.kind != "relation" and len(item.piece.text) > 1:
         fault = Fault("TEXT.unused", "text", item.piece.text, "", 0.01)
     return _plus(descend(index, items, at + 1, row, depth), cost, fault)

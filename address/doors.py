@@ -5,6 +5,7 @@ longitude times ``meta["door_scale"]``, ``door_y`` float64 (d,) degrees of latit
 of any run parts its run, by x and by y in turn (a k-d tree without pointers).
 """
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from numba import njit
 
 from address.arena import MOVED, PLACED, RETIRED, Arena, Array
+from address.distance import METRES_PER_DEGREE, distance_m
 from address.model import RANK
 
 if TYPE_CHECKING:
@@ -21,8 +23,8 @@ __all__ = ["Doors", "door_tables", "usable"]
 
 _DOORS = tuple(RANK[level] for level in ("number", "building", "poi"))
 _NUMBER = RANK["number"]
-_SAME_DEGREES = 0.5 / 111_195.0
-_METRES = 111_195.0
+_SAME_DEGREES = 0.5 / METRES_PER_DEGREE
+TIE_M = 1e-6
 _GONE = RETIRED | MOVED
 
 Floats = npt.NDArray[np.float64]
@@ -99,12 +101,22 @@ def _part(x: Floats, y: Floats, order: npt.NDArray[np.int64]) -> None:
 
 @njit(cache=True, nogil=True)
 def _nearest(
-    px: float, py: float, reach: float, x: Floats, y: Floats, rows: Rows, flags: Array, gone: int
+    lon: float,
+    lat: float,
+    limit: float,
+    x: Floats,
+    y: Floats,
+    scale: float,
+    rows: Rows,
+    flags: Array,
+    gone: int,
 ) -> tuple[float, Rows]:
-    """Squared distance of the nearest live doors within `reach`, and their rows."""
-    best = reach * reach
-    out = np.empty(64, np.int32)
+    """Metres to the nearest live doors within `limit` metres, and their rows."""
+    best = limit
+    out = np.empty(16, np.int32)
     count = 0
+    polewards = math.radians(min(abs(lat) + limit / METRES_PER_DEGREE, 90.0))
+    narrow = math.cos(polewards) / scale * METRES_PER_DEGREE  # least metres of a unit of x
     lows, highs = np.empty(128, np.int64), np.empty(128, np.int64)
     axes, bounds = np.empty(128, np.int64), np.empty(128, np.float64)
     lows[0], highs[0], axes[0], bounds[0] = 0, len(rows), 0, 0.0
@@ -112,24 +124,31 @@ def _nearest(
     while depth:
         depth -= 1
         low, high, axis = lows[depth], highs[depth], axes[depth]
-        if bounds[depth] > best or low >= high:
+        if bounds[depth] > best + TIE_M or low >= high:
             continue
         middle = (low + high) // 2
-        away = (x[middle] - px) ** 2 + (y[middle] - py) ** 2
-        if away <= best and flags[rows[middle]] & gone == 0:
-            if away < best:
-                best, count = away, 0
-            if count < 64:
+        if flags[rows[middle]] & gone == 0:
+            across = (x[middle] / scale - lon) * math.cos(math.radians((y[middle] + lat) / 2))
+            away = math.hypot(across, y[middle] - lat) * METRES_PER_DEGREE
+            if away < best - TIE_M:
+                count = 0
+            if away <= best + TIE_M and away <= limit:
+                if count == len(out):
+                    more = np.empty(2 * count, np.int32)
+                    more[:count] = out
+                    out = more
                 out[count] = rows[middle]
                 count += 1
-        off = (px - x[middle]) if axis == 0 else (py - y[middle])
+                best = min(best, away)
+        off = (lon * scale - x[middle]) if axis == 0 else (lat - y[middle])
         lefts = off <= 0
         for side in range(2):  # the far half waits below the near one
             left = lefts if side else not lefts
             lows[depth] = low if left else middle + 1
             highs[depth] = middle if left else high
             axes[depth] = 1 - axis
-            bounds[depth] = 0.0 if side else off * off
+            far = abs(off) * (narrow if axis == 0 else METRES_PER_DEGREE)
+            bounds[depth] = 0.0 if side else far
             depth += 1
     return best, out[:count]
 
@@ -156,14 +175,14 @@ class Doors:
             Metres; what is farther is none.
         """
         arrays = self.tree.arena.arrays
-        px, reach = lon * self.scale, reach_m / _METRES
-        best, rows = _nearest(px, lat, reach, self._x, self._y, self._rows, arrays["flags"], _GONE)
+        best, rows = _nearest(
+            lon, lat, reach_m, self._x, self._y, self.scale, self._rows, arrays["flags"], _GONE
+        )
         found: list[int] = rows.tolist()
         if len(self._moved):
-            x, y = arrays["lon"][self._moved] * self.scale, arrays["lat"][self._moved]
-            away = (x - px) ** 2 + (y - lat) ** 2
+            away = distance_m(arrays["lon"][self._moved], arrays["lat"][self._moved], lon, lat)
             least = float(away.min())
-            if least <= best:
-                found = found if least == best else []
-                found += self._moved[away == least].tolist()
+            if least <= best + TIE_M:
+                found = found if least >= best - TIE_M else []
+                found += self._moved[(away <= least + TIE_M) & (away <= reach_m)].tolist()
         return found

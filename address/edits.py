@@ -15,7 +15,7 @@ import numpy as np
 from address.arena import EDITED, MOVED, NODE, PLACED, PLANNED, RENAMED, RETIRED, SPARE
 from address.build import EMPTY, names_of
 from address.chains import child_id
-from address.geocode import distance_m
+from address.distance import distance_m
 from address.grammar import core_of, display_of
 from address.model import RANK
 from address.tails import LISTED
@@ -43,12 +43,15 @@ class EditLog:
         Of the index; the log is the file beside it that ends in ``.edits``.
     base : str
         `address.arena.Arena.identity` of the build.
+    sync : bool
+        Wait for the disk after every edit. Without it an edit outlives the process that made it,
+        however that ends, but not the failure of the machine within the seconds after.
     """
 
-    def __init__(self, path: Path, base: str) -> None:
+    def __init__(self, path: Path, base: str, sync: bool = False) -> None:
         self.path = path.with_name(path.name + ".edits")
         self._head = _line({"base": base})
-        self._read = 0
+        self._read, self._sync = 0, sync
 
     def waiting(self) -> bool:
         """Whether the log holds bytes that were not read yet."""
@@ -91,7 +94,8 @@ class EditLog:
                 os.ftruncate(handle, self._read)
                 line = _line(edit)
                 os.pwrite(handle, line, self._read)
-                os.fdatasync(handle)
+                if self._sync:
+                    os.fdatasync(handle)
                 self._read += len(line)
 
             yield append

@@ -5,7 +5,7 @@ A track is a JSON-lines file with a ``qid`` per row; predictions carry the same 
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,7 @@ from address.compare import compare
 from address.divisions import path_of
 from address.fields import county_of, fields_of
 from address.index import AddressIndex
-from address.model import Element
-from address.parse import parse
+from address.tagger import CONVENTIONS, tag
 from twin.schema import ADDRESS_NODES
 
 __all__ = ["TRACKS", "nodes_from_gazetteer", "run"]
@@ -118,29 +117,10 @@ def _autocomplete(index: AddressIndex, row: Row) -> Row:
     return {"ids": [s.node_id for s in index.suggest(row["input"], 10)]}
 
 
-_SPAN = {
-    "street": "town",
-    "compound": "poi",
-    "phase": "sub_poi",
-    "number": "road_no",
-    "group": "community",
-    "village": "community",
-}
-
-
-def _spans(elements: list[Element]) -> Iterator[tuple[str, int, int]]:
-    """Spans in public labels: estates are places, a door without a road is a building."""
-    levels = {e.level for e in elements}
-    for element in elements:
-        level = _SPAN.get(element.level, element.level)
-        if element.level == "number" and "road" not in levels:
-            level = "building"
-        yield level, element.start, element.end
-
-
 def _parse(_: AddressIndex | None, row: Row) -> Row:
-    text = row["input"]
-    return {"spans": [list(span) for span in _spans(parse(text))]}
+    source = row.get("source")
+    convention = next((known for known in CONVENTIONS if known == source), CONVENTIONS[0])
+    return {"spans": [[s.label, s.start, s.end] for s in tag(row["input"], convention)]}
 
 
 def _admin(_: AddressIndex | None, row: Row) -> Row:

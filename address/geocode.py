@@ -1,6 +1,5 @@
 """Where an address is: its node, a door between its neighbours, or what holds it."""
 
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -8,14 +7,18 @@ import numpy as np
 import numpy.typing as npt
 
 from address.arena import PLACED, Arena
+from address.distance import distance_m
 from address.model import LEVELS, RANK, Location, Match
+from address.numbering import error_of_parents, place_number
+from address.roads import RoadDoors, ancestor, doors_of, number_of
 
 if TYPE_CHECKING:
     from address.index import AddressIndex
 
 __all__ = ["Places", "geocode", "interpolate", "locate"]
 
-METRES_PER_DEGREE = 111_195.0
+_VOTERS = 5
+_DOORSTEP_M = 30.0
 _ERROR = {
     "room": 12.0,
     "floor": 15.0,
@@ -29,7 +32,6 @@ _ERROR = {
     "road": 900.0,
     "street": 2500.0,
 }
-_DOOR = re.compile(r"^[甲乙丙丁戊己庚辛]?(\d+)")
 
 
 class Places:
@@ -93,23 +95,6 @@ class Places:
         return None if np.isnan(lon) else (float(lon), float(self.lat[row]))
 
 
-def distance_m(
-    lon: npt.NDArray[np.float64],
-    lat: npt.NDArray[np.float64],
-    lon2: npt.NDArray[np.float64] | float,
-    lat2: npt.NDArray[np.float64] | float,
-) -> npt.NDArray[np.float64]:
-    """Metres on the local plane between places given in degrees; good to 0.1 % over 10 km.
-
-    Examples
-    --------
-    >>> float(distance_m(np.array([114.0]), np.array([0.0]), 114.001, 0.0)[0].round(1))
-    111.2
-    """
-    x = (lon - lon2) * np.cos(np.deg2rad((lat + lat2) / 2))
-    return np.asarray(np.hypot(x, lat - lat2) * METRES_PER_DEGREE)
-
-
 class _Own:
     """Whether nodes have a place of their own."""
 
@@ -143,12 +128,10 @@ def locate(index: "AddressIndex", row: int) -> Location | None:
             }.get(level, base)
             return Location(*at, height, "parent", below)
         spread = float(places.spread_m[step])
-        return Location(
-            *at,
-            None,
-            "children" if step == row else "parent",
-            max(base if step != row else 30.0, spread),
-        )
+        if step == row:
+            return Location(*at, None, "children", max(30.0, spread))
+        constant, share = error_of_parents().get(level, (base, 1.0))
+        return Location(*at, None, "parent", round(constant + share * spread, 1))
     return None
 
 
@@ -164,35 +147,22 @@ def geocode(index: "AddressIndex", text: str, focus: tuple[float, float] | None 
         door = next((e.value for e in found.elements if e.level == "number"), "")
         between = interpolate(index, row, door)
         if between is not None:
-            return replace(found, location=between)
+            place, part = between
+            named = any(e.level == "street" for e in found.elements)
+            if part != row and not named:
+                found = replace(
+                    found,
+                    node_id=str(index.ids[part].as_py()),
+                    code=index.text_of("code", part),
+                    full=index.text_of("full", part),
+                    eid=index.text_of("eid", part),
+                )
+            return replace(found, location=place)
     return replace(found, location=locate(index, row))
 
 
-def doors_of(
-    index: "AddressIndex", road: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
-    """Numbers and rows of the placed doors of a road, in all streets of its county."""
-    county = next((r for r in index.above(road) if index.levels[r] <= RANK["county"]), -1)
-    same = [r for r in index.names.get(index.core_of_row(road)) if index.levels[r] == RANK["road"]]
-    numbers, rows = [], []
-    for part in same or [road]:
-        if part != road and county >= 0 and not index.is_below(part, county):
-            continue
-        for child in index.children(part):
-            found = (
-                _DOOR.match(index.core_of_row(child))
-                if index.levels[child] == RANK["number"]
-                else None
-            )
-            if found is not None and index.place.at(child) is not None:
-                numbers.append(int(found[1]))
-                rows.append(child)
-    order = np.argsort(np.array(numbers, dtype=np.int64), kind="stable")
-    return np.array(numbers, dtype=np.int64)[order], np.array(rows, dtype=np.int32)[order]
-
-
-def interpolate(index: "AddressIndex", road: int, door: str) -> Location | None:
-    """Place of a door number nobody lists, between its neighbours on the same side of the road.
+def interpolate(index: "AddressIndex", road: int, door: str) -> tuple[Location, int] | None:
+    """Place of a door number nobody lists, among the doors of its road.
 
     Parameters
     ----------
@@ -204,48 +174,29 @@ def interpolate(index: "AddressIndex", road: int, door: str) -> Location | None:
 
     Returns
     -------
-    Location or None
-        Halfway between the neighbours of its side and the trend of the road. ``error_m`` comes from
-        leaving out every door of a real city in turn: it covers nine in ten. None where the road
-        has no placed door.
+    (Location, int) or None
+        The place (`address.numbering.place_number`) and the row of the road in the street whose
+        doors lie around it. None where the road has no placed door.
     """
-    found = _DOOR.match(door)
-    if found is None or index.levels[road] != RANK["road"]:
+    number = number_of(door)
+    if number is None or index.levels[road] != RANK["road"]:
         return None
-    wanted = int(found[1])
-    numbers, rows = doors_of(index, road)
-    if not len(numbers):
+    known = doors_of(index, road)
+    if known is None:
         return None
-    lon, lat = index.place.lon[rows], index.place.lat[rows]
-    side = numbers % 2 == wanted % 2
-    at = int(np.searchsorted(numbers[side], wanted))
-    mine = side if 0 < at < int(side.sum()) else np.ones(len(numbers), dtype=bool)
-    between = [float(np.interp(wanted, numbers[mine], axis[mine])) for axis in (lon, lat)]
-    trend = _trend(numbers, np.stack([lon, lat]), wanted)
-    x, y = (between[0] + trend[0]) / 2, (between[1] + trend[1]) / 2
-    near = float(distance_m(lon, lat, x, y).min())
-    apart = float(distance_m(np.array([between[0]]), np.array([between[1]]), *trend)[0])
-    off = int(np.abs(numbers - wanted).min())
-    beyond = 0.0 if numbers[0] < wanted < numbers[-1] else 200.0
-    error = 150.0 + 1.5 * near + 0.7 * off + 1.5 * apart + beyond
-    return Location(x, y, None, "interpolated", round(min(error, 5000.0), 1))
+    placed = place_number(known.doors, *number)
+    lon, lat = known.degrees(placed.x, placed.y)
+    part = _part_around(index, known, road, placed.x, placed.y)
+    return Location(lon, lat, None, "interpolated", placed.error_m), part
 
 
-def _trend(
-    numbers: npt.NDArray[np.int64], places: npt.NDArray[np.float64], wanted: int
-) -> tuple[float, float]:
-    """Place of a number on the line its neighbours follow, those of its side counting double.
-
-    Weights fall with the distance in numbers, over the distance of the third nearest; the line is
-    held flat where the numbers hardly differ.
-    """
-    away = np.abs(numbers - wanted).astype(np.float64)
-    reach = np.sort(away)[min(len(away) - 1, 2)] + 20.0
-    weight = np.exp(-away / reach) * np.where(numbers % 2 == wanted % 2, 1.0, 0.5)
-    weight /= weight.sum()
-    middle = float(weight @ numbers)
-    spread = float(weight @ (numbers - middle) ** 2) + 225.0
-    mean = places @ weight
-    slope = (places - mean[:, None]) @ (weight * (numbers - middle)) / spread
-    lon, lat = (mean + slope * (wanted - middle)).tolist()
-    return lon, lat
+def _part_around(index: "AddressIndex", known: RoadDoors, road: int, x: float, y: float) -> int:
+    """Node of the road in the street of most doors nearby, nearer doors counting more."""
+    county = ancestor(index, road, "county")
+    votes: dict[int, float] = {}
+    away = np.hypot(known.doors.places[:, 0] - x, known.doors.places[:, 1] - y)
+    for at in np.argsort(away, kind="stable")[:_VOTERS].tolist():
+        part = int(known.parts[at])
+        if county < 0 or index.is_below(part, county):
+            votes[part] = votes.get(part, 0.0) + 1.0 / (away[at] + _DOORSTEP_M)
+    return max(votes, key=lambda part: (votes[part], -part), default=road)

@@ -6,6 +6,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+from shapely import Geometry
 
 from address.arena import Arena
 from address.build import arena_of
@@ -15,7 +16,8 @@ from address.geocode import Places, geocode, locate
 from address.match import match
 from address.model import Location, Match, Suggestion
 from address.repair import Repairs
-from address.reverse import Reverse
+from address.reverse import Outlines, Reverse
+from address.roads import forget_roads
 from address.suggest import Suggester
 from address.tree import Tree
 
@@ -49,9 +51,11 @@ class AddressIndex(Tree):
     ('exact', '临江大道35号临江花园5号楼2单元12层1203室')
     """
 
-    def __init__(self, arena: Arena) -> None:
+    def __init__(self, arena: Arena, sync: bool = False) -> None:
         self._lock = RLock()
+        self._sync = sync
         self._log: EditLog | None = None
+        self._outlines: Outlines | None = None
         self._asked = 0
         super().__init__(arena)
 
@@ -63,7 +67,7 @@ class AddressIndex(Tree):
         self._inode = 0
         if arena.path is not None:
             self._inode = arena.path.stat().st_ino
-            self._log = EditLog(arena.path, arena.identity)
+            self._log = EditLog(arena.path, arena.identity, self._sync)
             self.refresh()
 
     def point(self) -> None:
@@ -77,6 +81,7 @@ class AddressIndex(Tree):
         super().forget()
         self._fast = None
         self._repairs = self._reverse = self._suggester = None
+        forget_roads(self)
 
     @classmethod
     def from_nodes(cls, nodes: pa.Table, edition: str = "") -> "AddressIndex":
@@ -108,15 +113,22 @@ class AddressIndex(Tree):
         return cls(arena_of(gather(batches), edition))
 
     @classmethod
-    def open(cls, path: Path) -> "AddressIndex":
+    def open(cls, path: Path, sync: bool = False) -> "AddressIndex":
         """Index of a file that `save` wrote, mapped: opening reads the header alone.
+
+        Parameters
+        ----------
+        path : Path
+        sync : bool
+            Edits wait until they are on the disk. Otherwise they outlive the process, but not a
+            failure of the machine in the seconds after.
 
         Raises
         ------
         SourceError
             The file is absent, cut short, damaged or of another format version.
         """
-        return cls(Arena.open(path))
+        return cls(Arena.open(path), sync)
 
     def save(self, path: Path) -> None:
         """Write the index to one file, whole or not at all; edits become part of the build."""
@@ -309,8 +321,13 @@ class AddressIndex(Tree):
         """
         self.refresh()
         if self._reverse is None:
-            self._reverse = Reverse(self)
+            self._reverse = Reverse(self, self._outlines)
         return self._reverse.at(lon, lat, z)
+
+    def set_outlines(self, keys: Sequence[str], outlines: Sequence[Geometry]) -> None:
+        """Footprints (degrees) by ``building_key``: `reverse` answers inside them with theirs."""
+        self._outlines = Outlines(keys, outlines)
+        self._reverse = None
 
     def suggest(
         self, prefix: str, limit: int = 10, focus: tuple[float, float] | None = None

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from address.aliases import former_names
+from address.confidence import confidence, signs_of
 from address.descend import Way, descend
 from address.divisions import admin_level
 from address.model import RANK, Candidate, Element, Fault, Match, Status, read_later
@@ -35,8 +36,9 @@ def match(index: "AddressIndex", text: str, focus: tuple[float, float] | None = 
         return Match("none")
     quick = index.quick(text)
     if quick is not None:
-        _, found = quick
-        return read_later(_answer(index, found, (), focus), partial(_elements_in, index, text))
+        query, found = quick
+        answer = _answer(index, query, found, (), focus)
+        return read_later(answer, partial(_elements_in, index, text))
     return match_by_reference(index, text, focus)
 
 
@@ -61,9 +63,10 @@ def match_by_reference(
             if other and (not found or _better(other[0], found[0])):
                 query, found = again, other
     if found:
-        answer = _answer(index, found, (), focus)
+        answer = _answer(index, query, found, (), focus)
     else:
-        answer = Match("none", faults=_outside(query), confidence=0.9)
+        sure = confidence(signs_of(index, query, [], []))
+        answer = Match("none", faults=_outside(query), confidence=sure)
         if query.source.starts is not None:
             return answer
     return read_later(answer, partial(_elements_of, index, query.source))
@@ -351,6 +354,7 @@ def _is_wordy(item: Item) -> bool:
 
 def _answer(
     index: "AddressIndex",
+    query: Query,
     found: list[Way],
     elements: tuple["object", ...],
     focus: tuple[float, float] | None,
@@ -374,13 +378,14 @@ def _answer(
     if best.missing is not None:
         status = "partial"
         if index.levels[best.row] <= RANK["province"]:
-            return Match("none", elements=elements, faults=tuple(faults), confidence=0.9)  # type: ignore[arg-type]
+            sure = confidence(signs_of(index, query, found, rivals))
+            return Match("none", elements=elements, faults=tuple(faults), confidence=sure)  # type: ignore[arg-type]
     elif rivals:
         status = "ambiguous"
         faults.append(
             Fault("PLACE.several", index.level_of(best.row), "", str(len(rivals) + 1), 0.1)
         )
-    others = rivals + [w for w in found[1:12] if w not in rivals and w is not best]
+    others = rivals + [w for w in found[:12] if w not in rivals and w is not best]
     return Match(
         status,
         index.ids[best.row].as_py(),
@@ -388,7 +393,7 @@ def _answer(
         index.text_of("full", best.row),
         index.level_of(best.row),
         index.text_of("eid", best.row),
-        _confidence(index, best, found, rivals),
+        confidence(signs_of(index, query, [best, *others], rivals)),
         elements,  # type: ignore[arg-type]
         tuple(
             f"{f.given}→{f.used}"
@@ -414,46 +419,3 @@ def _far(index: "AddressIndex", row: int, focus: tuple[float, float]) -> float:
     if place is None:
         return float("inf")
     return (place[0] - focus[0]) ** 2 + (place[1] - focus[1]) ** 2
-
-
-_TRUST = {
-    "conflict": 0.96,
-    "homophone": 0.95,
-    "spelling": 0.86,
-    "suffix": 0.95,
-    "omitted": 0.8,
-    "unused": 0.93,
-    "missing": 0.97,
-}
-
-
-def _confidence(index: "AddressIndex", best: Way, found: list[Way], rivals: list[Way]) -> float:
-    """Chance that the answer is right, from its faults and its rivals."""
-    trust = 0.995
-    for fault in best.faults:
-        if fault.code.endswith((".renamed", ".split")):
-            continue
-        trust *= 0.985 if fault.level == "text" else _TRUST.get(fault.code.partition(".")[2], 0.98)
-    if rivals:
-        trust *= 0.95
-    nearest = min(
-        (
-            w.cost
-            for w in found[1:]
-            if w not in rivals
-            and not index.is_below(w.row, best.row)
-            and not index.is_below(best.row, w.row)
-        ),
-        default=9.0,
-    )
-    if nearest - best.cost < 0.3:
-        trust *= 0.9
-    if best.missing is not None and best.missing not in (
-        "number",
-        "building",
-        "unit",
-        "floor",
-        "room",
-    ):
-        trust *= 0.95
-    return round(trust, 4)

@@ -6,6 +6,8 @@ from typing import Literal
 
 __all__ = [
     "ADMIN_LEVELS",
+    "FAULT_TEXTS",
+    "FAULT_TEXTS_EN",
     "LEVELS",
     "RANK",
     "Candidate",
@@ -98,7 +100,15 @@ class Fault:
     @property
     def text(self) -> str:
         """The fault as a sentence in Chinese."""
-        what = FAULT_TEXTS.get(self.code.partition(".")[2], "{given} → {used}")
+        return self.say("zh")
+
+    def say(self, language: Literal["zh", "en"]) -> str:
+        """The fault as a sentence."""
+        kind = self.code.partition(".")[2]
+        if language == "en":
+            what = FAULT_TEXTS_EN.get(kind, "{given} → {used}")
+            return what.format(given=self.given or "(not written)", used=self.used or "(nothing)")
+        what = FAULT_TEXTS.get(kind, "{given} → {used}")
         return what.format(given=self.given or "（未写）", used=self.used or "（无）")
 
 
@@ -117,7 +127,29 @@ FAULT_TEXTS = {
     "contradiction": "“{given}”与“{used}”矛盾",
     "outside": "“{given}”不在地址库范围内",
     "truncated": "文本过长，只读了前 {used} 个字",
+    "retired": "“{given}”已注销（原“{used}”）",
+    "alias": "“{given}”是“{used}”的别名",
 }
+"""Sentence of each kind of fault (what follows the dot of its code), Chinese."""
+
+FAULT_TEXTS_EN = {
+    "homophone": "“{given}” was read by its sound as “{used}”",
+    "spelling": "“{given}” is taken for a slip of “{used}”",
+    "suffix": "“{given}”: another generic word; “{used}” was taken",
+    "conflict": "the text says “{given}”, the standard address lies in “{used}”",
+    "renamed": "“{given}” is a former name of “{used}”",
+    "missing": "the gazetteer has no “{given}”; the answer stops at “{used}”",
+    "omitted": "not written; “{used}” was taken",
+    "unused": "“{given}” was not used",
+    "kind": "“{given}” is of another kind than “{used}” of the standard address",
+    "several": "{used} places fit",
+    "contradiction": "“{given}” contradicts “{used}”",
+    "outside": "“{given}” lies outside the gazetteer",
+    "truncated": "the text is too long; only its first {used} characters were read",
+    "retired": "“{given}” was abolished (“{used}”)",
+    "alias": "“{given}” is another name of “{used}”",
+}
+"""The same sentences in English."""
 
 
 @dataclass(frozen=True, slots=True)

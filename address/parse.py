@@ -95,11 +95,7 @@ def elements_of(source: Normalised, known: Names[int] | None = None) -> list[Ele
     pieces = _with_tenant(segment(source.text, known), source.text)
     state = _State(source)
     names = resolve([p for p in pieces if p.kind == "admin"])
-    for number, piece in enumerate(pieces):
-        apart = ("sep", "admin") if piece.kind == "rest" else ("sep",)
-        following = next((p for p in pieces[number + 1 : number + 5] if p.kind not in apart), None)
-        if piece.kind == "sep":
-            continue
+    for piece, following in _with_next(pieces):
         if piece.kind == "token" and piece.token is not None:
             _put_token(state, piece.token, following)
         elif piece.kind == "admin":
@@ -110,6 +106,22 @@ def elements_of(source: Normalised, known: Names[int] | None = None) -> list[Ele
         else:
             _put_name(state, piece, following)
     return state.elements
+
+
+def _with_next(pieces: list[Piece]) -> list[tuple[Piece, Piece | None]]:
+    """Each piece but the separators with the next one; behind a rest a division does not count."""
+    out: list[tuple[Piece, Piece | None]] = []
+    after: Piece | None = None
+    named: Piece | None = None
+    for piece in reversed(pieces):
+        if piece.kind == "sep":
+            continue
+        out.append((piece, named if piece.kind == "rest" else after))
+        after = piece
+        if piece.kind != "admin":
+            named = piece
+    out.reverse()
+    return out
 
 
 def _with_tenant(pieces: list[Piece], text: str) -> list[Piece]:
@@ -150,22 +162,13 @@ def _put_name(state: _State, piece: Piece, following: Piece | None) -> None:
     half = len(text) // 2
     if half > 1 and text[:half] == text[half:]:
         text = text[:half]
-    if level == "devzone" and text.startswith("第") and state.since("street"):
-        level = "community"
-    elif level == "community" and _ESTATE_NUMBER.match(text) and not _in_country(state):
-        level = "compound"
-    elif level == "community":
-        text = _VILLAGE_OFFICE.sub("村", text)
-    elif level == "street" and text.endswith("场") and state.since("street"):
-        level = "community"
     kind = following.token.kind if following is not None and following.token is not None else ""
     if piece.kind == "rest" or not level:
         level = _level_of_rest(state, text, kind)
         if level == "road" and text[-1] in _SOUNDS_LIKE_ROAD:
-            state.put("road", piece.start, piece.end, text[:-1] + "路")
-            return
-    if level == "poi" and text.endswith("公园") and kind in ("building", "chain", "unit"):
-        level = "compound"
+            text = text[:-1] + "路"
+    else:
+        level, text = _settled(state, level, text, kind)
     if level == "road":
         _put_road(state, piece, text)
         return
@@ -177,6 +180,21 @@ def _put_name(state: _State, piece: Piece, following: Piece | None) -> None:
     ):
         level = "room"
     state.put(level, piece.start, piece.end, text)
+
+
+def _settled(state: _State, level: str, text: str, kind: str) -> tuple[str, str]:
+    """Level and text of a name known by its last word, from what stands around it."""
+    if level == "devzone" and text.startswith("第") and state.since("street"):
+        return "community", text
+    if level == "community":
+        if _ESTATE_NUMBER.match(text) and not _in_country(state):
+            return "compound", text
+        return level, _VILLAGE_OFFICE.sub("村", text)
+    if level == "street" and text.endswith("场") and state.since("street"):
+        return "community", text
+    if level == "poi" and text.endswith("公园") and kind in ("building", "chain", "unit"):
+        return "compound", text
+    return level, text
 
 
 def _in_country(state: _State) -> bool:

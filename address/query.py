@@ -95,8 +95,9 @@ def reread(index: "AddressIndex", query: Query) -> Query | None:
         for name in index.names.at(text, item.piece.start)[:1]
     )
     if not avoid:
+        whole = frozenset((WHOLE,))
         return (
-            Query(query.source, _items(index, segment(text, index.names, frozenset((WHOLE,)))))
+            Query(query.source, _items(index, segment(text, index.names, whole)))
             if longer
             else None
         )
@@ -215,6 +216,22 @@ _LAST_LEVEL = {
 }
 
 
+def _pair_options(parts: list[str], suffix: str, last: str | None) -> list[list[Option]]:
+    """A pair as one value (61-2号, 1-2栋) or as a range (116-118号, 901-903室)."""
+    first, second = parts
+    joined = f"{first}-{second}"
+    out: list[list[Option]] = []
+    if last == "building":
+        out.append([("building", joined, 0.0)])
+    if last in (None, "room") and _is_room_range(first, second):
+        out += [[("room", joined, 0.03)], [("room", first, 0.2)], [("room", second, 0.25)]]
+    if last is None and suffix != "弄":
+        out += [[("number", joined, 0.0 if suffix == "号" else 0.03)], [("building", joined, 0.1)]]
+        if suffix == "号" and first.isdigit() and second.isdigit() and int(second) > int(first):
+            out += [[("number", first, 0.2)], [("number", second, 0.25)]]
+    return out
+
+
 def _chain_options(parts: list[str], suffix: str) -> list[list[Option]]:
     """Ways to read 3-2-501: any rising run of levels that its last word allows."""
     last = _LAST_LEVEL.get(suffix)
@@ -235,22 +252,9 @@ def _chain_options(parts: list[str], suffix: str) -> list[list[Option]]:
             [(level, core, cost / len(plain)) for level, core in zip(levels, plain, strict=True)]
         )
     joined = f"{parts[0]}-{parts[1]}"
-    if len(parts) == 2 and last == "building":
-        out.insert(0, [("building", joined, 0.0)])
-    if len(parts) == 2 and last in (None, "room") and _is_room_range(*parts):
-        out += [[("room", joined, 0.0)], [("room", parts[0], 0.2)], [("room", parts[1], 0.25)]]
-    lane = suffix == "弄"
-    if len(parts) == 2 and last is None and not lane:
-        out.insert(0 if suffix == "号" else len(out), [("number", joined, 0.0)])
-        out.append([("building", joined, 0.1)])
-        if (
-            suffix == "号"
-            and parts[0].isdigit()
-            and parts[1].isdigit()
-            and int(parts[1]) > int(parts[0])
-        ):
-            out += [[("number", parts[0], 0.2)], [("number", parts[1], 0.25)]]
-    elif len(parts) > 2:
+    if len(parts) == 2:
+        out = _pair_options(parts, suffix, last) + out
+    else:
         for levels in combinations(_NUMBERED[1:], len(plain) - 2):
             if last is None or levels[-1] == last:
                 rest: list[Option] = [

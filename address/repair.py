@@ -137,20 +137,23 @@ class Repairs:
         gaps = (written, *sorted(_gaps(written)))
         near = {name for gap in gaps for name in self._named(_GAP + gap)}
         for name in sorted(near | {gap for gap in gaps if self.index.bearers(gap)}):
-            if not _one_edit(written, name):
-                continue
-            if not _differs_in_sense(written, name):
-                if len(name) > len(written) and _differs_in_sense(name, written):
-                    yield name, "omitted", 0.95
-                else:
-                    short = min(len(_TAIL.sub("", written)), len(_TAIL.sub("", name)))
-                    if (
-                        short < 2
-                        and sum(x != y for x, y in zip(name, written, strict=False)) == 1
-                        and len(name) == len(written)
-                    ):
-                        continue  # 王家宅 and 李家宅 are two places
-                    yield name, "spelling", 0.6 if short >= 3 else 0.8
+            if _one_edit(written, name) and (offer := _slip(written, name)) is not None:
+                yield name, *offer
+
+
+def _slip(written: str, name: str) -> tuple[str, float] | None:
+    """Kind and cost of one wrong, missing or spare character; None where it is another name."""
+    if _differs_in_sense(written, name):
+        return None
+    if len(name) > len(written) and _differs_in_sense(name, written):
+        return "omitted", 0.95
+    stem = _TAIL.sub("", name)
+    short = min(len(_TAIL.sub("", written)), len(stem))
+    if sum(c not in _MEANT for c in stem) < 2 and len(name) == len(written):
+        wrong = sum(x != y for x, y in zip(name, written, strict=True))
+        if wrong == 1:
+            return None  # 王家宅 and 李家宅, 三门路 and 三环路 are two places
+    return "spelling", 0.6 if short >= 3 else 0.8
 
 
 def _keys(name: str) -> set[str]:

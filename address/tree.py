@@ -346,7 +346,7 @@ class Tree:
             "status": pa.array(["active", "planned"]).take(
                 pa.array((flags & PLANNED != 0).astype(np.int8))
             ),
-            **{name: self._column(name, rows) for name in TEXTS},
+            **{name: self.column(name, rows) for name in TEXTS},
         }
         if len(self._odd) or (flags & (WHOLE | SILENT)).any():
             columns["full"] = pa.array([self.full_of(row) for row in rows.tolist()], pa.string())
@@ -364,7 +364,7 @@ class Tree:
             return pa.array(ident[rows])
         return pa.array([self.id_of(row) for row in rows.tolist()], pa.string())
 
-    def _column(self, name: str, rows: npt.NDArray[np.int64]) -> pa.Array:
+    def column(self, name: str, rows: npt.NDArray[np.int64]) -> pa.Array:
         """A text column of some rows, null where empty."""
         late = {row: text for (column, row), text in self.more_texts.items() if column == name}
         if name not in self._texts and not any(late.values()):

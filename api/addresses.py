@@ -1,55 +1,157 @@
-"""Questions to the address engine from the command line."""
+"""Questions to the address engine from outside: where the gazetteer is, and answers as plain values."""
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from address import AddressIndex, Match
+from address.evaluate import nodes_from_gazetteer
+from api.address_tree import history_of, index_at, present_index
 from twin.city import City
-from twin.errors import NotFoundError
-from twin.ingest.binding import address_nodes
+from twin.errors import InvalidRequestError, NotFoundError, SourceError
 from twin.store import Store
 
-__all__ = ["geocode_texts", "reverse_places"]
+__all__ = [
+    "Geocoder",
+    "geocode_texts",
+    "match_texts",
+    "open_geocoder",
+    "open_index",
+    "plain",
+    "reverse_places",
+]
+
+Language = Literal["zh", "en"]
 
 
-def geocode_texts(city: City, texts: Sequence[str]) -> list[dict[str, Any]]:
+class Geocoder(Protocol):
+    """What answers a text: an index, or the history over one."""
+
+    def geocode(self, text: str, focus: tuple[float, float] | None = None) -> Match:
+        """The address a text means, with its place."""
+
+
+def open_index(city: Path | None, gazetteer: Path | None = None) -> AddressIndex:
+    """Index of a city's addresses, or of a gazetteer file without a city.
+
+    Parameters
+    ----------
+    city : Path, optional
+        City folder.
+    gazetteer : Path, optional
+        Parquet with a row per node (``id``, ``parent``, ``level``, ``std``, ``lon``, ``lat``), or any table of
+        addresses; goes before the city.
+
+    Raises
+    ------
+    InvalidRequestError
+        If neither is given.
+    NotFoundError
+        If the city has no addresses yet.
+    SourceError
+        If the file is no gazetteer.
+    """
+    return open_geocoder(city, gazetteer)[0]
+
+
+def open_geocoder(
+    city: Path | None, gazetteer: Path | None = None, valid_at: datetime | None = None
+) -> tuple[AddressIndex, Geocoder]:
+    """Index as `open_index` gives it, and what answers texts: of a city also by former names.
+
+    ``valid_at`` (UTC without a zone) asks a city's addresses as they were.
+    """
+    if gazetteer is not None:
+        index = AddressIndex.from_nodes(_nodes_of_file(gazetteer))
+        return index, index
+    if city is None:
+        raise InvalidRequestError("say where the addresses are: --city DIR or --gazetteer FILE")
+    return _of_city(City.open(city), valid_at)
+
+
+def _nodes_of_file(path: Path) -> pa.Table:
+    if not path.is_file():
+        raise SourceError(path, "there is no such file")
+    if path.suffix.lower() == ".parquet" and {"id", "parent", "level", "std"} <= set(
+        pq.read_schema(path).names
+    ):
+        return nodes_from_gazetteer(path)
+    from api.gazetteers import read_gazetteer
+
+    return read_gazetteer(path).nodes
+
+
+def match_texts(index: Geocoder, texts: Sequence[str]) -> list[Match]:
+    """Answer of each text, with its place; equal texts are asked once."""
+    known: dict[str, Match] = {}
+    for text in texts:
+        if text not in known:
+            known[text] = index.geocode(text)
+    return [known[text] for text in texts]
+
+
+def geocode_texts(
+    index: Geocoder, texts: Sequence[str], language: Language = "zh"
+) -> list[dict[str, Any]]:
     """Status, standard address, place and confidence of each text."""
-    index = _index(city)
-    return [_plain(text, index.geocode(text)) for text in texts]
+    found = match_texts(index, texts)
+    return [plain(text, match, language) for text, match in zip(texts, found, strict=True)]
 
 
 def reverse_places(
-    city: City, places: Sequence[tuple[float, float, float | None]]
+    index: AddressIndex, places: Sequence[tuple[float, float, float | None]]
 ) -> list[dict[str, Any]]:
     """The address of each place (degrees, metres above the ellipsoid)."""
-    index = _index(city)
     return [
-        _plain(",".join(str(v) for v in place if v is not None), index.reverse(*place))
+        plain(",".join(str(v) for v in place if v is not None), index.reverse(*place))
         for place in places
     ]
 
 
-def _index(city: City) -> AddressIndex:
+def _of_city(city: City, valid_at: datetime | None) -> tuple[AddressIndex, Geocoder]:
     with Store.open(city, read_only=True) as store:
-        nodes = address_nodes(store)
-    if nodes.num_rows == 0:
-        raise NotFoundError(
-            f"{city.path} has no addresses yet: load a gazetteer table with `twin load`"
-        )
-    return AddressIndex.from_nodes(nodes)
+        then = None if valid_at is None else index_at(store, valid_at)
+        if then is not None:
+            return then, then
+        index = present_index(store)
+        if not len(index):
+            raise NotFoundError(
+                f"{city.path} has no addresses yet: load a gazetteer table with `twin load`"
+            )
+        return index, history_of(store, index)
 
 
-def _plain(query: str, match: Match) -> dict[str, Any]:
+def plain(query: str, match: Match, language: Language = "zh") -> dict[str, Any]:
+    """An answer as plain values; ``faults`` are sentences, ``fault_codes`` what they are called."""
     place = match.location
     return {
         "query": query,
         "status": match.status,
         "id": match.node_id,
+        "code": match.code,
         "eid": match.eid,
         "full": match.full,
         "level": match.level,
         "confidence": match.confidence,
-        "faults": [f.text for f in match.faults],
+        "missing": match.missing,
+        "elements": [
+            {"level": e.level, "text": e.text, "value": e.value, "start": e.start, "end": e.end}
+            for e in match.elements
+        ],
+        "corrections": list(match.corrections),
+        "faults": [f.say(language) for f in match.faults],
+        "fault_codes": [
+            {"code": f.code, "given": f.given, "used": f.used, "penalty": f.penalty}
+            for f in match.faults
+        ],
+        "alternatives": [
+            {"id": c.node_id, "full": c.full, "level": c.level, "score": c.score}
+            for c in match.alternatives
+        ],
         "location": place
         and {
             "lon": place.lon,

@@ -9,6 +9,7 @@ from starlette.middleware.cors import CORSMiddleware
 from api import errors
 from api.models import RawJson
 from api.routes import (
+    address_batch,
     alarms,
     cases,
     collections,
@@ -30,7 +31,7 @@ __all__ = ["create_app"]
 
 ROUTERS = (
     landing.router, info.router, collections.router, entities.router, resolve.router,
-    geocode.router, tiles.router, live.router, alarms.router, cases.router, health.router,
+    geocode.router, address_batch.router, tiles.router, live.router, alarms.router, cases.router, health.router,
 )  # fmt: skip
 
 
@@ -75,7 +76,7 @@ def create_app(settings: ServerSettings, opened: CityState | None = None) -> Fas
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
-            allow_methods=["GET", "POST"],
+            allow_methods=["GET", "POST", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "Last-Event-ID"],
             expose_headers=["ETag", "Content-Language"],
         )

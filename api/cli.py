@@ -8,19 +8,17 @@ law is broken);
 """
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-import orjson
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
+from api.address_cli import address, geocode, reverse
 from api.ending import plain_endings
+from api.terminal import CityOption, JsonOption, StrictOption, document, err, out, progress
 from twin.city import City
 
 if TYPE_CHECKING:
@@ -35,19 +33,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-UNBROKEN = 1_000
-"""Columns of a table that goes to a file or a pipe: lines stay whole there."""
-
-out = Console(width=None if sys.stdout.isatty() else UNBROKEN)
-err = Console(stderr=True)
-
-CityOption = Annotated[Path, typer.Option("--city", envvar="TWIN_CITY", help="The city folder.")]
-JsonOption = Annotated[
-    bool, typer.Option("--json", help="One JSON document on standard output, nothing else.")
-]
-StrictOption = Annotated[
-    bool, typer.Option("--strict", help="Exit 1 when something was quarantined or refused.")
-]
+app.command()(geocode)
+app.command()(reverse)
+app.add_typer(address)
 
 
 def main() -> None:
@@ -113,7 +101,7 @@ def scan(
     from api.scanning import scan_sources
 
     known = None if city is None else City.open(city)
-    with _progress(json) as tell:
+    with progress(json) as tell:
         found = scan_sources(paths, crs, known, pictured=picture is not None, progress=tell)
     if plan is not None:
         plan.write_text(relative_to(found.plan, plan.parent).to_toml(), encoding="utf-8")
@@ -122,7 +110,7 @@ def scan(
 
         draw_scan(found).save(picture, "PNG")
     if json:
-        _document([asdict(row) for row in found.rows])
+        document([asdict(row) for row in found.rows])
         return
     out.print(*scan_report(found.rows, plan, whole=not out.is_terminal), sep="\n")
     if picture is not None:
@@ -152,12 +140,12 @@ def load(
 
     if not paths and plan is None:
         raise typer.BadParameter("give files or folders to load, or --plan FILE")
-    with _progress(json) as tell:
+    with progress(json) as tell:
         report = pipeline.load(
             City.open(city), paths or [], plan, root=root, dry_run=dry_run, progress=tell
         )
     if json:
-        _document(report.to_json())
+        document(report.to_json())
     else:
         out.print(*load_tables(report), sep="\n")
     not_loaded = any(layer.status in ("refused", "failed") for layer in report.layers)
@@ -178,10 +166,10 @@ def tile(
     from api import pipeline
     from api.console import tile_table
 
-    with _progress(json) as tell:
+    with progress(json) as tell:
         report = pipeline.tile(City.open(city), layer or None, full=full, progress=tell)
     if json:
-        _document(report.to_json())
+        document(report.to_json())
     else:
         out.print(tile_table(report))
 
@@ -234,7 +222,7 @@ def demo(
     from api.serving import listen, listen_near, run_server, server_settings
 
     if no_serve:
-        with _progress(json) as tell:
+        with progress(json) as tell:
             built = build_demo(folder, tell)
         _demo_report(folder, built, json)
         return
@@ -243,11 +231,11 @@ def demo(
     with listener:
         there = built_demo(folder)
         if there is None:
-            with _progress(json) as tell:
+            with progress(json) as tell:
                 built = build_demo(folder, tell)
             _demo_report(folder, built, json)
         elif json:
-            _document(there)
+            document(there)
         else:
             out.print(f"[green]✓[/] {folder}: built already by this version", highlight=False)
         settings = server_settings(folder, "127.0.0.1", port or 0, True)
@@ -267,7 +255,7 @@ def verify(
     results = check_city(City.open(city), with_tiles=tiles)
     broken = sum(r.broken for r in results)
     if json:
-        _document({"laws": [asdict(r) for r in results], "broken": broken})
+        document({"laws": [asdict(r) for r in results], "broken": broken})
     else:
         out.print(law_table(results))
     if broken:
@@ -282,44 +270,9 @@ def info(city: CityOption, json: JsonOption = False) -> None:
 
     summary = describe_city(City.open(city))
     if json:
-        _document(summary)
+        document(summary)
     else:
         out.print(*info_tables(summary), sep="\n")
-
-
-@app.command()
-def geocode(
-    city: CityOption,
-    text: Annotated[str | None, typer.Argument(help="An address as people write it.")] = None,
-    batch: Annotated[Path | None, typer.Option(help="Text file, one address a line.")] = None,
-    json: JsonOption = False,
-) -> None:
-    """Find the place of an address."""
-    from api.addresses import geocode_texts
-
-    if (text is None) == (batch is None):
-        raise typer.BadParameter("give one address, or --batch FILE with one address a line")
-    texts = [text] if text is not None else _lines(batch)
-    answers = geocode_texts(City.open(city), texts)
-    _answers(answers, json, single=text is not None)
-
-
-@app.command()
-def reverse(
-    city: CityOption,
-    lon: Annotated[float | None, typer.Argument(help="Longitude, degrees.")] = None,
-    lat: Annotated[float | None, typer.Argument(help="Latitude, degrees.")] = None,
-    z: Annotated[float | None, typer.Option(help="Height above the ellipsoid, metres.")] = None,
-    batch: Annotated[Path | None, typer.Option(help="Text file: lon,lat[,z] a line.")] = None,
-    json: JsonOption = False,
-) -> None:
-    """Find the address of a place."""
-    from api.addresses import reverse_places
-
-    if batch is None and (lon is None or lat is None):
-        raise typer.BadParameter("give LON and LAT, or --batch FILE with lon,lat[,z] a line")
-    places = [(lon, lat, z)] if batch is None else [_place(line) for line in _lines(batch)]
-    _answers(reverse_places(City.open(city), places), json, single=batch is None)  # type: ignore[arg-type]  # checked above
 
 
 def _demo_report(folder: Path, report: "DemoReport", json: bool) -> None:
@@ -327,7 +280,7 @@ def _demo_report(folder: Path, report: "DemoReport", json: bool) -> None:
     from api.console import load_tables, tile_table
 
     if json:
-        _document(report.to_json())
+        document(report.to_json())
         return
     out.print(*load_tables(report.load), tile_table(report.tiles), sep="\n")
     out.print(f"[green]✓[/] {folder} in {sum(report.timings.values()):.0f} s", highlight=False)
@@ -346,86 +299,3 @@ def _welcome(city: City, simulated: bool, console: Console = out) -> Callable[[s
         )
 
     return tell
-
-
-def _answers(answers: list[dict[str, Any]], json: bool, single: bool) -> None:
-    """Address answers as a document or a table; exit 1 where a single question has none."""
-    if json:
-        _document(answers[0] if single else answers)
-    else:
-        table = Table("given", "status", "address", "lon", "lat", "± m", "confidence")
-        for a in answers:
-            place = a["location"] or {}
-            table.add_row(
-                str(a["query"]),
-                a["status"],
-                a["full"] or "–",
-                *(f"{place[k]:.6f}" if k in place else "–" for k in ("lon", "lat")),
-                f"{place.get('error_m', 0):.0f}",
-                f"{a['confidence']:.2f}",
-            )
-        out.print(table)
-    if single and answers[0]["status"] == "none":
-        raise typer.Exit(1)
-
-
-def _lines(path: Path | None) -> list[str]:
-    """Lines of a text file, empty ones left out."""
-    if path is None or not path.is_file():
-        raise typer.BadParameter(f"{path}: no such file")
-    return [
-        line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()
-    ]
-
-
-def _place(line: str) -> tuple[float, float, float | None]:
-    """``lon,lat[,z]`` of a line."""
-    try:
-        numbers = [float(part) for part in line.replace("\t", ",").split(",")]
-        return numbers[0], numbers[1], numbers[2] if len(numbers) > 2 else None
-    except (ValueError, IndexError) as error:
-        raise typer.BadParameter(f"{line!r}: expected lon,lat[,z]") from error
-
-
-def _document(value: Any) -> None:  # noqa: ANN401 -- any plain value
-    """One JSON document on standard output, in UTF-8 whatever the console's encoding is."""
-    written = orjson.dumps(
-        value,
-        option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE,
-        default=str,
-    )
-    sys.stdout.buffer.write(written)
-    sys.stdout.flush()
-
-
-@contextmanager
-def _progress(quiet: bool) -> Iterator[Callable[[str, int, int | None], None] | None]:
-    """Progress on standard error: a bar for the layer at work on a terminal, a line per layer elsewhere."""
-    if not err.is_terminal:
-        begun: set[str] = set()
-
-        def note(name: str, done: int, total: int | None) -> None:  # noqa: ARG001 -- as a bar is told
-            if name not in begun:
-                begun.add(name)
-                err.print(f"· {name}", highlight=False, markup=False, soft_wrap=True)
-
-        yield None if quiet else note
-        return
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed:,.0f}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=err, transient=True) as bar:
-        tasks: dict[str, Any] = {}
-
-        def tell(name: str, done: int, total: int | None) -> None:
-            if name not in tasks:
-                for done_with in tasks.values():
-                    bar.update(done_with, visible=False)
-                tasks[name] = bar.add_task(name, total=total)
-            bar.update(tasks[name], completed=done, total=total)
-
-        yield tell

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from address import build_nodes
+from address import LEVELS, build_nodes
+from address.elements import describe
+from address.faults import check
 from api.fitting import offered_placement
+from api.gazetteers import base_areas
 from api.placing import CONFIDENT, NO_COORDINATES, Placer, candidate_lines, sure_first
 from api.planning import Planned
 from api.report import LayerResult
@@ -62,14 +65,15 @@ def load_layers(
     ordered, deferred = sure_first(planned, Placer(store.city))
     later = {id(one) for one in deferred}
     results: list[LayerResult] = []
-    placer = _placer(store)
+    placer: Placer | None = None
     for one in ordered:
         if id(one) in later:
             findings = ("judged and loaded after the layers whose place is sure",)
             one = (replace(one[0], findings=(*one[0].findings, *findings)), one[1])
+        placer = placer or _placer(store)
         results.append(_load_layer(store, heights, one, placer, progress, proposed))
         if results[-1].balance.loaded:
-            placer = _placer(store)
+            placer = None  # there is more ground to judge the next one by
     return results
 
 
@@ -259,7 +263,11 @@ def _load_table(
 ) -> Balance:
     match plan.kind:
         case "addresses":
-            return ingest.load_addresses(store, source, table, heights, build_nodes)
+            areas = base_areas(store)
+            return ingest.load_addresses(
+                store, source, table, heights, build_nodes, describe,
+                lambda rows, nodes: check(rows, nodes, areas), LEVELS,
+            )  # fmt: skip
         case "streams":
             return ingest.load_streams(store, source, table, heights)
         case "observations":

@@ -1,4 +1,4 @@
-"""The way of the data, a stage a line: scan, load, fuse, bind, anchor, tile.
+"""The way of the data, a stage a line: scan, load, fuse, bind, number, anchor, tile.
 
 Fusing happens as each layer is loaded (:mod:`twin.ingest`), inside the layer's transaction, so the
 base is never half-written.
@@ -17,6 +17,8 @@ import pyarrow as pa
 
 import tiles
 from address import AddressIndex, bind_buildings, bind_rooms
+from address.bindings import bind_parts
+from api.address_tree import history_of, number_addresses
 from api.loading import Progress, load_layers
 from api.planning import planned_layers
 from api.report import LoadReport
@@ -24,11 +26,17 @@ from twin.city import City
 from twin.heights import Heights
 from twin.ingest import anchor_everything, anchors_pending
 from twin.ingest.anchoring import MATCHED
-from twin.ingest.binding import address_nodes, buildings_to_bind, rooms_to_bind, write_bindings
+from twin.ingest.binding import (
+    address_nodes,
+    buildings_to_bind,
+    parts_to_bind,
+    rooms_to_bind,
+    write_bindings,
+)
 from twin.store import Store
 from twin.store.scene import Scene
 
-__all__ = ["heights_of", "load", "tile"]
+__all__ = ["bind_addresses", "heights_of", "load", "tile"]
 
 FARTHEST_M = 1_500.0
 """An address that is known no better than this is no anchor for a case."""
@@ -78,8 +86,10 @@ def load(
         clock.mark("load")
         report = LoadReport(layers, {}, {}, {}, dry_run)
         if report.changed or anchors_pending(store):
-            bound = _bind(store)
+            bound = bind_addresses(store)
             clock.mark("bind")
+            number_addresses(store)
+            clock.mark("number")
             anchors = anchor_everything(store, heights, _matcher(store))
             clock.mark("anchor")
             report = replace(report, bound=bound, anchors=anchors)
@@ -105,14 +115,22 @@ def heights_of(city: City) -> Heights:
     return Heights(city.undulation)
 
 
-def _bind(store: Store) -> dict[str, int]:
-    """Tie address nodes to buildings first, then to the rooms of their models."""
+def bind_addresses(store: Store) -> dict[str, int]:
+    """Tie address nodes to buildings first, then to the units, storeys and rooms of their models."""
     nodes = address_nodes(store)
     if nodes.num_rows == 0:
         return {}
-    buildings = write_bindings(store, bind_buildings(nodes, buildings_to_bind(store)))
-    rooms = write_bindings(store, bind_rooms(address_nodes(store), rooms_to_bind(store)))
-    return {"buildings": buildings, "rooms": rooms}
+    bound = {
+        "buildings": write_bindings(
+            store, bind_buildings(nodes, buildings_to_bind(store)), "buildings"
+        )
+    }
+    nodes = address_nodes(store)
+    for collection, level in (("units", "unit"), ("storeys", "floor")):
+        parts = bind_parts(nodes, parts_to_bind(store, collection), level)
+        bound[collection] = write_bindings(store, parts, collection)
+    bound["rooms"] = write_bindings(store, bind_rooms(nodes, rooms_to_bind(store)), "rooms")
+    return bound
 
 
 def _matcher(store: Store) -> Callable[[Sequence[str]], pa.Table] | None:
@@ -120,7 +138,7 @@ def _matcher(store: Store) -> Callable[[Sequence[str]], pa.Table] | None:
     nodes = address_nodes(store)
     if nodes.num_rows == 0:
         return None
-    index = AddressIndex.from_nodes(nodes)
+    index = history_of(store, AddressIndex.from_nodes(nodes))
 
     def match(texts: Sequence[str]) -> pa.Table:
         rows = []

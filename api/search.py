@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from address import Match
+from address.codes import split_code
 from api.deps import Language
 from api.state import CityState, utc_now
 from twin.store.read import cards, rows
 
-__all__ = ["Candidate", "find"]
+__all__ = ["Candidate", "find", "find_code"]
 
 WHY: Final = {
     "eid": ("实体标识", "entity id"),
@@ -25,6 +26,10 @@ WHY: Final = {
         "one of several standard addresses that fit",
     ),
     "address.partial": ("标准地址，缺 {0}", "standard address; {0} is not in the gazetteer"),
+    "code": ("地址编码", "address code"),
+    "code.former": ("曾用地址编码，{0} 止", "former address code, until {0}"),
+    "code.successor": ("原地址 {0} 已由其承接", "came after the address {0}"),
+    "node": ("地址标识", "address id"),
     "address.suggest": ("地址联想", "address that begins so"),
     "stream.exact": ("数据流编号", "datastream key"),
     "stream.prefix": ("数据流编号以此开头", "datastream key begins so"),
@@ -35,7 +40,8 @@ WHY: Final = {
 """Reasons in Chinese and English."""
 
 SCORES: Final = {
-    "eid": 1.0, "alias": 0.99, "stream.exact": 0.98, "case.exact": 0.98, "name.exact": 0.97,
+    "eid": 1.0, "node": 1.0, "code": 0.99, "code.former": 0.96, "code.successor": 0.95, "alias": 0.99,
+    "stream.exact": 0.98, "case.exact": 0.98, "name.exact": 0.97,
     "address.exact": 0.96, "successor": 0.95, "address.ambiguous": 0.86, "name.prefix": 0.8,
     "stream.prefix": 0.75, "case.prefix": 0.72, "address.partial": 0.7, "name.part": 0.65,
     "stream.part": 0.6, "address.suggest": 0.5,
@@ -92,6 +98,7 @@ def find(state: CityState, text: str, limit: int, language: Language) -> list[Ca
     found = _things(state, wanted, limit, language)
     found += _streams(state, wanted, limit, language)
     found += _cases(state, wanted, limit, language)
+    found += find_code(state, wanted, language)
     found += _addresses(state, wanted, limit, language)
     ranked = sorted(found, key=lambda candidate: -candidate.score)
     return _merged(ranked)[:limit]
@@ -216,7 +223,7 @@ def _cases(state: CityState, wanted: str, limit: int, language: Language) -> lis
 
 def _addresses(state: CityState, wanted: str, limit: int, language: Language) -> list[Candidate]:
     """Addresses, each with the thing it names where it names one."""
-    match = state.addresses.match(wanted)
+    match = state.history.match(wanted)
     nodes: dict[str, tuple[str, float, str]] = {}
     if match.status != "none" and match.node_id is not None:
         reason = f"address.{match.status}"
@@ -249,6 +256,45 @@ def _addresses(state: CityState, wanted: str, limit: int, language: Language) ->
         for node in nodes
         if node in bound
     ]
+
+
+def find_code(state: CityState, wanted: str, language: Language) -> list[Candidate]:
+    """Addresses that have or had a code or id; what was retired leads to what came after it."""
+    parts = split_code(wanted)
+    text = "".join(parts) if parts is not None else wanted
+    reasons: dict[str, str] = {}
+    for row in rows(state.store, "address_codes", code=text):
+        until = row["valid_to"]
+        word = "code" if until is None else "code.former"
+        reasons[row["node_id"]] = _why(word, language, str(until or "")[:10])
+    if rows(state.store, "address_node", node_id=text):
+        reasons[text] = _why("node", language)
+    found: list[Candidate] = []
+    seen: set[str] = set()
+    front = [(node, why, SCORES["code"]) for node, why in reasons.items()]
+    while front and len(seen) < MOST_STEPS:
+        node, why, score = front.pop(0)
+        if node in seen:
+            continue
+        seen.add(node)
+        known = rows(state.store, "address_node", node_id=node)
+        if not known:
+            continue
+        row = known[0]
+        gone = row["status"] == "retired"
+        after = _why("code.successor", language, row["full"])
+        front += [(other, after, SCORES["code.successor"]) for other in row["replaced_by"] or ()]
+        mark = {"zh": "（已注销）", "en": " (no more)"}[language] if gone else ""
+        cards_of = cards(state.store, [row["eid"]] if row["eid"] else [], utc_now())
+        entry = {"eid": row["eid"], "name": row["name"]}
+        candidate = _address(
+            state, node, row["full"], score, why + mark, entry, cards_of.get(row["eid"] or "")
+        )
+        if gone and candidate.location is None and row["lon"] is not None:
+            place = {name: row[name] for name in ("lon", "lat", "z")}
+            candidate = replace(candidate, location=place)
+        found.append(candidate)
+    return found
 
 
 def _address_why(match: Match, language: Language) -> str:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from address import AddressIndex
+from address import AddressIndex, History
+from api.address_jobs import AddressJobs
+from api.address_tree import history_of, index_at, present_index
 from sample_data.district import SEED
 from sample_data.live import Simulator
 from twin.cases import CaseDesk
@@ -17,7 +19,7 @@ from twin.ingest.source import utc_now
 from twin.live import LiveHub, run_simulator, run_ticker
 from twin.settings import ServerSettings
 from twin.store import Store
-from twin.store.read import Moment, address_nodes, extents, fields, rows, version
+from twin.store.read import Moment, extents, fields, rows, version
 
 __all__ = ["CityState", "ClassInfo", "CollectionInfo", "utc_now"]
 
@@ -69,9 +71,12 @@ class CityState:
     hub: LiveHub
     desk: CaseDesk
     addresses: AddressIndex
+    history: History
+    jobs: AddressJobs
     started: datetime = field(default_factory=utc_now)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _seen: int = -1
+    _then: dict[datetime, AddressIndex | None] = field(default_factory=dict)
     _collections: dict[str, CollectionInfo] = field(default_factory=dict)
     _fields: dict[str, list[str]] = field(default_factory=dict)
 
@@ -87,17 +92,31 @@ class CityState:
         """
         city = City.open(settings.city)
         with Store.open(city) as store:
-            index = AddressIndex.from_nodes(address_nodes(store))
+            index = present_index(store)
+            history = history_of(store, index)
             hub = LiveHub(store)
+            jobs = AddressJobs(lambda: history)
             try:
                 with _running(settings, hub):
-                    yield cls(settings, city, store, hub, CaseDesk(store), index)
+                    yield cls(settings, city, store, hub, CaseDesk(store), index, history, jobs)
             finally:
+                jobs.close()
                 hub.close()
 
     def moment(self) -> Moment:
         """The present."""
         return Moment(utc_now())
+
+    def addresses_at(self, moment: datetime | None) -> tuple[AddressIndex, History | AddressIndex]:
+        """Index of the addresses as they were (UTC without a zone; None: now), and what answers texts."""
+        if moment is None:
+            return self.addresses, self.history
+        with self._lock:
+            if moment not in self._then:
+                then = index_at(self.store, moment)
+                self._then = {**dict(list(self._then.items())[-1:]), moment: then}
+            then = self._then[moment]
+        return (self.addresses, self.history) if then is None else (then, then)
 
     def collections(self) -> dict[str, CollectionInfo]:
         """Collections that hold something, in the order of the class table; always fresh."""

@@ -38,6 +38,7 @@ _LONGEST_LINE = 4 << 20
 _COUNTED_BYTES = 256 << 20
 _PARSED_BYTES = 4 << 20
 _LINE_END = re.compile(rb"\r\n|\r|\n")
+_BLANK_LINE = re.compile(rb"\n[ \t]+[\r\n]")
 
 Numbered = Iterator[tuple[pa.Table, NDArray[np.int64], list[str | None]]]
 
@@ -241,6 +242,7 @@ def count_records(table: TextTable) -> int | None:
             n += block.count(b"\n")
             joined = last[-3:] + block
             empty += joined.count(b"\n\n") + joined.count(b"\n\r\n")
+            empty += _BLANK_LINE.search(joined) is not None
             last = block
     n += not last.endswith(b"\n")
     return max(0, n - table.lines) if not empty else None
@@ -252,7 +254,8 @@ def _parsed_count(table: TextTable) -> int | None:
             file.readline()
         reader = csv.reader((line.replace("\0", "") for line in file), delimiter=table.delimiter)
         try:
-            return sum(1 for row in reader if row)
+            width = len(table.head.names)
+            return sum(1 for row in reader if len(row) == width or any(c.strip() for c in row))
         except csv.Error:
             return None
 
@@ -326,9 +329,15 @@ def text_batches(table: TextTable, batch_size: int) -> Numbered:
         return
     names = table.head.names
     broken: list[tuple[int, str]] = []
+    blank = 0
 
     def note(row: Any) -> str:  # noqa: ANN401 (pyarrow.csv.InvalidRow, untyped)
-        broken.append((row.number - 1, _ragged(row.actual_columns, len(names), row.text or "")))
+        nonlocal blank
+        text = row.text or ""
+        if text and not text.strip():  # spaces or tabs alone are no record
+            blank += 1
+            return "skip"
+        broken.append((row.number - 1 - blank, _ragged(row.actual_columns, len(names), text)))
         return "skip"
 
     options = {

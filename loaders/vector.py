@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from loaders.addresslayers import address_batch
 from loaders.announced import announced, broken_lines, remarks
 from loaders.base import Batch, LayerInfo
 from loaders.columns import Faults, build_table
@@ -180,6 +181,11 @@ class VectorLoader:
         ledger, start = KeyLedger(), 0
         required = layer.geometry_type is not None
         for table, findings in _stream(layer, encoding, batch_size):
+            if plan.kind == "addresses":
+                batch = address_batch(table, _GEOMETRY_COLUMN, plan, start, ledger)
+                start += table.num_rows
+                yield replace(batch, findings=tuple(findings))
+                continue
             records, more = _records(table, plan, start, ledger, required)
             start += table.num_rows
             yield Batch(records, findings=(*findings, *more))

@@ -12,6 +12,8 @@ from sample_data.district import CITY, COUNTY, PROVINCE, SEED, ground_height
 __all__ = ["Addresses", "build_addresses"]
 
 COUNT = 60_000
+OFFICE, OFFICE_ROOMS, OFFICE_GROUND = 1, 10, 7
+"""The office that has a model: its place among the buildings, rooms of a storey (A401 …) and of the lowest one."""
 PARTS = (
     "province",
     "city",
@@ -74,6 +76,7 @@ def _surveyed(city: City, budget: int) -> _Rooms:
         np.int64
     )
     units[0], rooms[0] = 2, 4
+    rooms[OFFICE] = OFFICE_ROOMS
     size = np.where(home | office, np.maximum(units, 1) * rooms * b.floors, 0)
     lot_rank = np.random.default_rng([SEED, 60]).permutation(city.lots.road.size)
     rank = np.where(
@@ -86,6 +89,8 @@ def _surveyed(city: City, budget: int) -> _Rooms:
     owner, serial = _expand(size[order])
     at = order[owner]
     per_floor, block = rooms[at], np.maximum(units[at], 1) * rooms[at]
+    there = (at != OFFICE) | (serial // block > 0) | (serial % block < OFFICE_GROUND)
+    at, serial, per_floor, block = at[there], serial[there], per_floor[there], block[there]
     within = serial % block
     return _Rooms(
         at,
@@ -123,7 +128,10 @@ def build_addresses(city: City) -> Addresses:
     lot = np.concatenate([named, b.lot, b.lot[rooms.building]])
     n, nb = named.size, b.code.size
     blank = np.full(n, "", dtype=object)
-    numbers = [f"{f}{r:02d}室" for f, r in zip(rooms.floor, rooms.room, strict=True)]
+    numbers = [
+        f"{'A' if b_ == OFFICE else ''}{f}{r:02d}室"
+        for b_, f, r in zip(rooms.building, rooms.floor, rooms.room, strict=True)
+    ]
     label = b.label
     parts: dict[str, NDArray[np.object_]] = {
         "province": np.full(lot.size, PROVINCE, dtype=object),

@@ -125,6 +125,7 @@ ADDRESSES = pa.schema(
         ("floor", pa.string()),
         ("room", pa.string()),
         ("poi", pa.string()),
+        ("alias", pa.string()),  # other names of the last element, ; between
         ("x", pa.float64()),
         ("y", pa.float64()),
         ("z", pa.float64()),  # source CRS, metres or degrees

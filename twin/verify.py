@@ -27,6 +27,8 @@ LAWS = {
     "boxes_true": "the box columns hold the geometry",
     "assets_present": "every asset (mesh, raster, cloud, tileset) lies in the assets folder",
     "address_closure": "every address node has its parent",
+    "address_codes": "an address code names one node for ever, and a node has one code of a scheme at a time",
+    "address_history": "a retired address has an event and lies above nothing that is there",
     "latest_true": "the newest state of a stream is its newest reading",
     "alarm_life_cycle": "the state of an alarm is where its events lead",
     "case_life_cycle": "the stage of a case is where its events lead",

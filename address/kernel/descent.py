@@ -332,7 +332,7 @@ def _complete(work: np.record, first: int, last: int, below: float) -> bool:
 
 
 @njit(cache=True)
-def descend(  # noqa: C901 (one recursion: compiled functions cannot call each other in a ring)
+def descend(
     work: np.record,
     nodes: Nodes,
     at: int,

@@ -281,7 +281,7 @@ _IS, _AFFAIR, _MOVES, _OPEN = (ord(c) for c in "是事动(")
 
 
 @njit(cache=True)
-def _plain(text: U32, size: int, watch: U8) -> bool:  # noqa: C901 (a list of signs)
+def _plain(text: U32, size: int, watch: U8) -> bool:
     """Nothing that `address.normalise` mends: telephones, contacts, slips, English, ranges."""
     run, dashed = 0, False
     for i in range(size):

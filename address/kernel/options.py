@@ -328,7 +328,7 @@ def _usual(count: int, mask: int) -> bool:
 
 
 @njit(cache=True)
-def _chain(work: np.record, item: int) -> None:  # noqa: C901 (all readings of one chain)
+def _chain(work: np.record, item: int) -> None:
     """Ways to read 3-2-501: any rising run of levels that its last word allows."""
     values = work.values
     first, length = work.items[item, FIRST], work.items[item, LENGTH]

@@ -208,7 +208,7 @@ def _chain_end(text: U32, size: int, i: int) -> int:
 
 
 @njit(cache=True)
-def _chain_suffix(text: U32, size: int, i: int) -> tuple[int, int]:  # noqa: C901 (a table of words)
+def _chain_suffix(text: U32, size: int, i: int) -> tuple[int, int]:
     """Last word of a chain and its length."""
     c, second = _get(text, i, size), _get(text, i + 1, size)
     if c == _HAO:
@@ -241,7 +241,7 @@ def _chain_suffix(text: U32, size: int, i: int) -> tuple[int, int]:  # noqa: C90
 
 
 @njit(cache=True)
-def _special(  # noqa: C901 (one character decides)
+def _special(
     text: U32, size: int, at: int, values: U32, first: int, head: npt.NDArray[np.uint16], out: I64
 ) -> int:
     """Tokens that begin with a Han character or a dash."""
@@ -292,7 +292,7 @@ def _special(  # noqa: C901 (one character decides)
 
 
 @njit(cache=True)
-def read_token(  # noqa: C901 (one state machine)
+def read_token(
     text: U32, size: int, at: int, values: U32, first: int, head: npt.NDArray[np.uint16], out: I64
 ) -> int:
     """Numbered part that begins at a place of a folded text.
@@ -366,7 +366,7 @@ def read_token(  # noqa: C901 (one state machine)
 
 
 @njit(cache=True)
-def _by_unit_word(  # noqa: C901 (a table of words)
+def _by_unit_word(
     text: U32,
     size: int,
     at: int,

@@ -11,10 +11,12 @@ from api.deps import (
     Lang,
     Language,
     State,
+    ValidAt,
     only,
     parse_degrees,
     parse_metres,
     parse_text,
+    parse_time,
     parse_whole,
 )
 from api.models import answer
@@ -34,17 +36,19 @@ def geocode(
     q: AddressText = None,
     lon: Degrees = None,
     lat: Degrees = None,
+    valid_at: ValidAt = None,
 ) -> Response:
     """The standard address a text means, with its place; never an invented one.
 
-    ``lon`` and ``lat`` say where the asker is: of several equal answers the nearest comes first.
+    ``lon`` and ``lat`` say where the asker is: of several equal answers the nearest comes first. ``valid_at`` asks the
+    addresses of that time; without it former names and retired addresses lead to what is there now, with a fault
+    that says so.
     """
-    only(request, {"q", "lon", "lat", "lang", "f"})
+    only(request, {"q", "lon", "lat", "valid_at", "lang", "f"})
     text = parse_text(q, "q")
-    focus = None
-    if lon is not None or lat is not None:
-        focus = (parse_degrees(lon, "lon", 180), parse_degrees(lat, "lat", 90))
-    found = state.addresses.geocode(text, focus)
+    focus = _focus(lon, lat)
+    then = parse_time(valid_at, "valid_at") if valid_at else None
+    found = state.addresses_at(then)[1].geocode(text, focus)
     return answer({"query": text, **_match(found, lang)}, language=lang)
 
 
@@ -75,11 +79,13 @@ def suggest(
     state: State,
     q: AddressText = None,
     limit: Annotated[str | None, Query(description="At most so many (50 at most).")] = None,
+    lon: Degrees = None,
+    lat: Degrees = None,
 ) -> Response:
-    """Completions of what is being typed: characters, pinyin or initials."""
-    only(request, {"q", "limit", "lang", "f"})
+    """Completions of what is being typed: characters, pinyin or initials; near ``lon``, ``lat`` first."""
+    only(request, {"q", "limit", "lon", "lat", "lang", "f"})
     text = parse_text(q, "q")
-    found = state.addresses.suggest(text, parse_whole(limit, "limit", 10, 1, 50))
+    found = state.addresses.suggest(text, parse_whole(limit, "limit", 10, 1, 50), _focus(lon, lat))
     return answer({"query": text, "suggestions": found})
 
 
@@ -91,12 +97,17 @@ def parts(request: Request, q: AddressText = None) -> Response:
     return answer({"query": text, "elements": parse(text), "standard": standardise(text)})
 
 
+def _focus(lon: str | None, lat: str | None) -> tuple[float, float] | None:
+    if lon is None and lat is None:
+        return None
+    return parse_degrees(lon, "lon", 180), parse_degrees(lat, "lat", 90)
+
+
 def _match(found: Match, language: Language) -> dict[str, Any]:
     content: dict[str, Any] = {entry.name: getattr(found, entry.name) for entry in fields(found)}
     names = ("code", "level", "given", "used", "penalty")
     content["faults"] = [
-        {name: getattr(fault, name) for name in names}
-        | ({"text": fault.text} if language == "zh" else {})
+        {name: getattr(fault, name) for name in names} | {"text": fault.say(language)}
         for fault in found.faults
     ]
     place = found.location

@@ -7,7 +7,8 @@ from starlette.responses import Response
 
 from api.deps import Lang, State, only, parse_text, parse_whole
 from api.models import answer
-from api.search import find
+from api.search import find, find_code
+from twin.errors import InvalidRequestError
 
 __all__ = ["router"]
 
@@ -23,6 +24,9 @@ def resolve(
         str | None,
         Query(description="Id, 17-digit code, GlobalId, name, address, stream key, case number."),
     ] = None,
+    code: Annotated[
+        str | None, Query(description="An address code or node id of any time, instead of q.")
+    ] = None,
     limit: Annotated[
         str | None, Query(description="At most so many candidates (50 at most).")
     ] = None,
@@ -32,7 +36,12 @@ def resolve(
     Ids that were issued once resolve for ever: what was merged, split or replaced leads to what
     came after it.
     """
-    only(request, {"q", "limit", "lang", "f"})
+    only(request, {"q", "code", "limit", "lang", "f"})
+    if code is not None:
+        if q is not None:
+            raise InvalidRequestError("Give q or code, not both.", "code")
+        given = parse_text(code, "code", 80)
+        return answer({"query": given, "candidates": find_code(state, given, lang)}, language=lang)
     text = parse_text(q, "q")
     most = parse_whole(limit, "limit", 10, 1, 50)
     return answer({"query": text, "candidates": find(state, text, most, lang)}, language=lang)

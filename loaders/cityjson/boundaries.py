@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loaders.cityjson.appearance import Look, flattened
+from loaders.cityjson.plain import Plain, lod_text
 from loaders.cityjson.scanning import Packed
-from loaders.citymodel.classes import surface_color
 from loaders.citymodel.cleaning import corners_at, runs_of
 from loaders.citymodel.drafts import ShapeInfo
 from loaders.citymodel.shapes import Shapes, starts_of
+from loaders.citymodel.surfaces import SurfaceTable
 
 __all__ = ["DEPTH", "ShapeCollector"]
 
@@ -102,6 +103,15 @@ class _Source:
 
 
 @dataclass(slots=True)
+class _Run:
+    """Plain geometries taken one after another: rows ``first`` to ``last``."""
+
+    plain: Plain
+    first: int
+    last: int
+
+
+@dataclass(slots=True)
 class ShapeCollector:
     """Geometries of one batch.
 
@@ -110,9 +120,11 @@ class ShapeCollector:
     """
 
     infos: list[ShapeInfo] = field(default_factory=list)
+    _order: list[_Run | list[int]] = field(default_factory=list)
     _faces: list[Face] = field(default_factory=list)
     _packs: dict[int, Packed] = field(default_factory=dict)
     _ranges: list[tuple[int, ...]] = field(default_factory=list)
+    _places: list[int] = field(default_factory=list)
     _told: list[Sequence[int | None] | IntArray] = field(default_factory=list)
     _vertices: list[FloatArray] = field(default_factory=list)
     _source: list[int] = field(default_factory=list)
@@ -120,6 +132,17 @@ class ShapeCollector:
 
     def __len__(self) -> int:
         return len(self.infos)
+
+    def add_plain(self, plain: Plain, first: int, last: int) -> range:
+        """Take plain geometries, rows ``first`` to ``last``; their places among the shapes."""
+        place = len(self.infos)
+        self.infos += plain.infos[first:last]
+        run = self._order[-1] if self._order else None
+        if isinstance(run, _Run) and run.plain is plain and run.last == first:
+            run.last = last
+        else:
+            self._order.append(_Run(plain, first, last))
+        return range(place, place + last - first)
 
     def add(
         self,
@@ -153,10 +176,10 @@ class ShapeCollector:
         if type(boundaries) is int:
             if packed is None or packed.depth_of(boundaries) != depth + 2:
                 return None
-            span = packed.spans[boundaries]
+            span = packed.spans_of(np.array([boundaries]))[0].tolist()
             n = span[1] - span[0]
             self._packs[id(packed)] = packed
-            self._ranges.append((id(packed), *span[:6]))
+            self._ranges.append((id(packed), *span))
         else:
             try:
                 faces = flattened(boundaries, depth)
@@ -171,7 +194,12 @@ class ShapeCollector:
             self._vertices.append(vertices)
         if look is not None and look.touches(geometry):
             self._looks[place] = look.of(geometry, depth, n)
-        self.infos.append(ShapeInfo(_lod(geometry), surfaces, (), 0, kind))
+        singles = self._order[-1] if self._order else None
+        if not isinstance(singles, list):
+            self._order.append(singles := [])
+        singles.append(len(self._places))
+        self._places.append(place)
+        self.infos.append(ShapeInfo(lod_text(geometry.get("lod")), surfaces, (), 0, kind))
         self._source.append(len(self._vertices) - 1)
         return place
 
@@ -179,39 +207,68 @@ class ShapeCollector:
         """All geometries taken so far, in columns."""
         if self._faces:
             self._sift()
-        sources = {key: _Source(p.numbers, p.inner, p.outer) for key, p in self._packs.items()}
-        sources[0] = _of_lists(self._faces)
-        self._locate(sources[0])
-        order = list(sources)
-        base = {
-            name: dict(
-                zip(
-                    order,
-                    starts_of(np.array([len(getattr(sources[k], name)) for k in order])).tolist(),
-                    strict=False,
-                )
-            )
-            for name in ("numbers", "inner", "outer")
-        }
-        spans = np.array(
+        packs = {id(r.plain.packed): r.plain.packed for r in self._order if isinstance(r, _Run)}
+        packs |= self._packs
+        sources = {key: _Source(p.numbers, p.inner, p.outer) for key, p in packs.items()}
+        if not sources or any(key == 0 for key, *_ in self._ranges):
+            sources[0] = _of_lists(self._faces)
+            self._locate(sources[0])
+        number = {key: i for i, key in enumerate(sources)}
+        base = np.stack(
             [
-                (
-                    base["outer"][k] + a,
-                    b - a,
-                    base["inner"][k] + c,
-                    d - c,
-                    base["numbers"][k] + e,
-                    f - e,
-                )
-                for k, a, b, c, d, e, f in self._ranges
+                np.repeat(
+                    starts_of([len(getattr(s, name)) for s in sources.values()])[:-1], 2
+                ).reshape(-1, 2)
+                for name in ("outer", "inner", "numbers")
             ],
-            np.int64,
+            axis=1,
         ).reshape(-1, 6)
+        columns = self._in_order(number)
+        spans = columns.spans + base[columns.source]
         n_rings, n_corners, index = (
-            _gathered([getattr(sources[k], name) for k in order], spans[:, i], spans[:, i + 1])
+            _gathered(
+                [getattr(s, name) for s in sources.values()],
+                spans[:, i],
+                spans[:, i + 1] - spans[:, i],
+            )
             for i, name in ((0, "outer"), (2, "inner"), (4, "numbers"))
         )
-        return self._columns(index, n_corners, n_rings, spans[:, 1], spans[:, 5])
+        return self._columns(index, n_corners, n_rings, columns)
+
+    def _in_order(self, number: Mapping[int, int]) -> "_Columns":
+        """What was taken, in the order it was taken in; ``number`` is the place of each source."""
+        plains = {id(r.plain): r.plain for r in self._order if isinstance(r, _Run)}
+        vertices = [*self._vertices, *(plain.points for plain in plains.values())]
+        start = starts_of([len(v) for v in vertices])
+        place = {key: int(start[len(self._vertices) + i]) for i, key in enumerate(plains)}
+        single = self._singles(number, start)
+        parts: list[tuple[IntArray, ...]] = []
+        for one in self._order:
+            if isinstance(one, _Run):
+                plain, rows = one.plain, slice(one.first, one.last)
+                source = np.full(one.last - one.first, number[id(plain.packed)], np.int64)
+                first = plain.first[rows] + place[id(plain)]
+                parts.append(
+                    (plain.spans(rows), source, first, plain.count[rows], plain.told(rows))
+                )
+            else:
+                at = slice(one[0], one[-1] + 1)
+                said = [
+                    _numbers(self._told[i], r[2] - r[1])
+                    for i, r in zip(one, self._ranges[at], strict=True)
+                ]
+                parts.append((*(column[at] for column in single), np.concatenate(said)))
+        if not parts:
+            parts.append((*single, np.zeros(0, np.int64)))
+        spans, source, first, count, told = (np.concatenate(c) for c in zip(*parts, strict=True))
+        return _Columns(spans, source, first, count, told, vertices)
+
+    def _singles(self, number: Mapping[int, int], start: IntArray) -> tuple[IntArray, ...]:
+        """Spans, source, first and count of vertices of the geometries that were taken one by one."""
+        spans = np.array([span for _, *span in self._ranges], np.int64).reshape(-1, 6)
+        source = np.array([number[key] for key, *_ in self._ranges], np.int64)
+        own = np.array(self._source, np.int64)
+        return spans, source, start[own], np.diff(start)[own]
 
     def _sift(self) -> None:
         """Leave out of the lists what is no face; nothing to do where all are."""
@@ -219,16 +276,17 @@ class ShapeCollector:
         if all(keep):
             return
         gone = starts_of(~np.array(keep, bool)).tolist()
-        for place, (k, a, b, *rest) in enumerate(self._ranges):
+        for one, (k, a, b, *rest) in enumerate(self._ranges):
             if k != 0:
                 continue
             lost = gone[b] - gone[a]
             if lost:
+                place = self._places[one]
                 self.infos[place].skipped += lost
-                self._told[place] = _numbers(self._told[place], b - a)[keep[a:b]]
+                self._told[one] = _numbers(self._told[one], b - a)[keep[a:b]]
                 if place in self._looks:
                     self._looks[place].sift(keep[a:b])
-            self._ranges[place] = (k, a - gone[a], b - gone[b], *rest)
+            self._ranges[one] = (k, a - gone[a], b - gone[b], *rest)
         self._faces = [f for f, good in zip(self._faces, keep, strict=True) if good]
 
     def _locate(self, lists: _Source) -> None:
@@ -240,52 +298,28 @@ class ShapeCollector:
                 self._ranges[place] = (0, a, b, c, d, int(number[c]), int(number[d]))
 
     def _columns(
-        self,
-        index: IntArray,
-        n_corners: IntArray,
-        n_rings: IntArray,
-        n_faces: IntArray,
-        corners: IntArray,
+        self, index: IntArray, n_corners: IntArray, n_rings: IntArray, columns: "_Columns"
     ) -> Shapes:
-        n_vertices = np.array([len(v) for v in self._vertices], np.int64)
-        source = np.array(self._source, np.int64)
-        vertices = (
-            self._vertices[0]
-            if len(self._vertices) == 1
-            else np.concatenate([*self._vertices, np.zeros((0, 3))])
-        )
-        first = starts_of(n_vertices)[:-1]
-        xyz = corners_at(vertices, index, corners, first[source], n_vertices[source])
+        spans, vertices = columns.spans, columns.vertices
+        whole = vertices[0] if len(vertices) == 1 else np.concatenate([*vertices, np.zeros((0, 3))])
+        xyz = corners_at(whole, index, spans[:, 5] - spans[:, 4], columns.first, columns.count)
+        n_faces = spans[:, 1] - spans[:, 0]
+        table = SurfaceTable(self.infos)
+        count = np.repeat(table.counts, n_faces)
+        told = columns.told
         shapes = Shapes(
             xyz,
             starts_of(n_corners),
             starts_of(n_rings),
             starts_of(n_faces),
-            self._surfaces(n_faces),
+            np.where((told >= 0) & (told < count), told, -1).astype(np.int32),
             np.zeros(0, np.uint32),
             np.full(len(n_rings), -1, np.int32),
             np.zeros((0, 2), np.float32),
         )
-        shapes.color = self._colors(shapes)
+        shapes.color = table.colors(shapes.surface, shapes.shape_of_face)
         self._dress(shapes)
         return shapes
-
-    def _surfaces(self, n_faces: IntArray) -> NDArray[np.int32]:
-        """Semantic surface of each face, -1 for none or one that is not there."""
-        if not self._told:
-            return np.zeros(0, np.int32)
-        told = np.concatenate(
-            [_numbers(t, n) for t, n in zip(self._told, n_faces.tolist(), strict=True)]
-        )
-        count = np.repeat([len(i.surfaces) for i in self.infos], n_faces)
-        return np.where((told >= 0) & (told < count), told, -1).astype(np.int32)
-
-    def _colors(self, shapes: Shapes) -> NDArray[np.uint32]:
-        palette = [surface_color(s.get("type")) for i in self.infos for s in i.surfaces]
-        table = np.array([*palette, surface_color(None)], np.uint32)
-        base = starts_of(np.array([len(i.surfaces) for i in self.infos], np.int64))[:-1]
-        at = shapes.surface + base[shapes.shape_of_face]
-        return table[np.where(shapes.surface >= 0, at, len(palette))]
 
     def _dress(self, shapes: Shapes) -> None:
         """Colours of materials, textures and their coordinates, where a shape has them."""
@@ -299,9 +333,20 @@ class ShapeCollector:
             self.infos[place].textures = look.textures
 
 
-def _lod(geometry: Json) -> str:
-    lod = geometry.get("lod")
-    return "" if lod is None else str(lod)
+@dataclass(slots=True)
+class _Columns:
+    """Shapes in order.
+
+    ``spans`` (s, 6) of their numbers in the ``source`` (s,) they come from, ``first`` and ``count`` (s,) of their
+    vertices among all ``vertices``, ``told`` (f,) surface of each face.
+    """
+
+    spans: IntArray
+    source: IntArray
+    first: IntArray
+    count: IntArray
+    told: IntArray
+    vertices: list[FloatArray]
 
 
 def _gathered(parts: list[IntArray], start: IntArray, length: IntArray) -> IntArray:

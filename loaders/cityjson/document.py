@@ -11,10 +11,11 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from loaders.cityjson.plain import Plain, plain_of
 from loaders.cityjson.scanning import Packed, pack, triples
 from twin.errors import SourceError, UnsafeSourceError
 
-__all__ = ["Document", "Feature", "Header", "crs_of", "features_of", "header_of"]
+__all__ = ["Document", "Feature", "Header", "Vertices", "crs_of", "features_of", "header_of"]
 
 MAX_DOCUMENT = 4 * 1024**3
 """A single-document CityJSON is parsed at once; past 4 GiB only CityJSONSeq is taken."""
@@ -41,16 +42,52 @@ class Header:
     extensions: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Feature:
-    """City objects that share vertices (n, 3) in the source CRS and an appearance; ``size`` is in bytes."""
+    """City objects that share vertices and an appearance; ``size`` is in bytes.
+
+    ``packed`` holds the number lists of its text, ``plain`` the plain geometries.
+    """
 
     objects: Json
-    vertices: FloatArray
+    vertices: "Vertices"
     fault: str | None = None
     appearance: Json | None = None
     size: int = 0
     packed: Packed | None = None
+    plain: Plain | None = None
+
+
+class Vertices:
+    """Vertices of a feature, placed only when they are asked for.
+
+    Parameters
+    ----------
+    raw : JSON
+        As the text has them, or the number of their list in ``packed``.
+    packed : Packed or None
+    scale, translate : ndarray of float64, shape (3,), optional
+        Where the source's coordinates are something else.
+    """
+
+    __slots__ = ("_found", "_packed", "_raw", "_scale", "_translate")
+
+    def __init__(
+        self,
+        raw: Any,  # noqa: ANN401 (JSON)
+        packed: Packed | None,
+        scale: FloatArray | None = None,
+        translate: FloatArray | None = None,
+    ) -> None:
+        self._raw, self._packed, self._scale, self._translate = raw, packed, scale, translate
+        self._found: FloatArray | None = None
+
+    @property
+    def xyz(self) -> FloatArray:
+        """In the source's CRS, shape (n, 3)."""
+        if self._found is None:
+            self._found = _placed(self._raw, self._packed, self._scale, self._translate)
+        return self._found
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +96,7 @@ class Document:
 
     content: Json
     packed: Packed
+    plain: Plain | None
     size: int
 
 
@@ -111,24 +149,27 @@ def _vertices(raw: Any, packed: Packed | None = None) -> FloatArray:  # noqa: AN
     return array if array.ndim == 2 and array.shape[1] == 3 else np.zeros((0, 3))
 
 
-def _placed(raw: Any, packed: Packed, header: Header) -> FloatArray:  # noqa: ANN401 (JSON)
+def _placed(
+    raw: Any,  # noqa: ANN401 (JSON)
+    packed: Packed | None,
+    scale: FloatArray | None,
+    translate: FloatArray | None,
+) -> FloatArray:
     """Vertices (n, 3) of a feature in the source's CRS."""
-    if type(raw) is int:
-        _, _, a, b, first, _, _, _, depth = packed.spans[raw]
-        if depth == 2:
-            found = triples(
-                packed.numbers, packed.inner, (a, b), first, header.scale, header.translate
-            )
-            if len(found):
-                return found
-    return _vertices(raw, packed) * header.scale + header.translate
+    if scale is None or translate is None:
+        return _vertices(raw, packed)
+    if type(raw) is int and packed is not None and packed.depth_of(raw) == 2:
+        _, _, a, b, first, _ = packed.spans_of(np.array([raw]))[0].tolist()
+        found = triples(packed.numbers, packed.inner, (a, b), first, scale, translate)
+        if len(found):
+            return found
+    return _vertices(raw, packed) * scale + translate
 
 
 def _header(path: Path, document: Any, sequence: bool) -> Header:  # noqa: ANN401 (JSON)
     if not isinstance(document, dict) or document.get("type") != "CityJSON":
         raise SourceError(path, 'is no CityJSON ("type": "CityJSON" is missing)')
     metadata = _dict(document.get("metadata"))
-    transform = _dict(document.get("transform"))
     templates = _dict(document.get("geometry-templates"))
     extent = metadata.get("geographicalExtent") or metadata.get("bbox")
     box = None
@@ -141,8 +182,7 @@ def _header(path: Path, document: Any, sequence: bool) -> Header:  # noqa: ANN40
     return Header(
         str(document.get("version", "?")),
         crs_of(metadata),
-        _triple(transform.get("scale"), 1.0),
-        _triple(transform.get("translate"), 0.0),
+        *_transform(document),
         given if isinstance(given := templates.get("templates"), list) else [],
         _vertices(templates.get("vertices-templates")),
         box,
@@ -177,9 +217,32 @@ def _document(path: Path) -> Document:
             path, "larger than 4 GiB; save it as CityJSONSeq (one feature per line)"
         )
     text = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
-    rest, packed = pack(text, by_line=False)
-    content = _loads(path, rest)
-    return Document(content if isinstance(content, dict) else {}, packed, len(text))
+    rest, packed = pack(text, by_line=False, plain=True)
+    content, plain = _dict(_loads(path, rest)), None
+    if len(packed.rows):
+        try:
+            plain = plain_of(text, packed, *_transform(content))
+        except orjson.JSONDecodeError:
+            rest, packed = pack(text, by_line=False)
+            content = _dict(_loads(path, rest))
+    return Document(content, packed, plain, len(text))
+
+
+def _transform(content: Json) -> tuple[FloatArray, FloatArray]:
+    """Scale and translation of a document."""
+    transform = _dict(content.get("transform"))
+    return _triple(transform.get("scale"), 1.0), _triple(transform.get("translate"), 0.0)
+
+
+def _lines_packed(text: bytes, header: Header) -> tuple[bytes, Packed, Plain | None]:
+    """Lines without their number lists and plain geometries, those, and what the plain ones mean."""
+    rest, packed = pack(text, by_line=True, plain=True)
+    if not len(packed.rows):
+        return rest, packed, None
+    try:
+        return rest, packed, plain_of(text, packed, header.scale, header.translate)
+    except orjson.JSONDecodeError:  # the line it stands in has to say so
+        return *pack(text, by_line=True), None
 
 
 def is_sequence(path: Path) -> bool:
@@ -229,18 +292,18 @@ def features_of(path: Path, header: Header, document: Document | None) -> Iterat
         If a line is longer than ``MAX_LINE``.
     """
     if document is not None:
-        vertices = _vertices(document.content.get("vertices"), document.packed)
-        if "transform" in document.content:
-            vertices = vertices * header.scale + header.translate
-        yield _feature(document.content, vertices, header, document.size, document.packed)
+        content, packed = document.content, document.packed
+        moved = (header.scale, header.translate) if "transform" in content else ()
+        vertices = Vertices(content.get("vertices"), packed, *moved)
+        yield _feature(content, vertices, header, document.size, packed, document.plain)
         return
     number = 0
     for block in _blocks(path):
-        rest, packed = pack(block, by_line=True)
+        rest, packed, plain = _lines_packed(block, header)
         share = len(block) // max(1, block.count(b"\n"))
         for line in rest.split(b"\n"):
             number += 1
-            feature = _line(number, line, header, packed, share)
+            feature = _line(number, line, header, packed, plain, share)
             if feature is not None:
                 yield feature
         number -= block.endswith(b"\n")
@@ -258,7 +321,9 @@ def _blocks(path: Path) -> Iterator[bytes]:
             yield block
 
 
-def _line(number: int, line: bytes, header: Header, packed: Packed, size: int) -> Feature | None:
+def _line(
+    number: int, line: bytes, header: Header, packed: Packed, plain: Plain | None, size: int
+) -> Feature | None:
     """What one line holds; None for the header and blank lines."""
     if not line.strip():
         return None
@@ -272,20 +337,25 @@ def _line(number: int, line: bytes, header: Header, packed: Packed, size: int) -
             return None
     elif kind != "CityJSONFeature":
         return _faulty(f"line {number} is no CityJSONFeature")
-    vertices = _placed(record.get("vertices"), packed, header)
-    return _feature(record, vertices, header, size, packed)
+    vertices = Vertices(record.get("vertices"), packed, header.scale, header.translate)
+    return _feature(record, vertices, header, size, packed, plain)
 
 
 def _faulty(reason: str) -> Feature:
-    return Feature({}, np.zeros((0, 3)), reason)
+    return Feature({}, Vertices((), None), reason)
 
 
 def _feature(
-    record: Json, vertices: FloatArray, header: Header, size: int, packed: Packed
+    record: Json,
+    vertices: Vertices,
+    header: Header,
+    size: int,
+    packed: Packed,
+    plain: Plain | None,
 ) -> Feature:
     objects = record.get("CityObjects")
     if objects is not None and not isinstance(objects, dict):
         return _faulty("CityObjects is no JSON object")
     appearance = record.get("appearance")
     found = appearance if isinstance(appearance, dict) else header.appearance
-    return Feature(objects or {}, vertices, None, found, size, packed)
+    return Feature(objects or {}, vertices, None, found, size, packed, plain)

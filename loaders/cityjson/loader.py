@@ -62,8 +62,8 @@ class CityJsonLoader:
         if document is not None:
             objects = document.content.get("CityObjects") or {}
             count = len(objects) if isinstance(objects, dict) else None
-            feature = next(features_of(path, header, document))
-            finite = feature.vertices[np.isfinite(feature.vertices).all(axis=1)]
+            xyz = next(features_of(path, header, document)).vertices.xyz
+            finite = xyz[np.isfinite(xyz).all(axis=1)]
             if len(finite):
                 low, high = finite.min(axis=0), finite.max(axis=0)
                 bounds = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
@@ -97,7 +97,7 @@ class CityJsonLoader:
         desk = _Desk(layer.path, header, plan)
         size = min(batch_size, MAX_OBJECTS)
         for feature in features_of(layer.path, header, document):
-            for part in _parts(feature, size):
+            for part in _parts(feature, size) if len(feature.objects) > size else (feature,):
                 if desk.drafts and len(desk.drafts) + max(1, len(part.objects)) > size:
                     yield desk.take()
                 desk.add(part)
@@ -148,10 +148,8 @@ class _Desk:
             self.look = Wardrobe(feature.appearance, self.shelf).look()
             self.appearance = feature.appearance
         self.size += feature.size
-        for key, item in feature.objects.items():
-            self.drafts.append(
-                self.drafter.draft(key, item, feature.vertices, self.look, feature.packed)
-            )
+        self.drafter.look, draft = self.look, self.drafter.draft
+        self.drafts += [draft(key, item, feature) for key, item in feature.objects.items()]
 
     def take(self) -> Batch:
         """The batch drafted so far; the desk is clear again."""
@@ -189,9 +187,6 @@ def _kind(geometry: object) -> object:
 
 def _parts(feature: Feature, size: int) -> Iterator[Feature]:
     """The feature, cut into pieces of at most ``size`` objects."""
-    if len(feature.objects) <= size:
-        yield feature
-        return
     items = list(feature.objects.items())
     share = max(1, feature.size * size // len(items))
     for start in range(0, len(items), size):

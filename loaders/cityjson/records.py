@@ -1,7 +1,7 @@
 """City objects of CityJSON → drafts: types, attributes, addresses, parents, geometries."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from loaders.cityjson.appearance import Look
 from loaders.cityjson.boundaries import DEPTH, ShapeCollector
+from loaders.cityjson.document import Feature
 from loaders.cityjson.scanning import Packed
 from loaders.citymodel.attributes import AttributeMapper
 from loaders.citymodel.classes import class_of
@@ -37,64 +38,54 @@ class Drafter:
     mapper: AttributeMapper
     templates: Mapping[int, str]
     collector: ShapeCollector = field(default_factory=ShapeCollector)
+    look: Look | None = None
 
-    def draft(
-        self,
-        key: str,
-        item: Any,  # noqa: ANN401 (JSON)
-        vertices: FloatArray,
-        look: Look | None,
-        packed: Packed | None,
-    ) -> Draft:
-        """One object as a draft; one that makes no sense carries its fault."""
+    def draft(self, key: str, item: Any, feature: Feature) -> Draft:  # noqa: ANN401 (JSON)
+        """One object of a feature as a draft; one that makes no sense carries its fault."""
         if not isinstance(item, dict):
             return Draft(key, "", "other", faults=["the object is no JSON object"])
         kind = str(item.get("type", ""))
         draft = Draft(key, kind, class_of(kind, self.mapper.plan.class_code))
         draft.attributes = {"cityjson_type": kind}
-        self._describe(draft, item, vertices)
+        self._describe(draft, item, feature)
         geometries = item.get("geometry")
-        if isinstance(geometries, list):
+        if type(geometries) is int and feature.plain is not None:
+            first, last = feature.plain.packed.arrays[geometries : geometries + 2]
+            draft.shapes.extend(self.collector.add_plain(feature.plain, first, last))
+        elif isinstance(geometries, list):
             for geometry in geometries:
-                self._geometry(draft, geometry, vertices, look, packed)
+                self._geometry(draft, geometry, feature)
         elif geometries is not None:
             draft.notes.append("its geometry is no list")
         return draft
 
-    def _describe(self, draft: Draft, item: Json, vertices: FloatArray) -> None:
+    def _describe(self, draft: Draft, item: Json, feature: Feature) -> None:
         given = item.get("attributes")
         raw: Json = given if isinstance(given, dict) else {}
         self.mapper.apply(draft, raw)
         draft.aliases.append(("cityjson.id", str(draft.key)))
         parents = item.get("parents")
-        if isinstance(parents, list) and parents:
+        if parents and isinstance(parents, list):
             draft.parent, draft.relation = str(parents[0]), "part_of"
             if len(parents) > 1:
                 draft.attributes["further_parents"] = parents[1:]
         if item.get("address"):
-            draft.attributes["address_parts"] = _addresses(item["address"], vertices)
+            draft.attributes["address_parts"] = _addresses(item["address"], feature.vertices.xyz)
         if draft.kind == "CityObjectGroup" and item.get("children"):
             draft.attributes["members"] = item["children"]
         if not item.keys() <= _KNOWN:
             for name in sorted(item.keys() - _KNOWN):
                 draft.attributes.setdefault(name, item[name])
-        if not item.get("geometry") and item.get("geographicalExtent"):
+        if item.get("geographicalExtent") and _is_bare(item.get("geometry"), feature):
             draft.attributes["geographicalExtent"] = item["geographicalExtent"]
 
-    def _geometry(
-        self,
-        draft: Draft,
-        geometry: Any,  # noqa: ANN401 (JSON)
-        vertices: FloatArray,
-        look: Look | None,
-        packed: Packed | None,
-    ) -> None:
+    def _geometry(self, draft: Draft, geometry: Any, feature: Feature) -> None:  # noqa: ANN401 (JSON)
         if not isinstance(geometry, dict):
             draft.notes.append("a geometry is no JSON object")
             return
-        kind = geometry.get("type")
+        kind, packed = geometry.get("type"), feature.packed
         if kind in DEPTH:
-            place = self.collector.add(geometry, vertices, look, packed)
+            place = self.collector.add(geometry, feature.vertices.xyz, self.look, packed)
             if place is None:
                 draft.notes.append(
                     f"geometry {kind!r} of LoD {geometry.get('lod')} has no usable face"
@@ -102,22 +93,22 @@ class Drafter:
             else:
                 draft.shapes.append(place)
         elif type(geometry.get("boundaries")) is int and packed is not None:
-            self._simple(draft, geometry, vertices, packed)
+            self._simple(draft, geometry, feature, packed)
         elif kind == "GeometryInstance":
-            self._instance(draft, geometry, vertices)
+            self._instance(draft, geometry, feature.vertices.xyz)
         elif kind in ("MultiPoint", "MultiLineString"):
-            _plain(draft, geometry, vertices)
+            _plain(draft, geometry, feature.vertices.xyz)
         else:
             draft.notes.append(f"geometry type {kind!r} is none of CityJSON's")
 
-    def _simple(self, draft: Draft, geometry: Json, vertices: FloatArray, packed: Packed) -> None:
+    def _simple(self, draft: Draft, geometry: Json, feature: Feature, packed: Packed) -> None:
         """Points, lines and instances, whose few numbers are lists again."""
         k = geometry["boundaries"]
         numbers: Any = packed.list_of(k).tolist()
         if packed.depth_of(k) == 2:
             ends = np.cumsum(packed.inner_of(k)).tolist()
             numbers = [numbers[a:b] for a, b in zip([0, *ends[:-1]], ends, strict=True)]
-        self._geometry(draft, geometry | {"boundaries": numbers}, vertices, None, None)
+        self._geometry(draft, geometry | {"boundaries": numbers}, replace(feature, packed=None))
 
     def _instance(self, draft: Draft, geometry: Json, vertices: FloatArray) -> None:
         """A shared template placed at a point."""
@@ -135,6 +126,11 @@ class Drafter:
             return
         lod = self.templates[number]
         draft.instances.append((f"template/{number}", lod, matrix, vertices[index]))
+
+
+def _is_bare(geometries: object, feature: Feature) -> bool:
+    """Whether an object has no geometry; a number may stand for plain ones."""
+    return not geometries and (type(geometries) is not int or feature.plain is None)
 
 
 def _addresses(given: Any, vertices: FloatArray) -> Any:  # noqa: ANN401 (JSON)

@@ -68,15 +68,16 @@ class AttributeMapper:
             elif value is not None:
                 told = target not in out and _means(target, value)
                 out.setdefault(target if told else source, value)  # a second one keeps its own name
-        for source in names.kept:
-            value = raw[source]
-            if value is not None and source not in out:
-                out[source] = value
+        rest = raw if not names.renamed else {source: raw[source] for source in names.kept}
+        if None in rest.values() or not out.keys().isdisjoint(rest):
+            rest = {k: v for k, v in rest.items() if v is not None and k not in out}
+        out.update(rest)
         if name is not None:
             draft.name = str(name)
-        code = next((raw[c] for c in names.codes if raw[c]), None)
-        if code is not None:
-            draft.aliases.append(("building.code", str(code)))
+        if names.codes:
+            code = next((raw[c] for c in names.codes if raw[c]), None)
+            if code is not None:
+                draft.aliases.append(("building.code", str(code)))
 
     def _names(self, names: Sequence[str]) -> "_Names":
         renamed = self._renamed(names)

@@ -1,7 +1,6 @@
 """Drafted city objects → RECORDS, REPRESENTATIONS, MESHES and IMAGES."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import orjson
@@ -9,10 +8,9 @@ import pyarrow as pa
 
 from loaders.base import Batch
 from loaders.citymodel.cleaning import cleaned
-from loaders.citymodel.drafts import Drafted, FloatArray, ShapeInfo
-from loaders.citymodel.placing import Placing
+from loaders.citymodel.drafts import Draft, Drafted, FloatArray, ShapeInfo
+from loaders.citymodel.placing import Place, Placing
 from loaders.citymodel.shapes import Shapes, build, mesh_rows
-from loaders.meshing import matrix_column
 from twin.schema import ALIAS, RECORDS, REPRESENTATIONS
 
 __all__ = ["batch_of", "template_meshes"]
@@ -37,27 +35,13 @@ def _sound(shapes: Shapes, infos: Sequence[ShapeInfo]) -> Shapes:
 
 
 def _surface_columns(placing: Placing) -> tuple[pa.Array | None, pa.Array | None]:
-    """JSON of the semantic surfaces and of the textures of each shape; areas are kept by the placing."""
-    infos, built, shapes = placing.drafted.infos, placing.built, placing.shapes
-    images = [orjson.dumps(info.textures).decode() if info.textures else None for info in infos]
-    textures = pa.array(images, pa.string()) if any(images) else None
-    counts = [len(info.surfaces) for info in infos]
-    if built is None or not any(counts):
-        return None, textures
-    base = np.concatenate([[0], np.cumsum(counts)])
-    place = shapes.surface + base[:-1][shapes.shape_of_face]
-    told = shapes.surface >= 0
-    area = np.bincount(place[told], built.area[told], base[-1]).round(3).tolist()
-    faces = np.bincount(place[told], minlength=base[-1]).tolist()
-    texts: list[bytes | None] = []
-    at = 0
-    for info, n in zip(infos, counts, strict=True):
-        own = area[at : at + n]
-        placing.surface_area.append(own)
-        whole = {"surfaces": info.surfaces, "area_m2": own, "faces": faces[at : at + n]}
-        texts.append(orjson.dumps(whole, default=str) if n else None)
-        at += n
-    return pa.array(texts, pa.binary()).cast(pa.string()), textures
+    """JSON of the semantic surfaces and of the textures of each shape."""
+    surfaces = None if placing.surfaces is None else placing.surfaces.texts()
+    given = [info.textures for info in placing.drafted.infos]
+    if not any(given):
+        return surfaces, None
+    images = [orjson.dumps(one).decode() if one else None for one in given]
+    return surfaces, pa.array(images, pa.string())
 
 
 def batch_of(drafted: Drafted) -> Batch:
@@ -76,18 +60,7 @@ def batch_of(drafted: Drafted) -> Batch:
     built = build(shapes, drafted.geographic) if len(drafted.infos) else None
     placing = Placing(drafted, shapes, built)
     surfaces, textures = _surface_columns(placing)
-    rows = []
-    for number, draft in enumerate(drafted.drafts, drafted.first_row):
-        at = placing.place(draft)
-        if at.role == "none" and draft.notes and not draft.faults:
-            draft.faults.append("no geometry of it can be used: " + "; ".join(draft.notes))
-        if draft.notes:
-            draft.attributes["notes"] = draft.notes
-        said = orjson.dumps(draft.attributes, default=str)
-        fault = "; ".join(draft.faults) if draft.faults else None
-        head = (number, draft.key, draft.name, draft.class_code, draft.parent, draft.relation)
-        place = (at.geometry, at.role, at.lod, at.mesh_id, at.matrix)
-        rows.append((*head, draft.aliases, said, *place, fault))
+    records = _records(drafted, placing)
     meshes = None
     if built is not None and built.meshed.any():
         if textures is not None:
@@ -99,34 +72,57 @@ def batch_of(drafted: Drafted) -> Batch:
         both = [drafted.template_meshes] + ([meshes] if meshes is not None else [])
         meshes = pa.concat_tables(both, promote_options="default")
     return Batch(
-        _table(rows, RECORDS),
+        records,
         meshes,
-        _table(placing.extra, REPRESENTATIONS) if placing.extra else None,
+        _representations(placing),
         findings=drafted.findings,
         images=drafted.images,
     )
 
 
-def _table(rows: Sequence[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
-    """Rows in the order of the schema's columns, as a table."""
-    columns = list(zip(*rows, strict=True)) if rows else [() for _ in schema]
-    arrays = []
-    for column, values in zip(schema, columns, strict=True):
-        if column.name == "matrix":
-            arrays.append(_matrices(values))
-        elif column.name == "aliases":
-            arrays.append(_aliases(values))
-        elif column.name == "attributes":
-            arrays.append(pa.array(values, pa.binary()).cast(pa.string()))
-        else:
-            arrays.append(pa.array(values, column.type))
-    return pa.Table.from_arrays(arrays, schema=schema)
+def _records(drafted: Drafted, placing: Placing) -> pa.Table:
+    """A row of RECORDS for each draft."""
+    drafts, places = drafted.drafts, placing.places()
+    faults = [
+        _fault(d, p) if d.notes or d.faults else None for d, p in zip(drafts, places, strict=True)
+    ]
+    said = [orjson.dumps(d.attributes, default=str) for d in drafts]
+    columns = {
+        "row": np.arange(drafted.first_row, drafted.first_row + len(drafts)),
+        "key": [d.key for d in drafts],
+        "name": [d.name for d in drafts],
+        "class_code": [d.class_code for d in drafts],
+        "parent_key": [d.parent for d in drafts],
+        "relation": [d.relation for d in drafts],
+        "aliases": _aliases([d.aliases for d in drafts]),
+        "attributes": pa.array(said, pa.binary()).cast(pa.string()),
+        "geometry": [p.geometry for p in places],
+        "role": [p.role for p in places],
+        "lod": [p.lod for p in places],
+        "mesh_id": [p.mesh_id for p in places],
+        "matrix": placing.matrix_column([p.matrix for p in places]),
+        "fault": faults,
+    }
+    return pa.table(columns, schema=RECORDS)
 
 
-def _matrices(values: Sequence[FloatArray | None]) -> pa.Array:
-    given = np.array([v is not None for v in values], bool)
-    stack = np.array([v for v in values if v is not None], np.float64)
-    return matrix_column(stack, given)
+def _fault(draft: Draft, place: Place) -> str | None:
+    """What makes a record unusable, None where nothing does; notes go into its attributes."""
+    if place.role == "none" and draft.notes and not draft.faults:
+        draft.faults.append("no geometry of it can be used: " + "; ".join(draft.notes))
+    if draft.notes:
+        draft.attributes["notes"] = draft.notes
+    return "; ".join(draft.faults) if draft.faults else None
+
+
+def _representations(placing: Placing) -> pa.Table | None:
+    """What was placed beside the records; None where nothing was."""
+    if not placing.extra:
+        return None
+    *columns, matrices = zip(*placing.extra, strict=True)
+    names = [name for name in REPRESENTATIONS.names if name != "matrix"]
+    table = dict(zip(names, columns, strict=True))
+    return pa.table(table | {"matrix": placing.matrix_column(matrices)}, schema=REPRESENTATIONS)
 
 
 def _aliases(values: Sequence[Sequence[tuple[str, str]]]) -> pa.Array:

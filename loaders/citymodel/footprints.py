@@ -51,16 +51,22 @@ def _united(polygons: NDArray[np.object_]) -> shapely.Geometry | None:
 
 
 def footprints(
-    shapes: Shapes, flat: NDArray[np.bool_], ground: NDArray[np.bool_], metres: float = 1.0
-) -> tuple[list[bytes | None], FloatArray]:
-    """Outline on the ground of each shape.
+    shapes: Shapes,
+    at: NDArray[np.int64],
+    flat: NDArray[np.bool_],
+    ground: NDArray[np.bool_],
+    metres: float = 1.0,
+) -> list[bytes | None]:
+    """Outline on the ground of some shapes.
 
     Parameters
     ----------
     shapes : Shapes
-        Finite, with at least one face each.
+        Finite.
+    at : ndarray of int64, shape (s,)
+        Which of them, ascending, with at least one face each.
     flat : ndarray of bool, shape (s,)
-        Shapes of LoD 0, whose faces are the footprint as they are.
+        Those of LoD 0, whose faces are the footprint as they are.
     ground : ndarray of bool, shape (f,)
         Faces that are ground surfaces.
     metres : float
@@ -68,24 +74,25 @@ def footprints(
 
     Returns
     -------
-    outline : list of bytes or None, length s
+    list of bytes or None, length s
         ISO WKB of a (Multi)Polygon in the source's CRS, with the lowest z of the shape; None where
         nothing has an area seen from above.
-    lowest : ndarray of float64, shape (s,)
     """
     starts = (shapes.ring_start, shapes.face_start, shapes.shape_start)
-    pick, lowest = chosen(shapes.xyz[:, 2], *starts, flat, ground, LEVEL)
+    pick, lowest = chosen(shapes.xyz[:, 2], *starts, at, flat, ground, LEVEL)
     least = (MIN_AREA / metres**2, MIN_WIDTH / metres)
-    data, end = single_rings(shapes.xyz, *starts, pick, lowest, *least)
-    raw, at = data.tobytes(), end.tolist()
-    out = [raw[a:b] if b > a else None for a, b in pairwise(at)]
+    data, end = single_rings(shapes.xyz, *starts, at, pick, lowest, *least)
+    raw = data.tobytes()
+    out = [raw[a:b] if b > a else None for a, b in pairwise(end.tolist())]
     left = np.diff(end) == 0
     if left.any():
-        faces = left[shapes.shape_of_face]
-        united = _general(shapes.of(left, faces), pick[faces], lowest[left], metres)
+        some = np.zeros(len(shapes.shape_start) - 1, bool)
+        some[at[left]] = True
+        faces = some[shapes.shape_of_face]
+        united = _general(shapes.of(some, faces), pick[faces], lowest[left], metres)
         for i, value in zip(np.flatnonzero(left).tolist(), united, strict=True):
             out[i] = value
-    return out, lowest
+    return out
 
 
 def _general(

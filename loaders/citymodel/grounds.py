@@ -21,6 +21,7 @@ def chosen(
     ring_start: IntArray,
     face_start: IntArray,
     shape_start: IntArray,
+    at: IntArray,
     flat: Flags,
     ground: Flags,
     level: float,
@@ -32,8 +33,10 @@ def chosen(
     z : ndarray of float64, shape (n,)
     ring_start, face_start, shape_start
         As in :class:`loaders.citymodel.shapes.Shapes`.
+    at : ndarray of int64, shape (s,)
+        Shapes looked at.
     flat : ndarray of bool, shape (s,)
-        Shapes of LoD 0.
+        Those of LoD 0.
     ground : ndarray of bool, shape (f,)
     level : float
         Metres within which a face counts as level and as lying at the bottom.
@@ -43,23 +46,24 @@ def chosen(
     pick : ndarray of bool, shape (f,)
     lowest : ndarray of float64, shape (s,)
     """
-    n = len(shape_start) - 1
+    n = len(at)
     pick = np.zeros(len(ground), np.bool_)
     lowest = np.full(n, np.inf)
     low, high = np.empty(len(ground)), np.empty(len(ground))
     for s in range(n):
         has_ground = has_level = False
-        for f in range(shape_start[s], shape_start[s + 1]):
+        first, last = shape_start[at[s]], shape_start[at[s] + 1]
+        for f in range(first, last):
             a, b = ring_start[face_start[f]], ring_start[face_start[f + 1]]
             low[f], high[f] = np.inf, -np.inf
             for i in range(a, b):
                 low[f], high[f] = min(low[f], z[i]), max(high[f], z[i])
             lowest[s] = min(lowest[s], low[f])
             has_ground |= ground[f]
-        for f in range(shape_start[s], shape_start[s + 1]):
+        for f in range(first, last):
             if high[f] - low[f] < level and low[f] < lowest[s] + level:
                 has_level = True
-        for f in range(shape_start[s], shape_start[s + 1]):
+        for f in range(first, last):
             if flat[s] or not (has_ground or has_level):
                 pick[f] = True
             elif has_ground:
@@ -93,6 +97,7 @@ def single_rings(  # noqa: C901 (one pass over the columns)
     ring_start: IntArray,
     face_start: IntArray,
     shape_start: IntArray,
+    at: IntArray,
     pick: Flags,
     lowest: FloatArray,
     least_area: float,
@@ -104,6 +109,8 @@ def single_rings(  # noqa: C901 (one pass over the columns)
     ----------
     xyz, ring_start, face_start, shape_start
         As in :class:`loaders.citymodel.shapes.Shapes`.
+    at : ndarray of int64, shape (s,)
+        Shapes looked at.
     pick : ndarray of bool, shape (f,)
         Faces that make the footprint of their shape.
     lowest : ndarray of float64, shape (s,)
@@ -117,16 +124,16 @@ def single_rings(  # noqa: C901 (one pass over the columns)
     end : ndarray of int64, shape (s + 1,)
         ``data[end[i]:end[i + 1]]`` is the footprint of shape i; empty where it takes the general way.
     """
-    n_shapes = len(shape_start) - 1
+    n_shapes = len(at)
     data = np.empty(n_shapes * (HEAD + 24 * (MOST_CORNERS + 1)), np.uint8)
     end = np.zeros(n_shapes + 1, np.int64)
     x, y = np.empty(MOST_CORNERS + 1), np.empty(MOST_CORNERS + 1)
     one = np.empty(1)
-    at = 0
+    to = 0
     for s in range(n_shapes):
-        end[s + 1] = at
+        end[s + 1] = to
         count, face = 0, -1
-        for f in range(shape_start[s], shape_start[s + 1]):
+        for f in range(shape_start[at[s]], shape_start[at[s] + 1]):
             if pick[f]:
                 count += 1
                 face = f
@@ -144,16 +151,16 @@ def single_rings(  # noqa: C901 (one pass over the columns)
             continue
         if not simple_ring(x, y, 0, n + 1):
             continue
-        data[at] = 1
+        data[to] = 1
         for k in range(4):
-            data[at + 1 + k] = (1003 >> (8 * k)) & 255
-            data[at + 5 + k] = (1 >> (8 * k)) & 255
-            data[at + 9 + k] = ((n + 1) >> (8 * k)) & 255
-        at += HEAD
+            data[to + 1 + k] = (1003 >> (8 * k)) & 255
+            data[to + 5 + k] = (1 >> (8 * k)) & 255
+            data[to + 9 + k] = ((n + 1) >> (8 * k)) & 255
+        to += HEAD
         for i in range(n + 1):
-            _put(data, at, x[i], one)
-            _put(data, at + 8, y[i], one)
-            _put(data, at + 16, lowest[s], one)
-            at += 24
-        end[s + 1] = at
-    return data[:at].copy(), end
+            _put(data, to, x[i], one)
+            _put(data, to + 8, y[i], one)
+            _put(data, to + 16, lowest[s], one)
+            to += 24
+        end[s + 1] = to
+    return data[:to].copy(), end

@@ -74,7 +74,7 @@ class ImageShelf:
     @property
     def pending(self) -> int:
         """Bytes of images not yet taken."""
-        return sum(map(len, self._fresh.values()))
+        return sum(map(len, self._fresh.values())) if self._fresh else 0
 
     def name_of(self, given: str) -> str | None:
         """Name in ``assets/`` of an image; None where it is not there, too large or no image."""

@@ -3,29 +3,34 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
 
+from loaders.citymodel.choosing import outlined, settled
 from loaders.citymodel.classes import role_of
-from loaders.citymodel.drafts import Draft, Drafted, FloatArray, Json, ShapeInfo
+from loaders.citymodel.drafts import Draft, Drafted, FloatArray
 from loaders.citymodel.footprints import footprints
-from loaders.citymodel.shapes import Built, Shapes, degrees_in_metres
+from loaders.citymodel.shapes import Built, Shapes, degrees_in_metres, starts_of
+from loaders.citymodel.surfaces import Surfaces, SurfaceTable
+from loaders.meshing import matrix_column
 
 __all__ = ["Place", "Placing"]
 
 
 @dataclass(slots=True)
 class Place:
-    """Geometry columns of one record."""
+    """Geometry columns of one record; ``matrix`` is a row of the placing's matrices, -1 for none."""
 
     geometry: bytes | None = None
     role: str = "none"
     lod: str | None = None
     mesh_id: str | None = None
-    matrix: FloatArray | None = None
+    matrix: int = -1
 
 
 @cache
@@ -55,17 +60,31 @@ class Placing:
         self.drafted = drafted
         self.shapes = shapes
         self.built = built
-        self.n_faces = np.diff(shapes.shape_start).tolist()
+        counts = np.diff(shapes.shape_start)
+        self.n_faces = counts.tolist()
         self.drawn = np.ones(len(drafted.infos), bool)
         self.meshed = built.meshed.tolist() if built is not None else []
         self.names = [f"{drafted.first_row}/{i}/{info.lod}" for i, info in enumerate(drafted.infos)]
-        self.matrices = self._matrices()
-        self.outline, self.lowest = self._outlines()
+        self._matrices = [self._own_matrices()]
+        self.table = SurfaceTable(drafted.infos)
+        self.surfaces: Surfaces | None = None
+        if built is not None and self.table.counts.any():
+            self.surfaces = Surfaces(self.table, shapes, built.area)
+        lods = [info.lod for info in drafted.infos]
+        rank, level = {v: _rank(v) for v in set(lods)}, {v: v[:1] == "0" for v in set(lods)}
+        self._lods = (
+            starts_of([len(d.shapes) for d in drafted.drafts]),
+            np.array([*chain.from_iterable(d.shapes for d in drafted.drafts)], np.int64),
+            np.array([rank[v] for v in lods], np.float64),
+            np.array([level[v] for v in lods], bool),
+        )
+        self.outline = self._outlines(counts > 0)
         self.areas: FloatArray | None = None
-        self.surface_area: list[list[float]] = []
         self.extra: list[tuple[Any, ...]] = []
+        self._settled = self._settle(counts > 0)
 
-    def _matrices(self) -> FloatArray:
+    def _own_matrices(self) -> FloatArray:
+        """Matrices of the shapes where they stand, shape (s, 16)."""
         if self.built is None:
             return np.zeros((0, 16))
         out = np.zeros((len(self.names), 4, 4))
@@ -75,42 +94,43 @@ class Placing:
         out[:, 3, 3] = 1.0
         return out.reshape(-1, 16)
 
-    def _outlines(self) -> tuple[list[bytes | None], FloatArray]:
-        """WKB of the footprint of the one shape of each object that has the best say about it."""
-        wanted = np.zeros(len(self.names), bool)
-        infos = self.drafted.infos
-        for draft in self.drafted.drafts:
-            whole = [i for i in draft.shapes if self.n_faces[i]]
-            if whole:
-                flat = [i for i in whole if infos[i].lod.startswith("0")]
-                wanted[flat[0] if flat else max(whole, key=lambda i: _rank(infos[i].lod))] = True
-        out: list[bytes | None] = [None] * len(self.names)
-        if not wanted.any():
-            return out, np.zeros(0)
-        dense = self.shapes.of(wanted, wanted[self.shapes.shape_of_face])
-        at = np.flatnonzero(wanted)
-        flat_shape = np.array([infos[i].lod.startswith("0") for i in at.tolist()])
-        outline, lowest = footprints(
-            dense, flat_shape, self._ground(dense, at), 1e5 if self.drafted.geographic else 1.0
-        )
-        for i, value in zip(at.tolist(), outline, strict=True):
-            out[i] = value
-        return out, lowest
+    def matrix_column(self, rows: Sequence[int]) -> pa.Array:
+        """Rows of the matrices as a column, null where -1."""
+        at = np.array(rows, np.int64)
+        return matrix_column(np.concatenate(self._matrices)[at[at >= 0]], at >= 0)
 
-    def _ground(self, dense: Shapes, at: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Faces of ground surfaces."""
+    def _outlines(self, whole: NDArray[np.bool_]) -> list[bytes | None]:
+        """WKB of the footprint of the one shape of each object that has the best say about it."""
+        out: list[bytes | None] = [None] * len(self.names)
+        best = outlined(*self._lods, whole)
+        wanted = np.zeros(len(self.names), bool)
+        wanted[best[best >= 0]] = True
+        if not wanted.any():
+            return out
+        at = np.flatnonzero(wanted)
+        ground = self.table.ground(self.shapes.surface, self.shapes.shape_of_face)
+        metres = 1e5 if self.drafted.geographic else 1.0
+        found = footprints(self.shapes, at, self._lods[3][at], ground, metres)
+        for i, value in zip(at.tolist(), found, strict=True):
+            out[i] = value
+        return out
+
+    def _settle(self, whole: NDArray[np.bool_]) -> list[tuple[bool, int, list[int]]]:
+        """Whether there is nothing to decide about each object, and then its mesh and its coarser ones."""
+        if self.built is None:
+            return [(False, -1, [])] * len(self.drafted.drafts)
         infos = self.drafted.infos
-        counts = [len(infos[i].surfaces) for i in at.tolist()]
-        flags = np.array(
-            [s.get("type") == "GroundSurface" for i in at.tolist() for s in infos[i].surfaces]
-            + [False],
-            bool,
+        sound = whole & self.built.meshed & (np.array([info.skipped for info in infos]) == 0)
+        drafts = self.drafted.drafts
+        building = np.array([d.class_code in ("building", "building_part") for d in drafts], bool)
+        plain, mesh, owner, extra = settled(*self._lods, sound, building)
+        plain &= np.array(
+            [not (d.notes or d.instances or d.lines or d.plain is not None) for d in drafts], bool
         )
-        base = np.concatenate([[0], np.cumsum(counts)])[:-1]
-        place = np.where(
-            dense.surface >= 0, dense.surface + base[dense.shape_of_face], len(flags) - 1
-        )
-        return np.asarray(flags[place], bool)
+        beside: list[list[int]] = [[] for _ in drafts]
+        for i, s in zip(owner.tolist(), extra.tolist(), strict=True):
+            beside[i].append(s)
+        return list(zip(plain.tolist(), mesh.tolist(), beside, strict=True))
 
     def alike(self, i: int, j: int) -> bool:
         """Whether two shapes have the same area and origin."""
@@ -125,7 +145,29 @@ class Placing:
         )
         return bool(near and abs(self.areas[i] - self.areas[j]) < 0.001 * self.areas[i] + 1e-6)
 
-    def place(self, draft: Draft) -> Place:
+    def places(self) -> list[Place]:
+        """Geometry columns of all records, in order."""
+        out = []
+        infos = self.drafted.infos
+        for draft, (plain, i, beside) in zip(self.drafted.drafts, self._settled, strict=True):
+            if not plain:
+                out.append(self._place(draft))
+                continue
+            outline = next((o for s in draft.shapes if (o := self.outline[s]) is not None), None)
+            place = Place() if outline is None else Place(outline, role_of(draft.class_code), "0")
+            if i >= 0:
+                self._measure(draft, i)
+                for s in (i, *beside):
+                    self._mesh(draft, place, infos[s].lod, self.names[s], s)
+            out.append(place)
+        return out
+
+    def _measure(self, draft: Draft, i: int) -> None:
+        """Areas of the surfaces of its finest mesh."""
+        if self.surfaces is not None and self.drafted.infos[i].surfaces:
+            draft.attributes["surface_area_m2"] = self.surfaces.by_type(i)
+
+    def _place(self, draft: Draft) -> Place:
         """Geometry columns of one record; what is coarser becomes a further representation."""
         infos = self.drafted.infos
         order = draft.shapes
@@ -139,18 +181,19 @@ class Placing:
             if not self.meshed[i]:
                 draft.notes.append(f"LoD {infos[i].lod} has no area or a vertex that is no number")
                 continue
-            if infos[i].surfaces and out.mesh_id is None:
-                draft.attributes["surface_area_m2"] = _by_type(infos[i], self.surface_area[i])
-            self._mesh(draft, out, infos[i].lod, self.names[i], self.matrices[i])
+            if out.mesh_id is None:
+                self._measure(draft, i)
+            self._mesh(draft, out, infos[i].lod, self.names[i], i)
         for level, line in draft.lines:
             wkb = shapely.to_wkb(line, output_dimension=3, flavor="iso")
-            self.extra.append((draft.key, wkb, "centreline", level, None, None))
+            self.extra.append((draft.key, wkb, "centreline", level, None, -1))
         for template, level, local, at in draft.instances:
             matrix = self._instance(template, local, at)
             if matrix is None:
                 draft.notes.append(f"{template} has no usable face")
             else:
-                self._mesh(draft, out, level, template, matrix)
+                self._mesh(draft, out, level, template, len(self.names) + len(self._matrices) - 1)
+                self._matrices.append(matrix[None])
         return out
 
     def _on_the_ground(self, draft: Draft, order: Sequence[int]) -> Place:
@@ -171,7 +214,7 @@ class Placing:
             out = Place(wkb, draft.plain[1], "0")
         return out
 
-    def _mesh(self, draft: Draft, out: Place, lod: str, mesh_id: str, matrix: FloatArray) -> None:
+    def _mesh(self, draft: Draft, out: Place, lod: str, mesh_id: str, matrix: int) -> None:
         """The first mesh goes with the record, the others beside it."""
         if out.mesh_id is None:
             out.role, out.lod, out.mesh_id, out.matrix = "mesh", lod or None, mesh_id, matrix
@@ -208,13 +251,3 @@ class Placing:
         moved = np.diag([*(1.0 / scale), 1.0]) @ moved
         moved[:3, 3] += at
         return np.asarray(moved.ravel(), dtype=np.float64)
-
-
-def _by_type(info: ShapeInfo, area: Sequence[float]) -> Json:
-    """Square metres of the semantic surfaces of each type."""
-    out: Json = {}
-    for surface, size in zip(info.surfaces, area, strict=True):
-        if size:
-            kind = str(surface.get("type"))
-            out[kind] = round(out.get(kind, 0.0) + size, 3)
-    return out

@@ -1,5 +1,6 @@
 """Shapes of a batch of city objects in columns: faces of rings in, meshes, areas and origins out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,7 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from loaders.citymodel.cleaning import bounds, localised
-from loaders.citymodel.triangulation import planes, triangulate
+from loaders.citymodel.triangulation import columns_of, planes, triangulate
 from loaders.citymodel.welding import SOFT, weld
 from twin.schema import MESH_EXTRAS, MESHES
 
@@ -110,10 +111,10 @@ class Built:
     meshed: NDArray[np.bool_]
 
 
-def starts_of(counts: NDArray[Any]) -> IntArray:
+def starts_of(counts: NDArray[Any] | Sequence[int]) -> IntArray:
     """Starts (n + 1,) of runs with these lengths (n,)."""
     out = np.zeros(len(counts) + 1, np.int64)
-    np.cumsum(counts, out=out[1:])
+    np.cumsum(np.asarray(counts, np.int64), out=out[1:])
     return out
 
 
@@ -172,14 +173,13 @@ def build(shapes: Shapes, geographic: bool) -> Built:
     local, near = localised(shapes.xyz, corner_start, origin, scale)
     normal, area = planes(local, shapes.ring_start, shapes.face_start)
     triangles, face = triangulate(local, shapes.ring_start, shapes.face_start, normal)
-    shape_of_face = shapes.shape_of_face
     textured = bool(len(shapes.uv))
     if textured:  # triangles of one image lie together, so that they can be drawn together
-        order = np.lexsort((np.arange(len(face)), shapes.texture[face], shape_of_face[face]))
+        of_face = shapes.shape_of_face[face]
+        order = np.lexsort((np.arange(len(face)), shapes.texture[face], of_face))
         triangles, face = triangles[order], face[order]
-    triangle_start = starts_of(np.bincount(shape_of_face[face], minlength=len(origin)))
     uv = np.ascontiguousarray(shapes.uv)
-    corner, normals, colors, vertex_of, vertex_start = weld(
+    positions, normals, colors, corner, vertex_of, vertex_start = weld(
         near,
         near.view(np.int32),
         uv.view(np.int32).reshape(-1, 2),
@@ -191,15 +191,17 @@ def build(shapes: Shapes, geographic: bool) -> Built:
         shapes.texture,
         float(SOFT),
     )
+    indices, surface, triangle_start, told = columns_of(
+        triangles, face, vertex_of, shapes.surface, shapes.shape_start
+    )
     meshes = {
-        "positions": binaries(near[corner].astype("<f4"), vertex_start),
-        "normals": binaries(normals.astype("<f4"), vertex_start),
-        "colors": binaries(colors.astype("<u4"), vertex_start),
-        "indices": binaries(vertex_of[triangles].astype("<u4"), triangle_start),
+        "positions": binaries(positions.astype("<f4", copy=False), vertex_start),
+        "normals": binaries(normals.astype("<f4", copy=False), vertex_start),
+        "colors": binaries(colors.astype("<u4", copy=False), vertex_start),
+        "indices": binaries(indices.astype("<u4", copy=False), triangle_start),
     }
-    surface = shapes.surface[face]
-    if (surface >= 0).any():
-        meshes["surface"] = binaries(surface.astype("<i4"), triangle_start)
+    if told:
+        meshes["surface"] = binaries(surface.astype("<i4", copy=False), triangle_start)
     if textured:
         meshes["uv"] = binaries(uv[corner].astype("<f4"), vertex_start)
         meshes["texture"] = binaries(shapes.texture[face].astype("<i4"), triangle_start)

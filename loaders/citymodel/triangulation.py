@@ -7,7 +7,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["planes", "triangulate"]
+__all__ = ["columns_of", "planes", "triangulate"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -123,6 +123,17 @@ def _clip(
 
 
 @njit(cache=True, nogil=True)
+def _first_ear(u: FloatArray, v: FloatArray) -> bool:
+    """Whether the first corner of a ring of four is an ear, as it is of every convex one."""
+    ax, ay, bx, by, cx, cy, px, py = u[3], v[3], u[0], v[0], u[1], v[1], u[2], v[2]
+    return (bx - ax) * (cy - ay) - (by - ay) * (cx - ax) > 0 and not (
+        (bx - ax) * (py - ay) - (by - ay) * (px - ax) >= 0
+        and (cx - bx) * (py - by) - (cy - by) * (px - bx) >= 0
+        and (ax - cx) * (py - cy) - (ay - cy) * (px - cx) >= 0
+    )
+
+
+@njit(cache=True, nogil=True)
 def _simple(
     xyz: FloatArray,
     ring_start: IntArray,
@@ -152,7 +163,13 @@ def _simple(
             end = at + 1
         else:
             _flat(xyz, normal[f], a, b, u, v)
-            end = _clip(u, v, n, a, triangles, at, link)
+            if n == 4 and _first_ear(u, v):
+                triangles[at, 0], triangles[at, 1], triangles[at, 2] = a + 3, a, a + 1
+                end = at + 2
+                triangles[end - 1, 0], triangles[end - 1, 1] = a + 3, a + 1
+                triangles[end - 1, 2] = a + 2
+            else:
+                end = _clip(u, v, n, a, triangles, at, link)
         if end < 0:
             hard[n_hard] = f
             n_hard += 1
@@ -209,3 +226,51 @@ def triangulate(
     face = np.concatenate(owners)
     order = np.argsort(face, kind="stable")
     return np.concatenate(more)[order], face[order]
+
+
+@njit(cache=True, nogil=True)
+def columns_of(
+    triangles: IntArray,
+    face: IntArray,
+    vertex_of: NDArray[np.int32],
+    surface: NDArray[np.int32],
+    shape_start: IntArray,
+) -> tuple[NDArray[np.uint32], NDArray[np.int32], IntArray, bool]:
+    """Triangles as a mesh has them.
+
+    Parameters
+    ----------
+    triangles, face
+        As :func:`triangulate` gives them, in order of shapes.
+    vertex_of : ndarray of int32, shape (n,)
+        Vertex of each corner.
+    surface : ndarray of int32, shape (f,)
+        Semantic surface of each face, -1 for none.
+    shape_start : ndarray of int64, shape (s + 1,)
+        Faces of each shape.
+
+    Returns
+    -------
+    indices : ndarray of uint32, shape (t, 3)
+    surface : ndarray of int32, shape (t,)
+    start : ndarray of int64, shape (s + 1,)
+        First triangle of each shape.
+    told : bool
+        Whether any triangle has a surface.
+    """
+    n, told = len(triangles), False
+    indices, surfaces = np.empty((n, 3), np.uint32), np.empty(n, np.int32)
+    start = np.zeros(len(shape_start), np.int64)
+    shape = 0
+    for t in range(n):
+        for k in range(3):
+            indices[t, k] = vertex_of[triangles[t, k]]
+        f = face[t]
+        surfaces[t] = surface[f]
+        told |= surface[f] >= 0
+        while shape_start[shape + 1] <= f:
+            shape += 1
+            start[shape] = t
+    for s in range(shape + 1, len(start)):
+        start[s] = n
+    return indices, surfaces, start, told

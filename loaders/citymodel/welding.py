@@ -33,9 +33,9 @@ def _weight(p: NDArray[np.float32], q: NDArray[np.float32], r: NDArray[np.float3
 
 @njit(cache=True, nogil=True)
 def _together(
-    bits: NDArray[np.int32], a: int, b: int, slot: NDArray[np.int64], at: NDArray[np.int64]
+    bits: NDArray[np.int32], a: int, b: int, slot: NDArray[np.int32], at: NDArray[np.int32]
 ) -> None:
-    """For corners ``a`` to ``b``, one corner for all that fall together."""
+    """For corners ``a`` to ``b``, one corner for all that fall together, both counted from ``a``."""
     size = 16
     while size < 2 * (b - a):
         size *= 2
@@ -44,13 +44,13 @@ def _together(
     for i in range(a, b):
         h = _mixed(bits[i, 0], bits[i, 1], bits[i, 2], 7) & mask
         while slot[h] >= 0:
-            j = slot[h]
+            j = a + slot[h]
             if bits[j, 0] == bits[i, 0] and bits[j, 1] == bits[i, 1] and bits[j, 2] == bits[i, 2]:
                 break
             h = (h + 1) & mask
         if slot[h] < 0:
-            slot[h] = i
-        at[i] = slot[h]
+            slot[h] = i - a
+        at[i - a] = slot[h]
 
 
 @njit(cache=True, nogil=True)
@@ -66,7 +66,12 @@ def weld(  # noqa: C901 (one pass over the columns)
     texture: NDArray[np.int32],
     soft: float,
 ) -> tuple[
-    NDArray[np.int64], NDArray[np.float32], NDArray[np.uint32], NDArray[np.int64], NDArray[np.int64]
+    NDArray[np.float32],
+    NDArray[np.float32],
+    NDArray[np.uint32],
+    NDArray[np.int64],
+    NDArray[np.int32],
+    NDArray[np.int64],
 ]:
     """Vertices of the meshes of a batch.
 
@@ -87,11 +92,11 @@ def weld(  # noqa: C901 (one pass over the columns)
 
     Returns
     -------
+    positions, normals : ndarray of float32, shape (v, 3)
+    colors : ndarray of uint32, shape (v,)
     corner : ndarray of int64, shape (v,)
         A corner each vertex stands at.
-    normals : ndarray of float32, shape (v, 3)
-    colors : ndarray of uint32, shape (v,)
-    vertex_of : ndarray of int64, shape (n,)
+    vertex_of : ndarray of int32, shape (n,)
         Vertex of each corner, counted within its shape; -1 for none.
     vertex_start : ndarray of int64, shape (s + 1,)
     """
@@ -101,19 +106,20 @@ def weld(  # noqa: C901 (one pass over the columns)
     for s in range(n_shapes):
         a, b = ring_start[face_start[shape_start[s]]], ring_start[face_start[shape_start[s + 1]]]
         largest = max(largest, b - a)
-    slot = np.empty(4 * largest + 16, np.int64)
-    at = np.empty(n, np.int64)
-    mean = np.zeros((n, 3))
-    corner, packed = np.empty(n, np.int64), np.empty(n, np.int64)
-    face_of = np.empty(n, np.int64)
-    normals, colors = np.empty((n, 3), np.float32), np.empty(n, np.uint32)
-    vertex_of = np.full(n, -1, np.int64)
+    slot = np.empty(4 * largest + 16, np.int32)  # what belongs to one shape stays in the cache
+    at, own = np.empty(largest, np.int32), np.empty(largest, np.int64)
+    face_of, packed = np.empty(largest, np.int64), np.empty(largest, np.int64)
+    mean = np.empty((largest, 3))
+    positions, normals = np.empty((n, 3), np.float32), np.empty((n, 3), np.float32)
+    colors, corner = np.empty(n, np.uint32), np.empty(n, np.int64)
+    vertex_of = np.full(n, -1, np.int32)
     vertex_start = np.zeros(n_shapes + 1, np.int64)
     made = 0
     for s in range(n_shapes):
         f0, f1 = shape_start[s], shape_start[s + 1]
         a, b = ring_start[face_start[f0]], ring_start[face_start[f1]]
         _together(bits, a, b, slot, at)
+        mean[: b - a] = 0.0
         for f in range(f0, f1):
             nx, ny, nz = normal[f, 0], normal[f, 1], normal[f, 2]
             for r in range(face_start[f], face_start[f + 1]):
@@ -122,7 +128,7 @@ def weld(  # noqa: C901 (one pass over the columns)
                 for i in range(c0, c1):
                     after = i + 1 if i + 1 < c1 else c0
                     w = _weight(local[i], local[before], local[after])
-                    j = at[i]
+                    j = at[i - a]
                     mean[j, 0] += nx * w
                     mean[j, 1] += ny * w
                     mean[j, 2] += nz * w
@@ -132,13 +138,13 @@ def weld(  # noqa: C901 (one pass over the columns)
             size *= 2
         mask = size - 1
         slot[:size] = -1
-        start = made
+        count = 0
         for f in range(f0, f1):
             fx, fy, fz = normal[f, 0], normal[f, 1], normal[f, 2]
             if fx == 0 and fy == 0 and fz == 0:
                 continue
             for i in range(ring_start[face_start[f]], ring_start[face_start[f + 1]]):
-                j = at[i]
+                j = np.int64(at[i - a])
                 mx, my, mz = mean[j, 0], mean[j, 1], mean[j, 2]
                 length = np.sqrt(mx * mx + my * my + mz * mz)
                 nx, ny, nz = fx, fy, fz
@@ -156,10 +162,10 @@ def weld(  # noqa: C901 (one pass over the columns)
                 h = _mixed(j, p, np.int64(color[f]), extra) & mask
                 while slot[h] >= 0:
                     v = slot[h]
-                    k = corner[v]
-                    if at[k] == j and packed[v] == p and colors[v] == color[f]:
+                    if own[v] == j and packed[v] == p and colors[made + v] == color[f]:
                         if not textured:
                             break
+                        k = corner[made + v]
                         if (
                             uv_bits[k, 0] == uv_bits[i, 0]
                             and uv_bits[k, 1] == uv_bits[i, 1]
@@ -168,10 +174,15 @@ def weld(  # noqa: C901 (one pass over the columns)
                             break
                     h = (h + 1) & mask
                 if slot[h] < 0:
-                    slot[h] = made
-                    corner[made], packed[made], colors[made], face_of[made] = i, p, color[f], f
-                    normals[made, 0], normals[made, 1], normals[made, 2] = nx, ny, nz
-                    made += 1
-                vertex_of[i] = slot[h] - start
+                    slot[h] = count
+                    own[count], packed[count], face_of[count] = j, p, f
+                    v = made + count
+                    corner[v], colors[v] = i, color[f]
+                    for axis in range(3):
+                        positions[v, axis] = local[i, axis]
+                    normals[v, 0], normals[v, 1], normals[v, 2] = nx, ny, nz
+                    count += 1
+                vertex_of[i] = slot[h]
+        made += count
         vertex_start[s + 1] = made
-    return corner[:made], normals[:made], colors[:made], vertex_of, vertex_start
+    return positions[:made], normals[:made], colors[:made], corner[:made], vertex_of, vertex_start

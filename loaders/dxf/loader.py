@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -10,8 +11,6 @@ import shapely
 
 from loaders.base import Batch, LayerInfo
 from loaders.columns import Faults
-from loaders.dxf.drawing import Row, drawing_of
-from loaders.dxf.shapes import RELATIVE, TOLERANCE
 from loaders.features import feature_records
 from loaders.gdalio import refuse_dangerous
 from loaders.keys import KeyLedger
@@ -19,6 +18,9 @@ from loaders.vector import VectorLoader
 from loaders.wkb import checked
 from twin.errors import SourceError, UnsafeSourceError
 from twin.plan import LayerPlan
+
+if TYPE_CHECKING:
+    from loaders.dxf.drawing import Row
 
 __all__ = ["DxfLoader"]
 
@@ -44,6 +46,9 @@ class DxfLoader:
         SourceError
             If it cannot be read or has nothing drawn in it.
         """
+        from loaders.dxf.drawing import drawing_of  # ezdxf takes a fifth of a second to import
+        from loaders.dxf.shapes import RELATIVE, TOLERANCE
+
         refuse_dangerous(path)
         try:
             drawing = drawing_of(path)
@@ -78,6 +83,8 @@ class DxfLoader:
         if layer.format == BY_GDAL:
             yield from VectorLoader().read(layer, plan, batch_size)
             return
+        from loaders.dxf.drawing import drawing_of
+
         refuse_dangerous(layer.path)
         rows = drawing_of(layer.path).rows.get(layer.name, [])
         ledger = KeyLedger()
@@ -99,20 +106,20 @@ def _by_gdal(path: Path, err: SourceError) -> list[LayerInfo]:
     return [replace(layer, format=BY_GDAL, findings=(*layer.findings, said)) for layer in layers]
 
 
-def _shapes(rows: list[Row]) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
+def _shapes(rows: list["Row"]) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
     out = np.empty(len(rows), dtype=object)
     out[:] = [row.shape for row in rows]
     return out
 
 
-def _type_of(rows: list[Row]) -> str:
+def _type_of(rows: list["Row"]) -> str:
     shapes = _shapes(rows)
     kinds = {s.geom_type for s in shapes.tolist() if s is not None}
     deep = " Z" if shapely.has_z(shapes).any() else ""
     return (kinds.pop() if len(kinds) == 1 else "Unknown") + deep
 
 
-def _bounds(rows: list[Row]) -> tuple[float, float, float, float] | None:
+def _bounds(rows: list["Row"]) -> tuple[float, float, float, float] | None:
     xy = shapely.get_coordinates(_shapes(rows))
     xy = xy[np.isfinite(xy).all(axis=1)]
     if not len(xy):
@@ -122,7 +129,7 @@ def _bounds(rows: list[Row]) -> tuple[float, float, float, float] | None:
 
 
 def _batch(
-    rows: list[Row], layer: LayerInfo, plan: LayerPlan, start: int, ledger: KeyLedger
+    rows: list["Row"], layer: LayerInfo, plan: LayerPlan, start: int, ledger: KeyLedger
 ) -> Batch:
     faults = Faults(len(rows))
     faults.add(

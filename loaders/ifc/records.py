@@ -14,8 +14,9 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
+from loaders.ifc.alignments import Axis
 from loaders.ifc.properties import PropertyBook
-from loaders.ifc.structure import Node, attribute_of, is_kind
+from loaders.ifc.structure import AXIS, Node, attribute_of, is_kind
 from loaders.meshing import matrix_column
 from twin.schema import MESHES, RECORDS
 
@@ -304,13 +305,14 @@ def _building_code(attributes: dict[str, Any]) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What is known of a model's shapes, for its records: see :mod:`loaders.ifc.shapes`; and codes of its buildings."""
+    """What is known of a model's shapes, for its records: see :mod:`loaders.ifc.shapes`; codes of buildings, axes."""
 
     index: ShapeIndex
     outline: dict[int, tuple[BaseGeometry, float]]
     failed: dict[int, str]
     step: dict[int, str]
     code: dict[int, str]
+    axis: dict[int, Axis]
 
 
 def node_records(
@@ -334,7 +336,7 @@ def node_records(
         Model metres → source CRS.
     """
     placed = [told.index.instance.get(node.step) for node in part]
-    outlined = [_lifted(told.outline, node.step) for node in part]
+    outlined = [_lifted(told, node.step) for node in part]
     mesh_ids = [None if one is None else one[0] for one in placed]
     columns = {
         "row": range(start, start + len(part)),
@@ -366,6 +368,8 @@ def node_records(
 def _role(node: Node, meshed: bool, outlined: bool) -> str:
     if meshed:
         return "solid" if node.class_code == "room" else "mesh"
+    if node.ifc_class == AXIS:
+        return "centreline" if outlined else "none"
     return "footprint" if outlined else "none"
 
 
@@ -384,10 +388,13 @@ def _aliases(node: Node, code: str | None) -> list[dict[str, str]] | None:
 
 
 def _noted(node: Node, said: bytes, told: Told) -> bytes:
-    """Attributes with what became of the object's shape."""
-    if not (node.notes or node.step in told.failed or node.step in told.step):
+    """Attributes with what became of the object's shape, and the measures of an axis."""
+    axis = told.axis.get(node.step)
+    if not (node.notes or node.step in told.failed or node.step in told.step or axis):
         return said
     notes = {
+        "length_m": axis and round(axis.length, 3),
+        "radius_min_m": axis and axis.radius and round(axis.radius, 3),
         "shape_missing": told.failed.get(node.step),
         "shape_from": told.step.get(node.step),
         "notes": node.notes or None,
@@ -396,11 +403,14 @@ def _noted(node: Node, said: bytes, told: Told) -> bytes:
     return orjson.dumps(orjson.loads(said) | more)
 
 
-def _lifted(outline: dict[int, tuple[BaseGeometry, float]], step: int) -> bytes | None:
-    """Outline as WKB with its lowest z."""
-    if step not in outline:
+def _lifted(told: Told, step: int) -> bytes | None:
+    """Outline as WKB with its lowest z; an axis as it runs."""
+    if step in told.axis:
+        line: bytes = shapely.to_wkb(told.axis[step].line, flavor="iso")
+        return line
+    if step not in told.outline:
         return None
-    polygon, z = outline[step]
+    polygon, z = told.outline[step]
     wkb: bytes = shapely.to_wkb(shapely.force_3d(polygon, z), output_dimension=3, flavor="iso")
     return wkb
 

@@ -1,15 +1,12 @@
 """Spatial structure of a model: which products become records, of which class, under which parent."""
 
-import contextlib
-import itertools
 from dataclasses import dataclass, field
 from typing import Any
 
 import ifcopenshell
-import ifcopenshell.util.placement
-import numpy as np
 
 __all__ = [
+    "AXIS",
     "Link",
     "Node",
     "attribute_of",
@@ -17,7 +14,6 @@ __all__ = [
     "has_surface",
     "is_kind",
     "links_of",
-    "placement_bounds",
     "value_of",
 ]
 
@@ -65,7 +61,9 @@ _SKIPPED = (
     "IfcLinearPositioningElement",
     "IfcAlignmentSegment",
 )
-"""Products that are no things in the city: voids, virtual boundaries, ports, drawings, axes, calculation models."""
+"""Products that are no things in the city: voids, virtual boundaries, ports, drawings, grids, calculation models."""
+AXIS = "IfcAlignment"
+"""The axis of a road or railway: a thing, unlike what else only positions others."""
 _CLASSES = (
     ("IfcBuilding", "building"),
     ("IfcBuildingStorey", "storey"),
@@ -178,9 +176,9 @@ def _kind_of(entity: Any, memo: dict[str, _Kind]) -> _Kind:  # noqa: ANN401 (IFC
     name = entity.is_a()
     if name not in memo:
         code = next((c for ifc, c in _CLASSES if is_kind(entity, ifc)), "element")
-        skipped = any(is_kind(entity, one) for one in (*_SKIPPED, *_LOGICAL))
+        skipped = any(is_kind(entity, one) for one in (*_SKIPPED, *_LOGICAL)) and name != AXIS
         drawn = is_kind(entity, "IfcStructuralItem")  # faces of a calculation model are seen
-        code = "other" if drawn else code
+        code = "other" if drawn or name == AXIS else code
         memo[name] = _Kind(name, skipped, drawn, _rank(entity), code, places_of(entity))
     return memo[name]
 
@@ -415,70 +413,3 @@ def has_surface(entity: Any) -> bool:  # noqa: ANN401 (IFC entity)
         if (value_of(representation, "RepresentationType") or "").lower() not in _FLAT:
             return True
     return False
-
-
-def placement_bounds(nodes: list[Node], unit: float) -> tuple[float, float, float, float] | None:
-    """(xmin, ymin, xmax, ymax) of up to 150 objects, model metres; None without any.
-
-    Origins of the placements, and boxes of a few shapes: coordinates may be huge in either. The
-    middle half decides where most lie far from a few forgotten at the origin.
-    """
-    few = nodes[:: max(1, len(nodes) // 600)]
-    shaped = [n for n in few if has_surface(n.entity)]
-    chosen = shaped[:: max(1, len(shaped) // 150)] or few[::4]
-    points = []
-    known: dict[int, np.ndarray] = {}
-    for number, node in enumerate(chosen):
-        placement = value_of(node.entity, "ObjectPlacement")
-        matrix = np.eye(4)
-        if hasattr(placement, "is_a") and is_kind(placement, "IfcLocalPlacement"):
-            with contextlib.suppress(
-                RuntimeError, AttributeError, TypeError, ValueError, RecursionError
-            ):
-                matrix = _placed(placement, known)
-        local = _some_points(node.entity) if number % 10 == 0 or len(chosen) <= 20 else None
-        local = np.zeros((1, 3)) if local is None else local
-        points.append((local @ matrix[:3, :3].T + matrix[:3, 3])[:, :2] * unit)
-    if not points:
-        return None
-    all_points = np.concatenate(points)
-    all_points = all_points[np.isfinite(all_points).all(axis=1)]
-    if not len(all_points):
-        return None
-    centre = _median(all_points)
-    reach = np.abs(all_points - centre).max(axis=1)
-    near = all_points[reach <= max(20 * float(_median(reach)), 2_000.0)]
-    low, high = near.min(axis=0), near.max(axis=0)
-    return float(low[0]), float(low[1]), float(high[0]), float(high[1])
-
-
-def _median(values: np.ndarray) -> np.ndarray:
-    """Median along the first axis; NumPy's own loads its masked arrays, 3 MB."""
-    ordered = np.sort(values, axis=0)
-    return np.asarray((ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2)
-
-
-def _placed(placement: Any, known: dict[int, np.ndarray]) -> np.ndarray:  # noqa: ANN401 (IFC entity)
-    """Matrix (4, 4) of a local placement in project units; what many stand on is computed once."""
-    step = placement.id()
-    if step not in known:
-        above = placement.PlacementRelTo
-        own = ifcopenshell.util.placement.get_axis2placement(placement.RelativePlacement)
-        known[step] = np.asarray(own if above is None else _placed(above, known) @ own, float)
-    return known[step]
-
-
-def _some_points(entity: Any) -> np.ndarray | None:  # noqa: ANN401 (IFC entity)
-    """The first few points of an object's first shape, in its own coordinates and project units."""
-    shape = attribute_of(entity, "Representation")
-    out: list[list[float]] = []
-    for representation in (attribute_of(shape, "Representations") or ()) if shape else ():
-        for item in (representation.Items or ())[:1]:
-            for one in itertools.islice(item.file.traverse(item, 12, True), 200):
-                if one.is_a("IfcCartesianPoint") and len(one.Coordinates) == 3:
-                    out.append(list(one.Coordinates))
-                elif is_kind(one, "IfcCartesianPointList3D"):
-                    out += [list(c) for c in one.CoordList[:20]]
-                if len(out) >= 20:
-                    break
-    return np.array(out, dtype=np.float64) if out else None

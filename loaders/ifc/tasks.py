@@ -13,6 +13,8 @@ import numpy as np
 import pyarrow as pa
 import shapely
 
+from loaders.ifc.alignments import axes
+from loaders.ifc.extent import placement_bounds
 from loaders.ifc.georeference import Georeference, find_georeference, given_placement
 from loaders.ifc.opening import open_model
 from loaders.ifc.outline import ground_elements, ground_outline
@@ -28,8 +30,8 @@ from loaders.ifc.records import (
     tidy,
 )
 from loaders.ifc.shapes import Limits, ShapeRun
-from loaders.ifc.structure import Node, build_nodes, has_surface, links_of, placement_bounds
-from loaders.ifc.units import length_unit
+from loaders.ifc.structure import Node, build_nodes, has_surface, links_of
+from loaders.ifc.units import angle_unit, length_unit
 from twin.schema import LINKS
 
 __all__ = ["rehearse", "run"]
@@ -102,7 +104,7 @@ def rehearse() -> None:
     by_step = {node.step: node for node in nodes}
     said = [node_attributes(node, by_step, book, levels)[1] for node in nodes]
     index = ShapeIndex({}, {}, [])
-    told = Told(index, outlines(nodes, index, np.eye(4)), {}, {}, {})
+    told = Told(index, outlines(nodes, index, np.eye(4)), {}, {}, {}, {})
     node_records(by_step, 0, nodes, said, told, np.eye(4))
     tidy(shapely.union_all([shapely.box(0, 0, 1, 1), shapely.box(1, 0, 2, 1)], grid_size=0.1), 0.1)
 
@@ -177,7 +179,8 @@ def _read(path: Path, folder: Path, options: Options) -> Answers:
     shapes = shaping.shapes()
     index = ShapeIndex.read(shapes.files)
     georef = model.georef.matrix
-    told = Told(index, outlines(nodes, index, georef), shapes.failed, shapes.step, codes)
+    axis = axes(nodes, model.unit, angle_unit(model.file), georef)
+    told = Told(index, outlines(nodes, index, georef), shapes.failed, shapes.step, codes, axis)
     findings += shapes.findings
     if shapes.failed:
         findings.append(

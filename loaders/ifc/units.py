@@ -8,7 +8,7 @@ import ifcopenshell.util.unit
 
 from loaders.ifc.structure import attribute_of
 
-__all__ = ["Units", "length_unit"]
+__all__ = ["Units", "angle_unit", "length_unit"]
 
 _QUANTITY = {
     "IfcQuantityLength": "LENGTHUNIT",
@@ -47,6 +47,12 @@ def length_unit(model: ifcopenshell.file) -> float:
     """Metres in one project length unit; 1 where the file assigns none that can be understood."""
     scale = _scale(model, "LENGTHUNIT")
     return scale if scale is not None and 1e-9 < scale < 1e6 else 1.0
+
+
+def angle_unit(model: ifcopenshell.file) -> float:
+    """Radians in one unit of plane angles; 1 where the file assigns none that can be understood."""
+    scale = _scale(model, "PLANEANGLEUNIT")
+    return scale if scale is not None and math.isfinite(scale) else 1.0
 
 
 def _scale(model: ifcopenshell.file, kind: str) -> float | None:

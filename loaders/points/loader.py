@@ -5,7 +5,6 @@ from pathlib import Path
 
 from loaders.base import Batch, LayerInfo
 from loaders.gdalio import head_of
-from loaders.points.las import open_las
 from loaders.points.lists import is_list, open_list
 from loaders.points.ply import open_ply
 from loaders.points.stream import PointStream
@@ -86,5 +85,7 @@ def _opened(path: Path) -> PointStream:
             path, f"{_NOT_READ[extension]} is not read; convert it to LAZ (CloudCompare, or pdal translate)"
         )  # fmt: skip
     if extension in (".las", ".laz"):
+        from loaders.points.las import open_las  # laspy takes a tenth of a second to import
+
         return open_las(path)
     return open_ply(path) if extension == ".ply" else open_list(path)

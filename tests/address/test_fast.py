@@ -26,11 +26,102 @@ import examine
 from noise_city import city_nodes
 from noise_world import World
 
-_WORDS = (
-    "号 弄 支弄 号楼 栋 幢 座 # 单元 门 梯 层 F 楼 室 房 房间 铺 户 期 组 队 村民小组 区 东区 号院 附 之 - , ( ) "
-    "甲 乙 第 B A 3 12 501 负 地下 一 二 三十 百 十 〇 两 壹 路 街 大街 原 又名 旧 现为 至 到 收 憧 动 是 事 电话 "
-    "路灯 口 出 团 连 O l 巷 公里 桥 年 米 中学 桩号 K B1 G 3F L2F １２ （ ） ／ － Ⅱ ㎡ 號 樓 ，"
-).split()
+_WORDS = [
+    "号",
+    "弄",
+    "支弄",
+    "号楼",
+    "栋",
+    "幢",
+    "座",
+    "#",
+    "单元",
+    "门",
+    "梯",
+    "层",
+    "F",
+    "楼",
+    "室",
+    "房",
+    "房间",
+    "铺",
+    "户",
+    "期",
+    "组",
+    "队",
+    "村民小组",
+    "区",
+    "东区",
+    "号院",
+    "附",
+    "之",
+    "-",
+    ",",
+    "(",
+    ")",
+    "甲",
+    "乙",
+    "第",
+    "B",
+    "A",
+    "3",
+    "12",
+    "501",
+    "负",
+    "地下",
+    "一",
+    "二",
+    "三十",
+    "百",
+    "十",
+    "〇",
+    "两",
+    "壹",
+    "路",
+    "街",
+    "大街",
+    "原",
+    "又名",
+    "旧",
+    "现为",
+    "至",
+    "到",
+    "收",
+    "憧",
+    "动",
+    "是",
+    "事",
+    "电话",
+    "路灯",
+    "口",
+    "出",
+    "团",
+    "连",
+    "O",
+    "l",
+    "巷",
+    "公里",
+    "桥",
+    "年",
+    "米",
+    "中学",
+    "桩号",
+    "K",
+    "B1",
+    "G",
+    "3F",
+    "L2F",
+    "１２",
+    "（",
+    "）",
+    "／",
+    "－",
+    "Ⅱ",
+    "㎡",
+    "號",
+    "樓",
+    "，",
+]
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +166,13 @@ def test_usual_texts_are_folded_here() -> None:
 
 
 def test_what_is_mended_is_left_to_the_reference() -> None:
-    for text in ("张三13812345678人民路88号", "人民路88号1憧", "人民路88、90号", "4o1室", "原人民路(原88号)"):
+    for text in (
+        "张三13812345678人民路88号",
+        "人民路88号1憧",
+        "人民路88、90号",
+        "4o1室",
+        "原人民路(原88号)",
+    ):
         assert _folded(text) is None
 
 
@@ -140,7 +237,15 @@ def test_any_end_of_an_address(city: AddressIndex, end: str) -> None:
 
 def test_a_column_is_matched_row_by_row(city: AddressIndex, noisy: list[str]) -> None:
     rng = random.Random(5)
-    texts: list[str | None] = [*noisy, *rng.choices(noisy, k=50), "", None, "路", "🙂" * 500, "\x00"]
+    texts: list[str | None] = [
+        *noisy,
+        *rng.choices(noisy, k=50),
+        "",
+        None,
+        "路",
+        "🙂" * 500,
+        "\x00",
+    ]
     rng.shuffle(texts)
     table = match_batch(city, pa.array(texts, pa.string()))
     assert table.schema == RESULT

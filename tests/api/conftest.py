@@ -267,8 +267,8 @@ def _addresses(con) -> None:
         full += name
         z = 16.0 if level == "room" else 10.0
         con.execute(
-            "INSERT INTO address_node VALUES "
-            "(?, ?, ?, ?, ?, NULL, 114.00015, 30.40015, ?, ?, NULL, NULL, 'active', ?)",
+            'INSERT INTO address_node (node_id, parent_id, level, name, "full", lon, lat, z, eid, status, dataset_id) '
+            "VALUES (?, ?, ?, ?, ?, 114.00015, 30.40015, ?, ?, 'active', ?)",
             [
                 node.rjust(16, "0"),
                 parent and parent.rjust(16, "0"),

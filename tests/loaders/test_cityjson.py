@@ -10,7 +10,7 @@ import shapely
 from numpy.typing import NDArray
 
 from loaders.base import Batch
-from loaders.cityjson import CityJsonLoader
+from loaders.cityjson import CityJsonLoader, document
 from loaders.cityjson.scanning import pack
 from loaders.citymodel.classes import SURFACE_COLORS
 from twin.plan import LayerPlan
@@ -288,7 +288,8 @@ def test_packing_takes_out_number_lists_and_nothing_else() -> None:
     k = geometry["boundaries"]
     assert packed.list_of(k).tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8]
     assert packed.inner_of(k).tolist() == [3, 3, 3]
-    assert packed.outer[packed.spans[k][0] : packed.spans[k][1]].tolist() == [2, 1]
+    a, b, *_ = packed.spans_of(np.array([k]))[0].tolist()
+    assert packed.outer[a:b].tolist() == [2, 1]
     assert packed.list_of(geometry["semantics"]["values"]).tolist() == [0, -1, 1]
     assert packed.list_of(document["vertices"]).tolist() == [1, 2, -3, 4, 5, 6]
 
@@ -313,7 +314,84 @@ def test_lists_that_are_not_whole_numbers_equally_deep_stay_as_they_are(lists: s
     text = f'{{"vertices":{lists}}}'.encode()
     rest, packed = pack(text, by_line=False)
     assert rest == text
-    assert packed.spans == []
+    assert packed.bounds.shape == (5, 1)
+
+
+SHELL = "[[[0,1,2,3]],[[0,1,5,4]]]"
+SURFACES = '[{"type":"GroundSurface"},{"type":"WallSurface","x":"a]\\"}"}]'
+PLAIN = '{"type":"MultiSurface","lod":"1","boundaries":[[[0,1,2]]]}'
+GEOMETRIES = {
+    "plain": PLAIN,
+    "semantics first": f'{{"semantics":{{"values":[1,0],"surfaces":{SURFACES}}},"lod":2.20,"boundaries":{SHELL},"type":"MultiSurface"}}',
+    "a solid": f'{{"type":"Solid","lod":1,"boundaries":[{SHELL}],"semantics":{{"surfaces":{SURFACES},"values":[[0,null]]}}}}',
+    "blanks": f'{{ "type" : "MultiSurface" , "lod" : "2" , "boundaries" : {SHELL} }}',
+    "too few values": f'{{"type":"MultiSurface","lod":"2","boundaries":{SHELL},"semantics":{{"surfaces":{SURFACES},"values":[1]}}}}',
+    "no values": f'{{"type":"MultiSurface","lod":"2","boundaries":{SHELL},"semantics":{{"surfaces":{SURFACES},"values":null}}}}',
+    "no LoD": f'{{"type":"MultiSurface","boundaries":{SHELL}}}',
+    "LoD null": f'{{"type":"MultiSurface","lod":null,"boundaries":{SHELL}}}',
+    "another member": f'{{"type":"MultiSurface","lod":"2","boundaries":{SHELL},"material":{{"m":{{"value":0}}}}}}',
+    "too deep": f'{{"type":"MultiSurface","lod":"2","boundaries":[{SHELL}]}}',
+    "no vertex 9": '{"type":"MultiSurface","lod":"2","boundaries":[[[0,1,9]],[[0,1,2,3]]]}',
+    "said twice": f'{{"type":"MultiSurface","lod":"2","lod":"3","boundaries":{SHELL}}}',
+    "an escape": f'{{"type":"MultiSurface","lod":"2","boundari\\u0065s":{SHELL}}}',
+    "points": '{"type":"MultiPoint","lod":"2","boundaries":[0,1]}',
+    "no face": '{"type":"MultiSurface","lod":"2","boundaries":[]}',
+    "wrong surfaces": f'{{"type":"MultiSurface","lod":"2","boundaries":{SHELL},"semantics":{{"surfaces":[{{"type":}}],"values":[0,0]}}}}',
+    "wrong LoD": f'{{"type":"MultiSurface","lod":1.2.3,"boundaries":{SHELL}}}',
+    "no end": f'{{"type":"MultiSurface","lod":"2","boundaries":{SHELL}',
+}  # fmt: skip
+VERTICES = "[[0,0,0],[4,0,0],[4,2,0],[0,2,0],[0,0,3],[4,0,3]]"
+
+
+@pytest.mark.parametrize("name", GEOMETRIES)
+@pytest.mark.parametrize("beside", ["", f",{PLAIN}"])
+@pytest.mark.parametrize(
+    "rest",
+    [
+        f',"vertices":{VERTICES}',
+        f',"vertices":[[9,9,9]],"vertices":{VERTICES}',
+        ',"vertices":[[0,0,0],[4,0],[4,2,0]]',
+        "",
+    ],
+)
+def test_plain_geometries_read_as_rows_are_the_same_as_read_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, beside: str, rest: str
+) -> None:
+    head = '{"type":"CityJSON","version":"2.0","transform":{"scale":[0.5,0.5,0.5],"translate":[7,8,9]},"CityObjects":{},"vertices":[]}'
+    feature = (
+        '{{"type":"CityJSONFeature","CityObjects":{{"{}":{{"type":"Building","geometry":{}}}}}{}}}'
+    )
+    path = tmp_path / "block.city.jsonl"
+    lines = [
+        head,
+        feature.format("a", f"[{PLAIN}]", f',"vertices":{VERTICES}'),
+        feature.format("b", f"[{GEOMETRIES[name]}{beside}]", rest),
+        feature.format("c", f"[{PLAIN},{PLAIN}]", f',"vertices":{VERTICES}'),
+    ]
+    path.write_text("\n".join(lines))
+    (rows,) = load(path)
+    monkeypatch.setattr(document, "pack", lambda text, by_line, plain=False: pack(text, by_line))  # noqa: ARG005
+    (one_by_one,) = load(path)
+    assert rows.records.to_pylist() == [
+        said | {"fault": row["fault"] if row["fault"] and "no valid JSON" in row["fault"] else said["fault"]}
+        for row, said in zip(rows.records.to_pylist(), one_by_one.records.to_pylist(), strict=True)
+    ]  # fmt: skip
+    assert rows.meshes == one_by_one.meshes
+    assert rows.representations == one_by_one.representations
+
+
+def test_a_number_in_place_of_geometries_is_no_reference_to_others(tmp_path: Path) -> None:
+    plain = json.loads(PLAIN)
+    path = tmp_path / "block.city.json"
+    objects = {
+        "A": {"type": "Building", "geometry": [plain]},
+        "B": {"type": "Building", "geometry": 0},
+    }
+    whole = {"type": "CityJSON", "version": "2.0", "CityObjects": objects, "vertices": []}
+    path.write_text(json.dumps(whole | {"vertices": json.loads(VERTICES)}, separators=(",", ":")))
+    (batch,) = load(path)
+    assert batch.records["mesh_id"].null_count == 1
+    assert "its geometry is no list" in batch.records["fault"][1].as_py()
 
 
 def test_a_broken_line_does_not_spoil_the_next() -> None:

@@ -20,7 +20,7 @@ from vector_files import WRITERS
 from workbooks import write_xlsx
 
 from api.loading import load_layers
-from loaders import discovery
+from loaders import discovery, textfiles
 from loaders.base import Batch, LayerInfo
 from loaders.discovery import scan
 from loaders.foreseen import DEFECT, foreseen
@@ -51,6 +51,19 @@ def test_lines_may_end_in_any_way(table: Callable[..., Path], end: str, encoding
     layer = scan([table("兴趣点.csv", POI.replace("\n", end), encoding)])[0]
     assert [r["key"] for r in rows(layer)] == ["A", "B", "C"]
     assert layer.count in (3, None)
+
+
+@pytest.mark.parametrize("most", [1 << 22, 1], ids=["parsed", "by lines"])
+def test_a_line_of_blanks_is_no_record_and_shifts_no_reason(
+    table: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(textfiles, "_PARSED_BYTES", most)
+    text = POI.replace("B,乙,114.2,30.6\n", "\t\nB,少\n  \nD,丁,114.2,30.6\n")
+    layer = scan([table("兴趣点.csv", text)])[0]
+    told = [(r["row"], r["key"], r["fault"]) for r in rows(layer)]
+    few = "2 fields where 4 are expected: 'B,少'"
+    assert told == [(0, "A", None), (1, None, few), (2, "D", None), (3, "C", None)]
+    assert layer.count in (4, None)
 
 
 def test_a_table_without_one_readable_place_is_still_a_table(table: Callable[..., Path]) -> None:

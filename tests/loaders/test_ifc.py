@@ -1,6 +1,5 @@
 """IFC: placement by hand, structure, shared shapes, text, and files that misbehave."""
 
-import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -17,6 +16,10 @@ from loaders.ifc.crsnames import crs_from_name
 from loaders.ifc.georeference import find_georeference
 from loaders.ifc.opening import open_model
 from twin.plan import LayerPlan
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "real"))
+
+import models
 
 ORIGIN = np.array([508_210.0, 3_373_140.0, 23.5])
 TURN = np.deg2rad(30.0)
@@ -289,39 +292,14 @@ def test_schemas_that_were_never_released_are_mapped(
     assert any(schema in f for f in findings)
 
 
-def compared_of():
-    """The comparison lives beside this test and is a command as well."""
-    spec = importlib.util.spec_from_file_location(
-        "ifc_table", Path(__file__).with_name("ifc_table.py")
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["ifc_table"] = module
-    spec.loader.exec_module(module)
-    return module.compared
-
-
-@pytest.mark.real
-@pytest.mark.parametrize(
-    "name", ["b_examplehom", "g_duplex_A_2x3_epset_georef", "p_pcert_building_hvac_ifc4"]
-)
-def test_products_come_through_as_the_bare_iterator_draws_them(real: Path, name: str) -> None:
-    row = compared_of()(real / "ifc" / f"{name}.ifc")
-    assert row.meshed >= 0.99 * (row.bare or 0)
-    assert row.rooms == row.spaces
-
-
-@pytest.mark.real
-@pytest.mark.slow
-def test_the_table_of_all_models(real: Path) -> None:
-    """Products with a shape, rooms and placement of every file beside the bare iterator."""
-    bad = []
-    for path in sorted((real / "ifc").glob("*.ifc")):
-        row = compared_of()(path)
-        if row.meshed < 0.99 * (row.bare or 0) or row.rooms < row.spaces:
-            bad.append(row.line())
-    assert bad == []
+def test_a_model_stands_in_the_base_where_its_conversion_puts_it(ifc: Path) -> None:
+    """Loaded into a city, its corners in degrees beside the bare iterator's through the conversion and pyproj."""
+    row = models.compared(ifc)
+    assert (row.bare, row.here, row.spaces, row.rooms) == (4, 4, 1, 1)
+    assert (row.ids, row.ids_astray, row.compared, row.boxes) == (4, 0, 4, 0)
+    assert row.off is not None
+    assert row.off < 0.001
+    assert row.faults() == []
 
 
 @pytest.mark.real

@@ -263,3 +263,15 @@ def test_a_load_killed_at_any_moment_leaves_a_base_that_verifies_and_completes(d
 def _broken(folder):
     laws = json.loads(twin("verify", "--city", folder, "--json", check=False).stdout)["laws"]
     return [r["law"] for r in laws if r["broken"]]
+
+
+def test_every_room_of_the_two_models_has_its_address(demo_city):
+    with Store.open(City.open(demo_city), read_only=True) as store:
+        rows = store.table(
+            "SELECT e.attributes ->> 'number' AS number, e.attributes ->> 'storey_number' AS storey, n.core, f.core AS floor "
+            "FROM entity e LEFT JOIN address_binding b ON b.eid = e.eid AND b.kind = 'rooms' "
+            "LEFT JOIN address_node n ON n.node_id = b.node_id LEFT JOIN address_node f ON f.node_id = n.parent_id "
+            "WHERE e.collection = 'rooms'"
+        ).to_pylist()
+    assert len(rows) == 261
+    assert all((row["number"], row["storey"]) == (row["core"], row["floor"]) for row in rows)

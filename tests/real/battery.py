@@ -21,7 +21,8 @@ discovery finds, and each file it leaves out, ends as one of
 
 ``--ground-truth`` compares with each ``GROUND_TRUTH.json`` found in or above the folders: counts,
 bounds (1e-6 of a degree or 1e-6 of their size), field values and sums, text, heights. What differs and is right so
-is explained, one by one, in ``explained.json`` beside this file.
+is explained, one by one, in ``explained.json`` beside this file; where the truth's own reader was wrong,
+``corrections.py`` reckons it anew from the file, and that is compared.
 ``--json`` prints the whole result as one document (to FILE if given). Exit code 1 where anything
 crashed, hung, grew, called or lost.
 """
@@ -55,6 +56,7 @@ from twin.city import City  # noqa: E402
 from twin.store import Store  # noqa: E402
 
 DEFAULT = ROOT.parent / "shared" / "data"
+VERDICTS = ("match", "corrected", "explained", "differs")
 BAD = ("crashed", "hung", "too big", "network", "lost")
 Row = dict[str, Any]
 
@@ -163,10 +165,10 @@ def table_of(rows: list[Row], compared: list[truth.Comparison]) -> Table:
     matched: dict[str, Counter[str]] = defaultdict(Counter)
     for c in compared:
         matched[kind_of(c.path)][c.verdict] += 1
-    table = Table("kind", *outcomes, "truth ✓", "explained", "differs")
+    table = Table("kind", *outcomes, "truth ✓", "corrected ✓", "explained", "differs")
     for kind in sorted(counts, key=lambda k: -sum(counts[k].values())):
         cells = [str(counts[kind][o] or "–") for o in outcomes]
-        truths = [str(matched[kind][v] or "–") for v in ("match", "explained", "differs")]
+        truths = [str(matched[kind][v] or "–") for v in VERDICTS]
         table.add_row(kind, *cells, *truths)
     total = Counter(row["outcome"] for row in rows)
     verdicts = Counter(c.verdict for c in compared)
@@ -174,7 +176,7 @@ def table_of(rows: list[Row], compared: list[truth.Comparison]) -> Table:
     table.add_row(
         "all",
         *(str(total[o]) for o in outcomes),
-        *(str(verdicts[v]) for v in ("match", "explained", "differs")),
+        *(str(verdicts[v]) for v in VERDICTS),
     )
     return table
 

@@ -31,7 +31,7 @@ def counted(path: Path) -> tuple[int, int] | None:
             return _json(content.decode("utf-8-sig"), lines=path.suffix.endswith("l"))
         if path.suffix in _TABLES:
             return _lines(content.decode("utf-8-sig"))
-    except (ValueError, ET.ParseError, RecursionError, OSError, TypeError):
+    except (ValueError, ET.ParseError, LookupError, RecursionError, OSError, TypeError):
         return None
     return None
 
@@ -54,8 +54,9 @@ def _gml(content: bytes) -> tuple[int, int] | None:
 
 def _json(text: str, *, lines: bool) -> tuple[int, int] | None:
     if lines:
-        n = sum(1 for line in text.split("\n") if line.strip())
-        return None if '"CityJSON' in text else _same(n)
+        lines_of = [line for line in text.split("\n") if line.strip()]
+        most = len(lines_of) + sum(map(_goes_on, lines_of))
+        return None if '"CityJSON' in text else (len(lines_of), most)
     document = json.loads(text)
     if not isinstance(document, dict):
         return None
@@ -65,6 +66,15 @@ def _json(text: str, *, lines: bool) -> tuple[int, int] | None:
     if document.get("type") == "FeatureCollection" and isinstance(features, list):
         return _same(len(features))
     return None
+
+
+def _goes_on(line: str) -> bool:
+    """Whether a line holds a whole object and more: a record and a damaged rest."""
+    try:
+        _, end = json.JSONDecoder().raw_decode(line.strip())
+    except ValueError:
+        return False
+    return end < len(line.strip())
 
 
 def _lines(text: str) -> tuple[int, int] | None:

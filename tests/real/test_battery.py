@@ -5,6 +5,7 @@ import multiprocessing
 import socket
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,10 @@ import pytest
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
+import corrections  # noqa: E402
 import isolation  # noqa: E402
 import misbehaving  # noqa: E402
+import truth  # noqa: E402
 
 POINTS = {
     "type": "FeatureCollection",
@@ -56,6 +59,30 @@ def test_a_folder_ends_loaded_refused_and_skipped_and_the_truth_is_compared(tmp_
         "good.geojson": "match",
         "wrong.geojson": "differs",
     }
+
+
+ROWS = """<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>
+<row><c><v>name</v></c></row><row><c/></row><row><c><v>1</v></c></row><row/></sheetData></worksheet>"""
+
+
+@pytest.mark.parametrize(("rows", "verdict"), [(1, "corrected"), (3, "differs"), (4, "match")])
+def test_a_truth_whose_reader_was_wrong_is_reckoned_anew(tmp_path, monkeypatch, rows, verdict):
+    """The reference counts four rows, of which one holds a value: one is right, and nothing but one or its own four."""
+    file = tmp_path / "vector" / "a.xlsx"
+    file.parent.mkdir()
+    with zipfile.ZipFile(file, "w") as book:
+        book.writestr("xl/worksheets/sheet1.xml", ROWS)
+    told = {"vector/a.xlsx": {"truth": {"layers": [{"name": "S", "features": 4}]}}}
+    (file.parent / "GROUND_TRUTH.json").write_text(json.dumps(told), encoding="utf-8")
+    layer = {"layer": "S", "format": "XLSX", "outcome": "loaded", "rows": rows, "bounds": None}
+    layer |= {"first": None, "null_geometries": 0}
+    row = {"path": str(file), "outcome": "loaded", "layers": [layer]}
+    known = {"vector/a.xlsx": (corrections.filled_rows, "rows without a cell")}
+    monkeypatch.setattr(corrections, "CORRECTIONS", known)
+    monkeypatch.setattr(truth, "CORRECTIONS", known)
+
+    (compared,) = truth.compare([file.parent], [row])
+    assert compared.verdict == verdict
 
 
 def calls(path):

@@ -7,6 +7,10 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+import counting  # noqa: E402
+
 MUTANTS = 180
 
 
@@ -36,3 +40,9 @@ def test_a_mutant_is_the_same_every_time(tmp_path):
 
     assert a == b
     assert len(a) >= 1
+
+
+def test_a_record_and_a_damaged_rest_in_one_line_may_count_as_two(tmp_path):
+    (tmp_path / "a.geojsonl").write_text('{"type": "Feature"}\n{"type": "Feature"}ure"}\n{"ty\n')
+
+    assert counting.counted(tmp_path / "a.geojsonl") == (3, 4)

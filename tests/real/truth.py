@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from corrections import CORRECTIONS, corrected
+
 EXPLAINED = Path(__file__).with_name("explained.json")
 TOLERANCE = 1e-6
 NETWORK_SECTIONS = (
@@ -19,7 +21,11 @@ Row = dict[str, Any]
 
 @dataclass
 class Comparison:
-    """One dataset: ``match``, ``differs``, ``explained`` (differs, and a person wrote why that is right)."""
+    """One dataset.
+
+    ``match``; ``corrected``: matches the truth reckoned anew (:mod:`corrections`), as its reader was wrong;
+    ``explained``: differs, and a person wrote why that is right; ``differs``.
+    """
 
     path: str
     verdict: str
@@ -43,16 +49,23 @@ def compare(folders: Iterable[Path], rows: list[Row], only: str = "") -> list[Co
             inside = any(Path(full).is_relative_to(f.resolve()) for f in folders)
             if not inside or only not in full or not isinstance(entry, dict):
                 continue
-            differences = _differences(full, entry.get("truth", {}), by_path)
-            if differences is None:
-                continue
-            verdict = "match" if not differences else "explained" if key in explained else "differs"
-            out.append(
-                Comparison(
-                    full, verdict, differences, explained.get(key, "") if differences else ""
-                )
-            )
+            told = _told(key, full, entry.get("truth", {}), by_path, explained.get(key, ""))
+            out += [told] if told else []
     return out
+
+
+def _told(
+    key: str, path: str, truth: dict[str, Any], by_path: dict[str, Row], explained: str
+) -> Comparison | None:
+    """Verdict on one dataset; None where there is nothing to compare."""
+    differences = _differences(path, truth, by_path)
+    if not differences:
+        return None if differences is None else Comparison(path, "match")
+    if key in CORRECTIONS:
+        better, why = corrected(key, path, truth)
+        left = _differences(path, better, by_path)
+        return Comparison(path, "differs" if left else "corrected", left or differences, why)
+    return Comparison(path, "explained" if explained else "differs", differences, explained)
 
 
 def _truth_files(folders: Iterable[Path]) -> list[Path]:
@@ -129,7 +142,7 @@ def _box_differs(name: str, want: Any, got: Any) -> list[str]:
 def _layers(truth: dict[str, Any], row: Row) -> list[str]:
     """Vector layers: by name; a lone layer whatever its name."""
     out: list[str] = []
-    ours = {layer["layer"]: layer for layer in row["layers"]}
+    ours = {name: _joined(layers) for name, layers in _by_name(row["layers"]).items()}
     if any(layer["format"] == "DXF" for layer in row["layers"]):
         ours = {"entities": _joined(row["layers"])}
     for want in truth["layers"]:
@@ -147,8 +160,18 @@ def _layers(truth: dict[str, Any], row: Row) -> list[str]:
     return out
 
 
+def _by_name(layers: list[Row]) -> dict[str, list[Row]]:
+    """Layers by name: files of an archive may each hold one of the same name."""
+    out: dict[str, list[Row]] = {}
+    for layer in layers:
+        out.setdefault(layer["layer"], []).append(layer)
+    return out
+
+
 def _joined(layers: list[Row]) -> Row:
-    """The layers of a drawing as the one that the truth's reader makes of them."""
+    """Layers of one name, or of a drawing, as the one that the truth's reader makes of them."""
+    if len(layers) == 1 and layers[0]["format"] != "DXF":
+        return layers[0]
     boxes = [la["bounds"] for la in layers if la.get("bounds")]
     low = [min(b[i] for b in boxes) for i in (0, 1)] if boxes else []
     high = [max(b[i] for b in boxes) for i in (2, 3)] if boxes else []

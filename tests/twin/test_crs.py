@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twin import crs
+from twin.crs.boxes import placed_boxes
 from twin.crs.names import Zone, zone_code, zone_of
 from twin.errors import CrsError
 from twin.validity import repair
@@ -502,3 +503,21 @@ def test_any_numbers_get_a_verdict(bounds, declared, expected):
     verdict = crs.judge(declared, bounds, expected=expected)
     assert 0 <= verdict.confidence <= 1
     assert verdict.why
+
+
+def test_boxes_of_placed_meshes_are_those_of_their_corners() -> None:
+    rng = np.random.default_rng(7)
+    lon, lat = rng.uniform(-179, 179, 500), rng.uniform(-89, 89, 500)
+    height = rng.uniform(-10_000, 100_000, 500)
+    frames = np.array([crs.enu_matrix(*at) for at in zip(lon, lat, height, strict=True)])
+    low = rng.uniform(-200, 0, (500, 3))
+    boxes = np.hstack([low, low + rng.uniform(0, 300, (500, 3))])
+    columns = [[x, y, z] for z in (2, 5) for y in (1, 4) for x in (0, 3)]
+    corners = boxes[:, columns]
+    placed = np.einsum("nij,nmj->nmi", frames[:, :3, :3], corners) + frames[:, None, :3, 3]
+    found = np.stack(crs.ecef_to_geographic(*placed.reshape(-1, 3).T), axis=1).reshape(500, 8, 3)
+    want = np.concatenate([found.min(axis=1), found.max(axis=1)], axis=1)
+    got = placed_boxes(boxes, frames.reshape(-1, 16))
+    assert np.abs(got - want)[:, [0, 1, 3, 4]].max() < 1e-11
+    assert np.abs(got - want)[:, [2, 5]].max() < 1e-6
+    assert np.isnan(placed_boxes(boxes[:1], np.full((1, 16), np.nan))).all()

@@ -10,6 +10,8 @@
     source ↔ longitude/latitude (EPSG:4490, taken as coincident with WGS 84), always x before y;
 ``ecef``
     geocentric points, local frames, where meshes stand;
+``boxes``
+    boxes of many placed meshes, compiled, so imported only where they are needed;
 ``placement``
     where numbers would lie under a system;
 ``clues`` ``candidates`` ``verdict``

@@ -81,7 +81,7 @@ def anchor_everything(
         things = _things(con, setting)
         tables = {
             "entity": things,
-            "datastream": _streams(con, setting, things),
+            "datastream": _streams(con, setting, things, match),
             "case": _cases(con, setting, match),
         }
         counts: dict[str, int] = {}
@@ -120,12 +120,22 @@ def _things(con: duckdb.DuckDBPyConnection, setting: _Setting) -> pa.Table:
     return _addressed(anchors, subjects, setting, _node_chain(subjects, parents, bound))
 
 
-def _streams(con: duckdb.DuckDBPyConnection, setting: _Setting, things: pa.Table) -> pa.Table:
-    """Anchors of all datastreams: at their own coordinates, or where the thing they watch is."""
+def _streams(
+    con: duckdb.DuckDBPyConnection,
+    setting: _Setting,
+    things: pa.Table,
+    match: AddressMatcher | None,
+) -> pa.Table:
+    """Anchors of all datastreams: at their own coordinates, where the thing they watch is, or by an address text."""
     rows = run(con, "anchor_streams").to_arrow_table()
     lon, lat, z = (
         np.asarray(rows[c].to_numpy(zero_copy_only=False), dtype=float) for c in ("lon", "lat", "z")
     )
+    alone = np.isnan(lon) & ~pc.is_valid(rows["host"]).to_numpy(zero_copy_only=False)
+    texts = [t if lone else "" for t, lone in zip(rows["text"].to_pylist(), alone, strict=True)]
+    found, by_text = _by_text(texts, alone, match)
+    lon = np.where(by_text, found["lon"].to_numpy(zero_copy_only=False), lon)
+    lat = np.where(by_text, found["lat"].to_numpy(zero_copy_only=False), lat)
     reference = np.array(rows["z_reference"].to_pylist(), dtype=object)
     own = anchor_points(lon, lat, z, reference, setting.terrain, setting.grids, setting.heights)
     hosts = np.asarray(rows["host"].to_numpy(zero_copy_only=False), dtype=object)
@@ -139,7 +149,7 @@ def _streams(con: duckdb.DuckDBPyConnection, setting: _Setting, things: pa.Table
         hosts=host_columns,
         host_ids=things["subject_id"].to_pylist(),
     )
-    table = _addressed(anchors, subjects, setting, [None] * len(subjects))
+    table = _addressed(anchors, subjects, setting, found["node_id"].to_pylist())
     akind = np.where(
         pc.is_valid(rows["host"]).to_numpy(zero_copy_only=False),
         "entity",
@@ -149,40 +159,25 @@ def _streams(con: duckdb.DuckDBPyConnection, setting: _Setting, things: pa.Table
     table = table.set_column(
         table.schema.get_field_index("eid"), "eid", pa.array(hosts, pa.string())
     )
-    return table.set_column(
+    table = table.set_column(
         table.schema.get_field_index("akind"), "akind", pa.array(akind, pa.string())
     )
+    return _told_by_text(table, by_text, found)
 
 
-def _cases(
-    con: duckdb.DuckDBPyConnection, setting: _Setting, match: AddressMatcher | None
-) -> pa.Table:
-    """Anchors of all cases: their coordinates, else what their address text names."""
-    rows = con.execute(
-        "SELECT case_id::VARCHAR AS id, lon, lat, coalesce(address_text, '') AS text "
-        "FROM case_file WHERE alarm_id IS NULL ORDER BY case_id"
-    ).to_arrow_table()
-    lon, lat = (
-        np.asarray(rows[c].to_numpy(zero_copy_only=False), dtype=float) for c in ("lon", "lat")
-    )
-    texts = rows["text"].to_pylist()
-    found = match(texts) if match is not None and texts else MATCHED.empty_table()
+def _by_text(
+    texts: Sequence[str], wanted: NDArray[np.bool_], match: AddressMatcher | None
+) -> tuple[pa.Table, NDArray[np.bool_]]:
+    """What address texts name (:data:`MATCHED`, a row each), and for which of the wanted ones there is a place."""
+    found = match(texts) if match is not None and any(texts) else MATCHED.empty_table()
     if found.num_rows == 0:
         found = pa.table({f.name: pa.nulls(len(texts), f.type) for f in MATCHED}, schema=MATCHED)
-    by_text = np.isnan(lon) & np.isfinite(
-        np.asarray(found["lon"].to_numpy(zero_copy_only=False), dtype=float)
-    )
-    lon = np.where(by_text, found["lon"].to_numpy(zero_copy_only=False), lon)
-    lat = np.where(by_text, found["lat"].to_numpy(zero_copy_only=False), lat)
-    anchors = anchor_points(
-        lon, lat, None, "ground", setting.terrain, setting.grids, setting.heights
-    )
-    table = _addressed(
-        anchors,
-        np.array(rows["id"].to_pylist(), dtype=object),
-        setting,
-        found["node_id"].to_pylist(),
-    )
+    there = np.isfinite(np.asarray(found["lon"].to_numpy(zero_copy_only=False), dtype=float))
+    return found, np.asarray(wanted & there)
+
+
+def _told_by_text(table: pa.Table, by_text: NDArray[np.bool_], found: pa.Table) -> pa.Table:
+    """The anchors with kind, method, confidence and evidence of those that were placed by a text."""
     patch = {
         "akind": np.where(by_text, "address", table["akind"].to_numpy(zero_copy_only=False)),
         "method": np.where(by_text, "address", table["method"].to_numpy(zero_copy_only=False)),
@@ -204,6 +199,34 @@ def _cases(
             table.schema.field(at),
             pa.array(values, table.schema.field(at).type, from_pandas=True),
         )
+    return table
+
+
+def _cases(
+    con: duckdb.DuckDBPyConnection, setting: _Setting, match: AddressMatcher | None
+) -> pa.Table:
+    """Anchors of all cases: their coordinates, else what their address text names."""
+    rows = con.execute(
+        "SELECT case_id::VARCHAR AS id, lon, lat, coalesce(address_text, '') AS text "
+        "FROM case_file WHERE alarm_id IS NULL ORDER BY case_id"
+    ).to_arrow_table()
+    lon, lat = (
+        np.asarray(rows[c].to_numpy(zero_copy_only=False), dtype=float) for c in ("lon", "lat")
+    )
+    texts = rows["text"].to_pylist()
+    found, by_text = _by_text(texts, np.isnan(lon), match)
+    lon = np.where(by_text, found["lon"].to_numpy(zero_copy_only=False), lon)
+    lat = np.where(by_text, found["lat"].to_numpy(zero_copy_only=False), lat)
+    anchors = anchor_points(
+        lon, lat, None, "ground", setting.terrain, setting.grids, setting.heights
+    )
+    table = _addressed(
+        anchors,
+        np.array(rows["id"].to_pylist(), dtype=object),
+        setting,
+        found["node_id"].to_pylist(),
+    )
+    table = _told_by_text(table, by_text, found)
     reasons = [
         r
         and (

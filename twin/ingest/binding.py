@@ -5,7 +5,13 @@ import pyarrow as pa
 from twin.ingest.source import utc_now
 from twin.store import Store, run, statement
 
-__all__ = ["address_nodes", "buildings_to_bind", "rooms_to_bind", "write_bindings"]
+__all__ = [
+    "address_nodes",
+    "buildings_to_bind",
+    "parts_to_bind",
+    "rooms_to_bind",
+    "write_bindings",
+]
 
 
 def address_nodes(store: Store) -> pa.Table:
@@ -23,16 +29,22 @@ def rooms_to_bind(store: Store) -> pa.Table:
     return store.table(statement("bind_rooms"))
 
 
-def write_bindings(store: Store, bindings: pa.Table, dataset_id: str | None = None) -> int:
+def parts_to_bind(store: Store, collection: str) -> pa.Table:
+    """Storeys or units with ``eid``, ``building_eid``, ``building_key``, ``name``, ``storey_number``."""
+    return store.table(statement("bind_parts"), {"collection": collection})
+
+
+def write_bindings(
+    store: Store, bindings: pa.Table, kind: str, dataset_id: str | None = None
+) -> int:
     """Write bindings (columns ``node_id``, ``eid``, ``score``, ``evidence``); returns how many are new or moved.
 
-    Rows without ``node_id`` were not bound and change nothing.
+    Rows without ``node_id`` were not bound: they stay listed with their evidence in ``address_binding``. ``kind`` is that
+    of the things (``buildings``, ``rooms`` …): its list is written anew.
     """
     with store.transaction() as con:
         con.register("bindings", bindings)
         row = run(con, "bind_count").fetchone()
-        moved = int(row[0]) if row else 0
-        if moved:
-            run(con, "bind_write", at_time=utc_now(), dataset_id=dataset_id)
+        run(con, "bind_write", at_time=utc_now(), dataset_id=dataset_id, kind=kind)
         con.unregister("bindings")
-    return moved
+    return int(row[0]) if row else 0

@@ -13,6 +13,7 @@ import shapely
 from numpy.typing import NDArray
 
 from twin import crs
+from twin.crs.boxes import placed_boxes
 from twin.rematch import surface_of
 from twin.schema import IMAGES, MESH_EXTRAS, MESHES
 
@@ -173,31 +174,34 @@ class MeshArchive:
     def __len__(self) -> int:
         return len(self._index)
 
-    def digest(self, mesh_id: str | None) -> str | None:
-        """Content hash of one mesh, null for none."""
-        place = None if mesh_id is None else self._index.get(mesh_id)
-        return None if place is None else self._digest[place]
+    def places(self, mesh_ids: pa.Array | pa.ChunkedArray) -> NDArray[np.int64]:
+        """Which of the archive's meshes each id names, -1 for null and for one that is not there, shape (n,)."""
+        known = self._index.get
+        return np.array([known(name, -1) for name in mesh_ids.to_pylist()], np.int64)
 
-    def _box(self, mesh_ids: Sequence[str]) -> NDArray[np.float64]:
-        return self._boxes[[self._index[name] for name in mesh_ids]]
+    def digests(self, places: NDArray[np.int64]) -> pa.Array:
+        """Content hash of each mesh, null where the place is -1."""
+        texts = self._digest
+        return pa.array([texts[i] if i >= 0 else None for i in places.tolist()], pa.string())
 
     def surface(self, mesh_id: str | None) -> tuple[float, float] | None:
         """Area (m²) and volume (m³) of one mesh, null for none; only where they are kept."""
         return None if mesh_id is None else self._surfaces.get(mesh_id)
 
-    def centres(self, mesh_ids: Sequence[str]) -> NDArray[np.float64]:
-        """Middle of each mesh's box, local metres, shape (n, 3)."""
-        box = self._box(mesh_ids)
+    def centres(self, places: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Middle of the box of each mesh, local metres, shape (n, 3)."""
+        box = self._boxes[places]
         return np.asarray((box[:, :3] + box[:, 3:]) / 2)
 
     def placed_bounds(
-        self, mesh_ids: Sequence[str], to_ecef: NDArray[np.float64]
+        self, places: NDArray[np.int64], to_ecef: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """Boxes of placed instances.
 
         Parameters
         ----------
-        mesh_ids : sequence of str, length n
+        places : ndarray of int64, shape (n,)
+            Their meshes, see :meth:`places`.
         to_ecef : ndarray of float64, shape (n, 16)
             Mesh-local metres to EPSG:4978.
 
@@ -206,11 +210,7 @@ class MeshArchive:
         ndarray of float64, shape (n, 6)
             xmin, ymin, zmin, xmax, ymax, zmax in degrees and ellipsoidal metres.
         """
-        local = self._box(mesh_ids)[:, _CORNERS].reshape(-1, 8, 3)
-        placed = _apply(to_ecef.reshape(-1, 4, 4), local)
-        lon, lat, z = crs.ecef_to_geographic(*placed.reshape(-1, 3).T)
-        geo = np.stack([lon, lat, z], axis=1).reshape(len(mesh_ids), 8, 3)
-        return np.concatenate([geo.min(axis=1), geo.max(axis=1)], axis=1)
+        return placed_boxes(self._boxes[places], to_ecef)
 
     def outline(
         self, mesh_ids: Sequence[str], to_ecef: NDArray[np.float64]
@@ -251,10 +251,6 @@ def read_asset(folder: Path, name: str) -> pa.Table:
     """Meshes of an asset (columns :data:`twin.schema.MESHES`), memory-mapped."""
     with pa.memory_map(str(folder / name)) as source:
         return pa.ipc.open_file(source).read_all()
-
-
-_CORNERS = np.array([[x, y, z] for z in (2, 5) for y in (1, 4) for x in (0, 3)]).ravel()
-"""Columns of a box that make its eight corners."""
 
 
 def _whole(meshes: pa.Table) -> pa.Table:

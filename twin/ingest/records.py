@@ -1,6 +1,7 @@
 """Write the things of one layer: keep, create, merge or change, all in one transaction."""
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -107,7 +108,8 @@ def load_records(
     LawError
         If the balance does not close; nothing is written then.
     """
-    with collection_paused(), store.transaction() as con:
+    alone = store.on_one_thread() if source.kind == "model" else nullcontext()
+    with collection_paused(), alone, store.transaction() as con:
         known = _is_known(con, source)
         staging = Staging(con, source, heights, store.assets, known)
         try:

@@ -218,31 +218,28 @@ class Staging:
         refuse_heights(boxes, reason)
         ids = records["mesh_id"]
         if ids.null_count == records.num_rows:
-            return _PlacedRecords(placed.wkb, boxes, placed.repaired, reason, None)
+            return _PlacedRecords(placed.wkb, boxes, placed.repaired, reason, None, None)
         matrices = np.full((records.num_rows, 16), np.nan)
-        mesh_ids = ids.to_pylist()
-        unknown = [
-            i for i, name in enumerate(mesh_ids) if name is not None and name not in self.meshes
-        ]
-        reason[unknown] = "its shape is missing from the file"
-        meshed = np.array(
-            [i for i, name in enumerate(mesh_ids) if name is not None and name in self.meshes],
-            dtype=int,
-        )
+        meshes = self.meshes.places(ids)
+        named = ids.is_valid().to_numpy(zero_copy_only=False)
+        reason[named & (meshes < 0)] = "its shape is missing from the file"
+        meshed = np.flatnonzero(meshes >= 0)
         if len(meshed):
-            local = np.array(records["matrix"].take(pa.array(meshed)).to_pylist(), dtype=float)
-            names = [mesh_ids[i] for i in meshed]
+            local = records["matrix"].combine_chunks().take(pa.array(meshed)).flatten()
             matrices[meshed] = crs.local_to_ecef_matrices(
-                self.source.crs_used, local, self._undulation(), centres=self.meshes.centres(names)
+                self.source.crs_used,
+                local.to_numpy(zero_copy_only=False),
+                self._undulation(),
+                centres=self.meshes.centres(meshes[meshed]),
             )
-            mesh_boxes = self.meshes.placed_bounds(names, matrices[meshed])
+            mesh_boxes = self.meshes.placed_bounds(meshes[meshed], matrices[meshed])
             placed_well = np.isfinite(np.hstack([matrices[meshed], mesh_boxes])).all(axis=1)
             reason[meshed[~placed_well]] = (
                 f"its shape lies outside of what {self.source.crs_used} can place"
             )
             boxes[meshed] = _joined_boxes(boxes[meshed], mesh_boxes)
             refuse_heights(boxes, reason)
-        return _PlacedRecords(placed.wkb, boxes, placed.repaired, reason, matrices)
+        return _PlacedRecords(placed.wkb, boxes, placed.repaired, reason, matrices, meshes)
 
     def _undulation(self) -> float | Callable[[FloatArray, FloatArray], FloatArray]:
         if self.source.z_reference != "1985":
@@ -295,10 +292,9 @@ class Staging:
                 pa.array(of(distinct), pa.string()) if len(distinct) else pa.nulls(0, pa.string())
             )
             columns[name] = values.take(classes.indices)
-        digests = records["mesh_id"].combine_chunks()
-        if digests.null_count < len(digests):
-            texts = [self.meshes.digest(m) for m in digests.to_pylist()]
-            digests = pa.array(texts, pa.string())
+        digests = pa.nulls(records.num_rows, pa.string())
+        if placed.meshes is not None:
+            digests = self.meshes.digests(placed.meshes)
         said = [records[c] for c in ("name", "class_code", "parent_key", "relation", "attributes")]
         prints = fingerprints(
             [*said, records["aliases"], columns["wkb"], digests, columns["matrix"]],
@@ -319,13 +315,14 @@ class Staging:
 
 @dataclass(frozen=True, slots=True)
 class _PlacedRecords:
-    """Geometry of a batch (see :class:`twin.ingest.placing.Placed`) and its matrices, (n, 16) or None."""
+    """Geometry of a batch (see :class:`twin.ingest.placing.Placed`), its matrices, (n, 16), and its meshes, (n,) or None."""
 
     wkb: pa.Array
     boxes: FloatArray
     repaired: NDArray[np.bool_]
     reason: NDArray[np.object_]
     matrices: FloatArray | None
+    meshes: NDArray[np.int64] | None
 
 
 def _matrix_column(matrices: FloatArray | None, n: int) -> pa.Array:

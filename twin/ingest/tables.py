@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from twin import crs
+from twin.addresses.settling import settle
 from twin.cases import register_cases
 from twin.heights import Heights
 from twin.ingest.source import Balance, Quarantined, Source, write_dataset, write_quarantine
@@ -16,7 +17,7 @@ from twin.live import Counts, register_streams
 from twin.live.history import insert_observations
 from twin.store import Store, run
 
-__all__ = ["load_addresses", "load_cases", "load_observations", "load_streams"]
+__all__ = ["load_addresses", "load_cases", "load_observations", "load_streams", "located"]
 
 Register = Callable[[duckdb.DuckDBPyConnection, pa.Table], Counts]
 
@@ -83,6 +84,9 @@ def load_addresses(
     addresses: pa.Table,
     heights: Heights,
     build_nodes: Callable[[pa.Table], pa.Table],
+    describe: Callable[[pa.Table], pa.Table],
+    check: Callable[[pa.Table, pa.Table], pa.Table] | None = None,
+    levels: Sequence[str] = (),
 ) -> Balance:
     """Load a gazetteer table.
 
@@ -97,19 +101,30 @@ def load_addresses(
     build_nodes : callable
         ``address.build_nodes``: rows with ``lon``, ``lat`` in, :data:`twin.schema.ADDRESS_NODES`
         out.
+    describe : callable
+        ``address.elements.describe``: type, core and number of each node.
+    check : callable, optional
+        ``address.faults.check``: rows and nodes in, what is wrong with them out; kept with the load.
+    levels : sequence of str
+        ``address.LEVELS``, by which nodes are found again that were renamed or moved since.
 
     Returns
     -------
     Balance
         Rows that name the same node as an earlier row of the table are ``merged``.
     """
-    located = _lifted(source, _located(source, addresses), heights)
-    good = located.filter(pc.is_null(located["fault"]))
+    placed = _lifted(source, _located(source, addresses), heights)
+    good = placed.filter(pc.is_null(placed["fault"]))
     keys = pc.coalesce(good["key"], pc.binary_join_element_wise("full", good["full"], ":"))
     good = good.set_column(good.schema.get_field_index("key"), "key", keys)
     nodes = build_nodes(good)
+    faults = check(placed, nodes) if check is not None else None
+    told = describe(nodes)
+    for name in told.column_names[1:]:
+        nodes = nodes.append_column(name, told[name])
     with store.transaction() as con:
-        quarantined = write_quarantine(con, source, _rejected(located))
+        quarantined = write_quarantine(con, source, _rejected(placed))
+        nodes = settle(con, nodes, levels)
         con.register("good", good)
         con.register("nodes", nodes)
         quarantined += write_quarantine(con, source, _duplicate_addresses(con))
@@ -124,11 +139,29 @@ def load_addresses(
         )
         if balance.loaded + balance.merged:
             run(con, "addresses_write", source_key=source.key, dataset_id=source.dataset_id)
+            run(con, "addresses_names", source_key=source.key)
+            if pc.any(nodes["kept"]).as_py():
+                run(
+                    con,
+                    "addresses_refull",
+                    roots=nodes.filter(nodes["kept"])["node_id"].to_pylist(),
+                )
+        if faults is not None:
+            _write_faults(con, source, faults)
         con.execute("DROP TABLE address_fate")
         con.unregister("good")
         con.unregister("nodes")
         write_dataset(con, source, balance)
     return balance
+
+
+def _write_faults(con: duckdb.DuckDBPyConnection, source: Source, faults: pa.Table) -> None:
+    """Keep what is wrong with a gazetteer; the report of an earlier delivery goes."""
+    con.execute("DELETE FROM address_fault WHERE source = $source", {"source": source.key})
+    con.register("faults", faults)
+    run(con, "addresses_faults", source_key=source.key, dataset_id=source.dataset_id,
+        at_time=source.started)  # fmt: skip
+    con.unregister("faults")
 
 
 def _duplicate_addresses(con: duckdb.DuckDBPyConnection) -> Quarantined:
@@ -191,9 +224,24 @@ def _lifted(source: Source, table: pa.Table, heights: Heights) -> pa.Table:
 
 
 def _located(source: Source, table: pa.Table) -> pa.Table:
-    """The table with ``lon`` and ``lat`` (degrees, EPSG:4490), null where a row has no usable place."""
+    return located(source.crs_used, table)
+
+
+def located(system: str | None, table: pa.Table) -> pa.Table:
+    """The table with ``lon`` and ``lat`` (degrees, EPSG:4490), null where a row has no usable place.
+
+    Parameters
+    ----------
+    system : str or None
+        System of ``x`` and ``y``; None where nobody knows it: nothing has a place then.
+    table : pyarrow.Table
+        With columns ``x`` and ``y``.
+    """
+    if system is None:
+        empty = pa.nulls(table.num_rows, pa.float64())
+        return table.append_column("lon", empty).append_column("lat", empty)
     x, y = (np.asarray(table[c].to_numpy(zero_copy_only=False), dtype=float) for c in ("x", "y"))
-    lon, lat, _ = crs.to_geographic(source.crs_used, x, y)
+    lon, lat, _ = crs.to_geographic(system, x, y)
     return table.append_column("lon", pa.array(lon, from_pandas=True)).append_column(
         "lat", pa.array(lat, from_pandas=True)
     )

@@ -61,9 +61,34 @@ CREATE TABLE IF NOT EXISTS change (
     seq BIGINT DEFAULT nextval('change_seq'), at_time TIMESTAMP, kind VARCHAR, subject_kind VARCHAR, subject_id VARCHAR, collection VARCHAR,
     xmin DOUBLE, ymin DOUBLE, xmax DOUBLE, ymax DOUBLE, dataset_id UUID);
 
+-- Standard addresses (地名地址), closed by parent_id. node_id is opaque and never changes; everything else may. status: active |
+-- planned | retired. main_id: the address that stands for a thing several addresses name (主辅地址). quality: placed | derived | unplaced.
 CREATE TABLE IF NOT EXISTS address_node (
-    node_id VARCHAR, parent_id VARCHAR, level VARCHAR, name VARCHAR, "full" VARCHAR, code VARCHAR,
-    lon DOUBLE, lat DOUBLE, z DOUBLE, eid UUID, key VARCHAR, building_key VARCHAR, status VARCHAR, dataset_id UUID);
+    node_id VARCHAR, parent_id VARCHAR, level VARCHAR, element_type VARCHAR, name VARCHAR, name_std VARCHAR, core VARCHAR,
+    aliases VARCHAR[], number_prefix VARCHAR, number_core VARCHAR, number_sub VARCHAR, number_type VARCHAR,
+    "full" VARCHAR, code VARCHAR, coordinate_code VARCHAR, lon DOUBLE, lat DOUBLE, z DOUBLE, zmin DOUBLE, zmax DOUBLE,
+    eid UUID, key VARCHAR, building_key VARCHAR, status VARCHAR, main_id VARCHAR, replaced_by VARCHAR[],
+    valid_from TIMESTAMP, valid_to TIMESTAMP, source VARCHAR, quality VARCHAR, dataset_id UUID);
+
+-- Every code a node ever had; a code is never given to another node. scheme: zoned | coordinate.
+CREATE TABLE IF NOT EXISTS address_code (
+    code VARCHAR, scheme VARCHAR, edition VARCHAR, node_id VARCHAR, valid_from TIMESTAMP, valid_to TIMESTAMP);
+-- Serials of the zoned code: within a scope (a node, '' for the base) and a part, never given twice.
+CREATE TABLE IF NOT EXISTS address_serial (node_id VARCHAR, scope VARCHAR, part VARCHAR, serial BIGINT);
+-- Names beside the standard one. kind: alias | former.
+CREATE TABLE IF NOT EXISTS address_name (
+    node_id VARCHAR, name VARCHAR, core VARCHAR, kind VARCHAR, valid_from TIMESTAMP, valid_to TIMESTAMP, source VARCHAR);
+-- What happened to addresses. event: insert | rename | retire | split | merge | move. at_time: when it was so in the city.
+CREATE SEQUENCE IF NOT EXISTS address_seq;
+CREATE TABLE IF NOT EXISTS address_event (
+    seq BIGINT DEFAULT nextval('address_seq'), at_time TIMESTAMP, known_at TIMESTAMP, event VARCHAR, node_id VARCHAR, into_ids VARCHAR[],
+    old_name VARCHAR, new_name VARCHAR, old_full VARCHAR, old_parent VARCHAR, new_parent VARCHAR, actor VARCHAR, note VARCHAR);
+-- What is wrong with a gazetteer table, kept with its load. rows: of the table, from 0.
+CREATE TABLE IF NOT EXISTS address_fault (
+    dataset_id UUID, source VARCHAR, kind VARCHAR, "full" VARCHAR, row_numbers BIGINT[], details JSON, at_time TIMESTAMP);
+-- Bindings of addresses to things: kept with evidence, whether they were made or not (node_id NULL: listed, not bound).
+CREATE TABLE IF NOT EXISTS address_binding (
+    eid UUID, node_id VARCHAR, kind VARCHAR, score DOUBLE, evidence VARCHAR, at_time TIMESTAMP);
 
 CREATE TABLE IF NOT EXISTS raster (
     kind VARCHAR, asset VARCHAR, crs VARCHAR, transform DOUBLE[], n_rows INTEGER, n_cols INTEGER, z_reference VARCHAR,

@@ -52,9 +52,7 @@ def named(cases: list[Any]) -> list[Any]:
     out = []
     for case in cases:
         seen[case.kind] = seen.get(case.kind, 0) + 1
-        out.append(
-            pytest.param(case, id=f"{case.kind:02d}-{KINDS[case.kind]}-{seen[case.kind]}")
-        )
+        out.append(pytest.param(case, id=f"{case.kind:02d}-{KINDS[case.kind]}-{seen[case.kind]}"))
     return out
 
 

@@ -13,11 +13,11 @@ from noise_world import Sample, World
 from address.model import Match
 
 _THEN: dict[str, Callable[[str, random.Random], str]] = {
-    "full_width": lambda text, rng: noise_spelling.full_width(text),
-    "traditional": lambda text, rng: noise_spelling.traditional(text),
+    "full_width": lambda text, _: noise_spelling.full_width(text),
+    "traditional": lambda text, _: noise_spelling.traditional(text),
     "zero_width": noise_spelling.zero_width,
-    "leading_blank": lambda text, rng: "  " + text,
-    "full_stop": lambda text, rng: text + "。",
+    "leading_blank": lambda text, _: "  " + text,
+    "full_stop": lambda text, _: text + "。",
 }
 """Changes of the finished text that may come on top of any operator."""
 
@@ -79,7 +79,11 @@ def examine(match: Callable[[str], Match], samples: list[Sample]) -> dict[str, M
 
 def invented(marks: dict[str, Mark]) -> float:
     """Share of samples of places that do not exist that were answered as if they did."""
-    absent = [m for name, m in marks.items() if name.startswith("no_such_") or name in ("nothing", "wrong_city")]
+    absent = [
+        m
+        for name, m in marks.items()
+        if name.startswith("no_such_") or name in ("nothing", "wrong_city")
+    ]
     rows = sum(m.rows for m in absent)
     bad = sum(f.status in ("exact", "ambiguous") for m in absent for _, f in m.wrong or [])
     return bad / max(1, rows)

@@ -3,9 +3,11 @@
 import random
 import re
 
+import noise_houses
+import noise_slips
 import noise_spelling as spelling
-import noise_words as words
-from noise_operators import OPERATORS, ROOM, _absent, _other, lead, numbered, operator
+from noise_absent import absent
+from noise_operators import OPERATORS, ROOM, lead, numbered, operator
 from noise_world import Draft, World
 
 from address.grammar import implied_floor
@@ -21,7 +23,21 @@ def building_habit(rng: random.Random, world: World, draft: Draft) -> Draft | No
     if found is None or not found[1].isdigit():
         return None
     word = spelling.in_words(int(found[1]))
-    draft.put("building", rng.choice([f"第{found[1]}栋", f"第{word}幢", f"{found[1]}＃楼", f"{word}号楼", f"{found[1]}栋楼", f"{found[1]}(栋)", f"{found[1]}#楼(栋)", f"{found[1]} 号楼"]))
+    draft.put(
+        "building",
+        rng.choice(
+            [
+                f"第{found[1]}栋",
+                f"第{word}幢",
+                f"{found[1]}＃楼",
+                f"{word}号楼",
+                f"{found[1]}栋楼",
+                f"{found[1]}(栋)",
+                f"{found[1]}#楼(栋)",
+                f"{found[1]} 号楼",
+            ]
+        ),
+    )
     return draft
 
 
@@ -34,7 +50,18 @@ def letter_glued(rng: random.Random, world: World, draft: Draft) -> Draft | None
     letter, room = found[1], draft.get("room").removesuffix("室")
     if room and room.isdigit():
         draft.drop("building")
-        draft.put("room", rng.choice([f"{letter}座{room}", f"{letter}-{room}", f"{letter.lower()}座{room}室", f"{letter}栋-{room}", f"{letter}楼{room}"]))
+        draft.put(
+            "room",
+            rng.choice(
+                [
+                    f"{letter}座{room}",
+                    f"{letter}-{room}",
+                    f"{letter.lower()}座{room}室",
+                    f"{letter}栋-{room}",
+                    f"{letter}楼{room}",
+                ]
+            ),
+        )
         draft.accept = {draft.node}
     else:
         draft.put("building", rng.choice([f"{letter.lower()}座", f"{letter}栋", f"{letter}楼"]))
@@ -48,7 +75,22 @@ def door_habit(rng: random.Random, world: World, draft: Draft) -> Draft | None:
     if found is None or not draft.has("road"):
         return None
     n = found[1]
-    draft.put("number", rng.choice([f"{n}#", f"门牌{n}号", f"{n}号内", f"{n}号院内", f"({n}号)", f"{n}(号)", f"{n} 号", f"{n}号大院", f"{n}号门"]))
+    draft.put(
+        "number",
+        rng.choice(
+            [
+                f"{n}#",
+                f"门牌{n}号",
+                f"{n}号内",
+                f"{n}号院内",
+                f"({n}号)",
+                f"{n}(号)",
+                f"{n} 号",
+                f"{n}号大院",
+                f"{n}号门",
+            ]
+        ),
+    )
     return draft
 
 
@@ -71,7 +113,11 @@ def words_bracketed(rng: random.Random, world: World, draft: Draft) -> Draft | N
     for level, word in (("building", "栋"), ("building", "幢"), ("unit", "单元"), ("room", "室")):
         text = draft.get(level)
         if text.endswith(word):
-            draft.put(level, text.removesuffix(word) + rng.choice(["(", "（"]).replace("(", f"({word})").replace("（", f"（{word}）"))
+            draft.put(
+                level,
+                text.removesuffix(word)
+                + rng.choice(["(", "（"]).replace("(", f"({word})").replace("（", f"（{word}）"),
+            )
             changed = True
     return draft if changed else None
 
@@ -84,7 +130,17 @@ def floor_and_short_room(rng: random.Random, world: World, draft: Draft) -> Draf
     floor = implied_floor(room)
     if floor is None or not room.isdigit() or draft.has("floor"):
         return None
-    draft.put("room", rng.choice([f"{room}室（{floor}楼）", f"{room}({floor}层)", f"{floor}楼{room}号", f"{floor} 层 {room} 室"]))
+    draft.put(
+        "room",
+        rng.choice(
+            [
+                f"{room}室（{floor}楼）",
+                f"{room}({floor}层)",
+                f"{floor}楼{room}号",
+                f"{floor} 层 {room} 室",
+            ]
+        ),
+    )
     draft.accept = {draft.node}
     return draft
 
@@ -97,7 +153,19 @@ def unit_joined(rng: random.Random, world: World, draft: Draft) -> Draft | None:
         return None
     word = spelling.in_words(int(unit))
     draft.drop("unit")
-    draft.put("room", rng.choice([f"{unit}单元-{room}", f"{unit}-{room}室", f"{word}单元{room}", f"{unit}单元{room}号", f"{word}-{room}", f" {unit}单元 {room}"]))
+    draft.put(
+        "room",
+        rng.choice(
+            [
+                f"{unit}单元-{room}",
+                f"{unit}-{room}室",
+                f"{word}单元{room}",
+                f"{unit}单元{room}号",
+                f"{word}-{room}",
+                f" {unit}单元 {room}",
+            ]
+        ),
+    )
     draft.accept = {draft.node}
     return draft
 
@@ -124,7 +192,10 @@ def divisions_joined(rng: random.Random, world: World, draft: Draft) -> Draft | 
 
 @operator(15, ANY_LEVELS)
 def country_first(rng: random.Random, world: World, draft: Draft) -> Draft | None:
-    draft.parts.insert(0, ("lead", rng.choice(["中国", "中国，", "中华人民共和国", "CN ", "华东区 ", "收货地址："])))
+    draft.parts.insert(
+        0,
+        ("lead", rng.choice(["中国", "中国，", "中华人民共和国", "CN ", "华东区 ", "收货地址："])),
+    )
     return draft
 
 
@@ -142,7 +213,12 @@ def street_office(rng: random.Random, world: World, draft: Draft) -> Draft | Non
 def county_for_district(rng: random.Random, world: World, draft: Draft) -> Draft | None:
     """余杭县 for 余杭区: the name of before, or just a wrong word."""
     county = draft.get("county")
-    if len(county) < 3 or county.endswith("新区") or county[-1] not in "区县" or not draft.has("city", "street"):
+    if (
+        len(county) < 3
+        or county.endswith("新区")
+        or county[-1] not in "区县"
+        or not draft.has("city", "street")
+    ):
         return None
     draft.put("county", county[:-1] + ("县" if county[-1] == "区" else "区"))
     draft.accept = {draft.node} if len(world.meant(draft)) == 1 else set()
@@ -153,7 +229,10 @@ def county_for_district(rng: random.Random, world: World, draft: Draft) -> Draft
 def room_twice(rng: random.Random, world: World, draft: Draft) -> Draft | None:
     lead(rng, draft)
     room = draft.get("room")
-    draft.put("room", rng.choice([f"{room}{room}", f"{room} {room.removesuffix('室')}", f"{room}({room})"]))
+    draft.put(
+        "room",
+        rng.choice([f"{room}{room}", f"{room} {room.removesuffix('室')}", f"{room}({room})"]),
+    )
     return draft
 
 
@@ -162,7 +241,9 @@ def other_compound(rng: random.Random, world: World, draft: Draft) -> Draft | No
     """The right door with an estate name nobody lists."""
     if draft.has("compound") or not draft.has("road", "number", "building"):
         return None
-    draft.put("number", draft.get("number") + rng.choice(["金辉华府", "锦官新苑", "翰林雅居", "绿野香洲"]))
+    draft.put(
+        "number", draft.get("number") + rng.choice(["金辉华府", "锦官新苑", "翰林雅居", "绿野香洲"])
+    )
     return draft
 
 
@@ -182,7 +263,11 @@ def road_behind(rng: random.Random, world: World, draft: Draft) -> Draft | None:
     if not draft.has("compound", "road", "number", "county"):
         return None
     tail = f"{draft.get('road')}{draft.get('number')}"
-    front = [p for p in draft.parts if p[0] not in ("province", "city", "county", "street", "road", "number")]
+    front = [
+        p
+        for p in draft.parts
+        if p[0] not in ("province", "city", "county", "street", "road", "number")
+    ]
     draft.parts = front
     ids = world.meant(draft)
     draft.accept = {draft.node}
@@ -218,12 +303,14 @@ def other_direction(rng: random.Random, world: World, draft: Draft) -> Draft | N
     if found is None or not draft.has("street", "county"):
         return None
     wrong = found[1] + rng.choice([d for d in "东西南北" if d != found[2]]) + found[3]
-    if wrong in world.named or world.alike(wrong) - {draft.get("road")} - {w for w in world.named if w.startswith(found[1])}:
+    if wrong in world.named or world.alike(wrong) - {draft.get("road")} - {
+        w for w in world.named if w.startswith(found[1])
+    }:
         return None
     if any(name in world.named for name in (found[1] + found[3], found[1] + "中" + found[3])):
         return None
     draft.drop("compound", "phase")
-    return _absent(rng, world, draft, "road", wrong)
+    return absent(rng, world, draft, "road", wrong)
 
 
 @operator(51, ROOM)
@@ -231,17 +318,29 @@ def no_such_floor(rng: random.Random, world: World, draft: Draft) -> Draft | Non
     lead(rng, draft, 2)
     if not draft.has("floor"):
         draft.parts.insert(len(draft.parts) - 1, ("floor", ""))
-    building = next((n for n in world.chain(draft.node) if world.level[n] in ("unit", "building")), None)
+    building = next(
+        (n for n in world.chain(draft.node) if world.level[n] in ("unit", "building")), None
+    )
     own = {world.level[c] for c in world.children.get(world.parent[draft.node], [])}
     if building is None or world.level[world.parent[draft.node]] != "floor" or len(own) > 1:
         return None
-    return _absent(rng, world, draft, "floor", f"{rng.randint(71, 90)}层")
+    return absent(rng, world, draft, "floor", f"{rng.randint(71, 90)}层")
 
 
 @operator(48, ("number", "building"))
 def beside(rng: random.Random, world: World, draft: Draft) -> Draft | None:
     lead(rng, draft)
-    draft.ends = rng.choice(["旁边的小店", "门口的快递柜", "附近的公交站", "楼下便利店", "（物业办公室旁）", "北侧绿化带", "东门门卫室"])
+    draft.ends = rng.choice(
+        [
+            "旁边的小店",
+            "门口的快递柜",
+            "附近的公交站",
+            "楼下便利店",
+            "（物业办公室旁）",
+            "北侧绿化带",
+            "东门门卫室",
+        ]
+    )
     return draft
 
 
@@ -249,7 +348,14 @@ def _mixture(count: int) -> None:
     quiet = ("numerals_unit", "numerals_place", "full_width", "traditional", "no_province", "short_divisions", "no_street",
              "contact", "tenant", "relation", "separated", "building_word", "unit_form", "room_form", "typed_letters",
              "repeated_divisions", "zero_width", "postcode_around", "building_habit", "zone_added")  # fmt: skip
-    alike = ("numerals_unit", "numerals_place", "typed_letters", "building_habit", "unit_form", "building_word")
+    alike = (
+        "numerals_unit",
+        "numerals_place",
+        "typed_letters",
+        "building_habit",
+        "unit_form",
+        "building_word",
+    )
     runs = {name: (levels, run) for name, _, levels, run in OPERATORS if name in quiet}
 
     def run(rng: random.Random, world: World, draft: Draft) -> Draft | None:
@@ -267,7 +373,11 @@ def _mixture(count: int) -> None:
             lead_words = [w for lv, w in made.parts if lv == "lead"]
             if len(lead_words) > 1:
                 continue
-            draft.parts, draft.ends, draft.accept = made.parts, made.ends, made.accept or draft.accept
+            draft.parts, draft.ends, draft.accept = (
+                made.parts,
+                made.ends,
+                made.accept or draft.accept,
+            )
             changed += 1
         return draft if changed == count else None
 
@@ -278,4 +388,4 @@ def _mixture(count: int) -> None:
 _mixture(2)
 _mixture(3)
 _mixture(4)
-__all__ = ["_other", "words"]
+__all__ = ["noise_houses", "noise_slips"]

@@ -169,4 +169,3 @@ class World:
 def gaps(name: str) -> set[str]:
     """The name with one character left out."""
     return {name[:i] + name[i + 1 :] for i in range(len(name))} if len(name) > 2 else set()
-

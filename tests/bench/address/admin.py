@@ -22,6 +22,10 @@ Kind = list[tuple[str, set[Path3]]]
 MUNICIPALITIES = ("11", "12", "31", "50")
 
 
+def say(*words: object) -> None:
+    sys.stdout.write(" ".join(map(str, words)) + "\n")
+
+
 def short(name: str) -> str:
     """Name without its suffix, as people write it."""
     forms = short_admin(name) if name else ()
@@ -101,7 +105,7 @@ def peers() -> dict[str, Callable[[str], Path3]]:
 
         found["cpca"] = by_cpca
     except ImportError as missing:
-        print("cpca: absent,", missing)
+        say("cpca: absent,", missing)
     try:
         jionlp = importlib.import_module("jionlp")
 
@@ -111,7 +115,7 @@ def peers() -> dict[str, Callable[[str], Path3]]:
 
         found["JioNLP"] = by_jionlp
     except ImportError as missing:
-        print("JioNLP: absent,", missing)
+        say("JioNLP: absent,", missing)
     try:
         parser = importlib.import_module("addressparser")
 
@@ -121,7 +125,7 @@ def peers() -> dict[str, Callable[[str], Path3]]:
 
         found["addressparser"] = by_parser
     except ImportError as missing:
-        print("addressparser: absent,", missing)
+        say("addressparser: absent,", missing)
     return found
 
 
@@ -144,7 +148,7 @@ def main() -> None:
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
     table = kinds(rows)
     readers: dict[str, Callable[[str], Path3]] = {"citytwin": ours, **peers()}
-    print(f"{'':14}" + "".join(f"{k:>18}" for k in table) + f"{'rows/s':>10}")
+    say(f"{'':14}" + "".join(f"{k:>18}" for k in table) + f"{'rows/s':>10}")
     for name, reader in readers.items():
         reader("上海市静安区南京西路1号")
         line, total = "", 0
@@ -161,7 +165,7 @@ def main() -> None:
             total += len(part)
             line += f"{100 * right / len(part):>17.2f}%"
         spent = time.process_time() - begun
-        print(f"{name:14}{line}{total / spent:>10.0f}")
+        say(f"{name:14}{line}{total / spent:>10.0f}")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,10 @@ from address.evaluate import nodes_from_gazetteer
 from address.index import AddressIndex
 
 
+def say(*words: object) -> None:
+    sys.stdout.write(" ".join(map(str, words)) + "\n")
+
+
 def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--gazetteer", type=Path)
@@ -36,19 +40,17 @@ def main() -> None:
     marks = examine.examine(index.match, samples)
     spent = time.process_time() - begun
     rows, right = sum(m.rows for m in marks.values()), sum(m.right for m in marks.values())
-    print(
+    say(
         f"{len(nodes)} nodes, {rows} rows, {len(marks)} operators: {100 * right / rows:.2f} % right, "
         f"{100 * examine.invented(marks):.2f} % of absent places answered, {1e6 * spent / rows:.0f} us a row"
     )
     for name, mark in sorted(
         marks.items(), key=lambda pair: (pair[1].right / pair[1].rows, pair[0])
     ):
-        print(
-            f"{100 * mark.right / mark.rows:6.1f} %  {mark.rows:5d}  kind {mark.number:2d}  {name}"
-        )
+        say(f"{100 * mark.right / mark.rows:6.1f} %  {mark.rows:5d}  kind {mark.number:2d}  {name}")
         for sample, found in (mark.wrong or [])[: given.show]:
             wanted = [full[i] for i in sorted(sample.ids)[:2]]
-            print(
+            say(
                 f"      {sample.text} | want {sample.status} {wanted} | got {found.status} {found.full}"
             )
 

@@ -29,7 +29,16 @@ MIXTURE = {
     "traditional": 6, "chain": 6, "suffix": 6, "tenant": 6, "slip": 3, "absent": 3,
 }  # fmt: skip
 _NUMERALS = "〇一二三四五六七八九"
-_TENANTS = ("快递柜", "便民超市", "前台", "丰巢柜", "王阿姨家", "律师事务所", "物业办公室", "理发店")
+_TENANTS = (
+    "快递柜",
+    "便民超市",
+    "前台",
+    "丰巢柜",
+    "王阿姨家",
+    "律师事务所",
+    "物业办公室",
+    "理发店",
+)
 _SLIPS = "巷亩旦禾穴冈卉玄瓦缶臼舟豕辰邑酉"
 
 
@@ -162,7 +171,11 @@ def mixture(index: object, rows: int, seed: int = 3) -> list[tuple[str, str]]:
     rng = random.Random(seed)
     kinds, weights = list(MIXTURE), list(MIXTURE.values())
     out = []
-    deep = [row for row in rng.sample(range(index.built), rows * 2) if index.level_of(row) in ("room", "number")]
+    deep = [
+        row
+        for row in rng.sample(range(index.built), rows * 2)
+        if index.level_of(row) in ("room", "number")
+    ]
     for row, kind in zip(deep, rng.choices(kinds, weights, k=rows), strict=False):
         parts = {index.level_of(step): index.written_of(step) for step in index.above(row)}
         out.append((kind, _WRITTEN[kind](dict(reversed(parts.items())), rng)))
@@ -214,7 +227,10 @@ def _separators(parts: dict[str, str], rng: random.Random) -> str:
     return mark.join(name for level, name in parts.items() if level != "floor")
 
 
-_TRADITIONAL = str.maketrans("东门号楼区县龙鸿凤马乐云兰宁广华荣盛兴团结爱腾飞单层", "東門號樓區縣龍鴻鳳馬樂雲蘭寧廣華榮盛興團結愛騰飛單層")
+_TRADITIONAL = str.maketrans(
+    "东门号楼区县龙鸿凤马乐云兰宁广华荣盛兴团结爱腾飞单层",
+    "東門號樓區縣龍鴻鳳馬樂雲蘭寧廣華榮盛興團結愛騰飛單層",
+)
 
 
 def _traditional(parts: dict[str, str], rng: random.Random) -> str:

@@ -11,7 +11,8 @@ home AS (
     FROM up JOIN entity e ON e.eid = up.above GROUP BY up.eid)
 SELECT e.eid::VARCHAR AS eid, h.building::VARCHAR AS building_eid, min(a.value) AS building_key,
        coalesce(e.attributes ->> 'unit', h.unit) AS unit, coalesce(e.attributes ->> 'storey', h.storey) AS storey,
-       coalesce(e.attributes ->> 'number', e.name) AS number, try_cast(e.attributes ->> 'elevation_m' AS DOUBLE) AS elevation
+       try_cast(e.attributes ->> 'storey_number' AS BIGINT) AS storey_number,
+       coalesce(e.attributes ->> 'number', e.name) AS number, e.attributes ->> 'usage' AS label, try_cast(e.attributes ->> 'elevation_m' AS DOUBLE) AS elevation
 FROM entity e JOIN home h USING (eid)
 LEFT JOIN alias a ON a.eid = h.building AND a.scheme = 'building.code' AND a.valid_to IS NULL
 WHERE e.collection = 'rooms' GROUP BY ALL ORDER BY eid;

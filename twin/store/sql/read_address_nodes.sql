@@ -1,2 +1,3 @@
--- The address tree, as the index wants it.
-SELECT node_id, parent_id, level, name, "full", code, lon, lat, z, eid::VARCHAR AS eid, key, building_key, status FROM address_node
+-- The address tree, as the index wants it: what is now.
+SELECT node_id, parent_id, level, name, "full", code, lon, lat, z, eid::VARCHAR AS eid, key, building_key, status
+FROM address_node WHERE valid_to IS NULL

@@ -1,0 +1,41 @@
+"""Serials and codes of address nodes: given once, kept for ever."""
+
+from datetime import datetime
+
+import pyarrow as pa
+
+from twin.store import Store, run
+
+__all__ = ["give_serials", "write_codes", "write_heights"]
+
+
+def give_serials(store: Store, wants: pa.Table) -> dict[str, int]:
+    """Serial of each node that needs one; new nodes get the next of their scope.
+
+    Parameters
+    ----------
+    store : Store
+    wants : pyarrow.Table
+        ``node_id``, ``scope``, ``part``, ``sort_key``. New nodes of one scope are counted in the order of their keys, so
+        the same delivery gives the same serials; a serial that was given is never given again.
+    """
+    with store.transaction() as con:
+        con.register("wants", wants)
+        rows = run(con, "address_serials").fetchall()
+        con.unregister("wants")
+    return dict(rows)
+
+
+def write_codes(store: Store, codes: pa.Table, edition: str, moment: datetime) -> None:
+    """Write codes (``node_id``, ``code``, ``coordinate_code``); those that change stay known with the time they ended."""
+    with store.transaction() as con:
+        con.register("codes", codes)
+        run(con, "address_codes_write", edition=edition, at_time=moment)
+        con.unregister("codes")
+
+
+def write_heights(store: Store) -> None:
+    """Height ranges of nodes from the things they name; main and auxiliary addresses."""
+    with store.transaction() as con:
+        run(con, "address_heights")
+        run(con, "address_mains")

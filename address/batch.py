@@ -202,9 +202,11 @@ def _run(
 
 def _assembled(index: "AddressIndex", column: _Column) -> pa.Table:
     """The table: by signature for what the compiled loop read, by row for what it did not."""
-    from address.kernel.batch import UNREAD
+    from address.kernel.batch import PARTIAL, UNREAD
 
     count = len(column.texts)
+    doors = (column.status == PARTIAL) & (column.missing == _LEVEL.index("number"))
+    column.status[doors] = UNREAD  # placed between their neighbours, one by one
     unread = np.flatnonzero(column.status == UNREAD)
     confidence = np.zeros(count)
     faults = np.zeros(count, np.int64)
@@ -273,8 +275,6 @@ def _located(
     at = np.maximum(rows, 0)
     arena = index.arena
     own = (rows >= 0) & (arena["flags"][at] & PLACED != 0)
-    doors = (column.status == 2) & (column.missing == _LEVEL.index("number"))
-    own[doors] = False
     own[list(known)] = False
     lon = np.where(own, arena["lon"][at], np.nan)
     lat = np.where(own, arena["lat"][at], np.nan)
@@ -290,8 +290,6 @@ def _located(
         node = int(rows[row])
         if row in known:
             place = known[row]
-        elif doors[row]:
-            place = _place(index.geocode(column.text(row)))
         else:
             if node not in by_node:
                 by_node[node] = _place(Match("exact", location=locate(index, node)))

@@ -96,9 +96,7 @@ def _resolved(
     out: list[tuple[str, str] | None] = []
     order = {"province": 0, "city": 1, "county": 2, "street": 3}
     for number, (text, own) in enumerate(options):
-        best = max(
-            own, key=lambda d: _support(d, text, number, options, wide, order), default=None
-        )
+        best = max(own, key=lambda d: _support(d, text, number, options, wide, order), default=None)
         told = best is not None and (best.code in table or best.level == "street")
         out.append((best.level, best.name) if best is not None and told else None)
         if best is not None and told:

@@ -109,8 +109,8 @@ def find_text(wanted: npt.NDArray[np.uint8], start: U32, text: npt.NDArray[np.ui
     size = len(wanted)
     while low < high:
         middle = (low + high) >> 1
-        first = np.int64(start[middle])
-        own = np.int64(start[middle + 1]) - first
+        first = int(start[middle])
+        own = int(start[middle + 1]) - first
         before = own < size
         for i in range(min(own, size)):
             if text[first + i] != wanted[i]:
@@ -122,8 +122,8 @@ def find_text(wanted: npt.NDArray[np.uint8], start: U32, text: npt.NDArray[np.ui
             high = middle
     if low == len(start) - 1:
         return -1
-    first = np.int64(start[low])
-    if np.int64(start[low + 1]) - first != size:
+    first = int(start[low])
+    if int(start[low + 1]) - first != size:
         return -1
     for i in range(size):
         if text[first + i] != wanted[i]:

@@ -260,6 +260,17 @@ def test_a_column_is_matched_row_by_row(city: AddressIndex, noisy: list[str]) ->
         assert (row["lon"], row["lat"], row["method"], row["error_m"]) == pytest.approx(place), text
 
 
+def test_a_column_without_places_says_the_same(city: AddressIndex, noisy: list[str]) -> None:
+    texts = pa.array(noisy[::5])
+    table = match_batch(city, texts, located=False)
+    assert table["lon"].null_count == len(texts)
+    for text, row in zip(texts.to_pylist(), table.to_pylist(), strict=True):
+        found = city.match(text)
+        assert (row["status"], row["node_id"], row["confidence"]) == (
+            found.status, found.node_id, found.confidence,
+        ), text  # fmt: skip
+
+
 def test_workers_share_one_file(tmp_path: Path, city: AddressIndex) -> None:
     rows = range(0, city.built, 1 + city.built // 30)
     texts = pa.chunked_array([[city.full_of(row)] for row in rows])

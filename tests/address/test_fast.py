@@ -1,7 +1,9 @@
 """The compiled path answers what the reference answers, or leaves the text to it."""
 
+import pickle
 import random
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -294,3 +296,12 @@ def test_edits_are_seen_at_once(city: AddressIndex) -> None:
     index.retire(node)
     assert index.match("蓬莱新造路7771号").status == "partial"
     assert match_batch(index, pa.array(["蓬莱新造路7771号"]))["status"].to_pylist() == ["partial"]
+
+
+def test_elements_are_read_when_they_are_asked_for(city: AddressIndex) -> None:
+    city.warm()
+    text = city.full_of(next(r for r in range(city.built) if city.level_of(r) == "room"))
+    found, placed = city.match(text), city.geocode(text)
+    assert [e.level for e in found.elements][-1] == "room"
+    assert placed.location is not None
+    assert replace(placed, location=None) == found == pickle.loads(pickle.dumps(found))  # noqa: S301

@@ -140,6 +140,7 @@ FAULT_TEXTS_EN = {
     "suffix": "“{given}”: another generic word; “{used}” was taken",
     "conflict": "the text says “{given}”, the standard address lies in “{used}”",
     "renamed": "“{given}” is a former name of “{used}”",
+    "split": "“{given}” was abolished and divided; this part belongs to “{used}” today",
     "missing": "the gazetteer has no “{given}”; the answer stops at “{used}”",
     "omitted": "not written; “{used}” was taken",
     "unused": "“{given}” was not used",

@@ -58,7 +58,7 @@ def lexicon() -> tuple[Hashes, Bytes]:
     for name, found in national_names().entries.items():
         bits = 0
         for division in found:
-            bits |= _KINDS[division.level]
+            bits |= _KINDS.get(division.level, _TOWN)
         add(name, bits | (0 if name in current else _FORMER if name[-1] in "市县区旗" else _SHORT))
     for towns in towns_of().values():
         for town in towns:

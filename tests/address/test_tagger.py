@@ -242,7 +242,7 @@ def test_training_learns_a_small_language_again(
         [("road", 0, 3), ("road_no", 3, 6), ("poi", 6, 9), ("building", 10, 11)],
     )
     train_tagger.train(
-        rows, tmp_path / "w.npz", "for a test", least=1, dense=5, drop=300, epochs=20
+        rows, tmp_path / "w.npz", "for a test", least=1, dense=5, drop=300, epochs=20, most=10**6
     )
     f1, whole, _ = train_tagger.measure(load_model(tmp_path / "w.npz"), rows, 0.4)
     assert (f1, whole) == (100, 100)

@@ -35,10 +35,10 @@ LABELS = {
 }  # fmt: skip
 NAMES = tuple(dict.fromkeys(name for name in LABELS.values() if name))
 SETTINGS = {
-    "ncap": {"least": 2, "dense": 200, "drop": 717, "epochs": 8},
-    "swei": {"least": 4, "dense": 1000, "drop": 650, "epochs": 6},
+    "ncap": {"least": 2, "dense": 200, "drop": 800, "epochs": 10, "most": 300_000},
+    "swei": {"least": 4, "dense": 1000, "drop": 650, "epochs": 6, "most": 600_000},
 }
-RATE, PAIRS, SHARPNESS = 0.1, 600_000, 0.8
+RATE, SHARPNESS = 0.1, 0.8
 
 
 def spans_of_block(block, convention):
@@ -108,7 +108,7 @@ def prepare(rows):
     return np.concatenate(features), np.concatenate(gold), offsets
 
 
-def train(rows, path, about, least, dense, drop, epochs):
+def train(rows, path, about, least, dense, drop, epochs, most):
     """Train, keep the pairs that count most, train those again, write them."""
     hashed, gold, offsets = prepare(rows)
     known, inverse, counts = np.unique(hashed, return_inverse=True, return_counts=True)
@@ -121,8 +121,8 @@ def train(rows, path, about, least, dense, drop, epochs):
     mark[counts >= dense] = np.isin(np.arange(4 * k + 1), gold)
     weights, moves, pointers, tags = fit(features, gold, offsets, mark, drop, epochs)
     worth = np.abs(weights) * np.repeat(counts, np.diff(pointers)) ** 0.25
-    if len(worth) > PAIRS:
-        least_worth = np.partition(worth, -PAIRS)[-PAIRS]
+    if len(worth) > most:
+        least_worth = np.partition(worth, -most)[-most]
         owner = np.repeat(np.arange(len(known)), np.diff(pointers))
         gone = worth < least_worth
         mark[owner[gone], tags[gone]] = 0

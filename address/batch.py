@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from address.arena import PLACED, RENAMED, SILENT, WHOLE
 from address.geocode import locate
+from address.match import match_by_reference
 from address.model import LEVELS, Match
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ RESULT = pa.schema(
 """Columns of `match_batch`; see `address.model.Match` and `address.model.Location`."""
 
 _CHUNK = 20_000
+_WHERE = ("lon", "lat", "method", "error_m")
 _STATUS = ("exact", "ambiguous", "partial", "none")
 _LEVEL = ("", *LEVELS)
 
@@ -47,7 +49,10 @@ I64 = npt.NDArray[np.int64]
 
 
 def match_batch(
-    index: "AddressIndex", texts: pa.Array | pa.ChunkedArray, workers: int = 1
+    index: "AddressIndex",
+    texts: pa.Array | pa.ChunkedArray,
+    workers: int = 1,
+    located: bool = True,
 ) -> pa.Table:
     """Match every text of a column.
 
@@ -58,6 +63,9 @@ def match_batch(
         As people write them; null and empty give ``none``. Equal texts are matched once.
     workers : int
         Processes; more than one needs an index that was opened from a file.
+    located : bool
+        Whether places are wanted; without them the last four columns are null and doors nobody
+        lists are not placed between their neighbours, which is what costs most in them.
 
     Returns
     -------
@@ -81,9 +89,9 @@ def match_batch(
             raise ValueError("several workers need an index opened from a file: save it first")
         parts = [distinct.slice(at, _CHUNK) for at in range(0, len(distinct), _CHUNK)]
         with ProcessPoolExecutor(workers, get_context("spawn"), _open, (path,)) as pool:
-            found = pa.concat_tables(pool.map(_match_part, parts))
+            found = pa.concat_tables(pool.map(partial(_match_part, located=located), parts))
     else:
-        found = _match_distinct(index, distinct)
+        found = _match_distinct(index, distinct, located)
     if len(distinct) == len(column):
         return found
     return found.take(encoded.indices)
@@ -99,8 +107,8 @@ def _open(path: Path) -> None:
     _own["index"] = AddressIndex.open(path)
 
 
-def _match_part(texts: pa.Array) -> pa.Table:
-    return _match_distinct(_own["index"], texts)
+def _match_part(texts: pa.Array, located: bool) -> pa.Table:
+    return _match_distinct(_own["index"], texts, located)
 
 
 class _Column:
@@ -126,7 +134,7 @@ class _Column:
         return bytes(self.data[self.offsets[row] : self.offsets[row + 1]]).decode()
 
 
-def _match_distinct(index: "AddressIndex", texts: pa.Array) -> pa.Table:
+def _match_distinct(index: "AddressIndex", texts: pa.Array, located: bool) -> pa.Table:
     index.refresh()
     if not len(texts):
         return RESULT.empty_table()
@@ -137,7 +145,7 @@ def _match_distinct(index: "AddressIndex", texts: pa.Array) -> pa.Table:
         from address.kernel.batch import UNREAD
 
         column.status[:] = UNREAD
-    return _assembled(index, column)
+    return _assembled(index, column, located)
 
 
 def _read_all(index: "AddressIndex", column: _Column) -> None:
@@ -200,11 +208,14 @@ def _run(
     )
 
 
-def _assembled(index: "AddressIndex", column: _Column) -> pa.Table:
+def _assembled(index: "AddressIndex", column: _Column, located: bool) -> pa.Table:
     """The table: by signature for what the compiled loop read, by row for what it did not."""
-    from address.kernel.batch import UNREAD
+    from address.kernel.batch import PARTIAL, UNREAD
 
     count = len(column.texts)
+    doors = (column.status == PARTIAL) & (column.missing == _LEVEL.index("number"))
+    if located:
+        column.status[doors] = UNREAD  # placed between their neighbours, one by one
     unread = np.flatnonzero(column.status == UNREAD)
     confidence = np.zeros(count)
     faults = np.zeros(count, np.int64)
@@ -226,7 +237,8 @@ def _assembled(index: "AddressIndex", column: _Column) -> pa.Table:
         faults[read] = np.array(codes, np.int64)[inverse]
     places: dict[int, tuple[float | None, float | None, str | None, float | None]] = {}
     for row in unread.tolist():
-        found = index.geocode(column.text(row))
+        text = column.text(row)
+        found = index.geocode(text) if located else match_by_reference(index, text)
         column.status[row] = _STATUS.index(found.status)
         node = index.row_of(found.node_id) if found.node_id is not None else None
         column.node[row] = -1 if node is None else node
@@ -238,7 +250,7 @@ def _assembled(index: "AddressIndex", column: _Column) -> pa.Table:
     missing = _taken(words["level"], column.missing, column.missing == 0)
     rows = column.node
     level = _taken(words["level"], index.levels_array[np.maximum(rows, 0)], rows < 0)
-    located = _located(index, column, places)
+    where = _located(index, column, places) if located else {}
     return pa.table(
         {
             "status": words["status"].take(pa.array(column.status)),
@@ -248,7 +260,8 @@ def _assembled(index: "AddressIndex", column: _Column) -> pa.Table:
             "confidence": pa.array(confidence),
             "missing": missing,
             "faults": pa.array(lists or [[]], pa.list_(pa.string())).take(pa.array(faults)),
-            **located,
+            **{name: pa.nulls(count, RESULT.field(name).type) for name in _WHERE},
+            **where,
         },
         schema=RESULT,
     )
@@ -273,8 +286,6 @@ def _located(
     at = np.maximum(rows, 0)
     arena = index.arena
     own = (rows >= 0) & (arena["flags"][at] & PLACED != 0)
-    doors = (column.status == 2) & (column.missing == _LEVEL.index("number"))
-    own[doors] = False
     own[list(known)] = False
     lon = np.where(own, arena["lon"][at], np.nan)
     lat = np.where(own, arena["lat"][at], np.nan)
@@ -290,8 +301,6 @@ def _located(
         node = int(rows[row])
         if row in known:
             place = known[row]
-        elif doors[row]:
-            place = _place(index.geocode(column.text(row)))
         else:
             if node not in by_node:
                 by_node[node] = _place(Match("exact", location=locate(index, node)))

@@ -1,6 +1,7 @@
 """Which province, city and county a text means."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from address.lexicon import Division, divisions, national_names
 from address.segment import Piece
@@ -70,32 +71,44 @@ def resolve(pieces: Sequence[Piece], hints: Iterable[Division] = ()) -> dict[int
     dict of int to (str, str)
         By the piece's start.
     """
+    few = pieces[:_MOST]  # nobody names more divisions in one address
+    found = _resolved(tuple((piece.text, piece.level) for piece in few), tuple(hints))
+    return {piece.start: told for piece, told in zip(few, found, strict=True) if told is not None}
+
+
+_MOST = 16
+
+
+@lru_cache(4096)
+def _resolved(
+    named: tuple[tuple[str, str], ...], hints: tuple[Division, ...]
+) -> tuple[tuple[str, str] | None, ...]:
+    """As `resolve`, by what is written; the same few divisions stand in front of many addresses."""
     names = national_names()
     table = divisions()
-    options: list[tuple[Piece, list[Division]]] = []
-    for piece in pieces[:16]:  # nobody names more divisions in one address
-        if piece.level == "province":
-            options.append((piece, [d for d in names.get(piece.text) if d.level == "province"]))
-        else:
-            options.append((piece, names.get(piece.text)))
+    options: list[tuple[str, list[Division]]] = []
+    for text, level in named:
+        own = names.get(text)
+        if level == "province":
+            own = [division for division in own if division.level == "province"]
+        options.append((text, own))
     wide = list(hints)
-    out: dict[int, tuple[str, str]] = {}
+    out: list[tuple[str, str] | None] = []
     order = {"province": 0, "city": 1, "county": 2, "street": 3}
-    for number, (piece, found) in enumerate(options):
-        if not found:
-            continue
-        best = max(found, key=lambda d: _support(d, piece, number, options, wide, order))
-        if best.code in table or best.level == "street":
-            out[piece.start] = (best.level, best.name)
+    for number, (text, own) in enumerate(options):
+        best = max(own, key=lambda d: _support(d, text, number, options, wide, order), default=None)
+        told = best is not None and (best.code in table or best.level == "street")
+        out.append((best.level, best.name) if best is not None and told else None)
+        if best is not None and told:
             wide.append(best)
-    return out
+    return tuple(out)
 
 
 def _support(
     division: Division,
-    piece: Piece,
+    text: str,
     number: int,
-    options: list[tuple[Piece, list[Division]]],
+    options: list[tuple[str, list[Division]]],
     wide: list[Division],
     order: dict[str, int],
 ) -> tuple[int, int, int, int]:
@@ -106,5 +119,5 @@ def _support(
         any(_fits(division, d) and d is not division for d in found)
         for _, found in options[number + 1 :]
     )
-    exact = 2 if division.name == piece.text else 0
+    exact = 2 if division.name == text else 0
     return before + after, exact, 1 if deeper else 0, -order[division.level]

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from address.arena import RENAMED, RETIRED
 from address.descend import Way
 from address.kernel import work as w
-from address.kernel.answer import NEEDS_TAIL, finish, read
+from address.kernel.answer import NEEDS_TAIL, finish_one, read_one
 from address.kernel.descent import (
     CONFLICT,
     FAULT_CODES,
@@ -78,12 +78,14 @@ class FastPath:
 
     def _read(self, text: str) -> tuple[Query, list[Way]] | None:
         given = code_points(text)
-        found = read(given, len(given), self.work, self.tables, self.nodes, self.words, self.calls)
+        found = read_one(
+            given, len(given), self.work, self.tables, self.nodes, self.words, self.calls
+        )
         if found == NEEDS_TAIL:
             tail = self.tail(self.text(int(self.work["state"][w.TAIL]) - 1))
             if tail is None:
                 return None
-            found = finish(self.work, self.nodes, self.calls, tail, 0, len(tail))
+            found = finish_one(self.work, self.nodes, self.calls, tail)
         if found <= 0 or self._is_changed():
             return None
         folded = self.text()

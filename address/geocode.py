@@ -1,6 +1,5 @@
 """Where an address is: its node, a door between its neighbours, or what holds it."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,7 +7,7 @@ import numpy.typing as npt
 
 from address.arena import PLACED, Arena
 from address.distance import distance_m
-from address.model import LEVELS, RANK, Location, Match
+from address.model import LEVELS, RANK, Location, Match, changed
 from address.numbering import error_of_parents, place_number
 from address.roads import RoadDoors, ancestor, doors_of, number_of
 
@@ -150,15 +149,15 @@ def geocode(index: "AddressIndex", text: str, focus: tuple[float, float] | None 
             place, part = between
             named = any(e.level == "street" for e in found.elements)
             if part != row and not named:
-                found = replace(
+                found = changed(
                     found,
                     node_id=str(index.ids[part].as_py()),
                     code=index.text_of("code", part),
                     full=index.text_of("full", part),
                     eid=index.text_of("eid", part),
                 )
-            return replace(found, location=place)
-    return replace(found, location=locate(index, row))
+            return changed(found, location=place)
+    return changed(found, location=locate(index, row))
 
 
 def interpolate(index: "AddressIndex", road: int, door: str) -> tuple[Location, int] | None:

@@ -10,7 +10,7 @@ from address.confidence import confidence, signs_of
 from address.descend import Way, descend
 from address.divisions import admin_level
 from address.model import RANK, Candidate, Element, Fault, Match, Status, read_later
-from address.normalise import normalise
+from address.normalise import Normalised, normalise
 from address.parse import elements_of
 from address.query import Item, Items, Query, read_query, reread
 
@@ -37,12 +37,17 @@ def match(index: "AddressIndex", text: str, focus: tuple[float, float] | None = 
     quick = index.quick(text)
     if quick is not None:
         query, found = quick
-        return read_later(_answer(index, query, found, (), focus), partial(_elements, index, text))
+        answer = _answer(index, query, found, (), focus)
+        return read_later(answer, partial(_elements_in, index, text))
     return match_by_reference(index, text, focus)
 
 
-def _elements(index: "AddressIndex", text: str) -> tuple[Element, ...]:
-    return tuple(elements_of(normalise(text), index.names))
+def _elements_in(index: "AddressIndex", text: str) -> tuple[Element, ...]:
+    return _elements_of(index, normalise(text))
+
+
+def _elements_of(index: "AddressIndex", source: Normalised) -> tuple[Element, ...]:
+    return tuple(elements_of(source, index.names))
 
 
 def match_by_reference(
@@ -57,19 +62,14 @@ def match_by_reference(
             other = ways(index, again)
             if other and (not found or _better(other[0], found[0])):
                 query, found = again, other
-    elements = (
-        tuple(elements_of(query.source, index.names))
-        if query.source.starts is None or found
-        else ()
-    )
-    if not found:
-        return Match(
-            "none",
-            elements=elements,
-            faults=_outside(query),
-            confidence=confidence(signs_of(index, query, [], [])),
-        )
-    return _answer(index, query, found, elements, focus)
+    if found:
+        answer = _answer(index, query, found, (), focus)
+    else:
+        sure = confidence(signs_of(index, query, [], []))
+        answer = Match("none", faults=_outside(query), confidence=sure)
+        if query.source.starts is not None:
+            return answer
+    return read_later(answer, partial(_elements_of, index, query.source))
 
 
 def _better(a: Way, b: Way) -> bool:

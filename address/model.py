@@ -1,6 +1,7 @@
 """What an address is made of, and what an answer says."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -17,6 +18,7 @@ __all__ = [
     "Match",
     "Status",
     "Suggestion",
+    "changed",
     "read_later",
 ]
 
@@ -242,6 +244,17 @@ class Match(_Late):
     alternatives: tuple[Candidate, ...] = field(default=())
     missing: str | None = None
     location: Location | None = None
+
+
+def changed(found: Match, **fields: object) -> Match:
+    """The answer with other values; elements that were not read yet stay so."""
+    out = object.__new__(Match)
+    for name in (*Match.__slots__, "_read"):
+        with suppress(AttributeError):
+            object.__setattr__(out, name, object.__getattribute__(found, name))
+    for name, value in fields.items():
+        object.__setattr__(out, name, value)
+    return out
 
 
 def read_later(found: Match, read: Callable[[], tuple[Element, ...]]) -> Match:

@@ -66,14 +66,12 @@ class Repairs:
         found = list(self._more.get(key, ()))
         points = code_points(key)
         value = hash_all(points, np.array([0, len(points)]))[0]
-        low, high = (
-            np.searchsorted(self._hash, value, "left"),
-            np.searchsorted(self._hash, value, "right"),
-        )
-        for number in self._of[low:high].tolist():
-            name = self.index.tails.names.text(number)
-            if name not in found and key in _keys(name):
+        low = int(np.searchsorted(self._hash, value))
+        while low < len(self._hash) and self._hash[low] == value:
+            name = self.index.tails.names.text(int(self._of[low]))
+            if name not in found and _has_key(name, key):
                 found.append(name)
+            low += 1
         return found
 
     def romanised(self, level: str, pinyin: str) -> list[str]:
@@ -168,6 +166,18 @@ def _keys(name: str) -> set[str]:
     for form in (name, stem):
         out.update(_ROMAN + "".join(way) for way in spellings(form))
     return out
+
+
+def _has_key(name: str, key: str) -> bool:
+    """Whether a key is one of a name's."""
+    kind, rest = key[0], key[1:]
+    if kind == _SOUND:
+        return rest in sound_keys(name)
+    if kind == _GAP:
+        return rest in _gaps(name)
+    if kind == _STEM:
+        return rest != name and rest == _PLAIN_TAIL.sub("", name)
+    return key in _keys(name)
 
 
 def near_tables(names: Iterable[str]) -> dict[str, Array]:

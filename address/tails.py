@@ -25,6 +25,7 @@ import numpy.typing as npt
 from address.arena import Arena, Array
 from address.model import RANK
 from address.pinyin import initials, spellings
+from address.walk import find_text
 
 __all__ = ["LISTED", "SCOPES", "Keys", "Tails", "key_tables", "spelled", "tails_of", "utf8"]
 
@@ -185,6 +186,7 @@ class Tails:
 
     def __init__(self, arena: Arena) -> None:
         self.names = Keys(arena, "tail")
+        self._names = arena["tail_start"], arena["tail_text"]
         self.full, self.short = Keys(arena, "full_keys"), Keys(arena, "short_keys")
         self.first, self.rows = arena["tail_first"], arena["tail_rows"]
         self.length, self.area = arena["tail_length"], arena["tail_area"]
@@ -192,8 +194,9 @@ class Tails:
 
     def number(self, name: str) -> int | None:
         """Number of a name; None where no node bears it."""
-        low, high = self.names.equal(name)
-        return low if low < high else None
+        wanted = np.frombuffer(name.encode("utf-8", "surrogatepass"), np.uint8)
+        at = find_text(wanted, *self._names) if len(wanted) else -1
+        return at if at >= 0 else None
 
     def rows_of(self, number: int) -> list[int]:
         """Nodes of a name, in order of id."""

@@ -11,6 +11,7 @@ __all__ = [
     "code_points",
     "fill_slots",
     "fill_steps",
+    "find_text",
     "find_word",
     "hash_all",
     "name_of",
@@ -99,6 +100,35 @@ def find_word(
                 if same:
                     return int(code)
         at = (at + _ONE) & mask
+
+
+@njit(cache=True, nogil=True)
+def find_text(wanted: npt.NDArray[np.uint8], start: U32, text: npt.NDArray[np.uint8]) -> int:
+    """First place of some bytes in a sorted text column, -1 where it is absent."""
+    low, high = 0, len(start) - 1
+    size = len(wanted)
+    while low < high:
+        middle = (low + high) >> 1
+        first = int(start[middle])
+        own = int(start[middle + 1]) - first
+        before = own < size
+        for i in range(min(own, size)):
+            if text[first + i] != wanted[i]:
+                before = text[first + i] < wanted[i]
+                break
+        if before:
+            low = middle + 1
+        else:
+            high = middle
+    if low == len(start) - 1:
+        return -1
+    first = int(start[low])
+    if int(start[low + 1]) - first != size:
+        return -1
+    for i in range(size):
+        if text[first + i] != wanted[i]:
+            return -1
+    return low
 
 
 @njit(cache=True, nogil=True)

@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from address.kernel.borrow import borrowed_calls, borrowed_nodes, borrowed_words
 from address.kernel.folding import fold_points
 from address.kernel.items import cut
 from address.kernel.options import look_up
@@ -34,7 +35,7 @@ from address.kernel.work import (
 )
 from address.model import RANK
 
-__all__ = ["NEEDS_REFERENCE", "NEEDS_TAIL", "finish", "read"]
+__all__ = ["NEEDS_REFERENCE", "NEEDS_TAIL", "finish", "finish_one", "read", "read_one"]
 
 U32 = npt.NDArray[np.uint32]
 I64 = npt.NDArray[np.int64]
@@ -131,3 +132,21 @@ def finish(work: np.record, nodes: Nodes, calls: Calls, tail: I64, first: int, l
         at += 1
     work.state[ITEMS] = at
     return search(work, nodes, calls)
+
+
+@njit(cache=True)
+def read_one(
+    given: U32, size: int, work: np.record, tables: Tables, nodes: Nodes, words: Words, calls: Calls
+) -> int:
+    """As `read`, called from Python."""
+    return read(
+        given, size, work, tables,
+        borrowed_nodes(nodes), borrowed_words(words), borrowed_calls(calls),
+    )  # fmt: skip
+
+
+@njit(cache=True)
+def finish_one(work: np.record, nodes: Nodes, calls: Calls, tail: I64) -> int:
+    """As `finish` with all pieces, called from Python."""
+    zero = np.int64(0)
+    return finish(work, borrowed_nodes(nodes), borrowed_calls(calls), tail, zero, len(tail))

@@ -5,6 +5,7 @@ import numpy.typing as npt
 from numba import njit
 
 from address.kernel.answer import NEEDS_REFERENCE, NEEDS_TAIL, finish, read
+from address.kernel.borrow import borrowed_calls, borrowed_nodes, borrowed_words
 from address.kernel.descent import is_below
 from address.kernel.work import (
     ANCHOR,
@@ -190,6 +191,7 @@ def read_column(
         Written: for `WANTS_TAIL` the tail with one character before it, one after the other, and
         the end of each text's, shape of ``rows``.
     """
+    nodes, words, calls = borrowed_nodes(nodes), borrowed_words(words), borrowed_calls(calls)
     given = np.empty(LONGEST, np.uint32)
     used = np.int64(0)
     for k in range(len(rows)):

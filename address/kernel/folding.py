@@ -267,6 +267,20 @@ def _range_of_doors(text: U32, size: int, at: int) -> bool:
 
 
 @njit(cache=True)
+def _may_be_slip(c: int, after: int) -> bool:
+    """动, 是, 事 typed for 栋 and 室 stand before a number or an end; the others are always slips."""
+    end = after == 0 or after == _COMMA or after == _CLOSE or after == _OPEN
+    if c == _IS or c == _AFFAIR:
+        return end
+    if c == _MOVES:
+        return end or _is_digit(after) or after == _DAN or _is_plain_numeral(after)
+    return True
+
+
+_IS, _AFFAIR, _MOVES, _OPEN = (ord(c) for c in "是事动(")
+
+
+@njit(cache=True)
 def _plain(text: U32, size: int, watch: U8) -> bool:
     """Nothing that `address.normalise` mends: telephones, contacts, slips, English, ranges."""
     run, dashed = 0, False
@@ -302,7 +316,7 @@ def _plain(text: U32, size: int, watch: U8) -> bool:
             at = np.searchsorted(_PAIR_CODES, pair)
             if at < len(_PAIR_CODES) and _PAIR_CODES[at] == pair:
                 return False
-        if sign & WATCH_SLIP and i:
+        if sign & WATCH_SLIP and i and _may_be_slip(c, after):
             return False
         if sign & WATCH_LAST and (after == 0 or after == _COMMA):
             return False

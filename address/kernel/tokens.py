@@ -398,7 +398,7 @@ def _by_unit_word(
             if stop_of(text, i + 2, size, head) & STOP_HAOLOU:
                 return NOT_MINE
             return _put(out, BUILDING, i + 2, first, length, S_HAOLOU)
-        floor_like = tail and not lead and not prefix and digits <= 3
+        floor_like = tail and not prefix and digits <= 3
         if digits == 0 or (floor_like and (text[i - 1] == 70 or text[i - 1] == 102)):
             return NOT_MINE
         door = _copy_door(text, at, i, values, first) - first

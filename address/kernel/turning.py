@@ -1,4 +1,4 @@
-"""Compiled guard: does a text run from the room to the province?"""
+"""Compiled guard for texts that run from the room to the province."""
 
 import numpy as np
 import numpy.typing as npt

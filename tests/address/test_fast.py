@@ -1,7 +1,9 @@
 """The compiled path answers what the reference answers, or leaves the text to it."""
 
+import pickle
 import random
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -260,6 +262,32 @@ def test_a_column_is_matched_row_by_row(city: AddressIndex, noisy: list[str]) ->
         assert (row["lon"], row["lat"], row["method"], row["error_m"]) == pytest.approx(place), text
 
 
+def test_places_of_a_column_are_those_of_the_geocoder(index: AddressIndex) -> None:
+    texts = [index.full_of(row) for row in range(index.built)]
+    texts += ["古墩路17号", "古墩路18号", "古墩路33号之1", "古墩路777号", "古墩路24号", "临江花园5号楼", "古敦路19号",
+              "临江花园5号楼2单元9903室", "柳巷路366弄9号", "人民路99号", "江南街道人民路", "石桥村"]  # fmt: skip
+    methods = set()
+    for text, row in zip(texts, match_batch(index, pa.array(texts)).to_pylist(), strict=True):
+        found = index.geocode(text)
+        at = found.location
+        place = (None,) * 4 if at is None else (at.lon, at.lat, at.method, at.error_m)
+        assert (row["node_id"], row["full"]) == (found.node_id, found.full), text
+        assert (row["lon"], row["lat"], row["method"], row["error_m"]) == place, text
+        methods.add(row["method"])
+    assert {"node", "children", "interpolated"} <= methods
+
+
+def test_a_column_without_places_says_the_same(city: AddressIndex, noisy: list[str]) -> None:
+    texts = pa.array(noisy[::5])
+    table = match_batch(city, texts, located=False)
+    assert table["lon"].null_count == len(texts)
+    for text, row in zip(texts.to_pylist(), table.to_pylist(), strict=True):
+        found = city.match(text)
+        assert (row["status"], row["node_id"], row["confidence"]) == (
+            found.status, found.node_id, found.confidence,
+        ), text  # fmt: skip
+
+
 def test_workers_share_one_file(tmp_path: Path, city: AddressIndex) -> None:
     rows = range(0, city.built, 1 + city.built // 30)
     texts = pa.chunked_array([[city.full_of(row)] for row in rows])
@@ -283,3 +311,12 @@ def test_edits_are_seen_at_once(city: AddressIndex) -> None:
     index.retire(node)
     assert index.match("蓬莱新造路7771号").status == "partial"
     assert match_batch(index, pa.array(["蓬莱新造路7771号"]))["status"].to_pylist() == ["partial"]
+
+
+def test_elements_are_read_when_they_are_asked_for(index: AddressIndex) -> None:
+    index.warm()
+    text = index.full_of(next(r for r in range(index.built) if index.level_of(r) == "room"))
+    found, placed = index.match(text), index.geocode(text)
+    assert [e.level for e in found.elements][-1] == "room"
+    assert placed.location is not None
+    assert replace(placed, location=None) == found == pickle.loads(pickle.dumps(found))  # noqa: S301

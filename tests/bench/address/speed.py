@@ -75,22 +75,31 @@ def batch(index: object, texts: list[tuple[str, str]]) -> None:
 
     column = pa.array([text for _, text in texts])
     match_batch(index, column.slice(0, 2_000))
-    spent = []
-    for _ in range(3):
-        begun = time.process_time()
-        table = match_batch(index, column)
-        spent.append(time.process_time() - begun)
-    status = table["status"].value_counts().to_pylist()
-    say(
-        "batch", rows=len(column), rows_a_second=round(len(column) / statistics.median(spent)),
-        **{row["values"]: row["counts"] for row in status},
-    )  # fmt: skip
+    for name, some, located in (
+        ("batch", column, False),
+        ("batch with places", column, True),
+        ("batch, what the compiled path answers", _without(texts, "slip"), False),
+    ):
+        spent = []
+        for _ in range(3):
+            begun = time.process_time()
+            table = match_batch(index, some, located=located)
+            spent.append(time.process_time() - begun)
+        status = table["status"].value_counts().to_pylist()
+        say(
+            name, rows=len(some), rows_a_second=round(len(some) / statistics.median(spent)),
+            **{row["values"]: row["counts"] for row in status},
+        )  # fmt: skip
     answered: dict[str, list[int]] = {}
     for kind, text in texts[:20_000]:
         answered.setdefault(kind, []).append(index.quick(text) is not None)
     shares = {kind: f"{100 * sum(a) / len(a):.1f}%" for kind, a in sorted(answered.items())}
     every = [one for a in answered.values() for one in a]
     say("compiled path answers", all=f"{100 * sum(every) / len(every):.1f}%", **shares)
+
+
+def _without(texts: list[tuple[str, str]], kind: str) -> pa.Array:
+    return pa.array([text for own, text in texts if own != kind])
 
 
 def scalar(index: object, asked: list[str], texts: list[tuple[str, str]]) -> None:

@@ -23,6 +23,7 @@ from address.last_words import (
     WHOLE_WORD,
 )
 from address.lexicon import (
+    CITY_LETTERS,
     PROVINCE_LETTERS,
     Division,
     Names,
@@ -86,6 +87,10 @@ def _admin_at(
         )
         if not full and not scope and not seen and _NAME_GOES_ON.match(text, end):
             blocked = blocked or names.get(name)[0].level == "county"
+        if not full and not scope and position and text[position - 1] not in _BEFORE_NAME:
+            blocked = blocked or (not seen and _FOLLOWS_CLOSE.match(text, end) is not None)
+        if not full and not scope and name in _COMMON_WORDS:
+            blocked = True
         if name in _EVERYWHERE and not (scope and _fits_scope(names.get(name), scope)):
             blocked = blocked or position > 0
         if blocked and not _goes_on(names.get(name), text, end, names):
@@ -148,9 +153,14 @@ def _splits_better(text: str, end: int, names: Names[Division], name: str) -> bo
     )
 
 
+_BEFORE_NAME = frozenset(",(在住于是到映称诉询")
+_FOLLOWS_CLOSE = re.compile(r"[\u4e00-\u9fa5\dA-Za-z]")
+"""A short name in the middle of a text, with no division before it, is part of another name."""
+_COMMON_WORDS = frozenset(("和平", "解放", "东方", "新华", "龙湖", "红旗", "建华", "振兴"))
+"""Short names of divisions that are far more often the first word of an estate or a firm."""
 _NAME_GOES_ON = re.compile(r"[\u4e00-\u9fa5]{1,2}[\dA-Z]")
 _EVERYWHERE = frozenset(("东区", "西区", "南区", "北区", "城区", "郊区", "矿区", "新区", "市区"))
-_ROAD_AFTER = re.compile(r"(?:路|街(?!道)|大道|大街|巷)")
+_ROAD_AFTER = re.compile(r"(?:路|街(?!道)|大道|大街|巷|道(?=[\d,(]|$)|胡同)")
 _TOWN_AFTER = re.compile(r"(?:街道|镇|乡|村|社区|段(?=\d|$|,))(?![\u4e00-\u9fa5]?[市县])")
 _FOLLOWS = re.compile(r"[\u4e00-\u9fa5,(]")
 
@@ -181,6 +191,9 @@ def segment(
     if size > 1 and text[0] in PROVINCE_LETTERS and (known is None or not known.at(text, 0)):
         position = _letter_province(text, pieces, nation)
     reader = _Reader(text, known, nation, avoid)
+    if pieces and known is None:
+        reader.scope = frozenset(d.code for d in nation.get(pieces[0].text))
+        position += _letter_city(text, position, pieces, nation)
     while position < size:
         piece = _separator_at(text, position)
         if piece is None and known is None:
@@ -208,6 +221,10 @@ def _letter_province(text: str, pieces: list[Piece], nation: Names[Division]) ->
     """京朝阳…, 沪嘉定…: the letter counts when a division of that province follows."""
     code = PROVINCE_LETTERS[text[0]]
     first = nation.at(text, 0)
+    city = CITY_LETTERS.get(text[1], "")
+    if city.startswith(code) and not first and _begins_in(city[:4], text, 2, nation):
+        pieces.append(Piece(0, 1, "admin", divisions()[code + "0000"].name, "province"))
+        return 1
     for name in nation.at(text, 1):
         if first and (len(name) < 3 or name[-1] not in "市区县州" or first[0][-1] in "省市区县"):
             continue  # 津南开区 is 津 and 南开区, 津南区 is one name
@@ -216,6 +233,24 @@ def _letter_province(text: str, pieces: list[Piece], nation: Names[Division]) ->
             pieces.append(Piece(0, 1, "admin", full, "province"))
             return 1
     return 0
+
+
+def _letter_city(text: str, position: int, pieces: list[Piece], nation: Names[Division]) -> int:
+    """粤深南山…: one letter for the city behind the one for its province; characters read."""
+    city = CITY_LETTERS.get(text[position : position + 1], "")
+    if not city or nation.at(text, position) or not _begins_in(city[:4], text, position + 1, nation):
+        return 0
+    pieces.append(Piece(position, position + 1, "admin", divisions()[city].name, "city"))
+    return 1
+
+
+def _begins_in(code: str, text: str, position: int, nation: Names[Division]) -> bool:
+    """A division of a province or city begins at a place."""
+    return any(
+        division.code.startswith(code)
+        for name in nation.at(text, position)
+        for division in nation.get(name)
+    )
 
 
 def _new_division(text: str, position: int, pieces: list[Piece]) -> Piece | None:
@@ -433,7 +468,7 @@ _NAMED_WORD = frozenset("省市区县旗盟州镇乡道村社路街巷弄0123456
 _DIRECTED_ROAD = re.compile(r"[东西南北中]{1,2}(?:大道|大街|路|街(?!道))")
 _RELATION_HEADS = frozenset("东西南北约大0123456789斜正对旁附隔门路交十丁口前后院内楼背侧")
 _WORDS = (
-    ("sep", LEAD, frozenset("中地我咱家就住位在您你麻请投反咨举市来居业群其本")),
+    ("sep", LEAD, frozenset("中地我咱家就住位在您你麻请投反咨举市来居业群其本师小昨今前刚目现上下早晚凌")),
     ("relation", RELATION, _RELATION_HEADS),
 )
 """Kind, pattern and the characters it can begin with."""

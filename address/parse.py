@@ -11,7 +11,10 @@ from address.segment import Piece, segment
 
 __all__ = ["elements_of", "parse", "split_fields"]
 
-_FLOOR_HOUSE = re.compile(r"(?:大厦|广场|中心|酒店|商场|商厦|大楼|城|宾馆|医院|学院|大学|市场|国际|百货|写字楼|超市|天地|会所|[店馆])$")
+_FLOOR_HOUSE = re.compile(
+    r"(?:大厦|广场|中心|酒店|商场|商厦|大楼|城|宾馆|医院|学院|大学|市场|国际|百货|写字楼|超市"
+    r"|天地|会所|[店馆厅])$"
+)
 _ROOM_LIKE = re.compile(r"^(?:[A-Z]?\d{3,5}[A-Z]?|\d{1,2}[A-Z])$")
 _ESTATE_NUMBER = re.compile(r"^[\u4e00-\u9fa5]{2,}[一二三四五六七八九十]村$")
 _VILLAGE_OFFICE = re.compile(r"村(?:民?委员?会?|村委会|村民委员会)$")
@@ -23,7 +26,10 @@ _SOUNDS_LIKE_ROAD = "陆录鹿碌"
 _NAMED_BUILDING = re.compile(
     r"(?:[\u4e00-\u9fa5]{1,6}楼|住院部|门诊部|裙房|主楼|塔楼|会所|东塔|西塔)$"
 )
-_NAMED_ROOM = re.compile(r"(?:间|室|厅|井|房|库|车位|护士站|服务台|变电所|配电所|开闭所|厕所|换热站|泵站|大堂|走廊|走道|前室|露台)$")
+_NAMED_ROOM = re.compile(
+    r"(?:间|室|厅|井|房|库|车位|护士站|服务台|变电所|配电所|开闭所|厕所|换热站|泵站|大堂|走廊"
+    r"|走道|前室|露台)$"
+)
 
 
 class _State:

@@ -18,6 +18,7 @@ from address.model import Element
 from address.normalise import MAX_CHARACTERS, normalise
 from address.parse import elements_of
 from address.pinyin import spellings
+from address.quarters import name_zone, prefer_inner_compound, strip_town
 from address.romanised import romanised_parts
 from address.segment import Piece, segment
 from address.turned import rank_by_word, turned
@@ -203,6 +204,7 @@ def fields_of(text: str, context: Mapping[str, str] | None = None) -> dict[str, 
     roads = [e.value for e in elements if e.level == "road"]
     for element in elements:
         _put(out, element)
+    prefer_inner_compound(out, elements)
     if not _is_address(out):
         return {}
     crossing = any(
@@ -216,6 +218,8 @@ def fields_of(text: str, context: Mapping[str, str] | None = None) -> dict[str, 
     if code is not None and code in divisions():
         named = zip(("province", "city", "county"), path_of(code), strict=True)
         out |= {level: name for level, name in named if name}
+        strip_town(out, code)
+    name_zone(out)
     return out
 
 
@@ -242,12 +246,12 @@ def _put(out: dict[str, object], element: Element) -> None:
         out["floor"] = value + "层"
         return
     if element.level == "number":
-        _put_number(out, value)
+        _put_number(out, value, element.text)
         return
     out[level] = value
 
 
-def _put_number(out: dict[str, object], value: str) -> None:
+def _put_number(out: dict[str, object], value: str, written: str) -> None:
     """Lane, prefix, number and sub-number of a door; 116-118 is a range, 118-3 a sub-number."""
     if value[-1] in "弄支巷":
         lane, *inner = [part for part in re.split("[弄支巷]+", value) if part]
@@ -260,7 +264,8 @@ def _put_number(out: dict[str, object], value: str) -> None:
         if number[:1] in "甲乙丙丁" and number[1:]:
             out["road_no_prefix"] = number[0]
             number = number[1:]
-        if sub.isdigit() and number.isdigit() and int(sub) > int(number):
+        said = "附" in written or "之" in written
+        if not said and sub.isdigit() and number.isdigit() and int(sub) > int(number):
             number, sub = value, ""
         out["road_no"] = number
         if sub:

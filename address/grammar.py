@@ -42,10 +42,10 @@ _TOKEN = re.compile(
       (?P<chain_s>号楼|号|弄|室|房间|房|铺|单元|门|楼|层|栋|幢|座|户)?)
   | (?P<yard>(?P<yard_n>{_V})号(?:大院|院))
   | (?P<building>(?P<building_n>{_V}|[A-Za-z]\d{{0,2}}|[{_PREFIX}])
-      (?P<building_s>号楼(?![上下梯道])|\#楼|栋楼|栋|幢|座|\#))
+      (?P<building_s>号楼(?![上下梯道])|\#楼|栋楼|栋|幢|座|\#|(?<=[A-Za-z])塔(?![楼吊])))
   | (?P<unit>(?P<unit_n>\d{{1,2}}|[A-Za-z](?=单元)|[{_PREFIX}东西南北中](?=单元|门(?=\d)))
       (?P<unit_s>单元|门(?![路街口诊镇乡村市面外])|梯))
-  | (?P<floor>(?P<floor_n>\d{{1,3}}|[A-Za-z]?\d?M|[LU]?G\d?|L\d{{1,2}}|顶|首|夹|避难|底)
+  | (?P<floor>(?P<floor_n>\d{{1,3}}|[A-Za-z]?\d?M|[LU]?G\d?|L\d{{1,2}}|屋?顶|首|夹|避难|底)
       (?P<floor_s>层|F(?![A-Za-z])|f(?![A-Za-z])))
   | (?P<room>(?P<room_n>\d{{1,2}}[A-Z]\d{{2}}|{_V}|[A-Za-z]\d{{2,4}}|[A-Z](?=[铺舖]))
       (?P<room_s>室|房间|房(?!产|屋|管)|[铺舖]|户(?!外)|那户|(?<=\d{{3}})门(?=$|[,)])))
@@ -62,7 +62,7 @@ _TOKEN = re.compile(
 )
 TOKEN_HEADS = frozenset(
     "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-"
-    "桩负地附之甲乙丙丁戊己庚辛东西南北中顶首夹避底一二三四五六七八九十"
+    "桩负地附之甲乙丙丁戊己庚辛东西南北中屋顶首夹避底一二三四五六七八九十"
 )
 """Every character a numbered part can begin with."""
 _KINDS = ("km", "exit", "base", "under", "sub", "lane", "chain", "yard", "building", "unit", "floor", "room",
@@ -102,6 +102,8 @@ def _read(kind: str, found: re.Match[str]) -> tuple[str, str, str]:
     if kind == "chain":
         return kind, found["chain_v"].upper(), found["chain_s"] or ""
     value = found[kind + "_n"].upper()
+    if value == "屋顶":
+        return kind, "顶", "层"
     if kind == "hao":
         return kind, door_core(value + (found["hao_t"] or "")), "号"
     if kind == "yard":

@@ -11,8 +11,11 @@ from address.segment import Piece, segment
 
 __all__ = ["elements_of", "parse", "split_fields"]
 
-_FLOOR_HOUSE = re.compile(r"(?:大厦|广场|中心|酒店|商场|商厦|大楼|城|宾馆|医院|学院|大学|市场)$")
-_ROOM_LIKE = re.compile(r"^[A-Z]?\d{3,5}[A-Z]?$")
+_FLOOR_HOUSE = re.compile(
+    r"(?:大厦|广场|中心|酒店|商场|商厦|大楼|城|宾馆|医院|学院|大学|市场|国际|百货|写字楼|超市"
+    r"|天地|会所|[店馆厅])$"
+)
+_ROOM_LIKE = re.compile(r"^(?:[A-Z]?\d{3,5}[A-Z]?|\d{1,2}[A-Z])$")
 _ESTATE_NUMBER = re.compile(r"^[\u4e00-\u9fa5]{2,}[一二三四五六七八九十]村$")
 _VILLAGE_OFFICE = re.compile(r"村(?:民?委员?会?|村委会|村民委员会)$")
 _TENANT = re.compile(
@@ -23,7 +26,10 @@ _SOUNDS_LIKE_ROAD = "陆录鹿碌"
 _NAMED_BUILDING = re.compile(
     r"(?:[\u4e00-\u9fa5]{1,6}楼|住院部|门诊部|裙房|主楼|塔楼|会所|东塔|西塔)$"
 )
-_NAMED_ROOM = re.compile(r"(?:间|室|厅|井|房|库|车位|护士站|服务台)$")
+_NAMED_ROOM = re.compile(
+    r"(?:间|室|厅|井|房|库|车位|护士站|服务台|变电所|配电所|开闭所|厕所|换热站|泵站|大堂|走廊"
+    r"|走道|前室|露台)$"
+)
 
 
 class _State:
@@ -324,16 +330,17 @@ def _level_of_lou(state: _State, token: Token, following: Piece | None) -> str:
     nxt = following.token if following is not None else None
     if state.since("building"):
         return "floor"
+    house = state.value("compound") or state.value("poi")
+    if nxt is not None and nxt.kind == "unit" and state.since("number"):
+        return "floor" if _FLOOR_HOUSE.search(house) else "building"
     if not token.value.isdigit() or (nxt is not None and nxt.kind in ("unit", "lou", "floor")):
         return "building"
-    house = state.value("compound") or state.value("poi")
     if nxt is not None and nxt.kind in ("room", "bare", "chain"):
         room = nxt.value
         if room.startswith(token.value) and len(room) - len(token.value) in (2, 3):
             return "floor"
         return "floor" if _FLOOR_HOUSE.search(house) else "building"
-    named = state.value("compound") or state.value("poi")
-    if named and not _FLOOR_HOUSE.search(named) and state.last() == "compound":
+    if house and not _FLOOR_HOUSE.search(house) and state.last() == "compound":
         return "building"
     return "floor"
 

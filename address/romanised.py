@@ -37,6 +37,7 @@ _PARTS = (
             r"\b(?:room|rm|suite|unit\s+no|flat|apt|apartment)\.?\s*(?:no\.?\s*)?([a-z]?-?\d+[a-z]?)\b"
         ),
     ),
+    ("room", re.compile(r"\bunit\.?\s*([a-z]?\d{3,5}[a-z]?)\b")),
     (
         "floor",
         re.compile(

@@ -23,6 +23,7 @@ from address.last_words import (
     WHOLE_WORD,
 )
 from address.lexicon import (
+    CITY_LETTERS,
     PROVINCE_LETTERS,
     Division,
     Names,
@@ -148,9 +149,11 @@ def _splits_better(text: str, end: int, names: Names[Division], name: str) -> bo
     )
 
 
+_COMMON_WORDS = frozenset(("和平", "解放", "东方", "新华", "龙湖", "红旗", "建华", "振兴"))
+"""Short names of divisions that are far more often the first word of an estate or a firm."""
 _NAME_GOES_ON = re.compile(r"[\u4e00-\u9fa5]{1,2}[\dA-Z]")
 _EVERYWHERE = frozenset(("东区", "西区", "南区", "北区", "城区", "郊区", "矿区", "新区", "市区"))
-_ROAD_AFTER = re.compile(r"(?:路|街(?!道)|大道|大街|巷)")
+_ROAD_AFTER = re.compile(r"(?:路|街(?!道)|大道|大街|巷|道(?=[\d,(]|$)|胡同)")
 _TOWN_AFTER = re.compile(r"(?:街道|镇|乡|村|社区|段(?=\d|$|,))(?![\u4e00-\u9fa5]?[市县])")
 _FOLLOWS = re.compile(r"[\u4e00-\u9fa5,(]")
 
@@ -191,6 +194,9 @@ def segment(
     ):
         position = _letter_province(text, pieces, nation)
     reader = _Reader(text, known, nation, avoid)
+    if pieces and known is None:
+        reader.scope = frozenset(d.code for d in nation.get(pieces[0].text))
+        position += _letter_city(text, position, pieces, nation)
     while position < size:
         piece = _separator_at(text, position)
         if piece is None and known is None:
@@ -199,8 +205,9 @@ def segment(
             piece = reader.at(position, seen_admin)
         pieces.append(piece)
         reader.after_road = piece.level == "road"
+        reader.fresh = piece.kind == "sep"
         if piece.kind == "admin":
-            seen_admin = True
+            seen_admin = reader.admin = True
             if known is None:
                 reader.scope |= {division.code for division in nation.get(piece.text)}
         position = piece.end
@@ -218,6 +225,10 @@ def _letter_province(text: str, pieces: list[Piece], nation: Names[Division]) ->
     """京朝阳…, 沪嘉定…: the letter counts when a division of that province follows."""
     code = PROVINCE_LETTERS[text[0]]
     first = nation.at(text, 0)
+    city = CITY_LETTERS.get(text[1], "")
+    if city.startswith(code) and not first and _begins_in(city[:4], text, 2, nation):
+        pieces.append(Piece(0, 1, "admin", divisions()[code + "0000"].name, "province"))
+        return 1
     for name in nation.at(text, 1):
         if first and (len(name) < 3 or name[-1] not in "市区县州" or first[0][-1] in "省市区县"):
             continue  # 津南开区 is 津 and 南开区, 津南区 is one name
@@ -226,6 +237,28 @@ def _letter_province(text: str, pieces: list[Piece], nation: Names[Division]) ->
             pieces.append(Piece(0, 1, "admin", full, "province"))
             return 1
     return 0
+
+
+def _letter_city(text: str, position: int, pieces: list[Piece], nation: Names[Division]) -> int:
+    """粤深南山…: one letter for the city behind the one for its province; characters read."""
+    city = CITY_LETTERS.get(text[position : position + 1], "")
+    if (
+        not city
+        or nation.at(text, position)
+        or not _begins_in(city[:4], text, position + 1, nation)
+    ):
+        return 0
+    pieces.append(Piece(position, position + 1, "admin", divisions()[city].name, "city"))
+    return 1
+
+
+def _begins_in(code: str, text: str, position: int, nation: Names[Division]) -> bool:
+    """A division of a province or city begins at a place."""
+    return any(
+        division.code.startswith(code)
+        for name in nation.at(text, position)
+        for division in nation.get(name)
+    )
 
 
 def _new_division(text: str, position: int, pieces: list[Piece]) -> Piece | None:
@@ -275,6 +308,8 @@ class _Reader:
         self.split = WHOLE not in avoid
         self.scope: frozenset[str] = frozenset()
         self.after_road = False
+        self.admin = False
+        self.fresh = True
         self.firm = False
         self.full: dict[int, str] | None = None
         self.things = THINGS.search(text) is not None
@@ -286,7 +321,7 @@ class _Reader:
         if piece is not None:
             return piece
         name = _admin_at(text, position, self.nation, seen_admin, self.scope)
-        if name is not None and name not in self.avoid:
+        if name is not None and name not in self.avoid and not self._in_name(name, position):
             return Piece(position, position + len(name), "admin", name)
         piece = _thing_at(text, position) if self.things else None
         piece = piece or _numbered_at(text, position)
@@ -302,6 +337,21 @@ class _Reader:
             if sign in text and (found := pattern.match(text, position)) is not None:
                 return Piece(position, found.end(), "generic", found[0], level)
         return self._unknown(position)
+
+    def _in_name(self, name: str, position: int) -> bool:
+        """A short name with no division before it that only begins an estate or a firm.
+
+        In the middle of a text (解放东路和平里小区), or where it is a word of everyday language.
+        """
+        if self.scope or self.admin or (self.fresh and name not in _COMMON_WORDS):
+            return False
+        text, end = self.text, position + len(name)
+        found = self.nation.get(name)
+        if name[-1] in "省市区县旗盟州" or any(division.name == name for division in found):
+            return False
+        if end < len(text) and not text[end].isalnum():
+            return False
+        return end < len(text) and not _goes_on(found, text, end, self.nation)
 
     def _node(self, position: int) -> Piece | None:
         """Longest name of the gazetteer that does not run into a road of another name."""
@@ -347,6 +397,9 @@ class _Reader:
             return Piece(position, position + 1, "rest", text[position])
         end = min(run.end(), position + _LONGEST_NAME)
         self.firm = False
+        foreign = _FOREIGN_NAME.match(text, position)
+        if foreign is not None and self.known is None:
+            return Piece(position, foreign.end(), "rest", foreign[0])
         limit = next((i for i in range(position + 1, end) if self._stops(position, i)), end)
         generic = GENERIC.match(text, position, limit)
         if generic is None and limit < end and not self.firm and self.known is None:
@@ -396,9 +449,10 @@ class _Reader:
     def _begins(self, position: int, inner: int) -> bool:
         """Something that is surely not part of a nameless run begins here."""
         text = self.text
-        if (not text[inner].isalpha() or text[inner].isascii() or text[inner] in "地负") and (
-            token_at(text, inner) is not None
-        ):
+        head = text[inner]
+        may = not head.isalpha() or head.isascii() or head in "地负"
+        may = may or (head in "甲乙丙丁" and text[inner + 1 : inner + 2].isdigit())
+        if may and token_at(text, inner) is not None:
             return True
         if inner - position < 2:
             return False
@@ -440,10 +494,15 @@ def _level_of(generic: re.Match[str]) -> str:
 
 
 _NAMED_WORD = frozenset("省市区县旗盟州镇乡道村社路街巷弄0123456789号)")
+_FOREIGN_NAME = re.compile(r"[A-Za-z]{3,}(?=[\u4e00-\u9fa5]{2,6}(?:路|街|大道)\d)")
 _DIRECTED_ROAD = re.compile(r"[东西南北中]{1,2}(?:大道|大街|路|街(?!道))")
 _RELATION_HEADS = frozenset("东西南北约大0123456789斜正对旁附隔门路交十丁口前后院内楼背侧")
 _WORDS = (
-    ("sep", LEAD, frozenset("中地我咱家就住位在您你麻请投反咨举市来居业群其本")),
+    (
+        "sep",
+        LEAD,
+        frozenset("中地我咱家就住位在您你麻请投反咨举市来居业群其本师小昨今前刚目现上下早晚凌"),
+    ),
     ("relation", RELATION, _RELATION_HEADS),
 )
 """Kind, pattern and the characters it can begin with."""

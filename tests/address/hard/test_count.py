@@ -7,6 +7,7 @@ import test_buildings
 import test_divisions
 import test_doors
 import test_foreign
+import test_readings
 import test_relative
 import test_spelling
 import test_strangers
@@ -20,6 +21,7 @@ GROUPS = (
     test_divisions,
     test_doors,
     test_foreign,
+    test_readings,
     test_relative,
     test_spelling,
     test_strangers,

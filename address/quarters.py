@@ -1,0 +1,73 @@
+"""Names of quarters in front of the place that is meant: zones, towns, estates before a road."""
+
+import re
+from collections.abc import Sequence
+from functools import cache
+
+from address.lexicon import Division, towns_of
+from address.model import Element
+
+__all__ = ["name_zone", "prefer_inner_compound", "strip_town"]
+
+_ZONE = re.compile(r"(?:开发区|高新区|园区|示范区|度假区|管理区|保税区)$")
+
+
+def name_zone(out: dict[str, object]) -> None:
+    """A zone that the tables carry as a county is a zone too, without its city's name."""
+    county, city = str(out.get("county", "")), str(out.get("city", ""))
+    if "devzone" in out or not _ZONE.search(county):
+        return
+    stem = city.removesuffix("市")
+    short = county.removeprefix(city).removeprefix(stem)
+    out["devzone"] = county if short == "工业园区" else short
+
+
+def prefer_inner_compound(out: dict[str, object], elements: Sequence[Element]) -> None:
+    """珠江新城华夏路16号盈凯广场: the first is the quarter, the place behind the door is meant."""
+    levels = [element.level for element in elements]
+    if levels.count("compound") < 2 or "number" not in levels:
+        return
+    door = levels.index("number")
+    if "road" in levels[:door] and levels.index("compound") < levels.index("road"):
+        inner = [e.value for e in elements[door:] if e.level == "compound"]
+        if inner:
+            out["compound"] = inner[0]
+
+
+def strip_town(out: dict[str, object], code: str) -> None:
+    """良渚金家渡路 in 余杭区 is 金家渡路 of 良渚: the stem of a town in front of a whole road name."""
+    road = out.get("road")
+    if not isinstance(road, str) or len(road) < 5 or "town" in out or road[0].isdigit():
+        return
+    for stem, town in _town_stems().get(road[:2], ()):
+        rest = road[len(stem) :]
+        if (
+            road.startswith(stem)
+            and town.code.startswith(code.rstrip("0") if code.endswith("00") else code)
+            and len(rest) > 2
+            and rest[0] not in "东西南北中一二三四五六七八九十大新老前后上下门内外桥公"
+            and stem not in _WORDS
+        ):
+            out["road"], out["town"] = rest, town.name
+            return
+
+
+_WORDS = frozenset(
+    (
+        "人民", "解放", "新华", "和平", "胜利", "建设", "文化", "光明", "红旗", "团结", "友谊",
+        "东方", "工业", "中山", "长江", "黄河", "民主", "自由",
+    )
+)  # fmt: skip
+"""Names of towns that begin roads all over the country."""
+
+
+@cache
+def _town_stems() -> dict[str, tuple[tuple[str, Division], ...]]:
+    """Stems of towns by their first two characters, longest first."""
+    out: dict[str, list[tuple[str, Division]]] = {}
+    for listed in towns_of().values():
+        for town in listed:
+            stem = town.name.removesuffix("街道").removesuffix("镇").removesuffix("乡")
+            if len(stem) > 1 and stem != town.name:
+                out.setdefault(stem[:2], []).append((stem, town))
+    return {head: tuple(sorted(found, key=lambda p: -len(p[0]))) for head, found in out.items()}

@@ -172,7 +172,7 @@ class History:
         best = [m for m in answers if m.status == answers[0].status]
         given = text[start:end]
         now = "、".join(
-            self.index.text_of("name", row) or ""
+            self.index.written_of(row)
             for row in (self.index.row_of(node) for node in old.into)
             if row is not None
         )

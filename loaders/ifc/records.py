@@ -341,7 +341,7 @@ def node_records(
     columns = {
         "row": range(start, start + len(part)),
         "key": [node.key for node in part],
-        "name": [node.name or node.value("LongName") for node in part],
+        "name": [_label(node) for node in part],
         "class_code": [node.class_code for node in part],
         "parent_key": [None if n.parent is None else by_step[n.parent].key for n in part],
         "relation": [node.relation for node in part],
@@ -363,6 +363,12 @@ def node_records(
         "fault": pa.nulls(len(part), pa.string()),
     }
     return pa.table(columns, schema=RECORDS), [m for m in dict.fromkeys(mesh_ids) if m is not None]
+
+
+def _label(node: Node) -> str | None:
+    """Name of an object; damaged files hold numbers and references in its place."""
+    name = node.name or node.value("LongName")
+    return name if name is None or isinstance(name, str) else str(name)
 
 
 def _role(node: Node, meshed: bool, outlined: bool) -> str:

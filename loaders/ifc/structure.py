@@ -203,11 +203,16 @@ def _products(model: ifcopenshell.file) -> tuple[list[tuple[int, Any, _Kind]], d
 
 
 def is_kind(entity: Any, name: str) -> bool:  # noqa: ANN401 (IFC entity)
-    """Whether an entity is of a class; False where the schema has no such class."""
+    """Whether an entity is of a class; False where the schema has no such class, or a number or text stands for it."""
     try:
         return bool(entity.is_a(name))
-    except RuntimeError:
+    except (RuntimeError, AttributeError):
         return False
+
+
+def _step(entity: Any) -> int:  # noqa: ANN401 (IFC entity)
+    """Step id of what a relation names; 0, which nothing has, where a damaged file names nothing, a number or a text."""
+    return int(entity.id()) if hasattr(entity, "id") else 0
 
 
 def _rank(entity: Any) -> int:  # noqa: ANN401 (IFC entity)
@@ -306,11 +311,10 @@ def _link(model: ifcopenshell.file, by_step: dict[int, Node]) -> None:
                 by_step, voids[0].RelatingBuildingElement, [rel.RelatedBuildingElement], "part_of"
             )
     for rel in model.by_type("IfcRelAssignsToGroup"):
-        group = rel.RelatingGroup
-        zone = by_step.get(group.id()) if group is not None else None
+        zone = by_step.get(_step(rel.RelatingGroup))
         if zone is not None and zone.class_code == "unit":
             for member in rel.RelatedObjects or ():
-                node = by_step.get(member.id())
+                node = by_step.get(_step(member))
                 if node is not None:
                     node.unit = zone.step
 
@@ -321,10 +325,9 @@ def links_of(model: ifcopenshell.file, nodes: list[Node]) -> list[Link]:
     out: dict[Link, None] = {}
 
     def add(source: Any, kind: str, target: Any) -> None:  # noqa: ANN401 (IFC entities)
-        if source is not None and target is not None:
-            a, b = key.get(source.id()), key.get(target.id())
-            if a is not None and b is not None and a != b:
-                out[Link(a, kind, b)] = None
+        a, b = key.get(_step(source)), key.get(_step(target))
+        if a is not None and b is not None and a != b:
+            out[Link(a, kind, b)] = None
 
     for rel in model.by_type("IfcRelAssignsToGroup"):
         for member in rel.RelatedObjects or ():
@@ -338,7 +341,7 @@ def links_of(model: ifcopenshell.file, nodes: list[Node]) -> list[Link]:
         if a is not None and b is not None:
             back = "SINK" in str(attribute_of(a, "FlowDirection")).upper()
             first, second = (b, a) if back else (a, b)
-            add(owner.get(first.id()), "flows_to", owner.get(second.id()))
+            add(owner.get(_step(first)), "flows_to", owner.get(_step(second)))
     return list(out)
 
 
@@ -347,7 +350,7 @@ def _port_owners(model: ifcopenshell.file) -> dict[int, Any]:
     out = {}
     for rel in model.by_type("IfcRelConnectsPortToElement"):
         if rel.RelatingPort is not None:
-            out[rel.RelatingPort.id()] = rel.RelatedElement
+            out[_step(rel.RelatingPort)] = rel.RelatedElement
     for rel in model.by_type("IfcRelNests"):
         for child in rel.RelatedObjects or ():
             if is_kind(child, "IfcPort"):
@@ -356,12 +359,13 @@ def _port_owners(model: ifcopenshell.file) -> dict[int, Any]:
 
 
 def _adopt(by_step: dict[int, Node], parent: Any, children: Any, relation: str) -> None:  # noqa: ANN401
-    if parent is None or parent.id() not in by_step:
+    above = by_step.get(_step(parent))
+    if above is None:
         return
     for child in children or ():
-        node = by_step.get(child.id())
-        if node is not None and node.parent is None and node.step != parent.id():
-            node.parent, node.relation = parent.id(), relation
+        node = by_step.get(_step(child))
+        if node is not None and node.parent is None and node is not above:
+            node.parent, node.relation = above.step, relation
 
 
 def _climb(nodes: list[Node], by_step: dict[int, Node]) -> None:
@@ -394,10 +398,10 @@ def _house(zone: Node, building: int) -> None:
 def _home_groups(model: ifcopenshell.file, by_step: dict[int, Node]) -> None:
     """A group whose members all stand in one building belongs to it."""
     for rel in model.by_type("IfcRelAssignsToGroup"):
-        group = by_step.get(rel.RelatingGroup.id()) if rel.RelatingGroup is not None else None
+        group = by_step.get(_step(rel.RelatingGroup))
         if group is None or group.parent is not None:
             continue
-        members = [by_step.get(m.id()) for m in rel.RelatedObjects or ()]
+        members = [by_step.get(_step(m)) for m in rel.RelatedObjects or ()]
         homes = {m.building for m in members if m is not None}
         home = homes.pop() if len(homes) == 1 else None
         if home is not None:

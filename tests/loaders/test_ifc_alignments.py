@@ -1,6 +1,7 @@
 """Axes of alignments against numbers by hand: arcs, series of the clothoid, parabolas; and against what real files repeat."""
 
 import json
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -163,6 +164,32 @@ def test_an_alignment_is_a_record_with_its_line_and_its_layouts_belong_to_it(w, 
     assert (said["length_m"], said["radius_min_m"]) == (70.0, 50.0)
     assert (told["empty"]["role"], told["empty"]["geometry"]) == ("none", None)
     assert [r["parent_key"] for r in rows if "AlignmentHorizontal" in r["attributes"]] == [named.GlobalId]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("pattern", "wrong"),
+    [
+        (r"(IFCALIGNMENTSEGMENT\(.*),[^,]*\);", r"\1,1.E9);"),
+        (r"(IFCALIGNMENTSEGMENT\(.*),[^,]*\);", r"\1,'x');"),
+        (r"(IFCALIGNMENTHORIZONTALSEGMENT\([^,]*,[^,]*),#\d+", r"\1,3."),
+        (r"(IFCALIGNMENT\('[^']*',\$),'K1'", r"\1,#1"),
+        (r"(IFCRELNESTS\(.*),\(.*\)\);", r"\1,(1.,'x',*));"),
+    ],
+    ids=["a number for parameters", "a text for parameters", "a number for the start", "an object for the name", "numbers for the nested"],
+)  # fmt: skip
+def test_what_stands_in_a_wrong_place_costs_a_line_and_not_the_model(w, tmp_path: Path, pattern: str, wrong: str) -> None:  # fmt: skip
+    plan = horizontal(w, (0, 0, 0, 0, 0, 40, "LINE"))
+    alignment(w, plan, Name="K1")
+    column = w.root("IfcColumn", Name="C", ObjectPlacement=w.placed(0, 0, 0), Representation=w.shape([w.box(1, 1, 1)]))  # fmt: skip
+    text, n = re.subn(pattern, wrong, w.file.to_string())
+    assert n
+    (tmp_path / "odd.ifc").write_text(text, encoding="ascii")
+    layer = IfcLoader().scan(tmp_path / "odd.ifc")[0]
+    rows = [r for b in IfcLoader().read(layer, LayerPlan("odd.ifc", kind="model")) for r in b.records.to_pylist()]  # fmt: skip
+
+    assert len(rows) == layer.count
+    assert {r["key"]: r["role"] for r in rows}[column.GlobalId] == "mesh"
+    assert sum('IfcAlignment"' in r["attributes"] for r in rows) == 1
 
 
 @pytest.mark.real

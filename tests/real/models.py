@@ -46,7 +46,10 @@ from twin.ingest.meshes import read_asset  # noqa: E402
 from twin.plan import LayerPlan  # noqa: E402
 from twin.store import Store  # noqa: E402
 
-DEFAULT = ROOT.parent / "shared" / "data" / "ifc"
+DEFAULT = next(
+    (p / "shared" / "data" / "ifc" for p in ROOT.parents if (p / "shared").is_dir()),
+    ROOT.parent / "shared" / "data" / "ifc",
+)
 LEAST, FARTHEST = 0.99, 0.05
 """Share of the products, and metres."""
 SURE = 0.6

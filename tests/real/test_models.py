@@ -10,12 +10,13 @@ sys.path.insert(0, str(HERE))
 
 import models  # noqa: E402
 
-FOUND = models.models_in([models.DEFAULT])
+ABSENT = pytest.param(None, marks=pytest.mark.skip(reason="the folder of real models is not here"))
+FOUND = models.models_in([models.DEFAULT]) or [ABSENT]
 
 
 @pytest.mark.real
 @pytest.mark.slow
-@pytest.mark.parametrize("path", FOUND, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FOUND, ids=lambda path: path.stem if path else "none")
 def test_a_model_comes_through_as_the_bare_iterator_draws_it(path):
     row = models.compared(path)
 

@@ -151,7 +151,7 @@ def geocode(index: "AddressIndex", text: str, focus: tuple[float, float] | None 
             if part != row and not named:
                 found = changed(
                     found,
-                    node_id=str(index.ids[part].as_py()),
+                    node_id=index.id_of(part),
                     code=index.text_of("code", part),
                     full=index.text_of("full", part),
                     eid=index.text_of("eid", part),

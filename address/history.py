@@ -126,7 +126,7 @@ class History:
         if first.status == "partial" and first.node_id is not None and self._numbered:
             row = self.index.row_of(first.node_id)
             steps = self.index.above(row) if row is not None else ()
-            above = [str(self.index.ids[step].as_py()) for step in steps]
+            above = [self.index.id_of(step) for step in steps]
             for element in first.elements or tuple(elements_of(source)):
                 if element.level in RANK:
                     out += [

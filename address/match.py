@@ -388,7 +388,7 @@ def _answer(
     others = rivals + [w for w in found[:12] if w not in rivals and w is not best]
     return Match(
         status,
-        index.ids[best.row].as_py(),
+        index.id_of(best.row),
         index.text_of("code", best.row),
         index.text_of("full", best.row),
         index.level_of(best.row),
@@ -403,7 +403,7 @@ def _answer(
         tuple(faults),
         tuple(
             Candidate(
-                index.ids[w.row].as_py(),
+                index.id_of(w.row),
                 index.text_of("full", w.row) or "",
                 index.level_of(w.row),
                 round(1 / (1 + w.cost), 3),

@@ -18,30 +18,10 @@ from address.tails import Tails
 from address.walk import code_points, find_word
 from twin.schema import ADDRESS_NODES
 
-__all__ = ["NodeId", "Tree", "Words"]
+__all__ = ["Tree", "Words"]
 
 _LEVEL_OF = ("", *LEVELS)
 _KNOWN = 65_536
-
-
-class NodeId(str):
-    """Id of a node."""
-
-    __slots__ = ()
-
-    def as_py(self) -> str:
-        """The plain text."""
-        return str(self)
-
-
-class _Ids:
-    """Ids by row."""
-
-    def __init__(self, tree: "Tree") -> None:
-        self._tree = tree
-
-    def __getitem__(self, row: int) -> NodeId:
-        return NodeId(self._tree.id_of(row))
 
 
 class Words:
@@ -121,7 +101,6 @@ class Tree:
         self.names = MappedNames(arena, self._name_order)
         self.names.level_of = self.level_of
         self.tails = Tails(arena)
-        self.ids = _Ids(self)
         self._odd = arena["full_row"].data if "full_row" in arena else ()
         self._texts = {
             name: (arena[name + "_start"].data, arena[name + "_text"].data)

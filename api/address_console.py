@@ -8,6 +8,7 @@ from rich.text import Text
 
 from address import Element
 from address.model import Suggestion
+from api.console import plain_table
 
 __all__ = [
     "LEVEL_NAMES", "STATUS", "answer_tables", "answers_table", "batch_tables", "comparison_table",
@@ -33,13 +34,6 @@ LEVEL_NAMES: Final[Mapping[str, str]] = {
 """Chinese word of each level and free-text kind."""
 
 
-def _plain(*headings: str, title: str | None = None) -> Table:
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    return table
-
-
 def _status(status: str) -> Text:
     word, colour = STATUS[status]
     return Text(f"{word} {status}", style=colour)
@@ -47,7 +41,7 @@ def _status(status: str) -> Text:
 
 def answers_table(answers: Iterable[Mapping[str, Any]]) -> Table:
     """One line for each answer: what was asked, what was found, where, and the first thing that is wrong."""
-    table = _plain(
+    table = plain_table(
         "输入 given", "状态 status", "标准地址 address", "经度 lon", "纬度 lat", "± m",
         "可信度 conf.", "说明 note",
     )  # fmt: skip
@@ -69,7 +63,7 @@ def answer_tables(answer: Mapping[str, Any]) -> list[Table | Text]:
     """One answer in full: the standard address, its parts, what is wrong with it, what else fits."""
     word, colour = STATUS[answer["status"]]
     head = Text.assemble((f"{word} {answer['status']}", f"bold {colour}"), f"  {answer['query']}")
-    facts = _plain("", "")
+    facts = plain_table("", "")
     facts.show_header = False
     place = answer["location"]
     for name, value in (
@@ -91,12 +85,12 @@ def answer_tables(answer: Mapping[str, Any]) -> list[Table | Text]:
     if answer["elements"]:
         more.append(elements_table(Element(**e) for e in answer["elements"]))
     if answer["faults"]:
-        faults = _plain("问题 fault", "", "扣分 penalty")
+        faults = plain_table("问题 fault", "", "扣分 penalty")
         for said, code in zip(answer["faults"], answer["fault_codes"], strict=True):
             faults.add_row(code["code"], Text(said), f"{code['penalty']:.3f}")
         more.append(faults)
     if answer["alternatives"]:
-        others = _plain("其他可能 alternatives", "标识 id", "相似 score")
+        others = plain_table("其他可能 alternatives", "标识 id", "相似 score")
         for other in answer["alternatives"]:
             others.add_row(Text(other["full"]), other["id"], f"{other['score']:.2f}")
         more.append(others)
@@ -111,7 +105,7 @@ def _place_text(place: Mapping[str, Any]) -> str:
 def elements_table(elements: Iterable[Element], standard: str | None = None) -> Table:
     """The parts of a text with their spans."""
     title = None if standard is None else f"{standard or '–'}"
-    table = _plain("要素 element", "", "原文 text", "取值 value", "位置 span", title=title)
+    table = plain_table("要素 element", "", "原文 text", "取值 value", "位置 span", title=title)
     for e in elements:
         table.add_row(
             LEVEL_NAMES.get(e.level, ""), e.level, Text(e.text), Text(e.value), f"{e.start}–{e.end}"
@@ -121,7 +115,7 @@ def elements_table(elements: Iterable[Element], standard: str | None = None) -> 
 
 def suggestion_table(found: Sequence[Suggestion]) -> Table:
     """Completions, best first."""
-    table = _plain("联想 suggestion", "标准地址 address", "级别 level", "标识 id")
+    table = plain_table("联想 suggestion", "标准地址 address", "级别 level", "标识 id")
     for s in found:
         table.add_row(Text(s.text), Text(s.full), LEVEL_NAMES.get(s.level, s.level), s.node_id)
     return table
@@ -130,7 +124,7 @@ def suggestion_table(found: Sequence[Suggestion]) -> Table:
 def comparison_table(a: str, b: str, said: Mapping[str, Any]) -> Table:
     """Two texts side by side."""
     words = {"exact": "同一地址", "partial": "部分相同", "none": "不同"}
-    table = _plain("", a, b, title=f"{words[said['label']]} {said['label']}")
+    table = plain_table("", a, b, title=f"{words[said['label']]} {said['label']}")
     for level, (left, right) in said["elements"].items():
         same = "green" if left == right else "yellow" if not (left and right) else "red"
         table.add_row(
@@ -143,7 +137,7 @@ def comparison_table(a: str, b: str, said: Mapping[str, Any]) -> Table:
 
 def eval_table(report: Mapping[str, Mapping[str, float]]) -> Table:
     """Rows, processor time and quantiles of each track."""
-    table = _plain("track", "rows", "CPU s", "p50 ms", "p99 ms", "rows/s")
+    table = plain_table("track", "rows", "CPU s", "p50 ms", "p99 ms", "rows/s")
     for track, r in report.items():
         rate = r["rows"] / r["seconds"] if r["seconds"] else 0.0
         table.add_row(
@@ -159,16 +153,16 @@ def eval_table(report: Mapping[str, Mapping[str, float]]) -> Table:
 
 def batch_tables(report: Mapping[str, Any]) -> list[Table | Text]:
     """What became of a file: how many of each status, how sure, what was wrong, where to look."""
-    status = _plain("状态 status", "行 rows", "%")
+    status = plain_table("状态 status", "行 rows", "%")
     for name, count in report["status"].items():
         share = 100 * count / report["rows"] if report["rows"] else 0.0
         status.add_row(_status(name), f"{count:,}", f"{share:.1f}")
-    sure = _plain("可信度 confidence", "行 rows", "")
+    sure = plain_table("可信度 confidence", "行 rows", "")
     most = max((b["rows"] for b in report["confidence"]), default=0) or 1
     for b in report["confidence"]:
         bar = "█" * round(30 * b["rows"] / most)
         sure.add_row(f"{b['from']:.1f}–{b['to']:.1f}", f"{b['rows']:,}", bar)
-    faults = _plain("问题 fault", "行 rows", "例 e.g.")
+    faults = plain_table("问题 fault", "行 rows", "例 e.g.")
     for f in report["faults"][:15]:
         faults.add_row(f["code"], f"{f['rows']:,}", Text(f["example"]))
     files = Text(
@@ -181,7 +175,7 @@ def batch_tables(report: Mapping[str, Any]) -> list[Table | Text]:
 def node_tables(found: Mapping[str, Any]) -> list[Table | Text]:
     """One node: what is known of it, its codes, its history."""
     node = found["node"]
-    facts = _plain("", "")
+    facts = plain_table("", "")
     facts.show_header = False
     for name, key in (
         ("标准地址 address", "full"), ("状态 status", "status"), ("标识 id", "node_id"),
@@ -193,12 +187,12 @@ def node_tables(found: Mapping[str, Any]) -> list[Table | Text]:
         value = node[key]
         if value not in (None, []):
             facts.add_row(name, Text(", ".join(value) if isinstance(value, list) else str(value)))
-    codes = _plain("曾用编码 codes", "", "起 since", "止 until")
+    codes = plain_table("曾用编码 codes", "", "起 since", "止 until")
     for code in found["codes"]:
         codes.add_row(
             code["code"], code["scheme"], str(code["valid_from"]), str(code["valid_to"] or "–")
         )
-    events = _plain("时间 at", "事件 event", "", "")
+    events = plain_table("时间 at", "事件 event", "", "")
     for e in found["events"]:
         change = f"{e['old_name'] or ''} → {e['new_name'] or ''}" if e["event"] == "rename" else ""
         events.add_row(
@@ -212,7 +206,7 @@ def fault_tables(report: Mapping[str, Any], limit: int, language: str) -> list[T
     head = f"{report['source']}: " + (f"{report['rows']:,} 行 rows, " if report["rows"] else "")
     out: list[Table | Text] = [Text(f"{head}{report['nodes']:,} 节点 nodes", style="bold")]
     out += [Text(finding, style="yellow") for finding in report["findings"]]
-    counts = _plain("问题 fault", "", "数量 count")
+    counts = plain_table("问题 fault", "", "数量 count")
     for kind in report["kinds"]:
         colour = "green" if kind["count"] == 0 else "yellow"
         counts.add_row(kind["kind"], kind[language], Text(f"{kind['count']:,}", style=colour))
@@ -220,7 +214,7 @@ def fault_tables(report: Mapping[str, Any], limit: int, language: str) -> list[T
     for kind in report["kinds"]:
         some = [fault for fault in report["faults"] if fault["kind"] == kind["kind"]][:limit]
         if some:
-            table = _plain(kind[language], "", "行 rows", title="")
+            table = plain_table(kind[language], "", "行 rows", title="")
             for fault in some:
                 said = ", ".join(
                     f"{name}={_short(value)}" for name, value in fault["details"].items()

@@ -10,14 +10,15 @@ from api.report import LoadReport
 from tiles import TileReport
 from twin.verify import LawResult
 
-__all__ = ["info_tables", "law_table", "load_tables", "tile_table"]
+__all__ = ["info_tables", "law_table", "load_tables", "plain_table", "tile_table"]
 
 
 MOST_EVENTS = 12
 """So many single events of a layer are shown in a terminal."""
 
 
-def _plain(*headings: str, title: str | None = None) -> Table:
+def plain_table(*headings: str, title: str | None = None) -> Table:
+    """A table without lines that folds what is too wide."""
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for heading in headings:  # a narrow terminal folds names and numbers; it never cuts them
         table.add_column(heading, overflow="fold")
@@ -26,7 +27,7 @@ def _plain(*headings: str, title: str | None = None) -> Table:
 
 def load_tables(report: LoadReport) -> list[Table | Text]:
     """Balance per layer, and what was bound and anchored."""
-    table = _plain(
+    table = plain_table(
         "layer",
         "in",
         "loaded",
@@ -54,7 +55,7 @@ def load_tables(report: LoadReport) -> list[Table | Text]:
         for n in (t.n_in, t.loaded, t.changed, t.merged, t.unchanged, t.quarantined)
     ]
     table.add_row("[bold]all[/]", *total, "", f"{sum(report.timings.values()):.1f}")
-    anchors = _plain("anchored", "with a place", "without, reason listed", title="")
+    anchors = plain_table("anchored", "with a place", "without, reason listed", title="")
     for kind in ("entity", "datastream", "case"):
         if kind in report.anchors:
             anchors.add_row(
@@ -67,7 +68,7 @@ def load_tables(report: LoadReport) -> list[Table | Text]:
 
 def _reload_table(report: LoadReport) -> Table:
     """What each layer says against its delivery before; layers that are new, or say the same, are left out."""
-    table = _plain(
+    table = plain_table(
         "since the last delivery",
         "added",
         "changed",
@@ -124,7 +125,7 @@ def _finding_lines(report: LoadReport) -> list[Text]:
 
 def tile_table(report: TileReport) -> Table:
     """Tiles per layer."""
-    table = _plain("tiles", "files", "features", "MB", "s", "", title="")
+    table = plain_table("tiles", "files", "features", "MB", "s", "", title="")
     for layer in report.layers:
         state = "unchanged" if layer.skipped else ""
         table.add_row(
@@ -140,7 +141,7 @@ def tile_table(report: TileReport) -> Table:
 
 def law_table(results: Sequence[LawResult]) -> Table:
     """Laws with their counts."""
-    table = _plain("law", "checked", "broken", "says", "e.g.")
+    table = plain_table("law", "checked", "broken", "says", "e.g.")
     for r in results:
         colour = "green" if r.broken == 0 else "red"
         table.add_row(
@@ -151,13 +152,15 @@ def law_table(results: Sequence[LawResult]) -> Table:
 
 def info_tables(summary: dict[str, Any]) -> list[Table]:
     """What a city holds."""
-    head = _plain("city", summary["name"], title="")
+    head = plain_table("city", summary["name"], title="")
     for name, value in summary["sizes"].items():
         head.add_row(name, f"{value / 1e6:,.1f} MB")
-    table = _plain("collection", "things", "anchored", title="")
+    table = plain_table("collection", "things", "anchored", title="")
     for row in summary["collections"]:
         table.add_row(row["collection"], f"{row['n']:,}", f"{row['anchored']:,}")
-    loads = _plain("source", "in", "loaded", "merged", "unchanged", "quarantined", "CRS", title="")
+    loads = plain_table(
+        "source", "in", "loaded", "merged", "unchanged", "quarantined", "CRS", title=""
+    )
     for row in summary["datasets"]:
         loads.add_row(
             row["source_key"],

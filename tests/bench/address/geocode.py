@@ -65,7 +65,7 @@ def main() -> None:
 
 def examine(whole: AddressIndex, nodes: pa.Table, out: list[int]) -> list[tuple]:
     """Ask an index without some doors for them."""
-    gone = {str(whole.ids[r].as_py()) for r in out}
+    gone = {whole.id_of(r) for r in out}
     ids, parents = nodes["node_id"].to_pylist(), nodes["parent_id"].to_pylist()
     up = dict(zip(ids, parents, strict=True))
     below: dict[str, bool] = {}

@@ -38,7 +38,7 @@ def examine(index: AddressIndex, questions: int) -> None:
         times.append(time.perf_counter() - begun)
         away = distance_m(lon, lat, x, y)
         nearest = rows[np.flatnonzero(away <= away.min() + 1e-6)]
-        ids = {str(index.ids[int(r)].as_py()) for r in nearest} if away.min() <= 1000 else {None}
+        ids = {index.id_of(int(r)) for r in nearest} if away.min() <= 1000 else {None}
         told = {found.node_id, *(a.node_id for a in found.alternatives)}
         right += told == ids or (len(ids) > 10 and told <= ids)
     p50, p99 = np.quantile(np.array(times) * 1e3, [0.5, 0.99])

@@ -31,8 +31,13 @@ demo: assets     ## sample city: generate, load, tile, serve (ARGS=--no-serve to
 serve: assets    ## serve the city in CITY
 	@$(TWIN) serve --city $(CITY) $(ARGS)
 
-test: assets browser   ## all tests
+test: assets browser   ## all tests, some side by side; the page's alone (ARGS=tests/twin for some)
+ifeq ($(strip $(ARGS)),)
+	@$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not real and not page"
+	@$(RUN) -m pytest -m page
+else
 	@$(RUN) -m pytest $(ARGS)
+endif
 
 real: setup      ## tests over the shared real data, where that folder lies beside the checkout
 	@$(RUN) -m pytest -m real $(ARGS)

@@ -1,7 +1,9 @@
 """The sample city, generated, loaded and tiled once for the whole run, through the command line."""
 
+import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -23,10 +25,27 @@ def twin(*arguments: object, check: bool = True) -> subprocess.CompletedProcess[
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    """The demo city's folder and what ``twin demo --json`` said of it."""
+    """The demo city's folder and what ``twin demo --json`` said of it.
+
+    Processes of one run build it once; each has a copy of its own, as one process holds a base.
+    """
     folder = tmp_path_factory.mktemp("demo") / "city"
-    done = twin("demo", folder, "--no-serve", "--json")
-    return folder, json.loads(done.stdout)
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return folder, _built(folder)
+    shared = tmp_path_factory.getbasetemp().parent / "demo-shared"
+    shared.mkdir(exist_ok=True)
+    said = shared / "said.json"
+    with (shared / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not said.is_file():
+            said.write_text(json.dumps(_built(shared / "city")), encoding="utf-8")
+    shutil.copytree(shared / "city", folder)
+    return folder, json.loads(said.read_text(encoding="utf-8"))
+
+
+def _built(folder: Path) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads(twin("demo", folder, "--no-serve", "--json").stdout)
+    return report
 
 
 @pytest.fixture(scope="session")

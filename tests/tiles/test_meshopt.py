@@ -1,7 +1,6 @@
 """The codecs of EXT_meshopt_compression: what goes in comes out, here and in the official decoder."""
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -23,7 +22,6 @@ from tiles.meshopt import (
     encode_triangles,
 )
 
-CLIENTS = Path(__file__).parents[1] / "clients"
 STRIDES = st.sampled_from([4, 8, 12, 16, 64, 256])
 
 
@@ -99,19 +97,6 @@ def test_the_baseline_and_the_modes_are_those_of_the_text() -> None:
 def test_a_broken_stream_and_data_that_do_not_fit_are_refused(broken: Any) -> None:
     with pytest.raises(MeshoptError):
         broken()
-
-
-@pytest.fixture(scope="session")
-def clients(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the clients with what their lock file names installed."""
-    folder = tmp_path_factory.mktemp("clients")
-    for file in CLIENTS.iterdir():
-        if file.is_file():
-            shutil.copy(file, folder)
-    npm = Path(sys.executable).parent / "npm"
-    words = [str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    subprocess.run(words, cwd=folder, check=True, capture_output=True)
-    return folder
 
 
 def test_the_official_decoder_gives_the_same_bytes(clients: Path, tmp_path: Path) -> None:

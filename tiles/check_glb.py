@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import orjson
 
+from tiles.meshopt import (
+    MeshoptError,
+    decode_attributes,
+    decode_triangles,
+    from_exponential,
+)
 from tiles.placement import from_y_up
+from tiles.views import MESHOPT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -107,10 +114,34 @@ class _Reader:
         views = self.document["bufferViews"]
         _require(0 <= index < len(views), "view-missing", f"no buffer view {index}")
         v = views[index]
-        start, size = v.get("byteOffset", 0), v["byteLength"]
-        inside = start + size <= len(self.binary) and start % 8 == 0
+        packed = v.get("extensions", {}).get(MESHOPT)
+        place = v if packed is None else packed
+        start, size = place.get("byteOffset", 0), place["byteLength"]
+        inside = start + size <= len(self.binary) and start % 8 == 0 and place["buffer"] == 0
         _require(inside, "view-range", f"buffer view {index}: bytes {start}+{size} misplaced")
-        return self.binary[start : start + size], v.get("byteStride", 0)
+        data = self.binary[start : start + size]
+        if packed is not None:
+            data = self._unpacked(index, v, packed, data)
+        return data, v.get("byteStride", 0)
+
+    def _unpacked(
+        self, index: int, view: dict[str, Any], packed: dict[str, Any], stream: bytes
+    ) -> bytes:
+        """The bytes of a compressed view, which must be as many as the view says."""
+        count, stride = packed["count"], packed["byteStride"]
+        room = self.document["buffers"][view["buffer"]]["byteLength"]
+        fits = view["byteLength"] == count * stride and view["byteOffset"] + count * stride <= room
+        same = view.get("byteStride", stride) == stride
+        _require(fits and same, "view-range", f"buffer view {index} is not what is compressed")
+        try:
+            if packed["mode"] == "TRIANGLES":
+                return decode_triangles(stream, count).astype(f"<u{stride}").tobytes()
+            rows = decode_attributes(stream, count, stride)
+        except MeshoptError as error:
+            raise BadTileError("meshopt", f"buffer view {index}: {error}") from error
+        if packed.get("filter") == "EXPONENTIAL":
+            return from_exponential(rows.view("<u4")).astype("<f4").tobytes()
+        return rows.tobytes()
 
     def accessor(self, index: int) -> NDArray[Any]:
         """Values (count, width) of an accessor; min and max must be what the data has."""

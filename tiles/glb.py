@@ -2,8 +2,10 @@
 
 One call makes one tile content: a mesh with one primitive per material, ``EXT_mesh_features``
 (attribute 0) and
-``EXT_structural_metadata`` (class ``feature``). Positions are float32, normals rounded int8 and
-colours uint8 linear RGBA (``KHR_mesh_quantization``). The same input gives the same bytes.
+``EXT_structural_metadata`` (class ``feature``). Positions are float32 on a grid of about a
+millimetre, normals rounded int8 and colours uint8 linear RGBA (``KHR_mesh_quantization``), all
+vertices and indices compressed (``EXT_meshopt_compression``, without a plain copy). The same input
+gives the same bytes.
 
 Sources: glTF 2.0 specification; EXT_mesh_features and EXT_structural_metadata of CesiumGS/glTF.
 """
@@ -17,12 +19,18 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from tiles.meshopt import exponent_for, to_exponential
+from tiles.views import MESHOPT, Views
+
 __all__ = ["Column", "Primitive", "Texture", "write_glb"]
 
 NO_FLOAT = -9999.0
 """Written where a float property is NaN (JSON has none), and declared as ``noData``."""
 NO_INT = -32768
-ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER = 34962, 34963
+FINEST_STEP = -10
+"""Positions are multiples of 2^-10 m, so they move by half a millimetre at most; beyond 8 km from
+the tile's origin of twice that, and so on."""
+FINEST_UV = -14
 GENERATOR = "citytwin"
 
 
@@ -82,34 +90,6 @@ class Column:
     required: bool = False
 
 
-class _Buffer:
-    """The binary chunk under construction: every view starts at a multiple of 8 bytes."""
-
-    def __init__(self) -> None:
-        self.parts: list[bytes] = []
-        self.size = 0
-        self.views: list[dict[str, Any]] = []
-        self.accessors: list[dict[str, Any]] = []
-
-    def view(self, data: bytes, target: int | None = None, stride: int | None = None) -> int:
-        entry: dict[str, Any] = {"buffer": 0, "byteOffset": self.size, "byteLength": len(data)}
-        if stride is not None:
-            entry["byteStride"] = stride
-        if target is not None:
-            entry["target"] = target
-        padding = -len(data) % 8
-        self.parts += [data, b"\0" * padding]
-        self.size += len(data) + padding
-        self.views.append(entry)
-        return len(self.views) - 1
-
-    def accessor(self, view: int, component: int, kind: str, count: int, **more: Any) -> int:  # noqa: ANN401
-        self.accessors.append(
-            {"bufferView": view, "componentType": component, "count": count, "type": kind, **more}
-        )
-        return len(self.accessors) - 1
-
-
 def write_glb(primitives: Sequence[Primitive], columns: Sequence[Column], n_features: int) -> bytes:
     """Serialise one tile content.
 
@@ -127,7 +107,7 @@ def write_glb(primitives: Sequence[Primitive], columns: Sequence[Column], n_feat
     bytes
         A ``.glb`` file.
     """
-    buffer = _Buffer()
+    buffer = Views()
     materials: list[dict[str, Any]] = []
     pictures: list[Texture] = []
     entries = [_primitive(buffer, p, n_features, materials, pictures) for p in primitives]
@@ -135,8 +115,13 @@ def write_glb(primitives: Sequence[Primitive], columns: Sequence[Column], n_feat
     images = [{"bufferView": buffer.view(t.png), "mimeType": "image/png"} for t in pictures]
     document: dict[str, Any] = {
         "asset": {"version": "2.0", "generator": GENERATOR},
-        "extensionsUsed": ["EXT_mesh_features", "EXT_structural_metadata", "KHR_mesh_quantization"],
-        "extensionsRequired": ["KHR_mesh_quantization"],
+        "extensionsUsed": [
+            "EXT_mesh_features",
+            MESHOPT,
+            "EXT_structural_metadata",
+            "KHR_mesh_quantization",
+        ],
+        "extensionsRequired": [MESHOPT, "KHR_mesh_quantization"],
         "extensions": {"EXT_structural_metadata": metadata},
         "scene": 0,
         "scenes": [{"nodes": [0]}],
@@ -153,7 +138,7 @@ def write_glb(primitives: Sequence[Primitive], columns: Sequence[Column], n_feat
     document |= {
         "accessors": buffer.accessors,
         "bufferViews": buffer.views,
-        "buffers": [{"byteLength": buffer.size}],
+        "buffers": buffer.buffers(),
     }
     return _container(orjson.dumps(document), b"".join(buffer.parts))
 
@@ -171,43 +156,40 @@ def _container(text: bytes, binary: bytes) -> bytes:
 
 
 def _primitive(
-    buffer: _Buffer,
+    buffer: Views,
     p: Primitive,
     n_features: int,
     materials: list[dict[str, Any]],
     pictures: list[Texture],
 ) -> dict[str, Any]:
     n = len(p.positions)
-    positions = np.ascontiguousarray(p.positions, dtype="<f4")
-    ids = np.asarray(p.feature_ids, dtype="<f4")
-    colors = np.ascontiguousarray(p.colors)
+    packed, positions = to_exponential(p.positions, exponent_for(p.positions, FINEST_STEP))
+    whole = n_features <= 1 << 16
     attributes = {
         "POSITION": buffer.accessor(
-            buffer.view(positions.tobytes(), ARRAY_BUFFER, 12), 5126, "VEC3", n,
+            buffer.elements(packed, filter_="EXPONENTIAL"), 5126, "VEC3", n,
             min=positions.min(axis=0).tolist(), max=positions.max(axis=0).tolist(),
         ),
         "NORMAL": buffer.accessor(
-            buffer.view(_int8_normals(p.normals), ARRAY_BUFFER, 4), 5120, "VEC3", n, normalized=True
+            buffer.elements(_int8_normals(p.normals)), 5120, "VEC3", n, normalized=True
         ),
-        "COLOR_0": buffer.accessor(
-            buffer.view(colors.tobytes(), ARRAY_BUFFER, 4), 5121, "VEC4", n, normalized=True
-        ),
+        "COLOR_0": buffer.accessor(buffer.elements(p.colors), 5121, "VEC4", n, normalized=True),
         "_FEATURE_ID_0": buffer.accessor(
-            buffer.view(ids.tobytes(), ARRAY_BUFFER, 4), 5126, "SCALAR", n
+            buffer.elements(_feature_ids(p.feature_ids, whole=whole)), 5123 if whole else 5126,
+            "SCALAR", n,
         ),
     }  # fmt: skip
     if p.uv is not None:
-        uv = np.ascontiguousarray(p.uv, dtype="<f4")
+        uv, _ = to_exponential(p.uv, exponent_for(p.uv, FINEST_UV))
         attributes["TEXCOORD_0"] = buffer.accessor(
-            buffer.view(uv.tobytes(), ARRAY_BUFFER, 8), 5126, "VEC2", n
+            buffer.elements(uv, filter_="EXPONENTIAL"), 5126, "VEC2", n
         )
     narrow = n < 65_535
-    indices = np.asarray(p.indices, dtype="<u2" if narrow else "<u4")
-    view = buffer.view(indices.tobytes(), ELEMENT_ARRAY_BUFFER)
+    view = buffer.triangles(np.asarray(p.indices, dtype="<u2" if narrow else "<u4"))
     materials.append(_material(p, pictures))
     return {
         "attributes": attributes,
-        "indices": buffer.accessor(view, 5123 if narrow else 5125, "SCALAR", len(indices)),
+        "indices": buffer.accessor(view, 5123 if narrow else 5125, "SCALAR", len(p.indices)),
         "material": len(materials) - 1,
         "mode": 4,
         "extensions": {
@@ -240,17 +222,26 @@ def _material(p: Primitive, pictures: list[Texture]) -> dict[str, Any]:
     return material
 
 
-def _int8_normals(normals: NDArray[np.floating[Any]]) -> bytes:
+def _int8_normals(normals: NDArray[np.floating[Any]]) -> NDArray[np.int8]:
     """Rounded, not truncated: truncation leaves vectors that are not of unit length."""
     padded = np.zeros((len(normals), 4), dtype=np.int8)
     padded[:, :3] = np.rint(np.asarray(normals) * 127.0)
-    return padded.tobytes()
+    return padded
+
+
+def _feature_ids(ids: NDArray[np.integer[Any]], *, whole: bool) -> NDArray[Any]:
+    """Rows of the property table, four bytes each: uint16 where that is enough, else float32."""
+    if not whole:
+        return np.asarray(ids, dtype="<f4").reshape(-1, 1)
+    padded = np.zeros((len(ids), 2), dtype="<u2")
+    padded[:, 0] = ids
+    return padded
 
 
 _NUMERIC = {"float32": ("FLOAT32", "<f4", NO_FLOAT), "int16": ("INT16", "<i2", NO_INT)}
 
 
-def _metadata(buffer: _Buffer, columns: Sequence[Column], n_features: int) -> dict[str, Any]:
+def _metadata(buffer: Views, columns: Sequence[Column], n_features: int) -> dict[str, Any]:
     """The property table and its schema."""
     declared: dict[str, Any] = {}
     table: dict[str, Any] = {}

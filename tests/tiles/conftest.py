@@ -2,7 +2,10 @@
 
 import itertools
 import json
+import shutil
 import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +16,7 @@ import pyproj
 import pytest
 import shapely
 
+from tiles import meshopt
 from twin.schema import MESHES
 from twin.terrain import Terrain
 
@@ -237,16 +241,31 @@ class Glb:
         return np.column_stack([p[:, 0], -p[:, 2], p[:, 1]])
 
 
+def unpacked(view: dict, binary: bytes) -> bytes:
+    """The bytes of a buffer view, compressed or not."""
+    packed = view.get("extensions", {}).get("EXT_meshopt_compression")
+    place = packed or view
+    data = binary[place["byteOffset"] : place["byteOffset"] + place["byteLength"]]
+    if packed is None:
+        return data
+    count, stride = packed["count"], packed["byteStride"]
+    if packed["mode"] == "TRIANGLES":
+        return meshopt.decode_triangles(data, count).astype(f"<u{stride}").tobytes()
+    rows = meshopt.decode_attributes(data, count, stride)
+    if packed.get("filter") == "EXPONENTIAL":
+        return meshopt.from_exponential(rows.view("<u4")).tobytes()
+    return rows.tobytes()
+
+
 def read_glb(path: Path) -> Glb:
-    """Parse with struct and json alone; primitives are joined."""
+    """Parse with struct, json and the decoders of the codecs; primitives are joined."""
     blob = path.read_bytes()
     size = struct.unpack_from("<I", blob, 12)[0]
     document = json.loads(blob[20 : 20 + size])
     binary = blob[28 + size :]
 
     def view(i: int) -> bytes:
-        v = document["bufferViews"][i]
-        return binary[v["byteOffset"] : v["byteOffset"] + v["byteLength"]]
+        return unpacked(document["bufferViews"][i], binary)
 
     def accessor(i: int) -> np.ndarray:
         a = document["accessors"][i]
@@ -347,3 +366,19 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("city") / "tiles"
     tiles.build(City(), out)
     return out
+
+
+CLIENTS = Path(__file__).parents[1] / "clients"
+
+
+@pytest.fixture(scope="session")
+def clients(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the clients with what their lock file names installed."""
+    folder = tmp_path_factory.mktemp("clients")
+    for file in CLIENTS.iterdir():
+        if file.is_file():
+            shutil.copy(file, folder)
+    npm = Path(sys.executable).parent / "npm"
+    words = [str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    subprocess.run(words, cwd=folder, check=True, capture_output=True)
+    return folder

@@ -98,9 +98,10 @@ def test_roof_and_wall_areas_are_those_of_the_footprint(layer, tile, frame):
             return local_plane(world, here)[:, :2]
 
         plane = shapely.transform(shape, flat)
-        assert area[(owner == i) & ~vertical].sum() == pytest.approx(plane.area, rel=1e-4)
+        # vertices lie on a grid of a millimetre
+        assert area[(owner == i) & ~vertical].sum() == pytest.approx(plane.area, rel=2e-4)
         height = mine.max() - mine.min()
-        assert area[(owner == i) & vertical].sum() == pytest.approx(plane.length * height, rel=1e-4)
+        assert area[(owner == i) & vertical].sum() == pytest.approx(plane.length * height, rel=2e-4)
 
 
 def test_faces_look_outwards_whatever_the_winding(tile, layer):

@@ -1,0 +1,201 @@
+"""Mode ATTRIBUTES: elements of fixed size, as differences byte by byte in groups of sixteen."""
+
+import math
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from tiles.meshopt.errors import MeshoptError
+
+__all__ = ["decode_attributes", "encode_attributes"]
+
+Bytes = NDArray[np.uint8]
+
+HEADER = 0xA0
+GROUP = 16
+BLOCK_BYTES, BLOCK_ELEMENTS = 8192, 256
+TAIL = 32
+
+
+def encode_attributes(elements: NDArray[np.generic]) -> bytes:
+    """Compress a buffer view of vertex attributes.
+
+    Parameters
+    ----------
+    elements : array, shape (n, ...)
+        One row an element; the bytes of a row, padding included, are the stride: a multiple of 4,
+        at most 256.
+
+    Returns
+    -------
+    bytes
+        Same input, same bytes.
+
+    Raises
+    ------
+    MeshoptError
+        For another stride.
+    """
+    count, stride = len(elements), elements.itemsize * math.prod(elements.shape[1:])
+    _check_stride(stride)
+    if not count:
+        return bytes([HEADER]) + bytes(max(TAIL, stride))
+    rows = np.ascontiguousarray(elements).view(np.uint8).reshape(count, stride)
+    groups = -(-count // GROUP) + count // 16 + 1
+    out = np.empty(1 + stride * (groups * (GROUP + 9) + 64) + max(TAIL, stride), dtype=np.uint8)
+    return out[: _encode(rows, out)].tobytes()
+
+
+def decode_attributes(stream: bytes, count: int, stride: int) -> Bytes:
+    """Give back what :func:`encode_attributes` was given.
+
+    Parameters
+    ----------
+    stream : bytes
+        The compressed view.
+    count, stride : int
+        Elements and bytes of each, as the extension states them.
+
+    Returns
+    -------
+    array of uint8, shape (count, stride)
+
+    Raises
+    ------
+    MeshoptError
+        If the stream is cut off, too long, or of another codec.
+    """
+    _check_stride(stride)
+    out = np.zeros((count, stride), dtype=np.uint8)
+    data = np.frombuffer(stream, dtype=np.uint8)
+    if len(data) < 1 + max(TAIL, stride) or data[0] != HEADER:
+        raise MeshoptError(f"a stream of attributes starts with {HEADER:#x} and ends in a tail")
+    if _decode(data, out) != len(data) - max(TAIL, stride):
+        raise MeshoptError(f"the stream does not hold {count} elements of {stride} bytes")
+    return out
+
+
+def _check_stride(stride: int) -> None:
+    if stride % 4 or not 4 <= stride <= BLOCK_ELEMENTS:
+        raise MeshoptError(f"elements of {stride} bytes; a multiple of 4 up to 256 is expected")
+
+
+@njit(cache=True, nogil=True)
+def _encode(rows: Bytes, out: Bytes) -> int:
+    count, stride = rows.shape
+    most = min((BLOCK_BYTES // stride) & ~15, BLOCK_ELEMENTS)
+    deltas = np.zeros(BLOCK_ELEMENTS, dtype=np.uint8)
+    out[0] = HEADER
+    at = 1
+    for start in range(0, count, most):
+        n = min(most, count - start)
+        groups = (n + GROUP - 1) // GROUP
+        for k in range(stride):
+            before = rows[start - 1, k] if start else rows[0, k]
+            for i in range(n):
+                value = rows[start + i, k]
+                d = np.uint8(value - before)
+                deltas[i] = (d << np.uint8(1)) ^ (np.uint8(255) if d & 0x80 else np.uint8(0))
+                before = value
+            deltas[n : groups * GROUP] = 0
+            head = at
+            at += (groups + 3) // 4
+            out[head:at] = 0
+            for g in range(groups):
+                at = _group(deltas, g, out, head, at)
+    tail = max(TAIL, stride)
+    out[at : at + tail] = 0
+    out[at + tail - stride : at + tail] = rows[0]
+    return int(at + tail)
+
+
+@njit(cache=True, nogil=True)
+def _group(deltas: Bytes, g: int, out: Bytes, head: int, at: int) -> int:
+    """Sixteen differences in the shortest of the four ways."""
+    first = g * GROUP
+    any_bits, over2, over4 = np.uint8(0), 0, 0
+    for i in range(first, first + GROUP):
+        any_bits |= deltas[i]
+        over2 += deltas[i] >= 3
+        over4 += deltas[i] >= 15
+    if any_bits == 0:
+        return at
+    two, four = 4 + over2, 8 + over4
+    if two < GROUP and two <= four:
+        mode, bits, sentinel = 1, 2, 3
+    elif four < GROUP:
+        mode, bits, sentinel = 2, 4, 15
+    else:
+        out[head + g // 4] |= 3 << (g % 4 * 2)
+        out[at : at + GROUP] = deltas[first : first + GROUP]
+        return at + GROUP
+    out[head + g // 4] |= mode << (g % 4 * 2)
+    each = 8 // bits
+    extra = at + GROUP // each
+    for j in range(GROUP // each):
+        packed = 0
+        for i in range(first + j * each, first + (j + 1) * each):
+            d = int(deltas[i])
+            packed = (packed << bits) | min(d, sentinel)
+            if d >= sentinel:
+                out[extra] = d
+                extra += 1
+        out[at + j] = packed
+    return extra
+
+
+@njit(cache=True, nogil=True)
+def _decode(data: Bytes, out: Bytes) -> int:
+    """Where the tail starts; -1 for a stream that ends too early."""
+    count, stride = out.shape
+    end = len(data) - max(TAIL, stride)
+    most = min((BLOCK_BYTES // stride) & ~15, BLOCK_ELEMENTS)
+    last = data[len(data) - stride :].copy()
+    deltas = np.zeros(GROUP, dtype=np.uint8)
+    at = 1
+    for start in range(0, count, most):
+        n = min(most, count - start)
+        groups = (n + GROUP - 1) // GROUP
+        for k in range(stride):
+            head = at
+            at += (groups + 3) // 4
+            if at > end:
+                return -1
+            for g in range(groups):
+                at = _read_group(data, (data[head + g // 4] >> (g % 4 * 2)) & 3, at, end, deltas)
+                if at < 0:
+                    return -1
+                for i in range(min(GROUP, n - g * GROUP)):
+                    z = deltas[i]
+                    d = (z >> np.uint8(1)) ^ (np.uint8(255) if z & 1 else np.uint8(0))
+                    last[k] = np.uint8(last[k] + d)
+                    out[start + g * GROUP + i, k] = last[k]
+    return at
+
+
+@njit(cache=True, nogil=True)
+def _read_group(data: Bytes, mode: int, at: int, end: int, deltas: Bytes) -> int:
+    if mode == 0:
+        deltas[:] = 0
+        return at
+    if mode == 3:
+        if at + GROUP > end:
+            return -1
+        deltas[:] = data[at : at + GROUP]
+        return at + GROUP
+    bits = 2 * mode
+    sentinel = (1 << bits) - 1
+    each = 8 // bits
+    extra = at + GROUP // each
+    if extra > end:
+        return -1
+    for i in range(GROUP):
+        d = (data[at + i // each] >> (8 - bits - i % each * bits)) & sentinel
+        if d == sentinel:
+            if extra >= end:
+                return -1
+            d = data[extra]
+            extra += 1
+        deltas[i] = d
+    return extra

@@ -115,6 +115,8 @@ class _Column:
     """UTF-8 bytes of a string column and what was found for each row."""
 
     def __init__(self, texts: pa.Array) -> None:
+        from address.kernel.work import MOST_GAPS  # it loads a compiler
+
         count = len(texts)
         self.texts = texts
         _, offsets, data = texts.buffers()
@@ -128,7 +130,7 @@ class _Column:
         self.node = np.full(count, -1, np.int32)
         self.missing = np.zeros(count, np.uint8)
         self.sign = np.zeros(count, np.uint64)
-        self.tail_of = np.full(count, -1, np.int64)
+        self.gaps_of = np.full((count, MOST_GAPS), -1, np.int64)
 
     def text(self, row: int) -> str:
         return bytes(self.data[self.offsets[row] : self.offsets[row + 1]]).decode()
@@ -149,54 +151,82 @@ def _match_distinct(index: "AddressIndex", texts: pa.Array, located: bool) -> pa
 
 
 def _read_all(index: "AddressIndex", column: _Column) -> None:
-    """The compiled loop, then again for texts whose tails the reference has cut meanwhile."""
+    """The compiled loop, then again for texts with gaps that the reference has cut meanwhile."""
     from address.kernel.batch import UNREAD, WANTS_TAIL
 
     rows = np.arange(len(column.texts), dtype=np.int64)
-    none = np.zeros((0, 4 + _plain_levels()), np.int64), np.zeros(1, np.int64)
-    tails: dict[str, int] = {}
-    known: list[npt.NDArray[np.int64]] = []
-    for at in range(0, len(rows), _CHUNK):
-        part = rows[at : at + _CHUNK]
-        wanted = _run(index, column, part, *none)
-        for row, tail in wanted:
-            number = tails.get(tail)
-            if number is None:
-                cut = index.fast.tail(tail)
-                number = tails[tail] = -2 if cut is None else len(known)
-                if cut is not None:
-                    known.append(cut)
-            column.tail_of[row] = number
-    waiting = np.flatnonzero(column.status == WANTS_TAIL)
-    column.status[waiting[column.tail_of[waiting] < 0]] = UNREAD
-    waiting = waiting[column.tail_of[waiting] >= 0]
-    if len(waiting):
-        first = np.zeros(len(known) + 1, np.int64)
-        np.cumsum([len(cut) for cut in known], out=first[1:])
-        for at in range(0, len(waiting), _CHUNK):
-            _run(index, column, waiting[at : at + _CHUNK], np.concatenate(known), first)
+    gaps = _Gaps(index)
+    while len(rows):
+        again: list[int] = []
+        cut = gaps.arrays()
+        for at in range(0, len(rows), _CHUNK):
+            part = rows[at : at + _CHUNK]
+            for row, tail in _run(index, column, part, cut):
+                number = gaps.number(tail)
+                if number < 0:
+                    column.status[row] = UNREAD
+                else:
+                    free = int(np.argmax(column.gaps_of[row] < 0))
+                    column.gaps_of[row, free] = number
+                    again.append(row)
+        rows = np.array(again, np.int64)
+    column.status[column.status == WANTS_TAIL] = UNREAD
 
 
-def _plain_levels() -> int:
-    from address.kernel.work import PLAIN_LEVELS
+class _Gaps:
+    """What the reference has cut, each wording once."""
 
-    return len(PLAIN_LEVELS)
+    def __init__(self, index: "AddressIndex") -> None:
+        from address.fast import NO_GAP
+
+        self._fast = index.fast
+        self._number: dict[str, int] = {}
+        self._known = [NO_GAP]  # so that there is something to put together
+
+    def number(self, tail: str) -> int:
+        """Number of the gap in front of a tail; -1 where the reference must read the text."""
+        number = self._number.get(tail)
+        if number is None:
+            gap = self._fast.gap(tail)
+            number = self._number[tail] = -1 if gap is None else len(self._known)
+            if gap is not None:
+                self._known.append(gap)
+        return number
+
+    def arrays(self) -> tuple[I64, I64, I64, npt.NDArray[np.uint32]]:
+        """Pieces, where those of each gap begin, length of each, values of tokens."""
+        from address.kernel.work import G_FIRST
+
+        pieces = np.concatenate([gap.pieces for gap in self._known])
+        counts = [len(gap.pieces) for gap in self._known]
+        points = [gap.points for gap in self._known]
+        begun = np.cumsum([0, *map(len, points)])[:-1]
+        pieces[:, G_FIRST] += np.repeat(begun, counts)
+        return (
+            pieces,
+            np.cumsum([0, *counts]),
+            np.array([gap.size for gap in self._known], np.int64),
+            np.concatenate(points),
+        )
 
 
 def _run(
-    index: "AddressIndex", column: _Column, rows: I64, tail: I64, tail_first: I64
+    index: "AddressIndex",
+    column: _Column,
+    rows: I64,
+    gaps: tuple[I64, I64, I64, npt.NDArray[np.uint32]],
 ) -> Iterator[tuple[int, str]]:
-    """Read some rows; rows whose tail is wanted, with the tail and one character before it."""
+    """Read some rows; rows whose tail is wanted, with the tail as `FastPath.gap` takes it."""
     from address.kernel.batch import WANTS_TAIL, read_column
     from address.kernel.work import LONGEST
 
     fast = index.fast
-    text = np.empty(len(rows) * (LONGEST + 1), np.uint32)
+    text = np.empty(len(rows) * (LONGEST * 4 + 2), np.uint32)
     ends = np.zeros(len(rows), np.int64)
     with fast.lock:
         read_column(
             column.data, column.offsets, rows, fast.work, fast.tables, fast.nodes, fast.words,
-            fast.calls, tail, tail_first, column.tail_of, column.status, column.node,
+            fast.calls, fast.near, *gaps, column.gaps_of, column.status, column.node,
             column.missing, column.sign, text, ends,
         )  # fmt: skip
     starts = np.concatenate([[0], ends[:-1]])

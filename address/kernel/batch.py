@@ -4,26 +4,33 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from address.kernel.answer import NEEDS_REFERENCE, NEEDS_TAIL, finish, read
-from address.kernel.borrow import borrowed_calls, borrowed_nodes, borrowed_words
-from address.kernel.descent import is_below
+from address.kernel.answer import NEEDS_REFERENCE, NEEDS_TAIL, after_road, finish, read
+from address.kernel.borrow import borrowed_calls, borrowed_near, borrowed_nodes, borrowed_words
+from address.kernel.descent import REPAIR, is_below
+from address.kernel.near import Near
 from address.kernel.work import (
     ANCHOR,
     END,
     FAULT,
     FAULTS,
+    GENERIC,
     ITEMS,
     KIND,
     LENGTH_OF_TEXT,
     LONGEST,
     MISSING,
+    MOST_GAPS,
     NAME,
     NUMBER,
+    RELATION,
     REST,
     ROW,
     START,
     TAIL,
+    UNKNOWN,
     WHAT,
+    WINDOW,
+    WORDY,
     Calls,
     Nodes,
     Tables,
@@ -53,6 +60,7 @@ I64 = npt.NDArray[np.int64]
 EXACT, AMBIGUOUS, PARTIAL, NONE, UNREAD, WANTS_TAIL = range(6)
 _PROVINCE = RANK["province"]
 _COMMUNITY = RANK["community"]
+_ROAD = RANK["road"]
 _GAP = 9.0
 _TOLD = 12
 """Ways of which the cost is told."""
@@ -104,6 +112,10 @@ def _summary(work: np.record, nodes: Nodes, calls: Calls, found: int) -> tuple[i
     sign = _mixed(_mixed(_MIX, best[MISSING]), best[FAULTS])
     for k in range(best[FAULTS]):
         sign = _mixed(sign, best[FAULT + 4 * k] << 8 | best[FAULT + 4 * k + 1])
+        if best[FAULT + 4 * k] >= REPAIR:
+            item = np.int64(best[FAULT + 4 * k + 2])
+            first, last = item & ((1 << WINDOW) - 1), (item >> WINDOW) - 1
+            sign = _mixed(sign, work.items[last, END] - work.items[first, START] <= 3)
     sign = _mixed(sign, np.int64(nodes.level[node]))
     sign = _mixed(sign, np.int64(np.rint(cost * 10_000)))
     rivals = 0
@@ -125,14 +137,15 @@ def _summary(work: np.record, nodes: Nodes, calls: Calls, found: int) -> tuple[i
 @njit(cache=True)
 def _named(work: np.record, nodes: Nodes, calls: Calls, row: int) -> np.uint64:
     """Hash of what else stands in the text: numbers, unread words, divisions, so-called anchors."""
-    numbers, words, unknown, division = 0, 0, 0, 0
+    numbers, words, unknown, division, roads = 0, 0, 0, 0, 0
     for at in range(work.state[ITEMS]):
         item = work.items[at]
         if item[KIND] == NUMBER:
             numbers += 1
         elif item[KIND] == REST:
-            words += item[END] - item[START] if item[WHAT] == 1 else 0
-            unknown += 1 if item[WHAT] == 2 else 0
+            words += item[END] - item[START] if item[WHAT] == UNKNOWN else 0
+            unknown += 1 if item[WHAT] == GENERIC else 0
+            roads += 1 if item[WHAT] != RELATION and item[WORDY] == _ROAD else 0
         else:
             for k in range(nodes.name_start[item[NAME]], nodes.name_start[item[NAME] + 1]):
                 r = np.int64(nodes.name_rows[k])
@@ -149,7 +162,7 @@ def _named(work: np.record, nodes: Nodes, calls: Calls, row: int) -> np.uint64:
         if name >= 0:
             alike = np.int64(nodes.name_start[name + 1]) - np.int64(nodes.name_start[name])
         alike = alike << 5 | np.int64(nodes.level[anchor])
-    seen = _mixed(_mixed(_MIX, numbers), words)
+    seen = _mixed(_mixed(_mixed(_MIX, numbers), words), roads)
     return _mixed(_mixed(_mixed(seen, unknown), division), alike)
 
 
@@ -163,9 +176,12 @@ def read_column(
     nodes: Nodes,
     words: Words,
     calls: Calls,
-    tail: I64,
-    tail_first: I64,
-    tail_of: I64,
+    keys: Near,
+    gap: I64,
+    gap_first: I64,
+    gap_size: I64,
+    points: U32,
+    gaps_of: I64,
     status: U8,
     node: I32,
     missing: U8,
@@ -181,17 +197,22 @@ def read_column(
         UTF-8 bytes and where each text begins and ends.
     rows : ndarray of int64
         Which texts.
-    tail, tail_first, tail_of : ndarray of int64
-        Pieces of the tails that were cut, where those of each tail begin, and the tail of each
-        text (-1 where it is not known yet).
+    gap, gap_first, gap_size : ndarray of int64
+        Pieces of the gaps that were cut (`address.kernel.items.fill_gap`), where those of each gap
+        begin, and how many characters it has.
+    points : ndarray of uint32
+        Values of the tokens in gaps.
+    gaps_of : ndarray of int64, shape (texts, `MOST_GAPS`)
+        The gaps of each text in order (-1 where it is not known yet).
     status, node, missing, sign
         Written, shape of ``offsets`` less one: one of `EXACT` … `WANTS_TAIL`; row of the node, -1
         for none; rank of the level that is missing; hash of all that confidence depends on.
     tail_text, tail_end
-        Written: for `WANTS_TAIL` the tail with one character before it, one after the other, and
-        the end of each text's, shape of ``rows``.
+        Written: for `WANTS_TAIL` 1 where a road ends there, the character before the tail (0 where
+        none) and the tail, one after the other, and the end of each text's, shape of ``rows``.
     """
-    nodes, words, calls = borrowed_nodes(nodes), borrowed_words(words), borrowed_calls(calls)
+    nodes, words = borrowed_nodes(nodes), borrowed_words(words)
+    calls, keys = borrowed_calls(calls), borrowed_near(keys)
     given = np.empty(LONGEST, np.uint32)
     used = np.int64(0)
     for k in range(len(rows)):
@@ -200,15 +221,26 @@ def read_column(
         size = _decoded(data, offsets[row], offsets[row + 1], given)
         found = NEEDS_REFERENCE
         if size > 0:
-            found = read(given, size, work, tables, nodes, words, calls)
-        if found == NEEDS_TAIL:
-            at = tail_of[row]
-            if at >= 0:
-                found = finish(work, nodes, calls, tail, tail_first[at], tail_first[at + 1])
-            else:
-                for i in range(work.state[TAIL] - 1, work.state[LENGTH_OF_TEXT]):
+            found = read(given, size, work, tables, nodes, words, calls, keys)
+        for n in range(MOST_GAPS):
+            at = gaps_of[row, n]
+            if found != NEEDS_TAIL:
+                break
+            if at < 0:
+                tail_text[used] = 1 if after_road(work, nodes) else 0
+                begin = work.state[TAIL]
+                tail_text[used + 1] = work.text[begin - 1] if begin else 0
+                used += 2
+                for i in range(begin, work.state[LENGTH_OF_TEXT]):
                     tail_text[used] = work.text[i]
                     used += 1
+                break
+            found = finish(
+                work, tables, nodes, words, calls, keys, gap, points,
+                gap_first[at], gap_first[at + 1], gap_size[at],
+            )  # fmt: skip
+            if found == NEEDS_TAIL and n + 1 == MOST_GAPS:
+                found = NEEDS_REFERENCE
         tail_end[k] = used
         if found == NEEDS_TAIL:
             status[row] = WANTS_TAIL

@@ -12,15 +12,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from address.arena import PLACED, RENAMED, SILENT, WHOLE
-from address.geocode import locate
+from address.arena import RENAMED, SILENT, WHOLE
+from address.geocode import METHODS, interpolate_many, locate_many
 from address.match import match_by_reference
-from address.model import LEVELS, Match
+from address.model import LEVELS, RANK, Location, Match
 
 if TYPE_CHECKING:
     from address.index import AddressIndex
 
-__all__ = ["RESULT", "match_batch"]
+__all__ = ["RESULT", "Column", "fulls_of", "ids_of", "match_batch", "match_column"]
 
 RESULT = pa.schema(
     [
@@ -40,6 +40,7 @@ RESULT = pa.schema(
 """Columns of `match_batch`; see `address.model.Match` and `address.model.Location`."""
 
 _CHUNK = 20_000
+_OTHERS = 10
 _WHERE = ("lon", "lat", "method", "error_m")
 _STATUS = ("exact", "ambiguous", "partial", "none")
 _LEVEL = ("", *LEVELS)
@@ -111,10 +112,10 @@ def _match_part(texts: pa.Array, located: bool) -> pa.Table:
     return _match_distinct(_own["index"], texts, located)
 
 
-class _Column:
+class Column:
     """UTF-8 bytes of a string column and what was found for each row."""
 
-    def __init__(self, texts: pa.Array) -> None:
+    def __init__(self, texts: pa.Array, detailed: bool = False) -> None:
         from address.kernel.work import MOST_GAPS  # it loads a compiler
 
         count = len(texts)
@@ -130,17 +131,28 @@ class _Column:
         self.node = np.full(count, -1, np.int32)
         self.missing = np.zeros(count, np.uint8)
         self.sign = np.zeros(count, np.uint64)
+        self.door = np.full(count, -1, np.int32)
+        told = count if detailed else 0
+        self.others = np.full((told, _OTHERS), -1, np.int32)
+        self.others_cost = np.zeros((told, _OTHERS))
+        self.matches: dict[int, Match] = {}
+        """Answers of the reference by row."""
         self.gaps_of = np.full((count, MOST_GAPS), -1, np.int64)
 
     def text(self, row: int) -> str:
+        """A text as it was given."""
         return bytes(self.data[self.offsets[row] : self.offsets[row + 1]]).decode()
 
 
 def _match_distinct(index: "AddressIndex", texts: pa.Array, located: bool) -> pa.Table:
+    return match_column(index, Column(texts), located)
+
+
+def match_column(index: "AddressIndex", column: "Column", located: bool = True) -> pa.Table:
+    """Match texts that are all different; what was found for each stays in the column."""
     index.refresh()
-    if not len(texts):
+    if not len(column.texts):
         return RESULT.empty_table()
-    column = _Column(texts)
     if len(index) and not index.names.edited:
         _read_all(index, column)
     else:
@@ -150,7 +162,7 @@ def _match_distinct(index: "AddressIndex", texts: pa.Array, located: bool) -> pa
     return _assembled(index, column, located)
 
 
-def _read_all(index: "AddressIndex", column: _Column) -> None:
+def _read_all(index: "AddressIndex", column: Column) -> None:
     """The compiled loop, then again for texts with gaps that the reference has cut meanwhile."""
     from address.kernel.batch import UNREAD, WANTS_TAIL
 
@@ -212,7 +224,7 @@ class _Gaps:
 
 def _run(
     index: "AddressIndex",
-    column: _Column,
+    column: Column,
     rows: I64,
     gaps: tuple[I64, I64, I64, npt.NDArray[np.uint32]],
 ) -> Iterator[tuple[int, str]]:
@@ -227,7 +239,8 @@ def _run(
         read_column(
             column.data, column.offsets, rows, fast.work, fast.tables, fast.nodes, fast.words,
             fast.calls, fast.near, *gaps, column.gaps_of, column.status, column.node,
-            column.missing, column.sign, text, ends,
+            column.missing, column.sign, column.door, column.others,
+            column.others_cost, text, ends,
         )  # fmt: skip
     starts = np.concatenate([[0], ends[:-1]])
     return iter(
@@ -238,14 +251,12 @@ def _run(
     )
 
 
-def _assembled(index: "AddressIndex", column: _Column, located: bool) -> pa.Table:
+def _assembled(index: "AddressIndex", column: Column, located: bool) -> pa.Table:
     """The table: by signature for what the compiled loop read, by row for what it did not."""
-    from address.kernel.batch import PARTIAL, UNREAD
+    from address.kernel.batch import UNREAD
 
     count = len(column.texts)
-    doors = (column.status == PARTIAL) & (column.missing == _LEVEL.index("number"))
-    if located:
-        column.status[doors] = UNREAD  # placed between their neighbours, one by one
+    places = _between(index, column) if located else {}
     unread = np.flatnonzero(column.status == UNREAD)
     confidence = np.zeros(count)
     faults = np.zeros(count, np.int64)
@@ -265,17 +276,18 @@ def _assembled(index: "AddressIndex", column: _Column, located: bool) -> pa.Tabl
         confidence[read] = np.array([e.confidence for e in examples])[inverse]
         codes = [number(tuple(f.code for f in e.faults)) for e in examples]
         faults[read] = np.array(codes, np.int64)[inverse]
-    places: dict[int, tuple[float | None, float | None, str | None, float | None]] = {}
     for row in unread.tolist():
         text = column.text(row)
         found = index.geocode(text) if located else match_by_reference(index, text)
+        column.matches[row] = found
         column.status[row] = _STATUS.index(found.status)
         node = index.row_of(found.node_id) if found.node_id is not None else None
         column.node[row] = -1 if node is None else node
         column.missing[row] = _LEVEL.index(found.missing) if found.missing in _LEVEL else 0
         confidence[row] = found.confidence
         faults[row] = number(tuple(f.code for f in found.faults))
-        places[row] = _place(found)
+        if found.location is not None:
+            places[row] = found.location
     words = {name: pa.array(values) for name, values in (("status", _STATUS), ("level", _LEVEL))}
     missing = _taken(words["level"], column.missing, column.missing == 0)
     rows = column.node
@@ -284,8 +296,8 @@ def _assembled(index: "AddressIndex", column: _Column, located: bool) -> pa.Tabl
     return pa.table(
         {
             "status": words["status"].take(pa.array(column.status)),
-            "node_id": _ids(index, rows),
-            "full": _fulls(index, rows),
+            "node_id": ids_of(index, rows),
+            "full": fulls_of(index, rows),
             "level": level,
             "confidence": pa.array(confidence),
             "missing": missing,
@@ -301,61 +313,50 @@ def _taken(words: pa.Array, at: npt.NDArray[Any], absent: npt.NDArray[np.bool_])
     return words.take(pa.array(at.astype(np.int64), mask=absent))
 
 
-def _place(found: Match) -> tuple[float | None, float | None, str | None, float | None]:
-    at = found.location
-    return (None,) * 4 if at is None else (at.lon, at.lat, at.method, at.error_m)
+def _between(index: "AddressIndex", column: Column) -> dict[int, Location]:
+    """Places of missing doors between their neighbours, by row of the column.
+
+    Nodes become those of the road in the street around. What cannot be told from the compiled
+    reading is left unread.
+    """
+    from address.kernel.batch import PARTIAL, UNREAD
+
+    asked = (column.status == PARTIAL) & (column.missing == RANK["number"])
+    asked &= index.levels_array[np.maximum(column.node, 0)] == RANK["road"]
+    column.status[asked & (column.door < 0)] = UNREAD
+    rows = np.flatnonzero(asked & (column.door >= 0))
+    roads, doors = column.node[rows].tolist(), column.door[rows].tolist()
+    questions = [(road, door >> 2, bool(door & 2)) for road, door in zip(roads, doors, strict=True)]
+    out: dict[int, Location] = {}
+    for row, door, found in zip(
+        rows.tolist(), doors, interpolate_many(index, questions), strict=True
+    ):
+        if found is not None:
+            out[row], part = found
+            if not door & 1:  # no street is named
+                column.node[row] = part
+    return out
 
 
 def _located(
-    index: "AddressIndex",
-    column: _Column,
-    known: dict[int, tuple[float | None, float | None, str | None, float | None]],
+    index: "AddressIndex", column: Column, known: dict[int, Location]
 ) -> dict[str, pa.Array]:
-    """Places: of placed nodes from the arrays, of the others from `AddressIndex.locate`."""
-    rows = column.node
-    at = np.maximum(rows, 0)
-    arena = index.arena
-    own = (rows >= 0) & (arena["flags"][at] & PLACED != 0)
-    own[list(known)] = False
-    lon = np.where(own, arena["lon"][at], np.nan)
-    lat = np.where(own, arena["lat"][at], np.nan)
-    error = np.full(len(rows), np.nan)
-    method = np.full(len(rows), -1, np.int64)
-    method[own] = 0
-    methods = ["node"]
-    for level in np.unique(index.levels_array[at[own]]).tolist():
-        like = own & (index.levels_array[at] == level)
-        error[like] = _error_of(index, int(rows[np.argmax(like)]))
-    by_node: dict[int, tuple[float | None, float | None, str | None, float | None]] = {}
-    for row in np.flatnonzero(~own & (rows >= 0)).tolist():
-        node = int(rows[row])
-        if row in known:
-            place = known[row]
-        else:
-            if node not in by_node:
-                by_node[node] = _place(Match("exact", location=locate(index, node)))
-            place = by_node[node]
-        if place[0] is None or place[2] is None:
-            continue
-        lon[row], lat[row], error[row] = place[0], place[1], place[3]
-        if place[2] not in methods:
-            methods.append(place[2])
-        method[row] = methods.index(place[2])
+    """Places of nodes from the arrays, but those that are known already."""
+    lon, lat, method, error = locate_many(index, column.node.astype(np.int64))
+    rows = list(known)
+    lon[rows] = [known[row].lon for row in rows]
+    lat[rows] = [known[row].lat for row in rows]
+    method[rows] = [METHODS.index(known[row].method) for row in rows]
+    error[rows] = [known[row].error_m for row in rows]
     return {
         "lon": pa.array(lon, mask=np.isnan(lon)),
         "lat": pa.array(lat, mask=np.isnan(lat)),
-        "method": _taken(pa.array(methods), method, method < 0),
+        "method": _taken(pa.array(METHODS), method, method < 0),
         "error_m": pa.array(error, mask=np.isnan(error)),
     }
 
 
-def _error_of(index: "AddressIndex", row: int) -> float:
-    """Error of a placed node of the same level."""
-    place = locate(index, row)
-    return float("nan") if place is None else place.error_m
-
-
-def _ids(index: "AddressIndex", rows: I32) -> pa.Array:
+def ids_of(index: "AddressIndex", rows: I32) -> pa.Array:
     """Ids of nodes, null for -1."""
     arena, absent = index.arena, rows < 0
     at = np.maximum(rows, 0)
@@ -379,7 +380,7 @@ def _from_column(
     return column.take(pa.array(at, mask=absent))
 
 
-def _fulls(index: "AddressIndex", rows: I32) -> pa.Array:
+def fulls_of(index: "AddressIndex", rows: I32) -> pa.Array:
     """Standard strings of nodes, null for -1."""
     from address.kernel.batch import written
 

@@ -5,7 +5,6 @@ to it. Loading the compiled code takes a moment (making it, once on a machine, h
 an index takes it only when it is asked often; see `address.index.AddressIndex.match`.
 """
 
-from collections.abc import Iterable
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -44,7 +43,6 @@ U32 = npt.NDArray[np.uint32]
 _NAME = ("text", *LEVELS)
 _LEVEL = ("", *LEVELS, *w.OTHER_LEVELS)
 _REST_KINDS = ("relation", "rest", "generic")
-_NO_WORDS = (0,) * len(w.PLAIN_LEVELS)
 _TELLS_NODE = (NAME_UNUSED, OTHER_KIND, LACKING)
 _MOST_GAPS = 20_000
 _MOST_PIECES = 6
@@ -59,7 +57,7 @@ class Gap(NamedTuple):
     size: int
 
 
-NO_GAP = Gap(np.zeros((0, w.G_PLAIN + len(w.PLAIN_LEVELS)), np.int64), np.zeros(0, np.uint32), 0)
+NO_GAP = Gap(np.zeros((0, w.G_COLUMNS), np.int64), np.zeros(0, np.uint32), 0)
 
 
 class FastPath:
@@ -95,6 +93,8 @@ class FastPath:
             return self._read(text)
 
     def _read(self, text: str) -> tuple[Query, list[Way]] | None:
+        if not text:
+            return None  # with no text the compiled reader goes on with the one before
         given = code_points(text)
         state = self.work["state"]
         found = self._run(given, len(given), NO_GAP)
@@ -191,28 +191,20 @@ class FastPath:
                     return None
                 suffix = SUFFIXES.index(token.suffix) if token.suffix in SUFFIXES else 0
                 row += [0, w.PIECE_TOKEN, 0, 0, KINDS.index(token.kind), suffix]
-                row += [len(points), len(token.value), *_NO_WORDS]
+                row += [len(points), len(token.value)]
                 points += token.value
             elif piece.kind in _REST_KINDS and piece.level in _LEVEL:
                 silent = piece.kind == "relation" or len(piece.text) < 2
-                words = _NO_WORDS if len(piece.text) < 2 else self._plain_words(piece.text)
                 placeless = len(piece.text) < 2 or _NO_PLACE.search(piece.text) is not None
                 row += [silent, _REST_KINDS.index(piece.kind), _LEVEL.index(piece.level)]
-                row += [placeless, 0, 0, 0, 0, *words]
+                row += [placeless, 0, 0, 0, 0]
             else:
                 return None
             rows.append(row)
         if len(rows) > _MOST_PIECES:
             return None
-        table = np.array(rows, np.int64).reshape(-1, w.G_PLAIN + len(w.PLAIN_LEVELS))
+        table = np.array(rows, np.int64).reshape(-1, w.G_COLUMNS)
         return Gap(table, code_points(points), pieces[-1].end - begin)
-
-    def _plain_words(self, text: str) -> Iterable[int]:
-        """Words of the vocabulary for a building, a room … of that name."""
-        built = self.index.vocabulary.built
-        for level in w.PLAIN_LEVELS:
-            code = self.index.vocabulary.get(chr(RANK[level]) + text) or 0
-            yield code if code <= built else 0
 
     def _is_changed(self) -> bool:
         """A name or a core that was given or taken since the build may stand in the text."""

@@ -14,7 +14,15 @@ from address.roads import RoadDoors, ancestor, doors_of, number_of
 if TYPE_CHECKING:
     from address.index import AddressIndex
 
-__all__ = ["Places", "geocode", "interpolate", "locate"]
+__all__ = [
+    "METHODS",
+    "Places",
+    "geocode",
+    "interpolate",
+    "interpolate_many",
+    "locate",
+    "locate_many",
+]
 
 _VOTERS = 5
 _DOORSTEP_M = 30.0
@@ -31,6 +39,18 @@ _ERROR = {
     "road": 900.0,
     "street": 2500.0,
 }
+_ERROR_BELOW = {
+    "building": 25.0,
+    "unit": 25.0,
+    "floor": 20.0,
+    "number": 90.0,
+    "compound": 150.0,
+}
+"""Of what lies below a node with a place of its own; of the others the error of the node."""
+_ANY_ERROR = 20_000.0
+_LEAST_SPREAD_M = 30.0
+METHODS = ("node", "children", "parent", "interpolated")
+"""How a place was found, in the order `locate_many` numbers them."""
 
 
 class Places:
@@ -114,24 +134,71 @@ def locate(index: "AddressIndex", row: int) -> Location | None:
         level = index.level_of(step)
         z = float(places.z[step])
         height = z if z == z and step == row else None
-        base = _ERROR.get(level, 20_000.0)
+        base = _ERROR.get(level, _ANY_ERROR)
         if places.own[step]:
             if step == row:
                 return Location(*at, height, "node", base)
-            below = {
-                "building": 25.0,
-                "unit": 25.0,
-                "floor": 20.0,
-                "number": 90.0,
-                "compound": 150.0,
-            }.get(level, base)
+            below = _ERROR_BELOW.get(level, base)
             return Location(*at, height, "parent", below)
         spread = float(places.spread_m[step])
         if step == row:
-            return Location(*at, None, "children", max(30.0, spread))
+            return Location(*at, None, "children", max(_LEAST_SPREAD_M, spread))
         constant, share = error_of_parents().get(level, (base, 1.0))
         return Location(*at, None, "parent", round(constant + share * spread, 1))
     return None
+
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+def locate_many(index: "AddressIndex", rows: Ints) -> tuple[Floats, Floats, Ints, Floats]:
+    """As `locate`, for many nodes at once.
+
+    Parameters
+    ----------
+    index : AddressIndex
+    rows : ndarray of int64, shape (n,)
+        -1 for none.
+
+    Returns
+    -------
+    lon, lat : ndarray of float64, shape (n,)
+        Degrees, EPSG:4490; NaN where unknown.
+    method : ndarray of int64, shape (n,)
+        Place in `METHODS`, -1 where unknown.
+    error_m : ndarray of float64, shape (n,)
+        Metres; NaN where unknown.
+    """
+    places, parents = index.place, index.arena["parent"]
+    step = rows.copy()
+    while True:
+        up = np.flatnonzero((step >= 0) & np.isnan(places.lon[step]))
+        if not len(up):
+            break
+        step[up] = parents[step[up]]
+    at = np.maximum(step, 0)
+    known, itself = step >= 0, step == rows
+    own, level = places.own[at] & known, index.levels_array[at]
+    spread = places.spread_m[at].astype(np.float64)
+    error = np.where(itself, _by_rank(_ERROR)[level], _by_rank(_ERROR | _ERROR_BELOW)[level])
+    middle = known & ~own
+    error = np.where(middle & itself, np.maximum(_LEAST_SPREAD_M, spread), error)
+    for row in np.flatnonzero(middle & ~itself).tolist():
+        name = LEVELS[level[row] - 1]
+        constant, share = error_of_parents().get(name, (_ERROR.get(name, _ANY_ERROR), 1.0))
+        error[row] = round(constant + share * float(spread[row]), 1)
+    method = np.where(itself, np.where(own, 0, 1), 2)
+    return (
+        np.where(known, places.lon[at], np.nan),
+        np.where(known, places.lat[at], np.nan),
+        np.where(known, method, -1),
+        np.where(known, error, np.nan),
+    )
+
+
+def _by_rank(errors: dict[str, float]) -> Floats:
+    return np.array([_ANY_ERROR, *(errors.get(level, _ANY_ERROR) for level in LEVELS)])
 
 
 def geocode(index: "AddressIndex", text: str, focus: tuple[float, float] | None = None) -> Match:
@@ -178,15 +245,36 @@ def interpolate(index: "AddressIndex", road: int, door: str) -> tuple[Location, 
         doors lie around it. None where the road has no placed door.
     """
     number = number_of(door)
-    if number is None or index.levels[road] != RANK["road"]:
-        return None
-    known = doors_of(index, road)
-    if known is None:
-        return None
-    placed = place_number(known.doors, *number)
-    lon, lat = known.degrees(placed.x, placed.y)
-    part = _part_around(index, known, road, placed.x, placed.y)
-    return Location(lon, lat, None, "interpolated", placed.error_m), part
+    return None if number is None else interpolate_many(index, [(road, *number)])[0]
+
+
+def interpolate_many(
+    index: "AddressIndex", asked: list[tuple[int, int, bool]]
+) -> list[tuple[Location, int] | None]:
+    """As `interpolate`, for many numbers at once.
+
+    Parameters
+    ----------
+    index : AddressIndex
+    asked : list of (int, int, bool)
+        Row of the road, number, whether it is a lane.
+
+    Returns
+    -------
+    list of (Location, int) or None
+    """
+    out: dict[tuple[int, int, bool], tuple[Location, int] | None] = {}
+    for road, number, lane in sorted(set(asked)):  # the doors of a road are read once
+        known = doors_of(index, road) if index.levels[road] == RANK["road"] else None
+        if known is None:
+            out[road, number, lane] = None
+            continue
+        placed = place_number(known.doors, number, lane)
+        lon, lat = known.degrees(placed.x, placed.y)
+        part = _part_around(index, known, road, placed.x, placed.y)
+        where = Location(lon, lat, None, "interpolated", placed.error_m)
+        out[road, number, lane] = where, part
+    return [out[question] for question in asked]
 
 
 def _part_around(index: "AddressIndex", known: RoadDoors, road: int, x: float, y: float) -> int:

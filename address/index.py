@@ -302,6 +302,14 @@ class AddressIndex(Tree):
         self.refresh()
         return geocode(self, text, focus)
 
+    def geocode_each(self, texts: Sequence[str]) -> list[Match]:
+        """As `geocode`, for many texts; few are asked one by one, without the compiled path."""
+        if self._fast is None and self._asked + len(texts) < PATIENCE:
+            return [self.geocode(text) for text in texts]
+        from address.each import geocode_each  # it loads a compiler
+
+        return geocode_each(self, texts)
+
     def locate(self, node_id: str) -> Location | None:
         """Place of a node; None where the id is unknown or nothing around it has a place."""
         self.refresh()

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from address.distance import METRES_PER_DEGREE
+from address.door_numbers import numbers_below
 from address.model import RANK
 from address.numbering import Doors
 
@@ -137,6 +138,12 @@ def _plane(
 
 def _children(index: "AddressIndex", roads: list[int]) -> tuple[_Rows, _Rows, _Rows, _Rows]:
     """Rows, road rows, numbers and kind (1 = lane) of the placed doors of some road nodes."""
+    if not index.edited and roads:
+        arena = index.arena
+        names = ("first", "level", "core", "word_start", "word_points", "lon")
+        given = tuple(arena[name] for name in names)
+        table = np.concatenate([numbers_below(part, *given) for part in roads])
+        return table[:, 0], table[:, 1], table[:, 2], table[:, 3]
     found: list[tuple[int, int, int, int]] = []
     for part in roads:
         for child in index.children(part):

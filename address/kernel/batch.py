@@ -8,25 +8,31 @@ from address.kernel.answer import NEEDS_REFERENCE, NEEDS_TAIL, after_road, finis
 from address.kernel.borrow import borrowed_calls, borrowed_near, borrowed_nodes, borrowed_words
 from address.kernel.descent import REPAIR, is_below
 from address.kernel.near import Near
+from address.kernel.tokens import HAO, LANE
 from address.kernel.work import (
     ANCHOR,
     END,
     FAULT,
     FAULTS,
+    FIRST,
     GENERIC,
+    GIVEN,
     ITEMS,
     KIND,
+    LENGTH,
     LENGTH_OF_TEXT,
     LONGEST,
     MISSING,
     MOST_GAPS,
     NAME,
+    NODE,
     NUMBER,
     RELATION,
     REST,
     ROW,
     START,
     TAIL,
+    TOKEN,
     UNKNOWN,
     WHAT,
     WINDOW,
@@ -60,7 +66,7 @@ I64 = npt.NDArray[np.int64]
 EXACT, AMBIGUOUS, PARTIAL, NONE, UNREAD, WANTS_TAIL = range(6)
 _PROVINCE = RANK["province"]
 _COMMUNITY = RANK["community"]
-_ROAD = RANK["road"]
+_ROAD, _STREET, _NUMBER = RANK["road"], RANK["street"], RANK["number"]
 _GAP = 9.0
 _TOLD = 12
 """Ways of which the cost is told."""
@@ -167,6 +173,55 @@ def _named(work: np.record, nodes: Nodes, calls: Calls, row: int) -> np.uint64:
 
 
 @njit(cache=True)
+def _tell_others(
+    work: np.record, nodes: Nodes, found: int, others: I32, cost: npt.NDArray[np.float64]
+) -> None:
+    """Rivals of the best way, then the other ways, as far as there is room."""
+    best, count = np.int64(work.ways[0, ROW]), 0
+    missing = work.ways[0, MISSING] != 0
+    others[:] = -1
+    for want in range(2):
+        for way in range(1, found):
+            row = np.int64(work.ways[way, ROW])
+            near = work.cost[way] - work.cost[0] < _SAME
+            near = near and (work.ways[way, MISSING] != 0) == missing
+            rival = near and not is_below(nodes, row, best) and not is_below(nodes, best, row)
+            if rival == (want == 0) and (rival or way < _TOLD) and count < len(others):
+                others[count], cost[count] = row, work.cost[way]
+                count += 1
+
+
+@njit(cache=True)
+def _door(work: np.record, nodes: Nodes) -> int:
+    """The missing number: four times its value, 2 for a lane, 1 where a street is named.
+
+    -1 where it is not the one plain number behind the one road: then `address.parse` tells it.
+    """
+    given, items = np.int64(work.ways[0, GIVEN]), work.items
+    if given < 1 or items[given, KIND] != NUMBER or items[given, START] != items[given - 1, END]:
+        return -1
+    lane = items[given, TOKEN] == LANE
+    if not lane and items[given, TOKEN] != HAO:
+        return -1
+    street = 0
+    for at in range(work.state[ITEMS]):
+        if items[at, KIND] == REST or (items[at, KIND] == NUMBER and at < given):
+            return -1
+        if items[at, KIND] == NODE:
+            level = nodes.level[nodes.name_rows[nodes.name_start[items[at, NAME]]]]
+            if (level == _ROAD) != (at == given - 1):
+                return -1
+            street = 1 if level == _STREET else street
+    number, first = 0, items[given, FIRST]
+    for i in range(first, first + items[given, LENGTH]):
+        digit = np.int64(work.values[i]) - 48
+        if digit < 0 or digit > 9 or number > 1_000_000:
+            return -1
+        number = number * 10 + digit
+    return number << 2 | (2 if lane else 0) | street
+
+
+@njit(cache=True)
 def read_column(
     data: U8,
     offsets: I64,
@@ -186,6 +241,9 @@ def read_column(
     node: I32,
     missing: U8,
     sign: U64,
+    door: I32,
+    others: I32,
+    others_cost: npt.NDArray[np.float64],
     tail_text: U32,
     tail_end: I64,
 ) -> None:
@@ -204,9 +262,13 @@ def read_column(
         Values of the tokens in gaps.
     gaps_of : ndarray of int64, shape (texts, `MOST_GAPS`)
         The gaps of each text in order (-1 where it is not known yet).
-    status, node, missing, sign
+    status, node, missing, sign, door
         Written, shape of ``offsets`` less one: one of `EXACT` … `WANTS_TAIL`; row of the node, -1
-        for none; rank of the level that is missing; hash of all that confidence depends on.
+        for none; rank of the level that is missing; hash of all that confidence depends on; `_door`
+        where a number is missing.
+    others, others_cost
+        Written unless empty, shape (texts, ways): nodes of the other ways as
+        `address.match.Match.alternatives` has them, -1 behind the last, and their costs.
     tail_text, tail_end
         Written: for `WANTS_TAIL` 1 where a road ends there, the character before the tail (0 where
         none) and the tail, one after the other, and the end of each text's, shape of ``rows``.
@@ -217,7 +279,7 @@ def read_column(
     used = np.int64(0)
     for k in range(len(rows)):
         row = rows[k]
-        node[row], missing[row], sign[row] = -1, 0, 0
+        node[row], missing[row], sign[row], door[row] = -1, 0, 0, -1
         size = _decoded(data, offsets[row], offsets[row + 1], given)
         found = NEEDS_REFERENCE
         if size > 0:
@@ -248,7 +310,10 @@ def read_column(
             status[row] = UNREAD
         else:
             status[row], sign[row] = _summary(work, nodes, calls, found)
-            missing[row] = work.ways[0, MISSING]
+            missing[row] = 0 if status[row] == NONE else work.ways[0, MISSING]
+            if len(others):
+                _tell_others(work, nodes, found, others[row], others_cost[row])
+            door[row] = _door(work, nodes) if missing[row] == _NUMBER else -1
             node[row] = -1 if status[row] == NONE else work.ways[0, ROW]
 
 

@@ -21,7 +21,6 @@ from address.kernel.work import (
     G_LENGTH,
     G_LEVEL,
     G_PLACELESS,
-    G_PLAIN,
     G_SILENT,
     G_START,
     G_SUFFIX,
@@ -37,7 +36,6 @@ from address.kernel.work import (
     NUMBER,
     PIECE_TOKEN,
     PLACELESS,
-    PLAIN,
     REST,
     RUNS,
     RUNS_USED,
@@ -236,9 +234,9 @@ def fill_gap(work: np.record, gap: I64, points: U32, first: int, last: int) -> N
 
     Parameters
     ----------
-    gap : ndarray of int64, shape (n, G_PLAIN + levels)
+    gap : ndarray of int64, shape (n, `G_COLUMNS`)
         Begin and end from the tail on, whether it is silent, what it is, rank of its level, whether
-        its words tell no place, kind, last word and value of a token, words of `PLAIN_LEVELS`.
+        its words tell no place, kind, last word and value of a token.
     points : ndarray of uint32
         Values of tokens.
     """
@@ -264,8 +262,6 @@ def fill_gap(work: np.record, gap: I64, points: U32, first: int, last: int) -> N
         item[START], item[END] = start, state[TAIL] + gap[k, G_END]
         item[SILENT], item[WHAT] = gap[k, G_SILENT], gap[k, G_WHAT]
         item[WORDY], item[PLACELESS] = gap[k, G_LEVEL], gap[k, G_PLACELESS]
-        for level in range(gap.shape[1] - G_PLAIN):
-            item[PLAIN + level] = gap[k, G_PLAIN + level]
 
 
 @njit(cache=True)

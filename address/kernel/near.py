@@ -15,7 +15,7 @@ from address.repair import _LEVELS, _MEANT
 from address.tails import LISTED
 from address.walk import find_text, find_word, word_hash
 
-__all__ = ["COSTS", "Near", "near", "near_of"]
+__all__ = ["CODES", "COSTS", "Near", "near", "near_of"]
 
 U8 = npt.NDArray[np.uint8]
 U16 = npt.NDArray[np.uint16]

@@ -40,19 +40,10 @@ OTHER_LEVELS = ("facility", "devzone", "tenant")
 """Levels of pieces that are none of the tree's: they follow those in rank."""
 
 # columns of the pieces of a gap
-(
-    G_START,
-    G_END,
-    G_SILENT,
-    G_WHAT,
-    G_LEVEL,
-    G_PLACELESS,
-    G_TOKEN,
-    G_SUFFIX,
-    G_FIRST,
-    G_LENGTH,
-    G_PLAIN,
-) = range(11)
+G_START, G_END, G_SILENT, G_WHAT, G_LEVEL, G_PLACELESS, G_TOKEN, G_SUFFIX, G_FIRST, G_LENGTH = (
+    range(10)
+)
+G_COLUMNS = 10
 MOST_GAPS = 3
 """Gaps of a text of a column."""
 

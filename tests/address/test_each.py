@@ -41,6 +41,7 @@ def history(nodes: pa.Table) -> History:
     doors = [row for row in range(index.built) if index.level_of(row) == "number"][:20]
     gone = [
         {
+            "node_id": f"gone{at}",
             "level": "number",
             "name": f"{8000 + at}号",
             "core": f"{8000 + at}",

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from address.arena import PLACED, Arena
 from address.distance import distance_m
 from address.model import LEVELS, RANK, Location, Match, changed
-from address.numbering import error_of_parents, place_number
+from address.numbering import Placed, error_of_parents, place_number
 from address.roads import RoadDoors, ancestor, doors_of, number_of
 
 if TYPE_CHECKING:
@@ -263,18 +263,28 @@ def interpolate_many(
     -------
     list of (Location, int) or None
     """
-    out: dict[tuple[int, int, bool], tuple[Location, int] | None] = {}
-    for road, number, lane in sorted(set(asked)):  # the doors of a road are read once
-        known = doors_of(index, road) if index.levels[road] == RANK["road"] else None
-        if known is None:
-            out[road, number, lane] = None
-            continue
-        placed = place_number(known.doors, number, lane)
-        lon, lat = known.degrees(placed.x, placed.y)
-        part = _part_around(index, known, road, placed.x, placed.y)
-        where = Location(lon, lat, None, "interpolated", placed.error_m)
-        out[road, number, lane] = where, part
-    return [out[question] for question in asked]
+    is_road = RANK["road"]
+    doors = {
+        road: doors_of(index, road) if index.levels[road] == is_road else None
+        for road in sorted({road for road, _, _ in asked})
+    }
+    questions = sorted({question for question in asked if doors[question[0]] is not None})
+    out: dict[tuple[int, int, bool], tuple[Location, int]] = {}
+    for question, placed in zip(questions, _placed(doors, questions), strict=True):
+        known = doors[question[0]]
+        assert known is not None  # noqa: S101 (questions of other roads are left out)
+        part = _part_around(index, known, question[0], placed.x, placed.y)
+        at = known.degrees(placed.x, placed.y)
+        out[question] = Location(*at, None, "interpolated", placed.error_m), part
+    return [out.get(question) for question in asked]
+
+
+def _placed(
+    doors: dict[int, RoadDoors | None], questions: list[tuple[int, int, bool]]
+) -> list[Placed]:
+    """Places of numbers on the planes of their roads."""
+    known = ((doors[road], number, lane) for road, number, lane in questions)
+    return [place_number(on.doors, number, lane) for on, number, lane in known if on is not None]
 
 
 def _part_around(index: "AddressIndex", known: RoadDoors, road: int, x: float, y: float) -> int:

@@ -13,6 +13,7 @@ from address.build import arena_of
 from address.chains import gather
 from address.edits import EditLog, apply
 from address.geocode import Places, geocode, locate
+from address.lexicon import towns_of
 from address.match import match
 from address.model import Location, Match, Suggestion
 from address.repair import Repairs
@@ -259,6 +260,7 @@ class AddressIndex(Tree):
         """
         from address.fast import FastPath  # it loads a compiler
 
+        towns_of()  # a table that a text in a hundred asks for
         self._asked = PATIENCE
         self._fast = FastPath(self)
         self._fast.read("路1号")

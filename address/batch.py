@@ -41,6 +41,7 @@ RESULT = pa.schema(
 
 _CHUNK = 20_000
 _OTHERS = 10
+_MOST_SIGNS = 100_000
 _WHERE = ("lon", "lat", "method", "error_m")
 _STATUS = ("exact", "ambiguous", "partial", "none")
 _LEVEL = ("", *LEVELS)
@@ -270,12 +271,14 @@ def _assembled(index: "AddressIndex", column: Column, located: bool) -> pa.Table
         return known[codes]
 
     read = np.flatnonzero(column.status != UNREAD)
-    _, first, inverse = np.unique(column.sign[read], return_index=True, return_inverse=True)
-    examples = [index.match(column.text(int(read[at]))) for at in first.tolist()]
+    signs, first, inverse = np.unique(column.sign[read], return_index=True, return_inverse=True)
+    told = [
+        _told(index, column, sign, int(read[at]))
+        for sign, at in zip(signs.tolist(), first.tolist(), strict=True)
+    ]
     if len(read):
-        confidence[read] = np.array([e.confidence for e in examples])[inverse]
-        codes = [number(tuple(f.code for f in e.faults)) for e in examples]
-        faults[read] = np.array(codes, np.int64)[inverse]
+        confidence[read] = np.array([sure for sure, _ in told])[inverse]
+        faults[read] = np.array([number(codes) for _, codes in told], np.int64)[inverse]
     for row in unread.tolist():
         text = column.text(row)
         found = index.geocode(text) if located else match_by_reference(index, text)
@@ -307,6 +310,19 @@ def _assembled(index: "AddressIndex", column: Column, located: bool) -> pa.Table
         },
         schema=RESULT,
     )
+
+
+def _told(
+    index: "AddressIndex", column: Column, sign: int, row: int
+) -> tuple[float, tuple[str, ...]]:
+    """Confidence and codes of the faults of all rows of a signature, told from one of them."""
+    told = index.fast.told
+    if sign not in told:
+        if len(told) >= _MOST_SIGNS:
+            told.clear()
+        found = index.match(column.text(row))
+        told[sign] = found.confidence, tuple(fault.code for fault in found.faults)
+    return told[sign]
 
 
 def _taken(words: pa.Array, at: npt.NDArray[Any], absent: npt.NDArray[np.bool_]) -> pa.Array:

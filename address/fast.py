@@ -78,6 +78,8 @@ class FastPath:
         self.calls = w.calls_of(index.arena)
         self.near = near_of(index.arena)
         self._gaps: dict[str, Gap | None] = {}
+        self.told: dict[int, tuple[float, tuple[str, ...]]] = {}
+        """Confidence and codes of faults by the signature of a reading."""
         self.lock = Lock()  # of the scratch space
 
     def read(self, text: str) -> tuple[Query, list[Way]] | None:

@@ -13,9 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from address.arena import PLACED, RENAMED, SILENT, WHOLE
-from address.geocode import locate
+from address.geocode import OTHER_KIND, locate
 from address.match import match_by_reference
-from address.model import LEVELS, Match
+from address.model import LEVELS, RANK, Match
+from address.numbering import error_of_kinds
 
 if TYPE_CHECKING:
     from address.index import AddressIndex
@@ -250,7 +251,10 @@ def _assembled(index: "AddressIndex", column: _Column, located: bool) -> pa.Tabl
     missing = _taken(words["level"], column.missing, column.missing == 0)
     rows = column.node
     level = _taken(words["level"], index.levels_array[np.maximum(rows, 0)], rows < 0)
-    where = _located(index, column, places) if located else {}
+    where: dict[str, pa.Array] = {}
+    if located:
+        kinds = np.array([OTHER_KIND in codes for codes in lists or [[]]])
+        where = _located(index, column, places, kinds[faults])
     return pa.table(
         {
             "status": words["status"].take(pa.array(column.status)),
@@ -280,8 +284,12 @@ def _located(
     index: "AddressIndex",
     column: _Column,
     known: dict[int, tuple[float | None, float | None, str | None, float | None]],
+    kinds: npt.NDArray[np.bool_],
 ) -> dict[str, pa.Array]:
-    """Places: of placed nodes from the arrays, of the others from `AddressIndex.locate`."""
+    """Places: of placed nodes from the arrays, of the others from `AddressIndex.locate`.
+
+    `kinds` tells the rows whose door was answered by one of another kind.
+    """
     rows = column.node
     at = np.maximum(rows, 0)
     arena = index.arena
@@ -296,6 +304,8 @@ def _located(
     for level in np.unique(index.levels_array[at[own]]).tolist():
         like = own & (index.levels_array[at] == level)
         error[like] = _error_of(index, int(rows[np.argmax(like)]))
+        if level == RANK["number"]:
+            error[like & kinds] = np.maximum(error[like & kinds], error_of_kinds())
     by_node: dict[int, tuple[float | None, float | None, str | None, float | None]] = {}
     for row in np.flatnonzero(~own & (rows >= 0)).tolist():
         node = int(rows[row])

@@ -1,5 +1,6 @@
 """Where an address is: its node, a door between its neighbours, or what holds it."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,14 +9,16 @@ import numpy.typing as npt
 from address.arena import PLACED, Arena
 from address.distance import distance_m
 from address.model import LEVELS, RANK, Location, Match, changed
-from address.numbering import error_of_parents, place_number
+from address.numbering import error_of_kinds, error_of_parents, place_number
 from address.roads import RoadDoors, ancestor, doors_of, number_of
 
 if TYPE_CHECKING:
     from address.index import AddressIndex
 
-__all__ = ["Places", "geocode", "interpolate", "locate"]
+__all__ = ["OTHER_KIND", "Places", "geocode", "interpolate", "locate"]
 
+OTHER_KIND = "NUMBER.kind"
+"""Fault of a door answered by a lane of its number, or the reverse."""
 _VOTERS = 5
 _DOORSTEP_M = 30.0
 _ERROR = {
@@ -157,7 +160,11 @@ def geocode(index: "AddressIndex", text: str, focus: tuple[float, float] | None 
                     eid=index.text_of("eid", part),
                 )
             return changed(found, location=place)
-    return changed(found, location=locate(index, row))
+    at = locate(index, row)
+    swapped = any(fault.code == OTHER_KIND for fault in found.faults)
+    if swapped and at is not None and at.method == "node" and index.levels[row] == RANK["number"]:
+        at = replace(at, error_m=max(at.error_m, error_of_kinds()))
+    return changed(found, location=at)
 
 
 def interpolate(index: "AddressIndex", road: int, door: str) -> tuple[Location, int] | None:
@@ -183,7 +190,7 @@ def interpolate(index: "AddressIndex", road: int, door: str) -> tuple[Location, 
     known = doors_of(index, road)
     if known is None:
         return None
-    placed = place_number(known.doors, *number)
+    placed = place_number(known.doors, *number, known.repeated)
     lon, lat = known.degrees(placed.x, placed.y)
     part = _part_around(index, known, road, placed.x, placed.y)
     return Location(lon, lat, None, "interpolated", placed.error_m), part

@@ -32,3 +32,21 @@ def test_what_agrees_and_differs_is_told() -> None:
     assert found.agree == ("road", "number", "room")
     assert found.differ == ("building",)
     assert found.score == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "label", "coarse"),
+    [
+        ("保利花园5号楼1单元17楼", "昌平区保利花园5号楼", "partial", "exact"),
+        ("保利花园5号楼1单元17楼", "保利花园6号楼", "partial", "partial"),
+        ("工业路233号苏宁广场", "工业路233号苏宁广场一楼圣罗兰专柜", "partial", "partial"),
+        ("广州市鹤泰路", "白云区鹤泰路", "exact", "exact"),
+        ("增城区永宁街", "增城区永宁街太新路", "partial", "partial"),
+        ("中心路同方中心", "新原路120号西北80米同方中心", "exact", "exact"),
+        ("中心路同方中心", "新原路120号同方中心", "partial", "partial"),
+    ],
+)
+def test_how_deep_addresses_are_compared(a: str, b: str, label: str, coarse: str) -> None:
+    for first, second in ((a, b), (b, a)):
+        assert compare(first, second).label == label
+        assert compare(first, second, "building").label == coarse

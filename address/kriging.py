@@ -94,7 +94,7 @@ def _invert(a: Floats, inverse: Floats, n: int) -> None:
 
 
 @njit(cache=True, nogil=True)
-def krige(
+def krige(  # noqa: C901 (one pass over the questions)
     starts: Ints,
     numbers: Ints,
     x: Floats,

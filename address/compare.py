@@ -132,6 +132,9 @@ def _counties_differ(a: str, b: str, left: _Levels, right: _Levels) -> bool:
     """Whether both name a county or city, and not one within the other; a street proves nothing."""
     if not all(part.get("county") or part.get("city") for part in (left, right)):
         return False
+    above = [part.get("province", []) + part.get("city", []) for part in (left, right)]
+    if set(left.get("county", [])) & set(right.get("county", [])) and not all(above):
+        return False  # one name, which several cities have; only one text tells which
     first, second = county_of(a), county_of(b)
     return bool(first and second and first != second and not _nested(first, second))
 

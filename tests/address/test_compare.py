@@ -14,6 +14,8 @@ from address.compare import compare
         ("经三路35号", "经四路35号", "none"),
         ("柳桥路144至146号2幢", "柳桥路144号2幢", "exact"),  # within the range
         ("柳桥路144至146号", "柳桥路148号", "none"),
+        ("南通市通州区柳桥路35号", "通州区柳桥路35号", "exact"),  # Beijing has one as well
+        ("南通市通州区柳桥路35号", "北京市通州区柳桥路35号", "none"),
         ("柳桥路35号2栋", "柳桥路35号2栋501室", "partial"),  # one holds the other
         ("柳桥路35号2栋501室", "柳桥路35号3栋501室", "partial"),  # one yard
         ("柳桥村12号", "柳桥村21号", "none"),  # houses of one village

@@ -13,9 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from address.arena import RENAMED, SILENT, WHOLE
-from address.geocode import METHODS, interpolate_many, locate_many
+from address.geocode import METHODS, OTHER_KIND, interpolate_many, locate_many
 from address.match import match_by_reference
 from address.model import LEVELS, RANK, Location, Match
+from address.numbering import error_of_kinds
 
 if TYPE_CHECKING:
     from address.index import AddressIndex
@@ -295,7 +296,10 @@ def _assembled(index: "AddressIndex", column: Column, located: bool) -> pa.Table
     missing = _taken(words["level"], column.missing, column.missing == 0)
     rows = column.node
     level = _taken(words["level"], index.levels_array[np.maximum(rows, 0)], rows < 0)
-    where = _located(index, column, places) if located else {}
+    where: dict[str, pa.Array] = {}
+    if located:
+        kinds = np.array([OTHER_KIND in codes for codes in lists or [[]]])
+        where = _located(index, column, places, kinds[faults])
     return pa.table(
         {
             "status": words["status"].take(pa.array(column.status)),
@@ -355,10 +359,19 @@ def _between(index: "AddressIndex", column: Column) -> dict[int, Location]:
 
 
 def _located(
-    index: "AddressIndex", column: Column, known: dict[int, Location]
+    index: "AddressIndex",
+    column: Column,
+    known: dict[int, Location],
+    kinds: npt.NDArray[np.bool_],
 ) -> dict[str, pa.Array]:
-    """Places of nodes from the arrays, but those that are known already."""
+    """Places of nodes from the arrays, but those that are known already.
+
+    `kinds` tells the rows whose door was answered by one of another kind.
+    """
     lon, lat, method, error = locate_many(index, column.node.astype(np.int64))
+    door = index.levels_array[np.maximum(column.node, 0)] == RANK["number"]
+    other = kinds & door & (method == METHODS.index("node"))
+    error[other] = np.maximum(error[other], error_of_kinds())
     rows = list(known)
     lon[rows] = [known[row].lon for row in rows]
     lat[rows] = [known[row].lat for row in rows]

@@ -1,5 +1,6 @@
 """Where an address is: its node, a door between its neighbours, or what holds it."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy.typing as npt
 from address.arena import PLACED, Arena
 from address.distance import distance_m
 from address.model import LEVELS, RANK, Location, Match, changed
-from address.numbering import Placed, error_of_parents, place_number
+from address.numbering import Doors, Placed, error_of_kinds, error_of_parents, place_numbers
 from address.roads import RoadDoors, ancestor, doors_of, number_of
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "METHODS",
+    "OTHER_KIND",
     "Places",
     "geocode",
     "interpolate",
@@ -24,6 +26,8 @@ __all__ = [
     "locate_many",
 ]
 
+OTHER_KIND = "NUMBER.kind"
+"""Fault of a door answered by a lane of its number, or the reverse."""
 _VOTERS = 5
 _DOORSTEP_M = 30.0
 _ERROR = {
@@ -224,7 +228,11 @@ def geocode(index: "AddressIndex", text: str, focus: tuple[float, float] | None 
                     eid=index.text_of("eid", part),
                 )
             return changed(found, location=place)
-    return changed(found, location=locate(index, row))
+    at = locate(index, row)
+    swapped = any(fault.code == OTHER_KIND for fault in found.faults)
+    if swapped and at is not None and at.method == "node" and index.levels[row] == RANK["number"]:
+        at = replace(at, error_m=max(at.error_m, error_of_kinds()))
+    return changed(found, location=at)
 
 
 def interpolate(index: "AddressIndex", road: int, door: str) -> tuple[Location, int] | None:
@@ -283,8 +291,28 @@ def _placed(
     doors: dict[int, RoadDoors | None], questions: list[tuple[int, int, bool]]
 ) -> list[Placed]:
     """Places of numbers on the planes of their roads."""
-    known = ((doors[road], number, lane) for road, number, lane in questions)
-    return [place_number(on.doors, number, lane) for on, number, lane in known if on is not None]
+    on = {road: known for road, known in doors.items() if known is not None}
+    if not questions:
+        return []
+    row = {road: k for k, road in enumerate(on)}
+    every = [known.doors for known in on.values()]
+    starts = np.cumsum([0, *(len(one.numbers) for one in every)])
+    joined = Doors(
+        np.concatenate([one.numbers for one in every]),
+        np.concatenate([one.places for one in every]),
+        np.concatenate([one.lane for one in every]),
+    )
+    places, error = place_numbers(
+        joined,
+        starts,
+        np.concatenate([known.repeated for known in on.values()]),
+        np.array([row[road] for road, _, _ in questions]),
+        np.array([number for _, number, _ in questions]),
+        np.array([lane for _, _, lane in questions]),
+    )
+    return [
+        Placed(x, y, metres) for (x, y), metres in zip(places.tolist(), error.tolist(), strict=True)
+    ]
 
 
 def _part_around(index: "AddressIndex", known: RoadDoors, road: int, x: float, y: float) -> int:

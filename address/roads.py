@@ -40,6 +40,8 @@ class RoadDoors:
         Metres on a plane that touches at `lon`, `lat`.
     lon, lat : float
         Degrees, EPSG:4490.
+    repeated : ndarray of bool, shape (n,)
+        ``doors.repeated()``.
     """
 
     rows: _Rows
@@ -47,6 +49,7 @@ class RoadDoors:
     doors: Doors
     lon: float
     lat: float
+    repeated: npt.NDArray[np.bool_]
 
     def degrees(self, x: float, y: float) -> tuple[float, float]:
         """Place on the plane as lon, lat."""
@@ -126,7 +129,7 @@ def _read(index: "AddressIndex", road: int, county: int) -> RoadDoors | None:
         places = np.concatenate([places, beyond[near]])
     order = np.lexsort((rows, numbers))
     doors = Doors(numbers[order], places[order], lanes[order].astype(np.bool_))
-    return RoadDoors(rows[order], parts[order], doors, *middle)
+    return RoadDoors(rows[order], parts[order], doors, *middle, doors.repeated())
 
 
 def _plane(

@@ -12,15 +12,16 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from address.arena import PLACED, RENAMED, SILENT, WHOLE
-from address.geocode import locate
+from address.arena import RENAMED, SILENT, WHOLE
+from address.geocode import METHODS, OTHER_KIND, interpolate_many, locate_many
 from address.match import match_by_reference
-from address.model import LEVELS, Match
+from address.model import LEVELS, RANK, Location, Match
+from address.numbering import error_of_kinds
 
 if TYPE_CHECKING:
     from address.index import AddressIndex
 
-__all__ = ["RESULT", "match_batch"]
+__all__ = ["RESULT", "Column", "fulls_of", "ids_of", "match_batch", "match_column"]
 
 RESULT = pa.schema(
     [
@@ -40,6 +41,8 @@ RESULT = pa.schema(
 """Columns of `match_batch`; see `address.model.Match` and `address.model.Location`."""
 
 _CHUNK = 20_000
+_OTHERS = 10
+_MOST_SIGNS = 100_000
 _WHERE = ("lon", "lat", "method", "error_m")
 _STATUS = ("exact", "ambiguous", "partial", "none")
 _LEVEL = ("", *LEVELS)
@@ -111,10 +114,12 @@ def _match_part(texts: pa.Array, located: bool) -> pa.Table:
     return _match_distinct(_own["index"], texts, located)
 
 
-class _Column:
+class Column:
     """UTF-8 bytes of a string column and what was found for each row."""
 
-    def __init__(self, texts: pa.Array) -> None:
+    def __init__(self, texts: pa.Array, detailed: bool = False) -> None:
+        from address.kernel.work import MOST_GAPS  # it loads a compiler
+
         count = len(texts)
         self.texts = texts
         _, offsets, data = texts.buffers()
@@ -128,17 +133,28 @@ class _Column:
         self.node = np.full(count, -1, np.int32)
         self.missing = np.zeros(count, np.uint8)
         self.sign = np.zeros(count, np.uint64)
-        self.tail_of = np.full(count, -1, np.int64)
+        self.door = np.full(count, -1, np.int32)
+        told = count if detailed else 0
+        self.others = np.full((told, _OTHERS), -1, np.int32)
+        self.others_cost = np.zeros((told, _OTHERS))
+        self.matches: dict[int, Match] = {}
+        """Answers of the reference by row."""
+        self.gaps_of = np.full((count, MOST_GAPS), -1, np.int64)
 
     def text(self, row: int) -> str:
+        """A text as it was given."""
         return bytes(self.data[self.offsets[row] : self.offsets[row + 1]]).decode()
 
 
 def _match_distinct(index: "AddressIndex", texts: pa.Array, located: bool) -> pa.Table:
+    return match_column(index, Column(texts), located)
+
+
+def match_column(index: "AddressIndex", column: "Column", located: bool = True) -> pa.Table:
+    """Match texts that are all different; what was found for each stays in the column."""
     index.refresh()
-    if not len(texts):
+    if not len(column.texts):
         return RESULT.empty_table()
-    column = _Column(texts)
     if len(index) and not index.names.edited:
         _read_all(index, column)
     else:
@@ -148,56 +164,85 @@ def _match_distinct(index: "AddressIndex", texts: pa.Array, located: bool) -> pa
     return _assembled(index, column, located)
 
 
-def _read_all(index: "AddressIndex", column: _Column) -> None:
-    """The compiled loop, then again for texts whose tails the reference has cut meanwhile."""
+def _read_all(index: "AddressIndex", column: Column) -> None:
+    """The compiled loop, then again for texts with gaps that the reference has cut meanwhile."""
     from address.kernel.batch import UNREAD, WANTS_TAIL
 
     rows = np.arange(len(column.texts), dtype=np.int64)
-    none = np.zeros((0, 4 + _plain_levels()), np.int64), np.zeros(1, np.int64)
-    tails: dict[str, int] = {}
-    known: list[npt.NDArray[np.int64]] = []
-    for at in range(0, len(rows), _CHUNK):
-        part = rows[at : at + _CHUNK]
-        wanted = _run(index, column, part, *none)
-        for row, tail in wanted:
-            number = tails.get(tail)
-            if number is None:
-                cut = index.fast.tail(tail)
-                number = tails[tail] = -2 if cut is None else len(known)
-                if cut is not None:
-                    known.append(cut)
-            column.tail_of[row] = number
-    waiting = np.flatnonzero(column.status == WANTS_TAIL)
-    column.status[waiting[column.tail_of[waiting] < 0]] = UNREAD
-    waiting = waiting[column.tail_of[waiting] >= 0]
-    if len(waiting):
-        first = np.zeros(len(known) + 1, np.int64)
-        np.cumsum([len(cut) for cut in known], out=first[1:])
-        for at in range(0, len(waiting), _CHUNK):
-            _run(index, column, waiting[at : at + _CHUNK], np.concatenate(known), first)
+    gaps = _Gaps(index)
+    while len(rows):
+        again: list[int] = []
+        cut = gaps.arrays()
+        for at in range(0, len(rows), _CHUNK):
+            part = rows[at : at + _CHUNK]
+            for row, tail in _run(index, column, part, cut):
+                number = gaps.number(tail)
+                if number < 0:
+                    column.status[row] = UNREAD
+                else:
+                    free = int(np.argmax(column.gaps_of[row] < 0))
+                    column.gaps_of[row, free] = number
+                    again.append(row)
+        rows = np.array(again, np.int64)
+    column.status[column.status == WANTS_TAIL] = UNREAD
 
 
-def _plain_levels() -> int:
-    from address.kernel.work import PLAIN_LEVELS
+class _Gaps:
+    """What the reference has cut, each wording once."""
 
-    return len(PLAIN_LEVELS)
+    def __init__(self, index: "AddressIndex") -> None:
+        from address.fast import NO_GAP
+
+        self._fast = index.fast
+        self._number: dict[str, int] = {}
+        self._known = [NO_GAP]  # so that there is something to put together
+
+    def number(self, tail: str) -> int:
+        """Number of the gap in front of a tail; -1 where the reference must read the text."""
+        number = self._number.get(tail)
+        if number is None:
+            gap = self._fast.gap(tail)
+            number = self._number[tail] = -1 if gap is None else len(self._known)
+            if gap is not None:
+                self._known.append(gap)
+        return number
+
+    def arrays(self) -> tuple[I64, I64, I64, npt.NDArray[np.uint32]]:
+        """Pieces, where those of each gap begin, length of each, values of tokens."""
+        from address.kernel.work import G_FIRST
+
+        pieces = np.concatenate([gap.pieces for gap in self._known])
+        counts = [len(gap.pieces) for gap in self._known]
+        points = [gap.points for gap in self._known]
+        begun = np.cumsum([0, *map(len, points)])[:-1]
+        pieces[:, G_FIRST] += np.repeat(begun, counts)
+        return (
+            pieces,
+            np.cumsum([0, *counts]),
+            np.array([gap.size for gap in self._known], np.int64),
+            np.concatenate(points),
+        )
 
 
 def _run(
-    index: "AddressIndex", column: _Column, rows: I64, tail: I64, tail_first: I64
+    index: "AddressIndex",
+    column: Column,
+    rows: I64,
+    gaps: tuple[I64, I64, I64, npt.NDArray[np.uint32]],
 ) -> Iterator[tuple[int, str]]:
-    """Read some rows; rows whose tail is wanted, with the tail and one character before it."""
+    """Read some rows; rows whose tail is wanted, with the tail as `FastPath.gap` takes it."""
     from address.kernel.batch import WANTS_TAIL, read_column
     from address.kernel.work import LONGEST
 
     fast = index.fast
-    text = np.empty(len(rows) * (LONGEST + 1), np.uint32)
+    text = np.empty(len(rows) * (LONGEST * 4 + 2), np.uint32)
     ends = np.zeros(len(rows), np.int64)
     with fast.lock:
         read_column(
             column.data, column.offsets, rows, fast.work, fast.tables, fast.nodes, fast.words,
-            fast.calls, tail, tail_first, column.tail_of, column.status, column.node,
-            column.missing, column.sign, text, ends,
+            fast.calls, fast.near, *gaps, column.gaps_of, column.status, column.node,
+            column.missing, column.sign, column.door, column.others,
+            column.others_cost, text, ends,
         )  # fmt: skip
     starts = np.concatenate([[0], ends[:-1]])
     return iter(
@@ -208,14 +253,12 @@ def _run(
     )
 
 
-def _assembled(index: "AddressIndex", column: _Column, located: bool) -> pa.Table:
+def _assembled(index: "AddressIndex", column: Column, located: bool) -> pa.Table:
     """The table: by signature for what the compiled loop read, by row for what it did not."""
-    from address.kernel.batch import PARTIAL, UNREAD
+    from address.kernel.batch import UNREAD
 
     count = len(column.texts)
-    doors = (column.status == PARTIAL) & (column.missing == _LEVEL.index("number"))
-    if located:
-        column.status[doors] = UNREAD  # placed between their neighbours, one by one
+    places = _between(index, column) if located else {}
     unread = np.flatnonzero(column.status == UNREAD)
     confidence = np.zeros(count)
     faults = np.zeros(count, np.int64)
@@ -229,33 +272,39 @@ def _assembled(index: "AddressIndex", column: _Column, located: bool) -> pa.Tabl
         return known[codes]
 
     read = np.flatnonzero(column.status != UNREAD)
-    _, first, inverse = np.unique(column.sign[read], return_index=True, return_inverse=True)
-    examples = [index.match(column.text(int(read[at]))) for at in first.tolist()]
+    signs, first, inverse = np.unique(column.sign[read], return_index=True, return_inverse=True)
+    told = [
+        _told(index, column, sign, int(read[at]))
+        for sign, at in zip(signs.tolist(), first.tolist(), strict=True)
+    ]
     if len(read):
-        confidence[read] = np.array([e.confidence for e in examples])[inverse]
-        codes = [number(tuple(f.code for f in e.faults)) for e in examples]
-        faults[read] = np.array(codes, np.int64)[inverse]
-    places: dict[int, tuple[float | None, float | None, str | None, float | None]] = {}
+        confidence[read] = np.array([sure for sure, _ in told])[inverse]
+        faults[read] = np.array([number(codes) for _, codes in told], np.int64)[inverse]
     for row in unread.tolist():
         text = column.text(row)
         found = index.geocode(text) if located else match_by_reference(index, text)
+        column.matches[row] = found
         column.status[row] = _STATUS.index(found.status)
         node = index.row_of(found.node_id) if found.node_id is not None else None
         column.node[row] = -1 if node is None else node
         column.missing[row] = _LEVEL.index(found.missing) if found.missing in _LEVEL else 0
         confidence[row] = found.confidence
         faults[row] = number(tuple(f.code for f in found.faults))
-        places[row] = _place(found)
+        if found.location is not None:
+            places[row] = found.location
     words = {name: pa.array(values) for name, values in (("status", _STATUS), ("level", _LEVEL))}
     missing = _taken(words["level"], column.missing, column.missing == 0)
     rows = column.node
     level = _taken(words["level"], index.levels_array[np.maximum(rows, 0)], rows < 0)
-    where = _located(index, column, places) if located else {}
+    where: dict[str, pa.Array] = {}
+    if located:
+        kinds = np.array([OTHER_KIND in codes for codes in lists or [[]]])
+        where = _located(index, column, places, kinds[faults])
     return pa.table(
         {
             "status": words["status"].take(pa.array(column.status)),
-            "node_id": _ids(index, rows),
-            "full": _fulls(index, rows),
+            "node_id": ids_of(index, rows),
+            "full": fulls_of(index, rows),
             "level": level,
             "confidence": pa.array(confidence),
             "missing": missing,
@@ -267,65 +316,76 @@ def _assembled(index: "AddressIndex", column: _Column, located: bool) -> pa.Tabl
     )
 
 
+def _told(
+    index: "AddressIndex", column: Column, sign: int, row: int
+) -> tuple[float, tuple[str, ...]]:
+    """Confidence and codes of the faults of all rows of a signature, told from one of them."""
+    told = index.fast.told
+    if sign not in told:
+        if len(told) >= _MOST_SIGNS:
+            told.clear()
+        found = index.match(column.text(row))
+        told[sign] = found.confidence, tuple(fault.code for fault in found.faults)
+    return told[sign]
+
+
 def _taken(words: pa.Array, at: npt.NDArray[Any], absent: npt.NDArray[np.bool_]) -> pa.Array:
     return words.take(pa.array(at.astype(np.int64), mask=absent))
 
 
-def _place(found: Match) -> tuple[float | None, float | None, str | None, float | None]:
-    at = found.location
-    return (None,) * 4 if at is None else (at.lon, at.lat, at.method, at.error_m)
+def _between(index: "AddressIndex", column: Column) -> dict[int, Location]:
+    """Places of missing doors between their neighbours, by row of the column.
+
+    Nodes become those of the road in the street around. What cannot be told from the compiled
+    reading is left unread.
+    """
+    from address.kernel.batch import PARTIAL, UNREAD
+
+    asked = (column.status == PARTIAL) & (column.missing == RANK["number"])
+    asked &= index.levels_array[np.maximum(column.node, 0)] == RANK["road"]
+    column.status[asked & (column.door < 0)] = UNREAD
+    rows = np.flatnonzero(asked & (column.door >= 0))
+    roads, doors = column.node[rows].tolist(), column.door[rows].tolist()
+    questions = [(road, door >> 2, bool(door & 2)) for road, door in zip(roads, doors, strict=True)]
+    out: dict[int, Location] = {}
+    for row, door, found in zip(
+        rows.tolist(), doors, interpolate_many(index, questions), strict=True
+    ):
+        if found is not None:
+            out[row], part = found
+            if not door & 1:  # no street is named
+                column.node[row] = part
+    return out
 
 
 def _located(
     index: "AddressIndex",
-    column: _Column,
-    known: dict[int, tuple[float | None, float | None, str | None, float | None]],
+    column: Column,
+    known: dict[int, Location],
+    kinds: npt.NDArray[np.bool_],
 ) -> dict[str, pa.Array]:
-    """Places: of placed nodes from the arrays, of the others from `AddressIndex.locate`."""
-    rows = column.node
-    at = np.maximum(rows, 0)
-    arena = index.arena
-    own = (rows >= 0) & (arena["flags"][at] & PLACED != 0)
-    own[list(known)] = False
-    lon = np.where(own, arena["lon"][at], np.nan)
-    lat = np.where(own, arena["lat"][at], np.nan)
-    error = np.full(len(rows), np.nan)
-    method = np.full(len(rows), -1, np.int64)
-    method[own] = 0
-    methods = ["node"]
-    for level in np.unique(index.levels_array[at[own]]).tolist():
-        like = own & (index.levels_array[at] == level)
-        error[like] = _error_of(index, int(rows[np.argmax(like)]))
-    by_node: dict[int, tuple[float | None, float | None, str | None, float | None]] = {}
-    for row in np.flatnonzero(~own & (rows >= 0)).tolist():
-        node = int(rows[row])
-        if row in known:
-            place = known[row]
-        else:
-            if node not in by_node:
-                by_node[node] = _place(Match("exact", location=locate(index, node)))
-            place = by_node[node]
-        if place[0] is None or place[2] is None:
-            continue
-        lon[row], lat[row], error[row] = place[0], place[1], place[3]
-        if place[2] not in methods:
-            methods.append(place[2])
-        method[row] = methods.index(place[2])
+    """Places of nodes from the arrays, but those that are known already.
+
+    `kinds` tells the rows whose door was answered by one of another kind.
+    """
+    lon, lat, method, error = locate_many(index, column.node.astype(np.int64))
+    door = index.levels_array[np.maximum(column.node, 0)] == RANK["number"]
+    other = kinds & door & (method == METHODS.index("node"))
+    error[other] = np.maximum(error[other], error_of_kinds())
+    rows = list(known)
+    lon[rows] = [known[row].lon for row in rows]
+    lat[rows] = [known[row].lat for row in rows]
+    method[rows] = [METHODS.index(known[row].method) for row in rows]
+    error[rows] = [known[row].error_m for row in rows]
     return {
         "lon": pa.array(lon, mask=np.isnan(lon)),
         "lat": pa.array(lat, mask=np.isnan(lat)),
-        "method": _taken(pa.array(methods), method, method < 0),
+        "method": _taken(pa.array(METHODS), method, method < 0),
         "error_m": pa.array(error, mask=np.isnan(error)),
     }
 
 
-def _error_of(index: "AddressIndex", row: int) -> float:
-    """Error of a placed node of the same level."""
-    place = locate(index, row)
-    return float("nan") if place is None else place.error_m
-
-
-def _ids(index: "AddressIndex", rows: I32) -> pa.Array:
+def ids_of(index: "AddressIndex", rows: I32) -> pa.Array:
     """Ids of nodes, null for -1."""
     arena, absent = index.arena, rows < 0
     at = np.maximum(rows, 0)
@@ -349,7 +409,7 @@ def _from_column(
     return column.take(pa.array(at, mask=absent))
 
 
-def _fulls(index: "AddressIndex", rows: I32) -> pa.Array:
+def fulls_of(index: "AddressIndex", rows: I32) -> pa.Array:
     """Standard strings of nodes, null for -1."""
     from address.kernel.batch import written
 

@@ -14,11 +14,15 @@ __all__ = ["Comparison", "compare"]
 
 _NUMBERS = ("number", "building", "unit", "room")
 _DEPTH = ("building", "unit", "floor", "room")
+_INDOORS = ("unit", "floor", "room")
+_LANDMARKS = ("road", "number")
 _CERTAIN = 4  # levels that agree outweigh a county named wrongly
 _MEANT = frozenset("东西南北中上下前后左右内外新老大小一二三四五六七八九十百0123456789甲乙丙丁")
 _TAIL = re.compile(r"(?:高速公路|公路|大道|大街|胡同|路|街|道|巷)$")
+_FIRM = re.compile(r"(?:公司|厂|店|馆|专柜|超市|中心|银行|学校|医院|工作室|事务所)$")
 _RANGE = re.compile(r"^(?P<low>\d{1,6})(?:-(?P<high>\d{1,6}))?(?P<kind>[弄巷]?)$")
 _Levels = dict[str, list[str]]
+_WITHIN = ("number", "compound", "poi", "tenant", *_DEPTH)
 _NAMES = ("compound", "poi", "village", "community")
 
 
@@ -51,6 +55,17 @@ def _by_level(elements: list[Element]) -> _Levels:
     return out
 
 
+def _landmark(elements: list[Element]) -> bool:
+    """Whether the road or number is one that the place lies so many metres from."""
+    levels = [element.level for element in elements]
+    if "distance" not in levels:
+        return False
+    said = levels.index("distance")
+    return any(level in _LANDMARKS for level in levels[:said]) and any(
+        level in _NAMES for level in levels[said:]
+    )
+
+
 def _alike(a: str, b: str) -> float:
     """Dice share of characters in pairs, 1 where one name holds the other."""
     if a in b or b in a:
@@ -59,13 +74,19 @@ def _alike(a: str, b: str) -> float:
     return 2 * len(first & second) / (len(first) + len(second))
 
 
-def compare(a: str, b: str) -> Comparison:
+def compare(a: str, b: str, grain: Literal["room", "building"] = "room") -> Comparison:
     """Compare two addresses element by element, without a gazetteer.
+
+    Roads and numbers that only tell where something lies (两路交叉口东50米) count where
+    both name them, and not against each other.
 
     Parameters
     ----------
     a, b : str
         As people write them.
+    grain : str
+        Narrowest level that counts: with ``building``, units, floors and rooms do not (lists of
+        deliveries and of places of interest go no deeper).
 
     Returns
     -------
@@ -78,14 +99,23 @@ def compare(a: str, b: str) -> Comparison:
     >>> compare("临江大道35号", "临江大道36号").label
     'none'
     """
-    left, right = _by_level(parse(a)), _by_level(parse(b))
+    first, second = parse(a), parse(b)
+    left, right = _by_level(first), _by_level(second)
+    near = _landmark(first) or _landmark(second)
+    if grain == "building":
+        for level in _INDOORS:
+            left.pop(level, None)
+            right.pop(level, None)
     agree: list[str] = []
     differ: list[str] = []
     for level in ("road", *_NUMBERS):
         x, y = left.get(level), right.get(level)
         if x and y:
             same = _SAME.get(level, _equal)
-            (agree if any(same(p, q) for p in x for q in y) else differ).append(level)
+            if any(same(p, q) for p in x for q in y):
+                agree.append(level)
+            elif not (near and level in _LANDMARKS):
+                differ.append(level)
     names = [(x, y) for x in left.get("compound", []) for y in right.get("compound", [])]
     if names:
         best = max(_alike(x, y) for x, y in names)
@@ -102,6 +132,9 @@ def _counties_differ(a: str, b: str, left: _Levels, right: _Levels) -> bool:
     """Whether both name a county or city, and not one within the other; a street proves nothing."""
     if not all(part.get("county") or part.get("city") for part in (left, right)):
         return False
+    above = [part.get("province", []) + part.get("city", []) for part in (left, right)]
+    if set(left.get("county", [])) & set(right.get("county", [])) and not all(above):
+        return False  # one name, which several cities have; only one text tells which
     first, second = county_of(a), county_of(b)
     return bool(first and second and first != second and not _nested(first, second))
 
@@ -171,10 +204,23 @@ def _label(
     if "compound" in agree or numbered:
         deepest = [[lv for lv in _DEPTH if part.get(lv)] for part in (left, right)]
         level = deepest[0][-1:] == deepest[1][-1:] or not any(deepest)
-        return "exact" if level and not differ else "partial"
+        whole = bool(set(agree) & set(_DEPTH)) or _same_house(left, right)
+        return "exact" if level and not differ and whole else "partial"
     if "road" in agree and "number" not in differ and "compound" not in differ:
-        return "partial"
+        deeper = any(part.get(level) for part in (left, right) for level in _WITHIN)
+        alone = len(left["road"]) == len(right["road"]) and not deeper and not differ
+        return "exact" if alone else "partial"
     return "none"
+
+
+def _same_house(left: _Levels, right: _Levels) -> bool:
+    """Whether no firm is named that the other has not: a building is not the firm in it."""
+    for one, other in ((left, right), (right, left)):
+        names = [name for level in ("compound", "tenant") for name in other.get(level, [])]
+        firms = [x for level in ("poi", "tenant") for x in one.get(level, []) if _FIRM.search(x)]
+        if any(max((_alike(firm, x) for x in names), default=0.0) < 0.5 for firm in firms):
+            return False
+    return True
 
 
 def _in_village(left: _Levels, right: _Levels) -> bool:

@@ -134,7 +134,7 @@ def _hard(_: AddressIndex | None, row: Row) -> Row:
 
 
 def _pair(_: AddressIndex | None, row: Row) -> Row:
-    return {"label": compare(row["a"], row["b"]).label}
+    return {"label": compare(row["a"], row["b"], "building").label}
 
 
 TRACKS: dict[str, tuple[bool, Callable[[Any, Row], Row]]] = {

@@ -5,17 +5,16 @@ to it. Loading the compiled code takes a moment (making it, once on a machine, h
 an index takes it only when it is asked often; see `address.index.AddressIndex.match`.
 """
 
-from collections.abc import Iterable
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from address.arena import RENAMED, RETIRED
-from address.descend import Way
+from address.descend import _NO_PLACE, Way
 from address.kernel import work as w
-from address.kernel.answer import NEEDS_TAIL, finish_one, read_one
+from address.kernel.answer import NEEDS_TAIL, after_road, read_one
 from address.kernel.descent import (
     CONFLICT,
     FAULT_CODES,
@@ -23,7 +22,10 @@ from address.kernel.descent import (
     NAME_UNUSED,
     OTHER_KIND,
     PENALTIES,
+    REPAIR,
 )
+from address.kernel.near import near_of
+from address.kernel.tokens import KINDS, SUFFIXES
 from address.model import LEVELS, RANK, Fault
 from address.normalise import Normalised
 from address.query import Item, Items, Option, Query
@@ -33,16 +35,29 @@ from address.walk import code_points, names_in
 if TYPE_CHECKING:
     from address.index import AddressIndex
 
-__all__ = ["FastPath"]
+__all__ = ["NO_GAP", "FastPath", "Gap"]
 
 I64 = npt.NDArray[np.int64]
+U32 = npt.NDArray[np.uint32]
 
 _NAME = ("text", *LEVELS)
+_LEVEL = ("", *LEVELS, *w.OTHER_LEVELS)
 _REST_KINDS = ("relation", "rest", "generic")
 _TELLS_NODE = (NAME_UNUSED, OTHER_KIND, LACKING)
-_TAILS = 20_000
+_MOST_GAPS = 20_000
 _MOST_PIECES = 6
 _GONE = RETIRED | RENAMED
+
+
+class Gap(NamedTuple):
+    """Pieces that the reference cut (`address.kernel.items.fill_gap`), values of its tokens, length."""
+
+    pieces: I64
+    points: U32
+    size: int
+
+
+NO_GAP = Gap(np.zeros((0, w.G_COLUMNS), np.int64), np.zeros(0, np.uint32), 0)
 
 
 class FastPath:
@@ -61,7 +76,10 @@ class FastPath:
         self.nodes = w.nodes_of(index.arena)
         self.words = w.words_of(index.arena)
         self.calls = w.calls_of(index.arena)
-        self._tails: dict[str, I64 | None] = {}
+        self.near = near_of(index.arena)
+        self._gaps: dict[str, Gap | None] = {}
+        self.told: dict[int, tuple[float, tuple[str, ...]]] = {}
+        """Confidence and codes of faults by the signature of a reading."""
         self.lock = Lock()  # of the scratch space
 
     def read(self, text: str) -> tuple[Query, list[Way]] | None:
@@ -77,15 +95,18 @@ class FastPath:
             return self._read(text)
 
     def _read(self, text: str) -> tuple[Query, list[Way]] | None:
+        if not text:
+            return None  # with no text the compiled reader goes on with the one before
         given = code_points(text)
-        found = read_one(
-            given, len(given), self.work, self.tables, self.nodes, self.words, self.calls
-        )
-        if found == NEEDS_TAIL:
-            tail = self.tail(self.text(int(self.work["state"][w.TAIL]) - 1))
-            if tail is None:
+        state = self.work["state"]
+        found = self._run(given, len(given), NO_GAP)
+        while found == NEEDS_TAIL:
+            begin = int(state[w.TAIL])
+            before = self.text(begin - 1) if begin else "\0" + self.text()
+            gap = self.gap(chr(bool(after_road(self.work, self.nodes))) + before)
+            if gap is None:
                 return None
-            found = finish_one(self.work, self.nodes, self.calls, tail)
+            found = self._run(given, 0, gap)
         if found <= 0 or self._is_changed():
             return None
         folded = self.text()
@@ -93,6 +114,14 @@ class FastPath:
         texts = [item.piece.text for item in items]
         ways = [self._way(k, texts) for k in range(found)]
         return Query(Normalised(folded, text), items), ways
+
+    def _run(self, given: U32, size: int, gap: Gap) -> int:
+        return int(
+            read_one(
+                given, size, self.work, self.tables, self.nodes, self.words, self.calls,
+                self.near, gap.pieces, gap.points, gap.size,
+            )
+        )  # fmt: skip
 
     def _items(self, folded: str) -> Items:
         out, index = Items(), self.index
@@ -107,7 +136,8 @@ class FastPath:
             elif row[w.KIND] == w.NUMBER:
                 out.append(Item(Piece(start, end, "token", text), options=[self._first(row)]))
             else:
-                out.append(Item(Piece(start, end, _REST_KINDS[row[w.WHAT]], text)))
+                level = _LEVEL[row[w.WORDY]]
+                out.append(Item(Piece(start, end, _REST_KINDS[row[w.WHAT]], text, level)))
         return out
 
     def _first(self, item: list[int]) -> list[Option]:
@@ -126,55 +156,65 @@ class FastPath:
         points = self.work["text"][start : size if end is None else end]
         return str(points.tobytes().decode("utf-32-le"))
 
-    def tail(self, text: str) -> I64 | None:
-        """What follows the last part that is known, cut by the reference.
+    def gap(self, tail: str) -> "Gap | None":
+        """What the compiled path cannot read, cut by the reference up to the next part it can.
 
         Parameters
         ----------
-        text : str
-            The tail with one character before it.
+        tail : str
+            U+0001 where a road ends in front of it, else U+0000; the character before it, U+0000
+            where none; the text to the end.
 
         Returns
         -------
-        ndarray of int64 or None
-            As `address.kernel.answer.finish` takes it; None where it holds more than words that
-            nobody knows.
+        Gap or None
+            None where a division of the country is named, or a kind of number that is not known.
         """
-        known = self._tails.get(text, ...)
+        known = self._gaps.get(tail, ...)
         if known is ...:
-            if len(self._tails) >= _TAILS:
-                self._tails.clear()
-            known = self._tails[text] = self._cut(text)
+            if len(self._gaps) >= _MOST_GAPS:
+                self._gaps.clear()
+            known = self._gaps[tail] = self._cut(tail)
         return known
 
-    def _cut(self, text: str) -> I64 | None:
+    def _cut(self, tail: str) -> "Gap | None":
+        begin = 0 if tail[1] == "\0" else 1
+        text = tail[2 - begin :]
         rows: list[list[int]] = []
-        for piece in segment(text, self.index.names, begin=1):
+        points = ""
+        pieces = segment(text, self.index.names, begin=begin, gap=True, after_road=tail[0] == "\1")
+        for piece in pieces:
             if piece.kind == "sep":
                 continue
-            if piece.kind not in ("rest", "generic", "relation") or piece.level == "road":
+            row = [piece.start - begin, piece.end - begin]
+            if piece.kind == "token" and piece.token is not None:
+                token = piece.token
+                if token.kind not in KINDS:
+                    return None
+                suffix = SUFFIXES.index(token.suffix) if token.suffix in SUFFIXES else 0
+                row += [0, w.PIECE_TOKEN, 0, 0, KINDS.index(token.kind), suffix]
+                row += [len(points), len(token.value)]
+                points += token.value
+            elif piece.kind in _REST_KINDS and piece.level in _LEVEL:
+                silent = piece.kind == "relation" or len(piece.text) < 2
+                placeless = len(piece.text) < 2 or _NO_PLACE.search(piece.text) is not None
+                row += [silent, _REST_KINDS.index(piece.kind), _LEVEL.index(piece.level)]
+                row += [placeless, 0, 0, 0, 0]
+            else:
                 return None
-            silent = piece.kind == "relation" or len(piece.text) < 2
-            long = len(piece.text) > 1
-            words = self._plain_words(piece.text) if long else (0,) * len(w.PLAIN_LEVELS)
-            what = _REST_KINDS.index(piece.kind)
-            rows.append([piece.start - 1, piece.end - 1, int(silent), what, *words])
+            rows.append(row)
         if len(rows) > _MOST_PIECES:
             return None
-        return np.array(rows, np.int64).reshape(-1, 4 + len(w.PLAIN_LEVELS))
-
-    def _plain_words(self, text: str) -> Iterable[int]:
-        """Words of the vocabulary for a building, a room … of that name."""
-        built = self.index.vocabulary.built
-        for level in w.PLAIN_LEVELS:
-            code = self.index.vocabulary.get(chr(RANK[level]) + text) or 0
-            yield code if code <= built else 0
+        table = np.array(rows, np.int64).reshape(-1, w.G_COLUMNS)
+        return Gap(table, code_points(points), pieces[-1].end - begin)
 
     def _is_changed(self) -> bool:
         """A name or a core that was given or taken since the build may stand in the text."""
         names = self.index.names
         if not names.edited:
             return False
+        if self.work["state"][w.REPAIRED]:
+            return True
         if self.index.vocabulary.more_codes and self._is_new_to_build():
             return True
         text = self.text()
@@ -215,7 +255,12 @@ class FastPath:
     def _fault(self, texts: list[str], kind: int, level: int, item: int, row: int) -> Fault:
         name = _NAME[level]
         used = ""
-        if kind in _TELLS_NODE:
+        if kind >= REPAIR:
+            first, last = item & ((1 << w.WINDOW) - 1), item >> w.WINDOW
+            given = "".join(texts[first:last])
+        else:
+            given = texts[item] if item >= 0 else ""
+        if kind in _TELLS_NODE or kind >= REPAIR:
             used = self.index.core_of_row(row)
         elif kind == CONFLICT:
             index = self.index
@@ -223,4 +268,4 @@ class FastPath:
                 (index.core_of_row(r) for r in index.above(row) if index.level_of(r) == name), ""
             )
         code = f"{name.upper()}.{FAULT_CODES[kind]}"
-        return Fault(code, name, texts[item] if item >= 0 else "", used, PENALTIES[kind])
+        return Fault(code, name, given, used, PENALTIES[kind])

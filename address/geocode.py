@@ -1,5 +1,6 @@
 """Where an address is: its node, a door between its neighbours, or what holds it."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,14 +9,25 @@ import numpy.typing as npt
 from address.arena import PLACED, Arena
 from address.distance import distance_m
 from address.model import LEVELS, RANK, Location, Match, changed
-from address.numbering import error_of_parents, place_number
+from address.numbering import Doors, Placed, error_of_kinds, error_of_parents, place_numbers
 from address.roads import RoadDoors, ancestor, doors_of, number_of
 
 if TYPE_CHECKING:
     from address.index import AddressIndex
 
-__all__ = ["Places", "geocode", "interpolate", "locate"]
+__all__ = [
+    "METHODS",
+    "OTHER_KIND",
+    "Places",
+    "geocode",
+    "interpolate",
+    "interpolate_many",
+    "locate",
+    "locate_many",
+]
 
+OTHER_KIND = "NUMBER.kind"
+"""Fault of a door answered by a lane of its number, or the reverse."""
 _VOTERS = 5
 _DOORSTEP_M = 30.0
 _ERROR = {
@@ -31,6 +43,18 @@ _ERROR = {
     "road": 900.0,
     "street": 2500.0,
 }
+_ERROR_BELOW = {
+    "building": 25.0,
+    "unit": 25.0,
+    "floor": 20.0,
+    "number": 90.0,
+    "compound": 150.0,
+}
+"""Of what lies below a node with a place of its own; of the others the error of the node."""
+_ANY_ERROR = 20_000.0
+_LEAST_SPREAD_M = 30.0
+METHODS = ("node", "children", "parent", "interpolated")
+"""How a place was found, in the order `locate_many` numbers them."""
 
 
 class Places:
@@ -114,24 +138,71 @@ def locate(index: "AddressIndex", row: int) -> Location | None:
         level = index.level_of(step)
         z = float(places.z[step])
         height = z if z == z and step == row else None
-        base = _ERROR.get(level, 20_000.0)
+        base = _ERROR.get(level, _ANY_ERROR)
         if places.own[step]:
             if step == row:
                 return Location(*at, height, "node", base)
-            below = {
-                "building": 25.0,
-                "unit": 25.0,
-                "floor": 20.0,
-                "number": 90.0,
-                "compound": 150.0,
-            }.get(level, base)
+            below = _ERROR_BELOW.get(level, base)
             return Location(*at, height, "parent", below)
         spread = float(places.spread_m[step])
         if step == row:
-            return Location(*at, None, "children", max(30.0, spread))
+            return Location(*at, None, "children", max(_LEAST_SPREAD_M, spread))
         constant, share = error_of_parents().get(level, (base, 1.0))
         return Location(*at, None, "parent", round(constant + share * spread, 1))
     return None
+
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+def locate_many(index: "AddressIndex", rows: Ints) -> tuple[Floats, Floats, Ints, Floats]:
+    """As `locate`, for many nodes at once.
+
+    Parameters
+    ----------
+    index : AddressIndex
+    rows : ndarray of int64, shape (n,)
+        -1 for none.
+
+    Returns
+    -------
+    lon, lat : ndarray of float64, shape (n,)
+        Degrees, EPSG:4490; NaN where unknown.
+    method : ndarray of int64, shape (n,)
+        Place in `METHODS`, -1 where unknown.
+    error_m : ndarray of float64, shape (n,)
+        Metres; NaN where unknown.
+    """
+    places, parents = index.place, index.arena["parent"]
+    step = rows.copy()
+    while True:
+        up = np.flatnonzero((step >= 0) & np.isnan(places.lon[step]))
+        if not len(up):
+            break
+        step[up] = parents[step[up]]
+    at = np.maximum(step, 0)
+    known, itself = step >= 0, step == rows
+    own, level = places.own[at] & known, index.levels_array[at]
+    spread = places.spread_m[at].astype(np.float64)
+    error = np.where(itself, _by_rank(_ERROR)[level], _by_rank(_ERROR | _ERROR_BELOW)[level])
+    middle = known & ~own
+    error = np.where(middle & itself, np.maximum(_LEAST_SPREAD_M, spread), error)
+    for row in np.flatnonzero(middle & ~itself).tolist():
+        name = LEVELS[level[row] - 1]
+        constant, share = error_of_parents().get(name, (_ERROR.get(name, _ANY_ERROR), 1.0))
+        error[row] = round(constant + share * float(spread[row]), 1)
+    method = np.where(itself, np.where(own, 0, 1), 2)
+    return (
+        np.where(known, places.lon[at], np.nan),
+        np.where(known, places.lat[at], np.nan),
+        np.where(known, method, -1),
+        np.where(known, error, np.nan),
+    )
+
+
+def _by_rank(errors: dict[str, float]) -> Floats:
+    return np.array([_ANY_ERROR, *(errors.get(level, _ANY_ERROR) for level in LEVELS)])
 
 
 def geocode(index: "AddressIndex", text: str, focus: tuple[float, float] | None = None) -> Match:
@@ -157,7 +228,11 @@ def geocode(index: "AddressIndex", text: str, focus: tuple[float, float] | None 
                     eid=index.text_of("eid", part),
                 )
             return changed(found, location=place)
-    return changed(found, location=locate(index, row))
+    at = locate(index, row)
+    swapped = any(fault.code == OTHER_KIND for fault in found.faults)
+    if swapped and at is not None and at.method == "node" and index.levels[row] == RANK["number"]:
+        at = replace(at, error_m=max(at.error_m, error_of_kinds()))
+    return changed(found, location=at)
 
 
 def interpolate(index: "AddressIndex", road: int, door: str) -> tuple[Location, int] | None:
@@ -178,15 +253,66 @@ def interpolate(index: "AddressIndex", road: int, door: str) -> tuple[Location, 
         doors lie around it. None where the road has no placed door.
     """
     number = number_of(door)
-    if number is None or index.levels[road] != RANK["road"]:
-        return None
-    known = doors_of(index, road)
-    if known is None:
-        return None
-    placed = place_number(known.doors, *number)
-    lon, lat = known.degrees(placed.x, placed.y)
-    part = _part_around(index, known, road, placed.x, placed.y)
-    return Location(lon, lat, None, "interpolated", placed.error_m), part
+    return None if number is None else interpolate_many(index, [(road, *number)])[0]
+
+
+def interpolate_many(
+    index: "AddressIndex", asked: list[tuple[int, int, bool]]
+) -> list[tuple[Location, int] | None]:
+    """As `interpolate`, for many numbers at once.
+
+    Parameters
+    ----------
+    index : AddressIndex
+    asked : list of (int, int, bool)
+        Row of the road, number, whether it is a lane.
+
+    Returns
+    -------
+    list of (Location, int) or None
+    """
+    is_road = RANK["road"]
+    doors = {
+        road: doors_of(index, road) if index.levels[road] == is_road else None
+        for road in sorted({road for road, _, _ in asked})
+    }
+    questions = sorted({question for question in asked if doors[question[0]] is not None})
+    out: dict[tuple[int, int, bool], tuple[Location, int]] = {}
+    for question, placed in zip(questions, _placed(doors, questions), strict=True):
+        known = doors[question[0]]
+        assert known is not None  # noqa: S101 (questions of other roads are left out)
+        part = _part_around(index, known, question[0], placed.x, placed.y)
+        at = known.degrees(placed.x, placed.y)
+        out[question] = Location(*at, None, "interpolated", placed.error_m), part
+    return [out.get(question) for question in asked]
+
+
+def _placed(
+    doors: dict[int, RoadDoors | None], questions: list[tuple[int, int, bool]]
+) -> list[Placed]:
+    """Places of numbers on the planes of their roads."""
+    on = {road: known for road, known in doors.items() if known is not None}
+    if not questions:
+        return []
+    row = {road: k for k, road in enumerate(on)}
+    every = [known.doors for known in on.values()]
+    starts = np.cumsum([0, *(len(one.numbers) for one in every)])
+    joined = Doors(
+        np.concatenate([one.numbers for one in every]),
+        np.concatenate([one.places for one in every]),
+        np.concatenate([one.lane for one in every]),
+    )
+    places, error = place_numbers(
+        joined,
+        starts,
+        np.concatenate([known.repeated for known in on.values()]),
+        np.array([row[road] for road, _, _ in questions]),
+        np.array([number for _, number, _ in questions]),
+        np.array([lane for _, _, lane in questions]),
+    )
+    return [
+        Placed(x, y, metres) for (x, y), metres in zip(places.tolist(), error.tolist(), strict=True)
+    ]
 
 
 def _part_around(index: "AddressIndex", known: RoadDoors, road: int, x: float, y: float) -> int:

@@ -1,5 +1,6 @@
 """Former names, aliases and retired addresses: what a text that uses them means today."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -101,6 +102,12 @@ class History:
     def geocode(self, text: str, focus: tuple[float, float] | None = None) -> Match:
         """As `AddressIndex.geocode`, also by other names."""
         return self._asked(text, focus, self.index.geocode(text, focus), placed=True)
+
+    def geocode_each(self, texts: Sequence[str]) -> list[Match]:
+        """As `geocode`, for many texts."""
+        found = dict(zip(texts, self.index.geocode_each(texts), strict=True))
+        told = {text: self._asked(text, None, first, placed=True) for text, first in found.items()}
+        return [told[text] for text in texts]
 
     def _asked(
         self, text: str, focus: tuple[float, float] | None, first: Match, placed: bool

@@ -13,6 +13,7 @@ from address.build import arena_of
 from address.chains import gather
 from address.edits import EditLog, apply
 from address.geocode import Places, geocode, locate
+from address.lexicon import towns_of
 from address.match import match
 from address.model import Location, Match, Suggestion
 from address.repair import Repairs
@@ -259,6 +260,7 @@ class AddressIndex(Tree):
         """
         from address.fast import FastPath  # it loads a compiler
 
+        towns_of()  # a table that a text in a hundred asks for
         self._asked = PATIENCE
         self._fast = FastPath(self)
         self._fast.read("路1号")
@@ -301,6 +303,14 @@ class AddressIndex(Tree):
         """As `match`, with ``location``: the node's, between two doors, or the parent's."""
         self.refresh()
         return geocode(self, text, focus)
+
+    def geocode_each(self, texts: Sequence[str]) -> list[Match]:
+        """As `geocode`, for many texts; few are asked one by one, without the compiled path."""
+        if self._fast is None and self._asked + len(texts) < PATIENCE:
+            return [self.geocode(text) for text in texts]
+        from address.each import geocode_each  # it loads a compiler
+
+        return geocode_each(self, texts)
 
     def locate(self, node_id: str) -> Location | None:
         """Place of a node; None where the id is unknown or nothing around it has a place."""

@@ -17,7 +17,7 @@ from address.query import Item, Items, Query, read_query, reread
 if TYPE_CHECKING:
     from address.index import AddressIndex
 
-__all__ = ["Way", "match", "match_by_reference", "ways"]
+__all__ = ["Way", "elements_in", "match", "match_by_reference", "ways"]
 
 _ADMIN = frozenset(("province", "city", "county", "street"))
 _ANCHORS = frozenset(
@@ -38,11 +38,12 @@ def match(index: "AddressIndex", text: str, focus: tuple[float, float] | None = 
     if quick is not None:
         query, found = quick
         answer = _answer(index, query, found, (), focus)
-        return read_later(answer, partial(_elements_in, index, text))
+        return read_later(answer, partial(elements_in, index, text))
     return match_by_reference(index, text, focus)
 
 
-def _elements_in(index: "AddressIndex", text: str) -> tuple[Element, ...]:
+def elements_in(index: "AddressIndex", text: str) -> tuple[Element, ...]:
+    """Elements of a text, by the names of an index."""
     return _elements_of(index, normalise(text))
 
 

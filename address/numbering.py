@@ -1,7 +1,7 @@
-"""Place of a door number among the known doors of its road."""
+"""Places of door numbers among the known doors of their roads."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -9,19 +9,25 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Doors", "Law", "Placed", "error_of_parents", "law_of_numbering", "place_number"]
+from address.kriging import FEATURES, krige
+
+__all__ = [
+    "Doors",
+    "Law",
+    "Placed",
+    "error_of_kinds",
+    "error_of_parents",
+    "law_of_numbering",
+    "place_number",
+    "place_numbers",
+]
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
-_KNOWN = 20  # doors that are asked, nearest in number
-_ROUNDS = 3
-_STRETCH = (0.5, 1.0, 2.0)  # roads bend little, as usual, or much
-_PICKY = 0.7  # how far a road's own doors choose between them
-_WRONG = 0.1  # weight below which a place is taken for wrong: it then falls with its square
-_FAR = 3000.0  # metres: how little is known of where a road lies before its doors are seen
-_HALF = 150.0  # numbers on either side of a door that tell the direction of the road
-_THIN = 5  # doors; with fewer, one wrong place carries the road
 _APART = 20  # numbers that differ by more do not share a doorstep
+_MOST = 9.0  # logarithm of the largest error told, 8 km
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,8 @@ class Law:
         The same for what neighbours share.
     side_m, side_reach : float
         Half the distance of the odd from the even doors beyond the usual, and how far it lasts.
+    row_m, row_lane_m, row_reach : float
+        What doors, and what lanes, of one side share with their like, and how far it lasts.
     door_m, lane_m, repeated_m : float
         Deviation of the recorded place of a door, of a lane (弄: its estate lies off the road), and
         of a place that several far numbers of the road share (a fallback of whoever recorded it).
@@ -51,6 +59,12 @@ class Law:
         Metres per number where nothing else is known.
     step_trust : float
         Pairs of doors (in hundreds of numbers) that outweigh it.
+    beyond : float
+        Numbers past the last known one that a place goes at most.
+    stretch : float
+        Roads bend so many times less, or more, than usual.
+    picky : float
+        How far a road's own doors choose between them.
     """
 
     slope: float
@@ -60,6 +74,9 @@ class Law:
     block_reach: float
     side_m: float
     side_reach: float
+    row_m: float
+    row_lane_m: float
+    row_reach: float
     door_m: float
     lane_m: float
     repeated_m: float
@@ -68,6 +85,9 @@ class Law:
     lane_left_m: float
     step_m: float
     step_trust: float
+    beyond: float
+    stretch: float
+    picky: float
 
 
 @cache
@@ -86,12 +106,24 @@ def law_of_numbering() -> tuple[Law, dict[str, float]]:
 
 
 @cache
+def _columns() -> tuple[Floats, Floats]:
+    """The law, and the coefficients of the logarithm of the error, as the compiled part wants them."""
+    law, error = law_of_numbering()
+    return np.array(astuple(law)), np.array([error[name] for name in ("constant", *FEATURES)])
+
+
+@cache
 def error_of_parents() -> dict[str, tuple[float, float]]:
     """Level of what holds an address → metres, and share of its spread, that its error adds up to.
 
     For an answer at the middle of what lies below a road, street or county.
     """
     return {level: (float(a), float(b)) for level, (a, b) in _data()["parents"].items()}
+
+
+def error_of_kinds() -> float:
+    """Metres that cover, nine times in ten, how far a door and a lane of one number lie apart."""
+    return float(_data()["kinds"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,15 +172,8 @@ class Placed:
     error_m: float
 
 
-def place_number(doors: Doors, wanted: int, lane: bool) -> Placed:
-    """Place of a door number nobody lists.
-
-    The doors are taken for readings of a road line that runs with the numbers: a straight trend, a
-    smooth bend, what neighbours share, an offset of each side, and an error of each recorded place
-    with the heavy tail of Student's t, so that a wrong place loses its weight (kriging along the
-    numbering). Odd doors lie to the left of rising numbers, lanes farther off than doors. Three
-    degrees of bending are tried; how well each foretells the known doors from one another weighs
-    them.
+def place_number(doors: Doors, wanted: int, lane: bool, repeated: Bools | None = None) -> Placed:
+    """Place of a door number nobody lists: `place_numbers` for one road and one number.
 
     Parameters
     ----------
@@ -157,6 +182,8 @@ def place_number(doors: Doors, wanted: int, lane: bool) -> Placed:
     wanted : int
     lane : bool
         Whether the wanted number is a lane.
+    repeated : ndarray of bool, shape (n,), optional
+        ``doors.repeated()``, where it is kept.
 
     Returns
     -------
@@ -170,113 +197,60 @@ def place_number(doors: Doors, wanted: int, lane: bool) -> Placed:
     >>> abs(found.x - 70) < 5
     True
     """
-    law, error = law_of_numbering()
-    at, spread, features = _along(doors, wanted, lane, law)
-    features["spread"] = np.log(spread + 20.0)
-    logarithm = error["constant"] + sum(error[name] * value for name, value in features.items())
-    return Placed(float(at[0]), float(at[1]), round(float(np.exp(min(logarithm, 9.0))), 1))
-
-
-def _along(
-    doors: Doors, wanted: int, lane: bool, law: Law
-) -> tuple[Floats, float, dict[str, float]]:
-    """Place, its deviation in metres, and what tells the error."""
-    away = np.abs(doors.numbers - wanted)
-    near = np.sort(np.argsort(away, kind="stable")[:_KNOWN])
-    numbers, places = doors.numbers[near].astype(np.float64), doors.places[near]
-    lanes, repeated = doors.lane[near], doors.repeated()[near]
-    step = _step(numbers, places, law)
-    u = (numbers - wanted) * (step / law.step_m)
-    side = np.where(numbers % 2 == 1, 1.0, -1.0)
-    own = 1.0 if wanted % 2 == 1 else -1.0
-    middle = places.mean(axis=0)
-    noise = (
-        np.where(lanes, law.lane_m, law.door_m) ** 2 + np.where(repeated, law.repeated_m, 0) ** 2
+    places, error = place_numbers(
+        doors,
+        np.array([0, len(doors.numbers)]),
+        doors.repeated() if repeated is None else repeated,
+        np.zeros(1, np.int64),
+        np.array([wanted]),
+        np.array([lane]),
     )
-    left = side * (law.odd_left_m + law.lane_left_m * lanes)
-    stretch = np.array(_STRETCH)
-    cov = _shared(u[:, None], u[None, :], law, stretch)
-    cov += side[:, None] * side * law.side_m**2 * np.exp(-np.abs(u[:, None] - u) / law.side_reach)
-    to_wanted = _shared(u, np.zeros(1), law, stretch)
-    to_wanted += side * own * law.side_m**2 * np.exp(-np.abs(u) / law.side_reach)
-    weight = np.ones((len(stretch), len(u)))
-    heading = np.zeros((len(stretch), len(u) + 1, 2))
-    slope = _slopes(u, law, stretch)
-    for turn in range(_ROUNDS + 1):
-        inverse = np.linalg.inv(cov + np.eye(len(u)) * (noise / weight)[:, None, :])
-        offset = _left_of(heading[:, :-1]) * left[:, None]
-        pull = inverse @ (places - middle - offset)
-        alone = 1.0 / np.einsum("kii->ki", inverse)  # variance when left out
-        miss = (pull**2).sum(axis=2) * alone**2
-        if turn == _ROUNDS:
-            break
-        weight = (law.tail + 2) / (law.tail + miss / np.maximum(alone, 1.0))
-        weight = np.where(weight < _WRONG, weight**2 / _WRONG, weight)
-        weight = np.clip(weight, 1e-7, 1.5)
-        if turn < 2:
-            heading = _heading(slope @ pull)
-    fits = -np.log(alone) - (law.tail + 2) / 2 * np.log1p(miss / alone / law.tail)
-    total = fits.sum(axis=1)
-    share = np.exp(_PICKY * (total - total.max()))
-    share /= share.sum()
-    sideways = own * (law.odd_left_m + law.lane_left_m * lane)
-    ways = middle + np.einsum("kn,knd->kd", to_wanted, pull) + _left_of(heading[:, -1]) * sideways
-    at = share @ ways
-    whole = _FAR**2 + (stretch * law.bend_m) ** 2 + (stretch * law.block_m) ** 2 + law.side_m**2
-    known = np.einsum("kn,knm,km->k", to_wanted, inverse, to_wanted)
-    variance = share @ (np.maximum(whole - known, 0.0) + ((ways - at) ** 2).sum(axis=1))
-    features = {
-        "nearest": float(np.log(np.hypot(*(places - at).T).min() + 20.0)),
-        "gap": float(np.log(np.abs(u).min() + 10.0)),
-        "doubt": float(1.0 - share @ weight.mean(axis=1)),
-        "few": 1.0 / len(numbers),
-        "beyond": float(not numbers[0] <= wanted <= numbers[-1]),
-        "lane": float(lane),
-        "thin": float(len(numbers) < _THIN),
-    }
-    return at, float(np.sqrt(variance)), features
+    return Placed(float(places[0, 0]), float(places[0, 1]), float(error[0]))
 
 
-def _step(numbers: Floats, places: Floats, law: Law) -> float:
-    """Metres per number, between the doors' own and the usual."""
-    apart = np.abs(numbers[:, None] - numbers)
-    metres = np.hypot(*np.moveaxis(places[:, None] - places, 2, 0))
-    weight = np.where(apart > 30, np.minimum(apart, 300), 0.0)
-    ratio = np.log((metres + 20) / (np.maximum(apart, 1) * law.step_m + 20))
-    mean = float((weight * ratio).sum() / (weight.sum() + law.step_trust * 1000))
-    return law.step_m * float(np.exp(np.clip(mean, -1.2, 1.2)))
+def place_numbers(
+    doors: Doors, starts: Ints, repeated: Bools, road: Ints, wanted: Ints, lane: Bools
+) -> tuple[Floats, Floats]:
+    """Places of door numbers nobody lists, many at once.
 
+    The doors of a road are taken for readings of a line that runs with the numbers: a straight
+    trend, a smooth bend, what neighbours share, an offset of each side, what doors or lanes of one
+    side share with their like, and an error of each recorded place with the heavy tail of Student's
+    t, so that a wrong place loses its weight (kriging along the numbering). Odd doors lie to the
+    left of rising numbers, lanes farther off than doors. Three degrees of bending are tried; how
+    well each foretells the known doors from one another weighs them. Past the last known number
+    the place goes on along the line, but not without bound.
 
-def _shared(u: Floats, v: Floats, law: Law, stretch: Floats) -> Floats:
-    """Covariance of the road line at two numbers, one layer for each degree of bending."""
-    apart = np.abs(u - v)
-    r = apart * (np.sqrt(3.0) / law.bend_reach)
-    bend = law.bend_m**2 * (1 + r) * np.exp(-r)
-    bend += law.block_m**2 * np.exp(-apart / law.block_reach)
-    straight = _FAR**2 + law.slope**2 * u * v
-    return np.asarray(straight + np.multiply.outer(stretch**2, bend))
+    Parameters
+    ----------
+    doors : Doors
+        Of all roads, one road after another, ascending in number within each.
+    starts : ndarray of int64, shape (r + 1,)
+        Where the doors of each road begin, with the end of the last.
+    repeated : ndarray of bool, shape (n,)
+        `Doors.repeated` of each road.
+    road, wanted, lane : ndarray, shape (q,)
+        Questions: which road (it has at least one door), which number, whether a lane.
 
-
-def _slopes(u: Floats, law: Law, stretch: Floats) -> Floats:
-    """What turns pulls into the run of the line past each door and past the wanted number."""
-
-    def smooth(v: Floats) -> Floats:
-        r = np.abs(v[:, None] - u) * (np.sqrt(3.0) / law.bend_reach)
-        bend = law.bend_m**2 * (1 + r) * np.exp(-r)
-        return np.asarray(
-            law.slope**2 * v[:, None] * u + np.multiply.outer(stretch**2, bend), dtype=np.float64
-        )
-
-    at = np.append(u, 0.0)
-    return smooth(at + _HALF) - smooth(at - _HALF)
-
-
-def _heading(run: Floats) -> Floats:
-    """Directions of length 1, less where the line hardly moves; shape as given."""
-    length = np.hypot(run[..., 0], run[..., 1])
-    sure = np.clip(length / (2 * _HALF) / 0.7, 0.0, 1.0)
-    return np.asarray(run * (sure / np.maximum(length, 1e-9))[..., None])
-
-
-def _left_of(heading: Floats) -> Floats:
-    return np.stack([-heading[..., 1], heading[..., 0]], axis=-1)
+    Returns
+    -------
+    ndarray of float64, shape (q, 2)
+        Metres on the plane of the road's doors.
+    ndarray of float64, shape (q,)
+        Metres that cover the truth nine times in ten.
+    """
+    law, error = _columns()
+    places, features = krige(
+        np.ascontiguousarray(starts, np.int64),
+        np.ascontiguousarray(doors.numbers, np.int64),
+        np.ascontiguousarray(doors.places[:, 0]),
+        np.ascontiguousarray(doors.places[:, 1]),
+        np.ascontiguousarray(doors.lane, np.bool_),
+        np.ascontiguousarray(repeated, np.bool_),
+        np.ascontiguousarray(road, np.int64),
+        np.ascontiguousarray(wanted, np.int64),
+        np.ascontiguousarray(lane, np.bool_),
+        law,
+    )
+    logarithm = error[0] + features @ error[1:]
+    return places, np.round(np.exp(np.minimum(logarithm, _MOST)), 1)

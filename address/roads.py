@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from address.distance import METRES_PER_DEGREE
+from address.door_numbers import numbers_below
 from address.model import RANK
 from address.numbering import Doors
 
@@ -39,6 +40,8 @@ class RoadDoors:
         Metres on a plane that touches at `lon`, `lat`.
     lon, lat : float
         Degrees, EPSG:4490.
+    repeated : ndarray of bool, shape (n,)
+        ``doors.repeated()``.
     """
 
     rows: _Rows
@@ -46,6 +49,7 @@ class RoadDoors:
     doors: Doors
     lon: float
     lat: float
+    repeated: npt.NDArray[np.bool_]
 
     def degrees(self, x: float, y: float) -> tuple[float, float]:
         """Place on the plane as lon, lat."""
@@ -125,7 +129,7 @@ def _read(index: "AddressIndex", road: int, county: int) -> RoadDoors | None:
         places = np.concatenate([places, beyond[near]])
     order = np.lexsort((rows, numbers))
     doors = Doors(numbers[order], places[order], lanes[order].astype(np.bool_))
-    return RoadDoors(rows[order], parts[order], doors, *middle)
+    return RoadDoors(rows[order], parts[order], doors, *middle, doors.repeated())
 
 
 def _plane(
@@ -137,6 +141,12 @@ def _plane(
 
 def _children(index: "AddressIndex", roads: list[int]) -> tuple[_Rows, _Rows, _Rows, _Rows]:
     """Rows, road rows, numbers and kind (1 = lane) of the placed doors of some road nodes."""
+    if not index.edited and roads:
+        arena = index.arena
+        names = ("first", "level", "core", "word_start", "word_points", "lon")
+        given = tuple(arena[name] for name in names)
+        table = np.concatenate([numbers_below(part, *given) for part in roads])
+        return table[:, 0], table[:, 1], table[:, 2], table[:, 3]
     found: list[tuple[int, int, int, int]] = []
     for part in roads:
         for child in index.children(part):

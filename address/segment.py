@@ -163,6 +163,8 @@ def segment(
     known: Names[int] | None = None,
     avoid: frozenset[str] = frozenset(),
     begin: int = 0,
+    gap: bool = False,
+    after_road: bool = False,
 ) -> list[Piece]:
     """Cut a folded text.
 
@@ -177,6 +179,10 @@ def segment(
         Names of the gazetteer that are to be read as something else this time.
     begin : int
         Where to begin; what stands before was read already and holds no division.
+    gap : bool
+        Stop before the second piece that is a name of the gazetteer, a numbered part or a mark.
+    after_road : bool
+        A road ends where it begins.
 
     Returns
     -------
@@ -194,6 +200,7 @@ def segment(
     ):
         position = _letter_province(text, pieces, nation)
     reader = _Reader(text, known, nation, avoid)
+    reader.after_road = after_road
     if pieces and known is None:
         reader.scope = frozenset(d.code for d in nation.get(pieces[0].text))
         position += _letter_city(text, position, pieces, nation)
@@ -203,6 +210,8 @@ def segment(
             piece = _new_division(text, position, pieces)
         if piece is None:
             piece = reader.at(position, seen_admin)
+        if gap and pieces and (piece.kind in ("node", "token") or piece.text in _MARKS):
+            break
         pieces.append(piece)
         reader.after_road = piece.level == "road"
         reader.fresh = piece.kind == "sep"
@@ -214,9 +223,12 @@ def segment(
     return pieces
 
 
+_MARKS = ",()-~+&"
+
+
 def _separator_at(text: str, position: int) -> Piece | None:
     character = text[position]
-    if character not in ",()-~+&" or (character == "-" and token_at(text, position) is not None):
+    if character not in _MARKS or (character == "-" and token_at(text, position) is not None):
         return None
     return Piece(position, position + 1, "sep", character)
 

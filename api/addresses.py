@@ -34,6 +34,9 @@ class Geocoder(Protocol):
     def geocode(self, text: str, focus: tuple[float, float] | None = None) -> Match:
         """The address a text means, with its place."""
 
+    def geocode_each(self, texts: Sequence[str]) -> list[Match]:
+        """The address each text means."""
+
 
 def open_index(city: Path | None, gazetteer: Path | None = None) -> AddressIndex:
     """Index of a city's addresses, or of a gazetteer file without a city.
@@ -87,11 +90,7 @@ def _nodes_of_file(path: Path) -> pa.Table:
 
 def match_texts(index: Geocoder, texts: Sequence[str]) -> list[Match]:
     """Answer of each text, with its place; equal texts are asked once."""
-    known: dict[str, Match] = {}
-    for text in texts:
-        if text not in known:
-            known[text] = index.geocode(text)
-    return [known[text] for text in texts]
+    return index.geocode_each(texts)
 
 
 def geocode_texts(

@@ -4,30 +4,25 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from address.kernel.borrow import borrowed_calls, borrowed_nodes, borrowed_words
+from address.kernel.borrow import borrowed_calls, borrowed_near, borrowed_nodes, borrowed_words
 from address.kernel.folding import fold_points
-from address.kernel.items import cut
+from address.kernel.items import cut, fill_gap
+from address.kernel.near import Near
 from address.kernel.options import look_up
 from address.kernel.search import search
 from address.kernel.turning import may_be_turned
 from address.kernel.work import (
-    ADMIN,
     END,
     ERROR,
     ITEMS,
     KIND,
     LENGTH_OF_TEXT,
     LONGEST,
-    MOST_ITEMS,
     NAME,
     NODE,
-    PLAIN,
     REST,
-    RUNS,
-    SILENT,
-    START,
     TAIL,
-    WHAT,
+    WORDY,
     Calls,
     Nodes,
     Tables,
@@ -35,7 +30,7 @@ from address.kernel.work import (
 )
 from address.model import RANK
 
-__all__ = ["NEEDS_REFERENCE", "NEEDS_TAIL", "finish", "finish_one", "read", "read_one"]
+__all__ = ["NEEDS_REFERENCE", "NEEDS_TAIL", "after_road", "finish", "read", "read_one"]
 
 U32 = npt.NDArray[np.uint32]
 I64 = npt.NDArray[np.int64]
@@ -63,7 +58,14 @@ def _readable(text: U32, size: int) -> bool:
 
 @njit(cache=True)
 def read(
-    given: U32, size: int, work: np.record, tables: Tables, nodes: Nodes, words: Words, calls: Calls
+    given: U32,
+    size: int,
+    work: np.record,
+    tables: Tables,
+    nodes: Nodes,
+    words: Words,
+    calls: Calls,
+    keys: Near,
 ) -> int:
     """Read one text.
 
@@ -87,66 +89,90 @@ def read(
     work.state[LENGTH_OF_TEXT] = length
     if may_be_turned(work.text, length, nodes, calls):
         return NEEDS_REFERENCE
-    cut(work, tables, nodes, calls)
+    return _go_on(work, tables, nodes, words, calls, keys, np.int64(0))
+
+
+@njit(cache=True)
+def _go_on(
+    work: np.record,
+    tables: Tables,
+    nodes: Nodes,
+    words: Words,
+    calls: Calls,
+    keys: Near,
+    begin: int,
+) -> int:
+    """Cut from a place on, and search when the end is reached."""
+    cut(work, tables, nodes, calls, begin)
     if work.state[ERROR]:
         return NEEDS_REFERENCE
-    look_up(work, words)
-    if work.state[TAIL] < length:
-        last = work.state[ITEMS] - 1
-        if last < 0 or (
-            work.items[last, KIND] == NODE
-            and not work.items[last, ADMIN]
-            and _is_road(nodes, work.items[last, NAME])
-        ):
-            return NEEDS_REFERENCE  # nothing known before it, or a name that goes on
+    if work.state[TAIL] < work.state[LENGTH_OF_TEXT]:
         return NEEDS_TAIL
-    return search(work, nodes, calls)
+    look_up(work, words)
+    return search(work, nodes, words, calls, keys)
 
 
 @njit(cache=True)
-def _is_road(nodes: Nodes, name: int) -> bool:
-    return nodes.level[nodes.name_rows[nodes.name_start[name]]] == _ROAD
+def after_road(work: np.record, nodes: Nodes) -> bool:
+    """Whether a road ends where the tail begins."""
+    last = work.state[ITEMS] - 1
+    if last < 0 or work.items[last, END] != work.state[TAIL]:
+        return False
+    if work.items[last, KIND] == NODE:
+        name = work.items[last, NAME]
+        return nodes.level[nodes.name_rows[nodes.name_start[name]]] == _ROAD
+    return work.items[last, KIND] == REST and work.items[last, WORDY] == _ROAD
 
 
 @njit(cache=True)
-def finish(work: np.record, nodes: Nodes, calls: Calls, tail: I64, first: int, last: int) -> int:
-    """Go on after `NEEDS_TAIL` with what the reference made of the tail.
+def finish(
+    work: np.record,
+    tables: Tables,
+    nodes: Nodes,
+    words: Words,
+    calls: Calls,
+    keys: Near,
+    gap: I64,
+    points: U32,
+    first: int,
+    last: int,
+    size: int,
+) -> int:
+    """Go on after `NEEDS_TAIL` with what the reference made of the beginning of the tail.
 
     Parameters
     ----------
-    tail : ndarray of int64, shape (n, 4 + levels)
-        Pieces ``first`` to ``last``: characters from the tail's beginning to the piece's and to its
-        end, whether it is silent, 0 relation, 1 rest, 2 generic, words of `PLAIN_LEVELS`.
+    gap, points, first, last
+        As `address.kernel.items.fill_gap` takes them.
+    size : int
+        Characters that were cut.
     """
-    at = work.state[ITEMS]
-    if at + last - first > MOST_ITEMS:
+    fill_gap(work, gap, points, first, last)
+    if work.state[ERROR]:
         return NEEDS_REFERENCE
-    for k in range(first, last):
-        item = work.items[at]
-        item[KIND], item[RUNS], item[ADMIN], item[NAME] = REST, 0, 0, 0
-        item[START] = work.state[TAIL] + tail[k, 0]
-        item[END] = work.state[TAIL] + tail[k, 1]
-        item[SILENT], item[WHAT] = tail[k, 2], tail[k, 3]
-        for level in range(tail.shape[1] - 4):
-            item[PLAIN + level] = tail[k, 4 + level]
-        at += 1
-    work.state[ITEMS] = at
-    return search(work, nodes, calls)
+    return _go_on(work, tables, nodes, words, calls, keys, work.state[TAIL] + size)
 
 
 @njit(cache=True)
 def read_one(
-    given: U32, size: int, work: np.record, tables: Tables, nodes: Nodes, words: Words, calls: Calls
+    given: U32,
+    size: int,
+    work: np.record,
+    tables: Tables,
+    nodes: Nodes,
+    words: Words,
+    calls: Calls,
+    keys: Near,
+    gap: I64,
+    points: U32,
+    cut_size: int,
 ) -> int:
-    """As `read`, called from Python."""
-    return read(
-        given, size, work, tables,
-        borrowed_nodes(nodes), borrowed_words(words), borrowed_calls(calls),
-    )  # fmt: skip
-
-
-@njit(cache=True)
-def finish_one(work: np.record, nodes: Nodes, calls: Calls, tail: I64) -> int:
-    """As `finish` with all pieces, called from Python."""
+    """As `read`, or with an empty text as `finish` with all pieces; called from Python."""
+    nodes, words = borrowed_nodes(nodes), borrowed_words(words)
+    calls, keys = borrowed_calls(calls), borrowed_near(keys)
+    if size > 0:
+        return read(given, size, work, tables, nodes, words, calls, keys)
     zero = np.int64(0)
-    return finish(work, borrowed_nodes(nodes), borrowed_calls(calls), tail, zero, len(tail))
+    return finish(
+        work, tables, nodes, words, calls, keys, gap, points, zero, np.int64(len(gap)), cut_size
+    )

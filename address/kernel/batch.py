@@ -4,26 +4,39 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from address.kernel.answer import NEEDS_REFERENCE, NEEDS_TAIL, finish, read
-from address.kernel.borrow import borrowed_calls, borrowed_nodes, borrowed_words
-from address.kernel.descent import is_below
+from address.kernel.answer import NEEDS_REFERENCE, NEEDS_TAIL, after_road, finish, read
+from address.kernel.borrow import borrowed_calls, borrowed_near, borrowed_nodes, borrowed_words
+from address.kernel.descent import REPAIR, is_below
+from address.kernel.near import Near
+from address.kernel.tokens import HAO, LANE
 from address.kernel.work import (
     ANCHOR,
     END,
     FAULT,
     FAULTS,
+    FIRST,
+    GENERIC,
+    GIVEN,
     ITEMS,
     KIND,
+    LENGTH,
     LENGTH_OF_TEXT,
     LONGEST,
     MISSING,
+    MOST_GAPS,
     NAME,
+    NODE,
     NUMBER,
+    RELATION,
     REST,
     ROW,
     START,
     TAIL,
+    TOKEN,
+    UNKNOWN,
     WHAT,
+    WINDOW,
+    WORDY,
     Calls,
     Nodes,
     Tables,
@@ -53,6 +66,7 @@ I64 = npt.NDArray[np.int64]
 EXACT, AMBIGUOUS, PARTIAL, NONE, UNREAD, WANTS_TAIL = range(6)
 _PROVINCE = RANK["province"]
 _COMMUNITY = RANK["community"]
+_ROAD, _STREET, _NUMBER = RANK["road"], RANK["street"], RANK["number"]
 _GAP = 9.0
 _TOLD = 12
 """Ways of which the cost is told."""
@@ -104,6 +118,10 @@ def _summary(work: np.record, nodes: Nodes, calls: Calls, found: int) -> tuple[i
     sign = _mixed(_mixed(_MIX, best[MISSING]), best[FAULTS])
     for k in range(best[FAULTS]):
         sign = _mixed(sign, best[FAULT + 4 * k] << 8 | best[FAULT + 4 * k + 1])
+        if best[FAULT + 4 * k] >= REPAIR:
+            item = np.int64(best[FAULT + 4 * k + 2])
+            first, last = item & ((1 << WINDOW) - 1), (item >> WINDOW) - 1
+            sign = _mixed(sign, work.items[last, END] - work.items[first, START] <= 3)
     sign = _mixed(sign, np.int64(nodes.level[node]))
     sign = _mixed(sign, np.int64(np.rint(cost * 10_000)))
     rivals = 0
@@ -125,14 +143,15 @@ def _summary(work: np.record, nodes: Nodes, calls: Calls, found: int) -> tuple[i
 @njit(cache=True)
 def _named(work: np.record, nodes: Nodes, calls: Calls, row: int) -> np.uint64:
     """Hash of what else stands in the text: numbers, unread words, divisions, so-called anchors."""
-    numbers, words, unknown, division = 0, 0, 0, 0
+    numbers, words, unknown, division, roads = 0, 0, 0, 0, 0
     for at in range(work.state[ITEMS]):
         item = work.items[at]
         if item[KIND] == NUMBER:
             numbers += 1
         elif item[KIND] == REST:
-            words += item[END] - item[START] if item[WHAT] == 1 else 0
-            unknown += 1 if item[WHAT] == 2 else 0
+            words += item[END] - item[START] if item[WHAT] == UNKNOWN else 0
+            unknown += 1 if item[WHAT] == GENERIC else 0
+            roads += 1 if item[WHAT] != RELATION and item[WORDY] == _ROAD else 0
         else:
             for k in range(nodes.name_start[item[NAME]], nodes.name_start[item[NAME] + 1]):
                 r = np.int64(nodes.name_rows[k])
@@ -149,8 +168,57 @@ def _named(work: np.record, nodes: Nodes, calls: Calls, row: int) -> np.uint64:
         if name >= 0:
             alike = np.int64(nodes.name_start[name + 1]) - np.int64(nodes.name_start[name])
         alike = alike << 5 | np.int64(nodes.level[anchor])
-    seen = _mixed(_mixed(_MIX, numbers), words)
+    seen = _mixed(_mixed(_mixed(_MIX, numbers), words), roads)
     return _mixed(_mixed(_mixed(seen, unknown), division), alike)
+
+
+@njit(cache=True)
+def _tell_others(
+    work: np.record, nodes: Nodes, found: int, others: I32, cost: npt.NDArray[np.float64]
+) -> None:
+    """Rivals of the best way, then the other ways, as far as there is room."""
+    best, count = np.int64(work.ways[0, ROW]), 0
+    missing = work.ways[0, MISSING] != 0
+    others[:] = -1
+    for want in range(2):
+        for way in range(1, found):
+            row = np.int64(work.ways[way, ROW])
+            near = work.cost[way] - work.cost[0] < _SAME
+            near = near and (work.ways[way, MISSING] != 0) == missing
+            rival = near and not is_below(nodes, row, best) and not is_below(nodes, best, row)
+            if rival == (want == 0) and (rival or way < _TOLD) and count < len(others):
+                others[count], cost[count] = row, work.cost[way]
+                count += 1
+
+
+@njit(cache=True)
+def _door(work: np.record, nodes: Nodes) -> int:
+    """The missing number: four times its value, 2 for a lane, 1 where a street is named.
+
+    -1 where it is not the one plain number behind the one road: then `address.parse` tells it.
+    """
+    given, items = np.int64(work.ways[0, GIVEN]), work.items
+    if given < 1 or items[given, KIND] != NUMBER or items[given, START] != items[given - 1, END]:
+        return -1
+    lane = items[given, TOKEN] == LANE
+    if not lane and items[given, TOKEN] != HAO:
+        return -1
+    street = 0
+    for at in range(work.state[ITEMS]):
+        if items[at, KIND] == REST or (items[at, KIND] == NUMBER and at < given):
+            return -1
+        if items[at, KIND] == NODE:
+            level = nodes.level[nodes.name_rows[nodes.name_start[items[at, NAME]]]]
+            if (level == _ROAD) != (at == given - 1):
+                return -1
+            street = 1 if level == _STREET else street
+    number, first = 0, items[given, FIRST]
+    for i in range(first, first + items[given, LENGTH]):
+        digit = np.int64(work.values[i]) - 48
+        if digit < 0 or digit > 9 or number > 1_000_000:
+            return -1
+        number = number * 10 + digit
+    return number << 2 | (2 if lane else 0) | street
 
 
 @njit(cache=True)
@@ -163,13 +231,19 @@ def read_column(
     nodes: Nodes,
     words: Words,
     calls: Calls,
-    tail: I64,
-    tail_first: I64,
-    tail_of: I64,
+    keys: Near,
+    gap: I64,
+    gap_first: I64,
+    gap_size: I64,
+    points: U32,
+    gaps_of: I64,
     status: U8,
     node: I32,
     missing: U8,
     sign: U64,
+    door: I32,
+    others: I32,
+    others_cost: npt.NDArray[np.float64],
     tail_text: U32,
     tail_end: I64,
 ) -> None:
@@ -181,34 +255,54 @@ def read_column(
         UTF-8 bytes and where each text begins and ends.
     rows : ndarray of int64
         Which texts.
-    tail, tail_first, tail_of : ndarray of int64
-        Pieces of the tails that were cut, where those of each tail begin, and the tail of each
-        text (-1 where it is not known yet).
-    status, node, missing, sign
+    gap, gap_first, gap_size : ndarray of int64
+        Pieces of the gaps that were cut (`address.kernel.items.fill_gap`), where those of each gap
+        begin, and how many characters it has.
+    points : ndarray of uint32
+        Values of the tokens in gaps.
+    gaps_of : ndarray of int64, shape (texts, `MOST_GAPS`)
+        The gaps of each text in order (-1 where it is not known yet).
+    status, node, missing, sign, door
         Written, shape of ``offsets`` less one: one of `EXACT` … `WANTS_TAIL`; row of the node, -1
-        for none; rank of the level that is missing; hash of all that confidence depends on.
+        for none; rank of the level that is missing; hash of all that confidence depends on; `_door`
+        where a number is missing.
+    others, others_cost
+        Written unless empty, shape (texts, ways): nodes of the other ways as
+        `address.match.Match.alternatives` has them, -1 behind the last, and their costs.
     tail_text, tail_end
-        Written: for `WANTS_TAIL` the tail with one character before it, one after the other, and
-        the end of each text's, shape of ``rows``.
+        Written: for `WANTS_TAIL` 1 where a road ends there, the character before the tail (0 where
+        none) and the tail, one after the other, and the end of each text's, shape of ``rows``.
     """
-    nodes, words, calls = borrowed_nodes(nodes), borrowed_words(words), borrowed_calls(calls)
+    nodes, words = borrowed_nodes(nodes), borrowed_words(words)
+    calls, keys = borrowed_calls(calls), borrowed_near(keys)
     given = np.empty(LONGEST, np.uint32)
     used = np.int64(0)
     for k in range(len(rows)):
         row = rows[k]
-        node[row], missing[row], sign[row] = -1, 0, 0
+        node[row], missing[row], sign[row], door[row] = -1, 0, 0, -1
         size = _decoded(data, offsets[row], offsets[row + 1], given)
         found = NEEDS_REFERENCE
         if size > 0:
-            found = read(given, size, work, tables, nodes, words, calls)
-        if found == NEEDS_TAIL:
-            at = tail_of[row]
-            if at >= 0:
-                found = finish(work, nodes, calls, tail, tail_first[at], tail_first[at + 1])
-            else:
-                for i in range(work.state[TAIL] - 1, work.state[LENGTH_OF_TEXT]):
+            found = read(given, size, work, tables, nodes, words, calls, keys)
+        for n in range(MOST_GAPS):
+            at = gaps_of[row, n]
+            if found != NEEDS_TAIL:
+                break
+            if at < 0:
+                tail_text[used] = 1 if after_road(work, nodes) else 0
+                begin = work.state[TAIL]
+                tail_text[used + 1] = work.text[begin - 1] if begin else 0
+                used += 2
+                for i in range(begin, work.state[LENGTH_OF_TEXT]):
                     tail_text[used] = work.text[i]
                     used += 1
+                break
+            found = finish(
+                work, tables, nodes, words, calls, keys, gap, points,
+                gap_first[at], gap_first[at + 1], gap_size[at],
+            )  # fmt: skip
+            if found == NEEDS_TAIL and n + 1 == MOST_GAPS:
+                found = NEEDS_REFERENCE
         tail_end[k] = used
         if found == NEEDS_TAIL:
             status[row] = WANTS_TAIL
@@ -216,7 +310,10 @@ def read_column(
             status[row] = UNREAD
         else:
             status[row], sign[row] = _summary(work, nodes, calls, found)
-            missing[row] = work.ways[0, MISSING]
+            missing[row] = 0 if status[row] == NONE else work.ways[0, MISSING]
+            if len(others):
+                _tell_others(work, nodes, found, others[row], others_cost[row])
+            door[row] = _door(work, nodes) if missing[row] == _NUMBER else -1
             node[row] = -1 if status[row] == NONE else work.ways[0, ROW]
 
 

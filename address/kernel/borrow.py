@@ -5,9 +5,10 @@ from typing import Any
 from numba import njit
 from numba.extending import intrinsic
 
+from address.kernel.near import Near
 from address.kernel.work import Calls, Nodes, Words
 
-__all__ = ["borrowed_calls", "borrowed_nodes", "borrowed_words"]
+__all__ = ["borrowed_calls", "borrowed_near", "borrowed_nodes", "borrowed_words"]
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -63,3 +64,19 @@ def borrowed_words(words: Words) -> Words:
 def borrowed_calls(calls: Calls) -> Calls:
     """The names, borrowed."""
     return Calls(_borrowed(calls.step_key), _borrowed(calls.step_next), _borrowed(calls.state_name))
+
+
+@njit(cache=True)
+def borrowed_near(near: Near) -> Near:
+    """The keys that forgive, borrowed."""
+    return Near(
+        _borrowed(near.hash),
+        _borrowed(near.of),
+        _borrowed(near.name_start),
+        _borrowed(near.name_text),
+        _borrowed(near.first),
+        _borrowed(near.rows),
+        _borrowed(near.sound),
+        _borrowed(near.syllable_start),
+        _borrowed(near.syllable_points),
+    )

@@ -4,9 +4,10 @@ import numpy as np
 from numba import njit
 
 from address.arena import EDITED
-from address.descend import _MAX_WAYS, _SKIP_RANKED, _UNMATCHED
+from address.descend import _MAX_WAYS, _SETTLED, _SKIP_RANKED, _UNMATCHED
+from address.kernel.near import CODES, COSTS
 from address.kernel.options import R_BUILDING, R_FLOOR, R_NUMBER, R_PHASE, R_ROOM, R_UNIT, implied
-from address.kernel.tokens import HAO, LANE, YARD
+from address.kernel.tokens import BARE, CHAIN, GROUP, HAO, LANE, YARD
 from address.kernel.work import (
     ADMIN,
     ANCHOR,
@@ -30,27 +31,55 @@ from address.kernel.work import (
     NO_FLOOR,
     NODE,
     NUMBER,
+    OTHER_LEVELS,
+    PLACELESS,
     PLAIN,
     PLAIN_LEVELS,
+    RELATION,
+    REST,
     ROW,
     RUN,
     RUNS,
     SILENT,
     START,
     TOKEN,
+    WHAT,
     WORD,
+    WORDY,
     Nodes,
 )
 from address.model import LEVELS, RANK
 from address.walk import child_slice
 
-__all__ = ["CONFLICT", "FAULT_CODES", "add_fault", "descend", "is_below"]
+__all__ = ["CONFLICT", "FAULT_CODES", "PENALTIES", "REPAIR", "add_fault", "descend", "is_below"]
 
-FAULT_CODES = ("", "unused", "kind", "unused", "unused", "missing", "unused", "conflict")
-"""What is wrong, by the number of a fault here."""
-PENALTIES = (0.0, 0.02, 0.05, 0.03, 0.05, 0.04, 0.01, 0.03)
-NAME_UNUSED, OTHER_KIND, PHASE_UNUSED, PASSED, LACKING, TEXT_UNUSED, CONFLICT = (
-    np.int64(k) for k in range(1, 8)
+FAULT_CODES = (
+    "",
+    "unused",
+    "kind",
+    "unused",
+    "unused",
+    "missing",
+    "unused",
+    "conflict",
+    "unused",
+    *CODES,
+)
+"""What is wrong, by the number of a fault here; from `REPAIR` on the mistakes of `near`."""
+PENALTIES = (
+    0.0,
+    0.02,
+    0.05,
+    0.03,
+    0.05,
+    0.04,
+    0.01,
+    0.03,
+    0.02,
+    *(round(c / 10, 3) for c in COSTS.tolist()),
+)
+NAME_UNUSED, OTHER_KIND, PHASE_UNUSED, PASSED, LACKING, TEXT_UNUSED, CONFLICT, FOREIGN, REPAIR = (
+    np.int64(k) for k in range(1, 10)
 )
 _ZERO, _NONE = np.int64(0), np.int64(-1)
 
@@ -65,6 +94,14 @@ _STOP = np.array([2.0, *(_UNMATCHED.get(level, 2.0) for level in LEVELS)])
 _PHASE_COST = _UNMATCHED["phase"]
 _PLAIN_RANKS = np.array([RANK[level] for level in PLAIN_LEVELS])
 _MOST_CHILDREN = 80
+_VILLAGE, _COMPOUND = np.int64(RANK["village"]), np.int64(RANK["compound"])
+_R_ROAD = np.int64(_ROAD)
+_IS_SETTLED = np.array([level in _SETTLED for level in range(len(LEVELS) + 1)])
+_NEVER_HIDDEN = np.array(
+    [False]
+    + [level in ("room", "city", "county") for level in LEVELS]
+    + [level in ("facility", "devzone") for level in OTHER_LEVELS]
+)
 
 
 @njit(cache=True)
@@ -308,6 +345,34 @@ def _past_door(work: np.record, at: int) -> int:
 
 
 @njit(cache=True)
+def _hidden_by(work: np.record, nodes: Nodes, at: int, row: int) -> int:
+    """Level of a name that is not there and to which the next door belongs, 0 where none."""
+    items, own = work.items, nodes.level[row]
+    if not _IS_SETTLED[own] or at + 1 >= work.state[ITEMS]:
+        return _ZERO
+    behind = at + 1
+    while (
+        behind + 1 < work.state[ITEMS]
+        and items[behind, KIND] == REST
+        and items[behind, WHAT] != RELATION
+        and items[behind, START] == items[behind - 1, END]
+    ):
+        behind += 1
+    if items[behind, KIND] != NUMBER or items[at, WHAT] == RELATION:
+        return _ZERO
+    kind = items[behind, TOKEN]
+    door = kind == HAO or kind == LANE or kind == YARD or kind == BARE
+    if not (door or kind == CHAIN or kind == GROUP):
+        return _ZERO
+    level = items[at, WORDY]
+    if _NEVER_HIDDEN[level] or items[at, PLACELESS]:
+        return _ZERO
+    if own == _VILLAGE and level != _R_ROAD and level != _VILLAGE:
+        return _ZERO
+    return level if level == _R_ROAD or level == _COMPOUND else _VILLAGE
+
+
+@njit(cache=True)
 def _agreed(work: np.record, nodes: Nodes, item: int, first: int, last: int) -> int:
     """Keep the complete ways whose room tells the floor said by an item; the end of them."""
     floor, kept = _told_floor(work, item), first
@@ -461,8 +526,19 @@ def descend(
                     top = end
         if top > begun:
             return top
+    hidden = _hidden_by(work, nodes, at, row)
+    if hidden:
+        top = put_way(work, top, row, 3.0, hidden, at, depth)
+        _mark(work, begun, top, LACKING, hidden, at, row)
+        return top
+    road = items[at, WORDY] == _R_ROAD
+    if road and rank >= R_NUMBER:
+        top = descend(work, nodes, _past_door(work, at + 1), row, depth, top, reach)
+        _add(work, begun, top, 0.3)
+        _mark(work, begun, top, FOREIGN, _R_ROAD, at, _NONE)
+        return top
     top = descend(work, nodes, at + 1, row, depth, top, reach)
-    _add(work, begun, top, 0.02)
+    _add(work, begun, top, 0.6 if road else 0.02)
     if not items[at, SILENT]:
         _mark(work, begun, top, TEXT_UNUSED, _ZERO, at, _NONE)
     return top

@@ -16,6 +16,16 @@ from address.kernel.work import (
     END,
     ERROR,
     FIRST,
+    G_END,
+    G_FIRST,
+    G_LENGTH,
+    G_LEVEL,
+    G_PLACELESS,
+    G_SILENT,
+    G_START,
+    G_SUFFIX,
+    G_TOKEN,
+    G_WHAT,
     ITEMS,
     KIND,
     LENGTH,
@@ -24,13 +34,19 @@ from address.kernel.work import (
     NAME,
     NODE,
     NUMBER,
+    PIECE_TOKEN,
+    PLACELESS,
+    REST,
     RUNS,
     RUNS_USED,
+    SILENT,
     START,
     STEPS,
     SUFFIX,
     TAIL,
     TOKEN,
+    WHAT,
+    WORDY,
     Calls,
     Nodes,
     Tables,
@@ -39,9 +55,10 @@ from address.model import RANK
 from address.segment import _NAMED_WORD as _WORD_ENDS
 from address.walk import name_of, step
 
-__all__ = ["cut", "longest_name", "name_begins"]
+__all__ = ["cut", "fill_gap", "longest_name", "name_begins"]
 
 U32 = npt.NDArray[np.uint32]
+I64 = npt.NDArray[np.int64]
 
 _LU, _JIE, _DAO, _XIANG, _NONG, _DA, _ZHI = (ord(c) for c in "路街道巷弄大支")
 _COMMA, _OPEN, _CLOSE, _DASH, _TILDE, _PLUS, _AND = (ord(c) for c in ",()-~+&")
@@ -212,15 +229,52 @@ def _add_number(work: np.record, start: int) -> None:
 
 
 @njit(cache=True)
-def cut(work: np.record, tables: Tables, nodes: Nodes, calls: Calls) -> None:
-    """Fill ``work.items`` from ``work.text``.
+def fill_gap(work: np.record, gap: I64, points: U32, first: int, last: int) -> None:
+    """Put the pieces `first` to `last` that the reference found at ``state[TAIL]``.
+
+    Parameters
+    ----------
+    gap : ndarray of int64, shape (n, `G_COLUMNS`)
+        Begin and end from the tail on, whether it is silent, what it is, rank of its level, whether
+        its words tell no place, kind, last word and value of a token.
+    points : ndarray of uint32
+        Values of tokens.
+    """
+    state = work.state
+    for k in range(first, last):
+        if state[ITEMS] >= MOST_ITEMS or state[CURSOR] + 256 > len(work.values):
+            state[ERROR] = 1
+        if state[ERROR]:
+            return
+        start = state[TAIL] + gap[k, G_START]
+        if gap[k, G_WHAT] == PIECE_TOKEN:
+            begun, length = state[CURSOR], gap[k, G_LENGTH]
+            for i in range(length):
+                work.values[begun + i] = points[gap[k, G_FIRST] + i]
+            work.token[0], work.token[1] = gap[k, G_TOKEN], state[TAIL] + gap[k, G_END]
+            work.token[2], work.token[3], work.token[4] = begun, length, gap[k, G_SUFFIX]
+            state[CURSOR] = begun + length
+            _add_number(work, start)
+            continue
+        item = work.items[state[ITEMS]]
+        state[ITEMS] += 1
+        item[KIND], item[RUNS], item[ADMIN], item[NAME] = REST, 0, 0, 0
+        item[START], item[END] = start, state[TAIL] + gap[k, G_END]
+        item[SILENT], item[WHAT] = gap[k, G_SILENT], gap[k, G_WHAT]
+        item[WORDY], item[PLACELESS] = gap[k, G_LEVEL], gap[k, G_PLACELESS]
+
+
+@njit(cache=True)
+def cut(work: np.record, tables: Tables, nodes: Nodes, calls: Calls, begin: int) -> None:
+    """Fill ``work.items`` from ``work.text``, from a place on.
 
     ``state[TAIL]`` is where something begins that is none of the parts known here, else the length
     of the text.
     """
     text, size, state = work.text, work.state[LENGTH_OF_TEXT], work.state
-    state[ITEMS] = state[CURSOR] = state[STEPS] = state[RUNS_USED] = state[ERROR] = 0
-    at = np.int64(0)
+    if begin == 0:
+        state[ITEMS] = state[CURSOR] = state[STEPS] = state[RUNS_USED] = state[ERROR] = 0
+    at = np.int64(begin)
     while at < size:
         state[TAIL] = at
         if state[ITEMS] >= MOST_ITEMS or state[CURSOR] + 256 > len(work.values):

@@ -36,18 +36,25 @@ from address.kernel.tokens import (
 )
 from address.kernel.work import (
     CURSOR,
+    END,
     ERROR,
     FIRST,
     IMPLIED,
+    ITEMS,
+    KIND,
     LENGTH,
     LEVEL,
     MOST_RUNS,
     MOST_STEPS,
     NO_FLOOR,
+    PLAIN,
+    PLAIN_LEVELS,
+    REST,
     RUN,
     RUNS,
     RUNS_USED,
     SIZE,
+    START,
     STEPS,
     SUFFIX,
     TEXT,
@@ -73,6 +80,7 @@ R_NUMBER, R_COMPOUND, R_PHASE, R_BUILDING, R_UNIT, R_FLOOR, R_ROOM, R_GROUP = (
 _NUMBERED = (R_NUMBER, R_BUILDING, R_UNIT, R_FLOOR, R_ROOM)
 _NONG, _HAO, _COURT, _QI = ord("弄"), ord("号"), ord("院"), ord("期")
 _DASH = ord("-")
+_PLAIN_RANKS = np.array([RANK[level] for level in PLAIN_LEVELS])
 _NUMERALS = tuple(ord(c) for c in "〇一二三四五六七八九十")
 
 
@@ -494,7 +502,7 @@ def _sort_runs(work: np.record, item: int) -> None:
 
 @njit(cache=True)
 def look_up(work: np.record, words: Words) -> None:
-    """Fill in the words of all steps."""
+    """Fill in the words of all steps, and those of pieces nobody knows."""
     for at in range(work.state[STEPS]):
         level = work.steps[at, LEVEL]
         first = work.steps[at, TEXT]
@@ -510,3 +518,15 @@ def look_up(work: np.record, words: Words) -> None:
         elif level == R_ROOM:
             floor = implied(work.values, first, last)
             work.steps[at, IMPLIED] = _implied_word(work, words, floor)
+    for at in range(work.state[ITEMS]):
+        item = work.items[at]
+        if item[KIND] != REST:
+            continue
+        long = item[END] - item[START] > 1
+        for k in range(len(_PLAIN_RANKS)):
+            item[PLAIN + k] = 0
+            if long:
+                item[PLAIN + k] = find_word(
+                    _PLAIN_RANKS[k], work.text, item[START], item[END],
+                    words.slots, words.hashes, words.level, words.start, words.points,
+                )  # fmt: skip

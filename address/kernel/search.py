@@ -4,8 +4,17 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from address.kernel.descent import CONFLICT, add_fault, copy_way, descend, is_below, put_way
+from address.kernel.descent import (
+    CONFLICT,
+    REPAIR,
+    add_fault,
+    copy_way,
+    descend,
+    is_below,
+    put_way,
+)
 from address.kernel.items import longest_name, name_begins
+from address.kernel.near import COSTS, Near, near
 from address.kernel.work import (
     ADMIN,
     ANCHOR,
@@ -15,6 +24,7 @@ from address.kernel.work import (
     ERROR,
     FAULT,
     FAULTS,
+    GENERIC,
     ITEMS,
     KIND,
     LENGTH_OF_TEXT,
@@ -24,14 +34,21 @@ from address.kernel.work import (
     NAME,
     NODE,
     NUMBER,
+    OTHER_LEVELS,
+    RELATION,
+    REPAIRED,
     REST,
     ROW,
     RUN,
     RUNS,
     START,
     WAYS,
+    WHAT,
+    WINDOW,
+    WORDY,
     Calls,
     Nodes,
+    Words,
 )
 from address.match import _ANCHORS, _CONFLICT, _ELSEWHERE
 from address.model import LEVELS, RANK
@@ -49,6 +66,8 @@ _NUMBER, _BUILDING, _CITY, _PROVINCE = (
 )
 _COUNTY = RANK["county"]
 _FAR = 16
+_FACILITY = len(LEVELS) + 1 + OTHER_LEVELS.index("facility")
+_ZERO = np.int64(0)
 _FULL = np.array([ord(c) for c in "省市区县州盟旗"])
 
 
@@ -64,11 +83,13 @@ def _is_sure(work: np.record, item: int, first: int) -> bool:
 
 
 @njit(cache=True)
-def _conflicts(work: np.record, nodes: Nodes, row: int, wrong: I64) -> int:
+def _conflicts(
+    work: np.record, nodes: Nodes, row: int, wrong: I64, from_item: int, to_item: int
+) -> int:
     """Bits of the levels whose named division does not hold a node.
 
-    ``wrong`` gets the item of each level. A division far away sets the bit of its level again,
-    `_FAR` places higher.
+    Items `from_item` to before `to_item` say nothing. ``wrong`` gets the item of each level. A
+    division far away sets the bit of its level again, `_FAR` places higher.
     """
     fits, against, first = 0, 0, -1
     settled = False
@@ -78,6 +99,8 @@ def _conflicts(work: np.record, nodes: Nodes, row: int, wrong: I64) -> int:
         up = np.int64(nodes.parent[up])
     for item in range(work.state[ITEMS]):
         if work.items[item, KIND] != NODE or not work.items[item, ADMIN]:
+            continue
+        if from_item <= item < to_item:
             continue
         first = item if first < 0 else first
         name = work.items[item, NAME]
@@ -132,8 +155,8 @@ def _before(work: np.record, nodes: Nodes, number: int) -> float:
                     break
         elif kind == NUMBER:
             cost += 0.5
-        else:
-            work.state[ERROR] = 1
+        elif work.items[item, WHAT] != RELATION:
+            cost += 0.7 if work.items[item, WORDY] == _ROAD else 0.05
     return cost
 
 
@@ -150,7 +173,7 @@ def _from_anchor(work: np.record, nodes: Nodes, number: int, top: int) -> int:
         row = np.int64(nodes.name_rows[k])
         if not _ANCHOR[nodes.level[row]]:
             continue
-        mine = _cost_of(_conflicts(work, nodes, row, wrong))
+        mine = _cost_of(_conflicts(work, nodes, row, wrong, _ZERO, _ZERO))
         at = count
         while at > 0 and cost[at - 1] > mine:
             cost[at], rows[at] = cost[at - 1], rows[at - 1]
@@ -161,7 +184,7 @@ def _from_anchor(work: np.record, nodes: Nodes, number: int, top: int) -> int:
     zero = np.int64(0)  # not 0: a constant would be a type of its own, compiled again
     for k in range(min(count, 60)):
         end = descend(work, nodes, number + 1, rows[k], zero, top, zero)
-        against = _conflicts(work, nodes, rows[k], wrong) if cost[k] > 0.0 else 0
+        against = _conflicts(work, nodes, rows[k], wrong, _ZERO, _ZERO) if cost[k] > 0.0 else 0
         for way in range(top, end):
             twice = 1.0 if work.ways[way, MISSING] == 0 else 2.0
             work.cost[way] = work.cost[way] + cost[k] + before * twice
@@ -177,13 +200,15 @@ def _from_anchor(work: np.record, nodes: Nodes, number: int, top: int) -> int:
 
 @njit(cache=True)
 def _plausible(work: np.record, way: int) -> bool:
-    """A place in another county needs its door to be right."""
+    """A place in another county, or under a repaired name, needs its door to be right."""
     missing = work.ways[way, MISSING]
     if missing != _NUMBER and missing != _BUILDING:
         return work.cost[way] < 20
     for k in range(work.ways[way, FAULTS]):
         at = FAULT + 4 * k
         if work.ways[way, at] == CONFLICT and work.ways[way, at + 1] <= _COUNTY:
+            return False
+        if work.ways[way, at] >= REPAIR and missing == _NUMBER:
             return False
     return True
 
@@ -192,7 +217,14 @@ def _plausible(work: np.record, way: int) -> bool:
 def _unread(work: np.record) -> tuple[int, int]:
     """First item that is no division: its item and the level that is missing; -1 where none."""
     for item in range(work.state[ITEMS]):
+        if work.items[item, KIND] == REST and work.items[item, WHAT] == GENERIC:
+            if work.items[item, WORDY] >= len(_ANCHOR):
+                work.state[ERROR] = 1
+            return item, work.items[item, WORDY]
+    for item in range(work.state[ITEMS]):
         if work.items[item, KIND] == NODE and work.items[item, ADMIN]:
+            continue
+        if work.items[item, KIND] == REST and work.items[item, WHAT] == RELATION:
             continue
         if work.items[item, KIND] == NUMBER and work.items[item, RUNS]:
             return item, work.steps[work.runs[work.items[item, RUN], 0], LEVEL]
@@ -232,7 +264,7 @@ def _from_admin(work: np.record, nodes: Nodes, top: int) -> int:
     wrong = np.zeros(_COMMUNITY + 1, np.int64)
     for k in range(min(count, 50)):
         row = rows[k]
-        against = _conflicts(work, nodes, row, wrong)
+        against = _conflicts(work, nodes, row, wrong, _ZERO, _ZERO)
         cost, unmet, short = 0.0, 0, 0.0
         for level in range(1, _COMMUNITY + 1):
             if nodes.level[row] <= level:
@@ -344,21 +376,77 @@ def _names_within(work: np.record, calls: Calls) -> bool:
 
 
 @njit(cache=True)
-def search(work: np.record, nodes: Nodes, calls: Calls) -> int:
+def _is_wordy(work: np.record, at: int) -> bool:
+    """Words nobody knows, or a short name."""
+    item = work.items[at]
+    if item[KIND] == REST:
+        return item[WHAT] != RELATION and item[WORDY] != _FACILITY
+    return item[KIND] == NODE and item[END] - item[START] <= 3
+
+
+@njit(cache=True)
+def _repaired(work: np.record, nodes: Nodes, words: Words, keys: Near, top: int) -> int:
+    """Ways that start at a name nearly like one that nobody knows."""
+    state, items = work.state, work.items
+    for first in range(state[ITEMS]):
+        unknown = False
+        for last in range(first, min(first + 3, state[ITEMS])):
+            if not _is_wordy(work, last) or (
+                last > first and items[last, START] != items[last - 1, END]
+            ):
+                break
+            unknown = unknown or items[last, KIND] == REST
+            start, end = items[first, START], items[last, END]
+            if unknown and 2 <= end - start <= 14:
+                top = _from_near(work, nodes, words, keys, first, last, top)
+            if state[ERROR]:
+                return top
+    return top
+
+
+@njit(cache=True)
+def _from_near(
+    work: np.record, nodes: Nodes, words: Words, keys: Near, first: int, last: int, top: int
+) -> int:
+    """Ways that start at the names near the text of the items `first` to `last`."""
+    found = near(work, nodes, words, keys, work.items[first, START], work.items[last, END])
+    wrong = np.zeros(_COMMUNITY + 1, np.int64)
+    window = np.int64(first | (last + 1) << WINDOW)
+    for k in range(found):
+        row, kind = work.near[k, 0], work.near[k, 1]
+        against = _conflicts(work, nodes, row, wrong, first, last + 1)
+        far = _cost_of(against)
+        if far > 1.0:
+            continue
+        end = descend(work, nodes, last + 1, row, _ZERO, top, _ZERO)
+        for way in range(top, end):
+            work.cost[way] = work.cost[way] + far + COSTS[kind]
+            work.ways[way, ANCHOR] = row
+            add_fault(work, way, REPAIR + kind, np.int64(nodes.level[row]), window, row)
+            for level in range(_COMMUNITY, 0, -1):
+                if against >> level & 1:
+                    add_fault(work, way, CONFLICT, level, wrong[level], row)
+        top = end
+        if work.state[ERROR]:
+            break
+    return top
+
+
+@njit(cache=True)
+def search(work: np.record, nodes: Nodes, words: Words, calls: Calls, keys: Near) -> int:
     """Ways to read the items, cheapest first.
 
     Returns
     -------
     int
-        How many stand in ``work.ways``; -1 where the reference must look: what is named is in no
-        gazetteer, a name may be misspelt, or the text can be cut in two ways.
+        How many stand in ``work.ways``; -1 where the reference must look: nothing is found, or the
+        text can be cut in two ways.
     """
     state = work.state
-    state[BUDGET], state[ERROR] = BUDGET_OF_A_TEXT, 0
+    state[BUDGET], state[ERROR], state[REPAIRED] = BUDGET_OF_A_TEXT, 0, 0
     anchors = np.empty((state[ITEMS] + 1, 2), np.int64)
-    count, rest = 0, False
+    count = 0
     for number in range(state[ITEMS]):
-        rest = rest or work.items[number, KIND] == REST
         if work.items[number, KIND] != NODE:
             continue
         name = work.items[number, NAME]
@@ -383,8 +471,11 @@ def search(work: np.record, nodes: Nodes, calls: Calls) -> int:
                 cheapest = min(cheapest, work.cost[way])
                 if work.ways[way, MISSING] == 0 and work.cost[way] < 0.02:
                     complete = True
-    if rest and cheapest > 0.5:
-        return -1
+    if cheapest > 0.5:
+        state[REPAIRED] = 1
+        top = _repaired(work, nodes, words, keys, top)
+        if state[ERROR]:
+            return -1
     kept, complete = np.int64(0), False
     for way in range(top):
         if _plausible(work, way):
@@ -393,8 +484,6 @@ def search(work: np.record, nodes: Nodes, calls: Calls) -> int:
             complete = complete or work.ways[kept, MISSING] == 0
             kept += 1
     if not complete:
-        if rest:
-            return -1
         kept = _from_admin(work, nodes, kept)
     found = _best(work, nodes, kept)
     if state[ERROR] or found == 0 or (work.cost[0] > 0.5 and _names_within(work, calls)):

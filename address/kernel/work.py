@@ -28,13 +28,24 @@ LONGEST = 120
 MOST_ITEMS, MOST_RUNS, MOST_STEPS, MOST_WAYS, MOST_REACHED = 40, 640, 2560, 1024, 4096
 
 # columns of Work.items
-KIND, START, END, NAME, ADMIN, TOKEN, FIRST, LENGTH, SUFFIX, RUN, RUNS, SILENT, WHAT, PLAIN = range(
-    14
-)
+(KIND, START, END, NAME, ADMIN, TOKEN, FIRST, LENGTH, SUFFIX, RUN, RUNS, SILENT, WHAT, WORDY, PLACELESS,
+ PLAIN) = range(16)  # fmt: skip
 NODE, NUMBER, REST = 0, 1, 2
 """Kinds of items: names of the gazetteer, numbered parts, anything else."""
 PLAIN_LEVELS = ("building", "room", "phase", "compound", "poi")
 """Levels whose nodes can have a name instead of a number; columns `PLAIN` and up hold the words."""
+RELATION, UNKNOWN, GENERIC, PIECE_TOKEN = range(4)
+"""What a piece is that nobody knows (column `WHAT`); `WORDY` holds its level."""
+OTHER_LEVELS = ("facility", "devzone", "tenant")
+"""Levels of pieces that are none of the tree's: they follow those in rank."""
+
+# columns of the pieces of a gap
+G_START, G_END, G_SILENT, G_WHAT, G_LEVEL, G_PLACELESS, G_TOKEN, G_SUFFIX, G_FIRST, G_LENGTH = (
+    range(10)
+)
+G_COLUMNS = 10
+MOST_GAPS = 3
+"""Gaps of a text of a column."""
 
 # columns of Work.steps
 LEVEL, WORD, FLOOR, IMPLIED, TEXT, SIZE = range(6)
@@ -43,10 +54,13 @@ NO_FLOOR = -(1 << 40)
 # columns of Work.ways
 ROW, MISSING, GIVEN, DEPTH, FAULTS, ANCHOR, FAULT = range(7)
 MOST_FAULTS = 10
+WINDOW = 8
+"""Bits of a fault's item for the first of several; above them one more than the last."""
 FAULT_KIND, FAULT_LEVEL, FAULT_ITEM, FAULT_ROW = range(4)
 
 # places of Work.state
-ITEMS, CURSOR, ERROR, BUDGET, STEPS, RUNS_USED, LENGTH_OF_TEXT, TAIL, WAYS = range(9)
+ITEMS, CURSOR, ERROR, BUDGET, STEPS, RUNS_USED, LENGTH_OF_TEXT, TAIL, WAYS, REPAIRED = range(10)
+MOST_NEAR, MOST_NAMES, LONGEST_NAME = 40, 512, 64
 BUDGET_OF_A_TEXT = 2500
 
 
@@ -134,14 +148,18 @@ def calls_of(arena: Arena) -> Calls:
     return Calls(*(arena[name] for name in names))
 
 
+_MIRRORED = ("arena", "descend", "match", "model", "repair", "segment", "tails", "walk")
+"""Modules whose functions or constants are in the compiled code."""
+
+
 def _stamp() -> str:
     """Checksum of the sources the compiled code is made of.
 
     A compiled function is cached by its own file and its types alone. As part of the type of the
     scratch space the checksum makes it anew when anything it calls or mirrors has changed.
     """
-    crc = 0
-    for source in sorted(Path(__file__).parent.parent.rglob("*.py")):
+    crc, here = 0, Path(__file__).parent
+    for source in (*sorted(here.glob("*.py")), *(here.parent / f"{name}.py" for name in _MIRRORED)):
         crc = zlib.crc32(source.read_bytes(), crc)
     return f"sources_{crc:08x}"
 
@@ -164,6 +182,11 @@ _WORK = np.dtype(
         ("reached_cost", "f8", (MOST_REACHED,)),
         ("state", "i8", (16,)),
         ("token", "i8", (5,)),
+        ("key", "u4", (128,)),
+        ("name", "u4", (LONGEST_NAME,)),
+        ("utf8", "u1", (64,)),
+        ("names", "i8", (MOST_NAMES, 2)),
+        ("near", "i8", (MOST_NEAR, 2)),
         (_stamp(), "i8"),
     ],
     align=True,

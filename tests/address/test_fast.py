@@ -13,13 +13,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from address.batch import RESULT, match_batch
+from address.door_numbers import numbers_below
 from address.fast import FastPath
 from address.grammar import token_at
 from address.index import AddressIndex
+from address.kernel import work
 from address.kernel.folding import fold_points, fold_table, numeral_table, watch_table
+from address.kernel.near import CODES, COSTS, near, near_of
 from address.kernel.tokens import KINDS, head_table, read_token, token_text
 from address.match import match_by_reference, read_query, ways
 from address.normalise import normalise
+from address.roads import number_of
 from address.walk import code_points
 
 sys.path.insert(0, str(Path(__file__).parent / "noise"))
@@ -218,6 +222,94 @@ def test_noisy_texts_get_the_answers_of_the_reference(city: AddressIndex, noisy:
     city.warm()
     answered = sum(_same(city, city.fast, text) for text in noisy)
     assert answered > len(noisy) // 3
+
+
+def _mistyped(rng: random.Random, name: str, pool: str) -> str:
+    """A name with one character wrong, missing, doubled, too many or swapped, or another last word."""
+    if len(name) < 2:
+        return name
+    at = rng.randrange(len(name) - 1)
+    return rng.choice(
+        [
+            name[:at] + rng.choice(pool) + name[at + 1 :],
+            name[:at] + name[at + 1 :],
+            name[:at] + name[at] + name[at:],
+            name[:at] + rng.choice(pool) + name[at:],
+            name[:at] + name[at + 1] + name[at] + name[at + 2 :],
+            name.rstrip("路街道巷大东西南北") + rng.choice(["路", "街", "大道", "公路", "支路", "巷", "家宅"]),
+        ]
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_mistyped_names_get_the_answers_of_the_reference(city: AddressIndex, seed: int) -> None:
+    rng = random.Random(seed)
+    city.warm()
+    named = ("road", "compound", "poi", "village", "community", "street")
+    deep = [r for r in range(city.built) if city.level_of(r) in ("room", "number", "building")]
+    pool = "".join({city.core_of_row(r) for r in range(city.built) if city.level_of(r) in named})
+    answered, repaired = 0, 0
+    for row in rng.choices(deep, k=250):
+        parts = {city.level_of(step): city.written_of(step) for step in city.above(row)}
+        level = rng.choice([level for level in parts if level in named] or ["number"])
+        parts[level] = _mistyped(rng, parts[level], pool)
+        for left_out in rng.sample(("province", "city", "street", "floor", "community"), 2):
+            if left_out != level:
+                parts.pop(left_out, None)
+        text = "".join(reversed(parts.values()))
+        answered += _same(city, city.fast, text)
+        repaired += bool(city.match(text).corrections)
+    assert answered > 200
+    assert repaired > 50
+
+
+@pytest.mark.parametrize("seed", [4, 5])
+def test_names_nearby_are_those_of_the_reference(city: AddressIndex, seed: int) -> None:
+    rng = random.Random(seed)
+    names = [city.tails.names.text(number) for number in range(len(city.tails.names))]
+    pool, found = "".join(names), 0
+    space, near_keys = work.work(), near_of(city.arena)
+    tables = work.nodes_of(city.arena), work.words_of(city.arena), near_keys
+    for name in rng.choices(names, k=600):
+        written = _mistyped(rng, name, pool)
+        if not 2 <= len(written) <= 14:
+            continue
+        space["text"][: len(written)] = code_points(written)
+        space["state"][work.ERROR] = 0
+        count = near(space, *tables, 0, len(written))
+        assert not space["state"][work.ERROR]
+        told = [
+            (row, CODES[kind], float(COSTS[kind])) for row, kind in space["near"][:count].tolist()
+        ]
+        assert told == [tuple(repair) for repair in city.repairs.near(written)[:40]], written
+        found += count > 0
+    assert found > 250
+
+
+def test_doors_below_a_road_are_read_as_by_the_reference(city: AddressIndex) -> None:
+    names = ("first", "level", "core", "word_start", "word_points", "lon")
+    arrays = [city.arena[name] for name in names]
+    placed = np.zeros(len(arrays[-1]))
+    for road in (r for r in range(city.built) if city.level_of(r) in ("road", "village")):
+        table = numbers_below(road, *arrays[:-1], placed)
+        wanted = [
+            (child, road, *number)
+            for child in city.children(road)
+            if city.level_of(child) == "number"
+            and (number := number_of(city.core_of_row(child))) is not None
+        ]
+        assert [tuple(row) for row in table.tolist()] == wanted
+        assert not len(numbers_below(road, *arrays[:-1], np.full(len(placed), np.nan)))
+
+
+def test_many_texts_are_answered_as_one_by_one(city: AddressIndex, noisy: list[str]) -> None:
+    city.warm()
+    texts = [*noisy[::3], *noisy[:20], "", "路", "\ud800路1号"]
+    for some in (texts, texts[:-1]):
+        for text, found in zip(some, city.geocode_each(some), strict=True):
+            alone = city.geocode(text)
+            assert found == alone, text
+            assert found.elements == alone.elements, text
 
 
 def test_every_node_is_found_by_its_standard_string(city: AddressIndex) -> None:

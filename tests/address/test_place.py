@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from address.batch import match_batch
 from address.bind import bind_buildings, bind_rooms
 from address.index import AddressIndex
 
@@ -29,6 +30,24 @@ def test_an_unlisted_door_lies_between_its_neighbours_on_its_side() -> None:
             truth = (114 + number * 1e-4, 30.0 + (number % 2) * 1e-3)
             assert metres((found.location.lon, found.location.lat), truth) < 40.0
             assert found.location.error_m > 0
+
+
+def test_a_lane_that_answers_for_a_door_is_no_nearer_than_such_pairs_are() -> None:
+    from address_town import TOP, table
+
+    from address.nodes import build_nodes
+
+    row = {**TOP, "street": "江北街道", "road": "古墩路", "lon": 114.0, "lat": 30.0}
+    index = AddressIndex.from_nodes(build_nodes(table([{**row, "number": "95弄"}])))
+    same, other = index.geocode("古墩路95弄"), index.geocode("古墩路95号")
+    assert same.location is not None
+    assert other.location is not None
+    assert other.node_id == same.node_id
+    assert "NUMBER.kind" in [fault.code for fault in other.faults]
+    assert (other.location.lon, other.location.lat) == (114.0, 30.0)
+    assert other.location.error_m > 5 * same.location.error_m
+    told = match_batch(index, pa.array(["古墩路95号", "古墩路95弄"]))["error_m"].to_pylist()
+    assert told == [other.location.error_m, same.location.error_m]
 
 
 def test_a_node_without_a_place_takes_the_middle_of_what_lies_below(index: AddressIndex) -> None:

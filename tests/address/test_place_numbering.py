@@ -7,7 +7,7 @@ from address_town import TOP, table
 
 from address.index import AddressIndex
 from address.nodes import build_nodes
-from address.numbering import Doors, place_number
+from address.numbering import Doors, place_number, place_numbers
 from address.roads import doors_of, forget_roads, number_of
 
 
@@ -51,9 +51,31 @@ def test_a_place_that_far_numbers_share_counts_little() -> None:
 
 def test_the_error_grows_with_what_is_not_known() -> None:
     many, few = road(list(range(2, 500, 10))), road([2, 240, 480])
-    near, far = place_number(many, 245, False), place_number(few, 120, False)
+    near, far = place_number(many, 246, False), place_number(few, 120, False)
     beyond = place_number(few, 1500, False)
     assert near.error_m < far.error_m < beyond.error_m
+
+
+def test_many_questions_at_once_are_answered_as_one_by_one() -> None:
+    roads = [road(list(range(2, 300, 14)), bend=200.0, seed=1), road([7]), road([3, 30, 90, 400])]
+    together = Doors(*(np.concatenate([getattr(r, name) for r in roads])
+                       for name in ("numbers", "places", "lane")))  # fmt: skip
+    starts = np.cumsum([0] + [len(r.numbers) for r in roads])
+    asked = [(2, 60, True), (0, 121, False), (1, 9, False), (0, 5000, True), (2, 1, False)]
+    which, wanted, lane = (np.array(column) for column in zip(*asked, strict=True))
+    repeated = np.concatenate([r.repeated() for r in roads])
+    places, error = place_numbers(together, starts, repeated, which, wanted, lane)
+    for (r, number, as_lane), at, metres in zip(asked, places, error, strict=True):
+        alone = place_number(roads[r], number, as_lane)
+        assert (alone.x, alone.y, alone.error_m) == (at[0], at[1], metres)
+
+
+def test_past_the_last_number_a_place_does_not_run_away() -> None:
+    doors = road(list(range(2, 100, 8)))
+    near, far = place_number(doors, 200, False), place_number(doors, 90_000, False)
+    assert 100 < near.x - 194 < 300
+    assert far.x - 194 < 1500
+    assert far.error_m > near.error_m
 
 
 def test_the_order_of_doors_with_one_number_does_not_matter() -> None:

@@ -16,9 +16,10 @@ import orjson
 import pyarrow as pa
 
 import tiles
-from address import AddressIndex, bind_buildings, bind_rooms
+from address import bind_buildings, bind_rooms
 from address.bindings import bind_parts
-from api.address_tree import history_of, number_addresses
+from api.address_book import AddressBook
+from api.address_tree import number_addresses
 from api.loading import Progress, load_layers
 from api.planning import planned_layers
 from api.report import LoadReport
@@ -90,7 +91,9 @@ def load(
             clock.mark("bind")
             number_addresses(store)
             clock.mark("number")
-            anchors = anchor_everything(store, heights, _matcher(store))
+            book = AddressBook.of(store, progress)
+            clock.mark("index")
+            anchors = anchor_everything(store, heights, _matcher(book))
             clock.mark("anchor")
             report = replace(report, bound=bound, anchors=anchors)
     return replace(report, timings=clock.seconds)
@@ -133,12 +136,11 @@ def bind_addresses(store: Store) -> dict[str, int]:
     return bound
 
 
-def _matcher(store: Store) -> Callable[[Sequence[str]], pa.Table] | None:
+def _matcher(book: AddressBook) -> Callable[[Sequence[str]], pa.Table] | None:
     """What finds the place of a case's address text; None without a gazetteer."""
-    nodes = address_nodes(store)
-    if nodes.num_rows == 0:
+    if not len(book.index):
         return None
-    index = history_of(store, AddressIndex.from_nodes(nodes))
+    index = book.history
 
     def match(texts: Sequence[str]) -> pa.Table:
         rows = []

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from address import LEVELS, AddressIndex

@@ -10,7 +10,7 @@ from address import LEVELS, AddressIndex
 from address.codes import SCHEME, serials_wanted, zoned_codes
 from address.coordinates import coordinate_codes
 from address.elements import describe
-from api.gazetteers import official_codes
+from api.address_areas import official_codes
 from twin import addresses
 from twin.addresses import Editor
 from twin.addresses.tree import events_after

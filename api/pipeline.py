@@ -16,8 +16,7 @@ import orjson
 import pyarrow as pa
 
 import tiles
-from address import bind_buildings, bind_rooms
-from address.bindings import bind_parts
+from api.address_binding import bind_addresses
 from api.address_book import AddressBook
 from api.address_tree import number_addresses
 from api.loading import Progress, load_layers
@@ -27,17 +26,10 @@ from twin.city import City
 from twin.heights import Heights
 from twin.ingest import anchor_everything, anchors_pending
 from twin.ingest.anchoring import MATCHED
-from twin.ingest.binding import (
-    address_nodes,
-    buildings_to_bind,
-    parts_to_bind,
-    rooms_to_bind,
-    write_bindings,
-)
 from twin.store import Store
 from twin.store.scene import Scene
 
-__all__ = ["bind_addresses", "heights_of", "load", "tile"]
+__all__ = ["heights_of", "load", "tile"]
 
 FARTHEST_M = 1_500.0
 """An address that is known no better than this is no anchor for a case."""
@@ -116,24 +108,6 @@ def tile(
 def heights_of(city: City) -> Heights:
     """Relation of 1985 heights and the ellipsoid in this city."""
     return Heights(city.undulation)
-
-
-def bind_addresses(store: Store) -> dict[str, int]:
-    """Tie address nodes to buildings first, then to the units, storeys and rooms of their models."""
-    nodes = address_nodes(store)
-    if nodes.num_rows == 0:
-        return {}
-    bound = {
-        "buildings": write_bindings(
-            store, bind_buildings(nodes, buildings_to_bind(store)), "buildings"
-        )
-    }
-    nodes = address_nodes(store)
-    for collection, level in (("units", "unit"), ("storeys", "floor")):
-        parts = bind_parts(nodes, parts_to_bind(store, collection), level)
-        bound[collection] = write_bindings(store, parts, collection)
-    bound["rooms"] = write_bindings(store, bind_rooms(nodes, rooms_to_bind(store)), "rooms")
-    return bound
 
 
 def _matcher(book: AddressBook) -> Callable[[Sequence[str]], pa.Table] | None:

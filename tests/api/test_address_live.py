@@ -395,7 +395,7 @@ def test_commands_reach_a_city_that_a_server_holds(served, city, monkeypatch):
         True,
     )  # nobody said where the server is
     with announced(city.path, address.host, address.port):
-        refused = command("address", "rename", "甲子路", "丙寅路", TWIN_TOKEN="look-1")
+        refused = command("address", "rename", "甲子路", "丙寅路", TWIN_TOKEN="look-1")  # noqa: S106 -- a made-up one
         assert (refused.returncode, "TWIN_TOKEN" in refused.stderr) == (2, True)
         done = command("address", "rename", "甲子路", "丙寅路", "--json")
         assert orjson.loads(done.stdout)["full"].endswith("丙寅路")

@@ -45,6 +45,7 @@ class Job:
     started: datetime | None = None
     finished: datetime | None = None
     report: dict[str, Any] | None = None
+    lines: list[tuple[str, Any]] = field(default_factory=list)
     stop: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -209,6 +210,7 @@ class AddressJobs:
             given: TextSource = open_source(job.source, job.column)
             with writer_for(job.result) as writer:
                 report = geocode_source(self._index, given, writer, tell, 256, self._steady)
+            job.lines = report.lines()
             job.report = {k: v for k, v in report.to_json().items() if k not in ("files", "source")}
             job.status = "successful"
         except _DismissedError:

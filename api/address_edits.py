@@ -145,11 +145,12 @@ class Edits:
         return self._done(self._editor.split(node_id, parts, given, self._at))
 
     def _done(self, said: Edited) -> dict[str, Any]:
-        if said.event in ("merge", "split", "retire"):
-            addresses.settle_mains(self.store)
-        if said.event != "retire":
-            number_addresses(self.store, [said.node_id, *said.into, *said.moved])
-        self.book.follow(self.store)
+        with self.store.on_one_thread():
+            if said.event in ("merge", "split", "retire"):
+                addresses.settle_mains(self.store)
+            if said.event != "retire":
+                number_addresses(self.store, [said.node_id, *said.into, *said.moved])
+            self.book.follow(self.store)
         return asdict(said)
 
 

@@ -38,7 +38,7 @@ def steps(store: Store, index: AddressIndex, happened: Mapping[str, Sequence[str
     out = [{"op": "retire", "id": node} for node in _tops(index, away)]
     moved = set(away)
     fresh = [node for node in there if node in moved or index.row_of(node) is None]
-    coming = _subtrees(store, fresh)
+    coming = _subtrees(store, fresh, deep=bool(moved))  # what is new holds only what is new
     out += [_insertion(row) for row in coming]
     came = {row["node_id"] for row in coming}
     stay = [node for node in there if node not in came]
@@ -79,9 +79,9 @@ def _tops(index: AddressIndex, ids: list[str]) -> list[str]:
     ]
 
 
-def _subtrees(store: Store, roots: list[str]) -> list[Row]:
+def _subtrees(store: Store, roots: list[str], deep: bool) -> list[Row]:
     """Nodes that come into the index, parents first."""
-    found = addresses.some_nodes(store, roots, deep=True).to_pylist() if roots else []
+    found = addresses.some_nodes(store, roots, deep).to_pylist() if roots else []
     left = {row["node_id"]: row for row in found if row["there"]}
     out: list[Row] = []
     while left:

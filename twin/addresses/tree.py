@@ -70,7 +70,8 @@ def touched(store: Store, seq: int) -> dict[str, list[str]]:
 
 def some_nodes(store: Store, ids: Sequence[str], deep: bool = False) -> pa.Table:
     """Nodes as they are, retired ones too (``there`` says which); where ``deep``, with all below them."""
-    return store.table(statement("read_address_some"), {"ids": list(ids), "deep": deep})
+    name = "read_address_below" if deep else "read_address_each"
+    return store.table(statement(name), {"ids": list(ids)})
 
 
 def tree_about(store: Store, ids: Sequence[str]) -> pa.Table:

@@ -97,7 +97,10 @@ class Edits:
         """Add a node below another."""
         lon, lat, z = place or (None, None, None)
         new = NewNode(level, name, lon, lat, z, tuple(aliases))
-        return self._done(self._editor.insert(self.node(parent), new, self._at))
+        parent_id, index = self.node(parent), self.book.index
+        row = index.row_of(parent_id)
+        above = None if row is None else [index.id_of(at) for at in index.above(row)]
+        return self._done(self._editor.insert(parent_id, new, self._at), above)
 
     def rename(self, node: str, name: str) -> dict[str, Any]:
         """Give a node another name."""
@@ -144,12 +147,13 @@ class Edits:
         parts = [NewNode(index.level_of(row), name) for name in into]
         return self._done(self._editor.split(node_id, parts, given, self._at))
 
-    def _done(self, said: Edited) -> dict[str, Any]:
+    def _done(self, said: Edited, above: Sequence[str] | None = None) -> dict[str, Any]:
         with self.store.on_one_thread():
             if said.event in ("merge", "split", "retire"):
                 addresses.settle_mains(self.store)
             if said.event != "retire":
-                number_addresses(self.store, [said.node_id, *said.into, *said.moved])
+                touched = [said.node_id, *said.into, *said.moved]
+                number_addresses(self.store, touched, above)
             self.book.follow(self.store)
         return asdict(said)
 

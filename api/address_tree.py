@@ -22,7 +22,9 @@ __all__ = ["editor", "index_at", "number_addresses"]
 _CODES: Final = ("code", "coordinate_code")
 
 
-def number_addresses(store: Store, ids: Sequence[str] | None = None) -> int:
+def number_addresses(
+    store: Store, ids: Sequence[str] | None = None, above: Sequence[str] | None = None
+) -> int:
     """Give nodes their codes, height range and main address; what has them keeps them.
 
     Parameters
@@ -30,13 +32,15 @@ def number_addresses(store: Store, ids: Sequence[str] | None = None) -> int:
     store : Store
     ids : sequence of str, optional
         Only these nodes and all below them; the whole tree where absent.
+    above : sequence of str, optional
+        All that is above them, where nothing is below them.
 
     Returns
     -------
     int
         Nodes with a zoned code.
     """
-    tree = addresses.whole_tree(store) if ids is None else addresses.tree_about(store, ids)
+    tree = addresses.whole_tree(store) if ids is None else addresses.tree_about(store, ids, above)
     if tree.num_rows == 0:
         return 0
     official = official_codes(store)

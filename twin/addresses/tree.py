@@ -74,6 +74,12 @@ def some_nodes(store: Store, ids: Sequence[str], deep: bool = False) -> pa.Table
     return store.table(statement(name), {"ids": list(ids)})
 
 
-def tree_about(store: Store, ids: Sequence[str]) -> pa.Table:
-    """The part of `whole_tree` that the codes of some nodes and of all below them hang on; those are ``asked``."""
+def tree_about(store: Store, ids: Sequence[str], above: Sequence[str] | None = None) -> pa.Table:
+    """The part of `whole_tree` that the codes of some nodes and of all below them hang on; those are ``asked``.
+
+    ``above`` holds all that is above the nodes, where that is known and nothing is below them.
+    """
+    if above is not None:
+        given = {"ids": list(ids), "above": list(above)}
+        return store.table(statement("address_tree_given"), given)
     return store.table(statement("address_tree_about"), {"ids": list(ids)})

@@ -1,4 +1,4 @@
-"""Codes of address nodes: the zoned code with its check character, and the coordinate code.
+"""The zoned code of address nodes, with its check character.
 
 ``AAAAAA TTT CCC | SSSS | BBBBB | UU FFF RRRR | K``: division, town, community, road or courtyard, door or
 building, unit, floor, room, check character. Parts a node does not have are zeros, so the parts in front of the zeros
@@ -17,12 +17,11 @@ import pyarrow.compute as pc
 
 from address.grammar import core_of
 from address.lexicon import divisions, towns_of
-from address.model import RANK
 from address.normalise import read_table
 
 __all__ = [
-    "SCHEME", "WANTS", "Parts", "check_characters", "coordinate_code", "is_code", "serial_text",
-    "serials_wanted", "split_code", "zoned_codes",
+    "SCHEME", "WANTS", "Parts", "check_characters", "is_code", "serial_text", "serials_wanted",
+    "split_code", "zoned_codes",
 ]  # fmt: skip
 
 Ints = npt.NDArray[np.int64]
@@ -42,6 +41,8 @@ WANTS: Final = pa.schema(
 )
 """A node that needs a serial: unique within the scope (a node) and the part."""
 
+_DIGITS: Final = re.compile(r"\d+")
+_PLAIN: Final = re.compile(r"-?\d{1,4}")
 _ALPHABET: Final = np.frombuffer(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", dtype=np.uint8)
 _LOCAL_TOWN: Final = 900
 _LOCAL_COMMUNITY: Final = 900
@@ -111,12 +112,15 @@ def check_characters(codes: "list[str] | Bytes") -> Bytes:
     Returns
     -------
     ndarray of uint8, shape (n,)
+
+    Examples
+    --------
+    >>> bytes(check_characters(["A12425GABC1234002"])).decode()
+    'M'
     """
-    matrix = (
-        np.array([list(code.encode("ascii")) for code in codes], dtype=np.uint8)
-        if isinstance(codes, list)
-        else codes
-    )
+    matrix = _letters(codes, len(codes[0])) if isinstance(codes, list) and codes else codes
+    if isinstance(matrix, list):
+        return np.zeros(0, np.uint8)
     values = np.where(matrix < 65, matrix - 48, matrix - 55).astype(np.int64)
     carry = np.full(len(matrix), 36)
     for column in values.T:
@@ -152,46 +156,90 @@ def serial_text(value: int, width: int) -> str:
 
 
 class _Tree:
-    """Rows of nodes with their parents, walked from the widest level to the narrowest."""
+    """Nodes as columns, walked in layers: the roots, then their children, and so on."""
 
     def __init__(self, nodes: pa.Table) -> None:
-        ids = nodes["node_id"].combine_chunks()
-        self.ids = ids
-        parents = pc.index_in(nodes["parent_id"].combine_chunks(), value_set=ids)
-        self.parent: Ints = np.asarray(
-            pc.fill_null(parents, -1).to_numpy(zero_copy_only=False), dtype=np.int64
-        )
-        self.levels: list[str] = nodes["level"].to_pylist()
-        self.names: list[str] = nodes["name"].to_pylist()
-        rank = np.array([RANK.get(level, 99) for level in self.levels], dtype=np.int64)
-        self.order: list[int] = np.argsort(rank, kind="stable").tolist()
+        self.ids = _one(nodes["node_id"])
+        parents = pc.fill_null(pc.index_in(_one(nodes["parent_id"]), value_set=self.ids), -1)
+        self.parent: Ints = parents.to_numpy(zero_copy_only=False).astype(np.int64)
+        levels = _one(nodes["level"]).dictionary_encode()
+        self.level_names: list[str] = levels.dictionary.to_pylist()
+        self.level: Ints = levels.indices.to_numpy().astype(np.int64)
+        self.names = _one(nodes["name"])
+        self.layers = self._layers()
+
+    def _layers(self) -> list[Ints]:
+        """Rows by their distance from the root, shape (rows of the layer,) each."""
+        depth = np.full(len(self.parent), -1, np.int64)
+        order = np.argsort(self.parent, kind="stable")
+        ups = self.parent[order]
+        layers = [order[: int(np.searchsorted(ups, 0))]]
+        while len(layers[-1]):
+            depth[layers[-1]] = len(layers)
+            layers.append(
+                np.flatnonzero((self.parent >= 0) & (depth < 0) & (depth[self.parent] > 0))
+            )
+        return layers[:-1]
+
+    def of(self, told: Mapping[str, int], other: int) -> Ints:
+        """A value for each node by its level."""
+        values = np.array([told.get(name, other) for name in self.level_names] or [other], np.int64)
+        return np.asarray(values[self.level])
+
+    def pick(self, rows: Ints) -> list[tuple[int, str, str]]:
+        """Row, level and name of some nodes."""
+        names = self.names.take(pa.array(rows)).to_pylist()
+        levels = [self.level_names[i] for i in self.level[rows].tolist()]
+        return list(zip(rows.tolist(), levels, names, strict=True))
 
 
-def _places(tree: _Tree) -> tuple[list[str | None], list[int]]:
-    """Part of each node's own, and the row that is its scope (-1: the whole base)."""
-    parts: list[str | None] = [None] * len(tree.levels)
-    scope = [-1] * len(tree.levels)
-    road, area = [-1] * len(tree.levels), [-1] * len(tree.levels)
-    for row in tree.order:
-        up = int(tree.parent[row])
-        if up >= 0:
-            road[row], area[row] = road[up], area[up]
-        level = tree.levels[row]
-        part = _PART_OF.get(level)
-        if part == "B" and road[row] < 0 and level == "compound":
-            part = "S"  # a courtyard of its own
-        parts[row] = part
-        if part in ("U", "F", "R"):
-            scope[row] = up
-        elif part == "B":
-            scope[row] = road[row] if road[row] >= 0 else area[row]
-        else:
-            scope[row] = area[row]
-        if part == "S":
-            road[row] = row
-        elif part in (None, "T", "C"):
-            area[row] = row
-    return parts, scope
+_DIVISION, _T, _C, _S, _B, _U, _F, _R = range(8)
+_NUMBER_OF: Final = {part: number for number, part in enumerate("TCSBUFR", 1)}
+_OWN_PART: Final = {level: _NUMBER_OF[part] for level, part in _PART_OF.items()}
+
+
+def _places(tree: _Tree) -> tuple[Ints, Ints]:
+    """Number of each node's own part (0: none), and the row that is its scope (-1: the whole base)."""
+    part = tree.of(_OWN_PART, _DIVISION)
+    yard = tree.of({"compound": 1}, 0) == 1
+    scope, road, area = (np.full(len(part), -1, np.int64) for _ in range(3))
+    for rows in tree.layers:
+        up = tree.parent[rows]
+        at, around = np.where(up >= 0, road[up], -1), np.where(up >= 0, area[up], -1)
+        own = np.where((part[rows] == _B) & (at < 0) & yard[rows], _S, part[rows])
+        part[rows] = own  # a courtyard of its own is like a road
+        scope[rows] = np.where(own >= _U, up, np.where((own == _B) & (at >= 0), at, around))
+        road[rows] = np.where(own == _S, rows, at)
+        area[rows] = np.where(own <= _C, rows, around)
+    return part, scope
+
+
+def _words(tree: _Tree, part: Ints) -> tuple[Ints, list[str], list[int]]:
+    """Each pair of part's level and name once: pair of every node, its sort key, its own number (-1: none)."""
+    names = tree.names.dictionary_encode()
+    many = max(1, len(names.dictionary))
+    pairs, of_row = np.unique(
+        tree.level * many + names.indices.to_numpy().astype(np.int64), return_inverse=True
+    )
+    own = np.zeros(len(pairs), np.int64)
+    own[of_row] = part
+    keys, numbers = [], []
+    texts = names.dictionary.to_pylist()
+    for pair, number in zip(pairs.tolist(), own.tolist(), strict=True):
+        core = core_of(tree.level_names[pair // many], texts[pair % many]) if number else ""
+        keys.append(_DIGITS.sub(lambda m: m[0].zfill(8), core))
+        numbers.append(_natural(number, core))
+    return of_row, keys, numbers
+
+
+def _given(tree: _Tree, part: Ints, divided: list[str | None], official: Official | None) -> Ints:
+    """Digits of towns and communities that somebody else gave, -1 elsewhere; shape (n,)."""
+    out = np.full(len(part), -1, np.int64)
+    for row, level, name in tree.pick(np.flatnonzero((part == _T) | (part == _C))):
+        found = _official("T" if part[row] == _T else "C", level, name, divided[row], official)
+        if found is not None:
+            out[row] = found
+    return out
 
 
 def serials_wanted(nodes: pa.Table, official: Official | None = None) -> pa.Table:
@@ -210,34 +258,31 @@ def serials_wanted(nodes: pa.Table, official: Official | None = None) -> pa.Tabl
         `WANTS`. Towns of the national table, numbered units, floors and rooms need none. ``sort_key`` puts 2 before 10.
     """
     tree = _Tree(nodes)
-    parts, scope = _places(tree)
-    ids = tree.ids.to_pylist()
-    divided = _divisions(tree, "")
-    rows: list[tuple[str, str, str, str]] = []
-    keys: dict[tuple[str, str], tuple[str, int | None]] = {}
-    for row, part in enumerate(parts):
-        if part is None:
-            continue
-        level, name = tree.levels[row], tree.names[row]
-        if _official(part, level, name, divided[row], official) is not None:
-            continue
-        known = keys.get((level, name))
-        if known is None:
-            core = core_of(level, name)
-            key = re.sub(r"\d+", lambda m: m[0].zfill(8), core)
-            known = keys[level, name] = (key, _natural(part, core))
-        if known[1] is None:
-            rows.append((ids[row], ids[scope[row]] if scope[row] >= 0 else "", part, known[0]))
-    columns = list(zip(*rows, strict=True)) or [()] * len(WANTS)
-    return pa.table([pa.array(c, pa.string()) for c in columns], WANTS)
+    part, scope = _places(tree)
+    of_row, keys, numbers = _words(tree, part)
+    given = _given(tree, part, _divisions(tree, ""), official)
+    natural = np.array(numbers or [0], np.int64)[of_row]
+    rows = np.flatnonzero((part > 0) & (given < 0) & (natural < 0))
+    taken = pa.array(rows)
+    above = pa.array(scope[rows], mask=scope[rows] < 0)
+    letters = pa.array(["", *_NUMBER_OF])
+    return pa.table(
+        [
+            tree.ids.take(taken),
+            pc.fill_null(tree.ids.take(above), ""),
+            letters.take(pa.array(part[rows])),
+            pa.array(keys, pa.string()).take(pa.array(of_row[rows])),
+        ],
+        WANTS,
+    )
 
 
-def _natural(part: str, core: str) -> int | None:
-    """Value of a part that is the number itself; None where a serial is needed."""
-    if part not in ("U", "F", "R") or not re.fullmatch(r"-?\d{1,4}", core):
-        return None
-    value = int(core) + (_GROUND if part == "F" else 0)
-    return value if 0 < value < 10 ** widths()[part] else None
+def _natural(part: int, core: str) -> int:
+    """Value of a part that is the number itself; -1 where a serial is needed."""
+    if part < _U or not _PLAIN.fullmatch(core):
+        return -1
+    value = int(core) + (_GROUND if part == _F else 0)
+    return value if 0 < value < 10 ** _width_list()[part] else -1
 
 
 def _official(
@@ -257,21 +302,23 @@ def _official(
 
 def _divisions(tree: _Tree, admin_code: str) -> list[str | None]:
     """Six digits that hold for each node; those of the city where the table has not the one unknown county."""
-    out: list[str | None] = [None] * len(tree.levels)
     own = admin_code if re.fullmatch(r"\d{6}", admin_code) and admin_code != "000000" else None
+    table: list[str | None] = [own]
+    number = np.zeros(len(tree.parent), np.int64)  # into the table
+    rank = tree.of({"province": 1, "city": 2, "county": 3}, 0)
+    rows = np.flatnonzero(rank)
     unknown: dict[str, int] = {}
-    for row in tree.order:
+    for row, level, name in tree.pick(rows[np.argsort(rank[rows], kind="stable")]):
         up = int(tree.parent[row])
-        above = out[up] if up >= 0 else None
-        level = tree.levels[row]
-        if level not in ("province", "city", "county"):
-            out[row] = above if up >= 0 else own
-            continue
-        found = _division(level, tree.names[row], above)
+        found = _division(level, name, table[number[up]] if up >= 0 else None)
         if found is None and own is not None and unknown.setdefault(level, row) == row:
             found = own[: {"province": 2, "city": 4, "county": 6}[level]].ljust(6, "0")
-        out[row] = found
-    return out
+        table.append(found)
+        number[row] = len(table) - 1
+    for layer in tree.layers[1:]:
+        below = layer[rank[layer] == 0]
+        number[below] = number[tree.parent[below]]
+    return [table[i] for i in number.tolist()]
 
 
 @cache
@@ -296,16 +343,16 @@ def _division(level: str, name: str, above: str | None) -> str | None:
 
 
 def zoned_codes(
-    nodes: pa.Table, serials: Mapping[str, int], admin_code: str, official: Official | None = None
-) -> list[str | None]:
+    nodes: pa.Table, serials: pa.Table, admin_code: str, official: Official | None = None
+) -> pa.StringArray:
     """Zoned code of every node.
 
     Parameters
     ----------
     nodes : pyarrow.Table
         ``node_id``, ``parent_id``, ``level``, ``name``; closed by parent.
-    serials : mapping of str to int
-        Node id → serial, from 1, for the nodes of `serials_wanted`.
+    serials : pyarrow.Table
+        ``node_id``, ``serial`` (from 1) of the nodes of `serials_wanted`.
     admin_code : str
         Six digits of the city folder, for a county that the national table does not have.
     official : mapping, optional
@@ -313,82 +360,71 @@ def zoned_codes(
 
     Returns
     -------
-    list of str or None
-        In the order of the nodes; None where no division is known.
+    pyarrow.StringArray, shape (n,)
+        In the order of the nodes; null where no division is known.
+
+    Raises
+    ------
+    OverflowError
+        If a part cannot hold a serial.
     """
     tree = _Tree(nodes)
-    own, _ = _places(tree)
+    part, _ = _places(tree)
+    of_row, _, numbers = _words(tree, part)
     divided = _divisions(tree, admin_code)
-    ids = tree.ids.to_pylist()
-    order = list(widths().items())
-    zeros = tuple("0" * width for _, width in order[1:])
-    at = {part: number for number, (part, _) in enumerate(order[1:])}
-    tails: list[tuple[str, ...]] = [zeros] * len(ids)
-    for row in tree.order:
-        up = int(tree.parent[row])
-        tail = tails[up] if up >= 0 else zeros
-        part = own[row]
-        if part is not None:
-            given = _official(part, tree.levels[row], tree.names[row], divided[row], official)
-            value = _value(tree, row, part, serials.get(ids[row])) if given is None else given
-            place = at[part]
-            tail = (*tail[:place], serial_text(value, widths()[part]), *zeros[place + 1 :])
-        tails[row] = tail
-    bare = [
-        None if division is None else division + "".join(tail)
-        for division, tail in zip(divided, tails, strict=True)
-    ]
-    whole = [code for code in bare if code is not None]
-    checks = iter(check_characters(whole).tobytes().decode() if whole else "")
-    return [None if code is None else code + next(checks) for code in bare]
+    values = _values(tree, part, np.array(numbers or [0], np.int64)[of_row], serials)
+    given = _given(tree, part, divided, official)
+    values = np.where(given >= 0, given, values)
+    tails = np.zeros((len(part), len(_NUMBER_OF) + 1), np.int64)
+    column = np.arange(tails.shape[1])
+    for rows in tree.layers:
+        up = tree.parent[rows]
+        above = np.where(up[:, None] >= 0, tails[up], 0)
+        own = part[rows][:, None]
+        kept = np.where((own == 0) | (column < own), above, 0)
+        tails[rows] = np.where((column == own) & (own > 0), values[rows][:, None], kept)
+    return _texts(divided, tails)
 
 
-def _value(tree: _Tree, row: int, part: str, serial: int | None) -> int:
-    if part == "T":
-        return _LOCAL_TOWN + (serial or 0)
-    if part == "C":
-        return _LOCAL_COMMUNITY + (serial or 0)
-    natural = _natural(part, core_of(tree.levels[row], tree.names[row]))
-    if natural is not None:
-        return natural
-    beyond = 10 ** widths()[part] - 1 if part in ("U", "F", "R") else 0
-    return beyond + (serial or 0)
+def _values(tree: _Tree, part: Ints, natural: Ints, serials: pa.Table) -> Ints:
+    """Value of each node's own part, shape (n,): its number, else a serial beyond the numbers."""
+    at = pc.index_in(tree.ids, value_set=_one(serials["node_id"]))
+    serial = pc.fill_null(_one(serials["serial"]).take(at), 0).to_numpy(zero_copy_only=False)
+    beyond = [10**width - 1 if number >= _U else 0 for number, width in enumerate(_width_list())]
+    beyond[_T], beyond[_C] = _LOCAL_TOWN, _LOCAL_COMMUNITY
+    return np.where(natural >= 0, natural, np.array(beyond, np.int64)[part] + serial)
 
 
-_BASE32: Final = np.frombuffer(b"0123456789bcdefghjkmnpqrstuvwxyz", dtype=np.uint8)
+def _texts(divided: list[str | None], tails: Ints) -> pa.StringArray:
+    """Codes with their check characters; null where there is no division."""
+    known = np.array([division is not None for division in divided], bool)
+    digits = [[division or "000000" for division in divided]]
+    blocks = [_letters(digits[0], 6)]
+    for number, width in enumerate(_width_list()):
+        if number:
+            values, of_row = np.unique(tails[:, number], return_inverse=True)
+            texts = [serial_text(value, width) for value in values.tolist()]
+            blocks.append(_letters(texts, width)[of_row])
+    bare = np.hstack(blocks)
+    whole = np.hstack([bare, check_characters(bare)[:, None]])
+    size = whole.shape[1]
+    offsets = np.arange(0, whole.size + 1, size, dtype=np.int32)
+    codes = pa.StringArray.from_buffers(
+        len(whole), pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(whole))
+    )
+    return pc.if_else(pa.array(known), codes, pa.scalar(None, pa.string()))
 
 
-def coordinate_code(lon: float, lat: float, z: float | None = None) -> str:
-    """Code of a place: ten characters of geohash (about 1 m), and its height in decimetres.
+def _letters(texts: list[str], width: int) -> Bytes:
+    """ASCII of texts of one width, shape (n, width)."""
+    return np.frombuffer("".join(texts).encode("ascii"), np.uint8).reshape(-1, width)
 
-    Not the grid code of GB/T 39409, whose text was not at hand.
 
-    Parameters
-    ----------
-    lon, lat : float
-        Degrees, EPSG:4490.
-    z : float, optional
-        Metres above the ellipsoid.
+@cache
+def _width_list() -> tuple[int, ...]:
+    """Widths by number of the part."""
+    return tuple(widths().values())
 
-    Examples
-    --------
-    >>> coordinate_code(-5.6, 42.6)[:5]          # the example of the geohash article
-    'ezs42'
-    >>> coordinate_code(114.08, 30.47, 45.9)[-6:]
-    'H00459'
-    """
-    x = int((lon + 180.0) / 360.0 * (1 << 25))
-    y = int((lat + 90.0) / 180.0 * (1 << 25))
-    x, y = min(max(x, 0), (1 << 25) - 1), min(max(y, 0), (1 << 25) - 1)
-    text = ""
-    for group in range(10):
-        digit = 0
-        for bit in range(5):
-            number = group * 5 + bit
-            source = x if number % 2 == 0 else y
-            digit = digit << 1 | (source >> (24 - number // 2)) & 1
-        text += chr(_BASE32[digit])
-    if z is None:
-        return text
-    height = round(z * 10)
-    return f"{text}H{height:05d}" if height >= 0 else f"{text}H-{-height:04d}"
+
+def _one(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column

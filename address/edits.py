@@ -122,8 +122,9 @@ def apply(tree: "Tree", edit: Edit) -> str:
     ----------
     tree : Tree
     edit : dict
-        ``op`` is ``insert``, ``retire``, ``rename``, ``alias`` or ``place``; the rest as the
-        methods of `address.index.AddressIndex` take it.
+        ``op`` is ``insert``, ``retire``, ``rename``, ``alias``, ``place`` or ``told`` (codes and keys); the rest as
+        the methods of `address.index.AddressIndex` take it. ``many`` makes all of ``edits``, and keeps the rest in
+        ``tree.notes``.
 
     Returns
     -------
@@ -134,6 +135,22 @@ def apply(tree: "Tree", edit: Edit) -> str:
     tree.edited = True
     tree.forget()
     return node_id
+
+
+def _many(tree: "Tree", edit: Edit) -> str:
+    """Several edits that belong together, and what their writer notes beside them."""
+    for one in edit["edits"]:
+        _OPERATIONS[one["op"]](tree, one)
+    tree.notes.append({key: value for key, value in edit.items() if key not in ("op", "edits")})
+    return ""
+
+
+def _told(tree: "Tree", edit: Edit) -> str:
+    row = _row(tree, edit["id"])
+    for column in _OWN:
+        if column in edit:
+            tree.more_texts[column, row] = edit[column]
+    return str(edit["id"])
 
 
 def _row(tree: "Tree", node_id: str) -> int:
@@ -327,4 +344,6 @@ _OPERATIONS: dict[str, Callable[["Tree", Edit], str]] = {
     "rename": _rename,
     "alias": _alias,
     "place": _place,
+    "told": _told,
+    "many": _many,
 }

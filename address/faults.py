@@ -47,6 +47,11 @@ FAULT_KINDS: Final[Mapping[str, tuple[str, str]]] = {
     "spelling": ("同名异写", "one name in two spellings"),
     "parents": ("上级矛盾", "one division under two parents"),
     "floor": ("楼层与室号矛盾", "rooms whose number tells another floor"),
+    "derived": (
+        "由楼宇及其模型补入的地址",
+        "addresses added from buildings and their models, where the gazetteer has none",
+    ),
+    "unaddressed": ("没有地址的楼宇", "buildings without an address, and why"),
 }
 """Every kind of fault with its name in Chinese and English."""
 

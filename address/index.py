@@ -1,6 +1,6 @@
 """Standard addresses, ready to be asked: in memory or mapped from a file."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any
@@ -241,16 +241,45 @@ class AddressIndex(Tree):
         """Give a node another place (degrees, EPSG:4490; metres above the ellipsoid), or none."""
         self._edit({"op": "place", "id": node_id, "lon": lon, "lat": lat, "z": z})
 
+    def change(self, plan: Callable[[], dict[str, Any] | None]) -> None:
+        """Make several edits that belong together: other processes see all of them, or none.
+
+        Parameters
+        ----------
+        plan : callable
+            Asked when no other process can edit and all they did is seen. Gives ``edits`` (as `address.edits.apply` takes
+            them, made in this order) and what is to be kept beside them, which every process finds in ``notes``; or None.
+
+        Raises
+        ------
+        TwinError
+            One of the edits is refused. Nothing is written, but this object may have seen those before it: let it go.
+        """
+        with self._lock:
+            if self._log is None:
+                told = plan()
+                if told is not None:
+                    apply(self, {**told, "op": "many"})
+                return
+            with self._log.writing() as append:
+                self.refresh()
+                told = plan()
+                if told is not None:
+                    apply(self, {**told, "op": "many"})
+                    append({**told, "op": "many"})
+
     # ── questions ──
 
     def quick(self, text: str) -> "tuple[Query, list[Way]] | None":
         """What the compiled path finds; None where the reference must look, or it is not loaded."""
-        if self._fast is None:
+        fast = self._fast  # an edit in another thread takes it away
+        if fast is None:
             self._asked += 1
             if self._asked < PATIENCE:
                 return None
             self.warm()
-        return self._fast.read(text) if self._fast is not None else None
+            fast = self._fast
+        return fast.read(text) if fast is not None else None
 
     def warm(self) -> None:
         """Load the compiled path now, and not after `PATIENCE` questions.
@@ -262,23 +291,26 @@ class AddressIndex(Tree):
 
         towns_of()  # a table that a text in a hundred asks for
         self._asked = PATIENCE
-        self._fast = FastPath(self)
-        self._fast.read("路1号")
+        fast = FastPath(self)
+        fast.read("路1号")
+        self._fast = fast
 
     @property
     def fast(self) -> "FastPath":
         """The compiled path, loaded if need be."""
-        if self._fast is None:
+        fast = self._fast
+        while fast is None:
             self.warm()
-        assert self._fast is not None  # noqa: S101 (warm sets it)
-        return self._fast
+            fast = self._fast
+        return fast
 
     @property
     def repairs(self) -> Repairs:
         """Keys that forgive a wrong character (made when first needed)."""
-        if self._repairs is None:
-            self._repairs = Repairs(self)
-        return self._repairs
+        repairs = self._repairs
+        if repairs is None:
+            repairs = self._repairs = Repairs(self)
+        return repairs
 
     def match(self, text: str, focus: tuple[float, float] | None = None) -> Match:
         """The standard address a text means.
@@ -330,9 +362,10 @@ class AddressIndex(Tree):
             have heights.
         """
         self.refresh()
-        if self._reverse is None:
-            self._reverse = Reverse(self, self._outlines)
-        return self._reverse.at(lon, lat, z)
+        reverse = self._reverse
+        if reverse is None:
+            reverse = self._reverse = Reverse(self, self._outlines)
+        return reverse.at(lon, lat, z)
 
     def set_outlines(self, keys: Sequence[str], outlines: Sequence[Geometry]) -> None:
         """Footprints (degrees) by ``building_key``: `reverse` answers inside them with theirs."""
@@ -347,6 +380,7 @@ class AddressIndex(Tree):
         A county or town may stand in front. `focus` (lon, lat; degrees) puts the nearest first.
         """
         self.refresh()
-        if self._suggester is None:
-            self._suggester = Suggester(self)
-        return self._suggester.suggest(prefix, limit, focus)
+        suggester = self._suggester
+        if suggester is None:
+            suggester = self._suggester = Suggester(self)
+        return suggester.suggest(prefix, limit, focus)

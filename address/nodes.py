@@ -9,7 +9,7 @@ from address.chains import FIELDS, gather
 from address.model import LEVELS
 from twin.schema import ADDRESS_NODES
 
-__all__ = ["FIELDS", "build_nodes", "check_character", "hex_text"]
+__all__ = ["FIELDS", "build_nodes", "hex_text"]
 
 UInts = npt.NDArray[np.uint64]
 
@@ -90,22 +90,3 @@ def hex_text(values: UInts) -> pa.Array:
     text[0::2], text[1::2] = digits[raw >> 4], digits[raw & 15]
     offsets = np.arange(0, len(text) + 1, 16, dtype=np.int32)
     return pa.StringArray.from_buffers(len(values), pa.py_buffer(offsets), pa.py_buffer(text))
-
-
-_ALPHABET = np.frombuffer(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", dtype=np.uint8)
-
-
-def check_character(code: str) -> str:
-    """Check character of ISO/IEC 7064 MOD 37,36 over digits and capital letters.
-
-    Examples
-    --------
-    >>> check_character("A12425GABC1234002")
-    'M'
-    """
-    carry = 36
-    for character in code:
-        carry = (carry + int(character, 36)) % 36 or 36
-        carry = carry * 2 % 37
-    value = (37 - carry) % 36
-    return chr(_ALPHABET[value])

@@ -108,6 +108,7 @@ class Tree:
             if name + "_start" in arena
         }
         # what came after the build
+        self.notes: list[dict[str, Any]] = []
         self.more_ids: dict[str, int] = {}
         self.more_written: list[str] = []
         self.more_texts: dict[tuple[str, int], str | None] = {}

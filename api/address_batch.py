@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -189,20 +190,22 @@ def geocode_file(
     """
     given = open_source(source, column)
     with writer_for(target) as writer:
-        return geocode_source(index, given, writer, progress)
+        return geocode_source(lambda: index, given, writer, progress)
 
 
 def geocode_source(
-    index: Geocoder,
+    index: Callable[[], Geocoder],
     given: TextSource,
     writer: Writer,
     progress: Callable[[str, int, int | None], None] | None = None,
     batch: int = 16_384,
+    steady: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> BatchReport:
-    """Answer the rows of an open source into a writer, so many at a time; see `geocode_file`."""
+    """Answer the rows of an open source into a writer, so many at a time inside ``steady``; see `geocode_file`."""
     report = BatchReport(given.name, "+".join(given.columns))
     for table, texts in given.batches(batch):
-        answers = match_texts(index, texts)
+        with steady():
+            answers = match_texts(index(), texts)
         look = [report.add(text, match) for text, match in zip(texts, answers, strict=True)]
         answered = table
         for name, values in zip(ANSWERS.names, answer_columns(texts, answers).columns, strict=True):

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from api.terminal import CityOption, JsonOption, document, lines_of, out, progress
+from api.address_edit_cli import add_edit_commands
+from api.terminal import CityOption, JsonOption, document, lines_of, out, place_of, progress
 
 if TYPE_CHECKING:
     from address import AddressIndex
@@ -20,6 +21,7 @@ address = typer.Typer(
     help="地名地址 standard addresses: parse, match, check, edit, measure.",
     no_args_is_help=True,
 )
+add_edit_commands(address)
 
 MaybeCity = Annotated[
     Path | None, typer.Option("--city", envvar="TWIN_CITY", help="The city folder.")
@@ -40,14 +42,16 @@ Texts = Annotated[list[str], typer.Argument(help="Addresses as people write them
 def _index(city: Path | None, gazetteer: Path | None) -> "AddressIndex":
     from api.addresses import open_index
 
-    return open_index(city, gazetteer)
+    with progress(quiet=False) as tell:
+        return open_index(city, gazetteer, tell)
 
 
 def _geocoder(city: Path | None, gazetteer: Path | None, at: str | None = None) -> "Geocoder":
     from api.address_edits import moment_of
     from api.addresses import open_geocoder
 
-    return open_geocoder(city, gazetteer, moment_of(at))[1]
+    with progress(quiet=False) as tell:
+        return open_geocoder(city, gazetteer, moment_of(at), tell)[1]
 
 
 def _language(lang: str) -> Literal["zh", "en"]:
@@ -134,7 +138,7 @@ def reverse(
     from api.address_console import answers_table
     from api.addresses import reverse_places
 
-    places = [] if batch is None else [_place(line) for line in lines_of(batch)]
+    places = [] if batch is None else [place_of(line) for line in lines_of(batch)]
     if batch is None:
         if lon is None or lat is None:
             raise typer.BadParameter("give LON and LAT, or --batch FILE with lon,lat[,z] a line")
@@ -146,15 +150,6 @@ def reverse(
         out.print(answers_table(answers))
     if batch is None and answers[0]["status"] == "none":
         raise typer.Exit(1)
-
-
-def _place(line: str) -> tuple[float, float, float | None]:
-    """``lon,lat[,z]`` of a line."""
-    try:
-        numbers = [float(part) for part in line.replace("\t", ",").split(",")]
-        return numbers[0], numbers[1], numbers[2] if len(numbers) > 2 else None
-    except (ValueError, IndexError) as error:
-        raise typer.BadParameter(f"{line!r}: expected lon,lat[,z]") from error
 
 
 @address.command()
@@ -212,7 +207,7 @@ def suggest(
     """Complete what is being typed."""
     from api.address_console import suggestion_table
 
-    focus = None if near is None else _place(near)[:2]
+    focus = None if near is None else place_of(near)[:2]
     found = _index(city, gazetteer).suggest(text, limit, focus)
     if json:
         document([asdict(s) for s in found])
@@ -318,92 +313,6 @@ def check(
         out.print(*fault_tables(report, limit, _language(lang)), sep="\n")
 
 
-Who = Annotated[str, typer.Option("--actor", help="Who does it; kept with the event.")]
-When = Annotated[
-    str | None,
-    typer.Option("--at", help="Since when it is so: 2026-07-01 or RFC 3339; now when absent."),
-]
-Node = Annotated[
-    str, typer.Argument(help="Node id, code, or an address that means exactly one node.")
-]
-
-
-@address.command()
-def add(
-    city: CityOption,
-    parent: Node,
-    level: Annotated[str, typer.Option(help="Level of the new node: road, number, building …")],
-    name: Annotated[str, typer.Option(help="Its name: 37号, 5号楼 …")],
-    lonlat: Annotated[
-        str | None, typer.Option(help="Its place: lon,lat[,z] in degrees and metres.")
-    ] = None,
-    actor: Who = "cli",
-    at: When = None,
-    json: JsonOption = False,
-) -> None:
-    """Add one address below another."""
-    from api.address_edits import open_edits
-
-    place = None if lonlat is None else _place(lonlat)
-    with open_edits(city, actor, at) as edits:
-        said = edits.add(parent, level, name, place)
-    _told(said, json)
-
-
-@address.command()
-def retire(
-    city: CityOption,
-    node: Node,
-    into: Annotated[
-        list[str] | None,
-        typer.Option("--into", help="What replaces it; several times for several."),
-    ] = None,
-    actor: Who = "cli",
-    at: When = None,
-    json: JsonOption = False,
-) -> None:
-    """Let an address end, with all that lies below it."""
-    from api.address_edits import open_edits
-
-    with open_edits(city, actor, at) as edits:
-        said = edits.retire(node, into or [])
-    _told(said, json)
-
-
-@address.command()
-def rename(
-    city: CityOption,
-    node: Node,
-    name: Annotated[str, typer.Argument(help="The new name.")],
-    actor: Who = "cli",
-    at: When = None,
-    json: JsonOption = False,
-) -> None:
-    """Give an address another name; the old one goes on being understood."""
-    from api.address_edits import open_edits
-
-    with open_edits(city, actor, at) as edits:
-        said = edits.rename(node, name)
-    _told(said, json)
-
-
-@address.command()
-def merge(
-    city: CityOption,
-    node: Node,
-    into: Annotated[str, typer.Option("--into", help="What it goes into.")],
-    actor: Who = "cli",
-    at: When = None,
-    json: JsonOption = False,
-) -> None:
-    """Let an address go into another; what lies below it moves there."""
-    from api.address_edits import open_edits
-
-    with open_edits(city, actor, at) as edits:
-        said = edits.merge(node, into)
-    _told(said, json)
-
-
 @address.command()
 def resolve(
     city: CityOption,
@@ -419,16 +328,3 @@ def resolve(
         document(found)
     else:
         out.print(*node_tables(found), sep="\n")
-
-
-def _told(said: dict[str, Any], json: bool) -> None:
-    if json:
-        document(said)
-        return
-    before = f"{said['before']} → " if said["before"] not in (None, said["full"]) else ""
-    into = f" → {', '.join(said['into'])}" if said["into"] else ""
-    out.print(
-        f"[green]✓[/] {said['event']}: {before}{said['full']}{into} "
-        f"({said['node_id']}, {said['touched']} nodes)",
-        highlight=False,
-    )

@@ -7,11 +7,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from address import Match
 from address.codes import split_code
-from api.address_tree import editor, history_of, number_addresses, present_index
+from api.address_book import AddressBook
+from api.address_remote import RemoteEdits, remote_edits
+from api.address_shares import Child, shares_of
+from api.address_tree import editor, number_addresses
+from twin import addresses
 from twin.addresses import Edited, Editor, NewNode
 from twin.city import City
-from twin.errors import InvalidRequestError, NotFoundError
+from twin.errors import CityInUseError, InvalidRequestError, NotFoundError
 from twin.store import Store
 from twin.store.read import rows
 
@@ -39,10 +44,23 @@ def moment_of(text: str | None) -> datetime | None:
 
 
 class Edits:
-    """Edits of one base; nodes may be named by id, code, or a text that means exactly one."""
+    """Edits of one base; nodes may be named by id, code, or a text that means exactly one.
 
-    def __init__(self, store: Store, actor: str, at: datetime | None) -> None:
+    An edit is in the base and in the index, for all processes, when the method returns.
+
+    Parameters
+    ----------
+    store : Store
+    book : AddressBook
+    actor : str
+        Who does it; kept with the event.
+    at : datetime, optional
+        Since when it is so (UTC without a zone); now when absent.
+    """
+
+    def __init__(self, store: Store, book: AddressBook, actor: str, at: datetime | None) -> None:
         self.store = store
+        self.book = book
         self._editor: Editor = editor(store, actor)
         self._at = at
 
@@ -54,29 +72,35 @@ class Edits:
         NotFoundError
             If nothing is called so, or the text does not mean exactly one node.
         """
-        known = rows(self.store, "address_node", node_id=given)
-        if known:
+        if self.book.index.row_of(given) is not None or rows(
+            self.store, "address_node", node_id=given
+        ):
             return given
         parts = split_code(given)
         if parts is not None:
             coded = rows(self.store, "address_codes", code="".join(parts))
             if coded:
                 return str(coded[0]["node_id"])
-        found = history_of(self.store, present_index(self.store)).match(given)
+        found = self.book.history.match(given)
         if found.status != "exact" or found.node_id is None:
-            raise NotFoundError(
-                f"{given!r} is no id or code of an address node, and as a text it is {found.status}: {found.full or '–'}"
-            )
+            raise NotFoundError(_unclear(given, found))
         return found.node_id
 
     def add(
-        self, parent: str, level: str, name: str, place: tuple[float, float, float | None] | None
+        self,
+        parent: str,
+        level: str,
+        name: str,
+        place: tuple[float, float, float | None] | None,
+        aliases: Sequence[str] = (),
     ) -> dict[str, Any]:
         """Add a node below another."""
         lon, lat, z = place or (None, None, None)
-        return self._done(
-            self._editor.insert(self.node(parent), NewNode(level, name, lon, lat, z), self._at)
-        )
+        new = NewNode(level, name, lon, lat, z, tuple(aliases))
+        parent_id, index = self.node(parent), self.book.index
+        row = index.row_of(parent_id)
+        above = None if row is None else [index.id_of(at) for at in index.above(row)]
+        return self._done(self._editor.insert(parent_id, new, self._at), above)
 
     def rename(self, node: str, name: str) -> dict[str, Any]:
         """Give a node another name."""
@@ -92,18 +116,73 @@ class Edits:
         """Let a node go into another."""
         return self._done(self._editor.merge(self.node(node), self.node(into), self._at))
 
-    def _done(self, said: Edited) -> dict[str, Any]:
-        if said.event != "rename":  # serials hang on ids and parents, not on names
-            number_addresses(self.store)
+    def split(self, node: str, into: Sequence[str], shares: Sequence[str]) -> dict[str, Any]:
+        """Let a node go into several new ones beside it.
+
+        Parameters
+        ----------
+        node : str
+        into : sequence of str
+            Names of the new nodes, of the level of the old one.
+        shares : sequence of str
+            ``CHILDREN=NAME``; see `api.address_shares.shares_of`.
+
+        Raises
+        ------
+        InvalidRequestError
+            If a share names no new node, or no child.
+        ConflictError
+            If a child has no share.
+        """
+        node_id = self.node(node)
+        index = self.book.index
+        row = index.row_of(node_id)
+        if row is None:
+            raise NotFoundError(f"there is no address {node!r} now")
+        children = [
+            Child(index.id_of(at), index.written_of(at), index.core_of_row(at), index.level_of(at))
+            for at in index.children(row)
+        ]
+        given = shares_of(children, into, shares)
+        parts = [NewNode(index.level_of(row), name) for name in into]
+        return self._done(self._editor.split(node_id, parts, given, self._at))
+
+    def _done(self, said: Edited, above: Sequence[str] | None = None) -> dict[str, Any]:
+        with self.store.on_one_thread():
+            if said.event in ("merge", "split", "retire"):
+                addresses.settle_mains(self.store)
+            if said.event != "retire":
+                touched = [said.node_id, *said.into, *said.moved]
+                number_addresses(self.store, touched, above)
+            self.book.follow(self.store)
         return asdict(said)
 
 
+def _unclear(given: str, found: Match) -> str:
+    """Why a text cannot stand for a node, and what to give instead."""
+    if found.status == "none":
+        return f"{given!r} is no id, no code and no address of this city"
+    if found.status == "ambiguous":
+        several = "; ".join(f"{c.full} ({c.node_id})" for c in found.alternatives[:4])
+        return f"{given!r} means several addresses; give the id or the whole address: {several}"
+    return f"{given!r} is not in the gazetteer; it goes as far as {found.full} ({found.node_id})"
+
+
 @contextmanager
-def open_edits(city: Path, actor: str, at: str | None) -> Iterator[Edits]:
-    """Edits of the city in a folder, which no other process may hold meanwhile."""
+def open_edits(city: Path, actor: str, at: str | None) -> Iterator["Edits | RemoteEdits"]:
+    """Edits of the city in a folder; where a server holds it, through that server."""
     moment = moment_of(at)
-    with Store.open(City.open(city)) as store:
-        yield Edits(store, actor, moment)
+    where = City.open(city)
+    try:
+        opened = Store.open(where)
+    except CityInUseError as held:
+        remote = remote_edits(where, actor, at)
+        if remote is None:
+            raise held from None
+        yield remote
+        return
+    with opened as store:
+        yield Edits(store, AddressBook.of(store), actor, moment)
 
 
 def node_history(store: Store, node_id: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import tempfile
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -44,6 +45,7 @@ class Job:
     started: datetime | None = None
     finished: datetime | None = None
     report: dict[str, Any] | None = None
+    lines: list[tuple[str, Any]] = field(default_factory=list)
     stop: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -73,11 +75,18 @@ class AddressJobs:
     Parameters
     ----------
     index : callable
-        Gives what answers, when a job begins.
+        Gives what answers, when some rows are asked.
+    steady : callable
+        Gives a block in which what answers does not change; entered for some rows at a time.
     """
 
-    def __init__(self, index: Callable[[], History]) -> None:
+    def __init__(
+        self,
+        index: Callable[[], History],
+        steady: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
         self._index = index
+        self._steady = steady
         self._folder = Path(tempfile.mkdtemp(prefix="citytwin-jobs-"))
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._lock = threading.Lock()
@@ -200,7 +209,8 @@ class AddressJobs:
         try:
             given: TextSource = open_source(job.source, job.column)
             with writer_for(job.result) as writer:
-                report = geocode_source(self._index(), given, writer, tell, batch=256)
+                report = geocode_source(self._index, given, writer, tell, 256, self._steady)
+            job.lines = report.lines()
             job.report = {k: v for k, v in report.to_json().items() if k not in ("files", "source")}
             job.status = "successful"
         except _DismissedError:

@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 
 from address import AddressIndex, Match
 from address.evaluate import nodes_from_gazetteer
-from api.address_tree import history_of, index_at, present_index
+from api.address_book import Tell, open_book
+from api.address_tree import index_at
 from twin.city import City
 from twin.errors import InvalidRequestError, NotFoundError, SourceError
 from twin.store import Store
@@ -38,7 +39,9 @@ class Geocoder(Protocol):
         """The address each text means."""
 
 
-def open_index(city: Path | None, gazetteer: Path | None = None) -> AddressIndex:
+def open_index(
+    city: Path | None, gazetteer: Path | None = None, tell: Tell | None = None
+) -> AddressIndex:
     """Index of a city's addresses, or of a gazetteer file without a city.
 
     Parameters
@@ -48,6 +51,8 @@ def open_index(city: Path | None, gazetteer: Path | None = None) -> AddressIndex
     gazetteer : Path, optional
         Parquet with a row per node (``id``, ``parent``, ``level``, ``std``, ``lon``, ``lat``), or any table of
         addresses; goes before the city.
+    tell : callable, optional
+        Told when an index has to be made first: what, steps done, steps in all.
 
     Raises
     ------
@@ -58,11 +63,14 @@ def open_index(city: Path | None, gazetteer: Path | None = None) -> AddressIndex
     SourceError
         If the file is no gazetteer.
     """
-    return open_geocoder(city, gazetteer)[0]
+    return open_geocoder(city, gazetteer, tell=tell)[0]
 
 
 def open_geocoder(
-    city: Path | None, gazetteer: Path | None = None, valid_at: datetime | None = None
+    city: Path | None,
+    gazetteer: Path | None = None,
+    valid_at: datetime | None = None,
+    tell: Tell | None = None,
 ) -> tuple[AddressIndex, Geocoder]:
     """Index as `open_index` gives it, and what answers texts: of a city also by former names.
 
@@ -73,7 +81,7 @@ def open_geocoder(
         return index, index
     if city is None:
         raise InvalidRequestError("say where the addresses are: --city DIR or --gazetteer FILE")
-    return _of_city(City.open(city), valid_at)
+    return _of_city(City.open(city), valid_at, tell)
 
 
 def _nodes_of_file(path: Path) -> pa.Table:
@@ -111,17 +119,20 @@ def reverse_places(
     ]
 
 
-def _of_city(city: City, valid_at: datetime | None) -> tuple[AddressIndex, Geocoder]:
-    with Store.open(city, read_only=True) as store:
-        then = None if valid_at is None else index_at(store, valid_at)
+def _of_city(
+    city: City, valid_at: datetime | None, tell: Tell | None
+) -> tuple[AddressIndex, Geocoder]:
+    if valid_at is not None:
+        with Store.open(city, read_only=True) as store:
+            then = index_at(store, valid_at)
         if then is not None:
             return then, then
-        index = present_index(store)
-        if not len(index):
-            raise NotFoundError(
-                f"{city.path} has no addresses yet: load a gazetteer table with `twin load`"
-            )
-        return index, history_of(store, index)
+    book = open_book(city, tell)
+    if not len(book.index):
+        raise NotFoundError(
+            f"{city.path} has no addresses yet: load a gazetteer table with `twin load`"
+        )
+    return book.index, book.history
 
 
 def plain(query: str, match: Match, language: Language = "zh") -> dict[str, Any]:

@@ -10,6 +10,7 @@ from api import errors
 from api.models import RawJson
 from api.routes import (
     address_batch,
+    address_edits,
     alarms,
     cases,
     collections,
@@ -31,7 +32,8 @@ __all__ = ["create_app"]
 
 ROUTERS = (
     landing.router, info.router, collections.router, entities.router, resolve.router,
-    geocode.router, address_batch.router, tiles.router, live.router, alarms.router, cases.router, health.router,
+    geocode.router, address_batch.router, address_edits.router, tiles.router, live.router, alarms.router, cases.router,
+    health.router,
 )  # fmt: skip
 
 

@@ -1,14 +1,15 @@
 """Reports as tables for a terminal."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 from rich.text import Text
 
-from api.report import LoadReport
-from tiles import TileReport
-from twin.verify import LawResult
+if TYPE_CHECKING:  # their modules are heavy, and most commands print none of these
+    from api.report import LoadReport
+    from tiles import TileReport
+    from twin.verify import LawResult
 
 __all__ = ["info_tables", "law_table", "load_tables", "plain_table", "tile_table"]
 
@@ -25,7 +26,7 @@ def plain_table(*headings: str, title: str | None = None) -> Table:
     return table
 
 
-def load_tables(report: LoadReport) -> list[Table | Text]:
+def load_tables(report: "LoadReport") -> list[Table | Text]:
     """Balance per layer, and what was bound and anchored."""
     table = plain_table(
         "layer",
@@ -66,7 +67,7 @@ def load_tables(report: LoadReport) -> list[Table | Text]:
     return [table, *more, anchors] if report.anchors else [table, *more]
 
 
-def _reload_table(report: LoadReport) -> Table:
+def _reload_table(report: "LoadReport") -> Table:
     """What each layer says against its delivery before; layers that are new, or say the same, are left out."""
     table = plain_table(
         "since the last delivery",
@@ -103,7 +104,7 @@ def _event_text(event: Mapping[str, Any]) -> str:
     return f"{event['event']}: {who}"
 
 
-def _finding_lines(report: LoadReport) -> list[Text]:
+def _finding_lines(report: "LoadReport") -> list[Text]:
     """What a person should do about layers that were refused, and about a reload."""
     lines = []
     reasons: dict[str, list[str]] = {}
@@ -123,7 +124,7 @@ def _finding_lines(report: LoadReport) -> list[Text]:
     return lines
 
 
-def tile_table(report: TileReport) -> Table:
+def tile_table(report: "TileReport") -> Table:
     """Tiles per layer."""
     table = plain_table("tiles", "files", "features", "MB", "s", "", title="")
     for layer in report.layers:
@@ -139,7 +140,7 @@ def tile_table(report: TileReport) -> Table:
     return table
 
 
-def law_table(results: Sequence[LawResult]) -> Table:
+def law_table(results: Sequence["LawResult"]) -> Table:
     """Laws with their counts."""
     table = plain_table("law", "checked", "broken", "says", "e.g.")
     for r in results:

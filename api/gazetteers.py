@@ -11,6 +11,7 @@ import shapely
 
 from address import build_nodes
 from address.faults import FAULT_KINDS, FAULTS, check
+from api.address_areas import base_areas
 from api.placing import CONFIDENT, Placer
 from api.planning import Planned, planned_layers
 from loaders.foreseen import foreseen
@@ -20,16 +21,14 @@ from twin.city import City
 from twin.errors import SourceError
 from twin.ingest.tables import located
 from twin.schema import ADDRESSES
-from twin.store import Store, statement
+from twin.store import Store
 from twin.store.read import rows as rows_of
 
 __all__ = [
     "FaultReport",
     "Gazetteer",
-    "base_areas",
     "check_file",
     "loaded_faults",
-    "official_codes",
     "read_gazetteer",
 ]  # fmt: skip
 
@@ -98,25 +97,6 @@ def _as_addresses(planned: Planned) -> Planned:
     if layer.kind == "features" and kind_of_columns(info.fields) == "addresses":
         return info, replace(layer, kind="addresses")
     return planned
-
-
-def base_areas(store: Store) -> dict[tuple[str, str], shapely.Geometry]:
-    """Outlines of the towns and communities a base has, by level and name (degrees)."""
-    table = store.table(statement("address_areas")).to_pylist()
-    return {
-        (r["level"], r["name"]): shapely.from_wkb(r["wkb"]) for r in table if r["wkb"] is not None
-    }
-
-
-def official_codes(store: Store) -> dict[tuple[str, str], str]:
-    """Digits of the towns and communities a base has, by level and name: 9 or 12 of them."""
-    table = store.table(statement("address_areas")).to_pylist()
-    wanted = {"street": 9, "community": 12}
-    return {
-        (r["level"], r["name"]): r["code"]
-        for r in table
-        if r["code"] is not None and r["code"].isdigit() and len(r["code"]) == wanted[r["level"]]
-    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ import pyarrow as pa
 from address import LEVELS, build_nodes
 from address.elements import describe
 from address.faults import check
+from api.address_areas import base_areas
 from api.fitting import offered_placement
-from api.gazetteers import base_areas
 from api.placing import CONFIDENT, NO_COORDINATES, Placer, candidate_lines, sure_first
 from api.planning import Planned
 from api.report import LayerResult

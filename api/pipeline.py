@@ -16,9 +16,9 @@ import orjson
 import pyarrow as pa
 
 import tiles
-from address import AddressIndex, bind_buildings, bind_rooms
-from address.bindings import bind_parts
-from api.address_tree import history_of, number_addresses
+from api.address_binding import bind_addresses
+from api.address_book import AddressBook
+from api.address_tree import number_addresses
 from api.loading import Progress, load_layers
 from api.planning import planned_layers
 from api.report import LoadReport
@@ -26,17 +26,10 @@ from twin.city import City
 from twin.heights import Heights
 from twin.ingest import anchor_everything, anchors_pending
 from twin.ingest.anchoring import MATCHED
-from twin.ingest.binding import (
-    address_nodes,
-    buildings_to_bind,
-    parts_to_bind,
-    rooms_to_bind,
-    write_bindings,
-)
 from twin.store import Store
 from twin.store.scene import Scene
 
-__all__ = ["bind_addresses", "heights_of", "load", "tile"]
+__all__ = ["heights_of", "load", "tile"]
 
 FARTHEST_M = 1_500.0
 """An address that is known no better than this is no anchor for a case."""
@@ -90,7 +83,9 @@ def load(
             clock.mark("bind")
             number_addresses(store)
             clock.mark("number")
-            anchors = anchor_everything(store, heights, _matcher(store))
+            book = AddressBook.of(store, progress)
+            clock.mark("index")
+            anchors = anchor_everything(store, heights, _matcher(book))
             clock.mark("anchor")
             report = replace(report, bound=bound, anchors=anchors)
     return replace(report, timings=clock.seconds)
@@ -115,30 +110,11 @@ def heights_of(city: City) -> Heights:
     return Heights(city.undulation)
 
 
-def bind_addresses(store: Store) -> dict[str, int]:
-    """Tie address nodes to buildings first, then to the units, storeys and rooms of their models."""
-    nodes = address_nodes(store)
-    if nodes.num_rows == 0:
-        return {}
-    bound = {
-        "buildings": write_bindings(
-            store, bind_buildings(nodes, buildings_to_bind(store)), "buildings"
-        )
-    }
-    nodes = address_nodes(store)
-    for collection, level in (("units", "unit"), ("storeys", "floor")):
-        parts = bind_parts(nodes, parts_to_bind(store, collection), level)
-        bound[collection] = write_bindings(store, parts, collection)
-    bound["rooms"] = write_bindings(store, bind_rooms(nodes, rooms_to_bind(store)), "rooms")
-    return bound
-
-
-def _matcher(store: Store) -> Callable[[Sequence[str]], pa.Table] | None:
+def _matcher(book: AddressBook) -> Callable[[Sequence[str]], pa.Table] | None:
     """What finds the place of a case's address text; None without a gazetteer."""
-    nodes = address_nodes(store)
-    if nodes.num_rows == 0:
+    if not len(book.index):
         return None
-    index = history_of(store, AddressIndex.from_nodes(nodes))
+    index = book.history
 
     def match(texts: Sequence[str]) -> pa.Table:
         rows = []

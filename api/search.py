@@ -223,7 +223,9 @@ def _cases(state: CityState, wanted: str, limit: int, language: Language) -> lis
 
 def _addresses(state: CityState, wanted: str, limit: int, language: Language) -> list[Candidate]:
     """Addresses, each with the thing it names where it names one."""
-    match = state.history.match(wanted)
+    with state.addresses() as (index, told):
+        match = told.match(wanted)
+        typed = [] if match.status == "exact" else index.suggest(wanted, limit)
     nodes: dict[str, tuple[str, float, str]] = {}
     if match.status != "none" and match.node_id is not None:
         reason = f"address.{match.status}"
@@ -241,10 +243,9 @@ def _addresses(state: CityState, wanted: str, limit: int, language: Language) ->
                     _why("address.ambiguous", language),
                 ),
             )
-    if match.status != "exact":
-        for step, entry in enumerate(state.addresses.suggest(wanted, limit)):
-            score = SCORES["address.suggest"] - 0.005 * step
-            nodes.setdefault(entry.node_id, (entry.full, score, _why("address.suggest", language)))
+    for step, entry in enumerate(typed):
+        score = SCORES["address.suggest"] - 0.005 * step
+        nodes.setdefault(entry.node_id, (entry.full, score, _why("address.suggest", language)))
     bound = (
         {row["node_id"]: row for row in rows(state.store, "nodes", nodes=list(nodes))}
         if nodes
@@ -316,7 +317,8 @@ def _address(
     if card is not None:
         place = _place_of(card)
     if place["location"] is None:
-        located = state.addresses.locate(node)
+        with state.addresses() as (index, _):
+            located = index.locate(node)
         if located is not None:
             place["location"] = {"lon": located.lon, "lat": located.lat, "z": located.z}
     return Candidate(

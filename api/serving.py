@@ -9,6 +9,7 @@ import uvicorn
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
+from api.address_remote import announced
 from api.app import create_app
 from api.state import CityState
 from twin.errors import InvalidRequestError
@@ -104,8 +105,13 @@ def run_server(
         If there is no city in the folder, or another process holds its base.
     """
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    url = f"http://{host}:{listener.getsockname()[1]}/"
-    with listener, CityState.open(settings) as state:
+    port = listener.getsockname()[1]
+    url = f"http://{host}:{port}/"
+    with (
+        listener,
+        CityState.open(settings) as state,
+        announced(settings.city, settings.host, port),
+    ):
         config = uvicorn.Config(
             create_app(settings, state),
             log_level="warning",

@@ -8,8 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from address import AddressIndex, History
+from api.address_book import AddressBook
+from api.address_edits import Edits
 from api.address_jobs import AddressJobs
-from api.address_tree import history_of, index_at, present_index
+from api.address_tree import index_at
+from api.shared_lock import SharedLock
 from sample_data.district import SEED
 from sample_data.live import Simulator
 from twin.cases import CaseDesk
@@ -70,13 +73,13 @@ class CityState:
     store: Store
     hub: LiveHub
     desk: CaseDesk
-    addresses: AddressIndex
-    history: History
+    book: AddressBook
     jobs: AddressJobs
+    turns: SharedLock
     started: datetime = field(default_factory=utc_now)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _seen: int = -1
-    _then: dict[datetime, AddressIndex | None] = field(default_factory=dict)
+    _then: dict[tuple[int, datetime], AddressIndex | None] = field(default_factory=dict)
     _collections: dict[str, CollectionInfo] = field(default_factory=dict)
     _fields: dict[str, list[str]] = field(default_factory=dict)
 
@@ -92,13 +95,12 @@ class CityState:
         """
         city = City.open(settings.city)
         with Store.open(city) as store:
-            index = present_index(store)
-            history = history_of(store, index)
+            book, turns = AddressBook.of(store), SharedLock()
             hub = LiveHub(store)
-            jobs = AddressJobs(lambda: history)
+            jobs = AddressJobs(lambda: book.history, turns.reading)
             try:
                 with _running(settings, hub):
-                    yield cls(settings, city, store, hub, CaseDesk(store), index, history, jobs)
+                    yield cls(settings, city, store, hub, CaseDesk(store), book, jobs, turns)
             finally:
                 jobs.close()
                 hub.close()
@@ -107,16 +109,31 @@ class CityState:
         """The present."""
         return Moment(utc_now())
 
-    def addresses_at(self, moment: datetime | None) -> tuple[AddressIndex, History | AddressIndex]:
-        """Index of the addresses as they were (UTC without a zone; None: now), and what answers texts."""
-        if moment is None:
-            return self.addresses, self.history
+    @contextmanager
+    def addresses(
+        self, moment: datetime | None = None
+    ) -> Iterator[tuple[AddressIndex, History | AddressIndex]]:
+        """Index of the addresses now or as they were (UTC without a zone), and what answers texts.
+
+        No edit comes between while the block runs; what it gives is not kept beyond.
+        """
+        with self.turns.reading():
+            then = None if moment is None else self._addresses_then(moment)
+            yield (self.book.index, self.book.history) if then is None else (then, then)
+
+    def _addresses_then(self, moment: datetime) -> AddressIndex | None:
+        key = (self.book.seq, moment)
         with self._lock:
-            if moment not in self._then:
+            if key not in self._then:
                 then = index_at(self.store, moment)
-                self._then = {**dict(list(self._then.items())[-1:]), moment: then}
-            then = self._then[moment]
-        return (self.addresses, self.history) if then is None else (then, then)
+                self._then = {**dict(list(self._then.items())[-1:]), key: then}
+            return self._then[key]
+
+    @contextmanager
+    def editing_addresses(self, actor: str, at: datetime | None) -> Iterator[Edits]:
+        """Edits of the addresses, one caller at a time; questions wait for as long as one takes."""
+        with self.turns.writing():
+            yield Edits(self.store, self.book, actor, at)
 
     def collections(self) -> dict[str, CollectionInfo]:
         """Collections that hold something, in the order of the class table; always fresh."""

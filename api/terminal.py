@@ -19,6 +19,7 @@ __all__ = [
     "err",
     "lines_of",
     "out",
+    "place_of",
     "progress",
 ]
 
@@ -88,3 +89,12 @@ def lines_of(path: Path | None) -> list[str]:
     return [
         line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()
     ]
+
+
+def place_of(line: str) -> tuple[float, float, float | None]:
+    """``lon,lat[,z]`` of a line."""
+    try:
+        numbers = [float(part) for part in line.replace("\t", ",").split(",")]
+        return numbers[0], numbers[1], numbers[2] if len(numbers) > 2 else None
+    except (ValueError, IndexError) as error:
+        raise typer.BadParameter(f"{line!r}: expected lon,lat[,z]") from error

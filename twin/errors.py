@@ -9,6 +9,7 @@
     ├── ConflictError            the state does not allow it (illegal transition, already exists)
     ├── ForbiddenError           the caller's role does not allow it
     ├── CityError                the city folder is missing, damaged or of another version
+    │   └── CityInUseError       another process holds the base
     ├── SourceError              a source file cannot be read
     │   ├── UnsupportedFormatError   no loader knows this kind of file
     │   └── UnsafeSourceError        refused: path traversal, oversized header, entity bomb…
@@ -26,6 +27,7 @@ from pathlib import Path
 
 __all__ = [
     "CityError",
+    "CityInUseError",
     "ConflictError",
     "CrsError",
     "ForbiddenError",
@@ -75,6 +77,10 @@ class ForbiddenError(TwinError):
 
 class CityError(TwinError):
     """The city folder is missing, damaged or of another version."""
+
+
+class CityInUseError(CityError):
+    """Another process holds the base."""
 
 
 class SourceError(TwinError):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from address.tagger.decode import DENSE, WEIGHT_STEP, slot_of, spans_of, transition_sizes
 from address.tagger.names import lexicon
-from address.tagger.tokens import CLASSES, TAILS, code_points
+from address.tagger.tokens import CLASSES, TAILS, folded_points
 
 __all__ = ["Model", "load_model", "read_model", "write_model"]
 
@@ -59,7 +59,7 @@ class Model:
 
     def spans(self, text: str, floor: float) -> list[tuple[str, int, int, float]]:
         """Label, start, end and probability of the spans of a text, in its order."""
-        points = code_points(text)
+        points = folded_points(text)
         if not len(points):
             return []
         found, sure = np.empty((len(points), 3), np.int32), np.empty(len(points))

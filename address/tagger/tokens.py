@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from address.normalise import read_table
 
-__all__ = ["BEYOND", "CLASSES", "EDGE", "NUMBER", "TAILS", "code_points", "tokens_of"]
+__all__ = ["BEYOND", "CLASSES", "EDGE", "NUMBER", "TAILS", "folded_points", "tokens_of"]
 
 Ints = NDArray[np.int32]
 Bytes = NDArray[np.uint8]
@@ -69,12 +69,12 @@ def _folding() -> _Folding:
     return _Folding()
 
 
-def code_points(text: str) -> Ints:
+def folded_points(text: str) -> Ints:
     """Folded code points of a text, one for each character.
 
     Examples
     --------
-    >>> "".join(map(chr, code_points("５號樓ａ座")))
+    >>> "".join(map(chr, folded_points("５號樓ａ座")))
     '5号楼A座'
     """
     folded = text.translate(_folding())

@@ -1,7 +1,9 @@
 """Tables of addresses as jobs: send one, ask how far it is, take the answers, dismiss it."""
 
 import io
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import orjson
@@ -13,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.responses import Response
 
 from api.address_jobs import Job
+from api.address_tables import writer_for
 from api.deps import State, base_url, only
 from api.models import answer
 from twin.errors import ConflictError, InvalidRequestError
@@ -22,11 +25,12 @@ __all__ = ["router"]
 router = APIRouter(tags=["addresses"])
 NO_STORE: Final = {"Cache-Control": "no-store"}
 PARQUET: Final = "application/vnd.apache.parquet"
+XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 SUFFIXES: Final[Mapping[str, str]] = {
     "text/csv": ".csv",
     PARQUET: ".parquet",
     "application/x-parquet": ".parquet",
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
+    XLSX: ".xlsx",
 }
 """Media type of a table that is sent → the ending it is read by."""
 
@@ -84,6 +88,7 @@ BODY: Final = {
             "application/json": {"schema": BatchIn.model_json_schema()},
             "text/csv": {"schema": {"type": "string"}},
             PARQUET: {"schema": {"type": "string", "format": "binary"}},
+            XLSX: {"schema": {"type": "string", "format": "binary"}},
         },
     }
 }
@@ -141,15 +146,15 @@ def result(
     job_id: str,
     request: Request,
     state: State,
-    f: Annotated[str | None, Query(description="json (default), csv or parquet.")] = None,
+    f: Annotated[str | None, Query(description="json (default), csv, parquet or xlsx.")] = None,
     part: Annotated[
         str | None, Query(description="all (default), or review: what a person should see.")
     ] = None,
 ) -> Response:
-    """The rows that were sent, each with its answer."""
+    """The rows that were sent, each with its answer; a workbook also has the review list and the report as sheets."""
     only(request, {"f", "part", "lang"})
-    if f not in (None, "json", "csv", "parquet"):
-        raise InvalidRequestError(f"f={f[:20]!r}: expected json, csv or parquet.", "f")
+    if f not in (None, "json", "csv", "parquet", "xlsx"):
+        raise InvalidRequestError(f"f={f[:20]!r}: expected json, csv, parquet or xlsx.", "f")
     if part not in (None, "all", "review"):
         raise InvalidRequestError(f"part={part[:20]!r}: expected all or review.", "part")
     job = state.jobs.get(job_id)
@@ -158,10 +163,11 @@ def result(
             f"job {job.id} is {job.status}; its result is there when it is successful"
         )
     table = pq.read_table(job.result)
-    if part == "review":
-        beside = job.result.with_name("answers.review.parquet")
-        table = pq.read_table(beside) if beside.exists() else table.slice(0, 0)
-    return _written(table, f or "json")
+    beside = job.result.with_name("answers.review.parquet")
+    review = pq.read_table(beside) if beside.exists() else table.slice(0, 0)
+    if f == "xlsx":
+        return _workbook(table if part != "review" else None, review, job.lines)
+    return _written(review if part == "review" else table, f or "json")
 
 
 @router.delete(
@@ -210,6 +216,19 @@ def _from_json(body: bytes) -> bytes:
     sink = io.BytesIO()
     pq.write_table(table, sink)
     return sink.getvalue()
+
+
+def _workbook(table: pa.Table | None, review: pa.Table, lines: list[tuple[str, Any]]) -> Response:
+    with tempfile.TemporaryDirectory(prefix="citytwin-result-") as folder:
+        path = Path(folder) / "answers.xlsx"
+        with writer_for(path) as writer:
+            if table is not None:
+                writer.rows(table)
+            writer.review(review)
+            writer.report(lines, {})
+        content = path.read_bytes()
+    named = {"Content-Disposition": 'attachment; filename="addresses.xlsx"'}
+    return Response(content, 200, NO_STORE | named, XLSX)
 
 
 def _written(table: pa.Table, form: str) -> Response:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from address import Match, parse, standardise
+from address.compare import compare
 from api.deps import (
     Lang,
     Language,
@@ -48,7 +49,8 @@ def geocode(
     text = parse_text(q, "q")
     focus = _focus(lon, lat)
     then = parse_time(valid_at, "valid_at") if valid_at else None
-    found = state.addresses_at(then)[1].geocode(text, focus)
+    with state.addresses(then) as (_, told):
+        found = told.geocode(text, focus)
     return answer({"query": text, **_match(found, lang)}, language=lang)
 
 
@@ -67,7 +69,8 @@ def reverse(
     only(request, {"lon", "lat", "z", "lang", "f"})
     east, north = parse_degrees(lon, "lon", 180), parse_degrees(lat, "lat", 90)
     height = None if z is None else parse_metres(z, "z")
-    found = state.addresses.reverse(east, north, height)
+    with state.addresses() as (index, _):
+        found = index.reverse(east, north, height)
     return answer(
         {"query": {"lon": east, "lat": north, "z": height}, **_match(found, lang)}, language=lang
     )
@@ -85,7 +88,9 @@ def suggest(
     """Completions of what is being typed: characters, pinyin or initials; near ``lon``, ``lat`` first."""
     only(request, {"q", "limit", "lon", "lat", "lang", "f"})
     text = parse_text(q, "q")
-    found = state.addresses.suggest(text, parse_whole(limit, "limit", 10, 1, 50), _focus(lon, lat))
+    most, focus = parse_whole(limit, "limit", 10, 1, 50), _focus(lon, lat)
+    with state.addresses() as (index, _):
+        found = index.suggest(text, most, focus)
     return answer({"query": text, "suggestions": found})
 
 
@@ -95,6 +100,22 @@ def parts(request: Request, q: AddressText = None) -> Response:
     only(request, {"q", "lang", "f"})
     text = parse_text(q, "q")
     return answer({"query": text, "elements": parse(text), "standard": standardise(text)})
+
+
+@router.get("/address/compare", summary="Whether two texts mean one address")
+def comparison(
+    request: Request,
+    a: AddressText = None,
+    b: Annotated[str | None, Query(description="Another address.")] = None,
+) -> Response:
+    """The relation of two texts, their likeness, and both taken apart; no gazetteer is asked."""
+    only(request, {"a", "b", "lang", "f"})
+    left, right = parse_text(a, "a"), parse_text(b, "b")
+    found = compare(left, right)
+    told = {entry.name: getattr(found, entry.name) for entry in fields(found)}
+    return answer(
+        {"a": left, "b": right, **told, "elements": {"a": parse(left), "b": parse(right)}}
+    )
 
 
 def _focus(lon: str | None, lat: str | None) -> tuple[float, float] | None:

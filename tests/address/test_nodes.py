@@ -5,7 +5,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from address_town import TOP, table, town_rows
 
-from address.nodes import build_nodes, check_character
+from address.codes import check_characters
+from address.nodes import build_nodes
 from twin.schema import ADDRESS_NODES
 
 
@@ -75,4 +76,4 @@ def test_faulty_rows_are_left_out() -> None:
 
 def test_check_character_of_the_standard() -> None:
     """ISO/IEC 7064 MOD 37,36: the GRid example A1-2425G-ABC1234002-M."""
-    assert check_character("A12425GABC1234002") == "M"
+    assert bytes(check_characters(["A12425GABC1234002"])) == b"M"

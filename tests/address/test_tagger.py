@@ -15,7 +15,7 @@ from address.tagger.decode import transition_sizes
 from address.tagger.features import FEATURES, features_of
 from address.tagger.model import Model, load_model, read_model, write_model
 from address.tagger.names import lexicon
-from address.tagger.tokens import CLASSES, TAILS, code_points, tokens_of
+from address.tagger.tokens import CLASSES, TAILS, folded_points, tokens_of
 
 TOOLS = Path(__file__).resolve().parents[1] / "bench" / "address"
 
@@ -132,7 +132,7 @@ def test_the_weights_say_where_they_come_from_and_stay_small() -> None:
 
 def tiny(path: Path, text: str) -> tuple[Model, np.ndarray, np.ndarray]:
     """A model of two labels with chosen weights for some features of a text; its scores and moves."""
-    points = code_points(text)
+    points = folded_points(text)
     starts, codes, values = (np.empty(len(points), np.int32) for _ in range(3))
     n = tokens_of(points, starts, codes, values)
     out = np.empty((n, FEATURES), np.uint32)

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.csv as pc_csv
 import pyarrow.parquet as pq
 import pytest
+from python_calamine import CalamineWorkbook
 
 from api.address_tree import editor, number_addresses
 from api.app import create_app
@@ -53,6 +54,18 @@ def test_results_come_as_csv_and_parquet_and_the_review_by_itself(client, done):
     assert table["addr_status"].to_pylist() == STATUS
     review = client.get(here, params={"part": "review"}).json()["rows"]
     assert [row["addr_status"] for row in review] == STATUS[1:]
+
+
+def test_a_workbook_holds_answers_review_and_report(client, done):
+    here = f"/address/batch/{done['jobID']}/result"
+    got = client.get(here, params={"f": "xlsx"})
+    assert got.headers["content-type"].endswith("spreadsheetml.sheet")
+    book = CalamineWorkbook.from_filelike(io.BytesIO(got.content))
+    assert [name.split()[0] for name in book.sheet_names] == ["结果", "复核", "报告"]
+    rows = book.get_sheet_by_index(0).to_python()
+    assert [row[rows[0].index("addr_status")] for row in rows[1:]] == STATUS
+    assert len(book.get_sheet_by_index(1).to_python()) == 1 + 3
+    assert ["待复核 to review", 3.0] in book.get_sheet_by_index(2).to_python()
 
 
 def test_rows_and_files_keep_their_columns(client):

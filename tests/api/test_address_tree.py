@@ -7,7 +7,8 @@ import pytest
 
 from address.codes import split_code
 from api import pipeline
-from api.address_tree import editor, history_of, index_at, number_addresses, present_index
+from api.address_book import AddressBook
+from api.address_tree import editor, index_at, number_addresses
 from twin.addresses import NewNode
 from twin.city import City
 from twin.errors import ConflictError, NotFoundError
@@ -184,7 +185,7 @@ def test_a_renamed_road_keeps_its_ids_and_codes_and_old_texts_lead_to_it(city):
         for n in (1, 3, 5, 9, 11):
             old, new = before[f"江北街道古墩路{n}号"], after[f"江北街道文澜路{n}号"]
             assert (old["node_id"], old["code"]) == (new["node_id"], new["code"])
-        history = history_of(store, present_index(store))
+        history = AddressBook.of(store).history
         found = history.geocode("江北街道古墩路5号")
         assert (found.status, found.full[-5:], found.node_id) == (
             "exact", "文澜路5号", before["江北街道古墩路5号"]["node_id"])  # fmt: skip
@@ -236,11 +237,11 @@ def test_a_door_that_was_replaced_leads_to_what_replaced_it(city):
         tree, edit = nodes(store), editor(store, "tester")
         nine, eleven = (tree[f"江北街道古墩路{n}号"]["node_id"] for n in (9, 11))
         edit.retire(nine, [eleven])
-        found = history_of(store, present_index(store)).match("古墩路9号")
+        found = AddressBook.of(store).history.match("古墩路9号")
         assert (found.status, found.node_id) == ("exact", eleven)
         assert found.faults[0].code == "NUMBER.renamed"
         edit.retire(tree["江北街道古墩路3号"]["node_id"])
-        ended = history_of(store, present_index(store)).match("古墩路3号")
+        ended = AddressBook.of(store).history.match("古墩路3号")
         assert (ended.status, ended.missing, ended.full[-3:]) == ("partial", "number", "古墩路")
         assert ended.faults[0].code == "NUMBER.retired"
 
@@ -259,7 +260,7 @@ def test_a_split_leads_to_all_parts_and_a_child_to_its_own(city):
         after = nodes(store)
         assert after["江北街道古墩西路9号"]["node_id"] == tree["江北街道古墩路9号"]["node_id"]
         assert after["江北街道古墩西路9号"]["code"] != tree["江北街道古墩路9号"]["code"]
-        history = history_of(store, present_index(store))
+        history = AddressBook.of(store).history
         found = history.match("古墩路9号")
         assert (found.status, found.full[-6:]) == ("exact", "古墩西路9号")
         both = history.match("江北街道古墩路")
@@ -276,7 +277,7 @@ def test_a_merge_moves_the_doors_and_refuses_two_of_one_number(city):
         into = edit.insert(tree["江北街道"]["node_id"], NewNode("road", "长虹路")).node_id
         edit.merge(tree["江北街道古墩路"]["node_id"], into)
         assert "江北街道长虹路5号" in nodes(store)
-        assert history_of(store, present_index(store)).match("古墩路5号").full.endswith("长虹路5号")
+        assert AddressBook.of(store).history.match("古墩路5号").full.endswith("长虹路5号")
         other = edit.insert(tree["江北街道"]["node_id"], NewNode("road", "短虹路")).node_id
         edit.insert(other, NewNode("number", "5号"))
         with pytest.raises(ConflictError, match="长虹路5号"):
@@ -286,7 +287,7 @@ def test_a_merge_moves_the_doors_and_refuses_two_of_one_number(city):
 
 def test_an_alias_is_understood(city):
     with Store.open(city) as store:
-        found = history_of(store, present_index(store)).match("滨江苑5号楼2单元101")
+        found = AddressBook.of(store).history.match("滨江苑5号楼2单元101")
         assert (found.status, found.full[-16:]) == ("exact", "临江花园5号楼2单元1层101室")
         assert found.faults[0].code == "COMPOUND.alias"
 
@@ -297,7 +298,7 @@ def test_a_former_name_that_another_road_has_now_means_that_road(city):
         edit.rename(tree["江北街道古墩路"]["node_id"], "文澜路")
         new = edit.insert(tree["江北街道"]["node_id"], NewNode("road", "古墩路")).node_id
         door = edit.insert(new, NewNode("number", "5号")).node_id
-        found = history_of(store, present_index(store)).match("古墩路5号")
+        found = AddressBook.of(store).history.match("古墩路5号")
         assert (found.node_id, found.faults) == (door, ())
 
 

@@ -10,6 +10,7 @@ import ifcopenshell.util.unit
 import pytest
 
 from api import pipeline
+from api.address_binding import bind_addresses
 from twin.city import City
 from twin.store import Store
 
@@ -82,7 +83,7 @@ def test_numbered_spaces_are_bound_to_their_rooms_and_none_wrongly(name, tmp_pat
             con.execute(
                 "INSERT INTO alias SELECT 'building.code', 'IFC-1', eid, NULL, NULL, NULL FROM alias "
                 "WHERE scheme = 'ifc.guid' AND value = $guid", {"guid": building})  # fmt: skip
-        pipeline.bind_addresses(store)
+        bind_addresses(store)
         bound = store.table(
             "SELECT a.value AS guid, n.\"full\", f.name AS floor, n.name FROM address_binding b "
             "JOIN alias a ON a.eid = b.eid AND a.scheme = 'ifc.guid' JOIN address_node n ON n.node_id = b.node_id "

@@ -5,20 +5,41 @@ keeps serials and codes, ``edits.py`` inserts, renames, retires, splits and merg
 """
 
 from twin.addresses.edits import Edited, Editor, NewNode
-from twin.addresses.numbering import give_serials, write_codes
+from twin.addresses.numbering import (
+    give_serials,
+    mark_numbered,
+    settle_mains,
+    write_codes,
+    write_heights,
+)
 from twin.addresses.settling import settle
-from twin.addresses.tree import edition, gone, names, nodes_at, whole_tree
+from twin.addresses.tree import (
+    gone,
+    names,
+    nodes_at,
+    some_nodes,
+    state,
+    touched,
+    tree_about,
+    whole_tree,
+)
 
 __all__ = [
     "Edited",
     "Editor",
     "NewNode",
-    "edition",
     "give_serials",
     "gone",
+    "mark_numbered",
     "names",
     "nodes_at",
     "settle",
+    "settle_mains",
+    "some_nodes",
+    "state",
+    "touched",
+    "tree_about",
     "whole_tree",
     "write_codes",
+    "write_heights",
 ]

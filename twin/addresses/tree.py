@@ -1,12 +1,16 @@
 """The address tree now, and as it was."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import pyarrow as pa
 
 from twin.store import Store, statement
 
-__all__ = ["edition", "events_after", "gone", "names", "nodes_at", "whole_tree"]
+__all__ = [
+    "events_after", "gone", "names", "nodes_at", "some_nodes", "state", "touched", "tree_about",
+    "whole_tree",
+]  # fmt: skip
 
 
 def whole_tree(store: Store) -> pa.Table:
@@ -43,6 +47,39 @@ def events_after(store: Store, moment: datetime) -> int:
     )
 
 
-def edition(store: Store) -> str:
-    """Edition of the tree: another one after every load and every edit."""
-    return str(store.scalar(statement("read_address_edition")))
+def state(store: Store) -> tuple[str, int]:
+    """What an index of the tree depends on.
+
+    Returns
+    -------
+    str
+        Another one after every load, binding and numbering of the whole tree.
+    int
+        Number of the last edit.
+    """
+    with store.cursor() as con:
+        whole, seq = con.execute(statement("read_address_state")).fetchall()[0]
+    return str(whole), int(seq)
+
+
+def touched(store: Store, seq: int) -> dict[str, list[str]]:
+    """Nodes that the edits after a number touched, with what happened to each."""
+    table = store.table(statement("address_touched"), {"seq": seq})
+    return dict(zip(table["node_id"].to_pylist(), table["events"].to_pylist(), strict=True))
+
+
+def some_nodes(store: Store, ids: Sequence[str], deep: bool = False) -> pa.Table:
+    """Nodes as they are, retired ones too (``there`` says which); where ``deep``, with all below them."""
+    name = "read_address_below" if deep else "read_address_each"
+    return store.table(statement(name), {"ids": list(ids)})
+
+
+def tree_about(store: Store, ids: Sequence[str], above: Sequence[str] | None = None) -> pa.Table:
+    """The part of `whole_tree` that the codes of some nodes and of all below them hang on; those are ``asked``.
+
+    ``above`` holds all that is above the nodes, where that is known and nothing is below them.
+    """
+    if above is not None:
+        given = {"ids": list(ids), "above": list(above)}
+        return store.table(statement("address_tree_given"), given)
+    return store.table(statement("address_tree_about"), {"ids": list(ids)})

@@ -1,5 +1,7 @@
 """What the address engine needs to bind addresses to things, and how its bindings are written."""
 
+from collections.abc import Mapping
+
 import pyarrow as pa
 
 from twin.ingest.source import utc_now
@@ -7,10 +9,14 @@ from twin.store import Store, run, statement
 
 __all__ = [
     "address_nodes",
+    "bindings_kept",
     "buildings_to_bind",
+    "buildings_unbound",
     "parts_to_bind",
     "rooms_to_bind",
     "write_bindings",
+    "write_derived",
+    "write_derived_report",
 ]
 
 
@@ -48,3 +54,40 @@ def write_bindings(
         run(con, "bind_write", at_time=utc_now(), dataset_id=dataset_id, kind=kind)
         con.unregister("bindings")
     return int(row[0]) if row else 0
+
+
+def buildings_unbound(store: Store) -> pa.Table:
+    """Buildings that no address names: ``eid``, ``name``, ``address``, ``lon``, ``lat`` (degrees)."""
+    return store.table(statement("derive_buildings"))
+
+
+def bindings_kept(store: Store) -> pa.Table:
+    """Bindings (``node_id``, ``eid``, ``score``, ``evidence``) of buildings by their address attribute that hold."""
+    return store.table(statement("derive_kept"))
+
+
+def write_derived(store: Store, nodes: pa.Table) -> int:
+    """Write addresses that things tell (``address.derive.DERIVED`` with their elements); returns how many are new.
+
+    A node that was there and was retired does not come back.
+    """
+    before = store.scalar("SELECT count(*) FROM address_node")
+    with store.transaction() as con:
+        con.register("derived", nodes)
+        run(con, "derive_write")
+        con.unregister("derived")
+    return int(store.scalar("SELECT count(*) FROM address_node")) - int(before)
+
+
+def write_derived_report(store: Store, refused: Mapping[str, str]) -> None:
+    """Keep what was derived, and the buildings without an address with the reason, among the faults of gazetteers."""
+    table = pa.table(
+        {
+            "eid": pa.array(list(refused), pa.string()),
+            "why": pa.array(list(refused.values()), pa.string()),
+        }
+    )
+    with store.transaction() as con:
+        con.register("refused", table)
+        run(con, "derive_faults", at_time=utc_now())
+        con.unregister("refused")

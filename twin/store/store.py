@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 
 from twin.city import City
-from twin.errors import CityError
+from twin.errors import CityError, CityInUseError
 
 __all__ = ["SCHEMA_VERSION", "Store", "run", "statement"]
 
@@ -97,9 +97,10 @@ class Store:
 
         Raises
         ------
+        CityInUseError
+            If another process holds the base.
         CityError
-            If another process holds the base, the file is damaged, or it was written by another
-            version.
+            If the file is damaged, or it was written by another version.
         """
         if read_only and not city.base_path.exists():
             raise CityError(
@@ -108,7 +109,8 @@ class Store:
         try:
             connection = duckdb.connect(str(city.base_path), read_only=read_only, config=_SETTINGS)
         except duckdb.IOException as err:
-            raise CityError(_closed(city, err, read_only)) from err
+            kind = CityInUseError if "lock" in str(err) else CityError
+            raise kind(_closed(city, err, read_only)) from err
         if not read_only:
             connection.execute(
                 files("twin.store").joinpath("schema.sql").read_text(encoding="utf-8")

@@ -23,7 +23,7 @@ from address.tagger.decode import transition_sizes
 from address.tagger.features import FEATURES, features_of
 from address.tagger.model import load_model, write_model
 from address.tagger.names import lexicon
-from address.tagger.tokens import CLASSES, TAILS, code_points, tokens_of
+from address.tagger.tokens import CLASSES, TAILS, folded_points, tokens_of
 
 LABELS = {
     "country": "country", "prov": "province", "city": "city", "district": "county", "devzone": "devzone",
@@ -93,7 +93,7 @@ def prepare(rows):
     names, kinds = lexicon()
     features, gold = [], []
     for text, spans in rows:
-        points = code_points(text)
+        points = folded_points(text)
         starts, codes, values = (np.empty(len(points), np.int32) for _ in range(3))
         n = tokens_of(points, starts, codes, values)
         tags = tags_of(spans, starts[:n].tolist(), len(text))

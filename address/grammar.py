@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from address.normalise import fold
 
-__all__ = ["TOKEN_HEADS", "Token", "core_of", "display_of", "implied_floor", "token_at"]
+__all__ = ["TOKEN", "TOKEN_HEADS", "TOKEN_KINDS", "Token", "core_of", "display_of", "implied_floor", "token_at"]
 
 _PREFIX = "甲乙丙丁戊己庚辛"
 _V = rf"(?:[{_PREFIX}]字?)?[A-Za-z]?\d{{1,5}}[A-Za-z]?[{_PREFIX}]?"
@@ -28,7 +28,7 @@ class Token(NamedTuple):
     suffix: str = ""
 
 
-_TOKEN = re.compile(
+TOKEN = re.compile(
     rf"""
     (?P<km>(?:桩号)?K(?P<km_n>\d{{1,5}}(?:\+\d{{1,4}})?)(?:米?处|米)?|(?P<km_m>\d{{1,5}})公里(?:处)?)
   | (?P<exit>(?:\d{{1,2}}[号出]|[A-Z]\d?[号出]?)(?:出入|出)?口)
@@ -65,7 +65,7 @@ TOKEN_HEADS = frozenset(
     "桩负地附之甲乙丙丁戊己庚辛东西南北中屋顶首夹避底一二三四五六七八九十"
 )
 """Every character a numbered part can begin with."""
-_KINDS = ("km", "exit", "base", "under", "sub", "lane", "chain", "yard", "building", "unit", "floor", "room",
+TOKEN_KINDS = ("km", "exit", "base", "under", "sub", "lane", "chain", "yard", "building", "unit", "floor", "room",
           "hao", "lou", "phase", "group", "corps", "bare")  # fmt: skip
 
 
@@ -81,12 +81,35 @@ def token_at(text: str, position: int) -> Token | None:
     >>> token_at("地下1层", 0).value
     '-1'
     """
-    found = _TOKEN.match(text, position)
+    found = TOKEN.match(text, position)
     if found is None:
         return None
-    kind = next(kind for kind in _KINDS if found[kind] is not None)
+    kind = next(kind for kind in TOKEN_KINDS if found[kind] is not None)
     name, value, suffix = _read(kind, found)
     return Token(position, found.end(), name, value, suffix)
+
+
+_TOKENS: dict[tuple[str, str], tuple[str, str, str]] = {}
+_MOST_TOKENS = 50_000
+
+
+def token_of(text: str, start: int, end: int, kind: str) -> Token:
+    """As `token_at`, where it is known already how far the part reaches and what kind it is.
+
+    Examples
+    --------
+    >>> token_of("35号临江花园", 0, 3, "hao") == token_at("35号临江花园", 0)
+    True
+    """
+    key = (kind, text[start:end])
+    read = _TOKENS.get(key)
+    if read is None:
+        token = token_at(text, start)
+        assert token is not None  # noqa: S101 (the caller has seen it)
+        if len(_TOKENS) >= _MOST_TOKENS:
+            _TOKENS.clear()
+        read = _TOKENS[key] = token[2:]
+    return Token(start, end, *read)
 
 
 def _read(kind: str, found: re.Match[str]) -> tuple[str, str, str]:

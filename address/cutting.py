@@ -1,0 +1,162 @@
+"""The compiled cut over the tables of `address.segment`: for those who read many texts."""
+
+import re
+from collections.abc import Iterable
+from functools import cache
+
+import numpy as np
+
+from address import grammar, last_words, segment
+from address.kernel import cutting
+from address.kernel.cutting import COLUMNS, FLAGS, KINDS, LEVELS, NUMBERED, PATTERNS, SETS, Tables, cut
+from address.kernel.naming import make_trie, rows_of
+from address.kernel.patterns import Programs
+from address.lexicon import CITY_LETTERS, PROVINCE_LETTERS, divisions, national_names, towns_of
+from address.segment import Piece
+
+__all__ = ["pieces_of", "tables"]
+
+_LEVEL = {"province": 0, "city": 1, "county": 2, "street": 3}
+
+
+def _patterns() -> dict[str, re.Pattern[str]]:
+    return {
+        "token": grammar.TOKEN,
+        "generic": last_words.GENERIC,
+        "trap": last_words.TRAP,
+        "town_after": segment.TOWN_AFTER,
+        "road_after": segment.ROAD_AFTER,
+        "follows": segment.FOLLOWS,
+        "goes_on": segment.NAME_GOES_ON,
+        "new_city": segment.NEW_CITY,
+        "new_county": segment.NEW_COUNTY,
+        "new_city_first": segment.NEW_CITY_FIRST,
+        "joins": last_words.JOINS,
+        "facility": last_words.FACILITY,
+        "space": last_words.SPACE,
+        "lead": last_words.LEAD,
+        "relation": last_words.RELATION,
+        "branch": last_words.BRANCH,
+        "digit_name": last_words.DIGIT_NAME,
+        "foreign": segment.FOREIGN_NAME,
+        "whole_word": last_words.WHOLE_WORD,
+        "things": last_words.THINGS,
+    }
+
+
+def _sets() -> dict[str, Iterable[str]]:
+    every = [chr(code) for code in range(0x10000)]
+    digits = [c for c in every if c.isdigit()]
+    return {
+        "separators": ",()-~+&",
+        "token_heads": grammar.TOKEN_HEADS,
+        "joins": "与和及跟",
+        "facility_heads": last_words.FACILITY_HEADS,
+        "space_heads": last_words.SPACE_HEADS,
+        "lead_heads": segment.LEAD_HEADS,
+        "relation_heads": segment.RELATION_HEADS,
+        "road_last": segment.ROAD_LAST,
+        "alpha": [c for c in every if c.isalpha()],
+        "alnum": [c for c in every if c.isalnum()],
+        "digits": digits,
+        "thing_heads": {word[0] for word in last_words.THINGS.pattern.split("|")},
+        "han_run": [c for c in every if last_words.HAN_RUN.match(c)],
+        "stems": "甲乙丙丁",
+        "letter_name": "市区县州",
+        "letter_before": "省市区县",
+        "road_heads": [*digits, *"GSXY"],
+    }
+
+
+@cache
+def tables() -> Tables:
+    """Everything the compiled cut needs; made once."""
+    programs = Programs()
+    kinds = {kind: number for number, kind in enumerate(grammar.TOKEN_KINDS)}
+    levels = {kind: LEVELS.index(segment.LEVEL_OF.get(kind, kind)) for kind in last_words.KINDS}
+    levels["numbered"] = NUMBERED
+    marks = {"token": kinds, "generic": levels}
+    patterns, sets = _patterns(), _sets()
+    entry = [programs.add(patterns[name], marks.get(name)) for name in PATTERNS]
+    entry += [programs.set_of(sets[name]) for name in SETS]
+    nation = national_names()
+    names = names_of()
+    numbers = {name: number for number, name in enumerate(names)}
+    first, rows = rows_of(nation.get(name) for name in names)
+    towns: dict[str, list[int]] = {}
+    for county, listed in towns_of().items():
+        for town in listed:
+            towns.setdefault(town.name, []).append(int(county))
+    town_first, town_rows = rows_of(towns.values())
+    owner = np.repeat(np.arange(len(names)), np.diff(first))
+    told = []
+    for number, division in zip(owner.tolist(), rows, strict=True):
+        code, stem = division.code, segment.stem_of(division.code)
+        holds = division.level == "county" or code in segment.NO_COUNTIES
+        told.append(
+            (int(code), len(code), int(stem), len(stem), _LEVEL[division.level], holds,
+             division.name == names[number], int(code[:4]))
+        )  # fmt: skip
+    return Tables(
+        programs.table(), programs.bits(), np.array(entry, np.int32), *make_trie(names),
+        np.array([_flags(name) for name in names], np.int32),
+        np.array([numbers.get(n[:-1], -1) if n[-1] == "市" else -1 for n in names], np.int32),
+        first, np.array(told, np.int64), *make_trie(list(towns)), town_first,
+        np.array(town_rows, np.int32), _letters(numbers),
+    )  # fmt: skip
+
+
+@cache
+def names_of() -> tuple[str, ...]:
+    """Names of divisions by their number in the tables."""
+    return tuple(national_names().entries)
+
+
+def _flags(name: str) -> int:
+    found = national_names().get(name)
+    exact = any(division.name == name for division in found)
+    last = name[-1] in "省市区县旗盟州"
+    told = {
+        "street": found[0].level == "street",
+        "full": exact or (last and len(name) > 2) or name[-1] in "县市",
+        "last": last,
+        "exact": exact,
+        "everywhere": name in segment.EVERYWHERE,
+        "common": name in segment.COMMON_WORDS,
+        "province": name in segment.PROVINCES,
+        "county": found[0].level == "county",
+        "city_word": name[-1] in "市区县",
+        "county_word": name[-1] in "省市区县",
+    }
+    return sum(FLAGS[key] for key, is_so in told.items() if is_so)
+
+
+def _letters(numbers: dict[str, int]) -> np.ndarray[tuple[int, int], np.dtype[np.int32]]:
+    out = np.zeros((0x10000, 4), np.int32)
+    table = divisions()
+    for letter, code in PROVINCE_LETTERS.items():
+        out[ord(letter), :2] = int(code), numbers[table[code + "0000"].name]
+    for letter, code in CITY_LETTERS.items():
+        out[ord(letter), 2:] = int(code), numbers[table[code].name]
+    return out
+
+
+def pieces_of(text: str) -> list[Piece] | None:
+    """Pieces of a folded text as `address.segment.segment` cuts it; None where that must read it."""
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    found = np.empty((len(codes) + 1, COLUMNS), np.int32)
+    count = cut(tables(), codes, len(codes), found)
+    if count < 0:
+        return None
+    names, kinds = names_of(), grammar.TOKEN_KINDS
+    out = []
+    for start, end, kind, level, number in found[:count].tolist():
+        written = text[start:end]
+        if kind == cutting.TOKEN:
+            token = grammar.token_of(text, start, end, kinds[number])
+            out.append(Piece(start, end, "token", written, "", token))
+        elif kind == cutting.ADMIN:
+            out.append(Piece(start, end, "admin", names[number], LEVELS[level]))
+        else:
+            out.append(Piece(start, end, KINDS[kind], written, LEVELS[level]))
+    return out

@@ -5,18 +5,20 @@ from collections.abc import Iterable
 from functools import cache
 
 import numpy as np
+import numpy.typing as npt
 
 from address import grammar, last_words, segment
 from address.kernel import cutting
-from address.kernel.cutting import COLUMNS, FLAGS, KINDS, LEVELS, NUMBERED, PATTERNS, SETS, Tables, cut
-from address.kernel.naming import make_trie, rows_of
+from address.kernel.cutting import COLUMNS, FLAGS, KINDS, LEVELS, MORE, NUMBERED, PATTERNS, SETS, cut
+from address.kernel.naming import make_tries, rows_of
 from address.kernel.patterns import Programs
-from address.lexicon import CITY_LETTERS, PROVINCE_LETTERS, divisions, national_names, towns_of
+from address.lexicon import CITY_LETTERS, PROVINCE_LETTERS, Division, divisions, national_names, towns_of
 from address.segment import Piece
 
 __all__ = ["pieces_of", "tables"]
 
-_LEVEL = {"province": 0, "city": 1, "county": 2, "street": 3}
+I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
 
 
 def _patterns() -> dict[str, re.Pattern[str]]:
@@ -65,45 +67,60 @@ def _sets() -> dict[str, Iterable[str]]:
         "letter_name": "市区县州",
         "letter_before": "省市区县",
         "road_heads": [*digits, *"GSXY"],
+        "division_heads": {name[0] for name in names_of()},
     }
 
 
 @cache
-def tables() -> Tables:
-    """Everything the compiled cut needs; made once."""
+def tables() -> tuple[I32, I64]:
+    """What the compiled cut needs; made once."""
     programs = Programs()
     kinds = {kind: number for number, kind in enumerate(grammar.TOKEN_KINDS)}
     levels = {kind: LEVELS.index(segment.LEVEL_OF.get(kind, kind)) for kind in last_words.KINDS}
     levels["numbered"] = NUMBERED
     marks = {"token": kinds, "generic": levels}
     patterns, sets = _patterns(), _sets()
+    for name in SETS:
+        programs.set_of(sets[name])
+    for name in PATTERNS:
+        programs.first_of(patterns[name])
     entry = [programs.add(patterns[name], marks.get(name)) for name in PATTERNS]
-    entry += [programs.set_of(sets[name]) for name in SETS]
-    nation = national_names()
-    names = names_of()
+    nation, names = national_names(), names_of()
     numbers = {name: number for number, name in enumerate(names)}
-    first, rows = rows_of(nation.get(name) for name in names)
     towns: dict[str, list[int]] = {}
     for county, listed in towns_of().items():
         for town in listed:
             towns.setdefault(town.name, []).append(int(county))
+    edges, child, name_at, _ = make_tries(names, list(towns))
+    first, rows = rows_of(nation.get(name) for name in names)
     town_first, town_rows = rows_of(towns.values())
-    owner = np.repeat(np.arange(len(names)), np.diff(first))
-    told = []
-    for number, division in zip(owner.tolist(), rows, strict=True):
-        code, stem = division.code, segment.stem_of(division.code)
-        holds = division.level == "county" or code in segment.NO_COUNTIES
-        told.append(
-            (int(code), len(code), int(stem), len(stem), _LEVEL[division.level], holds,
-             division.name == names[number], int(code[:4]))
-        )  # fmt: skip
-    return Tables(
-        programs.table(), programs.bits(), np.array(entry, np.int32), *make_trie(names),
-        np.array([_flags(name) for name in names], np.int32),
-        np.array([numbers.get(n[:-1], -1) if n[-1] == "市" else -1 for n in names], np.int32),
-        first, np.array(told, np.int64), *make_trie(list(towns)), town_first,
-        np.array(town_rows, np.int32), _letters(numbers),
-    )  # fmt: skip
+    more = {
+        "entry": entry,
+        "name": name_at,
+        "child": child,
+        "flags": [_flags(name) for name in names],
+        "shorter": [numbers.get(n[:-1], -1) if n[-1] == "市" else -1 for n in names],
+        "first": first,
+        "town_first": town_first,
+        "town_county": town_rows,
+        "letters": _letters(numbers),
+        "divisions": [
+            value
+            for number, name in enumerate(names)
+            for division in rows[first[number] : first[number + 1]]
+            for value in _told(division, name)
+        ],
+    }
+    table = programs.table(*(np.asarray(more[key], np.int32).reshape(-1) for key in MORE))
+    return table, edges
+
+
+def _told(division: Division, name: str) -> tuple[int, ...]:
+    code, stem = division.code, segment.stem_of(division.code)
+    holds = division.level == "county" or code in segment.NO_COUNTIES
+    level = ("province", "city", "county", "street").index(division.level)
+    exact = division.name == name
+    return int(code), len(code), int(stem), len(stem), level, holds, exact, int(code[:4])
 
 
 @cache
@@ -131,7 +148,7 @@ def _flags(name: str) -> int:
     return sum(FLAGS[key] for key, is_so in told.items() if is_so)
 
 
-def _letters(numbers: dict[str, int]) -> np.ndarray[tuple[int, int], np.dtype[np.int32]]:
+def _letters(numbers: dict[str, int]) -> I32:
     out = np.zeros((0x10000, 4), np.int32)
     table = divisions()
     for letter, code in PROVINCE_LETTERS.items():
@@ -145,7 +162,7 @@ def pieces_of(text: str) -> list[Piece] | None:
     """Pieces of a folded text as `address.segment.segment` cuts it; None where that must read it."""
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
     found = np.empty((len(codes) + 1, COLUMNS), np.int32)
-    count = cut(tables(), codes, len(codes), found)
+    count = cut(*tables(), codes, len(codes), found)
     if count < 0:
         return None
     names, kinds = names_of(), grammar.TOKEN_KINDS

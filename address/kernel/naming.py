@@ -1,30 +1,38 @@
-"""Names of divisions and towns as a prefix tree of code points, and which of them begins at a place."""
+"""Lists of names as prefix trees of code points, and which names begin at a place."""
 
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-__all__ = ["Trie", "make_trie", "names_at", "rows_of"]
+__all__ = ["make_tries", "names_at", "rows_of"]
 
 U32 = npt.NDArray[np.uint32]
 I64 = npt.NDArray[np.int64]
 I32 = npt.NDArray[np.int32]
-Trie = tuple[I64, I32, I32]
-"""Edges (node · 65536 + character) by hash, child of each, name that ends at each node (-1: none)."""
+T = TypeVar("T")
 
 
-def make_trie(names: Sequence[str]) -> Trie:
-    """Prefix tree of names of characters below 0x10000; a name's number is its place."""
+def make_tries(*lists: Sequence[str]) -> tuple[I64, I32, I32, list[int]]:
+    """Prefix trees of lists of names of characters below 0x10000.
+
+    Returns
+    -------
+    tuple
+        Edges (node · 65536 + character) by hash, the node below each, the place in its list of the
+        name that ends at each node (-1: none), the root of each list.
+    """
+    names = [name for names in lists for name in names]
     codes = np.frombuffer("".join(names).encode("utf-32-le"), np.uint32)
     ends = np.cumsum([len(name) for name in names]).astype(np.int64)
     room = 1 << (2 * len(codes) + 16).bit_length()
-    edges = np.full(room, -1, np.int64)
-    child = np.zeros(room, np.int32)
-    name = np.full(len(codes) + 1, -1, np.int32)
-    _fill(codes, ends, edges, child, name)
-    return edges, child, name
+    edges, child = np.full(room, -1, np.int64), np.zeros(room, np.int32)
+    name = np.full(len(codes) + len(lists) + 1, -1, np.int32)
+    counts = np.array([len(names) for names in lists], np.int64)
+    _fill(codes, ends, counts, edges, child, name)
+    return edges, child, name, list(range(len(lists)))
 
 
 @njit(cache=True, inline="always")
@@ -38,65 +46,66 @@ def _slot(edges: I64, key: int) -> int:
 
 
 @njit(cache=True)
-def _fill(codes: U32, ends: I64, edges: I64, child: I32, name: I32) -> None:
-    nodes, at = 1, 0
-    for number in range(len(ends)):
-        node = np.int64(0)
-        while at < ends[number]:
-            key = node * 65536 + np.int64(codes[at])
-            slot = _slot(edges, key)
-            if edges[slot] == -1:
-                edges[slot] = key
-                child[slot] = nodes
-                nodes += 1
-            node = np.int64(child[slot])
-            at += 1
-        name[node] = number
-
-
-@njit(cache=True, inline="always")
-def _child_of(edges: I64, child: I32, node: int, character: int) -> int:
-    """Node below a node by a character; 0 where there is none."""
-    slot = _slot(edges, np.int64(node) * 65536 + np.int64(character))
-    return np.int64(child[slot]) if edges[slot] != -1 else np.int64(0)
+def _fill(codes: U32, ends: I64, counts: I64, edges: I64, child: I32, name: I32) -> None:
+    nodes, at, row = len(counts), 0, 0
+    for root in range(len(counts)):
+        for number in range(counts[root]):
+            node = np.int64(root)
+            while at < ends[row]:
+                key = node * 65536 + np.int64(codes[at])
+                slot = _slot(edges, key)
+                if edges[slot] == -1:
+                    edges[slot] = key
+                    child[slot] = nodes
+                    nodes += 1
+                node = np.int64(child[slot])
+                at += 1
+            name[node] = number
+            row += 1
 
 
 @njit(cache=True)
 def names_at(
-    edges: I64, child: I32, name: I32, text: U32, at: int, size: int, numbers: I32, ends: I32
-) -> int:
-    """Names that begin at a place, shortest first.
+    table: I32, child: int, name: int, edges: I64, root: int, sheet: I32, at: int, end: int, out: int, most: int
+) -> int:  # fmt: skip
+    """Names of a list that begin at a place, shortest first.
 
     Parameters
     ----------
-    edges, child, name : ndarray
-        A `Trie`.
-    text : ndarray of uint32
-        Code points below 0x10000, the first `size` of them.
-    numbers, ends : ndarray of int32
-        Written: number and end of each name.
+    table : ndarray of int32
+        Holds the nodes below the edges from `child` on and the names of the nodes from `name` on.
+    edges : ndarray of int64
+    root : int
+        Of the list.
+    sheet : ndarray of int32
+        Holds the text. Written: from `out` on the number of each name, from ``out + most`` on
+        where it ends (in the sheet).
+    at, end : int
+        Place in the sheet, and end of the text there.
 
     Returns
     -------
     int
-        How many.
+        How many, at most `most`.
     """
-    found, node, i = 0, np.int64(0), at
-    while i < size and found < len(numbers):
-        node = _child_of(edges, child, node, text[i])
-        if node == 0:
+    found, node, i = 0, np.int64(root), at
+    while i < end and found < most:
+        slot = _slot(edges, node * 65536 + np.int64(sheet[i]))
+        if edges[slot] == -1:
             break
+        node = np.int64(table[child + slot])
         i += 1
-        if name[node] >= 0:
-            numbers[found], ends[found] = name[node], i
+        if table[name + node] >= 0:
+            sheet[out + found], sheet[out + most + found] = table[name + node], i
             found += 1
     return found
 
 
-def rows_of(groups: Iterable[Iterable[int]]) -> tuple[I32, list[int]]:
+def rows_of(groups: Iterable[Iterable[T]]) -> tuple[list[int], list[T]]:
     """Where the rows of each group begin, and all rows."""
-    first, rows = [0], []
+    first: list[int] = [0]
+    rows: list[T] = []
     for group in groups:
         rows += group
         first.append(len(rows))
-    return np.array(first, np.int32), rows
+    return first, rows

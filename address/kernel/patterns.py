@@ -7,7 +7,7 @@ a text: no back references, no flags that change letters.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from re import _constants, _parser  # type: ignore[attr-defined]  # the standard library's own reader
 from typing import Any
 
@@ -15,15 +15,19 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-__all__ = ["FULL", "Programs", "in_set", "run"]
+__all__ = ["CLASSES", "HEAD", "LONGEST", "MARK", "SHEET", "SPENT", "TEXT", "Programs", "in_set", "run"]
 
-U32 = npt.NDArray[np.uint32]
-U64 = npt.NDArray[np.uint64]
 I32 = npt.NDArray[np.int32]
 Bools = npt.NDArray[np.bool_]
 
-FULL = -2
-"""`run` had no room left for the ways it could still go back to."""
+HEAD = 4
+LONGEST = 1024
+"""Characters of a text on a sheet."""
+MARK, SPENT, TEXT = 0, 1, 2
+CLASSES = TEXT + LONGEST + 1
+STACK = CLASSES + LONGEST + 1
+SHEET = STACK + 3 * 1024
+"""Elements of a sheet that `run` uses."""
 _SIZE = 0x10000
 (_MATCH, _CHAR, _SET, _JUMP, _SPLIT, _LAZY, _BEGIN, _END, _LOOK, _SEEN, _BACK, _MARK, _TRY) = range(13)  # fmt: skip
 _POINTS = np.arange(_SIZE)
@@ -77,23 +81,45 @@ class Programs:
         self._put(_MATCH)
         return start
 
-    def set_of(self, characters: str) -> int:
-        """Number of a set of characters, to be asked with `in_set`."""
+    def set_of(self, characters: Iterable[str]) -> int:
+        """Number of a set of characters, to be asked with `in_set`: sets count from 0."""
         members = np.zeros(_SIZE, np.bool_)
         members[[ord(c) for c in characters]] = True
-        return self._set(members)
+        return self._add(members)
 
-    def table(self) -> I32:
-        """Steps, shape (n, 3)."""
-        return np.array(self.steps, np.int32)
+    def first_of(self, pattern: re.Pattern[str]) -> int:
+        """Number of the set of what a pattern can begin with."""
+        members, empty = _first(list(_parser.parse(pattern.pattern, pattern.flags)))
+        return self._add(np.ones(_SIZE, np.bool_) if members is None or empty else members)
 
-    def bits(self) -> U64:
-        """Sets every code point is in, shape (65536, words)."""
-        words = len(self._members) // 64 + 1
-        out = np.zeros((_SIZE, words), np.uint64)
+    def table(self, *more: I32) -> I32:
+        """Everything in one array, which compiled code passes on at no cost.
+
+        Parameters
+        ----------
+        more : ndarray of int32
+            Further tables; element ``HEAD + k`` of the result tells where the k-th begins.
+
+        Returns
+        -------
+        ndarray of int32, shape (n,)
+            Where the steps, the classes of the code points, the sets of each class and ``more``
+            begin, the words of a set; then these.
+        """
+        words = len(self._members) // 32 + 1
+        sets = np.zeros((_SIZE, words), np.uint32)
         for number, members in enumerate(self._members):
-            out[members, number // 64] |= np.uint64(1 << (number % 64))
-        return out
+            sets[members, number // 32] |= np.uint32(1 << (number % 32))
+        rows, classes = np.unique(sets, axis=0, return_inverse=True)
+        parts = [
+            np.array(self.steps, np.int32).reshape(-1),
+            classes.reshape(-1).astype(np.int32),
+            rows.reshape(-1).view(np.int32),
+            *more,
+        ]
+        starts = np.cumsum([HEAD + len(more), *(len(part) for part in parts)])[:-1]
+        head = [*starts[:3], words, *starts[3:]]
+        return np.concatenate([np.array(head, np.int32), *parts]).astype(np.int32)
 
     def _put(self, op: int, a: int = 0, b: int = 0) -> int:
         self.steps.append([op, a, b])
@@ -102,9 +128,12 @@ class Programs:
     def _set(self, members: Bools) -> int:
         key = np.packbits(members).tobytes()
         if key not in self._sets:
-            self._sets[key] = len(self._members)
-            self._members.append(members)
+            self._sets[key] = self._add(members)
         return self._sets[key]
+
+    def _add(self, members: Bools) -> int:
+        self._members.append(members)
+        return len(self._members) - 1
 
     def _fork(self, items: Sequence[Any]) -> int:
         """A step that tries what follows first, and only where its first character fits."""
@@ -245,99 +274,96 @@ def _first(items: Sequence[Any]) -> tuple[Bools | None, bool]:
 
 
 @njit(cache=True, inline="always")
-def in_set(bits: U64, number: int, c: int) -> bool:
-    """Whether a code point below 0x10000 is in a set."""
-    return (bits[c, number >> 6] >> np.uint64(number & 63)) & np.uint64(1) != 0
+def in_set(table: I32, sheet: I32, number: int, at: int) -> bool:
+    """Whether the character at a place of the text is in a set."""
+    row = table[2] + sheet[CLASSES + at] * table[3]
+    return (table[row + (number >> 5)] >> (number & 31)) & 1 != 0
 
 
 @njit(cache=True)
-def run(
-    steps: I32, start: int, text: U32, at: int, size: int, bits: U64, stack: I32, mark: I32
-) -> int:
+def run(table: I32, sheet: I32, start: int, at: int, size: int) -> int:
     """Run a program at one place of a text.
 
     Parameters
     ----------
-    steps, bits : ndarray
-        `Programs.table` and `Programs.bits`.
+    table : ndarray of int32
+        `Programs.table`.
+    sheet : ndarray of int32, shape (>= SHEET,)
+        The text from `TEXT` on, at most `LONGEST` code points below 0x10000, and their classes
+        from `CLASSES` on. Written: at `MARK` the number of the marked group that ended last, at
+        `SPENT` 1 where there was no room for all ways back (the match is none then).
     start : int
         Where the program begins.
-    text : ndarray of uint32
-        Code points below 0x10000.
     at, size : int
         Place, and end of what is read.
-    stack : ndarray of int32, shape (n, 3)
-        Scratch: what is left to try.
-    mark : ndarray of int32, shape (1,)
-        Written: number of the marked group that ended last.
 
     Returns
     -------
     int
-        End of the match, -1 without one, `FULL` where the scratch was too small.
+        End of the match, -1 without one.
     """
-    pc, pos, top = start, at, 0
-    room = len(stack) - 1
+    steps = np.int64(table[0])
+    pc, pos, top = steps + 3 * start, np.int64(at), np.int64(STACK)
     while True:
-        op, a = steps[pc, 0], steps[pc, 1]
+        op, a = table[pc], table[pc + 1]
         ok = True
         if op == _CHAR:
-            ok = pos < size and text[pos] == a
+            ok = pos < size and sheet[TEXT + pos] == a
             pos += 1
-            pc += 1
+            pc += 3
         elif op == _SET:
-            ok = pos < size and in_set(bits, a, text[pos])
+            ok = pos < size and in_set(table, sheet, a, pos)
             pos += 1
-            pc += 1
+            pc += 3
         elif op == _TRY:
-            if pos < size and in_set(bits, a, text[pos]):
-                if top >= room:
-                    return FULL
-                stack[top, 0], stack[top, 1], stack[top, 2] = steps[pc, 2], pos, 0
-                top += 1
-                pc += 1
+            if pos < size and in_set(table, sheet, a, pos):
+                sheet[top], sheet[top + 1], sheet[top + 2] = table[pc + 2], pos, 0
+                top += 3
+                pc += 3
             else:
-                pc = steps[pc, 2]
+                pc = steps + 3 * np.int64(table[pc + 2])
         elif op == _JUMP:
-            pc = a
-        elif op == _SPLIT or op == _LAZY:
-            if top >= room:
-                return FULL
-            other, nxt = (a, pc + 1) if op == _SPLIT else (pc + 1, a)
-            stack[top, 0], stack[top, 1], stack[top, 2] = other, pos, 0
-            top += 1
-            pc = nxt
+            pc = steps + 3 * np.int64(a)
+        elif op == _SPLIT:
+            sheet[top], sheet[top + 1], sheet[top + 2] = a, pos, 0
+            top += 3
+            pc += 3
+        elif op == _LAZY:
+            sheet[top], sheet[top + 1], sheet[top + 2] = (pc - steps) // 3 + 1, pos, 0
+            top += 3
+            pc = steps + 3 * np.int64(a)
         elif op == _MARK:
-            mark[0] = a
-            pc += 1
+            sheet[MARK] = a
+            pc += 3
         elif op == _LOOK:
-            if top >= room:
-                return FULL
-            stack[top, 0], stack[top, 1], stack[top, 2] = steps[pc, 2], pos, 1 + a
-            top += 1
-            pc += 1
+            sheet[top], sheet[top + 1], sheet[top + 2] = table[pc + 2], pos, 1 + a
+            top += 3
+            pc += 3
         elif op == _SEEN:
-            while stack[top - 1, 2] == 0:
-                top -= 1
-            top -= 1
-            pos = stack[top, 1]
-            pc = stack[top, 0]
+            top -= 3
+            while sheet[top + 2] == 0:
+                top -= 3
+            pos = np.int64(sheet[top + 1])
+            pc = steps + 3 * np.int64(sheet[top])
             ok = a == 0
         elif op == _BACK:
             ok = pos >= a
             pos -= a
-            pc += 1
+            pc += 3
         elif op == _BEGIN:
             ok = pos == 0
-            pc += 1
+            pc += 3
         elif op == _END:
             ok = pos == size
-            pc += 1
+            pc += 3
         else:
             return pos
+        if top >= SHEET - 3:
+            sheet[SPENT] = 1
+            return np.int64(-1)
         while not ok:  # go back
-            if top == 0:
-                return -1
-            top -= 1
-            pc, pos = stack[top, 0], stack[top, 1]
-            ok = stack[top, 2] != 1
+            if top == STACK:
+                return np.int64(-1)
+            top -= 3
+            pc, pos = steps + 3 * np.int64(sheet[top]), np.int64(sheet[top + 1])
+            ok = sheet[top + 2] != 1

@@ -3,22 +3,46 @@
 import re
 from collections.abc import Iterable
 from functools import cache
+from threading import local
 
 import numpy as np
 import numpy.typing as npt
 
 from address import grammar, last_words, segment
+from address.grammar import Token
 from address.kernel import cutting
-from address.kernel.cutting import COLUMNS, FLAGS, KINDS, LEVELS, MORE, NUMBERED, PATTERNS, SETS, cut
+from address.kernel.cutting import (
+    COLUMNS,
+    FLAGS,
+    KINDS,
+    LEVELS,
+    MORE,
+    NUMBERED,
+    PATTERNS,
+    SETS,
+    cut,
+    read,
+)
+from address.kernel.folding import fold_table, numeral_table, watch_table
 from address.kernel.naming import make_tries, rows_of
-from address.kernel.patterns import Programs
-from address.lexicon import CITY_LETTERS, PROVINCE_LETTERS, Division, divisions, national_names, towns_of
+from address.kernel.patterns import LONGEST, Programs
+from address.lexicon import (
+    CITY_LETTERS,
+    PROVINCE_LETTERS,
+    Division,
+    divisions,
+    national_names,
+    towns_of,
+)
+from address.normalise import MAX_CHARACTERS, Normalised
 from address.segment import Piece
 
-__all__ = ["pieces_of", "tables"]
+__all__ = ["pieces_of", "read_pieces", "tables"]
 
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
+U8 = npt.NDArray[np.uint8]
+U32 = npt.NDArray[np.uint32]
 
 
 def _patterns() -> dict[str, re.Pattern[str]]:
@@ -158,22 +182,85 @@ def _letters(numbers: dict[str, int]) -> I32:
     return out
 
 
+class _Room(local):
+    """Arrays one thread works in."""
+
+    def __init__(self) -> None:
+        self.folded = np.empty(4 * MAX_CHARACTERS + 8, np.uint32)
+        self.starts = np.empty(len(self.folded), np.int32)
+        self.ends = np.empty(len(self.folded), np.int32)
+        self.pieces = np.empty((LONGEST + 2, COLUMNS), np.int32)
+
+
+_room = _Room()
+
+
+@cache
+def _all() -> tuple[I32, I64, U32, U8, U8]:
+    return *tables(), fold_table(), numeral_table(), watch_table()
+
+
+def read_pieces(text: str) -> tuple[Normalised, list[Piece]] | None:
+    """A text folded and cut, as `address.normalise` and `address.segment` do it.
+
+    Returns
+    -------
+    (Normalised, list of Piece) or None
+        None where they must read it.
+    """
+    if len(text) > MAX_CHARACTERS:
+        text = text[:MAX_CHARACTERS]
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    room = _room
+    found = room.pieces
+    count = read(*_all(), codes, len(codes), room.folded, room.starts, room.ends, found)
+    if count < 0:
+        return None
+    length, same = found[-1, :2].tolist()
+    if same:
+        folded = room.folded[:length].tobytes().decode("utf-32-le")
+        source = Normalised(folded, text)
+    else:
+        folded = room.folded[:length].tobytes().decode("utf-32-le")
+        starts, ends = room.starts[:length].tolist(), room.ends[:length].tolist()
+        source = Normalised(folded, text, tuple(starts), tuple(ends))
+    return source, _pieces(folded, found[:count].tolist())
+
+
 def pieces_of(text: str) -> list[Piece] | None:
     """Pieces of a folded text as `address.segment.segment` cuts it; None where that must read it."""
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
     found = np.empty((len(codes) + 1, COLUMNS), np.int32)
     count = cut(*tables(), codes, len(codes), found)
-    if count < 0:
-        return None
-    names, kinds = names_of(), grammar.TOKEN_KINDS
+    return None if count < 0 else _pieces(text, found[:count].tolist())
+
+
+def _pieces(text: str, rows: list[list[int]]) -> list[Piece]:
+    names = names_of()
     out = []
-    for start, end, kind, level, number in found[:count].tolist():
+    new, tokens = tuple.__new__, _TOKENS
+    for start, end, kind, level, number in rows:
         written = text[start:end]
         if kind == cutting.TOKEN:
-            token = grammar.token_of(text, start, end, kinds[number])
-            out.append(Piece(start, end, "token", written, "", token))
+            told = tokens.get((number, written)) or _token(text, start, end, number)
+            token = new(Token, (start, end, *told))
+            out.append(new(Piece, (start, end, "token", written, "", token)))
         elif kind == cutting.ADMIN:
-            out.append(Piece(start, end, "admin", names[number], LEVELS[level]))
+            out.append(new(Piece, (start, end, "admin", names[number], LEVELS[level], None)))
         else:
-            out.append(Piece(start, end, KINDS[kind], written, LEVELS[level]))
+            out.append(new(Piece, (start, end, KINDS[kind], written, LEVELS[level], None)))
     return out
+
+
+_TOKENS: dict[tuple[int, str], tuple[str, str, str]] = {}
+_MOST_TOKENS = 50_000
+
+
+def _token(text: str, start: int, end: int, kind: int) -> tuple[str, str, str]:
+    """Kind, value and last word of a numbered part, which its own characters tell."""
+    token = grammar.token_at(text, start)
+    assert token is not None  # noqa: S101 (the cut has seen it)
+    if len(_TOKENS) >= _MOST_TOKENS:
+        _TOKENS.clear()
+    told = _TOKENS[kind, text[start:end]] = token[2:]
+    return told

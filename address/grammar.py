@@ -89,29 +89,6 @@ def token_at(text: str, position: int) -> Token | None:
     return Token(position, found.end(), name, value, suffix)
 
 
-_TOKENS: dict[tuple[str, str], tuple[str, str, str]] = {}
-_MOST_TOKENS = 50_000
-
-
-def token_of(text: str, start: int, end: int, kind: str) -> Token:
-    """As `token_at`, where it is known already how far the part reaches and what kind it is.
-
-    Examples
-    --------
-    >>> token_of("35号临江花园", 0, 3, "hao") == token_at("35号临江花园", 0)
-    True
-    """
-    key = (kind, text[start:end])
-    read = _TOKENS.get(key)
-    if read is None:
-        token = token_at(text, start)
-        assert token is not None  # noqa: S101 (the caller has seen it)
-        if len(_TOKENS) >= _MOST_TOKENS:
-            _TOKENS.clear()
-        read = _TOKENS[key] = token[2:]
-    return Token(start, end, *read)
-
-
 def _read(kind: str, found: re.Match[str]) -> tuple[str, str, str]:
     """Kind, value and last word of a numbered part."""
     if kind == "base":

@@ -7,11 +7,13 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from address.kernel.folding import fold_points
 from address.kernel.naming import names_at
-from address.kernel.patterns import HEAD, LONGEST, MARK, SHEET, SPENT, TEXT, CLASSES, in_set, run
+from address.kernel.patterns import CLASSES, HEAD, LONGEST, MARK, SHEET, SPENT, TEXT, in_set, run
 
-__all__ = ["COLUMNS", "KINDS", "FLAGS", "NOT_MINE", "Tables", "cut"]
+__all__ = ["COLUMNS", "FLAGS", "KINDS", "NOT_MINE", "cut", "read"]
 
+U8 = npt.NDArray[np.uint8]
 U32 = npt.NDArray[np.uint32]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
@@ -185,7 +187,9 @@ def _goes_on(t: I32, e: I64, s: I32, first: int, last: int, end: int, size: int)
                     return True
     n = _named(t, e, s, 1, end, size, 2)
     for k in range(n):
-        for r in range(t[t[_T_TOWN_FIRST] + _number(s, 2, k)], t[t[_T_TOWN_FIRST] + _number(s, 2, k) + 1]):
+        for r in range(
+            t[t[_T_TOWN_FIRST] + _number(s, 2, k)], t[t[_T_TOWN_FIRST] + _number(s, 2, k) + 1]
+        ):
             for d in range(first, last):
                 if _told(t, d, 5) and _told(t, d, 0) == t[t[_T_TOWN_COUNTY] + r]:
                     return True
@@ -230,17 +234,12 @@ def _admin_at(
         name, end = _number(s, 0, k), _end(s, 0, k)
         flags = _flags(t, name)
         if flags & _F_STREET:
-            if (
-                known
-                and _fits_scope(t, s, name, known)
-                and _match(t, s, _P_TRAP, end, size) < 0
-            ):
+            if known and _fits_scope(t, s, name, known) and _match(t, s, _P_TRAP, end, size) < 0:
                 return name, end
             continue
         full = flags & _F_FULL != 0
         blocked = not full and (
-            _match(t, s, _P_TRAP, end, size) >= 0
-            or _match(t, s, _P_TOWN, end, size) >= 0
+            _match(t, s, _P_TRAP, end, size) >= 0 or _match(t, s, _P_TOWN, end, size) >= 0
         )
         if not blocked and full and end - at == 2 and end < size:
             blocked = s[TEXT + end] == _STREET or s[TEXT + end] == _WAY
@@ -252,12 +251,7 @@ def _admin_at(
             blocked = blocked or at > 0
         if blocked and not _goes_on(t, e, s, _first(t, name), _first(t, name + 1), end, size):
             continue
-        if (
-            not full
-            and seen
-            and end - at == 2
-            and _match(t, s, _P_FOLLOWS, end, size) < 0
-        ):
+        if not full and seen and end - at == 2 and _match(t, s, _P_FOLLOWS, end, size) < 0:
             continue
         if not full and known and not _fits_scope(t, s, name, known):
             continue
@@ -290,9 +284,7 @@ def _division(t: I32, e: I64, s: I32, at: int, size: int, known: int) -> bool:
 
 
 @njit(cache=True)
-def _begins(
-    t: I32, e: I64, s: I32, at: int, inner: int, size: int
-) -> bool:
+def _begins(t: I32, e: I64, s: I32, at: int, inner: int, size: int) -> bool:
     """Something that is surely not part of a nameless run begins here."""
     c = s[TEXT + inner]
     may = not _in(t, s, _S_ALPHA, inner) or c < 128 or c == _LAND or c == _BEAR
@@ -307,9 +299,7 @@ def _begins(
 
 
 @njit(cache=True)
-def _unknown(
-    t: I32, e: I64, s: I32, at: int, size: int, things: bool, known: int
-) -> None:
+def _unknown(t: I32, e: I64, s: I32, at: int, size: int, things: bool, known: int) -> None:
     """A name nobody knows: by its last word, else up to the next thing that is known."""
     end = at
     while end < size and end < at + _LONGEST_NAME and _in(t, s, _S_HAN, end):
@@ -330,15 +320,8 @@ def _unknown(
             continue
         c = s[TEXT + i]
         if (
-            (
-                _in(t, s, _S_ROAD_LAST, i - 1)
-                and _match(t, s, _P_WHOLE, i, size) >= 0
-            )
-            or (
-                things
-                and _in(t, s, _S_FACILITY, i)
-                and _match(t, s, _P_FACILITY, i, size) >= 0
-            )
+            (_in(t, s, _S_ROAD_LAST, i - 1) and _match(t, s, _P_WHOLE, i, size) >= 0)
+            or (things and _in(t, s, _S_FACILITY, i) and _match(t, s, _P_FACILITY, i, size) >= 0)
             or (_in(t, s, _S_RELATION, i) and _match(t, s, _P_RELATION, i, size) >= 0)
         ):
             limit = i
@@ -358,9 +341,7 @@ def _unknown(
 
 
 @njit(cache=True)
-def _numbered(
-    t: I32, e: I64, s: I32, at: int, size: int
-) -> bool:
+def _numbered(t: I32, e: I64, s: I32, at: int, size: int) -> bool:
     """A numbered part, or a road whose name is a number."""
     if not _in(t, s, _S_TOKEN, at):
         return False
@@ -382,9 +363,7 @@ NUMBERED = 100
 
 
 @njit(cache=True)
-def _new_division(
-    t: I32, e: I64, s: I32, at: int, size: int, n: int, pieces: I32
-) -> bool:
+def _new_division(t: I32, e: I64, s: I32, at: int, size: int, n: int, pieces: I32) -> bool:
     """A city or county that the tables do not have, after its province or city."""
     if n == 0:
         pattern, level = _P_NEW_FIRST, _CITY
@@ -429,7 +408,9 @@ def _letter_province(t: I32, e: I64, s: I32, size: int) -> bool:
     if city // 10000 == code and not first and _begins_in(t, e, s, city // 100, 2, size):
         return True
     for k in range(_named(t, e, s, 0, 1, size, 10)):
-        if first and (_end(s, 10, k) < 4 or not _in(t, s, _S_LETTER_NAME, _end(s, 10, k) - 1) or closed):
+        if first and (
+            _end(s, 10, k) < 4 or not _in(t, s, _S_LETTER_NAME, _end(s, 10, k) - 1) or closed
+        ):
             continue
         if _holds_any(t, _number(s, 10, k), code, 2):
             return True
@@ -497,9 +478,7 @@ def _letters(t: I32, e: I64, s: I32, size: int, pieces: I32) -> int:
 
 
 @njit(cache=True, inline="always")
-def _keep(
-    row: int, start: int, end: int, kind: int, level: int, number: int, pieces: I32
-) -> None:
+def _keep(row: int, start: int, end: int, kind: int, level: int, number: int, pieces: I32) -> None:
     pieces[row, 0], pieces[row, 1], pieces[row, 2] = start, end, kind
     pieces[row, 3], pieces[row, 4] = level, number
 
@@ -594,3 +573,38 @@ def cut(t: I32, e: I64, given: U32, size: int, pieces: I32) -> int:
         at = end
         n += 1
     return n
+
+
+@njit(cache=True)
+def read(
+    t: I32, e: I64, fold: U32, numeral: U8, watch: U8, given: U32, size: int, folded: U32,
+    starts: I32, ends: I32, pieces: I32,
+) -> int:  # fmt: skip
+    """Fold a text and cut it.
+
+    Parameters
+    ----------
+    t, e : ndarray
+        As in `cut`.
+    fold, numeral, watch, given, size, folded, starts, ends
+        As in `address.kernel.folding.fold_points`.
+    pieces : ndarray of int32, shape (>= LONGEST + 1, COLUMNS)
+        Written; its last row: length of the folded text, and 1 where every character of it stands
+        where it stood in the given one.
+
+    Returns
+    -------
+    int
+        How many pieces; `NOT_MINE` where the reference must read it.
+    """
+    length = fold_points(given, size, fold, numeral, watch, folded, starts, ends)
+    if length < 0:
+        return NOT_MINE
+    same, han = length == size, False
+    for i in range(length):
+        same = same and starts[i] == i and ends[i] == i + 1
+        han = han or 0x4E00 <= folded[i] <= 0x9FA5
+    if not han:
+        return NOT_MINE
+    pieces[len(pieces) - 1, 0], pieces[len(pieces) - 1, 1] = length, np.int32(same)
+    return cut(t, e, folded, length, pieces)

@@ -15,7 +15,18 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-__all__ = ["CLASSES", "HEAD", "LONGEST", "MARK", "SHEET", "SPENT", "TEXT", "Programs", "in_set", "run"]
+__all__ = [
+    "CLASSES",
+    "HEAD",
+    "LONGEST",
+    "MARK",
+    "SHEET",
+    "SPENT",
+    "TEXT",
+    "Programs",
+    "in_set",
+    "run",
+]
 
 I32 = npt.NDArray[np.int32]
 Bools = npt.NDArray[np.bool_]

@@ -1,6 +1,7 @@
 """Cut an address into its elements."""
 
 import re
+from dataclasses import dataclass
 
 from address.divisions import admin_level, resolve
 from address.grammar import Token
@@ -22,6 +23,7 @@ _TENANT = re.compile(
     r"(?:公司|事务所|店|馆|行|中心|超市|诊所|药房|工作室|集团|厂|银行|学校|俱乐部|协会|部|院|站|社|家|坊|吧)$"
 )
 _JOINED = re.compile(r"^(?:[与及至]|和(?!平|谐|睦|县|田|顺|义|兴)|靠?近|到)")
+_JOINS_WITH = "与及至和靠近到"
 _SOUNDS_LIKE_ROAD = "陆录鹿碌"
 _NAMED_BUILDING = re.compile(
     r"(?:[\u4e00-\u9fa5]{1,6}楼|住院部|门诊部|裙房|主楼|塔楼|会所|东塔|西塔)$"
@@ -32,20 +34,37 @@ _NAMED_ROOM = re.compile(
 )
 
 
+@dataclass(slots=True)
+class _Open:
+    """An `Element` that can still be filled: made in half the time, then given its class."""
+
+    level: str
+    text: str
+    value: str
+    start: int
+    end: int
+
+
 class _State:
     """Elements found so far."""
 
+    __slots__ = ("elements", "ends", "has", "source", "starts", "text")
+
     def __init__(self, source: Normalised) -> None:
         self.source = source
+        self.text = source.text
+        self.starts, self.ends = source.starts, source.ends
         self.elements: list[Element] = []
         self.has: dict[str, int] = {}
 
-    def put(self, level: str, start: int, end: int, value: str, text: str | None = None) -> None:
-        a, b = self.source.span(start, end)
+    def put(self, level: str, start: int, end: int, value: str) -> None:
+        a, b = start, end
+        if self.starts is not None and self.ends is not None and end > start:
+            a, b = self.starts[start], self.ends[end - 1]
         self.has[level] = len(self.elements)
-        self.elements.append(
-            Element(level, text if text is not None else self.source.text[start:end], value, a, b)
-        )
+        element = _Open(level, self.text[start:end], value, a, b)
+        element.__class__ = Element  # type: ignore[assignment]  # the same slots
+        self.elements.append(element)  # type: ignore[arg-type]  # it is one now
 
     def last(self) -> str:
         """Level of the last element that is no noise."""
@@ -93,21 +112,51 @@ def parse(text: str, known: Names[int] | None = None) -> list[Element]:
     >>> [(e.level, e.value) for e in parse("临江花园五栋2-1203")]
     [('compound', '临江花园'), ('building', '5'), ('unit', '2'), ('room', '1203')]
     """
+    if known is None:
+        told = _often(text)
+        if told is not None:
+            return _elements(*told)
     return elements_of(normalise(text), known)
+
+
+_ASKED = 0
+_OFTEN = 64
+"""So many texts are read without the compiled cut, which takes a moment to load."""
+
+
+def _often(text: str) -> tuple[Normalised, list[Piece]] | None:
+    """What the compiled cut reads, once it is worth loading it; None where it is not asked."""
+    global _ASKED
+    _ASKED += 1
+    if _ASKED <= _OFTEN:
+        return None
+    from address.cutting import read_pieces  # numba: only for those who parse often
+
+    return read_pieces(text)
 
 
 def elements_of(source: Normalised, known: Names[int] | None = None) -> list[Element]:
     """Elements of a text that is already folded."""
-    pieces = _with_tenant(segment(source.text, known), source.text)
+    return _elements(source, segment(source.text, known))
+
+
+def _elements(source: Normalised, pieces: list[Piece]) -> list[Element]:
+    pieces = _with_tenant(pieces, source.text)
     state = _State(source)
-    names = resolve([p for p in pieces if p.kind == "admin"])
+    named = [p for p in pieces if p.kind == "admin"]
+    names = resolve(named) if named else {}
     for piece, following in _with_next(pieces):
-        if piece.kind == "token" and piece.token is not None:
-            _put_token(state, piece.token, following)
-        elif piece.kind == "admin":
-            level, value = names.get(piece.start) or (admin_level(piece.text), piece.text)
-            state.put(level, piece.start, piece.end, value)
-        elif piece.kind == "relation":
+        start, end, kind, text, level, token = piece
+        if token is not None:
+            plain = _PLAIN.get(token.kind)
+            if plain is not None and token.value != "地下":
+                state.put(plain, start, end, token.value)
+            else:
+                _put_token(state, token, following)
+        elif kind == "admin":
+            level, value = names.get(start) or (admin_level(text), text)
+            state.put(level, start, end, value)
+        elif kind == "relation":
             _put_relation(state, piece)
         else:
             _put_name(state, piece, following)
@@ -120,23 +169,28 @@ def _with_next(pieces: list[Piece]) -> list[tuple[Piece, Piece | None]]:
     after: Piece | None = None
     named: Piece | None = None
     for piece in reversed(pieces):
-        if piece.kind == "sep":
+        kind = piece[2]
+        if kind == "sep":
             continue
-        out.append((piece, named if piece.kind == "rest" else after))
+        out.append((piece, named if kind == "rest" else after))
         after = piece
-        if piece.kind != "admin":
+        if kind != "admin":
             named = piece
     out.reverse()
     return out
 
 
+_WORDS = ("admin", "generic", "rest")
+
+
 def _with_tenant(pieces: list[Piece], text: str) -> list[Piece]:
     """Words glued behind a room number that end like a firm are one piece: the tenant."""
-    for number, piece in enumerate(pieces[1:], start=1):
-        before = pieces[number - 1].token
-        if before is None or piece.kind not in ("admin", "generic", "rest"):
+    before: Token | None = None
+    for number, piece in enumerate(pieces):
+        before, token = piece[5], before
+        if token is None or piece[2] not in _WORDS:
             continue
-        if before.kind != "room" and not (before.kind in ("bare", "chain") and number > 1):
+        if token.kind != "room" and not (token.kind in ("bare", "chain") and number > 1):
             continue
         if piece.level in ("facility", "room", "street", "road", "compound"):
             continue
@@ -166,7 +220,7 @@ def _put_name(state: _State, piece: Piece, following: Piece | None) -> None:
         state.put("tenant", piece.start, piece.end, text)
         return
     half = len(text) // 2
-    if half > 1 and text[:half] == text[half:]:
+    if half > 1 and text[0] == text[half] and text[:half] == text[half:]:
         text = text[:half]
     kind = following.token.kind if following is not None and following.token is not None else ""
     if piece.kind == "rest" or not level:
@@ -210,15 +264,15 @@ def _in_country(state: _State) -> bool:
 
 def _put_road(state: _State, piece: Piece, text: str) -> None:
     """A road; behind 与 it crosses the one before, behind 近 it only lies near."""
-    joined = _JOINED.match(text)
-    before = state.source.text[max(0, piece.start - 2) : piece.start]
+    joined = _JOINED.match(text) if text[0] in _JOINS_WITH else None
     if joined is not None and len(text) - joined.end() > 1:
         near = joined[0].endswith("近")
         if near or state.since("road"):
             level = "near_road" if near else "road"
             state.put(level, piece.start + joined.end(), piece.end, text[joined.end() :])
             return
-    state.put("near_road" if before.endswith("近") else "road", piece.start, piece.end, text)
+    near = piece.start > 0 and state.text[piece.start - 1] == "近"
+    state.put("near_road" if near else "road", piece.start, piece.end, text)
 
 
 def _level_of_rest(state: _State, text: str, kind: str) -> str:

@@ -13,14 +13,19 @@ from address.grammar import Token
 from address.kernel import cutting
 from address.kernel.cutting import (
     COLUMNS,
+    EQUAL,
     FLAGS,
     KINDS,
     LEVELS,
     MORE,
     NUMBERED,
+    PAIR_BITS,
     PATTERNS,
+    PLACE,
+    SAME,
     SETS,
     cut,
+    pair_bit,
     read,
 )
 from address.kernel.folding import fold_table, numeral_table, watch_table
@@ -134,9 +139,18 @@ def tables() -> tuple[I32, I64]:
             for division in rows[first[number] : first[number + 1]]
             for value in _told(division, name)
         ],
+        "pairs": _pairs(names),
     }
     table = programs.table(*(np.asarray(more[key], np.int32).reshape(-1) for key in MORE))
     return table, edges
+
+
+def _pairs(names: Iterable[str]) -> I32:
+    out = np.zeros(PAIR_BITS // 32, np.uint32)
+    for first, second, *_ in names:
+        bit = int(pair_bit.py_func(ord(first), ord(second)))
+        out[bit >> 5] |= np.uint32(1 << (bit & 31))
+    return out.view(np.int32)
 
 
 def _told(division: Division, name: str) -> tuple[int, ...]:
@@ -216,15 +230,17 @@ def read_pieces(text: str) -> tuple[Normalised, list[Piece]] | None:
     count = read(*_all(), codes, len(codes), room.folded, room.starts, room.ends, found)
     if count < 0:
         return None
-    length, same = found[-1, :2].tolist()
-    if same:
-        folded = room.folded[:length].tobytes().decode("utf-32-le")
-        source = Normalised(folded, text)
+    length = count // PLACE % PLACE
+    if count & EQUAL:
+        source = Normalised(text, text)
     else:
         folded = room.folded[:length].tobytes().decode("utf-32-le")
-        starts, ends = room.starts[:length].tolist(), room.ends[:length].tolist()
-        source = Normalised(folded, text, tuple(starts), tuple(ends))
-    return source, _pieces(folded, found[:count].tolist())
+        if count & SAME:
+            source = Normalised(folded, text)
+        else:
+            starts, ends = room.starts[:length].tolist(), room.ends[:length].tolist()
+            source = Normalised(folded, text, tuple(starts), tuple(ends))
+    return source, _pieces(source.text, found[: count % PLACE].tolist())
 
 
 def pieces_of(text: str) -> list[Piece] | None:
@@ -236,19 +252,20 @@ def pieces_of(text: str) -> list[Piece] | None:
 
 
 def _pieces(text: str, rows: list[list[int]]) -> list[Piece]:
-    names = names_of()
-    out = []
+    names, out = names_of(), []
     new, tokens = tuple.__new__, _TOKENS
+    piece, numbered, levels, plain, admin = Piece, Token, LEVELS, KINDS, cutting.ADMIN
+    token_kind = cutting.TOKEN
     for start, end, kind, level, number in rows:
         written = text[start:end]
-        if kind == cutting.TOKEN:
+        if kind == token_kind:
             told = tokens.get((number, written)) or _token(text, start, end, number)
-            token = new(Token, (start, end, *told))
-            out.append(new(Piece, (start, end, "token", written, "", token)))
-        elif kind == cutting.ADMIN:
-            out.append(new(Piece, (start, end, "admin", names[number], LEVELS[level], None)))
+            token = new(numbered, (start, end, *told))
+            out.append(new(piece, (start, end, "token", written, "", token)))
+        elif kind == admin:
+            out.append(new(piece, (start, end, "admin", names[number], levels[level], None)))
         else:
-            out.append(new(Piece, (start, end, KINDS[kind], written, LEVELS[level], None)))
+            out.append(new(piece, (start, end, plain[kind], written, levels[level], None)))
     return out
 
 

@@ -1,6 +1,7 @@
 """Cut an address into its elements."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from address.divisions import admin_level, resolve
@@ -10,13 +11,16 @@ from address.model import RANK, Element
 from address.normalise import Normalised, normalise
 from address.segment import Piece, segment
 
-__all__ = ["elements_of", "parse", "split_fields"]
+__all__ = ["elements_of", "parse", "split_fields", "warm"]
 
 _FLOOR_HOUSE = re.compile(
     r"(?:大厦|广场|中心|酒店|商场|商厦|大楼|城|宾馆|医院|学院|大学|市场|国际|百货|写字楼|超市"
     r"|天地|会所|[店馆厅])$"
 )
 _ROOM_LIKE = re.compile(r"^(?:[A-Z]?\d{3,5}[A-Z]?|\d{1,2}[A-Z])$")
+_GARAGE = re.compile(r"(?:车库|停车场|停车库)$")
+_SQUARE = re.compile(r"(?<!时代)(?<!国际)(?<!商业)(?<!购物)广场$")
+"""Squares bear door numbers like roads; where they are shopping centres they bear buildings."""
 _ESTATE_NUMBER = re.compile(r"^[\u4e00-\u9fa5]{2,}[一二三四五六七八九十]村$")
 _VILLAGE_OFFICE = re.compile(r"村(?:民?委员?会?|村委会|村民委员会)$")
 _TENANT = re.compile(
@@ -58,13 +62,13 @@ class _State:
         self.has: dict[str, int] = {}
 
     def put(self, level: str, start: int, end: int, value: str) -> None:
-        a, b = start, end
+        text, elements = self.text[start:end], self.elements
         if self.starts is not None and self.ends is not None and end > start:
-            a, b = self.starts[start], self.ends[end - 1]
-        self.has[level] = len(self.elements)
-        element = _Open(level, self.text[start:end], value, a, b)
+            start, end = self.starts[start], self.ends[end - 1]
+        self.has[level] = len(elements)
+        element = _Open(level, text, value, start, end)
         element.__class__ = Element  # type: ignore[assignment]  # the same slots
-        self.elements.append(element)  # type: ignore[arg-type]  # it is one now
+        elements.append(element)  # type: ignore[arg-type]  # it is one now
 
     def last(self) -> str:
         """Level of the last element that is no noise."""
@@ -113,26 +117,40 @@ def parse(text: str, known: Names[int] | None = None) -> list[Element]:
     [('compound', '临江花园'), ('building', '5'), ('unit', '2'), ('room', '1203')]
     """
     if known is None:
-        told = _often(text)
+        told = _reader(text)
         if told is not None:
             return _elements(*told)
     return elements_of(normalise(text), known)
 
 
-_ASKED = 0
+_Read = tuple[Normalised, list[Piece]]
 _OFTEN = 64
 """So many texts are read without the compiled cut, which takes a moment to load."""
 
 
-def _often(text: str) -> tuple[Normalised, list[Piece]] | None:
-    """What the compiled cut reads, once it is worth loading it; None where it is not asked."""
-    global _ASKED
-    _ASKED += 1
-    if _ASKED <= _OFTEN:
+def _seldom() -> Callable[[str], _Read | None]:
+    """A reader that reads nothing; asked often, it makes room for the compiled cut."""
+    asked = 0
+
+    def read(text: str) -> _Read | None:
+        nonlocal asked
+        asked += 1
+        if asked > _OFTEN:
+            warm()
         return None
+
+    return read
+
+
+def warm() -> None:
+    """Load the compiled cut, for those who know that they will parse many texts."""
+    global _reader
     from address.cutting import read_pieces  # numba: only for those who parse often
 
-    return read_pieces(text)
+    _reader = read_pieces
+
+
+_reader: Callable[[str], _Read | None] = _seldom()
 
 
 def elements_of(source: Normalised, known: Names[int] | None = None) -> list[Element]:
@@ -148,9 +166,9 @@ def _elements(source: Normalised, pieces: list[Piece]) -> list[Element]:
     for piece, following in _with_next(pieces):
         start, end, kind, text, level, token = piece
         if token is not None:
-            plain = _PLAIN.get(token.kind)
-            if plain is not None and token.value != "地下":
-                state.put(plain, start, end, token.value)
+            plain = _PLAIN.get(token[2])
+            if plain is not None and token[3] != "地下":
+                state.put(plain, start, end, token[3])
             else:
                 _put_token(state, token, following)
         elif kind == "admin":
@@ -290,6 +308,8 @@ def _level_of_rest(state: _State, text: str, kind: str) -> str:
         return "tenant" if len(text) > 1 else "noise"
     if len(text) < 2:
         return "noise"
+    if _GARAGE.search(text):
+        return "sub_poi" if state.elements else "poi"
     if kind in ("building", "chain", "lou", "unit", "phase", "yard", "floor"):
         return "compound"
     if kind in ("hao", "lane") and not state.since("road"):
@@ -367,6 +387,8 @@ def _level_of_hao(state: _State, last: str) -> str:
         return "number"
     if last == "number":
         return "number" if "巷" in state.value("number") else "building"
+    if last == "compound" and not state.since("road", "number") and _SQUARE.search(state.value(last)):
+        return "number"
     if last in ("compound", "phase"):
         return "building" if not state.since("building") else "room"
     if state.since("building") and not state.since("room"):

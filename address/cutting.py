@@ -10,8 +10,12 @@ import numpy.typing as npt
 
 from address import grammar, last_words, segment
 from address.grammar import Token
-from address.kernel import cutting
-from address.kernel.cutting import (
+from address.kernel.cutting import cut, read
+from address.kernel.folding import fold_table, numeral_table, watch_table
+from address.kernel.naming import make_tries, rows_of
+from address.kernel.patterns import LONGEST, Programs
+from address.kernel.sheet import (
+    ADMIN,
     COLUMNS,
     EQUAL,
     FLAGS,
@@ -24,13 +28,9 @@ from address.kernel.cutting import (
     PLACE,
     SAME,
     SETS,
-    cut,
+    TOKEN,
     pair_bit,
-    read,
 )
-from address.kernel.folding import fold_table, numeral_table, watch_table
-from address.kernel.naming import make_tries, rows_of
-from address.kernel.patterns import LONGEST, Programs
 from address.lexicon import (
     CITY_LETTERS,
     PROVINCE_LETTERS,
@@ -55,13 +55,13 @@ def _patterns() -> dict[str, re.Pattern[str]]:
         "token": grammar.TOKEN,
         "generic": last_words.GENERIC,
         "trap": last_words.TRAP,
-        "town_after": segment.TOWN_AFTER,
-        "road_after": segment.ROAD_AFTER,
-        "follows": segment.FOLLOWS,
-        "goes_on": segment.NAME_GOES_ON,
-        "new_city": segment.NEW_CITY,
-        "new_county": segment.NEW_COUNTY,
-        "new_city_first": segment.NEW_CITY_FIRST,
+        "town_after": last_words.TOWN_AFTER,
+        "road_after": last_words.ROAD_AFTER,
+        "follows": last_words.FOLLOWS,
+        "goes_on": last_words.NAME_GOES_ON,
+        "new_city": last_words.NEW_CITY,
+        "new_county": last_words.NEW_COUNTY,
+        "new_city_first": last_words.NEW_CITY_FIRST,
         "joins": last_words.JOINS,
         "facility": last_words.FACILITY,
         "space": last_words.SPACE,
@@ -69,7 +69,7 @@ def _patterns() -> dict[str, re.Pattern[str]]:
         "relation": last_words.RELATION,
         "branch": last_words.BRANCH,
         "digit_name": last_words.DIGIT_NAME,
-        "foreign": segment.FOREIGN_NAME,
+        "foreign": last_words.FOREIGN_NAME,
         "whole_word": last_words.WHOLE_WORD,
         "things": last_words.THINGS,
     }
@@ -84,8 +84,8 @@ def _sets() -> dict[str, Iterable[str]]:
         "joins": "与和及跟",
         "facility_heads": last_words.FACILITY_HEADS,
         "space_heads": last_words.SPACE_HEADS,
-        "lead_heads": segment.LEAD_HEADS,
-        "relation_heads": segment.RELATION_HEADS,
+        "lead_heads": last_words.LEAD_HEADS,
+        "relation_heads": last_words.RELATION_HEADS,
         "road_last": segment.ROAD_LAST,
         "alpha": [c for c in every if c.isalpha()],
         "alnum": [c for c in every if c.isalnum()],
@@ -147,8 +147,8 @@ def tables() -> tuple[I32, I64]:
 
 def _pairs(names: Iterable[str]) -> I32:
     out = np.zeros(PAIR_BITS // 32, np.uint32)
-    for first, second, *_ in names:
-        bit = int(pair_bit.py_func(ord(first), ord(second)))
+    for name in names:
+        bit = int(pair_bit.py_func(ord(name[0]), ord(name[1])))
         out[bit >> 5] |= np.uint32(1 << (bit & 31))
     return out.view(np.int32)
 
@@ -240,6 +240,8 @@ def read_pieces(text: str) -> tuple[Normalised, list[Piece]] | None:
         else:
             starts, ends = room.starts[:length].tolist(), room.ends[:length].tolist()
             source = Normalised(folded, text, tuple(starts), tuple(ends))
+    if source.text.count(",") > _MANY_COMMAS:
+        return None  # may be spelt out, which `address.normalise` joins
     return source, _pieces(source.text, found[: count % PLACE].tolist())
 
 
@@ -254,8 +256,8 @@ def pieces_of(text: str) -> list[Piece] | None:
 def _pieces(text: str, rows: list[list[int]]) -> list[Piece]:
     names, out = names_of(), []
     new, tokens = tuple.__new__, _TOKENS
-    piece, numbered, levels, plain, admin = Piece, Token, LEVELS, KINDS, cutting.ADMIN
-    token_kind = cutting.TOKEN
+    piece, numbered, levels, plain, admin = Piece, Token, LEVELS, KINDS, ADMIN
+    token_kind = TOKEN
     for start, end, kind, level, number in rows:
         written = text[start:end]
         if kind == token_kind:
@@ -271,6 +273,7 @@ def _pieces(text: str, rows: list[list[int]]) -> list[Piece]:
 
 _TOKENS: dict[tuple[int, str], tuple[str, str, str]] = {}
 _MOST_TOKENS = 50_000
+_MANY_COMMAS = 8
 
 
 def _token(text: str, start: int, end: int, kind: int) -> tuple[str, str, str]:

@@ -10,15 +10,25 @@ from address.last_words import (
     DIVISION_END,
     FACILITY,
     FACILITY_HEADS,
+    FOLLOWS,
+    FOREIGN_NAME,
     GENERIC,
     HAN_RUN,
     JOINS,
     KINDS,
     LEAD,
+    LEAD_HEADS,
+    NAME_GOES_ON,
+    NEW_CITY,
+    NEW_CITY_FIRST,
+    NEW_COUNTY,
     RELATION,
+    RELATION_HEADS,
+    ROAD_AFTER,
     SPACE,
     SPACE_HEADS,
     THINGS,
+    TOWN_AFTER,
     TRAP,
     WHOLE_WORD,
 )
@@ -151,11 +161,7 @@ def _splits_better(text: str, end: int, names: Names[Division], name: str) -> bo
 
 COMMON_WORDS = frozenset(("和平", "解放", "东方", "新华", "龙湖", "红旗", "建华", "振兴"))
 """Short names of divisions that are far more often the first word of an estate or a firm."""
-NAME_GOES_ON = re.compile(r"[\u4e00-\u9fa5]{1,2}[\dA-Z]")
 EVERYWHERE = frozenset(("东区", "西区", "南区", "北区", "城区", "郊区", "矿区", "新区", "市区"))
-ROAD_AFTER = re.compile(r"(?:路|街(?!道)|大道|大街|巷|道(?=[\d,(]|$)|胡同)")
-TOWN_AFTER = re.compile(r"(?:街道|镇|乡|村|社区|段(?=\d|$|,))(?![\u4e00-\u9fa5]?[市县])")
-FOLLOWS = re.compile(r"[\u4e00-\u9fa5,(]")
 
 
 def segment(
@@ -285,11 +291,6 @@ def _new_division(text: str, position: int, pieces: list[Piece]) -> Piece | None
     return Piece(position, found.end(), "generic", found[0], level)
 
 
-NEW_CITY = re.compile(r"[\u4e00-\u9fa5]{2,5}?(?:市(?![场民政区辖])|自治州|地区|盟)")
-NEW_COUNTY = re.compile(r"[\u4e00-\u9fa5]{2,6}?(?:示范区|新区|(?<!小)区(?!域)|县|旗)")
-NEW_CITY_FIRST = re.compile(
-    r"[\u4e00-\u9fa5]{2,4}?市(?=[\u4e00-\u9fa5]{2,5}?(?:示范|(?<!小))(?:区|县)(?!域))"
-)
 PROVINCES = frozenset(
     form
     for division in divisions().values()
@@ -498,10 +499,7 @@ LEVEL_OF = {"numbered": "road", "zone": "devzone"}
 
 
 _NAMED_WORD = frozenset("省市区县旗盟州镇乡道村社路街巷弄0123456789号)")
-FOREIGN_NAME = re.compile(r"[A-Za-z]{3,}(?=[\u4e00-\u9fa5]{2,6}(?:路|街|大道)\d)")
 _DIRECTED_ROAD = re.compile(r"[东西南北中]{1,2}(?:大道|大街|路|街(?!道))")
-LEAD_HEADS = frozenset("中地我咱家就住位在您你麻请投反咨举市来居业群其本师小昨今前刚目现上下早晚凌")
-RELATION_HEADS = frozenset("东西南北约大0123456789斜正对旁附隔门路交十丁口前后院内楼背侧")
 _WORDS = (
     (
         "sep",

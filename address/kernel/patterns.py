@@ -31,6 +31,8 @@ __all__ = [
 I32 = npt.NDArray[np.int32]
 Bools = npt.NDArray[np.bool_]
 
+Told = Any
+"""A part of the tree that the standard library reads from a pattern; it has no types."""
 HEAD = 4
 LONGEST = 1024
 """Characters of a text on a sheet."""
@@ -146,7 +148,7 @@ class Programs:
         self._members.append(members)
         return len(self._members) - 1
 
-    def _fork(self, items: Sequence[Any]) -> int:
+    def _fork(self, items: Sequence[Told]) -> int:
         """A step that tries what follows first, and only where its first character fits."""
         members, empty = _first(items)
         if members is None or empty:
@@ -158,11 +160,11 @@ class Programs:
         step = self.steps[fork]
         step[2 if step[0] == _TRY else 1] = len(self.steps)
 
-    def _sequence(self, items: Sequence[Any], groups: Mapping[int, int]) -> None:
+    def _sequence(self, items: Sequence[Told], groups: Mapping[int, int]) -> None:
         for op, told in items:
             self._item(op, told, groups)
 
-    def _item(self, op: Any, told: Any, groups: Mapping[int, int]) -> None:
+    def _item(self, op: Told, told: Told, groups: Mapping[int, int]) -> None:
         c = _constants
         if op is c.LITERAL:
             self._put(_CHAR, told)
@@ -185,7 +187,7 @@ class Programs:
         else:
             raise ValueError(f"{op} {told}: not known to the compiled patterns")
 
-    def _branch(self, ways: list[list[Any]], groups: Mapping[int, int]) -> None:
+    def _branch(self, ways: list[list[Told]], groups: Mapping[int, int]) -> None:
         ends = []
         for number, way in enumerate(ways):
             last = number == len(ways) - 1
@@ -198,7 +200,7 @@ class Programs:
             self.steps[end][1] = len(self.steps)
 
     def _repeat(
-        self, lazy: bool, least: int, most: Any, items: list[Any], groups: Mapping[int, int]
+        self, lazy: bool, least: int, most: Told, items: list[Told], groups: Mapping[int, int]
     ) -> None:
         for _ in range(least):
             self._sequence(items, groups)
@@ -215,7 +217,7 @@ class Programs:
         for fork in forks:
             self._meet(fork)
 
-    def _look(self, negative: bool, way: int, items: Any, groups: Mapping[int, int]) -> None:
+    def _look(self, negative: bool, way: int, items: Told, groups: Mapping[int, int]) -> None:
         look = self._put(_LOOK, int(negative))
         if way < 0:
             low, high = items.getwidth()
@@ -227,7 +229,7 @@ class Programs:
         self.steps[look][2] = len(self.steps)
 
 
-def _members(op: Any, told: Any) -> Bools:
+def _members(op: Told, told: Told) -> Bools:
     """Code points below 0x10000 that one item matches."""
     c = _constants
     out = np.zeros(_SIZE, np.bool_)
@@ -257,7 +259,7 @@ def _members(op: Any, told: Any) -> Bools:
     return ~out if negate else out
 
 
-def _first(items: Sequence[Any]) -> tuple[Bools | None, bool]:
+def _first(items: Sequence[Told]) -> tuple[Bools | None, bool]:
     """What a sequence can begin with (None: anything), and whether it can be empty."""
     c = _constants
     out = np.zeros(_SIZE, np.bool_)

@@ -5,7 +5,16 @@ from typing import NamedTuple
 
 from address.normalise import fold
 
-__all__ = ["TOKEN_HEADS", "Token", "core_of", "display_of", "implied_floor", "token_at"]
+__all__ = [
+    "TOKEN",
+    "TOKEN_HEADS",
+    "TOKEN_KINDS",
+    "Token",
+    "core_of",
+    "display_of",
+    "implied_floor",
+    "token_at",
+]
 
 _PREFIX = "甲乙丙丁戊己庚辛"
 _V = rf"(?:[{_PREFIX}]字?)?[A-Za-z]?\d{{1,5}}[A-Za-z]?[{_PREFIX}]?"
@@ -28,7 +37,7 @@ class Token(NamedTuple):
     suffix: str = ""
 
 
-_TOKEN = re.compile(
+TOKEN = re.compile(
     rf"""
     (?P<km>(?:桩号)?K(?P<km_n>\d{{1,5}}(?:\+\d{{1,4}})?)(?:米?处|米)?|(?P<km_m>\d{{1,5}})公里(?:处)?)
   | (?P<exit>(?:\d{{1,2}}[号出]|[A-Z]\d?[号出]?)(?:出入|出)?口)
@@ -44,12 +53,13 @@ _TOKEN = re.compile(
   | (?P<building>(?P<building_n>{_V}|[A-Za-z]\d{{0,2}}|[{_PREFIX}])
       (?P<building_s>号楼(?![上下梯道])|\#楼|栋楼|栋|幢|座|\#|(?<=[A-Za-z])塔(?![楼吊])))
   | (?P<unit>(?P<unit_n>\d{{1,2}}|[A-Za-z](?=单元)|[{_PREFIX}东西南北中](?=单元|门(?=\d)))
-      (?P<unit_s>单元|门(?![路街口诊镇乡村市面外])|梯))
+      (?P<unit_s>单元|号?门洞|门栋|号?楼道|号门(?=[A-Z]?\d{{3}})|门(?![路街口诊镇乡村市面外])|梯))
   | (?P<floor>(?P<floor_n>\d{{1,3}}|[A-Za-z]?\d?M|[LU]?G\d?|L\d{{1,2}}|屋?顶|首|夹|避难|底)
       (?P<floor_s>层|F(?![A-Za-z])|f(?![A-Za-z])))
   | (?P<room>(?P<room_n>\d{{1,2}}[A-Z]\d{{2}}|{_V}|[A-Za-z]\d{{2,4}}|[A-Z](?=[铺舖]))
       (?P<room_s>室|房间|房(?!产|屋|管)|[铺舖]|户(?!外)|那户|(?<=\d{{3}})门(?=$|[,)])))
-  | (?P<hao>(?P<hao_n>{_V}(?:~\d+)?)号(?P<hao_t>[甲乙丙丁](?![\d骨烯纶香字家级方第桥山村醛桂]))?(?!线|大街|路|桥|地块|点|楼梯))
+  | (?P<hao>(?P<hao_n>{_V}(?:~\d+)?)号(?P<hao_t>[甲乙丙丁](?![\d骨烯纶香字家级方第桥山村醛桂]))?
+      (?!线|大街|路(?!灯)|桥|地块|点|楼梯))
   | (?P<lou>(?P<lou_n>{_V}|[A-Za-z])楼(?!盘|下|上|宇|村|镇|乡|路|街))
   | (?P<phase>(?:[一二三四五六七八九十\d]{{1,2}}期
       |[东西南北中][一二三]?区(?![\u4e00-\u9fa5]?[路街])|[A-Za-z]区))
@@ -65,7 +75,7 @@ TOKEN_HEADS = frozenset(
     "桩负地附之甲乙丙丁戊己庚辛东西南北中屋顶首夹避底一二三四五六七八九十"
 )
 """Every character a numbered part can begin with."""
-_KINDS = ("km", "exit", "base", "under", "sub", "lane", "chain", "yard", "building", "unit", "floor", "room",
+TOKEN_KINDS = ("km", "exit", "base", "under", "sub", "lane", "chain", "yard", "building", "unit", "floor", "room",
           "hao", "lou", "phase", "group", "corps", "bare")  # fmt: skip
 
 
@@ -81,10 +91,10 @@ def token_at(text: str, position: int) -> Token | None:
     >>> token_at("地下1层", 0).value
     '-1'
     """
-    found = _TOKEN.match(text, position)
+    found = TOKEN.match(text, position)
     if found is None:
         return None
-    kind = next(kind for kind in _KINDS if found[kind] is not None)
+    kind = next(kind for kind in TOKEN_KINDS if found[kind] is not None)
     name, value, suffix = _read(kind, found)
     return Token(position, found.end(), name, value, suffix)
 
@@ -140,7 +150,7 @@ def door_core(text: str) -> str:
 
 
 _BUILDING_TAIL = re.compile(r"(号楼|#楼|栋楼|栋|幢|座|#|号|楼)$")
-_UNIT_TAIL = re.compile(r"(单元|门|梯)$")
+_UNIT_TAIL = re.compile(r"(单元|号?门洞|门栋|号?楼道|号?门|梯)$")
 _ROOM_TAIL = re.compile(r"(室|房间|房|铺|户)$")
 _HAN = re.compile(r"[\u4e00-\u9fa5](?![-\d])")
 _FLOOR = re.compile(r"(?P<b>负|地下|-|B)?(?P<n>\d+)(?:层|楼|F)?")

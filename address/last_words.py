@@ -8,15 +8,25 @@ __all__ = [
     "DIVISION_END",
     "FACILITY",
     "FACILITY_HEADS",
+    "FOLLOWS",
+    "FOREIGN_NAME",
     "GENERIC",
     "HAN_RUN",
     "JOINS",
     "KINDS",
     "LEAD",
+    "LEAD_HEADS",
+    "NAME_GOES_ON",
+    "NEW_CITY",
+    "NEW_CITY_FIRST",
+    "NEW_COUNTY",
     "RELATION",
+    "RELATION_HEADS",
+    "ROAD_AFTER",
     "SPACE",
     "SPACE_HEADS",
     "THINGS",
+    "TOWN_AFTER",
     "TRAP",
     "WHOLE_WORD",
 ]
@@ -35,7 +45,7 @@ STREET_TAILS = (
 )
 COMMUNITY_TAILS = (
     r"居民委员会|居委会|村民委员会|村委会|村委|行政村|社区(?!卫生|医院|中心|服务|活动|学校)"
-    r"|(?<![新农乡度])村(?![委路镇口民乡]|新|小区|公路|花园|村(?![委民])|[东西南北中]{0,2}(?:路|街|大街|大道))"
+    r"|(?<![新农乡度])村(?![委路镇口民乡]|新|小区|公路|花园|大厦|大楼|广场|酒店|宾馆|饭店|公寓|公园|村(?![委民])|[东西南北中]{0,2}(?:路|街|大街|大道))"
 )
 ROAD_TAILS = (
     r"[一二三四五六]环(?:[东西南北中]{0,2}(?:路|高架|快速路)(?:辅路)?)?(?![\u4e00-\u9fa5]{0,2}路)"
@@ -125,24 +135,38 @@ FACILITY_WORDS = (
     "垃圾箱 垃圾桶 公交站牌 充电桩 交通灯"
 )
 FACILITY = re.compile(
-    rf"(?:\d{{1,4}}号)?(?:雨水|污水|电力|通信|通讯|市政|供水|燃气|自来水)?(?:{any_of(FACILITY_WORDS)})"
+    rf"(?:\d{{1,4}}号(?!(?:{any_of(FACILITY_WORDS)})(?:编?号)?[A-Za-z]{{0,3}}-?\d))?(?:雨水|污水|电力|通信|通讯|市政|供水|燃气|自来水)?(?:{any_of(FACILITY_WORDS)})"
     r"(?:编?号)?(?:[A-Za-z]{0,3}-?\d{1,8})?"
 )
 FACILITY_HEADS = frozenset("0123456789雨污电通市供燃自路灯井消桥配变信监垃公充交")
 SPACE = re.compile(
     r"(?:会议室|教室|办公室|诊室|病房|机房|实验室|车位|车库|仓库|宿舍|包间)[A-Z]?\d{0,2}-?\d{1,4}(?!\d)"
+    r"|(?:[A-Z]\d{0,2}-)?[A-Z]?\d{1,4}号?(?:停?车位|泊位)"
 )
-SPACE_HEADS = frozenset("会教办诊病机实车仓宿包")
+SPACE_HEADS = frozenset("会教办诊病机实车仓宿包0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 THINGS = re.compile(
-    rf"{any_of(FACILITY_WORDS)}|会议室|教室|办公室|诊室|病房|机房|实验室|车位|车库|仓库|宿舍|包间"
+    rf"{any_of(FACILITY_WORDS)}|会议室|教室|办公室|诊室|病房|机房|实验室|车位|泊位|车库|仓库|宿舍|包间"
 )
 DIVISION_END = re.compile(r"[市区县]")
 HAN_RUN = re.compile(r"[\u4e00-\u9fa5A-Za-z]+")
 TRAP = re.compile(
     rf"[东西南北中]?[一二三四五六七八九十]?(?:{ROAD_TAIL}|新村|[一二三四五六七八九十]村|花园|大厦|饭店|酒店|宾馆|银行|公寓|小区|广场|商厦|餐厅|菜馆"
     r"|医院|大学|学院|中学|小学|车站|机场|公园|火车站|中心|书店|超市|影院|剧院|商场|市场|[农林牧渔茶]场"
-    r"|大桥|大楼|宿舍|家园|家属院|家属区|名苑|名城|山庄|花苑|家苑|雅苑|新苑|里小区|里社区|国际|日报|晚报|电器|制药|制造|服务区)"
+    rf"|大桥|大楼|宿舍|家园|家属院|家属区|名苑|名城|山庄|花苑|家苑|雅苑|新苑|里小区|里社区|(?:{TRADE}|时代|世纪|体育|市民|艺术)(?:广场|中心|大厦|大楼|公园|城)"
+    rf"|城(?:大厦|广场|购物|百货|小区|中心)|[东西南北]站|国际|日报|晚报|电器|制药|制造|服务区)"
     rf"|陆(?=\d)|[\u4e00-\u9fa5](?:{ROAD_TAIL})(?!口|街道|镇|乡|办事处)|门[东西南北中内外]{{0,2}}(?:{ROAD_TAIL})"
 )
 JOINS = re.compile(r"[与及跟]|和(?!平|谐|睦|县|田|顺|义|兴)")
 WHOLE_WORD = re.compile(r"与|和|及|近|到")
+NEW_CITY_FIRST = re.compile(
+    r"[\u4e00-\u9fa5]{2,4}?市(?=[\u4e00-\u9fa5]{2,5}?(?:示范|(?<!小))(?:区|县)(?!域))"
+)
+NEW_CITY = re.compile(r"[\u4e00-\u9fa5]{2,5}?(?:市(?![场民政区辖])|自治州|地区|盟)")
+NEW_COUNTY = re.compile(r"[\u4e00-\u9fa5]{2,6}?(?:示范区|新区|(?<!小)区(?!域)|县|旗)")
+FOREIGN_NAME = re.compile(r"[A-Za-z]{3,}(?=[\u4e00-\u9fa5]{2,6}(?:路|街|大道)\d)")
+TOWN_AFTER = re.compile(r"(?:街道|镇|乡|村|社区|段(?=\d|$|,))(?![\u4e00-\u9fa5]?[市县])")
+ROAD_AFTER = re.compile(r"(?:路|街(?!道)|大道|大街|巷|道(?=[\d,(]|$)|胡同)")
+FOLLOWS = re.compile(r"[\u4e00-\u9fa5,(]")
+NAME_GOES_ON = re.compile(r"[\u4e00-\u9fa5]{1,2}[\dA-Z]")
+LEAD_HEADS = frozenset("中地我咱家就住位在您你麻请投反咨举市来居业群其本师小昨今前刚目现上下早晚凌")
+RELATION_HEADS = frozenset("东西南北约大0123456789斜正对旁附隔门路交十丁口前后院内楼背侧")

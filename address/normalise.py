@@ -261,6 +261,24 @@ _SPARE_COMMA = re.compile(
     r"|(?<!门)第(?=\d{1,3}(?:村民)?(?:小组|组|队|层|楼|栋|幢))"
 )
 _LONE_LETTER = re.compile(r"(?<![A-Za-z\d])([A-Z]),(?=[A-Z]?\d{3,4}(?:$|[室,)]))")
+_ROMAN = re.compile(
+    r"(?<![A-Za-z\d])(?P<n>X?(?:I{1,3}|IV|VI{1,3}|IX))(?=单元|期|号楼|[栋幢座](?!山)|区(?![\u4e00-\u9fa5]?[路街]))"
+)
+_ROMAN_DIGITS = {"I": 1, "II": 2, "III": 3, "IV": 4, "VI": 6, "VII": 7, "VIII": 8, "IX": 9}
+
+
+def _roman(found: re.Match[str]) -> str:
+    """II单元 is 2单元; a lone I before a tower is its letter, as V and X are everywhere."""
+    numeral = found["n"]
+    if numeral == "I" and not found.string.startswith(("单元", "期"), found.end()):
+        return numeral
+    return str(10 * numeral.startswith("XI") + _ROMAN_DIGITS[numeral.removeprefix("X")])
+
+
+_SPELT_OUT = re.compile(
+    r"(?:(?<=,)|^)(?=(?:[^,],){0,8}[\u4e00-\u9fa5],[\u4e00-\u9fa5],)(?:[^,],){9,}[^,]?(?=,|$)"
+)
+"""Characters typed one by one with a space between."""
 _LATIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _NUMERALS = frozenset(_NUMERAL[1:-1])
 _Edit = tuple[
@@ -278,7 +296,9 @@ _EDITS: tuple[_Edit, ...] = (
         lambda found: "," if found[0][0] in ",(" else "",
     ),
     (frozenset(","), None, re.compile(r",{2,}"), lambda _: ","),
+    (frozenset(","), _SPELT_OUT, re.compile(r",(?=.(?:,|$))|(?<=,.),"), lambda _: ""),
     (frozenset(",第"), None, _SPARE_COMMA, lambda _: ""),
+    (frozenset("I"), None, _ROMAN, _roman),
     (frozenset("OolI"), None, _TYPED, lambda found: found[0].translate(_LETTER_DIGITS)),
     (frozenset("B"), None, _TYPED_8, lambda _: "8"),
     (frozenset("单丹憧撞拣动搂窒是事"), None, _SLIP, _slip),

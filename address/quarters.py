@@ -34,21 +34,30 @@ def prefer_inner_compound(out: dict[str, object], elements: Sequence[Element]) -
             out["compound"] = inner[0]
 
 
+_NUMBERED_ESTATE = re.compile(r"[\u4e00-\u9fa5]{2,}[一二三四五六七八九十]{1,2}[区里村]$")
+
+
 def strip_town(out: dict[str, object], code: str) -> None:
-    """良渚金家渡路 in 余杭区 is 金家渡路 of 良渚: the stem of a town in front of a whole road name."""
-    road = out.get("road")
-    if not isinstance(road, str) or len(road) < 5 or "town" in out or road[0].isdigit():
+    """The stem of a town in front of a whole name: of a road, or of an estate with its quarter.
+
+    良渚金家渡路 in 余杭区 is 金家渡路 of 良渚, 方庄芳城园一区 in 丰台区 is 芳城园一区 of 方庄.
+    """
+    level = "road" if "road" in out else "compound"
+    name = out.get(level)
+    if not isinstance(name, str) or len(name) < 5 or "town" in out or name[0].isdigit():
         return
-    for stem, town in _town_stems().get(road[:2], ()):
-        rest = road[len(stem) :]
+    for stem, town in _town_stems().get(name[:2], ()):
+        rest = name[len(stem) :]
+        if level == "compound" and not _NUMBERED_ESTATE.match(rest):
+            continue
         if (
-            road.startswith(stem)
+            name.startswith(stem)
             and town.code.startswith(code.rstrip("0") if code.endswith("00") else code)
             and len(rest) > 2
             and rest[0] not in "东西南北中一二三四五六七八九十大新老前后上下门内外桥公"
             and stem not in _WORDS
         ):
-            out["road"], out["town"] = rest, town.name
+            out[level], out["town"] = rest, town.name
             return
 
 

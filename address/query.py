@@ -6,8 +6,8 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from address.grammar import Token, core_of
+from address.levels import is_room_range as _is_room_range
 from address.normalise import Normalised, normalise
-from address.parse import is_room_range as _is_room_range
 from address.romanised import from_romanised
 from address.segment import WHOLE, Piece, segment
 from address.turned import turned

@@ -10,15 +10,25 @@ from address.last_words import (
     DIVISION_END,
     FACILITY,
     FACILITY_HEADS,
+    FOLLOWS,
+    FOREIGN_NAME,
     GENERIC,
     HAN_RUN,
     JOINS,
     KINDS,
     LEAD,
+    LEAD_HEADS,
+    NAME_GOES_ON,
+    NEW_CITY,
+    NEW_CITY_FIRST,
+    NEW_COUNTY,
     RELATION,
+    RELATION_HEADS,
+    ROAD_AFTER,
     SPACE,
     SPACE_HEADS,
     THINGS,
+    TOWN_AFTER,
     TRAP,
     WHOLE_WORD,
 )
@@ -81,17 +91,17 @@ def _admin_at(
             or name[-1] in "县市"
         )
         blocked = (
-            (not full and bool(TRAP.match(text, end) or _TOWN_AFTER.match(text, end)))
+            (not full and bool(TRAP.match(text, end) or TOWN_AFTER.match(text, end)))
             or (full and len(name) == 2 and text[end : end + 1] in ("街", "路"))
-            or (_ROAD_AFTER.match(text, end) is not None and not names.at(text, end))
+            or (ROAD_AFTER.match(text, end) is not None and not names.at(text, end))
         )
-        if not full and not scope and not seen and _NAME_GOES_ON.match(text, end):
+        if not full and not scope and not seen and NAME_GOES_ON.match(text, end):
             blocked = blocked or names.get(name)[0].level == "county"
-        if name in _EVERYWHERE and not (scope and _fits_scope(names.get(name), scope)):
+        if name in EVERYWHERE and not (scope and _fits_scope(names.get(name), scope)):
             blocked = blocked or position > 0
         if blocked and not _goes_on(names.get(name), text, end, names):
             continue
-        if not full and seen and len(name) == 2 and not _FOLLOWS.match(text, end):
+        if not full and seen and len(name) == 2 and not FOLLOWS.match(text, end):
             continue
         if not full and scope and not _fits_scope(names.get(name), scope):
             continue
@@ -110,30 +120,30 @@ def _goes_on(found: list[Division], text: str, end: int, names: Names[Division])
     for inner in names.at(text, end):
         for division in names.get(inner):
             if division.level == "county" and any(
-                d.level != "county" and division.code.startswith(_stem(d.code)) for d in found
+                d.level != "county" and division.code.startswith(stem_of(d.code)) for d in found
             ):
                 return True
     return any(
         text.startswith(town.name, end)
         for division in found
-        if division.level == "county" or division.code in _NO_COUNTIES
+        if division.level == "county" or division.code in NO_COUNTIES
         for town in towns_of().get(division.code, ())
     )
 
 
-_NO_COUNTIES = ("441900", "442000", "460400", "620200")
+NO_COUNTIES = ("441900", "442000", "460400", "620200")
 
 
 def _fits_scope(found: list[Division], scope: frozenset[str]) -> bool:
     """One of the divisions holds, or lies in, one that was named before."""
     return any(
-        division.code.startswith(_stem(code)) or code.startswith(_stem(division.code))
+        division.code.startswith(stem_of(code)) or code.startswith(stem_of(division.code))
         for division in found
         for code in scope
     )
 
 
-def _stem(code: str) -> str:
+def stem_of(code: str) -> str:
     return code[:2] if code.endswith("0000") else code[:4] if code.endswith("00") else code
 
 
@@ -149,13 +159,9 @@ def _splits_better(text: str, end: int, names: Names[Division], name: str) -> bo
     )
 
 
-_COMMON_WORDS = frozenset(("和平", "解放", "东方", "新华", "龙湖", "红旗", "建华", "振兴"))
+COMMON_WORDS = frozenset(("和平", "解放", "东方", "新华", "龙湖", "红旗", "建华", "振兴"))
 """Short names of divisions that are far more often the first word of an estate or a firm."""
-_NAME_GOES_ON = re.compile(r"[\u4e00-\u9fa5]{1,2}[\dA-Z]")
-_EVERYWHERE = frozenset(("东区", "西区", "南区", "北区", "城区", "郊区", "矿区", "新区", "市区"))
-_ROAD_AFTER = re.compile(r"(?:路|街(?!道)|大道|大街|巷|道(?=[\d,(]|$)|胡同)")
-_TOWN_AFTER = re.compile(r"(?:街道|镇|乡|村|社区|段(?=\d|$|,))(?![\u4e00-\u9fa5]?[市县])")
-_FOLLOWS = re.compile(r"[\u4e00-\u9fa5,(]")
+EVERYWHERE = frozenset(("东区", "西区", "南区", "北区", "城区", "郊区", "矿区", "新区", "市区"))
 
 
 def segment(
@@ -277,11 +283,11 @@ def _new_division(text: str, position: int, pieces: list[Piece]) -> Piece | None
     """A city or county that the tables do not have, after its province or city."""
     last = pieces[-1] if pieces else None
     if last is None:
-        pattern, level = _NEW_CITY_FIRST, "city"
-    elif last.kind == "admin" and last.text in _PROVINCES:
-        pattern, level = _NEW_CITY, "city"
+        pattern, level = NEW_CITY_FIRST, "city"
+    elif last.kind == "admin" and last.text in PROVINCES:
+        pattern, level = NEW_CITY, "city"
     elif last.level == "city" and last.kind == "generic":
-        pattern, level = _NEW_COUNTY, "county"
+        pattern, level = NEW_COUNTY, "county"
     else:
         return None
     found = pattern.match(text, position)
@@ -297,12 +303,7 @@ def _new_division(text: str, position: int, pieces: list[Piece]) -> Piece | None
     return Piece(position, found.end(), "generic", found[0], level)
 
 
-_NEW_CITY = re.compile(r"[\u4e00-\u9fa5]{2,5}?(?:市(?![场民政区辖])|自治州|地区|盟)")
-_NEW_COUNTY = re.compile(r"[\u4e00-\u9fa5]{2,6}?(?:示范区|新区|(?<!小)区(?!域)|县|旗)")
-_NEW_CITY_FIRST = re.compile(
-    r"[\u4e00-\u9fa5]{2,4}?市(?=[\u4e00-\u9fa5]{2,5}?(?:示范|(?<!小))(?:区|县)(?!域))"
-)
-_PROVINCES = frozenset(
+PROVINCES = frozenset(
     form
     for division in divisions().values()
     if division.level == "province"
@@ -355,7 +356,7 @@ class _Reader:
 
         In the middle of a text (解放东路和平里小区), or where it is a word of everyday language.
         """
-        if self.scope or self.admin or (self.fresh and name not in _COMMON_WORDS):
+        if self.scope or self.admin or (self.fresh and name not in COMMON_WORDS):
             return False
         text, end = self.text, position + len(name)
         found = self.nation.get(name)
@@ -372,7 +373,7 @@ class _Reader:
             return None
         for name in known.at(text, position):
             end = position + len(name)
-            cuts = name[-1] not in _ROAD_LAST and _ROAD_AFTER.match(text, end)
+            cuts = name[-1] not in ROAD_LAST and ROAD_AFTER.match(text, end)
             if not cuts and name[-1] not in _NAMED_WORD:
                 cuts = _DIRECTED_ROAD.match(text, end)
             if name in self.avoid or (cuts and not known.at(text, end)):
@@ -409,7 +410,7 @@ class _Reader:
             return Piece(position, position + 1, "rest", text[position])
         end = min(run.end(), position + _LONGEST_NAME)
         self.firm = False
-        foreign = _FOREIGN_NAME.match(text, position)
+        foreign = FOREIGN_NAME.match(text, position)
         if foreign is not None and self.known is None:
             return Piece(position, foreign.end(), "rest", foreign[0])
         limit = next((i for i in range(position + 1, end) if self._stops(position, i)), end)
@@ -449,14 +450,14 @@ class _Reader:
             return True
         if inner - position < 2:
             return False
-        joins = text[inner - 1] in _ROAD_LAST and WHOLE_WORD.match(text, inner) is not None
+        joins = text[inner - 1] in ROAD_LAST and WHOLE_WORD.match(text, inner) is not None
         if (
             self.things
             and text[inner] in FACILITY_HEADS
             and FACILITY.match(text, inner) is not None
         ):
             return True
-        return joins or (text[inner] in _RELATION_HEADS and RELATION.match(text, inner) is not None)
+        return joins or (text[inner] in RELATION_HEADS and RELATION.match(text, inner) is not None)
 
     def _begins(self, position: int, inner: int) -> bool:
         """Something that is surely not part of a nameless run begins here."""
@@ -502,22 +503,24 @@ def _numbered_at(text: str, position: int) -> Piece | None:
 
 def _level_of(generic: re.Match[str]) -> str:
     kind = next(k for k in KINDS if generic[k] is not None)
-    return {"numbered": "road", "zone": "devzone"}.get(kind, kind)
+    return LEVEL_OF.get(kind, kind)
+
+
+LEVEL_OF = {"numbered": "road", "zone": "devzone"}
+"""Level of the kinds of `address.last_words.GENERIC` that are no levels."""
 
 
 _NAMED_WORD = frozenset("省市区县旗盟州镇乡道村社路街巷弄0123456789号)")
-_FOREIGN_NAME = re.compile(r"[A-Za-z]{3,}(?=[\u4e00-\u9fa5]{2,6}(?:路|街|大道)\d)")
 _DIRECTED_ROAD = re.compile(r"[东西南北中]{1,2}(?:大道|大街|路|街(?!道))")
-_RELATION_HEADS = frozenset("东西南北约大0123456789斜正对旁附隔门路交十丁口前后院内楼背侧")
 _WORDS = (
     (
         "sep",
         LEAD,
-        frozenset("中地我咱家就住位在您你麻请投反咨举市来居业群其本师小昨今前刚目现上下早晚凌"),
+        LEAD_HEADS,
     ),
-    ("relation", RELATION, _RELATION_HEADS),
+    ("relation", RELATION, RELATION_HEADS),
 )
 """Kind, pattern and the characters it can begin with."""
 _LONGEST_NAME = 32
 """Characters of a run that are looked at for the name of one thing."""
-_ROAD_LAST = "路街道巷弄"
+ROAD_LAST = "路街道巷弄"

@@ -64,6 +64,10 @@ def turned(source: Normalised, rank_of: Callable[[str], int]) -> Normalised:
     '郑州市,金水区,和平路8号,2号楼,301室'
     """
     text = source.text
+    head = _TAIL_FIRST.match(text)
+    if head is not None and _TAIL_WORD.search(text, head.end()) is None:
+        a, b = head.span("tail")
+        return _ordered(source, [*range(b + 1, len(text)), b, *range(a, b)])
     if text.count(",") < 2:
         return source
     parts = [(m.start(), m.end()) for m in re.finditer(r"[^,]+", text)]
@@ -89,6 +93,19 @@ def turned(source: Normalised, rank_of: Callable[[str], int]) -> Normalised:
     kept = [i for i in order if i >= 0]
     if text[kept[-1]] == ",":
         kept.pop()
+    return _ordered(source, kept)
+
+
+_TAIL_FIRST = re.compile(
+    r"(?P<tail>[A-Z]?\d{1,3}(?:号楼|栋|幢|座)(?:\d{1,2}(?:单元|门|梯))?(?:\d{1,2}[层楼])?(?:[A-Z]?\d{3,4}[A-Z]?[室房]?)?),(?=[\u4e00-\u9fa5]{2})"
+)
+"""The house before its address: 7号楼2单元1303室,人民路5号."""
+_TAIL_WORD = re.compile(r"号楼|栋|幢|单元|\d[室房层]")
+
+
+def _ordered(source: Normalised, kept: list[int]) -> Normalised:
+    """A folded text in another order of its characters."""
+    text = source.text
     starts = source.starts or tuple(range(len(text)))
     ends = source.ends or tuple(range(1, len(text) + 1))
     return Normalised(

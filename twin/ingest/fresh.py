@@ -4,15 +4,22 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from twin.fingerprint import uuid_array
 from twin.ids import uuid7_bytes
+from twin.ingest.hot import hot_columns
+from twin.ingest.rowgroups import in_row_groups, ordered
 from twin.ingest.source import Balance, Source
 from twin.store import run
 
-__all__ = ["is_acquainted", "write_fresh", "write_things"]
+__all__ = ["is_acquainted", "write_fresh", "write_shapes", "write_things"]
 
 Box = tuple[float, float, float, float]
+_THING = ("eid", "class_code", "edition", "collection", "name", "attributes", "key", "record_hash")
+_SHAPE = (
+    "eid", "role", "lod", "wkb", "mesh_id", "matrix", "xmin", "ymin", "zmin", "xmax", "ymax", "zmax", "hilbert",
+)  # fmt: skip
 
 
 def is_acquainted(
@@ -54,8 +61,8 @@ def write_fresh(con: duckdb.DuckDBPyConnection, source: Source, things: pa.Table
     stamp: dict[str, Any] = {"dataset_id": source.dataset_id, "at_time": source.started}
     named = things.append_column("eid", uuid_array(uuid7_bytes(n)))
     write_things(con, source, named)
-    run(con, "ingest_fresh_shapes", incoming=named, asset=None, **stamp)
     run(con, "ingest_fresh_change", incoming=named, **stamp)
+    write_shapes(con, source, named)
     return Balance(loaded=n)
 
 
@@ -71,6 +78,33 @@ def write_things(con: duckdb.DuckDBPyConnection, source: Source, things: pa.Tabl
         Columns of the table ``staged`` and ``eid``, in the order they shall lie in.
     """
     stamp: dict[str, Any] = {"dataset_id": source.dataset_id, "at_time": source.started}
-    run(con, "ingest_fresh", incoming=things, source_key=source.key, scheme=source.scheme, **stamp)
+    rows = in_row_groups(things.select(_THING))
+    hot = [hot_columns(con, piece) for piece in rows["attributes"].chunks]
+    for i, name in enumerate(("height_m", "floors")):
+        rows = rows.append_column(name, pa.chunked_array([columns[i] for columns in hot]))
+    run(con, "ingest_fresh", incoming=rows, source_key=source.key, scheme=source.scheme, **stamp)
     if things["aliases"].null_count < things.num_rows:
         run(con, "ingest_fresh_aliases", incoming=things, **stamp)
+
+
+def write_shapes(
+    con: duckdb.DuckDBPyConnection, source: Source, shapes: pa.Table, asset: str | None = None
+) -> None:
+    """Write representations of new things in Hilbert order.
+
+    Parameters
+    ----------
+    con : duckdb connection
+        Inside the open write transaction.
+    source : Source
+    shapes : pyarrow.Table
+        Columns of the table ``staged`` and ``eid``; rows without shape and mesh are left out.
+    asset : str, optional
+        File of the meshes.
+    """
+    shapes = shapes.select(_SHAPE)
+    if shapes["wkb"].null_count:
+        there = pc.or_(pc.is_valid(shapes["wkb"]), pc.is_valid(shapes["mesh_id"]))
+        shapes = shapes.filter(there)
+    rows = in_row_groups(ordered(shapes, "hilbert"))
+    run(con, "ingest_fresh_shapes", incoming=rows, asset=asset, dataset_id=source.dataset_id)

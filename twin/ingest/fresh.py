@@ -16,34 +16,37 @@ from twin.store import run
 __all__ = ["is_acquainted", "write_fresh", "write_shapes", "write_things"]
 
 Box = tuple[float, float, float, float]
+_MET_BY_PLACE = pa.array(["buildings", "bridges"])
+"""Collections whose things are known by where they stand."""
 _THING = ("eid", "class_code", "edition", "collection", "name", "attributes", "key", "record_hash")
 _SHAPE = (
     "eid", "role", "lod", "wkb", "mesh_id", "matrix", "xmin", "ymin", "zmin", "xmax", "ymax", "zmax", "hilbert",
 )  # fmt: skip
 
 
-def is_acquainted(
-    con: duckdb.DuckDBPyConnection, source: Source, box: Box | None, held: pa.Table
-) -> bool:
+def is_acquainted(con: duckdb.DuckDBPyConnection, box: Box | None, held: pa.Table) -> bool:
     """Whether the base may know some of the things held, by identifier or by place.
+
+    By place, what was there before the transaction counts: parts of the same delivery are not looked through again
+    and again.
 
     Parameters
     ----------
     con : duckdb connection
         Inside the open write transaction.
-    source : Source
     box : tuple of float or None
         xmin, ymin, xmax, ymax of all of them, degrees.
     held : pyarrow.Table
         Columns ``aliases`` and ``collection``.
     """
-    if held["aliases"].null_count == held.num_rows and box is None:
+    if box is not None and pc.any(pc.is_in(held["collection"], _MET_BY_PLACE)).as_py():
+        bounds: dict[str, Any] = dict(zip(("xmin", "ymin", "xmax", "ymax"), box, strict=True))
+        with con.cursor() as before:
+            if run(before, "ingest_known_within", **bounds).fetchone():
+                return True
+    if held["aliases"].null_count == held.num_rows:
         return False
-    names = ("xmin", "ymin", "xmax", "ymax")
-    bounds: dict[str, Any] = dict(zip(names, box or (1.0, 1.0, -1.0, -1.0), strict=True))
-    known = {"dataset_id": source.dataset_id, "incoming": held.select(["aliases", "collection"])}
-    found = run(con, "ingest_acquaintances", **known, **bounds).fetchone()
-    return bool(found and found[0])
+    return run(con, "ingest_known_aliases", incoming=held.select(["aliases"])).fetchone() is not None
 
 
 def write_fresh(con: duckdb.DuckDBPyConnection, source: Source, things: pa.Table) -> Balance:

@@ -18,9 +18,8 @@ Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int32]
 
-_FIELDS = np.frombuffer(b"height_mfloors", np.uint8)
-_ENDS = np.array([0, 8, 14], np.int64)
-"""Names of the fields and where each begins and ends."""
+_HEIGHT, _FLOORS = (int.from_bytes(name, "little") for name in (b"height_m", b'floors":'))
+"""Names of the fields as eight bytes each."""
 _TENS = 10.0 ** np.arange(23)
 """Powers of ten that a double holds exactly."""
 _MOST = 1 << 53
@@ -56,7 +55,7 @@ def hot_columns(con: duckdb.DuckDBPyConnection, attributes: pa.Array) -> tuple[p
     offsets = np.frombuffer(parts[1], np.int32)[texts.offset : texts.offset + len(texts) + 1]
     data = np.zeros(0, np.uint8) if parts[2] is None else np.frombuffer(parts[2], np.uint8)
     values = np.full((2, len(texts)), np.nan)
-    odd = _read(data, offsets, valid, _FIELDS, _ENDS, _TENS, values)
+    odd = _read(data, offsets, valid, _TENS, values)
     if odd.any():
         at = np.flatnonzero(odd)
         asked = pa.table({"place": at, "attributes": texts.take(pa.array(at))})
@@ -71,74 +70,70 @@ def hot_columns(con: duckdb.DuckDBPyConnection, attributes: pa.Array) -> tuple[p
 
 @njit(cache=True)
 def _read(
-    data: Bytes, offsets: Ints, valid: NDArray[np.bool_], fields: Bytes, ends: NDArray[np.int64], tens: Floats, values: Floats
-) -> NDArray[np.bool_]:  # fmt: skip
-    """Fill ``values`` (fields, n) with what plain objects say; True for the records that are not plain."""
+    data: Bytes, offsets: Ints, valid: NDArray[np.bool_], tens: Floats, values: Floats
+) -> NDArray[np.bool_]:
+    """Fill ``values`` (2, n) with what plain objects say; True for the records that are not plain."""
     odd = np.zeros(len(valid), np.bool_)
     for i in range(len(valid)):
         if valid[i]:
-            odd[i] = not _object(data, offsets[i], offsets[i + 1], fields, ends, tens, values, i)
+            odd[i] = not _object(data, np.int64(offsets[i]), np.int64(offsets[i + 1]), tens, values, i)
     return odd
 
 
 @njit(cache=True)
-def _object(
-    data: Bytes, at: int, end: int, fields: Bytes, ends: NDArray[np.int64], tens: Floats, values: Floats, row: int
-) -> bool:  # fmt: skip
+def _object(data: Bytes, at: int, end: int, tens: Floats, values: Floats, row: int) -> bool:
     """Read the fields of one object; False where its text is not plain."""
-    missing = len(ends) - 1
+    missing = 2
     if at >= end or data[at] != 123:  # {
         return False
     at += 1
     while at < end and data[at] != 125:  # }
         if data[at] == 44:  # ,
             at += 1
-        close = _text_end(data, at, end)
-        if close < 0 or close + 1 >= end or data[close + 1] != 58:  # :
+        field, at = _member(data, at, end)
+        if at < 0:
             return False
-        field = _field(data, at + 1, close, fields, ends)
-        at = close + 2
-        close = _value_end(data, at, end)
-        if close < 0:
-            return False
-        if field >= 0 and np.isnan(values[field, row]):
-            value = _number(data, at, close, tens)
-            if np.isnan(value):
+        if field < 0 or not np.isnan(values[field, row]):
+            at = _value_end(data, at, end)
+            if at < 0:
                 return False
-            values[field, row] = value
-            missing -= 1
-            if missing == 0:
-                return True
-        at = close
+            continue
+        value, at = _number(data, at, end, tens)
+        if at < 0:
+            return False
+        values[field, row] = value
+        missing -= 1
+        if missing == 0:
+            return True
     return at == end - 1
 
 
 @njit(cache=True)
-def _text_end(data: Bytes, at: int, end: int) -> int:
-    """Where the closing quote of a text without escapes stands, -1 where there is no such text."""
-    if at >= end or data[at] != 34:
-        return -1
-    at += 1
-    while at < end and data[at] != 34:
-        if data[at] == 92:  # \
-            return -1
-        at += 1
-    return at if at < end else -1
+def _word(data: Bytes, at: int) -> np.uint64:
+    """Eight bytes as a little-endian number."""
+    out = np.uint64(0)
+    for k in range(8):
+        out |= np.uint64(data[at + k]) << np.uint64(8 * k)
+    return out
 
 
 @njit(cache=True)
-def _field(data: Bytes, at: int, end: int, fields: Bytes, ends: NDArray[np.int64]) -> int:
-    """Which field has this name; -1 for none."""
-    for field in range(len(ends) - 1):
-        low = ends[field]
-        same = ends[field + 1] - low == end - at
-        for k in range(end - at):
-            if not same:
-                break
-            same = fields[low + k] == data[at + k]
-        if same:
-            return field
-    return -1
+def _member(data: Bytes, at: int, end: int) -> tuple[int, int]:
+    """Which field the member beginning here is (-1: another) and where its value begins (-1: not plain)."""
+    if at >= end or data[at] != 34:  # "
+        return -1, -1
+    if at + 9 < end:
+        word = _word(data, at + 1)
+        if word == np.uint64(_FLOORS):
+            return 1, at + 9
+        if at + 11 < end and word == np.uint64(_HEIGHT) and data[at + 9] == 34 and data[at + 10] == 58:
+            return 0, at + 11
+    at += 1
+    while at < end and data[at] != 34:
+        if data[at] == 92:  # an escape: the name may be one of the fields
+            return -1, -1
+        at += 1
+    return (-1, at + 2) if at + 1 < end and data[at + 1] == 58 else (-1, -1)
 
 
 @njit(cache=True)
@@ -165,13 +160,13 @@ def _value_end(data: Bytes, at: int, end: int) -> int:
 
 
 @njit(cache=True)
-def _number(data: Bytes, at: int, end: int, tens: Floats) -> float:
-    """A JSON number whose double is certain; NaN for anything else."""
+def _number(data: Bytes, at: int, end: int, tens: Floats) -> tuple[float, int]:
+    """The number beginning here and where it has ended; -1 where its double is not certain or it is something else."""
     negative = at < end and data[at] == 45
     if negative:
         at += 1
     figures, places, seen, pointed = 0, 0, 0, False
-    while at < end:
+    while at < end and data[at] != 44 and data[at] != 125:
         c = data[at]
         if c == 46 and not pointed and seen:
             pointed = True
@@ -180,11 +175,11 @@ def _number(data: Bytes, at: int, end: int, tens: Floats) -> float:
             seen += 1
             places += 1 if pointed else 0
             if figures > _MOST:
-                return np.nan
+                return np.nan, -1
         else:
-            return np.nan
+            return np.nan, -1
         at += 1
-    if seen == 0 or places >= len(tens):
-        return np.nan
+    if seen == 0 or places >= len(tens) or at >= end:
+        return np.nan, -1
     value = figures / tens[places]
-    return -value if negative else value
+    return (-value if negative else value), at

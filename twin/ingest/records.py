@@ -155,7 +155,7 @@ def _load(
     if in_parts:
         balance = balance.plus(**_settle_part(con, source, staging, staging.held).as_dict())
         reload = Reload(added=balance.loaded + balance.merged)
-    elif as_one and staging.held and not is_acquainted(con, source, staging.box(), staging.table()):
+    elif as_one and staging.held and not is_acquainted(con, staging.box(), staging.table()):
         balance = balance.plus(**write_fresh_model(con, source, staging).as_dict())
         reload = Reload(added=balance.loaded)
     else:
@@ -192,7 +192,7 @@ def _settle_part(
     """
     if not rows:
         return Balance()
-    if not staging.plain or is_acquainted(con, source, staging.box(), staging.table()):
+    if not staging.plain or is_acquainted(con, staging.box(), staging.table()):
         staging.stage()
         balance, _ = _settle(con, source, staging)
         run(con, "ingest_staging")

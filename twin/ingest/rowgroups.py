@@ -29,4 +29,7 @@ def ordered(table: pa.Table, by: str) -> pa.Table:
     order = np.argsort(table[by].to_numpy(), kind="stable")
     if (order[1:] > order[:-1]).all():
         return table
-    return table.combine_chunks().take(pa.array(order))
+    places = pa.array(order)
+    whole = table.combine_chunks()
+    columns = [c if c.null_count == len(order) else c.take(places) for c in whole.columns]
+    return pa.Table.from_arrays(columns, schema=table.schema)

@@ -267,7 +267,7 @@ def _measure(
 @njit(cache=True)
 def _beyond(data: Bytes, at: int) -> bool:
     """Whether the double that begins here is NaN or infinite."""
-    return (data[at + 7] & 0x7F) == 0x7F and (data[at + 6] & 0xF0) == 0xF0
+    return bool((data[at + 7] & 0x7F) == 0x7F and (data[at + 6] & 0xF0) == 0xF0)
 
 
 @njit(cache=True)

@@ -46,7 +46,9 @@ def is_acquainted(con: duckdb.DuckDBPyConnection, box: Box | None, held: pa.Tabl
                 return True
     if held["aliases"].null_count == held.num_rows:
         return False
-    return run(con, "ingest_known_aliases", incoming=held.select(["aliases"])).fetchone() is not None
+    return (
+        run(con, "ingest_known_aliases", incoming=held.select(["aliases"])).fetchone() is not None
+    )
 
 
 def write_fresh(con: duckdb.DuckDBPyConnection, source: Source, things: pa.Table) -> Balance:

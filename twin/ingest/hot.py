@@ -20,7 +20,7 @@ Ints = NDArray[np.int32]
 
 _HEIGHT, _FLOORS = (int.from_bytes(name, "little") for name in (b"height_m", b'floors":'))
 """Names of the fields as eight bytes each."""
-_TENS = 10.0 ** np.arange(23)
+_TENS: Floats = np.power(10.0, np.arange(23)).astype(np.float64)
 """Powers of ten that a double holds exactly."""
 _MOST = 1 << 53
 """Figures up to here are exact as a double, and so is one division or product with a power of ten."""
@@ -76,7 +76,7 @@ def _read(
     odd = np.zeros(len(valid), np.bool_)
     for i in range(len(valid)):
         if valid[i]:
-            odd[i] = not _object(data, np.int64(offsets[i]), np.int64(offsets[i + 1]), tens, values, i)
+            odd[i] = not _object(data, int(offsets[i]), int(offsets[i + 1]), tens, values, i)
     return odd
 
 
@@ -126,7 +126,12 @@ def _member(data: Bytes, at: int, end: int) -> tuple[int, int]:
         word = _word(data, at + 1)
         if word == np.uint64(_FLOORS):
             return 1, at + 9
-        if at + 11 < end and word == np.uint64(_HEIGHT) and data[at + 9] == 34 and data[at + 10] == 58:
+        if (
+            at + 11 < end
+            and word == np.uint64(_HEIGHT)
+            and data[at + 9] == 34
+            and data[at + 10] == 58
+        ):
             return 0, at + 11
     at += 1
     while at < end and data[at] != 34:
@@ -171,7 +176,7 @@ def _number(data: Bytes, at: int, end: int, tens: Floats) -> tuple[float, int]:
         if c == 46 and not pointed and seen:
             pointed = True
         elif 48 <= c <= 57:
-            figures = figures * 10 + (np.int64(c) - 48)
+            figures = int(figures * 10 + np.int64(c) - 48)
             seen += 1
             places += 1 if pointed else 0
             if figures > _MOST:

@@ -131,8 +131,10 @@ class Staging:
     @property
     def plain(self) -> bool:
         """Whether all records stand alone: no parents, no meshes, no further representations."""
-        return len(self.meshes) == 0 and not self._extras and all(
-            table["parent_key"].null_count == table.num_rows for table in self._tables
+        return (
+            len(self.meshes) == 0
+            and not self._extras
+            and all(table["parent_key"].null_count == table.num_rows for table in self._tables)
         )
 
     def table(self) -> pa.Table:

@@ -6,7 +6,7 @@ import duckdb
 import orjson
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twin.ingest.hot import hot_columns
@@ -60,6 +60,7 @@ def test_reads_what_duckdb_reads(text):
     assert by_columns([text, '{"height_m":1,"floors":1}']) == [*by_duckdb([text]), (1.0, 1)]
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.dictionaries(

@@ -11,10 +11,10 @@ from twin.ingest.placing import place
 
 AT = np.array([500_000.0, 3_300_000.0])
 SHAPES = [
-    shapely.box(*AT, *(AT + [8, 6])),
-    shapely.box(*AT, *(AT + [8, 6])).difference(shapely.box(*(AT + 1), *(AT + 2))),
+    shapely.box(*AT, *(AT + np.array([8, 6]))),
+    shapely.box(*AT, *(AT + np.array([8, 6]))).difference(shapely.box(*(AT + 1), *(AT + 2))),
     shapely.Point(AT),
-    shapely.LineString([AT, AT + 5, AT + [5, 0], AT]),
+    shapely.LineString([AT, AT + 5, AT + np.array([5, 0]), AT]),
     shapely.multipolygons([shapely.box(*AT, *(AT + 1)), shapely.box(*(AT + 3), *(AT + 4))]),
     None,
     shapely.force_3d(shapely.box(*(AT + 20), *(AT + 30)), 12.5),

@@ -163,6 +163,17 @@ def _aliases(
     return alias_column(len(classes), offered)
 
 
+def _told_classes(classes: NDArray[np.object_]) -> tuple[pa.Array, NDArray[np.bool_]]:
+    """Classes as a column, and which records are buildings; one class for all is told once."""
+    distinct = set(classes.tolist())
+    if len(distinct) == 1:
+        (one,) = distinct
+        building = np.full(len(classes), one in ("building", "building_part"))
+        return pa.repeat(pa.scalar(one, pa.string()), len(classes)), building
+    building = (classes == "building") | (classes == "building_part")
+    return pa.array(classes.tolist(), pa.string()), building
+
+
 def feature_records(
     columns: Columns,
     wkb: pa.Array | None,
@@ -215,13 +226,13 @@ def feature_records(
         check_codes(code, classes, faults)
     if key is not None:
         ledger.check(key, faults)
-    building = (classes == "building") | (classes == "building_part")
+    said, building = _told_classes(classes)
     out = {
         "row": pa.array(row),
-        "class_code": pa.array(classes.tolist(), pa.string()),
+        "class_code": said,
         "aliases": _aliases(renamed, key, code, classes, plan),
         "attributes": json_objects({c: v for c, v in renamed.items() if c not in _SPECIAL}, n),
-        "role": role_of(dimension, building) if dimension is not None else pa.array(["none"] * n),
+        "role": role_of(dimension, building) if dimension is not None else pa.repeat("none", n),
         "fault": faults.array(),
     }
     if key is not None:

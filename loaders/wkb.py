@@ -74,15 +74,12 @@ def checked(
     """
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     array = array.cast(pa.binary()) if array.type != pa.binary() else array
-    found = wkb.read(array)
-    dimension = _DIMENSION[found.kind]
+    kind, finite = wkb.kinds(array)
+    dimension = _DIMENSION[kind]
     if required:
-        faults.add(found.kind == 0, "no geometry")
-    odd = ~(np.isfinite(found.x) & np.isfinite(found.y))
-    if odd.any():
-        count = np.add.reduceat(np.append(odd, False), found.first[:-1])
-        faults.add((found.kind > 0) & (count > 0), "coordinate is NaN or infinite")
-    others = np.flatnonzero(found.kind == wkb.OTHER)
+        faults.add(kind == 0, "no geometry")
+    faults.add(~finite, "coordinate is NaN or infinite")
+    others = np.flatnonzero(kind == wkb.OTHER)
     if not len(others):
         return array, dimension, []
     own = Faults(len(others))

@@ -116,6 +116,15 @@ def _word(data: Bytes, at: int, end: int) -> np.uint64:
 
 
 @njit(cache=True)
+def _whole(data: Bytes, at: int) -> np.uint64:
+    """Eight bytes as a little-endian number; a loop of fixed length becomes one load."""
+    out = np.uint64(0)
+    for k in range(8):
+        out |= np.uint64(data[at + k]) << np.uint64(8 * k)
+    return out
+
+
+@njit(cache=True)
 def _mix(state: NDArray[np.uint64], data: Bytes, offsets: NDArray[np.int32], valid: Flags) -> None:
     c1, c2 = np.uint64(0x87C37B91114253D5), np.uint64(0x4CF5AD432745937F)
     five, m1, m2 = np.uint64(5), np.uint64(0x52DCE729), np.uint64(0x38495AB5)
@@ -126,7 +135,10 @@ def _mix(state: NDArray[np.uint64], data: Bytes, offsets: NDArray[np.int32], val
         h1 ^= length * c1
         at = start
         while valid[i] and at < end:
-            k1, k2 = _word(data, at, end), _word(data, at + 8, end)
+            if at + 16 <= end:
+                k1, k2 = _whole(data, at), _whole(data, at + 8)
+            else:
+                k1, k2 = _word(data, at, end), _word(data, at + 8, end)
             h1 ^= _rotate(k1 * c1, 31) * c2
             h1 = (_rotate(h1, 27) + h2) * five + m1
             h2 ^= _rotate(k2 * c2, 33) * c1

@@ -13,7 +13,17 @@ import pyarrow as pa
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["MOST_CORNERS", "OTHER", "Coordinates", "certain", "read", "replaced", "simple_ring"]
+__all__ = [
+    "MOST_CORNERS",
+    "OTHER",
+    "Coordinates",
+    "certain",
+    "kinds",
+    "read",
+    "replaced",
+    "ring_ends",
+    "simple_ring",
+]
 
 OTHER = -1
 """Kind of a record that is not plain."""
@@ -71,6 +81,33 @@ def read(column: pa.Array) -> Coordinates:
     return Coordinates(kind, first, at, x, y, z, has_z, rings)
 
 
+def kinds(column: pa.Array) -> tuple[NDArray[np.int8], Flags]:
+    """What each record is, without its coordinates.
+
+    Parameters
+    ----------
+    column : pyarrow.Array of binary, length n
+        Null where a record has no geometry.
+
+    Returns
+    -------
+    kind : ndarray of int8, shape (n,)
+        As in :class:`Coordinates`.
+    finite : ndarray of bool, shape (n,)
+        False where x or y of a plain record is NaN or infinite.
+
+    Examples
+    --------
+    >>> import shapely
+    >>> kind, finite = kinds(pa.array(shapely.to_wkb([shapely.Point(1, np.inf), None]), pa.binary()))
+    >>> kind.tolist(), finite.tolist()
+    ([1, 0], [False, True])
+    """
+    data, offsets = _buffers(column)
+    valid = np.asarray(column.is_valid().to_numpy(zero_copy_only=False), dtype=bool)
+    return _kinds(data, offsets, valid)
+
+
 def replaced(column: pa.Array, found: Coordinates, x: Floats, y: Floats, z: Floats) -> pa.Array:
     """The column with other numbers in the places of its coordinates; records that are not plain stay.
 
@@ -89,6 +126,20 @@ def replaced(column: pa.Array, found: Coordinates, x: Floats, y: Floats, z: Floa
         mask = column.is_valid().buffers()[1]
     buffers = [mask, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(data)]
     return pa.Array.from_buffers(pa.binary(), len(column), buffers)
+
+
+def ring_ends(found: Coordinates) -> tuple[Ints, Ints]:
+    """Where polygons of one ring close, and where the same rings open, as places among all coordinates.
+
+    Examples
+    --------
+    >>> import shapely
+    >>> closing, opening = ring_ends(read(pa.array([shapely.to_wkb(shapely.box(0, 0, 1, 1))], pa.binary())))
+    >>> closing.tolist(), opening.tolist()
+    ([4], [0])
+    """
+    rows = np.flatnonzero((found.kind == 3) & (found.rings == 1))
+    return found.first[rows + 1] - 1, found.first[rows]
 
 
 def certain(
@@ -211,6 +262,53 @@ def _measure(
         if valid[i]:
             kind[i], count[i], has_z[i], rings[i] = _shape(data, offsets[i], offsets[i + 1])
     return kind, count, has_z, rings
+
+
+@njit(cache=True)
+def _beyond(data: Bytes, at: int) -> bool:
+    """Whether the double that begins here is NaN or infinite."""
+    return bool((data[at + 7] & 0x7F) == 0x7F and (data[at + 6] & 0xF0) == 0xF0)
+
+
+@njit(cache=True)
+def _finite(data: Bytes, p: int, type_: int, size: int) -> bool:
+    """Whether x and y of all coordinates of one sound record are numbers."""
+    parts, part_type = 1, type_
+    p += 5
+    if type_ > 3:
+        parts, part_type = _u32(data, p), type_ - 3
+        p += 4
+    for _ in range(parts):
+        if type_ > 3:
+            p += 5
+        loops = 1
+        if part_type == 3:
+            loops = _u32(data, p)
+            p += 4
+        for _ in range(loops):
+            points = 1
+            if part_type > 1:
+                points = _u32(data, p)
+                p += 4
+            for _ in range(points):
+                if _beyond(data, p) or _beyond(data, p + 8):
+                    return False
+                p += size
+    return True
+
+
+@njit(cache=True)
+def _kinds(data: Bytes, offsets: Ints, valid: Flags) -> tuple[NDArray[np.int8], Flags]:
+    n = len(offsets) - 1
+    kind = np.zeros(n, np.int8)
+    finite = np.ones(n, np.bool_)
+    for i in range(n):
+        if valid[i]:
+            type_, _, has_z, _ = _shape(data, offsets[i], offsets[i + 1])
+            kind[i] = type_
+            if type_ > 0:
+                finite[i] = _finite(data, offsets[i], type_, 24 if has_z else 16)
+    return kind, finite
 
 
 @njit(cache=True)

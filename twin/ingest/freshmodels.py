@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from twin.fingerprint import uuid_array
 from twin.ids import uuid7_bytes
-from twin.ingest.fresh import write_things
+from twin.ingest.fresh import write_shapes, write_things
 from twin.ingest.fusing import model_outlines
 from twin.ingest.source import Balance, Source
 from twin.ingest.staging import Staging
@@ -42,7 +42,7 @@ def write_fresh_model(con: duckdb.DuckDBPyConnection, source: Source, staging: S
     write_things(con, source, things.sort_by([("hilbert", "ascending"), ("row", "ascending")]))
     run(con, "ingest_fresh_changes", incoming=things, **stamp)
     shapes = _shapes(things, [e for e in extras if e is not None])
-    run(con, "ingest_fresh_shapes", incoming=shapes, asset=staging.write_meshes(), **stamp)
+    write_shapes(con, source, shapes, staging.write_meshes())
     tied = _tied(things)
     if tied.num_rows:
         run(con, "ingest_fresh_relations", incoming=tied, **stamp)

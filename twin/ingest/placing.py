@@ -61,7 +61,7 @@ def place(
     """
     n = len(column)
     found = wkb.read(column)
-    lon, lat, _ = crs.to_geographic(source_crs, found.x, found.y, found.z)
+    lon, lat = _geographic(found, source_crs)
     sound, flat = wkb.certain(found, lon, lat, validity.MIN_AREA_DEG2, validity.MIN_WIDTH_DEG)
     z = found.z * z_factor
     if found.has_z.any() and z_reference == "1985":
@@ -85,6 +85,21 @@ def place(
         mask[doubtful] = True
         placed = pc.replace_with_mask(placed, pa.array(mask), general.wkb)
     return Placed(placed, boxes, repaired, reason)
+
+
+def _geographic(found: wkb.Coordinates, source_crs: str) -> tuple[FloatArray, FloatArray]:
+    """Degrees of all coordinates; a corner that closes its ring is not projected a second time."""
+    closing, opening = wkb.ring_ends(found)
+    if not len(closing) or found.has_z.any():
+        lon, lat, _ = crs.to_geographic(source_crs, found.x, found.y, found.z)
+        return lon, lat
+    once = np.ones(len(found.x), dtype=bool)
+    once[closing] = False
+    out = np.empty((2, len(found.x)))
+    x, y, z = found.x[once], found.y[once], found.z[: len(found.x) - len(closing)]
+    out[0, once], out[1, once], _ = crs.to_geographic(source_crs, x, y, z)
+    out[:, closing] = out[:, opening]
+    return out[0], out[1]
 
 
 def refuse_heights(boxes: FloatArray, reason: NDArray[np.object_]) -> None:

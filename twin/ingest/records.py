@@ -16,14 +16,17 @@ from twin.ingest.freshmodels import write_fresh_model
 from twin.ingest.fusing import add_model_outlines, decide_merges, write_merged
 from twin.ingest.rekeying import count_moved, keep_rekeyed
 from twin.ingest.reloading import Reload, Reloading
+from twin.ingest.rowgroups import ROW_GROUP
 from twin.ingest.source import Balance, Quarantined, Source, write_dataset, write_quarantine
 from twin.ingest.staging import Staging
 from twin.store import Store, run
 
 __all__ = ["OneRecord", "RecordBatch", "load_records"]
 
-MOST_HELD = 500_000
+MOST_HELD = 4 * ROW_GROUP
 """Records of a first delivery that are held in memory, ordered and written together."""
+MOST_HELD_BYTES = 256 * 1024**2
+"""Bytes of them at which fewer are written together."""
 MOST_MODEL_BYTES = 128 * 1024**2
 """Records of a model's first delivery that are held in memory; a larger model goes through the temporary tables."""
 
@@ -144,14 +147,15 @@ def _load(
         as_one = as_one and staging.held_bytes < MOST_MODEL_BYTES and not staging.linked
         if not (as_one or in_parts):
             staging.stage()
-        elif in_parts and staging.held >= MOST_HELD:
-            balance = balance.plus(**_settle_part(con, source, staging).as_dict())
+        elif in_parts and (staging.held >= MOST_HELD or staging.held_bytes >= MOST_HELD_BYTES):
+            part = _settle_part(con, source, staging, _whole_groups(staging.held))
+            balance = balance.plus(**part.as_dict())
         if progress is not None:
             progress(staging.n_in)
     if in_parts:
-        balance = balance.plus(**_settle_part(con, source, staging).as_dict())
+        balance = balance.plus(**_settle_part(con, source, staging, staging.held).as_dict())
         reload = Reload(added=balance.loaded + balance.merged)
-    elif as_one and staging.held and not is_acquainted(con, source, staging.box(), staging.table()):
+    elif as_one and staging.held and not is_acquainted(con, staging.box(), staging.table()):
         balance = balance.plus(**write_fresh_model(con, source, staging).as_dict())
         reload = Reload(added=balance.loaded)
     else:
@@ -173,16 +177,27 @@ def _is_known(con: duckdb.DuckDBPyConnection, source: Source) -> bool:
     return found is not None
 
 
-def _settle_part(con: duckdb.DuckDBPyConnection, source: Source, staging: Staging) -> Balance:
-    """Write what is held of a first delivery: straight where nothing in the base can be one of its things."""
-    if not staging.held:
+def _whole_groups(held: int) -> int:
+    """How many of the records held are written now, so that no row group stays half empty."""
+    size = next((size for size in (MOST_HELD, ROW_GROUP) if held >= size), held)
+    return held - held % size
+
+
+def _settle_part(
+    con: duckdb.DuckDBPyConnection, source: Source, staging: Staging, rows: int
+) -> Balance:
+    """Write the first ``rows`` held of a first delivery: straight where nothing in the base can be one of its things.
+
+    The general way takes all that is held.
+    """
+    if not rows:
         return Balance()
-    if not staging.plain or is_acquainted(con, source, staging.box(), staging.table()):
+    if not staging.plain or is_acquainted(con, staging.box(), staging.table()):
         staging.stage()
         balance, _ = _settle(con, source, staging)
         run(con, "ingest_staging")
         return balance
-    return write_fresh(con, source, staging.take())
+    return write_fresh(con, source, staging.take(rows))
 
 
 def _settle(

@@ -131,8 +131,10 @@ class Staging:
     @property
     def plain(self) -> bool:
         """Whether all records stand alone: no parents, no meshes, no further representations."""
-        return len(self.meshes) == 0 and all(
-            table["parent_key"].null_count == table.num_rows for table in self._tables
+        return (
+            len(self.meshes) == 0
+            and not self._extras
+            and all(table["parent_key"].null_count == table.num_rows for table in self._tables)
         )
 
     def table(self) -> pa.Table:
@@ -146,11 +148,13 @@ class Staging:
         high = [pc.max(table[name]).as_py() for name in ("xmax", "ymax")]
         return None if low[0] is None else (low[0], low[1], high[0], high[1])
 
-    def take(self) -> pa.Table:
-        """What is held, in the order of the source; holds nothing afterwards."""
+    def take(self, rows: int | None = None) -> pa.Table:
+        """What is held, or the first ``rows`` of it, in the order of the source; these are held no longer."""
         table = self.table()
-        self._tables, self.held, self.held_bytes = [], 0, 0
-        return table
+        rest = table.slice(table.num_rows if rows is None else rows)
+        self._tables = [rest] if rest.num_rows else []
+        self.held, self.held_bytes = rest.num_rows, rest.nbytes
+        return table.slice(0, rows)
 
     def take_representations(self) -> pa.Table | None:
         """Further representations held, null where there are none; holds none afterwards."""

@@ -1,5 +1,5 @@
 -- The CIM base: all tables of a city. Longitude/latitude are degrees in EPSG:4490, z is metres above the ellipsoid,
--- times are UTC, intervals are half-open [from, to) with NULL for "still so". What hardly packs (shapes, keys) stays as it is:
+-- times are UTC, intervals are half-open [from, to) with NULL for "still so". What hardly packs (shapes, keys, boxes, random ids) stays as it is:
 -- trying costs a load more than the file gains.
 
 CREATE TABLE IF NOT EXISTS base_meta (key VARCHAR PRIMARY KEY, value VARCHAR NOT NULL);
@@ -24,9 +24,10 @@ CREATE TABLE IF NOT EXISTS entity_history (
     dataset_id UUID);
 
 CREATE TABLE IF NOT EXISTS geometry (
-    gid UUID, eid UUID, role VARCHAR, lod VARCHAR, cim_level VARCHAR, wkb BLOB USING COMPRESSION uncompressed,
+    gid UUID USING COMPRESSION uncompressed, eid UUID, role VARCHAR, lod VARCHAR, cim_level VARCHAR, wkb BLOB USING COMPRESSION uncompressed,
     asset VARCHAR, mesh_id VARCHAR, matrix DOUBLE[],               -- mesh-local metres -> ECEF (EPSG:4978), row-major 4x4
-    zmin DOUBLE, zmax DOUBLE, xmin DOUBLE, ymin DOUBLE, xmax DOUBLE, ymax DOUBLE, hilbert BIGINT, dataset_id UUID);
+    zmin DOUBLE, zmax DOUBLE, xmin DOUBLE USING COMPRESSION uncompressed, ymin DOUBLE USING COMPRESSION uncompressed,
+    xmax DOUBLE USING COMPRESSION uncompressed, ymax DOUBLE USING COMPRESSION uncompressed, hilbert BIGINT, dataset_id UUID);
 
 CREATE TABLE IF NOT EXISTS alias (
     scheme VARCHAR, value VARCHAR USING COMPRESSION uncompressed, eid UUID, valid_from TIMESTAMP, valid_to TIMESTAMP, dataset_id UUID);
@@ -138,4 +139,4 @@ CREATE TYPE IF NOT EXISTS record_kind AS ENUM ('entity', 'address');
 CREATE TYPE IF NOT EXISTS record_outcome AS ENUM ('create', 'change', 'merge', 'unchanged', 'gone');
 CREATE TABLE IF NOT EXISTS source_record (
     source_key VARCHAR, key VARCHAR USING COMPRESSION uncompressed, subject_kind record_kind, eid UUID, subject_id VARCHAR,
-    record_hash UUID, outcome record_outcome, dataset_id UUID);
+    record_hash UUID USING COMPRESSION uncompressed, outcome record_outcome, dataset_id UUID);

@@ -3,15 +3,17 @@
 import re
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import ifcopenshell
 
+from loaders.ifc.columns import text_blocks
 from loaders.ifc.header import READABLE, head_of, released, schema_of_header, with_schema
 from loaders.ifc.steptext import repaired_text
 from twin.errors import SourceError, UnsafeSourceError
 
-__all__ = ["open_model"]
+__all__ = ["open_model", "text_of"]
 
 MAX_BYTES = 4 * 1024**3
 """A STEP file is parsed in memory; past 4 GiB it is refused."""
@@ -81,6 +83,22 @@ def open_model(path: Path) -> tuple[ifcopenshell.file, list[str]]:
             f"cannot be parsed as {declared}; export it again or repair it with a STEP checker",
         )
     return model, findings + dropped
+
+
+def text_of(path: Path, model: ifcopenshell.file, findings: list[str]) -> Iterator[bytes]:
+    """The statements of a model in pieces: of the file, or written anew where it was not read as it is.
+
+    Parameters
+    ----------
+    path : Path
+    model, findings : ifcopenshell.file, list of str
+        See :func:`open_model`.
+    """
+    if findings:
+        text: str = model.to_string()  # type: ignore[no-untyped-call]  # no stubs
+        yield text.encode("ascii", "replace")
+    else:
+        yield from text_blocks(path)
 
 
 def _mended(data: bytes) -> tuple[ifcopenshell.file | None, list[str]]:

@@ -2,7 +2,7 @@
 
 import gc
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,22 +15,22 @@ import shapely
 
 from loaders.ifc.alignments import axes
 from loaders.ifc.extent import placement_bounds
+from loaders.ifc.footprints import outlines, tidy
 from loaders.ifc.georeference import Georeference, find_georeference, given_placement
-from loaders.ifc.opening import open_model
+from loaders.ifc.opening import open_model, text_of
 from loaders.ifc.outline import ground_elements, ground_outline
 from loaders.ifc.properties import PropertyBook
 from loaders.ifc.records import (
-    ShapeIndex,
     Told,
     batches_of,
     node_attributes,
     node_records,
-    outlines,
     storey_levels,
-    tidy,
 )
-from loaders.ifc.shapes import Limits, ShapeRun
-from loaders.ifc.structure import Node, build_nodes, has_surface, links_of
+from loaders.ifc.shapeindex import ShapeIndex
+from loaders.ifc.shapes import Limits, ShapeRun, Shapes
+from loaders.ifc.sharing import shared_shapes
+from loaders.ifc.structure import Node, build_nodes, links_of
 from loaders.ifc.units import angle_unit, length_unit
 from twin.schema import LINKS
 
@@ -72,10 +72,12 @@ class _Model:
     georef: Georeference
     bounds: tuple[float, float, float, float] | None
     findings: list[str]
+    text: Iterator[bytes]
 
 
 def _opened(path: Path, options: Options) -> _Model:
     file, findings = open_model(path)
+    text = text_of(path, file, findings)
     unit = length_unit(file)
     nodes, more = build_nodes(file)
     bounds = placement_bounds(nodes, unit)
@@ -86,7 +88,7 @@ def _opened(path: Path, options: Options) -> _Model:
         if placement
         else find_georeference(file, bounds, given)
     )
-    return _Model(file, nodes, unit, georef, bounds, [*findings, *more])
+    return _Model(file, nodes, unit, georef, bounds, [*findings, *more], text)
 
 
 def rehearse() -> None:
@@ -103,7 +105,7 @@ def rehearse() -> None:
     book, levels = PropertyBook(file), storey_levels(nodes, 1.0)
     by_step = {node.step: node for node in nodes}
     said = [node_attributes(node, by_step, book, levels)[1] for node in nodes]
-    index = ShapeIndex({}, {}, [])
+    index = ShapeIndex({}, [], np.zeros((0, 4, 4)), {}, [])
     told = Told(index, outlines(nodes, index, np.eye(4)), {}, {}, {}, {})
     node_records(by_step, 0, nodes, said, told, np.eye(4))
     tidy(shapely.union_all([shapely.box(0, 0, 1, 1), shapely.box(1, 0, 2, 1)], grid_size=0.1), 0.1)
@@ -146,14 +148,42 @@ def _moved(
     return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 
 
-def _shape_run(model: _Model, nodes: list[Node], folder: Path, options: Options) -> ShapeRun:
-    """Start shaping; elements that share a representation map stay neighbours."""
-    limits = Limits(**options.get("limits", {}))
-    shaped = [n for n in nodes if has_surface(n.entity)]
-    if len(shaped) > limits.batch:
-        shaped.sort(key=lambda n: _shared(n.entity))
-    gc.freeze()  # what is parsed stays shared with the worker: no reference counts of old objects move
-    return ShapeRun(model.file, [n.step for n in shaped], folder, model.unit, limits)
+class _Shaping:
+    """Shapes of some objects: of one of those that look alike, and in a second run of what is left.
+
+    Parameters
+    ----------
+    model : _Model
+    nodes : list of Node
+    folder : Path
+    limits : Limits
+    """
+
+    def __init__(self, model: _Model, nodes: list[Node], folder: Path, limits: Limits) -> None:
+        self._model, self._folder, self._limits = model, folder, limits
+        ids, self._repeats = shared_shapes(model.file, nodes, model.unit, model.text)
+        self.wanted = len(ids) + len(self._repeats.step)
+        if len(ids) > limits.batch:
+            ids.sort(key=lambda step: _shared(model.file.by_id(step)))
+        gc.freeze()  # what is parsed stays shared with the worker: no reference counts of old objects move
+        self._run = ShapeRun(model.file, ids, folder, model.unit, limits, self.wanted)
+
+    def follow(self) -> Generator[int, None, tuple[ShapeIndex, Shapes]]:
+        """Wait for everything; yields how many are done, returns what came of it."""
+        yield from self._run.follow()
+        shapes = self._run.shapes()
+        index = ShapeIndex.read(shapes.files)
+        left = index.repeat(self._repeats, shapes)
+        if left:
+            folder = self._folder / "left"
+            folder.mkdir()
+            again = ShapeRun(self._model.file, left, folder, self._model.unit, self._limits)
+            for done in again.follow():
+                yield self.wanted - len(left) + done
+            shapes.join(again.shapes())
+            index = ShapeIndex.read(shapes.files)
+            index.repeat(self._repeats.without(left), shapes)
+        return index, shapes
 
 
 def _shared(entity: Any) -> int:  # noqa: ANN401 (IFC entity)
@@ -168,20 +198,17 @@ def _shared(entity: Any) -> int:  # noqa: ANN401 (IFC entity)
 def _read(path: Path, folder: Path, options: Options) -> Answers:
     model = _opened(path, options)
     nodes = model.nodes
-    shaping = _shape_run(model, nodes, folder, options)
+    shaping = _Shaping(model, nodes, folder, Limits(**options.get("limits", {})))
     by_step = {node.step: node for node in nodes}
     texts = folder / "attributes.jsonl"
     codes, more = _described(model, by_step, texts)
     links = links_of(model.file, nodes)
     findings = [*model.findings, *model.georef.findings, *more]
-    for done in shaping.follow():
-        yield {"shaped": done}
-    shapes = shaping.shapes()
-    index = ShapeIndex.read(shapes.files)
+    index, shapes = yield from _waited(shaping)
     georef = model.georef.matrix
     axis = axes(nodes, model.unit, angle_unit(model.file), georef)
     told = Told(index, outlines(nodes, index, georef), shapes.failed, shapes.step, codes, axis)
-    findings += shapes.findings
+    findings += shapes.told()
     if shapes.failed:
         findings.append(
             f"{len(shapes.failed)} of {shaping.wanted} elements with a representation have no surface"
@@ -200,6 +227,17 @@ def _read(path: Path, folder: Path, options: Options) -> Answers:
                 tables["links"] = _link_table(links)
             name = _written(folder / f"batch-{start}.arrow", tables)
             yield {"batch": name, "tables": list(tables)}
+
+
+def _waited(shaping: _Shaping) -> Generator[dict[str, Any], None, tuple[ShapeIndex, Shapes]]:
+    """What came of the shapes; answers how far they are meanwhile."""
+    following = shaping.follow()
+    try:
+        while True:
+            yield {"shaped": next(following)}
+    except StopIteration as end:
+        came: tuple[ShapeIndex, Shapes] = end.value
+        return came
 
 
 def _described(
@@ -244,10 +282,9 @@ def _written(path: Path, tables: dict[str, pa.Table]) -> str:
 def _outline(path: Path, folder: Path, options: Options) -> Answers:
     model = _opened(path, options)
     chosen = ground_elements(model.nodes, model.unit)
-    shaping = _shape_run(model, chosen, folder, options)
-    for done in shaping.follow():
-        yield {"shaped": done}
-    shape, low = ground_outline(chosen, ShapeIndex.read(shaping.shapes().files))
+    shaping = _Shaping(model, chosen, folder, Limits(**options.get("limits", {})))
+    index, _ = yield from _waited(shaping)
+    shape, low = ground_outline(chosen, index)
     yield {
         "outline": shapely.to_wkb(shape, hex=True),
         "low": low,

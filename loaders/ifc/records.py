@@ -19,7 +19,7 @@ from loaders.meshing import matrix_column
 from twin.schema import RECORDS
 
 __all__ = [
-    "Told", "batches_of", "node_attributes", "node_records", "storey_levels",
+    "Describer", "Told", "batches_of", "node_records", "storey_levels",
 ]  # fmt: skip
 
 _CODE_NAMES = ("楼栋编码", "楼栋代码", "楼幢编码", "building_code", "BuildingCode", "building.code")
@@ -73,32 +73,96 @@ def _named(node: Node) -> dict[str, Any]:
     return out
 
 
-def node_attributes(
-    node: Node, by_step: dict[int, Node], book: PropertyBook, levels: dict[int, tuple[int, float]]
-) -> tuple[str | None, bytes]:
-    """Code of a building, and all that is said of an object as JSON, canonical names first; lengths in metres."""
-    out = _named(node)
-    storey = by_step.get(node.storey) if node.storey is not None else None
-    if storey is None and node.class_code == "storey":
-        storey = node
-    if storey is not None:
-        out["storey"] = storey.name or storey.value("LongName")
-        out["storey_number"], out["elevation_m"] = levels[storey.step]
-    if node.unit is not None:
-        zone = by_step[node.unit]
-        out["unit"], out["unit_key"] = zone.name, zone.key
-    if node.building is not None:
-        out["building_key"] = by_step[node.building].key
-    out["ifc_class"] = node.ifc_class
-    for attribute, target in _PLAIN:
-        value = node.value(attribute)
-        if value not in (None, "", "NOTDEFINED"):
-            out[target] = str(value)
-    out |= book.described(node.step)
-    code = _building_code(out) if node.class_code in ("building", "bridge") else None
-    if code:
-        out = {"building_code": code} | out
-    return code, orjson.dumps({k: v for k, v in out.items() if v is not None}, default=str)
+class Describer:
+    """All that is said of an object as JSON, canonical names first; lengths in metres.
+
+    What many objects share (their storey, their type with its property sets) is written once and
+    put together as text.
+
+    Parameters
+    ----------
+    by_step : dict of step id → Node
+        All nodes.
+    book : PropertyBook
+    levels : dict of step id → (int, float)
+        See :func:`storey_levels`.
+    """
+
+    def __init__(
+        self, by_step: dict[int, Node], book: PropertyBook, levels: dict[int, tuple[int, float]]
+    ) -> None:
+        self._by_step, self._book, self._levels = by_step, book, levels
+        self._storeys: dict[int | None, bytes] = {None: b""}
+        self._homes: dict[tuple[int | None, int | None], bytes] = {}
+        self._plain: dict[str, list[tuple[int, str]]] = {}
+
+    def __call__(self, node: Node) -> tuple[str | None, bytes]:
+        """Code of a building, and the attributes as one line of JSON."""
+        if node.class_code in ("building", "bridge"):
+            said = {**_named(node), **self._home(node), "ifc_class": node.ifc_class}
+            said |= self._own(node) | self._book.described(node.step)
+            code = _building_code(said)
+            return code, _json({"building_code": code, **said} if code else said)
+        named = _named(node)
+        if node.unit is not None:
+            named.pop("unit", None)
+        storey = node.step if node.class_code == "storey" else node.storey
+        if storey not in self._storeys:
+            self._storeys[storey] = _inner(self._storey(storey))
+        home = (node.unit, node.building)
+        if home not in self._homes:
+            self._homes[home] = _inner(self._home(node))
+        parts = (
+            _inner(named) if named else b"",
+            self._storeys[storey],
+            self._homes[home],
+            self._written(node),
+            self._book.written(node.step),
+        )
+        return None, b"{" + b",".join([part for part in parts if part]) + b"}"
+
+    def _storey(self, step: int | None) -> dict[str, Any]:
+        storey = self._by_step[step or 0]
+        number, elevation = self._levels[storey.step]
+        name = storey.name or storey.value("LongName")
+        return {"storey": name, "storey_number": number, "elevation_m": elevation}
+
+    def _home(self, node: Node) -> dict[str, Any]:
+        """Unit and building of an object."""
+        out: dict[str, Any] = {}
+        if node.unit is not None:
+            zone = self._by_step[node.unit]
+            out |= {"unit": zone.name, "unit_key": zone.key}
+        if node.building is not None:
+            out["building_key"] = self._by_step[node.building].key
+        return out
+
+    def _own(self, node: Node) -> dict[str, Any]:
+        """Attributes of the entity that keep their meaning under another name."""
+        known = self._plain.get(node.ifc_class)
+        if known is None:
+            places = node.places
+            known = [(places[name], target) for name, target in _PLAIN if name in places]
+            self._plain[node.ifc_class] = known
+        get = node.entity.get_argument
+        out: dict[str, Any] = {}
+        for place, target in known:
+            value = get(place)
+            if value is not None and value not in ("", "NOTDEFINED"):
+                out[target] = str(value)
+        return out
+
+    def _written(self, node: Node) -> bytes:
+        """Class and own attributes."""
+        return orjson.dumps({"ifc_class": node.ifc_class, **self._own(node)})[1:-1]
+
+
+def _json(said: dict[str, Any]) -> bytes:
+    return orjson.dumps({k: v for k, v in said.items() if v is not None}, default=str)
+
+
+def _inner(said: dict[str, Any]) -> bytes:
+    return _json(said)[1:-1]
 
 
 _PLAIN = (
@@ -144,7 +208,7 @@ def node_records(
     by_step : dict of step id → Node
         All nodes (for parents); ``part`` of them, which begin at record ``start``, become rows.
     attributes : list of bytes, length of ``part``
-        See :func:`node_attributes`.
+        See :class:`Describer`.
     told : Told
     georef : ndarray, shape (4, 4)
         Model metres → source CRS.

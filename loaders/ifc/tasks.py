@@ -21,9 +21,9 @@ from loaders.ifc.opening import open_model, text_of
 from loaders.ifc.outline import ground_elements, ground_outline
 from loaders.ifc.properties import PropertyBook
 from loaders.ifc.records import (
+    Describer,
     Told,
     batches_of,
-    node_attributes,
     node_records,
     storey_levels,
 )
@@ -102,9 +102,9 @@ def rehearse() -> None:
     file.create_entity("IfcBuilding", ifcopenshell.guid.new(), Name="B")
     nodes, _ = build_nodes(file)
     find_georeference(file, placement_bounds(nodes, length_unit(file)))
-    book, levels = PropertyBook(file), storey_levels(nodes, 1.0)
     by_step = {node.step: node for node in nodes}
-    said = [node_attributes(node, by_step, book, levels)[1] for node in nodes]
+    describe = Describer(by_step, PropertyBook(file), storey_levels(nodes, 1.0))
+    said = [describe(node)[1] for node in nodes]
     index = ShapeIndex({}, [], np.zeros((0, 4, 4)), {}, [])
     told = Told(index, outlines(nodes, index, np.eye(4)), {}, {}, {}, {})
     node_records(by_step, 0, nodes, said, told, np.eye(4))
@@ -247,11 +247,12 @@ def _described(
 
     They wait on disk while shapes are computed: in memory they would outweigh the model.
     """
-    book, levels = PropertyBook(model.file), storey_levels(model.nodes, model.unit)
+    book = PropertyBook(model.file)
+    describe = Describer(by_step, book, storey_levels(model.nodes, model.unit))
     codes = {}
     with path.open("wb") as file:
         for node in model.nodes:
-            code, text = node_attributes(node, by_step, book, levels)
+            code, text = describe(node)
             file.write(text + b"\n")
             if code is not None:
                 codes[node.step] = code

@@ -1,5 +1,6 @@
 """Opening an IFC file: zipped, under a schema that was never released, with damaged text or lines."""
 
+import math
 import re
 import zipfile
 import zlib
@@ -20,6 +21,7 @@ MAX_BYTES = 4 * 1024**3
 MAX_RATIO = 200
 """A zipped model that unpacks to more times its size is refused."""
 _SOUND = re.compile(rb"\s*#\d+\s*=\s*(?:[A-Za-z]\w*\s*\(|\().*\)\s*\Z", re.S)
+_ENDLESS = re.compile(rb"[-+]?\b\d+(?:\.\d*)?[Ee]\+?\d{3,9}\b")
 _START = b"ISO-10303-21"
 _BLANK = b"\xef\xbb\xbf \r\n\t\0"
 
@@ -106,8 +108,17 @@ def _mended(data: bytes) -> tuple[ifcopenshell.file | None, list[str]]:
     model = _parsed(data)
     if model is not None:
         return model, []
+    endless = sum(not math.isfinite(float(one)) for one in _ENDLESS.findall(data))
+    data = _ENDLESS.sub(_finite, data)
     data, findings = _without_damage(data)
+    if endless:
+        findings.append(f"{endless} numbers beyond all bounds (such as 1.E400) were left out")
     return _parsed(data), findings
+
+
+def _finite(found: re.Match[bytes]) -> bytes:
+    """``$`` for a number that no computer holds."""
+    return found[0] if math.isfinite(float(found[0])) else b"$"
 
 
 def _refuse_foreign(path: Path, head: bytes) -> None:

@@ -136,6 +136,12 @@ class ShapeRun:
             self._queue = self._escalated(rest, ending or "ended early")
             self._worker = self._started()
 
+    def stop(self) -> None:
+        """End the worker before its time."""
+        if self._worker is not None:
+            self._worker.end(kill=True)
+            self._worker = None
+
     def shapes(self) -> Shapes:
         """What came of it, once :meth:`follow` has ended: a shape, no surface, or a reason for each element."""
         out = self._shapes

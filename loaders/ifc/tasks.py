@@ -2,10 +2,10 @@
 
 import gc
 import itertools
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import ifcopenshell
 import ifcopenshell.guid
@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import shapely
 
-from loaders.ifc.alignments import axes
+from loaders.ifc.alignments import Axis, axes
 from loaders.ifc.extent import placement_bounds
 from loaders.ifc.footprints import outlines, tidy
 from loaders.ifc.georeference import Georeference, find_georeference, given_placement
@@ -32,12 +32,19 @@ from loaders.ifc.shapes import Limits, ShapeRun, Shapes
 from loaders.ifc.sharing import shared_shapes
 from loaders.ifc.structure import Node, build_nodes, links_of
 from loaders.ifc.units import angle_unit, length_unit
+from loaders.ifc.wrongtypes import without_wrong_types
+from twin.errors import SourceError
 from twin.schema import LINKS
 
 __all__ = ["rehearse", "run"]
 
 Options = Mapping[str, Any]
 Answers = Iterator[dict[str, Any]]
+T = TypeVar("T")
+_STUMBLES = (
+    AttributeError, TypeError, ValueError, KeyError, IndexError, RuntimeError, OverflowError
+)  # fmt: skip
+"""What reading raises where a value is of another type than the schema says."""
 
 
 def run(task: str, path: Path, folder: Path, options: Options) -> Answers:
@@ -75,8 +82,34 @@ class _Model:
     text: Iterator[bytes]
 
 
-def _opened(path: Path, options: Options) -> _Model:
+def _attempted(path: Path, work: Callable[[bool], T]) -> T:
+    """What ``work`` makes of a model; a second time without values of the wrong type where it stumbles.
+
+    Raises
+    ------
+    SourceError
+        If it stumbles again.
+    """
+    try:
+        return work(False)
+    except _STUMBLES:
+        pass
+    try:
+        return work(True)
+    except _STUMBLES as err:
+        raise SourceError(
+            path,
+            "holds statements that contradict the IFC schema and cannot be left out one by one "
+            f"({type(err).__name__}: {str(err)[:120]}); a checker such as the buildingSMART "
+            "validation service names them, a new export from the authoring program mends them",
+        ) from err
+
+
+def _opened(path: Path, options: Options, strict: bool = False) -> _Model:
+    """A model with its objects and its place; ``strict`` leaves out values of the wrong type first."""
     file, findings = open_model(path)
+    if strict:
+        findings = [*findings, *without_wrong_types(file)]
     text = text_of(path, file, findings)
     unit = length_unit(file)
     nodes, more = build_nodes(file)
@@ -117,7 +150,7 @@ def _warm(path: Path, folder: Path, options: Options) -> Answers:  # noqa: ARG00
 
 
 def _scan(path: Path, folder: Path, options: Options) -> Answers:  # noqa: ARG001
-    model = _opened(path, options)
+    model = _attempted(path, lambda strict: _opened(path, options, strict))
     georef = model.georef
     yield {
         "schema": str(model.file.schema_identifier),
@@ -168,6 +201,12 @@ class _Shaping:
         gc.freeze()  # what is parsed stays shared with the worker: no reference counts of old objects move
         self._run = ShapeRun(model.file, ids, folder, model.unit, limits, self.wanted)
 
+    def stop(self) -> None:
+        """End the worker and forget what it wrote."""
+        self._run.stop()
+        for file in self._folder.glob("shapes-*"):
+            file.unlink()
+
     def follow(self) -> Generator[int, None, tuple[ShapeIndex, Shapes]]:
         """Wait for everything; yields how many are done, returns what came of it."""
         yield from self._run.follow()
@@ -195,19 +234,43 @@ def _shared(entity: Any) -> int:  # noqa: ANN401 (IFC entity)
     return 0
 
 
-def _read(path: Path, folder: Path, options: Options) -> Answers:
-    model = _opened(path, options)
-    nodes = model.nodes
-    shaping = _Shaping(model, nodes, folder, Limits(**options.get("limits", {})))
-    by_step = {node.step: node for node in nodes}
-    texts = folder / "attributes.jsonl"
-    codes, more = _described(model, by_step, texts)
-    links = links_of(model.file, nodes)
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A model whose statements are all read, while its shapes are computed."""
+
+    model: _Model
+    shaping: _Shaping
+    texts: Path
+    codes: dict[int, str]
+    links: list[Any]
+    axis: dict[int, Axis]
+    findings: list[str]
+
+
+def _begun(path: Path, folder: Path, options: Options, strict: bool) -> _Begun:
+    model = _opened(path, options, strict)
+    shaping = _Shaping(model, model.nodes, folder, Limits(**options.get("limits", {})))
+    try:
+        texts = folder / "attributes.jsonl"
+        codes, more = _described(model, {node.step: node for node in model.nodes}, texts)
+        links = links_of(model.file, model.nodes)
+        axis = axes(model.nodes, model.unit, angle_unit(model.file), model.georef.matrix)
+    except _STUMBLES:
+        shaping.stop()
+        raise
     findings = [*model.findings, *model.georef.findings, *more]
+    return _Begun(model, shaping, texts, codes, links, axis, findings)
+
+
+def _read(path: Path, folder: Path, options: Options) -> Answers:
+    begun = _attempted(path, lambda strict: _begun(path, folder, options, strict))
+    model, nodes, shaping = begun.model, begun.model.nodes, begun.shaping
+    texts, findings = begun.texts, begun.findings
     index, shapes = yield from _waited(shaping)
     georef = model.georef.matrix
-    axis = axes(nodes, model.unit, angle_unit(model.file), georef)
-    told = Told(index, outlines(nodes, index, georef), shapes.failed, shapes.step, codes, axis)
+    by_step = {node.step: node for node in nodes}
+    outlined = outlines(nodes, index, georef)
+    told = Told(index, outlined, shapes.failed, shapes.step, begun.codes, begun.axis)
     findings += shapes.told()
     if shapes.failed:
         findings.append(
@@ -224,7 +287,7 @@ def _read(path: Path, folder: Path, options: Options) -> Answers:
             sent.update(fresh)
             tables = {"records": records, "meshes": index.meshes(fresh)}
             if start + len(part) == len(nodes):
-                tables["links"] = _link_table(links)
+                tables["links"] = _link_table(begun.links)
             name = _written(folder / f"batch-{start}.arrow", tables)
             yield {"batch": name, "tables": list(tables)}
 
@@ -281,9 +344,12 @@ def _written(path: Path, tables: dict[str, pa.Table]) -> str:
 
 
 def _outline(path: Path, folder: Path, options: Options) -> Answers:
-    model = _opened(path, options)
-    chosen = ground_elements(model.nodes, model.unit)
-    shaping = _Shaping(model, chosen, folder, Limits(**options.get("limits", {})))
+    def begin(strict: bool) -> tuple[_Model, list[Node], _Shaping]:
+        model = _opened(path, options, strict)
+        chosen = ground_elements(model.nodes, model.unit)
+        return model, chosen, _Shaping(model, chosen, folder, Limits(**options.get("limits", {})))
+
+    model, chosen, shaping = _attempted(path, begin)
     index, _ = yield from _waited(shaping)
     shape, low = ground_outline(chosen, index)
     yield {

@@ -22,6 +22,9 @@ MAX_RATIO = 200
 """A zipped model that unpacks to more times its size is refused."""
 _SOUND = re.compile(rb"\s*#\d+\s*=\s*(?:[A-Za-z]\w*\s*\(|\().*\)\s*\Z", re.S)
 _ENDLESS = re.compile(rb"[-+]?\b\d+(?:\.\d*)?[Ee]\+?\d{3,9}\b")
+_BEGIN = re.compile(rb"\n\s*#(\d+)\s*=")
+MOST_STUMBLES = 12
+"""Statements that stop the parser before the file is given up."""
 _START = b"ISO-10303-21"
 _BLANK = b"\xef\xbb\xbf \r\n\t\0"
 
@@ -113,7 +116,31 @@ def _mended(data: bytes) -> tuple[ifcopenshell.file | None, list[str]]:
     data, findings = _without_damage(data)
     if endless:
         findings.append(f"{endless} numbers beyond all bounds (such as 1.E400) were left out")
-    return _parsed(data), findings
+    return _without_stumbles(data, findings)
+
+
+def _without_stumbles(
+    data: bytes, findings: list[str]
+) -> tuple[ifcopenshell.file | None, list[str]]:
+    """The model without the statements at which the parser gives up, a few of them one by one."""
+    dropped: list[str] = []
+    for _ in range(MOST_STUMBLES):
+        model = _parsed(data)
+        if model is not None:
+            if dropped:
+                shown = ", ".join(dropped)
+                findings.append(f"statements that the parser cannot read were left out: {shown}")
+            return model, findings
+        part = _read_as_far(data)
+        read = set(part.entity_names()) if part is not None else set()
+        begun = _BEGIN.finditer(data)
+        stumble = next((found for found in begun if int(found[1]) not in read), None)
+        if part is None or stumble is None:
+            break
+        end = data.find(b";", stumble.end()) + 1
+        dropped.append(f"#{int(stumble[1])}")
+        data = data[: stumble.start()] + b"\n" + data[end or len(data) :]
+    return None, findings
 
 
 def _finite(found: re.Match[bytes]) -> bytes:
@@ -190,15 +217,21 @@ def _parsed_file(path: Path) -> ifcopenshell.file | None:
 
 
 def _parsed(data: bytes) -> ifcopenshell.file | None:
+    return _checked(_read_as_far(data))
+
+
+def _read_as_far(data: bytes) -> ifcopenshell.file | None:
+    """What the parser has read before it gave up."""
     try:
-        return _checked(ifcopenshell.file.from_string(data.decode("ascii", "replace")))
+        model = ifcopenshell.file.from_string(data.decode("ascii", "replace"))
     except (RuntimeError, OSError, ValueError, AttributeError, ifcopenshell.Error):
         return None
+    return model
 
 
 def _checked(model: object) -> ifcopenshell.file | None:
-    """The model if it is one with something in it (a parser that gives up early leaves nothing)."""
-    if not isinstance(model, ifcopenshell.file):
+    """The model if it is one with something in it (a parser that gives up early leaves a part of it)."""
+    if not isinstance(model, ifcopenshell.file) or model.good().value():
         return None
     return model if model.by_type("IfcProject") or model.by_type("IfcRoot") else None
 

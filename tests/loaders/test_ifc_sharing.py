@@ -76,10 +76,8 @@ def test_what_looks_alike_is_computed_once_and_stands_where_the_iterator_puts_it
     made = {}
     for name in "abc":
         settings = ifcopenshell.geom.settings()
-        flat = ifcopenshell.geom.create_shape(
-            settings, model.by_id(ids[name])
-        ).transformation.matrix
-        made[name] = np.array(flat).reshape(4, 4).T
+        shape = ifcopenshell.geom.create_shape(settings, model.by_id(ids[name]))
+        made[name] = np.frombuffer(shape.transformation_buffer).reshape(4, 4).T.copy()
     matrices, fits = repeats.placed(np.array([made["a"]] * 2))
     assert fits.all()
     for step, matrix in zip(repeats.step.tolist(), matrices, strict=True):

@@ -60,9 +60,19 @@ def _placed(placement: Any, known: dict[int, np.ndarray]) -> np.ndarray:  # noqa
     step = placement.id()
     if step not in known:
         above = placement.PlacementRelTo
-        own = ifcopenshell.util.placement.get_axis2placement(placement.RelativePlacement)
-        known[step] = np.asarray(own if above is None else _placed(above, known) @ own, float)
+        own = _axes(placement.RelativePlacement)
+        known[step] = own if above is None else _placed(above, known) @ own
     return known[step]
+
+
+def _axes(given: Any) -> np.ndarray:  # noqa: ANN401 (IFC entity)
+    """Matrix of an axis placement; three unturned coordinates, as most are, take no vector algebra."""
+    plain = given.is_a("IfcAxis2Placement3D") and given[1] is None and given[2] is None
+    if not plain or len(given[0][0]) != 3:
+        return np.asarray(ifcopenshell.util.placement.get_axis2placement(given), dtype=float)
+    out = np.eye(4)
+    out[:3, 3] = given[0][0]
+    return out
 
 
 def _some_points(entity: Any) -> np.ndarray | None:  # noqa: ANN401 (IFC entity)

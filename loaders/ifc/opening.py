@@ -1,23 +1,30 @@
 """Opening an IFC file: zipped, under a schema that was never released, with damaged text or lines."""
 
+import math
 import re
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import ifcopenshell
 
+from loaders.ifc.columns import text_blocks
 from loaders.ifc.header import READABLE, head_of, released, schema_of_header, with_schema
 from loaders.ifc.steptext import repaired_text
 from twin.errors import SourceError, UnsafeSourceError
 
-__all__ = ["open_model"]
+__all__ = ["open_model", "text_of"]
 
 MAX_BYTES = 4 * 1024**3
 """A STEP file is parsed in memory; past 4 GiB it is refused."""
 MAX_RATIO = 200
 """A zipped model that unpacks to more times its size is refused."""
 _SOUND = re.compile(rb"\s*#\d+\s*=\s*(?:[A-Za-z]\w*\s*\(|\().*\)\s*\Z", re.S)
+_ENDLESS = re.compile(rb"[-+]?\b\d+(?:\.\d*)?[Ee]\+?\d{3,9}\b")
+_BEGIN = re.compile(rb"\n\s*#(\d+)\s*=")
+MOST_STUMBLES = 12
+"""Statements that stop the parser before the file is given up."""
 _START = b"ISO-10303-21"
 _BLANK = b"\xef\xbb\xbf \r\n\t\0"
 
@@ -83,13 +90,62 @@ def open_model(path: Path) -> tuple[ifcopenshell.file, list[str]]:
     return model, findings + dropped
 
 
+def text_of(path: Path, model: ifcopenshell.file, findings: list[str]) -> Iterator[bytes]:
+    """The statements of a model in pieces: of the file, or written anew where it was not read as it is.
+
+    Parameters
+    ----------
+    path : Path
+    model, findings : ifcopenshell.file, list of str
+        See :func:`open_model`.
+    """
+    if findings:
+        text: str = model.to_string()  # type: ignore[no-untyped-call]  # no stubs
+        yield text.encode("ascii", "replace")
+    else:
+        yield from text_blocks(path)
+
+
 def _mended(data: bytes) -> tuple[ifcopenshell.file | None, list[str]]:
     """The model, without damaged statements where it cannot be parsed with them, and findings."""
     model = _parsed(data)
     if model is not None:
         return model, []
+    endless = sum(not math.isfinite(float(one)) for one in _ENDLESS.findall(data))
+    data = _ENDLESS.sub(_finite, data)
     data, findings = _without_damage(data)
-    return _parsed(data), findings
+    if endless:
+        findings.append(f"{endless} numbers beyond all bounds (such as 1.E400) were left out")
+    return _without_stumbles(data, findings)
+
+
+def _without_stumbles(
+    data: bytes, findings: list[str]
+) -> tuple[ifcopenshell.file | None, list[str]]:
+    """The model without the statements at which the parser gives up, a few of them one by one."""
+    dropped: list[str] = []
+    for _ in range(MOST_STUMBLES):
+        model = _parsed(data)
+        if model is not None:
+            if dropped:
+                shown = ", ".join(dropped)
+                findings.append(f"statements that the parser cannot read were left out: {shown}")
+            return model, findings
+        part = _read_as_far(data)
+        read = set(part.entity_names()) if part is not None else set()
+        begun = _BEGIN.finditer(data)
+        stumble = next((found for found in begun if int(found[1]) not in read), None)
+        if part is None or stumble is None:
+            break
+        end = data.find(b";", stumble.end()) + 1
+        dropped.append(f"#{int(stumble[1])}")
+        data = data[: stumble.start()] + b"\n" + data[end or len(data) :]
+    return None, findings
+
+
+def _finite(found: re.Match[bytes]) -> bytes:
+    """``$`` for a number that no computer holds."""
+    return found[0] if math.isfinite(float(found[0])) else b"$"
 
 
 def _refuse_foreign(path: Path, head: bytes) -> None:
@@ -161,15 +217,21 @@ def _parsed_file(path: Path) -> ifcopenshell.file | None:
 
 
 def _parsed(data: bytes) -> ifcopenshell.file | None:
+    return _checked(_read_as_far(data))
+
+
+def _read_as_far(data: bytes) -> ifcopenshell.file | None:
+    """What the parser has read before it gave up."""
     try:
-        return _checked(ifcopenshell.file.from_string(data.decode("ascii", "replace")))
+        model = ifcopenshell.file.from_string(data.decode("ascii", "replace"))
     except (RuntimeError, OSError, ValueError, AttributeError, ifcopenshell.Error):
         return None
+    return model
 
 
 def _checked(model: object) -> ifcopenshell.file | None:
-    """The model if it is one with something in it (a parser that gives up early leaves nothing)."""
-    if not isinstance(model, ifcopenshell.file):
+    """The model if it is one with something in it (a parser that gives up early leaves a part of it)."""
+    if not isinstance(model, ifcopenshell.file) or model.good().value():
         return None
     return model if model.by_type("IfcProject") or model.by_type("IfcRoot") else None
 

@@ -1,10 +1,10 @@
 """Outline of a model on the ground, in its own metres: what is compared with footprints."""
 
-import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from loaders.ifc.records import ShapeIndex, outline_of, tidy
+from loaders.ifc.footprints import covered, tidy
+from loaders.ifc.shapeindex import ShapeIndex
 from loaders.ifc.structure import Node, attribute_of, has_surface, is_kind
 
 __all__ = ["ground_elements", "ground_outline"]
@@ -65,14 +65,10 @@ def ground_outline(nodes: list[Node], index: ShapeIndex) -> tuple[BaseGeometry, 
     Gaps up to 60 cm (doors, joints) are closed and holes below 2 % of the area filled: a footprint
     shows the building, not its walls. An empty polygon where there is nothing.
     """
-    parts, low = [], np.inf
-    for node in nodes:
-        if node.step in index.instance:
-            outline, bottom = outline_of(index, node.step)
-            parts.append(outline)
-            low = min(low, bottom)
-    if not parts:
+    parts, lows = covered(index, [node.step for node in nodes])
+    if not len(parts):
         return shapely.Polygon(), 0.0
+    low = lows.min()
     whole = tidy(shapely.union_all(parts, grid_size=0.001), 0.3)
     polygons = [p for p in shapely.get_parts(whole) if p.geom_type == "Polygon"]
     if not polygons:

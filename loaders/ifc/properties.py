@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import ifcopenshell
+import orjson
 
 from loaders.ifc.structure import attribute_of
 from loaders.ifc.units import Units
@@ -91,6 +92,7 @@ class PropertyBook:
         self._read: dict[int, tuple[str, Values]] = {}
         self._sets: dict[int, list[Any]] = defaultdict(list)
         self._type: dict[int, int] = {}
+        self._text: dict[tuple[Any, ...], bytes] = {}
         self._types: dict[int, Any] = {}
         self._of_type: dict[int, dict[str, Values]] = {}
         self._materials: dict[int, list[str]] = defaultdict(list)
@@ -215,6 +217,20 @@ class PropertyBook:
         if sets:
             out["properties"] = sets
         return out
+
+    def written(self, step: int) -> bytes:
+        """The same as members of a JSON object, without braces; what objects share is written once."""
+        if step in self._sets:
+            return orjson.dumps(self.described(step), default=str)[1:-1]
+        key = (
+            self._type.get(step),
+            tuple(self._materials.get(step, ())),
+            tuple(self._codes.get(step, ())),
+            tuple(self._groups.get(step, ())),
+        )
+        if key not in self._text:
+            self._text[key] = orjson.dumps(self.described(step), default=str)[1:-1]
+        return self._text[key]
 
 
 def member_name(member: Any) -> str:  # noqa: ANN401 (IFC entity)

@@ -3,212 +3,26 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import ifcopenshell.util.placement
-import numpy as np
 import orjson
 import pyarrow as pa
 import shapely
-from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from loaders.ifc.alignments import Axis
 from loaders.ifc.properties import PropertyBook
-from loaders.ifc.structure import AXIS, Node, attribute_of, is_kind
+from loaders.ifc.shapeindex import Matrix, ShapeIndex
+from loaders.ifc.structure import AXIS, Node, attribute_of
 from loaders.meshing import matrix_column
-from twin.schema import MESHES, RECORDS
+from twin.schema import RECORDS
 
 __all__ = [
-    "ShapeIndex", "Told", "batches_of", "node_attributes", "node_records", "outline_of",
-    "outlines", "storey_levels", "tidy",
+    "Describer", "Told", "batches_of", "node_records", "storey_levels",
 ]  # fmt: skip
 
-Matrix = NDArray[np.float64]
-_BODY = (
-    "IfcWall",
-    "IfcSlab",
-    "IfcRoof",
-    "IfcColumn",
-    "IfcCurtainWall",
-    "IfcPlate",
-    "IfcSpace",
-    "IfcBuildingElementProxy",
-    "IfcStair",
-)
-MOST_TRIANGLES = 20_000
-"""A finer mesh is seen from above as its convex hull."""
 _CODE_NAMES = ("楼栋编码", "楼栋代码", "楼幢编码", "building_code", "BuildingCode", "building.code")
-
-
-@dataclass(slots=True)
-class ShapeIndex:
-    """Where each element's instance and each mesh lies in the files of :class:`loaders.ifc.shapes.Shapes`."""
-
-    instance: dict[int, tuple[str, Matrix]]
-    mesh_at: dict[str, tuple[int, int]]
-    tables: list[pa.Table]
-
-    @classmethod
-    def read(cls, files: list[Path]) -> "ShapeIndex":
-        """Memory-map all files and index their rows; a shape that two files hold is taken from the first."""
-        instance: dict[int, tuple[str, Matrix]] = {}
-        mesh_at: dict[str, tuple[int, int]] = {}
-        tables = []
-        for number, path in enumerate(files):
-            source = pa.memory_map(str(path))
-            placed = pa.ipc.open_stream(source).read_all()
-            meshes = pa.ipc.open_stream(source).read_all()
-            parts = [part.values for part in placed["matrix"].chunks]
-            matrices = np.concatenate([np.zeros(0), *parts]).reshape(-1, 4, 4)
-            for step, name, matrix in zip(
-                placed["step"].to_pylist(), placed["mesh_id"].to_pylist(), matrices, strict=True
-            ):
-                instance.setdefault(step, (name, matrix))
-            for row, name in enumerate(meshes["mesh_id"].to_pylist()):
-                mesh_at.setdefault(name, (number, row))
-            tables.append(meshes)
-        return cls(instance, mesh_at, tables)
-
-    def positions(self, mesh_id: str) -> tuple[Matrix, NDArray[np.uint32]]:
-        """Local points (n, 3) and triangles (m, 3) of a mesh."""
-        number, row = self.mesh_at[mesh_id]
-        table = self.tables[number]
-        points = (
-            np.frombuffer(table["positions"][row].as_buffer(), "<f4")
-            .reshape(-1, 3)
-            .astype(np.float64)
-        )
-        return points, np.frombuffer(table["indices"][row].as_buffer(), "<u4").reshape(-1, 3)
-
-    def meshes(self, names: list[str]) -> pa.Table:
-        """Rows of MESHES for mesh ids, by file and row: slices, nothing is copied."""
-        rows = np.array(sorted(self.mesh_at[name] for name in names)).reshape(-1, 2)
-        breaks = np.flatnonzero((np.diff(rows, axis=0) != (0, 1)).any(axis=1)) + 1
-        runs = np.split(rows, breaks) if len(rows) else []
-        parts = [self.tables[run[0, 0]].slice(run[0, 1], len(run)) for run in runs]
-        return pa.concat_tables(parts) if parts else MESHES.empty_table()
-
-
-def outline_of(shapes: ShapeIndex, step: int) -> tuple[BaseGeometry, float]:
-    """Outline of one element seen from above, and its lowest z, model metres."""
-    outline, low, x, y = _Outlines(shapes).of(step)
-    return _shifted(outline, x, y), low
-
-
-def _projected(points: Matrix, triangles: NDArray[np.uint32]) -> BaseGeometry:
-    """Outline of a mesh seen from above: only triangles that look up are needed of a closed one."""
-    if len(triangles) > MOST_TRIANGLES:
-        return shapely.MultiPoint(points[:, :2]).convex_hull
-    corner = points[triangles][:, :, :2]
-    ahead, back = corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]
-    area = (ahead[:, 0] * back[:, 1] - ahead[:, 1] * back[:, 0]) / 2
-    tiny = 1e-6
-    up, down = area > tiny, area < -tiny
-    chosen = up if area[up].sum() >= 0.999 * -area[down].sum() else up | down
-    if not chosen.any():
-        return shapely.Polygon()
-    rings = np.concatenate([corner[chosen], corner[chosen][:, :1]], axis=1)
-    faces = np.asarray(shapely.polygons(rings), dtype=object)
-    return faces[0] if len(faces) == 1 else shapely.union_all(faces, grid_size=1e-4)
-
-
-class _Outlines:
-    """Outlines in model metres; one shape in one attitude is projected once, however often it stands there."""
-
-    def __init__(self, shapes: ShapeIndex) -> None:
-        self._shapes = shapes
-        self._known: dict[tuple[str, bytes], tuple[BaseGeometry, float]] = {}
-
-    def of(self, step: int) -> tuple[BaseGeometry, float, float, float]:
-        """Outline of an element about its own origin, its lowest z, and where the origin stands."""
-        name, matrix = self._shapes.instance[step]
-        exact = (name, matrix[:3, :3].tobytes())
-        if exact not in self._known:
-            key = (name, np.round(matrix[:3, :3], 9).tobytes())
-            if key not in self._known:
-                points, triangles = self._shapes.positions(name)
-                turned = points @ matrix[:3, :3].T
-                self._known[key] = (_projected(turned, triangles), float(turned[:, 2].min()))
-            self._known[exact] = self._known[key]
-        outline, low = self._known[exact]
-        x, y, z = matrix[:3, 3].tolist()
-        return outline, low + z, x, y
-
-
-def _shifted(outline: BaseGeometry, x: float, y: float) -> BaseGeometry:
-    moved = shapely.get_coordinates(outline) + np.array([x, y])
-    return shapely.set_coordinates(shapely.from_wkb(shapely.to_wkb(outline)), moved)
-
-
-def outlines(
-    nodes: list[Node], shapes: ShapeIndex, georef: Matrix
-) -> dict[int, tuple[BaseGeometry, float]]:
-    """Footprint of each building and bridge, and outline of each space, in the source CRS.
-
-    Parameters
-    ----------
-    nodes : list of Node
-        Of the whole model.
-    shapes : ShapeIndex
-        Its shapes.
-    georef : ndarray, shape (4, 4)
-        Model metres → source CRS.
-
-    Returns
-    -------
-    dict of step id → (polygon or multipolygon, lowest z)
-        Spaces and buildings without a shape are left out. A building's footprint is the union of
-        what its walls, slabs, roofs, columns and plates cover from above; parts that stand exactly
-        above each other count once.
-    """
-    flat = _Outlines(shapes)
-    out: dict[int, tuple[BaseGeometry, float]] = {}
-    parts: dict[int, dict[tuple[int, float, float], BaseGeometry]] = {}
-    lowest: dict[int, float] = {}
-    bridges = {n.step for n in nodes if n.class_code == "bridge"}
-    body_of: dict[str, bool] = {}
-    for node in nodes:
-        if node.step not in shapes.instance:
-            continue
-        if node.ifc_class not in body_of:
-            body_of[node.ifc_class] = any(is_kind(node.entity, c) for c in _BODY)
-        whole = node.building is not None and (body_of[node.ifc_class] or node.building in bridges)
-        if node.class_code != "room" and not whole:
-            continue
-        outline, low, x, y = flat.of(node.step)
-        if node.class_code == "room":
-            out[node.step] = (tidy(_shifted(outline, x, y), 0.001), low)
-        if whole and node.building is not None:
-            there = parts.setdefault(node.building, {})
-            place = (id(outline), round(x, 3), round(y, 3))
-            if place not in there:
-                there[place] = _shifted(outline, x, y)
-            lowest[node.building] = min(lowest.get(node.building, np.inf), low)
-    for step, polygons in parts.items():
-        united = shapely.union_all(list(polygons.values()), grid_size=1e-3)
-        out[step] = (tidy(united, 0.05), lowest[step])
-    return {step: _georeferenced(g, z, georef) for step, (g, z) in out.items() if not g.is_empty}
-
-
-def _georeferenced(outline: BaseGeometry, z: float, georef: Matrix) -> tuple[BaseGeometry, float]:
-    """Model metres → source CRS, for the outline and its height."""
-    xy = shapely.get_coordinates(outline)
-    there = np.column_stack([xy, np.full(len(xy), z)]) @ georef[:3, :3].T + georef[:3, 3]
-    return shapely.set_coordinates(outline, there[:, :2]), float(there[:, 2].mean())
-
-
-def tidy(outline: BaseGeometry, gap: float) -> BaseGeometry:
-    """Hairline gaps closed, slivers gone, only polygons left."""
-    closed = shapely.buffer(
-        shapely.buffer(outline, gap, join_style="mitre"), -gap, join_style="mitre"
-    )
-    plain = shapely.simplify(closed, gap * 0.2)
-    parts = [p for p in shapely.get_parts(plain) if p.geom_type == "Polygon" and p.area > 0]
-    if not parts:
-        return shapely.Polygon()
-    return parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
 
 
 def storey_levels(nodes: list[Node], unit: float) -> dict[int, tuple[int, float]]:
@@ -259,32 +73,96 @@ def _named(node: Node) -> dict[str, Any]:
     return out
 
 
-def node_attributes(
-    node: Node, by_step: dict[int, Node], book: PropertyBook, levels: dict[int, tuple[int, float]]
-) -> tuple[str | None, bytes]:
-    """Code of a building, and all that is said of an object as JSON, canonical names first; lengths in metres."""
-    out = _named(node)
-    storey = by_step.get(node.storey) if node.storey is not None else None
-    if storey is None and node.class_code == "storey":
-        storey = node
-    if storey is not None:
-        out["storey"] = storey.name or storey.value("LongName")
-        out["storey_number"], out["elevation_m"] = levels[storey.step]
-    if node.unit is not None:
-        zone = by_step[node.unit]
-        out["unit"], out["unit_key"] = zone.name, zone.key
-    if node.building is not None:
-        out["building_key"] = by_step[node.building].key
-    out["ifc_class"] = node.ifc_class
-    for attribute, target in _PLAIN:
-        value = node.value(attribute)
-        if value not in (None, "", "NOTDEFINED"):
-            out[target] = str(value)
-    out |= book.described(node.step)
-    code = _building_code(out) if node.class_code in ("building", "bridge") else None
-    if code:
-        out = {"building_code": code} | out
-    return code, orjson.dumps({k: v for k, v in out.items() if v is not None}, default=str)
+class Describer:
+    """All that is said of an object as JSON, canonical names first; lengths in metres.
+
+    What many objects share (their storey, their type with its property sets) is written once and
+    put together as text.
+
+    Parameters
+    ----------
+    by_step : dict of step id → Node
+        All nodes.
+    book : PropertyBook
+    levels : dict of step id → (int, float)
+        See :func:`storey_levels`.
+    """
+
+    def __init__(
+        self, by_step: dict[int, Node], book: PropertyBook, levels: dict[int, tuple[int, float]]
+    ) -> None:
+        self._by_step, self._book, self._levels = by_step, book, levels
+        self._storeys: dict[int | None, bytes] = {None: b""}
+        self._homes: dict[tuple[int | None, int | None], bytes] = {}
+        self._plain: dict[str, list[tuple[int, str]]] = {}
+
+    def __call__(self, node: Node) -> tuple[str | None, bytes]:
+        """Code of a building, and the attributes as one line of JSON."""
+        if node.class_code in ("building", "bridge"):
+            said = {**_named(node), **self._home(node), "ifc_class": node.ifc_class}
+            said |= self._own(node) | self._book.described(node.step)
+            code = _building_code(said)
+            return code, _json({"building_code": code, **said} if code else said)
+        named = _named(node)
+        if node.unit is not None:
+            named.pop("unit", None)
+        storey = node.step if node.class_code == "storey" else node.storey
+        if storey not in self._storeys:
+            self._storeys[storey] = _inner(self._storey(storey))
+        home = (node.unit, node.building)
+        if home not in self._homes:
+            self._homes[home] = _inner(self._home(node))
+        parts = (
+            _inner(named) if named else b"",
+            self._storeys[storey],
+            self._homes[home],
+            self._written(node),
+            self._book.written(node.step),
+        )
+        return None, b"{" + b",".join([part for part in parts if part]) + b"}"
+
+    def _storey(self, step: int | None) -> dict[str, Any]:
+        storey = self._by_step[step or 0]
+        number, elevation = self._levels[storey.step]
+        name = storey.name or storey.value("LongName")
+        return {"storey": name, "storey_number": number, "elevation_m": elevation}
+
+    def _home(self, node: Node) -> dict[str, Any]:
+        """Unit and building of an object."""
+        out: dict[str, Any] = {}
+        if node.unit is not None:
+            zone = self._by_step[node.unit]
+            out |= {"unit": zone.name, "unit_key": zone.key}
+        if node.building is not None:
+            out["building_key"] = self._by_step[node.building].key
+        return out
+
+    def _own(self, node: Node) -> dict[str, Any]:
+        """Attributes of the entity that keep their meaning under another name."""
+        known = self._plain.get(node.ifc_class)
+        if known is None:
+            places = node.places
+            known = [(places[name], target) for name, target in _PLAIN if name in places]
+            self._plain[node.ifc_class] = known
+        get = node.entity.get_argument
+        out: dict[str, Any] = {}
+        for place, target in known:
+            value = get(place)
+            if value is not None and value not in ("", "NOTDEFINED"):
+                out[target] = str(value)
+        return out
+
+    def _written(self, node: Node) -> bytes:
+        """Class and own attributes."""
+        return orjson.dumps({"ifc_class": node.ifc_class, **self._own(node)})[1:-1]
+
+
+def _json(said: dict[str, Any]) -> bytes:
+    return orjson.dumps({k: v for k, v in said.items() if v is not None}, default=str)
+
+
+def _inner(said: dict[str, Any]) -> bytes:
+    return _json(said)[1:-1]
 
 
 _PLAIN = (
@@ -330,14 +208,14 @@ def node_records(
     by_step : dict of step id → Node
         All nodes (for parents); ``part`` of them, which begin at record ``start``, become rows.
     attributes : list of bytes, length of ``part``
-        See :func:`node_attributes`.
+        See :class:`Describer`.
     told : Told
     georef : ndarray, shape (4, 4)
         Model metres → source CRS.
     """
-    placed = [told.index.instance.get(node.step) for node in part]
-    outlined = [_lifted(told, node.step) for node in part]
-    mesh_ids = [None if one is None else one[0] for one in placed]
+    rows = told.index.rows([node.step for node in part])
+    outlined = _lifted(told, part)
+    mesh_ids = [None if row < 0 else told.index.names[row] for row in rows.tolist()]
     columns = {
         "row": range(start, start + len(part)),
         "key": [node.key for node in part],
@@ -359,7 +237,7 @@ def node_records(
             for mesh_id, outline in zip(mesh_ids, outlined, strict=True)
         ],
         "mesh_id": mesh_ids,
-        "matrix": _matrices(placed, georef),
+        "matrix": matrix_column(georef @ told.index.matrices[rows[rows >= 0]], rows >= 0),
         "fault": pa.nulls(len(part), pa.string()),
     }
     return pa.table(columns, schema=RECORDS), [m for m in dict.fromkeys(mesh_ids) if m is not None]
@@ -377,13 +255,6 @@ def _role(node: Node, meshed: bool, outlined: bool) -> str:
     if node.ifc_class == AXIS:
         return "centreline" if outlined else "none"
     return "footprint" if outlined else "none"
-
-
-def _matrices(placed: list[tuple[str, Matrix] | None], georef: Matrix) -> pa.Array:
-    """Matrix of each instance to the source CRS, null for records without a mesh."""
-    there = np.array([one is not None for one in placed], dtype=bool)
-    stack = np.array([one[1] for one in placed if one is not None]).reshape(-1, 4, 4)
-    return matrix_column(georef @ stack, there)
 
 
 def _aliases(node: Node, code: str | None) -> list[dict[str, str]] | None:
@@ -409,16 +280,22 @@ def _noted(node: Node, said: bytes, told: Told) -> bytes:
     return orjson.dumps(orjson.loads(said) | more)
 
 
-def _lifted(told: Told, step: int) -> bytes | None:
-    """Outline as WKB with its lowest z; an axis as it runs."""
-    if step in told.axis:
-        line: bytes = shapely.to_wkb(told.axis[step].line, flavor="iso")
-        return line
-    if step not in told.outline:
-        return None
-    polygon, z = told.outline[step]
-    wkb: bytes = shapely.to_wkb(shapely.force_3d(polygon, z), output_dimension=3, flavor="iso")
-    return wkb
+def _lifted(told: Told, part: list[Node]) -> list[bytes | None]:
+    """Outlines as WKB with their lowest z; an axis as it runs."""
+    out: list[bytes | None] = [None] * len(part)
+    outlined = [k for k, node in enumerate(part) if node.step in told.outline]
+    if outlined:
+        found = [told.outline[part[k].step] for k in outlined]
+        lifted = shapely.force_3d([shape for shape, _ in found], [z for _, z in found])
+        for k, wkb in zip(
+            outlined, shapely.to_wkb(lifted, output_dimension=3, flavor="iso"), strict=True
+        ):
+            out[k] = wkb
+    if told.axis:
+        for k, node in enumerate(part):
+            if node.step in told.axis:
+                out[k] = shapely.to_wkb(told.axis[node.step].line, flavor="iso")
+    return out
 
 
 def batches_of(nodes: list[Node], size: int) -> Iterator[tuple[int, list[Node]]]:

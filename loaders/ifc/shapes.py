@@ -16,6 +16,8 @@ from loaders.ifc.worker import Task, Worker
 __all__ = ["Limits", "ShapeRun", "Shapes"]
 
 TELL_S = 2.0
+FEW = 10
+"""Where fewer than one in so many elements is to be shaped, no iterator is asked."""
 SMALL = 48
 """Elements the iterator is asked for again after it failed on many."""
 
@@ -55,6 +57,18 @@ class Shapes:
     step: dict[int, str] = field(default_factory=dict)
     findings: list[str] = field(default_factory=list)
 
+    def told(self) -> list[str]:
+        """What went wrong, and how many shapes come from which step of the ladder."""
+        counts = sorted(Counter(self.step.values()).items())
+        return [*self.findings, *(f"{n} shapes were computed {_WORDS[mode]}" for mode, n in counts)]
+
+    def join(self, other: "Shapes") -> None:
+        """Add the shapes of other elements."""
+        self.files += other.files
+        self.failed |= other.failed
+        self.step |= other.step
+        self.findings += other.findings
+
 
 class ShapeRun:
     """Shapes of some elements of one model.
@@ -71,6 +85,9 @@ class ShapeRun:
     unit : float
         Metres in one project length unit.
     limits : Limits
+    of : int
+        Elements of the model that have a surface: an iterator looks at all of them before its first
+        shape, so a few are shaped one by one.
     """
 
     def __init__(
@@ -80,6 +97,7 @@ class ShapeRun:
         folder: Path,
         unit: float,
         limits: Limits,
+        of: int = 0,
     ) -> None:
         self._model, self._folder, self._unit, self._limits = model, folder, unit, limits
         self._all = ids
@@ -92,8 +110,9 @@ class ShapeRun:
         self._ladder_end: float | None = None
         self._serial = 0
         size, threads = limits.batch, limits.threads
+        mode = "many" if len(ids) * FEW > of else "alone"
         self._queue = [
-            Task("many", tuple(ids[k : k + size]), threads) for k in range(0, len(ids), size)
+            Task(mode, tuple(ids[k : k + size]), threads) for k in range(0, len(ids), size)
         ]
         self._worker = self._started()
 
@@ -117,6 +136,12 @@ class ShapeRun:
             self._queue = self._escalated(rest, ending or "ended early")
             self._worker = self._started()
 
+    def stop(self) -> None:
+        """End the worker before its time."""
+        if self._worker is not None:
+            self._worker.end(kill=True)
+            self._worker = None
+
     def shapes(self) -> Shapes:
         """What came of it, once :meth:`follow` has ended: a shape, no surface, or a reason for each element."""
         out = self._shapes
@@ -126,8 +151,6 @@ class ShapeRun:
                 continue
             why = "it has no surface" if step in self._empty else "not computed"
             out.failed[step] = self._reasons.get(step, why)
-        for mode, count in sorted(Counter(out.step.values()).items()):
-            out.findings.append(f"{count} shapes were computed {_WORDS[mode]}")
         return out
 
     def _watch(self, worker: Worker) -> Generator[int, None, str | None]:

@@ -1,5 +1,6 @@
 """Latitude, longitude and north of a model's site, and how far they can be believed."""
 
+import contextlib
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -64,8 +65,9 @@ def true_north(model: ifcopenshell.file) -> float | None:
     """Degrees counter-clockwise from true east to the model's x axis; None where it is not said."""
     for context in model.by_type("IfcGeometricRepresentationContext", include_subtypes=False):
         north = attribute_of(context, "TrueNorth")
-        if north is not None:
-            x, y = north.DirectionRatios[:2]
+        ratios = attribute_of(north, "DirectionRatios")
+        if isinstance(ratios, tuple) and len(ratios) >= 2:
+            x, y = ratios[:2]
             if x or y:
                 return 90.0 - math.degrees(math.atan2(y, x))
     return None
@@ -110,8 +112,9 @@ def site_place(model: ifcopenshell.file, unit: float) -> SitePlace | None:
         findings.append("latitude and longitude are whole minutes: up to a kilometre off")
     without = np.eye(4)
     if hasattr(site.ObjectPlacement, "is_a"):
-        origin = ifcopenshell.util.placement.get_local_placement(site.ObjectPlacement)[:3, 3] * unit
-        without[:3, 3] = -origin
+        with contextlib.suppress(RuntimeError, AttributeError, TypeError, ValueError):
+            stands = ifcopenshell.util.placement.get_local_placement(site.ObjectPlacement)
+            without[:3, 3] = -stands[:3, 3] * unit
     height = (number(site.RefElevation) or 0.0) * unit
     north = true_north(model)
     return SitePlace(lat, lon, height, north, without, confidence, default, tuple(findings))

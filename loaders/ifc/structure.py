@@ -7,6 +7,7 @@ import ifcopenshell
 
 __all__ = [
     "AXIS",
+    "FLAT",
     "Link",
     "Node",
     "attribute_of",
@@ -88,7 +89,7 @@ _FIRST = (
 )
 
 
-_FLAT = frozenset(
+FLAT = frozenset(
     {
         "point",
         "pointcloud",
@@ -414,6 +415,6 @@ def has_surface(entity: Any) -> bool:  # noqa: ANN401 (IFC entity)
     if shape is None or not hasattr(shape, "is_a"):
         return False
     for representation in value_of(shape, "Representations") or ():
-        if (value_of(representation, "RepresentationType") or "").lower() not in _FLAT:
+        if (value_of(representation, "RepresentationType") or "").lower() not in FLAT:
             return True
     return False

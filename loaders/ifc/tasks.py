@@ -2,10 +2,10 @@
 
 import gc
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import ifcopenshell
 import ifcopenshell.guid
@@ -13,31 +13,38 @@ import numpy as np
 import pyarrow as pa
 import shapely
 
-from loaders.ifc.alignments import axes
+from loaders.ifc.alignments import Axis, axes
 from loaders.ifc.extent import placement_bounds
+from loaders.ifc.footprints import outlines, tidy
 from loaders.ifc.georeference import Georeference, find_georeference, given_placement
-from loaders.ifc.opening import open_model
+from loaders.ifc.opening import open_model, text_of
 from loaders.ifc.outline import ground_elements, ground_outline
 from loaders.ifc.properties import PropertyBook
 from loaders.ifc.records import (
-    ShapeIndex,
+    Describer,
     Told,
     batches_of,
-    node_attributes,
     node_records,
-    outlines,
     storey_levels,
-    tidy,
 )
-from loaders.ifc.shapes import Limits, ShapeRun
-from loaders.ifc.structure import Node, build_nodes, has_surface, links_of
+from loaders.ifc.shapeindex import ShapeIndex
+from loaders.ifc.shapes import Limits, ShapeRun, Shapes
+from loaders.ifc.sharing import shared_shapes
+from loaders.ifc.structure import Node, build_nodes, links_of
 from loaders.ifc.units import angle_unit, length_unit
+from loaders.ifc.wrongtypes import without_wrong_types
+from twin.errors import SourceError
 from twin.schema import LINKS
 
 __all__ = ["rehearse", "run"]
 
 Options = Mapping[str, Any]
 Answers = Iterator[dict[str, Any]]
+T = TypeVar("T")
+_STUMBLES = (
+    AttributeError, TypeError, ValueError, KeyError, IndexError, RuntimeError, OverflowError
+)  # fmt: skip
+"""What reading raises where a value is of another type than the schema says."""
 
 
 def run(task: str, path: Path, folder: Path, options: Options) -> Answers:
@@ -72,10 +79,38 @@ class _Model:
     georef: Georeference
     bounds: tuple[float, float, float, float] | None
     findings: list[str]
+    text: Iterator[bytes]
 
 
-def _opened(path: Path, options: Options) -> _Model:
+def _attempted(path: Path, work: Callable[[bool], T]) -> T:
+    """What ``work`` makes of a model; a second time without values of the wrong type where it stumbles.
+
+    Raises
+    ------
+    SourceError
+        If it stumbles again.
+    """
+    try:
+        return work(False)
+    except _STUMBLES:
+        pass
+    try:
+        return work(True)
+    except _STUMBLES as err:
+        raise SourceError(
+            path,
+            "holds statements that contradict the IFC schema and cannot be left out one by one "
+            f"({type(err).__name__}: {str(err)[:120]}); a checker such as the buildingSMART "
+            "validation service names them, a new export from the authoring program mends them",
+        ) from err
+
+
+def _opened(path: Path, options: Options, strict: bool = False) -> _Model:
+    """A model with its objects and its place; ``strict`` leaves out values of the wrong type first."""
     file, findings = open_model(path)
+    if strict:
+        findings = [*findings, *without_wrong_types(file)]
+    text = text_of(path, file, findings)
     unit = length_unit(file)
     nodes, more = build_nodes(file)
     bounds = placement_bounds(nodes, unit)
@@ -86,7 +121,7 @@ def _opened(path: Path, options: Options) -> _Model:
         if placement
         else find_georeference(file, bounds, given)
     )
-    return _Model(file, nodes, unit, georef, bounds, [*findings, *more])
+    return _Model(file, nodes, unit, georef, bounds, [*findings, *more], text)
 
 
 def rehearse() -> None:
@@ -100,10 +135,10 @@ def rehearse() -> None:
     file.create_entity("IfcBuilding", ifcopenshell.guid.new(), Name="B")
     nodes, _ = build_nodes(file)
     find_georeference(file, placement_bounds(nodes, length_unit(file)))
-    book, levels = PropertyBook(file), storey_levels(nodes, 1.0)
     by_step = {node.step: node for node in nodes}
-    said = [node_attributes(node, by_step, book, levels)[1] for node in nodes]
-    index = ShapeIndex({}, {}, [])
+    describe = Describer(by_step, PropertyBook(file), storey_levels(nodes, 1.0))
+    said = [describe(node)[1] for node in nodes]
+    index = ShapeIndex({}, [], np.zeros((0, 4, 4)), {}, [])
     told = Told(index, outlines(nodes, index, np.eye(4)), {}, {}, {}, {})
     node_records(by_step, 0, nodes, said, told, np.eye(4))
     tidy(shapely.union_all([shapely.box(0, 0, 1, 1), shapely.box(1, 0, 2, 1)], grid_size=0.1), 0.1)
@@ -115,7 +150,7 @@ def _warm(path: Path, folder: Path, options: Options) -> Answers:  # noqa: ARG00
 
 
 def _scan(path: Path, folder: Path, options: Options) -> Answers:  # noqa: ARG001
-    model = _opened(path, options)
+    model = _attempted(path, lambda strict: _opened(path, options, strict))
     georef = model.georef
     yield {
         "schema": str(model.file.schema_identifier),
@@ -146,14 +181,48 @@ def _moved(
     return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 
 
-def _shape_run(model: _Model, nodes: list[Node], folder: Path, options: Options) -> ShapeRun:
-    """Start shaping; elements that share a representation map stay neighbours."""
-    limits = Limits(**options.get("limits", {}))
-    shaped = [n for n in nodes if has_surface(n.entity)]
-    if len(shaped) > limits.batch:
-        shaped.sort(key=lambda n: _shared(n.entity))
-    gc.freeze()  # what is parsed stays shared with the worker: no reference counts of old objects move
-    return ShapeRun(model.file, [n.step for n in shaped], folder, model.unit, limits)
+class _Shaping:
+    """Shapes of some objects: of one of those that look alike, and in a second run of what is left.
+
+    Parameters
+    ----------
+    model : _Model
+    nodes : list of Node
+    folder : Path
+    limits : Limits
+    """
+
+    def __init__(self, model: _Model, nodes: list[Node], folder: Path, limits: Limits) -> None:
+        self._model, self._folder, self._limits = model, folder, limits
+        ids, self._repeats = shared_shapes(model.file, nodes, model.unit, model.text)
+        self.wanted = len(ids) + len(self._repeats.step)
+        if len(ids) > limits.batch:
+            ids.sort(key=lambda step: _shared(model.file.by_id(step)))
+        gc.freeze()  # what is parsed stays shared with the worker: no reference counts of old objects move
+        self._run = ShapeRun(model.file, ids, folder, model.unit, limits, self.wanted)
+
+    def stop(self) -> None:
+        """End the worker and forget what it wrote."""
+        self._run.stop()
+        for file in self._folder.glob("shapes-*"):
+            file.unlink()
+
+    def follow(self) -> Generator[int, None, tuple[ShapeIndex, Shapes]]:
+        """Wait for everything; yields how many are done, returns what came of it."""
+        yield from self._run.follow()
+        shapes = self._run.shapes()
+        index = ShapeIndex.read(shapes.files)
+        left = index.repeat(self._repeats, shapes)
+        if left:
+            folder = self._folder / "left"
+            folder.mkdir()
+            again = ShapeRun(self._model.file, left, folder, self._model.unit, self._limits)
+            for done in again.follow():
+                yield self.wanted - len(left) + done
+            shapes.join(again.shapes())
+            index = ShapeIndex.read(shapes.files)
+            index.repeat(self._repeats.without(left), shapes)
+        return index, shapes
 
 
 def _shared(entity: Any) -> int:  # noqa: ANN401 (IFC entity)
@@ -165,23 +234,44 @@ def _shared(entity: Any) -> int:  # noqa: ANN401 (IFC entity)
     return 0
 
 
-def _read(path: Path, folder: Path, options: Options) -> Answers:
-    model = _opened(path, options)
-    nodes = model.nodes
-    shaping = _shape_run(model, nodes, folder, options)
-    by_step = {node.step: node for node in nodes}
-    texts = folder / "attributes.jsonl"
-    codes, more = _described(model, by_step, texts)
-    links = links_of(model.file, nodes)
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A model whose statements are all read, while its shapes are computed."""
+
+    model: _Model
+    shaping: _Shaping
+    texts: Path
+    codes: dict[int, str]
+    links: list[Any]
+    axis: dict[int, Axis]
+    findings: list[str]
+
+
+def _begun(path: Path, folder: Path, options: Options, strict: bool) -> _Begun:
+    model = _opened(path, options, strict)
+    shaping = _Shaping(model, model.nodes, folder, Limits(**options.get("limits", {})))
+    try:
+        texts = folder / "attributes.jsonl"
+        codes, more = _described(model, {node.step: node for node in model.nodes}, texts)
+        links = links_of(model.file, model.nodes)
+        axis = axes(model.nodes, model.unit, angle_unit(model.file), model.georef.matrix)
+    except _STUMBLES:
+        shaping.stop()
+        raise
     findings = [*model.findings, *model.georef.findings, *more]
-    for done in shaping.follow():
-        yield {"shaped": done}
-    shapes = shaping.shapes()
-    index = ShapeIndex.read(shapes.files)
+    return _Begun(model, shaping, texts, codes, links, axis, findings)
+
+
+def _read(path: Path, folder: Path, options: Options) -> Answers:
+    begun = _attempted(path, lambda strict: _begun(path, folder, options, strict))
+    model, nodes, shaping = begun.model, begun.model.nodes, begun.shaping
+    texts, findings = begun.texts, begun.findings
+    index, shapes = yield from _waited(shaping)
     georef = model.georef.matrix
-    axis = axes(nodes, model.unit, angle_unit(model.file), georef)
-    told = Told(index, outlines(nodes, index, georef), shapes.failed, shapes.step, codes, axis)
-    findings += shapes.findings
+    by_step = {node.step: node for node in nodes}
+    outlined = outlines(nodes, index, georef)
+    told = Told(index, outlined, shapes.failed, shapes.step, begun.codes, begun.axis)
+    findings += shapes.told()
     if shapes.failed:
         findings.append(
             f"{len(shapes.failed)} of {shaping.wanted} elements with a representation have no surface"
@@ -197,9 +287,20 @@ def _read(path: Path, folder: Path, options: Options) -> Answers:
             sent.update(fresh)
             tables = {"records": records, "meshes": index.meshes(fresh)}
             if start + len(part) == len(nodes):
-                tables["links"] = _link_table(links)
+                tables["links"] = _link_table(begun.links)
             name = _written(folder / f"batch-{start}.arrow", tables)
             yield {"batch": name, "tables": list(tables)}
+
+
+def _waited(shaping: _Shaping) -> Generator[dict[str, Any], None, tuple[ShapeIndex, Shapes]]:
+    """What came of the shapes; answers how far they are meanwhile."""
+    following = shaping.follow()
+    try:
+        while True:
+            yield {"shaped": next(following)}
+    except StopIteration as end:
+        came: tuple[ShapeIndex, Shapes] = end.value
+        return came
 
 
 def _described(
@@ -209,11 +310,12 @@ def _described(
 
     They wait on disk while shapes are computed: in memory they would outweigh the model.
     """
-    book, levels = PropertyBook(model.file), storey_levels(model.nodes, model.unit)
+    book = PropertyBook(model.file)
+    describe = Describer(by_step, book, storey_levels(model.nodes, model.unit))
     codes = {}
     with path.open("wb") as file:
         for node in model.nodes:
-            code, text = node_attributes(node, by_step, book, levels)
+            code, text = describe(node)
             file.write(text + b"\n")
             if code is not None:
                 codes[node.step] = code
@@ -242,12 +344,14 @@ def _written(path: Path, tables: dict[str, pa.Table]) -> str:
 
 
 def _outline(path: Path, folder: Path, options: Options) -> Answers:
-    model = _opened(path, options)
-    chosen = ground_elements(model.nodes, model.unit)
-    shaping = _shape_run(model, chosen, folder, options)
-    for done in shaping.follow():
-        yield {"shaped": done}
-    shape, low = ground_outline(chosen, ShapeIndex.read(shaping.shapes().files))
+    def begin(strict: bool) -> tuple[_Model, list[Node], _Shaping]:
+        model = _opened(path, options, strict)
+        chosen = ground_elements(model.nodes, model.unit)
+        return model, chosen, _Shaping(model, chosen, folder, Limits(**options.get("limits", {})))
+
+    model, chosen, shaping = _attempted(path, begin)
+    index, _ = yield from _waited(shaping)
+    shape, low = ground_outline(chosen, index)
     yield {
         "outline": shapely.to_wkb(shape, hex=True),
         "low": low,

@@ -104,10 +104,7 @@ class _Talk:
             self._say(begin=number)
             if task.mode == "many":
                 for _ in shape_many(self._model, list(task.ids), task.threads, self._collector):
-                    late = time.monotonic() - self._last > FLUSH_S
-                    many = len(self._collector) >= FLUSH_ELEMENTS
-                    if late or many or self._collector.corners > self._most_corners():
-                        self._flush()
+                    self._flush_if_due()
                 failed: dict[str, str] = {}
             else:
                 failed = self._ladder_step(task)
@@ -125,8 +122,14 @@ class _Talk:
             reason = shape_alone(self._model, step, task.mode, self._unit, self._collector)
             if reason is not None:
                 failed[str(step)] = reason
-            self._flush()
+            self._flush_if_due()
         return failed
+
+    def _flush_if_due(self) -> None:
+        late = time.monotonic() - self._last > FLUSH_S
+        many = len(self._collector) >= FLUSH_ELEMENTS
+        if late or many or self._collector.corners > self._most_corners():
+            self._flush()
 
     def _flush(self) -> None:
         """Write what was collected as one file: instances, then meshes."""

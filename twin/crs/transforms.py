@@ -113,6 +113,8 @@ def _built(crs: str) -> tuple[Transformer, Transformer | None, float | None]:
     if crs == "EPSG:4214" or (zone is not None and zone.family == "Beijing 1954"):
         step = Transformer.from_crs(source, "EPSG:4214", always_xy=True)
         return step, Transformer.from_pipeline(_BEIJING54), 50.0
+    if geodetic is not None and geodetic.to_epsg(100) == 4490:  # PROJ searches 0.1 s to find none
+        return Transformer.from_crs(source, geodetic, always_xy=True), None, 0.1
     with _building, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         try:

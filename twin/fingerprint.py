@@ -115,6 +115,22 @@ def _word(data: Bytes, at: int, end: int) -> np.uint64:
     return out
 
 
+@njit(cache=True, inline="always")
+def _eight(data: Bytes, at: int) -> np.uint64:
+    """Eight bytes as a little-endian number; written out so that they are loaded at once."""
+    i = np.uint64(at)  # an index that may be negative costs a look each time
+    return (
+        np.uint64(data[i])
+        | (np.uint64(data[i + np.uint64(1)]) << np.uint64(8))
+        | (np.uint64(data[i + np.uint64(2)]) << np.uint64(16))
+        | (np.uint64(data[i + np.uint64(3)]) << np.uint64(24))
+        | (np.uint64(data[i + np.uint64(4)]) << np.uint64(32))
+        | (np.uint64(data[i + np.uint64(5)]) << np.uint64(40))
+        | (np.uint64(data[i + np.uint64(6)]) << np.uint64(48))
+        | (np.uint64(data[i + np.uint64(7)]) << np.uint64(56))
+    )
+
+
 @njit(cache=True)
 def _mix(state: NDArray[np.uint64], data: Bytes, offsets: NDArray[np.int32], valid: Flags) -> None:
     c1, c2 = np.uint64(0x87C37B91114253D5), np.uint64(0x4CF5AD432745937F)
@@ -126,7 +142,10 @@ def _mix(state: NDArray[np.uint64], data: Bytes, offsets: NDArray[np.int32], val
         h1 ^= length * c1
         at = start
         while valid[i] and at < end:
-            k1, k2 = _word(data, at, end), _word(data, at + 8, end)
+            if at + 16 <= end:
+                k1, k2 = _eight(data, at), _eight(data, at + 8)
+            else:
+                k1, k2 = _word(data, at, end), _word(data, at + 8, end)
             h1 ^= _rotate(k1 * c1, 31) * c2
             h1 = (_rotate(h1, 27) + h2) * five + m1
             h2 ^= _rotate(k2 * c2, 33) * c1

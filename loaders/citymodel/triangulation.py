@@ -234,43 +234,54 @@ def columns_of(
     face: IntArray,
     vertex_of: NDArray[np.int32],
     surface: NDArray[np.int32],
+    color: NDArray[np.uint32],
     shape_start: IntArray,
-) -> tuple[NDArray[np.uint32], NDArray[np.int32], IntArray, bool]:
-    """Triangles as a mesh has them.
+) -> tuple[
+    NDArray[np.uint32], NDArray[np.uint32], NDArray[np.int32], NDArray[np.uint32], IntArray, IntArray
+]:
+    """Triangles and faces as a mesh has them.
 
     Parameters
     ----------
     triangles, face
-        As :func:`triangulate` gives them, in order of shapes.
+        As :func:`triangulate` gives them, in order of shapes; those of a face together.
     vertex_of : ndarray of int32, shape (n,)
         Vertex of each corner.
     surface : ndarray of int32, shape (f,)
         Semantic surface of each face, -1 for none.
+    color : ndarray of uint32, shape (f,)
     shape_start : ndarray of int64, shape (s + 1,)
         Faces of each shape.
 
     Returns
     -------
     indices : ndarray of uint32, shape (t, 3)
-    surface : ndarray of int32, shape (t,)
-    start : ndarray of int64, shape (s + 1,)
-        First triangle of each shape.
-    told : bool
-        Whether any triangle has a surface.
+    counts : ndarray of uint32, shape (d,)
+        Triangles of each of the faces that have any.
+    surface : ndarray of int32, shape (d,)
+    paint : ndarray of uint32, shape (d,)
+    triangle_start, face_start : ndarray of int64, shape (s + 1,)
+        First triangle and first such face of each shape.
     """
-    n, told = len(triangles), False
-    indices, surfaces = np.empty((n, 3), np.uint32), np.empty(n, np.int32)
-    start = np.zeros(len(shape_start), np.int64)
-    shape = 0
+    n = len(triangles)
+    indices = np.empty((n, 3), np.uint32)
+    most = min(n, len(surface))
+    counts, paint = np.empty(most, np.uint32), np.empty(most, np.uint32)
+    surfaces = np.empty(most, np.int32)
+    start, begin = np.zeros(len(shape_start), np.int64), np.zeros(len(shape_start), np.int64)
+    shape, made, last = 0, 0, -1
     for t in range(n):
         for k in range(3):
             indices[t, k] = vertex_of[triangles[t, k]]
         f = face[t]
-        surfaces[t] = surface[f]
-        told |= surface[f] >= 0
-        while shape_start[shape + 1] <= f:
-            shape += 1
-            start[shape] = t
+        if f != last:
+            last = f
+            while not shape_start[shape] <= f < shape_start[shape + 1]:
+                shape += 1
+                start[shape], begin[shape] = t, made
+            counts[made], surfaces[made], paint[made] = 0, surface[f], color[f]
+            made += 1
+        counts[made - 1] += 1
     for s in range(shape + 1, len(start)):
-        start[s] = n
-    return indices, surfaces, start, told
+        start[s], begin[s] = n, made
+    return indices, counts[:made], surfaces[:made], paint[:made], start, begin

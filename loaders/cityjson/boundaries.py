@@ -1,7 +1,7 @@
 """Boundaries of CityJSON geometries, a batch at a time: nested lists become rings, faces and shapes in columns."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
 
@@ -282,7 +282,8 @@ class ShapeCollector:
             lost = gone[b] - gone[a]
             if lost:
                 place = self._places[one]
-                self.infos[place].skipped += lost
+                info = self.infos[place]
+                self.infos[place] = replace(info, skipped=info.skipped + lost)
                 self._told[one] = _numbers(self._told[one], b - a)[keep[a:b]]
                 if place in self._looks:
                     self._looks[place].sift(keep[a:b])
@@ -330,7 +331,7 @@ class ShapeCollector:
             faces = slice(shapes.shape_start[place], shapes.shape_start[place + 1])
             rings = slice(shapes.face_start[faces.start], shapes.face_start[faces.stop])
             look.apply(shapes, faces, int(corner_start[place]), np.diff(shapes.ring_start)[rings])
-            self.infos[place].textures = look.textures
+            self.infos[place] = replace(self.infos[place], textures=look.textures)
 
 
 @dataclass(slots=True)

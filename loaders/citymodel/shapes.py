@@ -167,13 +167,14 @@ def build(shapes: Shapes, geographic: bool) -> Built:
         order = np.lexsort((np.arange(len(face)), shapes.texture[face], of_face))
         triangles, face = triangles[order], face[order]
     uv = np.ascontiguousarray(shapes.uv)
-    corner, vertex_of, vertex_start = weld(
+    positions, corner, vertex_of, vertex_start = weld(
+        near,
         near.view(np.int32),
         uv.view(np.int32).reshape(-1, 2),
         shapes.ring_start,
         shapes.face_start,
         shapes.shape_start,
-        normal.any(axis=1),
+        normal,
         shapes.texture,
     )
     indices, counts, surface, paint, triangle_start, face_start = columns_of(
@@ -181,7 +182,7 @@ def build(shapes: Shapes, geographic: bool) -> Built:
     )
     n = len(vertex_start) - 1
     meshes = {
-        "positions": binaries(near[corner].astype("<f4", copy=False), vertex_start),
+        "positions": binaries(positions.astype("<f4", copy=False), vertex_start),
         "normals": pa.nulls(n, pa.binary()),
         "colors": pa.nulls(n, pa.binary()),
         "indices": binaries(indices.astype("<u4", copy=False), triangle_start),

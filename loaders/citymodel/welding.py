@@ -23,31 +23,33 @@ def _mixed(a: Any, b: Any, c: Any) -> Any:  # noqa: ANN401 (32-bit numbers)
 
 @njit(cache=True, nogil=True)
 def weld(  # noqa: C901 (one pass over the columns)
+    near: NDArray[np.float32],
     bits: Bits,
     uv_bits: Bits,
     ring_start: IntArray,
     face_start: IntArray,
     shape_start: IntArray,
-    drawn: NDArray[np.bool_],
+    normal: NDArray[np.float64],
     texture: Bits,
-) -> tuple[IntArray, NDArray[np.int32], IntArray]:
+) -> tuple[NDArray[np.float32], IntArray, Bits, IntArray]:
     """Vertices of the meshes of a batch: corners that fall together are one.
 
     Parameters
     ----------
-    bits : ndarray of int32, shape (n, 3)
-        Corners of all faces, metres from the origin of their shape; the bytes of float32.
+    near : ndarray of float32, shape (n, 3)
+        Corners of all faces, metres from the origin of their shape; ``bits`` are the same bytes as int32.
     uv_bits : ndarray of int32, shape (n, 2) or (0, 2)
         Texture coordinates of the corners as int32; corners of other ones or another texture stay apart.
     ring_start, face_start, shape_start : ndarray of int64
         As in :class:`loaders.citymodel.shapes.Shapes`.
-    drawn : ndarray of bool, shape (f,)
-        Faces that have vertices.
+    normal : ndarray of float64, shape (f, 3)
+        Of each face; one without a normal has no vertices.
     texture : ndarray of int32, shape (f,)
         Image of each face, -1 for none.
 
     Returns
     -------
+    positions : ndarray of float32, shape (v, 3)
     corner : ndarray of int64, shape (v,)
         The first corner that stands at each vertex.
     vertex_of : ndarray of int32, shape (n,)
@@ -62,7 +64,7 @@ def weld(  # noqa: C901 (one pass over the columns)
         largest = max(largest, b - a)
     slot = np.empty(4 * largest + 16, np.int32)  # what belongs to one shape stays in the cache
     face_of = np.empty(largest, np.int64)
-    corner = np.empty(n, np.int64)
+    positions, corner = np.empty((n, 3), np.float32), np.empty(n, np.int64)
     vertex_of = np.full(n, -1, np.int32)
     vertex_start = np.zeros(n_shapes + 1, np.int64)
     made = 0
@@ -76,7 +78,7 @@ def weld(  # noqa: C901 (one pass over the columns)
         slot[:size] = -1
         count = 0
         for f in range(f0, f1):
-            if not drawn[f]:
+            if normal[f, 0] == 0 and normal[f, 1] == 0 and normal[f, 2] == 0:
                 continue
             for i in range(ring_start[face_start[f]], ring_start[face_start[f + 1]]):
                 x, y, z = bits[i, 0], bits[i, 1], bits[i, 2]
@@ -100,10 +102,16 @@ def weld(  # noqa: C901 (one pass over the columns)
                     h = (h + np.uint32(1)) & mask
                 if slot[h] < 0:
                     slot[h] = count
-                    corner[made + count] = i
+                    k = made + count
+                    corner[k] = i
+                    positions[k, 0], positions[k, 1], positions[k, 2] = (
+                        near[i, 0],
+                        near[i, 1],
+                        near[i, 2],
+                    )
                     face_of[count] = f
                     count += 1
                 vertex_of[i] = slot[h]
         made += count
         vertex_start[s + 1] = made
-    return corner[:made], vertex_of, vertex_start
+    return positions[:made], corner[:made], vertex_of, vertex_start

@@ -113,6 +113,8 @@ def _built(crs: str) -> tuple[Transformer, Transformer | None, float | None]:
     if crs == "EPSG:4214" or (zone is not None and zone.family == "Beijing 1954"):
         step = Transformer.from_crs(source, "EPSG:4214", always_xy=True)
         return step, Transformer.from_pipeline(_BEIJING54), 50.0
+    if geodetic is not None and geodetic.to_epsg(20) == 4490:  # PROJ would look for a way, in vain
+        return Transformer.from_crs(source, geodetic, always_xy=True), None, 0.1
     with _building, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         try:
@@ -124,8 +126,7 @@ def _built(crs: str) -> tuple[Transformer, Transformer | None, float | None]:
         return best, None, best.accuracy if best.accuracy >= 0 else None
     if geodetic is None:
         raise CrsError(f"{source.name}: not tied to the Earth, so it cannot be placed")
-    coincident = geodetic.to_epsg(20) == 4490
-    return Transformer.from_crs(source, geodetic, always_xy=True), None, 0.1 if coincident else None
+    return Transformer.from_crs(source, geodetic, always_xy=True), None, None
 
 
 def accuracy(crs: str) -> float | None:

@@ -24,7 +24,7 @@ from twin.plan import LayerPlan
 __all__ = ["CityJsonLoader"]
 
 MAX_OBJECTS = 8192
-BATCH_BYTES = 2 * 1024**2
+BATCH_BYTES = 4 * 1024**2
 IMAGE_BYTES = 64 * 1024**2
 """A batch ends when it has this many objects, or text or images of this size."""
 

@@ -13,7 +13,7 @@ import shapely
 from numpy.typing import NDArray
 
 from twin import crs
-from twin.crs.boxes import placed_boxes
+from twin.crs.boxes import placed_boxes, spanned
 from twin.fingerprint import fingerprints
 from twin.rematch import surface_of
 from twin.schema import IMAGES, MESH_EXTRAS, MESHES
@@ -125,9 +125,7 @@ class MeshArchive:
         at, xyz = rows(table["positions"])
         xyz = xyz.view("<f4").reshape(-1, 3)
         starts = at // 12
-        boxes = np.empty((len(names), 6))
-        boxes[:, :3] = np.minimum.reduceat(xyz, starts[:-1], axis=0)
-        boxes[:, 3:] = np.maximum.reduceat(xyz, starts[:-1], axis=0)
+        boxes = spanned(xyz, starts)
         prints = fingerprints([table[name] for name in _DRAWN], table.num_rows)
         self._remember(names, boxes, prints)
         for i, name in enumerate(names):

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["fingerprints", "json_array", "uuid_array"]
+__all__ = ["fingerprints", "json_array", "one_array", "uuid_array"]
 
 Bytes = NDArray[np.uint8]
 Flags = NDArray[np.bool_]
@@ -63,13 +63,19 @@ def uuid_array(raw: NDArray[np.uint8]) -> pa.Array:
 
 def json_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     """Texts that are JSON already, as an Arrow column that DuckDB takes for JSON without parsing it again."""
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    return pa.ExtensionArray.from_storage(pa.json_(pa.string()), array)
+    return pa.ExtensionArray.from_storage(pa.json_(pa.string()), one_array(column))
+
+
+def one_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """A column in one piece, without copying it where it is one already."""
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def _bytes(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     """A column as variable-length bytes."""
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    array = one_array(column)
     kind = array.type
     if array.null_count == len(array):
         return pa.nulls(len(array), pa.binary())

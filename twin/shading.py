@@ -10,6 +10,8 @@ import pyarrow as pa
 from numba import njit
 from numpy.typing import NDArray
 
+from twin.fingerprint import one_array
+
 __all__ = ["binaries", "rows", "shaded"]
 
 SOFT = np.cos(np.deg2rad(25.0))
@@ -20,8 +22,7 @@ Floats = NDArray[np.float32]
 
 def rows(column: pa.Array | pa.ChunkedArray) -> tuple[IntArray, NDArray[np.uint8]]:
     """Offsets (n + 1,) and bytes of a binary column, the first offset 0; null is empty."""
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    array = array.chunk(0) if isinstance(array, pa.ChunkedArray) else array
+    array = one_array(column)
     array = array.fill_null(b"") if array.null_count else array
     _, offsets, data = array.buffers()
     at = np.frombuffer(offsets, np.int32, len(array) + 1, array.offset * 4).astype(np.int64)

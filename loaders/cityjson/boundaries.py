@@ -344,7 +344,9 @@ class _Columns:
     vertices: list[FloatArray]
 
 
-def _gathered(parts: list[IntArray], which: IntArray, start: IntArray, length: IntArray) -> IntArray:
+def _gathered(
+    parts: list[IntArray], which: IntArray, start: IntArray, length: IntArray
+) -> IntArray:
     """Runs of the parts, one after another: run i lies in ``parts[which[i]]``."""
     cut = [0, *(np.flatnonzero(np.diff(which)) + 1).tolist(), len(which)]
     if len(cut) <= MOST_TURNS:

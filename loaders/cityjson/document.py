@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -300,8 +300,9 @@ def features_of(path: Path, header: Header, document: Document | None) -> Iterat
     """
     if document is not None:
         content = document.content
-        moved = (header.scale, header.translate) if "transform" in content else (None, None)
-        text = Text(document.packed, document.plain, *moved, document.size)
+        text = Text(document.packed, document.plain, size=document.size)
+        if "transform" in content:
+            text = replace(text, scale=header.scale, translate=header.translate)
         yield _feature(content, header, text)
         return
     number = 0

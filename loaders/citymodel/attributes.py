@@ -91,6 +91,7 @@ class AttributeMapper:
             targets,
             [(i, target) for i, (_, target) in enumerate(renamed) if target in NUMERIC],
         )
+
     def _renamed(self, names: Sequence[str]) -> list[tuple[str, str]]:
         """Attributes that get another name, or are looked at: name, numbers; numbers first."""
         own = {

@@ -158,11 +158,12 @@ def template_meshes(
     origins : dict of name → ndarray of shape (3,)
         Templates that have a mesh.
     """
-    sound = _sound(shapes, infos)
+    known = list(infos)
+    sound = _sound(shapes, known)
     built = build(sound, geographic=False)
     if not built.meshed.any():
         return None, {}
-    placing = Placing(Drafted([], sound, list(infos), geographic=False), sound, built)
+    placing = Placing(Drafted([], sound, known, geographic=False), sound, built)
     surfaces, textures = _surface_columns(placing)
     if textures is not None:
         built.meshes["textures"] = textures

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import shapely
 from numpy.typing import NDArray
 
 from loaders.citymodel.shapes import Shapes
+
+if TYPE_CHECKING:
+    import shapely
 
 __all__ = ["Draft", "Drafted", "ShapeInfo"]
 

@@ -161,8 +161,8 @@ class Placing:
         """Geometry columns of all records, in order."""
         out = Places()
         infos, names, extra, outline = self.drafted.infos, self.names, self.extra, self.outline
-        columns = out.geometry, out.role, out.lod, out.mesh_id, out.matrix
-        geometry, role, lod, mesh_id, matrix = (column.append for column in columns)
+        geometry, role, lod = out.geometry.append, out.role.append, out.lod.append
+        mesh_id, matrix = out.mesh_id.append, out.matrix.append
         for draft, best, (plain, i, beside) in zip(
             self.drafted.drafts, self._best, self._settled, strict=True
         ):

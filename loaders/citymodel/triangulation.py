@@ -254,7 +254,12 @@ def columns_of(
     color: NDArray[np.uint32],
     shape_start: IntArray,
 ) -> tuple[
-    NDArray[np.uint32], NDArray[np.uint32], NDArray[np.int32], NDArray[np.uint32], IntArray, IntArray
+    NDArray[np.uint32],
+    NDArray[np.uint32],
+    NDArray[np.int32],
+    NDArray[np.uint32],
+    IntArray,
+    IntArray,
 ]:
     """Triangles and faces as a mesh has them.
 

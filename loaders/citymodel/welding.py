@@ -22,7 +22,7 @@ def _mixed(a: Any, b: Any, c: Any) -> Any:  # noqa: ANN401 (32-bit numbers)
 
 
 @njit(cache=True, nogil=True)
-def weld(  # noqa: C901 (one pass over the columns)
+def weld(
     near: NDArray[np.float32],
     bits: Bits,
     uv_bits: Bits,

@@ -46,7 +46,7 @@ class _Asset:
         """Write meshes (columns of the asset), ``prints`` (n, 16) of what they are drawn by."""
         beside = fingerprints([table[name] for name in _BESIDE], table.num_rows)
         self._digest.update("\0".join(names).encode())
-        self._digest.update(np.ascontiguousarray(np.hstack([prints, beside])))
+        self._digest.update(np.hstack([prints, beside]).tobytes())
         self._writer.write_table(table)
 
     def _end(self) -> None:
@@ -123,19 +123,21 @@ class MeshArchive:
         if not names:
             return
         at, xyz = rows(table["positions"])
-        xyz = xyz.view("<f4").reshape(-1, 3)
+        corners: NDArray[np.float32] = xyz.view("<f4").reshape(-1, 3)
         starts = at // 12
-        boxes = spanned(xyz, starts)
+        boxes = spanned(corners, starts)
         prints = fingerprints([table[name] for name in _DRAWN], table.num_rows)
         self._remember(names, boxes, prints)
         for i, name in enumerate(names):
             if name in outlined:
-                self._outline[name] = _thinned(xyz[starts[i] : starts[i + 1]].astype(np.float64))
+                self._outline[name] = _thinned(
+                    corners[starts[i] : starts[i + 1]].astype(np.float64)
+                )
         if self._with_surfaces:
-            for name, points, corners in zip(
-                names, np.split(xyz, starts[1:-1]), table["indices"].to_pylist(), strict=True
+            for name, points, joined in zip(
+                names, np.split(corners, starts[1:-1]), table["indices"].to_pylist(), strict=True
             ):
-                triangles = np.frombuffer(corners, "<u4").reshape(-1, 3).astype(np.int64)
+                triangles = np.frombuffer(joined, "<u4").reshape(-1, 3).astype(np.int64)
                 self._surfaces[name] = surface_of(points.astype(np.float64), triangles)
         self._triangles += len(rows(table["indices"])[1]) // 12
         self._asset = self._asset or _Asset(self._folder)

@@ -113,12 +113,14 @@ def _shaded(table: pa.Table) -> pa.Table:
             there = np.repeat(~empty, np.diff(starts[2]))
             values = np.full(len(faces) // 4, -1, np.int32)
             values[there] = data.view("<i4")
-            spread, cut = values[number], starts[1]
+            spread: NDArray[Any] = values[number]
+            cut = starts[1]
         else:
             there = np.repeat(~empty, np.diff(starts[0]))
             pairs = np.zeros((len(xyz), 2), np.float32)
             pairs[there] = data.view("<f4").reshape(-1, 2)
-            spread, cut = pairs[source], start
+            spread = pairs[source]
+            cut = start
         column = binaries(spread.astype(spread.dtype.newbyteorder("<"), copy=False), cut)
         made[name] = _without(column, table[name].is_null().to_numpy())
     for name, column in made.items():

@@ -327,9 +327,9 @@ def _whole(kind: str, batches: Iterator[pa.Table], tell: Callable[[int], None]) 
 
 def _digest(path: Path) -> str:
     """SHA-256 of a file, or of all files of a folder in order of name."""
-    digest = hashlib.sha256()
+    digest, block = hashlib.sha256(), memoryview(bytearray(1 << 18))  # stays in the cache
     for file in [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file()):
-        with file.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
+        with file.open("rb", buffering=0) as stream:
+            while size := stream.readinto(block):
+                digest.update(block[:size])
     return digest.hexdigest()

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["fingerprints", "json_array", "uuid_array"]
+__all__ = ["fingerprints", "json_array", "one_array", "uuid_array"]
 
 Bytes = NDArray[np.uint8]
 Flags = NDArray[np.bool_]
@@ -63,13 +63,19 @@ def uuid_array(raw: NDArray[np.uint8]) -> pa.Array:
 
 def json_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     """Texts that are JSON already, as an Arrow column that DuckDB takes for JSON without parsing it again."""
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    return pa.ExtensionArray.from_storage(pa.json_(pa.string()), array)
+    return pa.ExtensionArray.from_storage(pa.json_(pa.string()), one_array(column))
+
+
+def one_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """A column in one piece, without copying it where it is one already."""
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def _bytes(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     """A column as variable-length bytes."""
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    array = one_array(column)
     kind = array.type
     if array.null_count == len(array):
         return pa.nulls(len(array), pa.binary())
@@ -115,13 +121,20 @@ def _word(data: Bytes, at: int, end: int) -> np.uint64:
     return out
 
 
-@njit(cache=True)
-def _whole(data: Bytes, at: int) -> np.uint64:
-    """Eight bytes as a little-endian number; a loop of fixed length becomes one load."""
-    out = np.uint64(0)
-    for k in range(8):
-        out |= np.uint64(data[at + k]) << np.uint64(8 * k)
-    return out
+@njit(cache=True, inline="always")
+def _eight(data: Bytes, at: int) -> np.uint64:
+    """Eight bytes as a little-endian number; written out so that they are loaded at once."""
+    i = np.uint64(at)  # an index that may be negative costs a look each time
+    return (
+        np.uint64(data[i])
+        | (np.uint64(data[i + np.uint64(1)]) << np.uint64(8))
+        | (np.uint64(data[i + np.uint64(2)]) << np.uint64(16))
+        | (np.uint64(data[i + np.uint64(3)]) << np.uint64(24))
+        | (np.uint64(data[i + np.uint64(4)]) << np.uint64(32))
+        | (np.uint64(data[i + np.uint64(5)]) << np.uint64(40))
+        | (np.uint64(data[i + np.uint64(6)]) << np.uint64(48))
+        | (np.uint64(data[i + np.uint64(7)]) << np.uint64(56))
+    )
 
 
 @njit(cache=True)
@@ -136,7 +149,7 @@ def _mix(state: NDArray[np.uint64], data: Bytes, offsets: NDArray[np.int32], val
         at = start
         while valid[i] and at < end:
             if at + 16 <= end:
-                k1, k2 = _whole(data, at), _whole(data, at + 8)
+                k1, k2 = _eight(data, at), _eight(data, at + 8)
             else:
                 k1, k2 = _word(data, at, end), _word(data, at + 8, end)
             h1 ^= _rotate(k1 * c1, 31) * c2

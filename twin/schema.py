@@ -78,8 +78,8 @@ MESHES = pa.schema(
     [
         ("mesh_id", pa.string()),
         ("positions", pa.binary()),  # little-endian float32 xyz, local metres, n × 12 bytes
-        ("normals", pa.binary()),  # float32 xyz unit, n × 12 bytes
-        ("colors", pa.binary()),  # uint8 RGBA per vertex, n × 4 bytes
+        ("normals", pa.binary()),  # float32 xyz unit, n × 12 bytes; null beside ``faces``
+        ("colors", pa.binary()),  # uint8 RGBA per vertex, n × 4 bytes; null beside ``faces``
         ("indices", pa.binary()),  # uint32 triangles, counter-clockwise seen from outside
     ]
 )
@@ -87,8 +87,13 @@ MESHES = pa.schema(
 
 MESH_EXTRAS = pa.schema(
     [
+        ("faces", pa.binary()),  # uint32 per face: how many of the triangles, in order, are its own
+        ("paint", pa.binary()),  # uint8 RGBA per face, f × 4 bytes
         ("surfaces", pa.string()),  # JSON: surfaces (as the source says), area_m2 and faces of each
-        ("surface", pa.binary()),  # int32 per triangle: place in ``surfaces``, -1 for none
+        (
+            "surface",
+            pa.binary(),
+        ),  # int32 per face, else per triangle: place in ``surfaces``, -1 for none
         ("uv", pa.binary()),  # float32 uv per vertex, origin at the lower left of the image, n × 8
         (
             "texture",
@@ -97,7 +102,9 @@ MESH_EXTRAS = pa.schema(
         ("textures", pa.string()),  # JSON list: image (file in assets/), wrap, border, type
     ]
 )
-"""Columns a mesh table may have after those of MESHES: semantic surfaces and textures, null where a mesh has none."""
+"""Columns a mesh table may have after those of MESHES: planar faces, semantic surfaces and textures, null where a mesh has none.
+
+A mesh with ``faces`` has one vertex where several fall together; :func:`twin.shading.shaded` makes normals and colours of it."""
 
 IMAGES = pa.schema(
     [

@@ -67,9 +67,22 @@ class ShapeDraft:
     surfaces: list[Json] = field(default_factory=list)
     refs: list[tuple[str, bool]] = field(default_factory=list)
     skipped: int = 0
+    _places: dict[int, int] = field(default_factory=dict)
+
+    def place_of(self, described: Json) -> int:
+        """Place of a thematic surface among those of the shape, told apart by what it is, not by what it says."""
+        place = self._places.setdefault(id(described), len(self.surfaces))
+        if place == len(self.surfaces):
+            self.surfaces.append(described)
+        return place
 
     def take(self, part: Part, surface: int) -> None:
         """Add the faces of a geometry."""
+        if part.end - part.first == 1 and not (part.flipped or part.refs):
+            self.faces.append(part.first)
+            self.flipped.append(False)
+            self.surface.append(surface)
+            return
         faces = range(part.first, part.end)
         self.faces += faces
         self.flipped += [i in part.flipped for i in faces] if part.flipped else [False] * len(faces)
@@ -300,17 +313,13 @@ class FeatureReader:
         kind = "" if described is not None else name
         part = self.store.take(holder, self._member.triangles, self.dimension)
         if part.end > part.first or part.refs:
-            shape = next((s for s in own if s.lod == lod and s.kind == kind), None)
-            if shape is None:
+            for shape in own:
+                if shape.lod == lod and shape.kind == kind:
+                    break
+            else:
                 shape = ShapeDraft(draft, lod, kind)
                 own.append(shape)
-            place = surface
-            if described is not None:
-                place = next((i for i, s in enumerate(shape.surfaces) if s is described), -1)
-                if place < 0:
-                    shape.surfaces.append(described)
-                    place = len(shape.surfaces) - 1
-            shape.take(part, place)
+            shape.take(part, surface if described is None else shape.place_of(described))
             return
         lines, points = parts_of(holder, self.swap, self.offset)
         if "TerrainIntersection" in name:
@@ -465,15 +474,9 @@ class FeatureReader:
         return [*range(part.first, part.end), *named]
 
     def _borrow(self, shape: ShapeDraft, face: int, turned: bool, described: Json | None) -> None:
-        place = -1
-        if described is not None:
-            place = next((i for i, s in enumerate(shape.surfaces) if s is described), -1)
-            if place < 0:
-                shape.surfaces.append(described)
-                place = len(shape.surfaces) - 1
         shape.faces.append(face)
         shape.flipped.append(turned)
-        shape.surface.append(place)
+        shape.surface.append(-1 if described is None else shape.place_of(described))
 
 
 def _is_object(element: Element, role: str) -> bool:

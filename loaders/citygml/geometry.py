@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,10 +51,28 @@ _KIND = {
 }
 """What an element is for the faces of a geometry; all others only hold some of these."""
 _ID_31, _ID_32 = (f"{{{ns}}}id" for ns in GML)
+_NONE: frozenset[int] = frozenset()
+_MOST_STRAIGHT = 8
+"""Elements below a geometry up to which it is looked at whether it is one face of one ring."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+@lru_cache(maxsize=4096)
+def _straight(tags: tuple[Any, ...]) -> tuple[tuple[int, ...], int, int, int] | None:
+    """Places of the links, the face, the ring and the list of elements that are one face of one ring; else None."""
+    kinds = [_KIND.get(tag) for tag in tags]
+    links = tuple(i for i, kind in enumerate(kinds) if kind == _LINK)
+    said = [(i, kind) for i, kind in enumerate(kinds) if kind not in (None, _LINK)]
+    if [kind for _, kind in said] != [_FACE, _RING, _LIST]:
+        return None
+    (face, _), (ring, _), (numbers, _) = said
+    return links, face, ring, numbers
+
+
+def _named(element: Element) -> str | None:
+    return (element.get(_ID_31) or element.get(_ID_32)) if element.keys() else None
+
+
+class Part(NamedTuple):
     """One geometry: faces ``first:end`` of the store, those that are turned over, and names of faces elsewhere."""
 
     first: int
@@ -108,6 +128,11 @@ class FaceStore:
         dimension : int
             Of coordinates where none is said; 0 where nothing says it.
         """
+        elements = list(geometry.iter())
+        if len(elements) <= _MOST_STRAIGHT and not (triangles or self.wanted):
+            part = self._single(elements, dimension)
+            if part is not None:
+                return part
         first = len(self.n_rings)
         texts, dims, ring_ids, n_rings = self.texts, self.dims, self.ring_ids, self.n_rings
         own = geometry.get("srsDimension")
@@ -115,7 +140,7 @@ class FaceStore:
         refs: list[tuple[str, bool]] = []
         ring_open = skip = turned = False
         taken = bool(triangles)
-        for e in geometry.iter():
+        for e in elements:
             kind = _KIND.get(e.tag)
             if kind is None:
                 continue
@@ -155,8 +180,35 @@ class FaceStore:
             self._triangles(geometry, triangles, dimension)
         if self.wanted:
             self._aggregates(geometry, first)
-        flipped = self._flipped(geometry, first) if turned else frozenset[int]()
+        flipped = self._flipped(geometry, first) if turned else _NONE
         return Part(first, len(n_rings), flipped, tuple(refs))
+
+    def _single(self, elements: list[Element], dimension: int) -> Part | None:
+        """Take a geometry that is one face of one ring and says nothing unusual, in few steps; else None."""
+        places = _straight(tuple([e.tag for e in elements]))
+        if places is None or elements[0].keys():
+            return None
+        links, face, ring, numbers = places
+        for i in links:
+            if elements[i].keys():
+                return None
+        listed = elements[numbers]
+        text = listed.text
+        if not text:
+            return None
+        if listed.keys():
+            own = listed.get("srsDimension")
+            dimension = int(own) if own is not None and own.isdigit() else dimension
+        first = len(self.n_rings)
+        name = _named(elements[face])
+        if name is not None:
+            self.face_ids[name] = first
+        self.texts.append(text)
+        self.dims.append(dimension)
+        self.ring_ids.append(_named(elements[ring]))
+        self.n_rings.append(1)
+        self.size += len(text)
+        return Part(first, first + 1, _NONE, ())
 
     def _triangles(
         self, geometry: Element, triangles: dict[Element, list[str]], dimension: int

@@ -1,6 +1,7 @@
 """The CityGML loader."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -266,7 +267,7 @@ def _shapes_of(
     for i in np.unique(owner[image >= 0]).tolist():  # each mesh lists only its own images
         run = slice(shape_start[i], shape_start[i + 1])
         used, inverse = np.unique(image[run], return_inverse=True)
-        infos[i].textures = [textures[t] for t in used.tolist() if t >= 0]
+        infos[i] = replace(infos[i], textures=[textures[t] for t in used.tolist() if t >= 0])
         image[run] = inverse - int(used[0] < 0)
     whole = Shapes(
         faces.xyz[corners],

@@ -92,7 +92,7 @@ def generic(element: Element, out: dict[str, Any]) -> bool:
     if kind == "genericAttribute":
         taken = [generic(child, out) for child in element]
         return any(taken)
-    name = element.get("name") or element.findtext("{*}name")
+    name = element.get("name") or _child_text(element, "name")
     if not name:
         return False
     if kind.lower().startswith("genericattributeset"):
@@ -101,13 +101,18 @@ def generic(element: Element, out: dict[str, Any]) -> bool:
             generic(child, inner)
         out.setdefault(name, inner)
         return True
-    value = element.find("{*}value")
+    value = next((child for child in element if local(child) == "value"), None)
     if value is not None and value.text is not None:
         found = typed(value.text.strip(), kind.lower().removesuffix("attribute"))
         out.setdefault(name, found)
-        if value.get("uom"):
+        if value.keys() and value.get("uom"):
             out.setdefault(f"{name}_uom", value.get("uom"))
     return True
+
+
+def _child_text(element: Element, name: str) -> str | None:
+    """Text of the first child of this name; None where there is none."""
+    return next((child.text or "" for child in element if local(child) == name), None)
 
 
 def nested(element: Element, codes: CodeLists, depth: int = 0) -> Any:  # noqa: ANN401 (JSON)

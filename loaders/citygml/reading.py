@@ -81,6 +81,8 @@ def local(element: Element) -> str:
 
 def gml_id(element: Element) -> str | None:
     """``gml:id`` of an element, of GML 3.1 or 3.2."""
+    if not element.keys():
+        return None
     found = element.get(_IDS[1])
     found = element.get(_IDS[0]) if found is None else found
     return None if found is None else str(found)

@@ -1,8 +1,8 @@
 """Boundaries of CityJSON geometries, a batch at a time: nested lists become rings, faces and shapes in columns."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import chain
+from dataclasses import dataclass, field, replace
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,8 @@ DEPTH = {
     "CompositeSolid": 3,
 }
 """Nesting above a surface (a list of rings)."""
+MOST_TURNS = 64
+"""Turns from one text to another up to which the numbers of shapes are gathered text by text, without joining the texts."""
 Face = Sequence[Sequence[int]]
 
 
@@ -214,21 +216,13 @@ class ShapeCollector:
             sources[0] = _of_lists(self._faces)
             self._locate(sources[0])
         number = {key: i for i, key in enumerate(sources)}
-        base = np.stack(
-            [
-                np.repeat(
-                    starts_of([len(getattr(s, name)) for s in sources.values()])[:-1], 2
-                ).reshape(-1, 2)
-                for name in ("outer", "inner", "numbers")
-            ],
-            axis=1,
-        ).reshape(-1, 6)
         columns = self._in_order(number)
-        spans = columns.spans + base[columns.source]
+        spans = columns.spans
         n_rings, n_corners, index = (
             _gathered(
                 [getattr(s, name) for s in sources.values()],
-                spans[:, i],
+                columns.source,
+                np.ascontiguousarray(spans[:, i]),
                 spans[:, i + 1] - spans[:, i],
             )
             for i, name in ((0, "outer"), (2, "inner"), (4, "numbers"))
@@ -282,7 +276,8 @@ class ShapeCollector:
             lost = gone[b] - gone[a]
             if lost:
                 place = self._places[one]
-                self.infos[place].skipped += lost
+                info = self.infos[place]
+                self.infos[place] = replace(info, skipped=info.skipped + lost)
                 self._told[one] = _numbers(self._told[one], b - a)[keep[a:b]]
                 if place in self._looks:
                     self._looks[place].sift(keep[a:b])
@@ -330,7 +325,7 @@ class ShapeCollector:
             faces = slice(shapes.shape_start[place], shapes.shape_start[place + 1])
             rings = slice(shapes.face_start[faces.start], shapes.face_start[faces.stop])
             look.apply(shapes, faces, int(corner_start[place]), np.diff(shapes.ring_start)[rings])
-            self.infos[place].textures = look.textures
+            self.infos[place] = replace(self.infos[place], textures=look.textures)
 
 
 @dataclass(slots=True)
@@ -349,10 +344,20 @@ class _Columns:
     vertices: list[FloatArray]
 
 
-def _gathered(parts: list[IntArray], start: IntArray, length: IntArray) -> IntArray:
-    """Runs of the joined parts, one after another."""
-    whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
-    return runs_of(whole, start, length)
+def _gathered(
+    parts: list[IntArray], which: IntArray, start: IntArray, length: IntArray
+) -> IntArray:
+    """Runs of the parts, one after another: run i lies in ``parts[which[i]]``."""
+    cut = [0, *(np.flatnonzero(np.diff(which)) + 1).tolist(), len(which)]
+    if len(cut) <= MOST_TURNS:
+        found = [
+            runs_of(parts[int(which[a])], start[a:b], length[a:b])
+            for a, b in pairwise(cut)
+            if b > a
+        ]
+        return found[0] if len(found) == 1 else np.concatenate([*found, np.zeros(0, np.int64)])
+    base = starts_of([len(part) for part in parts])[which]
+    return runs_of(np.concatenate(parts), start + base, length)
 
 
 def _of_lists(faces: Sequence[Face]) -> _Source:

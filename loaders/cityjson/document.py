@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from loaders.cityjson.plain import Plain, plain_of
 from loaders.cityjson.scanning import Packed, pack, triples
 from twin.errors import SourceError, UnsafeSourceError
 
-__all__ = ["Document", "Feature", "Header", "Vertices", "crs_of", "features_of", "header_of"]
+__all__ = ["Document", "Feature", "Header", "Text", "crs_of", "features_of", "header_of"]
 
 MAX_DOCUMENT = 4 * 1024**3
 """A single-document CityJSON is parsed at once; past 4 GiB only CityJSONSeq is taken."""
@@ -42,52 +42,59 @@ class Header:
     extensions: tuple[str, ...] = ()
 
 
-@dataclass(slots=True, eq=False)
-class Feature:
-    """City objects that share vertices and an appearance; ``size`` is in bytes.
+@dataclass(frozen=True, slots=True, eq=False)
+class Text:
+    """What the features of one text share: number lists, plain geometries, how vertices are placed, bytes of a feature."""
 
-    ``packed`` holds the number lists of its text, ``plain`` the plain geometries.
-    """
-
-    objects: Json
-    vertices: "Vertices"
-    fault: str | None = None
-    appearance: Json | None = None
-    size: int = 0
     packed: Packed | None = None
     plain: Plain | None = None
+    scale: FloatArray | None = None
+    translate: FloatArray | None = None
+    size: int = 0
 
 
-class Vertices:
-    """Vertices of a feature, placed only when they are asked for.
+class Feature:
+    """City objects that share vertices and an appearance.
 
     Parameters
     ----------
+    objects : dict
     raw : JSON
-        As the text has them, or the number of their list in ``packed``.
-    packed : Packed or None
-    scale, translate : ndarray of float64, shape (3,), optional
-        Where the source's coordinates are something else.
+        Its vertices as the text has them, or the number of their list in ``text.packed``.
+    text : Text
+        That it was read from.
+    appearance : dict, optional
+    fault : str, optional
+        Why there are no objects.
     """
 
-    __slots__ = ("_found", "_packed", "_raw", "_scale", "_translate")
+    __slots__ = ("_found", "_raw", "appearance", "fault", "objects", "text")
 
     def __init__(
         self,
+        objects: Json,
         raw: Any,  # noqa: ANN401 (JSON)
-        packed: Packed | None,
-        scale: FloatArray | None = None,
-        translate: FloatArray | None = None,
+        text: Text,
+        appearance: Json | None = None,
+        fault: str | None = None,
     ) -> None:
-        self._raw, self._packed, self._scale, self._translate = raw, packed, scale, translate
-        self._found: FloatArray | None = None
+        self.objects, self._raw, self.text = objects, raw, text
+        self.appearance, self.fault = appearance, fault
+        self._found: list[FloatArray] = []
 
     @property
     def xyz(self) -> FloatArray:
-        """In the source's CRS, shape (n, 3)."""
-        if self._found is None:
-            self._found = _placed(self._raw, self._packed, self._scale, self._translate)
-        return self._found
+        """Vertices in the source's CRS, shape (n, 3), placed when they are first asked for."""
+        if not self._found:
+            text = self.text
+            self._found.append(_placed(self._raw, text.packed, text.scale, text.translate))
+        return self._found[0]
+
+    def with_objects(self, objects: Json) -> "Feature":
+        """The same feature with only some of its objects."""
+        part = Feature(objects, self._raw, self.text, self.appearance)
+        part._found = self._found
+        return part
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,20 +299,23 @@ def features_of(path: Path, header: Header, document: Document | None) -> Iterat
         If a line is longer than ``MAX_LINE``.
     """
     if document is not None:
-        content, packed = document.content, document.packed
-        moved = (header.scale, header.translate) if "transform" in content else ()
-        vertices = Vertices(content.get("vertices"), packed, *moved)
-        yield _feature(content, vertices, header, document.size, packed, document.plain)
+        content = document.content
+        text = Text(document.packed, document.plain, size=document.size)
+        if "transform" in content:
+            text = replace(text, scale=header.scale, translate=header.translate)
+        yield _feature(content, header, text)
         return
     number = 0
     for block in _blocks(path):
         rest, packed, plain = _lines_packed(block, header)
         share = len(block) // max(1, block.count(b"\n"))
+        text = Text(packed, plain, header.scale, header.translate, share)
         for line in rest.split(b"\n"):
             number += 1
-            feature = _line(number, line, header, packed, plain, share)
-            if feature is not None:
-                yield feature
+            if line:
+                feature = _line(number, line, header, text)
+                if feature is not None:
+                    yield feature
         number -= block.endswith(b"\n")
 
 
@@ -321,41 +331,33 @@ def _blocks(path: Path) -> Iterator[bytes]:
             yield block
 
 
-def _line(
-    number: int, line: bytes, header: Header, packed: Packed, plain: Plain | None, size: int
-) -> Feature | None:
+def _line(number: int, line: bytes, header: Header, text: Text) -> Feature | None:
     """What one line holds; None for the header and blank lines."""
-    if not line.strip():
-        return None
     try:
-        record = orjson.loads(line.removeprefix(b"\xef\xbb\xbf"))
+        record = orjson.loads(line)
     except orjson.JSONDecodeError as err:
+        if not line.strip():
+            return None
+        if line.startswith(b"\xef\xbb\xbf"):
+            return _line(number, line[3:], header, text)
         return _faulty(f"line {number} is no valid JSON: {err}")
     kind = record.get("type") if isinstance(record, dict) else None
-    if kind == "CityJSON":
+    if kind != "CityJSONFeature":
+        if kind != "CityJSON":
+            return _faulty(f"line {number} is no CityJSONFeature")
         if not record.get("CityObjects"):
             return None
-    elif kind != "CityJSONFeature":
-        return _faulty(f"line {number} is no CityJSONFeature")
-    vertices = Vertices(record.get("vertices"), packed, header.scale, header.translate)
-    return _feature(record, vertices, header, size, packed, plain)
+    return _feature(record, header, text)
 
 
 def _faulty(reason: str) -> Feature:
-    return Feature({}, Vertices((), None), reason)
+    return Feature({}, (), Text(), None, reason)
 
 
-def _feature(
-    record: Json,
-    vertices: Vertices,
-    header: Header,
-    size: int,
-    packed: Packed,
-    plain: Plain | None,
-) -> Feature:
+def _feature(record: Json, header: Header, text: Text) -> Feature:
     objects = record.get("CityObjects")
     if objects is not None and not isinstance(objects, dict):
         return _faulty("CityObjects is no JSON object")
     appearance = record.get("appearance")
     found = appearance if isinstance(appearance, dict) else header.appearance
-    return Feature(objects or {}, vertices, None, found, size, packed, plain)
+    return Feature(objects or {}, record.get("vertices"), text, found)

@@ -1,7 +1,6 @@
 """The CityJSON loader."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +24,7 @@ from twin.plan import LayerPlan
 __all__ = ["CityJsonLoader"]
 
 MAX_OBJECTS = 8192
-BATCH_BYTES = 2 * 1024**2
+BATCH_BYTES = 4 * 1024**2
 IMAGE_BYTES = 64 * 1024**2
 """A batch ends when it has this many objects, or text or images of this size."""
 
@@ -62,7 +61,7 @@ class CityJsonLoader:
         if document is not None:
             objects = document.content.get("CityObjects") or {}
             count = len(objects) if isinstance(objects, dict) else None
-            xyz = next(features_of(path, header, document)).vertices.xyz
+            xyz = next(features_of(path, header, document)).xyz
             finite = xyz[np.isfinite(xyz).all(axis=1)]
             if len(finite):
                 low, high = finite.min(axis=0), finite.max(axis=0)
@@ -147,7 +146,7 @@ class _Desk:
         if feature.appearance is not self.appearance and feature.appearance is not None:
             self.look = Wardrobe(feature.appearance, self.shelf).look()
             self.appearance = feature.appearance
-        self.size += feature.size
+        self.size += feature.text.size
         self.drafter.look, draft = self.look, self.drafter.draft
         self.drafts += [draft(key, item, feature) for key, item in feature.objects.items()]
 
@@ -188,10 +187,8 @@ def _kind(geometry: object) -> object:
 def _parts(feature: Feature, size: int) -> Iterator[Feature]:
     """The feature, cut into pieces of at most ``size`` objects."""
     items = list(feature.objects.items())
-    share = max(1, feature.size * size // len(items))
     for start in range(0, len(items), size):
-        objects = dict(items[start : start + size])
-        yield replace(feature, objects=objects, size=share)
+        yield feature.with_objects(dict(items[start : start + size]))
 
 
 def _is_geographic(name: str | None) -> bool:

@@ -57,7 +57,7 @@ def _nested(  # noqa: C901 (one state machine)
     in_outer = in_upper = 0
     fresh = True  # a value may come, not a comma or a closing bracket
     while i < end:
-        c = data[i]
+        c = data[np.uint64(i)]
         if 48 <= c <= 57 or c == 45 or c == 110:
             if not fresh or level == 0:
                 return 0, 0, 0, 0, 0, 0
@@ -65,32 +65,43 @@ def _nested(  # noqa: C901 (one state machine)
                 depth = level
             elif depth != level:
                 return 0, 0, 0, 0, 0, 0
-            if c == 110:
-                if (
-                    not nulls
-                    or i + 3 >= end
-                    or data[i + 1] != 117
-                    or data[i + 2] != 108
-                    or data[i + 3] != 108
-                ):
-                    return 0, 0, 0, 0, 0, 0
-                value = NONE
-                i += 4
-            else:
-                sign = 1
+            first = n
+            while True:  # numbers with nothing but a comma between them
+                value, sign = 0, 1
                 if c == 45:
                     sign = -1
                     i += 1
-                start, value = i, 0
-                while i < end and 48 <= data[i] <= 57:
-                    value = value * 10 + (int(data[i]) - 48)
+                    c = data[np.uint64(i)] if i < end else np.uint8(0)
+                start = i
+                while 48 <= c <= 57:
+                    value = value * 10 + (int(c) - 48)
                     i += 1
-                if i == start or i - start > 17:
+                    c = data[np.uint64(i)] if i < end else np.uint8(0)
+                if i == start:
+                    if (
+                        c != 110
+                        or sign < 0
+                        or not nulls
+                        or i + 3 >= end
+                        or data[i + 1] != 117
+                        or data[i + 2] != 108
+                        or data[i + 3] != 108
+                    ):
+                        return 0, 0, 0, 0, 0, 0
+                    value = NONE
+                    i += 4
+                    c = data[i] if i < end else np.uint8(0)
+                elif i - start > 17:
                     return 0, 0, 0, 0, 0, 0
-                value *= sign
-            numbers[n] = value
-            n += 1
-            size += 1
+                numbers[np.uint64(n)] = value * sign
+                n += 1
+                if c != 44 or i + 1 >= end:
+                    break
+                c = data[np.uint64(i + 1)]
+                if not (48 <= c <= 57 or c == 45):
+                    break
+                i += 1
+            size += n - first
             fresh = False
             continue
         if c == 44:

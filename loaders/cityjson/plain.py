@@ -82,12 +82,12 @@ def _told(numbers: IntArray, bounds: IntArray, lists: IntArray, values: IntArray
 
 def _parsed(
     text: bytes, data: NDArray[np.uint8], rows: IntArray, column: int
-) -> tuple[list[Any], list[int]]:
+) -> tuple[list[Any], IntArray]:
     """Distinct values of a column of texts, and which of them each row has (-1: none)."""
     start, end = rows[:, column], rows[:, column + 1]
     first, which = distinct(data, start, end)
     spans = zip(start[first].tolist(), end[first].tolist(), strict=True)
-    return [orjson.loads(text[a:b]) for a, b in spans], which.tolist()
+    return [orjson.loads(text[a:b]) for a, b in spans], which
 
 
 def plain_of(text: bytes, packed: Packed, scale: FloatArray, translate: FloatArray) -> Plain:
@@ -115,11 +115,12 @@ def plain_of(text: bytes, packed: Packed, scale: FloatArray, translate: FloatArr
         [s if isinstance(s, dict) else {} for s in one] for one in surfaces
     ]
     sets.append(())
-    kinds = [KINDS[k] for k in rows[:, KIND].tolist()]
-    infos = [
-        ShapeInfo(names[i], sets[j], (), 0, kind)
-        for i, j, kind in zip(lod, surface, kinds, strict=True)
+    said = np.stack([lod, surface, rows[:, KIND]], axis=1) @ [len(sets) * len(KINDS), len(KINDS), 1]
+    _, first, which = np.unique(said, return_index=True, return_inverse=True)
+    distinct_infos = [
+        ShapeInfo(names[lod[i]], sets[surface[i]], (), 0, KINDS[rows[i, KIND]]) for i in first
     ]
+    infos = [distinct_infos[i] for i in which.tolist()]
     lists, place = np.unique(rows[:, VERTICES], return_inverse=True)
     points, start = point_columns(packed.numbers, lists, packed.bounds, scale, translate)
     return Plain(packed, infos, points, start[place], np.diff(start)[place])

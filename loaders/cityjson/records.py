@@ -1,7 +1,7 @@
 """City objects of CityJSON → drafts: types, attributes, addresses, parents, geometries."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ __all__ = ["Drafter"]
 
 Json = dict[str, Any]
 FloatArray = NDArray[np.float64]
+_BARE = {"type", "geometry", "attributes", "children"}
 _KNOWN = {"type", "geometry", "attributes", "parents", "address", "geographicalExtent", "children"}
 
 
@@ -44,33 +45,34 @@ class Drafter:
         """One object of a feature as a draft; one that makes no sense carries its fault."""
         if not isinstance(item, dict):
             return Draft(key, "", "other", faults=["the object is no JSON object"])
-        kind = str(item.get("type", ""))
+        kind, raw, plain = str(item.get("type", "")), item.get("attributes"), feature.text.plain
         draft = Draft(key, kind, class_of(kind, self.mapper.plan.class_code))
-        draft.attributes = {"cityjson_type": kind}
-        self._describe(draft, item, feature)
+        draft.attributes["cityjson_type"] = kind
+        if raw and isinstance(raw, dict):
+            self.mapper.apply(draft, raw)
+        draft.aliases.append(("cityjson.id", key))
+        if not item.keys() <= _BARE or kind == "CityObjectGroup":
+            self._describe(draft, item, feature)
         geometries = item.get("geometry")
-        if type(geometries) is int and feature.plain is not None:
-            first, last = feature.plain.packed.arrays[geometries : geometries + 2]
-            draft.shapes.extend(self.collector.add_plain(feature.plain, first, last))
+        if type(geometries) is int and plain is not None:
+            first, last = plain.packed.arrays[geometries : geometries + 2]
+            draft.shapes.extend(self.collector.add_plain(plain, first, last))
         elif isinstance(geometries, list):
             for geometry in geometries:
-                self._geometry(draft, geometry, feature)
+                self._geometry(draft, geometry, feature, feature.text.packed)
         elif geometries is not None:
             draft.notes.append("its geometry is no list")
         return draft
 
     def _describe(self, draft: Draft, item: Json, feature: Feature) -> None:
-        given = item.get("attributes")
-        raw: Json = given if isinstance(given, dict) else {}
-        self.mapper.apply(draft, raw)
-        draft.aliases.append(("cityjson.id", str(draft.key)))
+        """What an object says besides its type, attributes and geometry."""
         parents = item.get("parents")
         if parents and isinstance(parents, list):
             draft.parent, draft.relation = str(parents[0]), "part_of"
             if len(parents) > 1:
                 draft.attributes["further_parents"] = parents[1:]
         if item.get("address"):
-            draft.attributes["address_parts"] = _addresses(item["address"], feature.vertices.xyz)
+            draft.attributes["address_parts"] = _addresses(item["address"], feature.xyz)
         if draft.kind == "CityObjectGroup" and item.get("children"):
             draft.attributes["members"] = item["children"]
         if not item.keys() <= _KNOWN:
@@ -79,13 +81,19 @@ class Drafter:
         if item.get("geographicalExtent") and _is_bare(item.get("geometry"), feature):
             draft.attributes["geographicalExtent"] = item["geographicalExtent"]
 
-    def _geometry(self, draft: Draft, geometry: Any, feature: Feature) -> None:  # noqa: ANN401 (JSON)
+    def _geometry(
+        self,
+        draft: Draft,
+        geometry: Any,  # noqa: ANN401 (JSON)
+        feature: Feature,
+        packed: Packed | None,
+    ) -> None:
         if not isinstance(geometry, dict):
             draft.notes.append("a geometry is no JSON object")
             return
-        kind, packed = geometry.get("type"), feature.packed
+        kind = geometry.get("type")
         if kind in DEPTH:
-            place = self.collector.add(geometry, feature.vertices.xyz, self.look, packed)
+            place = self.collector.add(geometry, feature.xyz, self.look, packed)
             if place is None:
                 draft.notes.append(
                     f"geometry {kind!r} of LoD {geometry.get('lod')} has no usable face"
@@ -95,9 +103,9 @@ class Drafter:
         elif type(geometry.get("boundaries")) is int and packed is not None:
             self._simple(draft, geometry, feature, packed)
         elif kind == "GeometryInstance":
-            self._instance(draft, geometry, feature.vertices.xyz)
+            self._instance(draft, geometry, feature.xyz)
         elif kind in ("MultiPoint", "MultiLineString"):
-            _plain(draft, geometry, feature.vertices.xyz)
+            _plain(draft, geometry, feature.xyz)
         else:
             draft.notes.append(f"geometry type {kind!r} is none of CityJSON's")
 
@@ -108,7 +116,7 @@ class Drafter:
         if packed.depth_of(k) == 2:
             ends = np.cumsum(packed.inner_of(k)).tolist()
             numbers = [numbers[a:b] for a, b in zip([0, *ends[:-1]], ends, strict=True)]
-        self._geometry(draft, geometry | {"boundaries": numbers}, replace(feature, packed=None))
+        self._geometry(draft, geometry | {"boundaries": numbers}, feature, None)
 
     def _instance(self, draft: Draft, geometry: Json, vertices: FloatArray) -> None:
         """A shared template placed at a point."""
@@ -130,7 +138,7 @@ class Drafter:
 
 def _is_bare(geometries: object, feature: Feature) -> bool:
     """Whether an object has no geometry; a number may stand for plain ones."""
-    return not geometries and (type(geometries) is not int or feature.plain is None)
+    return not geometries and (type(geometries) is not int or feature.text.plain is None)
 
 
 def _addresses(given: Any, vertices: FloatArray) -> Any:  # noqa: ANN401 (JSON)

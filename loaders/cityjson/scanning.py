@@ -107,6 +107,13 @@ _SEVERAL = -2
 
 
 @njit(cache=True, nogil=True)
+def _copied(data: NDArray[np.uint8], a: int, b: int, rest: NDArray[np.uint8], at: int) -> int:
+    """Copy ``data[a:b]`` to ``rest`` from ``at`` on; the place behind."""
+    rest[at : at + b - a] = data[a:b]
+    return at + b - a
+
+
+@njit(cache=True, nogil=True)
 def _write(rest: NDArray[np.uint8], at: int, number: int) -> int:
     """A colon and a number; the place behind."""
     rest[at] = 58
@@ -157,16 +164,14 @@ def _scan(  # noqa: C901 (one state machine)
 
     What was written, how many geometry arrays there are, and whether all of their rows have vertices.
     """
-    i = at = depth = n_arrays = n_rows = placed = 0
+    i = at = kept = depth = n_arrays = n_rows = placed = 0
     in_geometry = in_semantics = False
     sound = True
     vertex_list = _NO_LIST
     end = len(data)
     while i < end:
-        c = data[i]
+        c = data[np.uint64(i)]
         if c != 34:
-            rest[at] = c
-            at += 1
             i += 1
             if c == 123 or c == 91:
                 depth += 1
@@ -184,17 +189,14 @@ def _scan(  # noqa: C901 (one state machine)
             continue
         a = i + 1
         j = a
-        while j < end and data[j] != 34 and not (by_line and data[j] == 10):
-            j += 2 if data[j] == 92 else 1
-        j = min(j, end)
-        while i < j:
-            rest[at] = data[i]
-            at += 1
-            i += 1
+        while j < end:
+            c = data[np.uint64(j)]
+            if c == 34 or (by_line and c == 10):
+                break
+            j += 2 if c == 92 else 1
+        i = j = min(j, end)
         if j >= end or data[j] != 34:
             continue
-        rest[at] = 34
-        at += 1
         i += 1
         if not (depth == 1 or depth == 3 or depth == 5 or depth == 6):
             continue
@@ -221,10 +223,10 @@ def _scan(  # noqa: C901 (one state machine)
                         )
                     if stop > 0:
                         in_geometry = False
-                        at = _write(rest, at, n_arrays)
+                        at = _write(rest, _copied(data, kept, i, rest, at), n_arrays)
                         n_arrays += 1
                         arrays[n_arrays] = n_rows
-                        i = stop
+                        i = kept = stop
                 elif data[j] == 45 or 48 <= data[j] <= 57:  # a number of its own, not of an array
                     sound = False
             continue
@@ -244,12 +246,23 @@ def _scan(  # noqa: C901 (one state machine)
         stop = taken(data, j, depth == 6, counts, numbers, inner, outer, upper, bounds)
         if stop == 0:
             continue
-        at = _write(rest, at, counts[LISTS] - 1)
-        i = stop
+        at = _write(rest, _copied(data, kept, i, rest, at), counts[LISTS] - 1)
+        i = kept = stop
         if depth == 1 and vertex_list == _NO_LIST:
             vertex_list = counts[LISTS] - 1
     sound &= _placed(rows, placed, n_rows, vertex_list, inner, bounds)
-    return at, n_arrays, sound
+    return _copied(data, kept, end, rest, at), n_arrays, sound
+
+
+@njit(cache=True, nogil=True)
+def _counted(data: NDArray[np.uint8]) -> tuple[int, int, int]:
+    """How many opening brackets, colons and commas there are."""
+    brackets = colons = commas = 0
+    for i in range(len(data)):
+        brackets += data[i] == 91
+        colons += data[i] == 58
+        commas += data[i] == 44
+    return brackets, colons, commas
 
 
 def pack(text: bytes, by_line: bool, plain: bool = False) -> tuple[bytes, Packed]:
@@ -281,7 +294,7 @@ def pack(text: bytes, by_line: bool, plain: bool = False) -> tuple[bytes, Packed
     """
     data = np.frombuffer(text, np.uint8)
     # what is set aside must not be much too large: the system clears it by whole huge pages
-    n_lists, n_members, n_commas = (np.count_nonzero(data == ord(c)) for c in "[:,")
+    n_lists, n_members, n_commas = _counted(data)
     rest = np.empty(len(data) + 20, np.uint8)
     numbers = np.empty(n_lists + n_commas + 1, np.int64)
     inner, outer, upper = (np.empty(n_lists + 1, np.int64) for _ in range(3))

@@ -1,6 +1,8 @@
 """Drafted city objects → RECORDS, REPRESENTATIONS, MESHES and IMAGES."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 import orjson
@@ -9,7 +11,7 @@ import pyarrow as pa
 from loaders.base import Batch
 from loaders.citymodel.cleaning import cleaned
 from loaders.citymodel.drafts import Draft, Drafted, FloatArray, ShapeInfo
-from loaders.citymodel.placing import Place, Placing
+from loaders.citymodel.placing import Placing
 from loaders.citymodel.shapes import Shapes, build, mesh_rows
 from twin.schema import ALIAS, RECORDS, REPRESENTATIONS
 
@@ -19,7 +21,7 @@ FARTHEST = 1e9
 """A corner with a larger coordinate is out of range: no system has any."""
 
 
-def _sound(shapes: Shapes, infos: Sequence[ShapeInfo]) -> Shapes:
+def _sound(shapes: Shapes, infos: list[ShapeInfo]) -> Shapes:
     """Shapes without closing corners and without faces that are no faces; what falls out is counted."""
     closing, good, n_closing, n_bad = cleaned(
         shapes.xyz, shapes.ring_start, shapes.face_start, FARTHEST
@@ -30,7 +32,7 @@ def _sound(shapes: Shapes, infos: Sequence[ShapeInfo]) -> Shapes:
         return shapes
     lost = np.bincount(shapes.shape_of_face[~good], minlength=len(infos))
     for i in np.flatnonzero(lost).tolist():
-        infos[i].skipped += int(lost[i])
+        infos[i] = replace(infos[i], skipped=infos[i].skipped + int(lost[i]))
     return shapes.keep_faces(good)
 
 
@@ -84,7 +86,8 @@ def _records(drafted: Drafted, placing: Placing) -> pa.Table:
     """A row of RECORDS for each draft."""
     drafts, places = drafted.drafts, placing.places()
     faults = [
-        _fault(d, p) if d.notes or d.faults else None for d, p in zip(drafts, places, strict=True)
+        _fault(d, role) if d.notes or d.faults else None
+        for d, role in zip(drafts, places.role, strict=True)
     ]
     said = [orjson.dumps(d.attributes, default=str) for d in drafts]
     columns = {
@@ -96,19 +99,19 @@ def _records(drafted: Drafted, placing: Placing) -> pa.Table:
         "relation": [d.relation for d in drafts],
         "aliases": _aliases([d.aliases for d in drafts]),
         "attributes": pa.array(said, pa.binary()).cast(pa.string()),
-        "geometry": [p.geometry for p in places],
-        "role": [p.role for p in places],
-        "lod": [p.lod for p in places],
-        "mesh_id": [p.mesh_id for p in places],
-        "matrix": placing.matrix_column([p.matrix for p in places]),
+        "geometry": places.geometry,
+        "role": places.role,
+        "lod": places.lod,
+        "mesh_id": places.mesh_id,
+        "matrix": placing.matrix_column(places.matrix),
         "fault": faults,
     }
     return pa.table(columns, schema=RECORDS)
 
 
-def _fault(draft: Draft, place: Place) -> str | None:
+def _fault(draft: Draft, role: str) -> str | None:
     """What makes a record unusable, None where nothing does; notes go into its attributes."""
-    if place.role == "none" and draft.notes and not draft.faults:
+    if role == "none" and draft.notes and not draft.faults:
         draft.faults.append("no geometry of it can be used: " + "; ".join(draft.notes))
     if draft.notes:
         draft.attributes["notes"] = draft.notes
@@ -126,14 +129,12 @@ def _representations(placing: Placing) -> pa.Table | None:
 
 
 def _aliases(values: Sequence[Sequence[tuple[str, str]]]) -> pa.Array:
-    offsets = np.concatenate([[0], np.cumsum([len(v) for v in values])]).astype(np.int32)
-    pairs = [pair for v in values for pair in v]
+    offsets = np.zeros(len(values) + 1, np.int32)
+    np.cumsum(np.fromiter(map(len, values), np.int32, len(values)), out=offsets[1:])
+    pairs = list(chain.from_iterable(values))
+    schemes, names = zip(*pairs, strict=True) if pairs else ((), ())
     struct = pa.StructArray.from_arrays(
-        [
-            pa.array([p[0] for p in pairs], pa.string()),
-            pa.array([p[1] for p in pairs], pa.string()),
-        ],
-        fields=list(ALIAS),
+        [pa.array(schemes, pa.string()), pa.array(names, pa.string())], fields=list(ALIAS)
     )
     return pa.ListArray.from_arrays(pa.array(offsets), struct)
 
@@ -157,11 +158,12 @@ def template_meshes(
     origins : dict of name → ndarray of shape (3,)
         Templates that have a mesh.
     """
-    sound = _sound(shapes, infos)
+    known = list(infos)
+    sound = _sound(shapes, known)
     built = build(sound, geographic=False)
     if not built.meshed.any():
         return None, {}
-    placing = Placing(Drafted([], sound, list(infos), geographic=False), sound, built)
+    placing = Placing(Drafted([], sound, known, geographic=False), sound, built)
     surfaces, textures = _surface_columns(placing)
     if textures is not None:
         built.meshes["textures"] = textures

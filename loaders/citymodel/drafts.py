@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import shapely
 from numpy.typing import NDArray
 
 from loaders.citymodel.shapes import Shapes
+
+if TYPE_CHECKING:
+    import shapely
 
 __all__ = ["Draft", "Drafted", "ShapeInfo"]
 
@@ -17,9 +19,9 @@ Json = dict[str, Any]
 FloatArray = NDArray[np.float64]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, frozen=True)
 class ShapeInfo:
-    """What is known of one shape besides its faces.
+    """What is known of one shape besides its faces; shapes of which the same is known may share it.
 
     ``surfaces`` describes its semantic surfaces (``type`` and whatever the source says), ``textures``
     its images; ``skipped`` faces could not be used; ``kind`` is the geometry's type in the source.
@@ -32,30 +34,39 @@ class ShapeInfo:
     kind: str = ""
 
 
-@dataclass(slots=True, eq=False)
 class Draft:
     """One city object.
 
-    ``shapes`` are places in the batch's shapes; ``lines`` further lines by LoD (where it meets the
-    terrain); ``instances`` are (template name, LoD, 4 × 4 matrix
-    of template metres to metres around the point, point in the source's coordinates); ``plain`` is
-    (geometry, role) of points and lines.
+    ``attributes`` and ``aliases`` grow as it is read. ``shapes`` are places in the batch's shapes; ``lines`` further
+    lines by LoD (where it meets the terrain); ``instances`` are (template name, LoD, 4 × 4 matrix of template metres
+    to metres around the point, point in the source's coordinates); ``plain`` is (geometry, role) of points and lines.
     """
 
-    key: str | None
-    kind: str
-    class_code: str
-    name: str | None = None
-    parent: str | None = None
-    relation: str | None = None
-    aliases: list[tuple[str, str]] = field(default_factory=list)
-    attributes: Json = field(default_factory=dict)
-    shapes: list[int] = field(default_factory=list)
-    instances: list[tuple[str, str, FloatArray, FloatArray]] = field(default_factory=list)
-    plain: tuple[shapely.Geometry, str] | None = None
-    lines: list[tuple[str, shapely.Geometry]] = field(default_factory=list)
-    faults: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    __slots__ = (
+        "aliases", "attributes", "class_code", "faults", "instances", "key", "kind", "lines", "name", "notes", "parent",
+        "plain", "relation", "shapes",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        key: str | None,
+        kind: str,
+        class_code: str,
+        parent: str | None = None,
+        relation: str | None = None,
+        faults: Sequence[str] = (),
+    ) -> None:
+        self.key, self.kind, self.class_code = key, kind, class_code
+        self.parent, self.relation = parent, relation
+        self.name: str | None = None
+        self.aliases: list[tuple[str, str]] = []
+        self.attributes: Json = {}
+        self.shapes: list[int] = []
+        self.instances: list[tuple[str, str, FloatArray, FloatArray]] = []
+        self.plain: tuple[shapely.Geometry, str] | None = None
+        self.lines: list[tuple[str, shapely.Geometry]] = []
+        self.faults = list(faults)
+        self.notes: list[str] = []
 
 
 @dataclass(slots=True)

@@ -1,7 +1,7 @@
 """Where the shapes of a batch stand: footprints, matrices, the finest mesh of each object and the coarser ones."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain
 from typing import Any
@@ -19,7 +19,7 @@ from loaders.citymodel.shapes import Built, Shapes, degrees_in_metres, starts_of
 from loaders.citymodel.surfaces import Surfaces, SurfaceTable
 from loaders.meshing import matrix_column
 
-__all__ = ["Place", "Placing"]
+__all__ = ["Place", "Places", "Placing"]
 
 
 @dataclass(slots=True)
@@ -31,6 +31,17 @@ class Place:
     lod: str | None = None
     mesh_id: str | None = None
     matrix: int = -1
+
+
+@dataclass(slots=True)
+class Places:
+    """Columns of :class:`Place`, a row for each record."""
+
+    geometry: list[bytes | None] = field(default_factory=list)
+    role: list[str] = field(default_factory=list)
+    lod: list[str | None] = field(default_factory=list)
+    mesh_id: list[str | None] = field(default_factory=list)
+    matrix: list[int] = field(default_factory=list)
 
 
 @cache
@@ -101,8 +112,9 @@ class Placing:
 
     def _outlines(self, whole: NDArray[np.bool_]) -> list[bytes | None]:
         """WKB of the footprint of the one shape of each object that has the best say about it."""
-        out: list[bytes | None] = [None] * len(self.names)
+        out: list[bytes | None] = [None] * (len(self.names) + 1)  # the last one stands for none
         best = outlined(*self._lods, whole)
+        self._best = best.tolist()
         wanted = np.zeros(len(self.names), bool)
         wanted[best[best >= 0]] = True
         if not wanted.any():
@@ -145,21 +157,38 @@ class Placing:
         )
         return bool(near and abs(self.areas[i] - self.areas[j]) < 0.001 * self.areas[i] + 1e-6)
 
-    def places(self) -> list[Place]:
+    def places(self) -> Places:
         """Geometry columns of all records, in order."""
-        out = []
-        infos = self.drafted.infos
-        for draft, (plain, i, beside) in zip(self.drafted.drafts, self._settled, strict=True):
+        out = Places()
+        infos, names, extra, outline = self.drafted.infos, self.names, self.extra, self.outline
+        geometry, role, lod = out.geometry.append, out.role.append, out.lod.append
+        mesh_id, matrix = out.mesh_id.append, out.matrix.append
+        for draft, best, (plain, i, beside) in zip(
+            self.drafted.drafts, self._best, self._settled, strict=True
+        ):
             if not plain:
-                out.append(self._place(draft))
+                place = self._place(draft)
+                geometry(place.geometry)
+                role(place.role)
+                lod(place.lod)
+                mesh_id(place.mesh_id)
+                matrix(place.matrix)
                 continue
-            outline = next((o for s in draft.shapes if (o := self.outline[s]) is not None), None)
-            place = Place() if outline is None else Place(outline, role_of(draft.class_code), "0")
-            if i >= 0:
+            found = outline[best]
+            geometry(found)
+            matrix(i)
+            if i < 0:
+                role("none" if found is None else role_of(draft.class_code))
+                lod(None if found is None else "0")
+                mesh_id(None)
+                continue
+            role("mesh")
+            lod(infos[i].lod or None)
+            mesh_id(names[i])
+            if infos[i].surfaces:
                 self._measure(draft, i)
-                for s in (i, *beside):
-                    self._mesh(draft, place, infos[s].lod, self.names[s], s)
-            out.append(place)
+            for s in beside:
+                extra.append((draft.key, None, "mesh", infos[s].lod or None, names[s], s))
         return out
 
     def _measure(self, draft: Draft, i: int) -> None:

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from loaders.citymodel.cleaning import bounds, localised
 from loaders.citymodel.triangulation import columns_of, planes, triangulate
-from loaders.citymodel.welding import SOFT, weld
+from loaders.citymodel.welding import weld
 from twin.schema import MESH_EXTRAS, MESHES
+from twin.shading import binaries
 
-__all__ = ["Built", "Shapes", "binaries", "build", "degrees_in_metres", "starts_of"]
+__all__ = ["Built", "Shapes", "build", "degrees_in_metres", "starts_of"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -134,19 +135,6 @@ def degrees_in_metres(lat: FloatArray) -> FloatArray:
     return np.stack([np.maximum(east, 1.0), north, np.ones_like(phi)], axis=1)
 
 
-def binaries(values: NDArray[Any], start: NDArray[np.int64]) -> pa.Array:
-    """Rows ``start[i]:start[i+1]`` of a contiguous array as one binary value each."""
-    width = values.dtype.itemsize * (values.shape[1] if values.ndim == 2 else 1)
-    offsets = start * width
-    data = pa.py_buffer(np.ascontiguousarray(values))
-    n = len(start) - 1
-    if offsets[-1] < 2**31:
-        at = pa.py_buffer(offsets.astype(np.int32))
-        return pa.Array.from_buffers(pa.binary(), n, [None, at, data])
-    large = pa.Array.from_buffers(pa.large_binary(), n, [None, pa.py_buffer(offsets), data])
-    return large.cast(pa.binary())
-
-
 def build(shapes: Shapes, geographic: bool) -> Built:
     """Meshes of all shapes of a batch.
 
@@ -179,7 +167,7 @@ def build(shapes: Shapes, geographic: bool) -> Built:
         order = np.lexsort((np.arange(len(face)), shapes.texture[face], of_face))
         triangles, face = triangles[order], face[order]
     uv = np.ascontiguousarray(shapes.uv)
-    positions, normals, colors, corner, vertex_of, vertex_start = weld(
+    positions, corner, vertex_of, vertex_start = weld(
         near,
         near.view(np.int32),
         uv.view(np.int32).reshape(-1, 2),
@@ -187,21 +175,22 @@ def build(shapes: Shapes, geographic: bool) -> Built:
         shapes.face_start,
         shapes.shape_start,
         normal,
-        shapes.color,
         shapes.texture,
-        float(SOFT),
     )
-    indices, surface, triangle_start, told = columns_of(
-        triangles, face, vertex_of, shapes.surface, shapes.shape_start
+    indices, counts, surface, paint, triangle_start, face_start = columns_of(
+        triangles, face, vertex_of, shapes.surface, shapes.color, shapes.shape_start
     )
+    n = len(vertex_start) - 1
     meshes = {
         "positions": binaries(positions.astype("<f4", copy=False), vertex_start),
-        "normals": binaries(normals.astype("<f4", copy=False), vertex_start),
-        "colors": binaries(colors.astype("<u4", copy=False), vertex_start),
+        "normals": pa.nulls(n, pa.binary()),
+        "colors": pa.nulls(n, pa.binary()),
         "indices": binaries(indices.astype("<u4", copy=False), triangle_start),
+        "faces": binaries(counts.astype("<u4", copy=False), face_start),
+        "paint": binaries(paint.astype("<u4", copy=False), face_start),
     }
-    if told:
-        meshes["surface"] = binaries(surface.astype("<i4", copy=False), triangle_start)
+    if (surface >= 0).any():
+        meshes["surface"] = binaries(surface.astype("<i4", copy=False), face_start)
     if textured:
         meshes["uv"] = binaries(uv[corner].astype("<f4"), vertex_start)
         meshes["texture"] = binaries(shapes.texture[face].astype("<i4"), triangle_start)

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from loaders.citymodel.classes import surface_color
 from loaders.citymodel.drafts import ShapeInfo
-from loaders.citymodel.shapes import FloatArray, IntArray, Shapes, binaries, starts_of
+from loaders.citymodel.shapes import FloatArray, IntArray, Shapes, starts_of
+from twin.shading import binaries
 
 __all__ = ["SurfaceTable", "Surfaces"]
 

@@ -63,74 +63,76 @@ def planes(
     return normal, area
 
 
-@njit(cache=True, nogil=True)
-def _flat(
-    xyz: FloatArray, normal: FloatArray, a: int, b: int, u: FloatArray, v: FloatArray
-) -> None:
-    """Corners ``a`` to ``b`` seen against ``normal``, counter-clockwise, relative to the first."""
-    nx, ny, nz = abs(normal[0]), abs(normal[1]), abs(normal[2])
-    if nz >= nx and nz >= ny:
-        first, second, up = 0, 1, normal[2] >= 0
-    elif ny >= nx:
-        first, second, up = 2, 0, normal[1] >= 0
-    else:
-        first, second, up = 1, 2, normal[0] >= 0
-    if not up:
-        first, second = second, first
-    for i in range(a, b):
-        u[i - a] = xyz[i, first] - xyz[a, first]
-        v[i - a] = xyz[i, second] - xyz[a, second]
+@njit(cache=True, nogil=True, inline="always")
+def _plane(nx: float, ny: float, nz: float) -> tuple[int, int]:
+    """The two axes of the plane a face with this normal is seen in, counter-clockwise."""
+    if abs(nz) >= abs(nx) and abs(nz) >= abs(ny):
+        return (0, 1) if nz >= 0 else (1, 0)
+    if abs(ny) >= abs(nx):
+        return (2, 0) if ny >= 0 else (0, 2)
+    return (1, 2) if nx >= 0 else (2, 1)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _turns_in(u: FloatArray, v: FloatArray, i: int, j: int, k: int) -> bool:
+    """Whether corner ``j`` between ``i`` and ``k`` turns inward or not at all."""
+    return not (u[j] - u[i]) * (v[k] - v[i]) - (v[j] - v[i]) * (u[k] - u[i]) > 0
 
 
 @njit(cache=True, nogil=True)
 def _clip(
-    u: FloatArray, v: FloatArray, n: int, base: int, triangles: IntArray, at: int, link: IntArray
+    u: FloatArray, v: FloatArray, n: int, base: int, triangles: IntArray, at: int, room: IntArray
 ) -> int:
-    """Ears of a ring of ``n`` corners cut off one by one; -1 where no ear is left to cut."""
+    """Ears of a ring of ``n`` corners cut off one by one; -1 where no ear is left to cut.
+
+    ``room`` (3, n) holds the corners behind and before each, and those that turn inward: no other can lie in an ear.
+    """
+    after, ahead, inward = room[0], room[1], room[2]
     for i in range(n):
-        link[i] = i + 1
-    link[n - 1] = 0
-    left, before, idle = n, n - 1, 0
+        after[i], ahead[i] = i + 1, i - 1
+    after[n - 1], ahead[0] = 0, n - 1
+    n_inward = 0
+    for i in range(n):
+        if _turns_in(u, v, ahead[i], i, after[i]):
+            inward[n_inward] = i
+            n_inward += 1
+    left, i, idle = n, 0, 0
     while left > 3:
-        i = link[before]
-        j = link[i]
-        ax, ay, bx, by, cx, cy = u[before], v[before], u[i], v[i], u[j], v[j]
+        p, q = ahead[i], after[i]
+        ax, ay, bx, by, cx, cy = u[p], v[p], u[i], v[i], u[q], v[q]
         ear = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax) > 0
-        k = link[j]
-        while ear and k != before:
+        m = 0
+        while ear and m < n_inward:
+            k = inward[m]
+            m += 1
             px, py = u[k], v[k]
-            if (
-                (bx - ax) * (py - ay) - (by - ay) * (px - ax) >= 0
-                and (cx - bx) * (py - by) - (cy - by) * (px - bx) >= 0
-                and (ax - cx) * (py - cy) - (ay - cy) * (px - cx) >= 0
-            ):
-                ear = False
-            k = link[k]
-        if ear:
-            triangles[at, 0], triangles[at, 1], triangles[at, 2] = base + before, base + i, base + j
-            at += 1
-            link[before] = j
-            left -= 1
-            idle = 0
-        else:
-            before = i
+            ear = not (  # all sides at once: which one fails cannot be foreseen
+                ((bx - ax) * (py - ay) - (by - ay) * (px - ax) >= 0)
+                & ((cx - bx) * (py - by) - (cy - by) * (px - bx) >= 0)
+                & ((ax - cx) * (py - cy) - (ay - cy) * (px - cx) >= 0)
+                & (k != p)
+                & (k != q)
+            )
+        if not ear:
+            i = q
             idle += 1
             if idle > left:
                 return -1
-    i = link[before]
-    triangles[at, 0], triangles[at, 1], triangles[at, 2] = base + before, base + i, base + link[i]
+            continue
+        triangles[at, 0], triangles[at, 1], triangles[at, 2] = base + p, base + i, base + q
+        at += 1
+        after[p], ahead[q] = q, p
+        left -= 1
+        idle = 0
+        for m in range(n_inward - 1, -1, -1):
+            k = inward[m]
+            if (k == p) | (k == q) and not _turns_in(u, v, ahead[k], k, after[k]):
+                n_inward -= 1
+                inward[m] = inward[n_inward]
+        i = q
+    p, q = ahead[i], after[i]
+    triangles[at, 0], triangles[at, 1], triangles[at, 2] = base + p, base + i, base + q
     return at + 1
-
-
-@njit(cache=True, nogil=True)
-def _first_ear(u: FloatArray, v: FloatArray) -> bool:
-    """Whether the first corner of a ring of four is an ear, as it is of every convex one."""
-    ax, ay, bx, by, cx, cy, px, py = u[3], v[3], u[0], v[0], u[1], v[1], u[2], v[2]
-    return (bx - ax) * (cy - ay) - (by - ay) * (cx - ax) > 0 and not (
-        (bx - ax) * (py - ay) - (by - ay) * (px - ax) >= 0
-        and (cx - bx) * (py - by) - (cy - by) * (px - bx) >= 0
-        and (ax - cx) * (py - cy) - (ay - cy) * (px - cx) >= 0
-    )
 
 
 @njit(cache=True, nogil=True)
@@ -146,10 +148,11 @@ def _simple(
     triangles = np.empty((room, 3), np.int64)
     owner = np.empty(room, np.int64)
     hard = np.empty(len(face_start) - 1, np.int64)
-    u, v, link = np.empty(limit), np.empty(limit), np.empty(limit, np.int64)
+    u, v, links = np.empty(limit), np.empty(limit), np.empty((3, limit), np.int64)
     at = n_hard = 0
     for f in range(len(face_start) - 1):
-        if normal[f, 0] == 0 and normal[f, 1] == 0 and normal[f, 2] == 0:
+        nx, ny, nz = normal[f, 0], normal[f, 1], normal[f, 2]
+        if nx == 0 and ny == 0 and nz == 0:
             continue
         first, n_rings = face_start[f], face_start[f + 1] - face_start[f]
         a, b = ring_start[first], ring_start[first + 1]
@@ -160,21 +163,36 @@ def _simple(
             continue
         if n == 3:
             triangles[at, 0], triangles[at, 1], triangles[at, 2] = a, a + 1, a + 2
-            end = at + 1
-        else:
-            _flat(xyz, normal[f], a, b, u, v)
-            if n == 4 and _first_ear(u, v):
+            owner[at] = f
+            at += 1
+            continue
+        s, t = _plane(nx, ny, nz)
+        if n == 4:  # the first corner is an ear, as it is of every convex one
+            x, y = xyz[a + 3, s], xyz[a + 3, t]
+            bx, by = xyz[a, s] - x, xyz[a, t] - y
+            cx, cy = xyz[a + 1, s] - x, xyz[a + 1, t] - y
+            px, py = xyz[a + 2, s] - x, xyz[a + 2, t] - y
+            if bx * cy - by * cx > 0 and not (
+                bx * py - by * px >= 0
+                and (cx - bx) * (py - by) - (cy - by) * (px - bx) >= 0
+                and cy * px - cx * py >= 0
+            ):
                 triangles[at, 0], triangles[at, 1], triangles[at, 2] = a + 3, a, a + 1
-                end = at + 2
-                triangles[end - 1, 0], triangles[end - 1, 1] = a + 3, a + 1
-                triangles[end - 1, 2] = a + 2
-            else:
-                end = _clip(u, v, n, a, triangles, at, link)
+                triangles[at + 1, 0], triangles[at + 1, 1] = a + 3, a + 1
+                triangles[at + 1, 2] = a + 2
+                owner[at] = owner[at + 1] = f
+                at += 2
+                continue
+        for i in range(n):
+            u[i] = xyz[a + i, s] - xyz[a, s]
+            v[i] = xyz[a + i, t] - xyz[a, t]
+        end = _clip(u, v, n, a, triangles, at, links)
         if end < 0:
             hard[n_hard] = f
             n_hard += 1
             continue
-        owner[at:end] = f
+        for i in range(at, end):
+            owner[i] = f
         at = end
     return triangles[:at], owner[:at], hard[:n_hard]
 
@@ -184,9 +202,8 @@ def _earcut(
 ) -> IntArray:
     """Triangles (m, 3) of one face with holes or many corners, turned as its normal."""
     a, b = int(ring_start[first]), int(ring_start[last])
-    u, v = np.empty(b - a), np.empty(b - a)
-    _flat(xyz, normal, a, b, u, v)
-    flat = np.stack([u, v], axis=1)
+    flat = xyz[a:b, list(_plane(normal[0], normal[1], normal[2]))]
+    flat = np.ascontiguousarray(flat - flat[0])
     ends = (ring_start[first + 1 : last + 1] - a).astype(np.uint32)
     found = mapbox_earcut.triangulate_float64(flat, ends).reshape(-1, 3).astype(np.int64)
     p, q, r = (flat[found[:, i]] for i in range(3))
@@ -234,43 +251,59 @@ def columns_of(
     face: IntArray,
     vertex_of: NDArray[np.int32],
     surface: NDArray[np.int32],
+    color: NDArray[np.uint32],
     shape_start: IntArray,
-) -> tuple[NDArray[np.uint32], NDArray[np.int32], IntArray, bool]:
-    """Triangles as a mesh has them.
+) -> tuple[
+    NDArray[np.uint32],
+    NDArray[np.uint32],
+    NDArray[np.int32],
+    NDArray[np.uint32],
+    IntArray,
+    IntArray,
+]:
+    """Triangles and faces as a mesh has them.
 
     Parameters
     ----------
     triangles, face
-        As :func:`triangulate` gives them, in order of shapes.
+        As :func:`triangulate` gives them, in order of shapes; those of a face together.
     vertex_of : ndarray of int32, shape (n,)
         Vertex of each corner.
     surface : ndarray of int32, shape (f,)
         Semantic surface of each face, -1 for none.
+    color : ndarray of uint32, shape (f,)
     shape_start : ndarray of int64, shape (s + 1,)
         Faces of each shape.
 
     Returns
     -------
     indices : ndarray of uint32, shape (t, 3)
-    surface : ndarray of int32, shape (t,)
-    start : ndarray of int64, shape (s + 1,)
-        First triangle of each shape.
-    told : bool
-        Whether any triangle has a surface.
+    counts : ndarray of uint32, shape (d,)
+        Triangles of each of the faces that have any.
+    surface : ndarray of int32, shape (d,)
+    paint : ndarray of uint32, shape (d,)
+    triangle_start, face_start : ndarray of int64, shape (s + 1,)
+        First triangle and first such face of each shape.
     """
-    n, told = len(triangles), False
-    indices, surfaces = np.empty((n, 3), np.uint32), np.empty(n, np.int32)
-    start = np.zeros(len(shape_start), np.int64)
-    shape = 0
+    n = len(triangles)
+    indices = np.empty((n, 3), np.uint32)
+    most = min(n, len(surface))
+    counts, paint = np.empty(most, np.uint32), np.empty(most, np.uint32)
+    surfaces = np.empty(most, np.int32)
+    start, begin = np.zeros(len(shape_start), np.int64), np.zeros(len(shape_start), np.int64)
+    shape, made, last = 0, 0, -1
     for t in range(n):
         for k in range(3):
             indices[t, k] = vertex_of[triangles[t, k]]
         f = face[t]
-        surfaces[t] = surface[f]
-        told |= surface[f] >= 0
-        while shape_start[shape + 1] <= f:
-            shape += 1
-            start[shape] = t
+        if f != last:
+            last = f
+            while not shape_start[shape] <= f < shape_start[shape + 1]:
+                shape += 1
+                start[shape], begin[shape] = t, made
+            counts[made], surfaces[made], paint[made] = 0, surface[f], color[f]
+            made += 1
+        counts[made - 1] += 1
     for s in range(shape + 1, len(start)):
-        start[s] = n
-    return indices, surfaces, start, told
+        start[s], begin[s] = n, made
+    return indices, counts[:made], surfaces[:made], paint[:made], start, begin

@@ -16,6 +16,7 @@ from loaders.citygml.numbers import parse_lists
 from loaders.registry import loader_for
 from twin.errors import SourceError, UnsafeSourceError
 from twin.plan import LayerPlan
+from twin.shading import shaded
 
 
 def load(path: Path, batch_size: int = 65_536) -> list[Batch]:
@@ -258,7 +259,7 @@ def test_appearances_beside_the_objects_dress_them(tmp_path: Path) -> None:
     assert batch.images is not None
     assert batch.images["content"].to_pylist() == [content]
     assert batch.meshes is not None
-    textured, bare = batch.meshes.to_pylist()
+    textured, bare = shaded(batch.meshes).to_pylist()
     said = json.loads(textured["textures"])
     assert [(t["source"], t["wrapMode"], t["image"]) for t in said] == [
         ("img/roof.jpg", "none", batch.images["image"][0].as_py())

@@ -14,6 +14,7 @@ from loaders.cityjson import CityJsonLoader, document
 from loaders.cityjson.scanning import pack
 from loaders.citymodel.classes import SURFACE_COLORS
 from twin.plan import LayerPlan
+from twin.shading import shaded
 
 
 def load(path: Path) -> list[Batch]:
@@ -24,7 +25,7 @@ def load(path: Path) -> list[Batch]:
 def triangles_of(batch: Batch, mesh_id: str) -> NDArray[np.float64]:
     """Local corners of a mesh's triangles, shape (m, 3, 3)."""
     assert batch.meshes is not None
-    mesh = next(m for m in batch.meshes.to_pylist() if m["mesh_id"] == mesh_id)
+    mesh = next(m for m in shaded(batch.meshes).to_pylist() if m["mesh_id"] == mesh_id)
     points = np.frombuffer(mesh["positions"], "<f4").reshape(-1, 3).astype(float)
     return points[np.frombuffer(mesh["indices"], "<u4").reshape(-1, 3)]
 
@@ -61,7 +62,7 @@ def test_roof_wall_and_ground_have_their_colours(cityjson: Path) -> None:
     (batch,) = load(cityjson)
     assert batch.meshes is not None
     mesh_id = batch.records["mesh_id"][0].as_py()
-    mesh = next(m for m in batch.meshes.to_pylist() if m["mesh_id"] == mesh_id)
+    mesh = next(m for m in shaded(batch.meshes).to_pylist() if m["mesh_id"] == mesh_id)
     normals = np.frombuffer(mesh["normals"], "<f4").reshape(-1, 3)
     colors = np.frombuffer(mesh["colors"], np.uint8).reshape(-1, 4)
     assert set(map(tuple, colors[normals[:, 2] > 0.9].tolist())) == {SURFACE_COLORS["RoofSurface"]}
@@ -152,7 +153,7 @@ def test_semantic_surfaces_are_kept_as_data_with_their_areas(tmp_path: Path) -> 
     }
     batch = one_object(tmp_path, {"type": "Building", "geometry": [geometry]})
     assert batch.meshes is not None
-    (mesh,) = batch.meshes.to_pylist()
+    (mesh,) = shaded(batch.meshes).to_pylist()
     said = json.loads(mesh["surfaces"])
     assert (said["surfaces"], said["area_m2"], said["faces"]) == (surfaces, [8.0, 12.0], [1, 1])
     place = np.frombuffer(mesh["surface"], "<i4")
@@ -190,7 +191,7 @@ def test_textures_and_materials_go_with_the_mesh_and_images_with_the_batch(tmp_p
     )
     assert batch.meshes is not None
     assert batch.images is not None
-    (mesh,) = batch.meshes.to_pylist()
+    (mesh,) = shaded(batch.meshes).to_pylist()
     digest = hashlib.sha256(content).hexdigest()
     assert batch.images.to_pylist() == [{"image": f"{digest}.png", "content": content}]
     outside, inside = json.loads(mesh["textures"])

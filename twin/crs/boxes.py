@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["placed_boxes"]
+__all__ = ["placed_boxes", "spanned"]
 
 Array = NDArray[np.float64]
 _A = 6378137.0
@@ -62,5 +62,32 @@ def placed_boxes(boxes: Array, matrices: Array) -> Array:
                 if corner == 0 or not v >= out[i, axis]:
                     out[i, axis] = v
                 if corner == 0 or not v <= out[i, axis + 3]:
+                    out[i, axis + 3] = v
+    return out
+
+
+@njit(cache=True, nogil=True)
+def spanned(points: NDArray[np.float32], start: NDArray[np.int64]) -> Array:
+    """Boxes of runs of points.
+
+    Parameters
+    ----------
+    points : ndarray of float32, shape (m, 3)
+    start : ndarray of int64, shape (n + 1,)
+        Where each run begins.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, 6)
+        Least and greatest x, y, z; NaN for an empty run and along an axis where one is NaN.
+    """
+    out = np.full((len(start) - 1, 6), np.nan)
+    for i in range(len(out)):
+        for k in range(start[i], start[i + 1]):
+            for axis in range(3):
+                v = points[k, axis]
+                if k == start[i] or v < out[i, axis] or v != v:
+                    out[i, axis] = v
+                if k == start[i] or v > out[i, axis + 3] or v != v:
                     out[i, axis + 3] = v
     return out

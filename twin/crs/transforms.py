@@ -126,8 +126,7 @@ def _built(crs: str) -> tuple[Transformer, Transformer | None, float | None]:
         return best, None, best.accuracy if best.accuracy >= 0 else None
     if geodetic is None:
         raise CrsError(f"{source.name}: not tied to the Earth, so it cannot be placed")
-    coincident = geodetic.to_epsg(20) == 4490
-    return Transformer.from_crs(source, geodetic, always_xy=True), None, 0.1 if coincident else None
+    return Transformer.from_crs(source, geodetic, always_xy=True), None, None
 
 
 def accuracy(crs: str) -> float | None:

@@ -1,11 +1,11 @@
-"""Shared shapes of a layer: digests, one asset file written as batches come, bounds of the placed instances."""
+"""Shared shapes of a layer: fingerprints, one asset file written as batches come, bounds of the placed instances."""
 
+import filecmp
 import hashlib
 import os
 import uuid
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -13,66 +13,67 @@ import shapely
 from numpy.typing import NDArray
 
 from twin import crs
-from twin.crs.boxes import placed_boxes
+from twin.crs.boxes import placed_boxes, spanned
+from twin.fingerprint import fingerprints
 from twin.rematch import surface_of
 from twin.schema import IMAGES, MESH_EXTRAS, MESHES
+from twin.shading import rows, shaded
 
 __all__ = ["MeshArchive", "read_asset"]
 
 _SCHEMA = pa.schema([*MESHES, *MESH_EXTRAS])
+_DRAWN = ("positions", "indices", "colors", "faces", "paint", "uv", "texture")
+"""What a mesh is known by; a record that points at another one has changed."""
+_BESIDE = ("normals", "surfaces", "surface", "textures")
 
 
-class _HashedFile:
-    """A file under its final name only when all of it is there: what is written is hashed on the way."""
+class _Asset:
+    """An Arrow file that gets its name only when all of it is there: the hash of the fingerprints of what it holds.
+
+    Content is fingerprinted mesh by mesh, once, not a second time as a file; where the name is taken already, the
+    files are compared.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.path = folder / f"{uuid.uuid4().hex}.part"
-        self.file: BinaryIO = self.path.open("wb")
-        self.digest = hashlib.sha256()
-        self.size = 0
-        self.closed = False
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._path = folder / f"{uuid.uuid4().hex}.part"
+        self._digest = hashlib.sha256()
+        self._sink = pa.OSFile(str(self._path), "wb")
+        self._writer = pa.ipc.new_file(self._sink, _SCHEMA)
 
-    def write(self, data: bytes) -> int:
-        """Append; Arrow hands over buffers."""
-        self.digest.update(data)
-        self.size += self.file.write(data)
-        return len(data)
+    def append(self, table: pa.Table, names: Sequence[str], prints: NDArray[np.uint8]) -> None:
+        """Write meshes (columns of the asset), ``prints`` (n, 16) of what they are drawn by."""
+        beside = fingerprints([table[name] for name in _BESIDE], table.num_rows)
+        self._digest.update("\0".join(names).encode())
+        self._digest.update(np.hstack([prints, beside]).tobytes())
+        self._writer.write_table(table)
 
-    def tell(self) -> int:
-        return self.size
+    def _end(self) -> None:
+        self._writer.close()
+        self._sink.close()
 
-    def flush(self) -> None:
-        self.file.flush()
-
-    def writable(self) -> bool:
-        return True
-
-    def readable(self) -> bool:
-        return False
-
-    def seekable(self) -> bool:
-        return False
-
-    def close(self) -> None:
-        """End writing; safe to call twice."""
-        if not self.closed:
-            self.file.flush()
-            os.fsync(self.file.fileno())
-            self.file.close()
-            self.closed = True
-
-    def keep(self, ending: str) -> str:
-        """Give the file its name, the hash of its content; returns it."""
-        self.close()
-        name = f"{self.digest.hexdigest()}{ending}"
-        self.path.replace(self.folder / name)
-        return name
+    def keep(self) -> tuple[str, int]:
+        """Give the file its name; returns it and the bytes."""
+        self._end()
+        with self._path.open("rb") as file:
+            os.fsync(file.fileno())
+        size = self._path.stat().st_size
+        name = f"{self._digest.hexdigest()}.arrow"
+        there = self._folder / name
+        if there.exists():
+            if filecmp.cmp(self._path, there, shallow=False):
+                self._path.unlink()
+                return name, size
+            with self._path.open("rb") as file:
+                name = f"{hashlib.file_digest(file, 'sha256').hexdigest()}.arrow"
+        self._path.replace(self._folder / name)
+        return name, size
 
     def drop(self) -> None:
         """Take the unfinished file away."""
-        self.close()
-        self.path.unlink(missing_ok=True)
+        self._end()
+        self._path.unlink(missing_ok=True)
 
 
 class MeshArchive:
@@ -82,7 +83,7 @@ class MeshArchive:
     ----------
     folder : Path
         Where assets lie. Meshes go there batch by batch, so that memory does not grow with them; what
-        stays is a name, a digest and a box of each.
+        stays is a name, a fingerprint and a box of each.
     surfaces : bool
         Keep area and volume of each as well, to know shapes again (:mod:`twin.rematch`).
     """
@@ -91,10 +92,9 @@ class MeshArchive:
         self._folder = folder
         self._with_surfaces = surfaces
         self._surfaces: dict[str, tuple[float, float]] = {}
-        self._sink: _HashedFile | None = None
-        self._writer: pa.RecordBatchFileWriter | None = None
+        self._asset: _Asset | None = None
         self._index: dict[str, int] = {}
-        self._digest: list[str] = []
+        self._prints: NDArray[np.uint8] = np.zeros((0, 16), np.uint8)
         self._boxes: NDArray[np.float64] = np.zeros((0, 6))
         self._outline: dict[str, NDArray[np.float64]] = {}
         self._triangles = 0
@@ -113,50 +113,48 @@ class MeshArchive:
             return
         table = _whole(meshes)
         names = table["mesh_id"].to_pylist()
-        first: dict[str, int] = {}
-        for i, name in enumerate(names):
-            first.setdefault(name, i)
-        fresh = [i for name, i in first.items() if name not in self._index]
-        if len(fresh) < len(names):
+        if len(set(names)) < len(names) or not self._index.keys().isdisjoint(names):
+            first: dict[str, int] = {}
+            for i, name in enumerate(names):
+                first.setdefault(name, i)
+            fresh = [i for name, i in first.items() if name not in self._index]
             table = table.take(pa.array(fresh, pa.int64())).combine_chunks()
             names = [names[i] for i in fresh]
         if not names:
             return
-        at, xyz = _rows(table["positions"])
-        xyz = xyz.view("<f4").reshape(-1, 3)
+        at, xyz = rows(table["positions"])
+        corners: NDArray[np.float32] = xyz.view("<f4").reshape(-1, 3)
         starts = at // 12
-        boxes = np.empty((len(names), 6))
-        boxes[:, :3] = np.minimum.reduceat(xyz, starts[:-1], axis=0)
-        boxes[:, 3:] = np.maximum.reduceat(xyz, starts[:-1], axis=0)
-        self._remember(names, boxes, _digests(table))
+        boxes = spanned(corners, starts)
+        prints = fingerprints([table[name] for name in _DRAWN], table.num_rows)
+        self._remember(names, boxes, prints)
         for i, name in enumerate(names):
             if name in outlined:
-                self._outline[name] = _thinned(xyz[starts[i] : starts[i + 1]].astype(np.float64))
+                self._outline[name] = _thinned(
+                    corners[starts[i] : starts[i + 1]].astype(np.float64)
+                )
         if self._with_surfaces:
-            for name, points, corners in zip(
-                names, np.split(xyz, starts[1:-1]), table["indices"].to_pylist(), strict=True
+            for name, points, joined in zip(
+                names, np.split(corners, starts[1:-1]), table["indices"].to_pylist(), strict=True
             ):
-                triangles = np.frombuffer(corners, "<u4").reshape(-1, 3).astype(np.int64)
+                triangles = np.frombuffer(joined, "<u4").reshape(-1, 3).astype(np.int64)
                 self._surfaces[name] = surface_of(points.astype(np.float64), triangles)
-        self._triangles += len(_rows(table["indices"])[1]) // 12
-        self._append(table)
+        self._triangles += len(rows(table["indices"])[1]) // 12
+        self._asset = self._asset or _Asset(self._folder)
+        self._asset.append(table, names, prints)
 
-    def _remember(self, names: list[str], boxes: NDArray[np.float64], digests: list[str]) -> None:
+    def _remember(
+        self, names: list[str], boxes: NDArray[np.float64], prints: NDArray[np.uint8]
+    ) -> None:
         n = len(self._index)
         if n + len(names) > len(self._boxes):
-            grown = np.empty((max(1024, 2 * (n + len(names))), 6))
-            grown[:n] = self._boxes[:n]
-            self._boxes = grown
+            room = max(1024, 2 * (n + len(names)))
+            grown, more = np.empty((room, 6)), np.zeros((room, 16), np.uint8)
+            grown[:n], more[:n] = self._boxes[:n], self._prints[:n]
+            self._boxes, self._prints = grown, more
         self._boxes[n : n + len(names)] = boxes
+        self._prints[n : n + len(names)] = prints
         self._index.update(zip(names, range(n, n + len(names)), strict=True))
-        self._digest += digests
-
-    def _append(self, table: pa.Table) -> None:
-        if self._writer is None:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self._sink = _HashedFile(self._folder)
-            self._writer = pa.ipc.new_file(pa.PythonFile(self._sink, mode="w"), _SCHEMA)
-        self._writer.write_table(table)
 
     def add_images(self, images: pa.Table | None) -> None:
         """Keep texture images (:data:`twin.schema.IMAGES`) among the assets, each once."""
@@ -180,9 +178,16 @@ class MeshArchive:
         return np.array([known(name, -1) for name in mesh_ids.to_pylist()], np.int64)
 
     def digests(self, places: NDArray[np.int64]) -> pa.Array:
-        """Content hash of each mesh, null where the place is -1."""
-        texts = self._digest
-        return pa.array([texts[i] if i >= 0 else None for i in places.tolist()], pa.string())
+        """Fingerprint of each mesh, 16 bytes, null where the place is -1."""
+        if not self._index:
+            return pa.nulls(len(places), pa.binary())
+        there = places >= 0
+        raw = self._prints[np.where(there, places, 0)]
+        mask = pa.py_buffer(np.packbits(there, bitorder="little"))
+        fixed = pa.Array.from_buffers(
+            pa.binary(16), len(places), [mask, pa.py_buffer(raw.reshape(-1))]
+        )
+        return fixed.cast(pa.binary())
 
     def surface(self, mesh_id: str | None) -> tuple[float, float] | None:
         """Area (m²) and volume (m³) of one mesh, null for none; only where they are kept."""
@@ -232,25 +237,37 @@ class MeshArchive:
 
     def write(self) -> tuple[str | None, int, int, int]:
         """End the asset; returns (name, meshes, triangles, bytes), name null where there is nothing."""
-        if self._writer is None or self._sink is None:
+        if self._asset is None:
             return None, 0, 0, 0
-        self._writer.close()
-        name, size = self._sink.keep(".arrow"), self._sink.size
-        self._writer = self._sink = None
+        (name, size), self._asset = self._asset.keep(), None
         return name, len(self._index), self._triangles, size
 
     def drop(self) -> None:
         """Take away what was written if the asset was not ended."""
-        if self._writer is not None and self._sink is not None:
-            self._writer.close()
-            self._sink.drop()
-            self._writer = self._sink = None
+        if self._asset is not None:
+            self._asset.drop()
+            self._asset = None
 
 
-def read_asset(folder: Path, name: str) -> pa.Table:
-    """Meshes of an asset (columns :data:`twin.schema.MESHES`), memory-mapped."""
+def read_asset(folder: Path, name: str, drawn: bool = True) -> pa.Table:
+    """Meshes of an asset.
+
+    Parameters
+    ----------
+    folder : Path
+        Where assets lie.
+    name : str
+    drawn : bool
+        With normals and colours at their vertices (:func:`twin.shading.shaded`), else as they are kept, memory-mapped.
+
+    Returns
+    -------
+    pyarrow.Table
+        Columns of :data:`twin.schema.MESHES` and :data:`twin.schema.MESH_EXTRAS`.
+    """
     with pa.memory_map(str(folder / name)) as source:
-        return pa.ipc.open_file(source).read_all()
+        table = pa.ipc.open_file(source).read_all()
+    return shaded(table) if drawn else table
 
 
 def _whole(meshes: pa.Table) -> pa.Table:
@@ -262,36 +279,6 @@ def _whole(meshes: pa.Table) -> pa.Table:
         for f in _SCHEMA
     ]
     return pa.table(columns, schema=_SCHEMA).combine_chunks()
-
-
-def _rows(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-    """Offsets (n + 1,) and bytes of a binary column without nulls, the first offset 0."""
-    array = column.combine_chunks()
-    array = array.chunk(0) if isinstance(array, pa.ChunkedArray) else array
-    _, offsets, data = array.buffers()
-    at = np.frombuffer(offsets, np.int32, len(array) + 1, array.offset * 4).astype(np.int64)
-    size = int(at[-1] - at[0])
-    found = np.frombuffer(data, np.uint8, size, int(at[0])) if size else np.zeros(0, np.uint8)
-    return at - at[0], found
-
-
-def _digests(table: pa.Table) -> list[str]:
-    """SHA-256 of positions, indices and colours of each mesh, and of its texture where it has one."""
-    parts = [_rows(table[name]) for name in ("positions", "indices")]
-    colors = table["colors"]
-    if colors.null_count:
-        colors = colors.fill_null(b"")
-    parts.append(_rows(colors))
-    if table["uv"].null_count < table.num_rows:
-        parts += [_rows(table[name].fill_null(b"")) for name in ("uv", "texture")]
-    views = [(at.tolist(), memoryview(data.data)) for at, data in parts]
-    out = []
-    for i in range(table.num_rows):
-        digest = hashlib.sha256()
-        for at, data in views:
-            digest.update(data[at[i] : at[i + 1]])
-        out.append(digest.hexdigest())
-    return out
 
 
 def _split(name: str) -> tuple[str, str]:

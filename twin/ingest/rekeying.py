@@ -91,7 +91,7 @@ def _old_surfaces(gone: pa.Table, assets: Path) -> list[tuple[float, float] | No
     for asset in sorted({a for a, m in wanted if a and m}):
         if not (assets / asset).exists():
             continue
-        table = read_asset(assets, asset)
+        table = read_asset(assets, asset, drawn=False)
         place = {name: row for row, name in enumerate(table["mesh_id"].to_pylist())}
         for name in {m for a, m in wanted if a == asset and m in place}:
             row = place[name]

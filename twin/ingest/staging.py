@@ -13,7 +13,7 @@ import shapely
 from numpy.typing import NDArray
 
 from twin import codes, crs
-from twin.fingerprint import fingerprints, json_array, uuid_array
+from twin.fingerprint import fingerprints, json_array, one_array, uuid_array
 from twin.heights import Heights
 from twin.hilbert import hilbert_key
 from twin.ingest.ledger import KeyLedger
@@ -212,7 +212,7 @@ class Staging:
     def _place(self, records: pa.Table) -> "_PlacedRecords":
         """Geometry, mesh matrices, boxes and reasons of a batch in the base's coordinates."""
         placed = place(
-            records["geometry"].combine_chunks(),
+            one_array(records["geometry"]),
             self.source.crs_used,
             self.heights,
             self.source.z_reference,
@@ -229,7 +229,7 @@ class Staging:
         reason[named & (meshes < 0)] = "its shape is missing from the file"
         meshed = np.flatnonzero(meshes >= 0)
         if len(meshed):
-            local = records["matrix"].combine_chunks().take(pa.array(meshed)).flatten()
+            local = one_array(records["matrix"]).take(pa.array(meshed)).flatten()
             matrices[meshed] = crs.local_to_ecef_matrices(
                 self.source.crs_used,
                 local.to_numpy(zero_copy_only=False),

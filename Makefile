@@ -33,7 +33,7 @@ serve: assets    ## serve the city in CITY
 
 test: assets browser   ## all tests, some side by side; the page's alone (ARGS=tests/twin for some)
 ifeq ($(strip $(ARGS)),)
-	@$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not real and not page"
+	@$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not real and not page"
 	@$(RUN) -m pytest -m page
 else
 	@$(RUN) -m pytest $(ARGS)

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from address.arena import RENAMED, SILENT, WHOLE
 from address.geocode import METHODS, OTHER_KIND, interpolate_many, locate_many
+from address.made import COLUMN, note_made
 from address.match import match_by_reference
 from address.model import LEVELS, RANK, Location, Match
 from address.numbering import error_of_kinds
@@ -185,6 +186,7 @@ def _read_all(index: "AddressIndex", column: Column) -> None:
                     again.append(row)
         rows = np.array(again, np.int64)
     column.status[column.status == WANTS_TAIL] = UNREAD
+    note_made(COLUMN)
 
 
 class _Gaps:

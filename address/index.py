@@ -14,6 +14,7 @@ from address.chains import gather
 from address.edits import EditLog, apply
 from address.geocode import Places, geocode, locate
 from address.lexicon import towns_of
+from address.made import COLUMN, SINGLE, note_made, pays
 from address.match import match
 from address.model import Location, Match, Suggestion
 from address.repair import Repairs
@@ -27,9 +28,11 @@ if TYPE_CHECKING:
     from address.match import Way
     from address.query import Query
 
-__all__ = ["PATIENCE", "AddressIndex"]
+__all__ = ["AddressIndex"]
 
-PATIENCE = 400
+_LOOK = 100
+"""After so many questions it is looked whether the compiled path pays."""
+
 """Questions an index answers without the compiled path, which takes a moment to load."""
 
 
@@ -58,6 +61,7 @@ class AddressIndex(Tree):
         self._log: EditLog | None = None
         self._outlines: Outlines | None = None
         self._asked = 0
+        self._asked_in_lists = 0
         super().__init__(arena)
 
     def _map(self, arena: Arena) -> None:
@@ -275,24 +279,24 @@ class AddressIndex(Tree):
         fast = self._fast  # an edit in another thread takes it away
         if fast is None:
             self._asked += 1
-            if self._asked < PATIENCE:
+            if self._asked % _LOOK or not pays(SINGLE, self._asked):
                 return None
             self.warm()
             fast = self._fast
         return fast.read(text) if fast is not None else None
 
     def warm(self) -> None:
-        """Load the compiled path now, and not after `PATIENCE` questions.
+        """Load the compiled path now, and not when it pays (`address.made`).
 
-        It is made when it is used for the first time on a machine, which takes half a minute, and
-        kept beside the sources.
+        It is made when it is used for the first time on a machine, which takes a minute, and kept
+        beside the sources.
         """
         from address.fast import FastPath  # it loads a compiler
 
         towns_of()  # a table that a text in a hundred asks for
-        self._asked = PATIENCE
         fast = FastPath(self)
         fast.read("路1号")
+        note_made(SINGLE)
         self._fast = fast
 
     @property
@@ -338,7 +342,8 @@ class AddressIndex(Tree):
 
     def geocode_each(self, texts: Sequence[str]) -> list[Match]:
         """As `geocode`, for many texts; few are asked one by one, without the compiled path."""
-        if self._fast is None and self._asked + len(texts) < PATIENCE:
+        self._asked_in_lists += len(texts)
+        if not pays(COLUMN, self._asked_in_lists):
             return [self.geocode(text) for text in texts]
         from address.each import geocode_each  # it loads a compiler
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 from address.divisions import admin_level, resolve
 from address.levels import PLAIN, State, put_name, put_relation, put_token
 from address.lexicon import Names
+from address.made import CUT, note_made, pays
 from address.model import RANK, Element
 from address.normalise import Normalised, normalise
 from address.segment import Piece, segment
@@ -49,9 +50,9 @@ def parse(text: str, known: Names[int] | None = None) -> list[Element]:
     return elements_of(normalise(text), known)
 
 
+_LOOK = 64
+"""After so many texts it is looked whether the compiled cut pays."""
 _Read = tuple[Normalised, list[Piece]]
-_OFTEN = 64
-"""So many texts are read without the compiled cut, which takes a moment to load."""
 
 
 def _seldom() -> Callable[[str], _Read | None]:
@@ -61,7 +62,7 @@ def _seldom() -> Callable[[str], _Read | None]:
     def read(_: str) -> _Read | None:
         nonlocal asked
         asked += 1
-        if asked > _OFTEN:
+        if asked % _LOOK == 0 and pays(CUT, asked):
             warm()
         return None
 
@@ -74,6 +75,8 @@ def warm() -> None:
     from address.cutting import read_pieces  # numba: only for those who parse often
 
     _reader = read_pieces
+    read_pieces("路1号")
+    note_made(CUT)
 
 
 _reader: Callable[[str], _Read | None] = _seldom()

@@ -64,15 +64,23 @@ def turned(source: Normalised, rank_of: Callable[[str], int]) -> Normalised:
     '郑州市,金水区,和平路8号,2号楼,301室'
     """
     text = source.text
+    order = _from_the_end(text, rank_of)
+    if order is not None:
+        return _ordered(source, order)
     head = _TAIL_FIRST.match(text)
     if head is not None and _TAIL_WORD.search(text, head.end()) is None:
         a, b = head.span("tail")
         return _ordered(source, [*range(b + 1, len(text)), b, *range(a, b)])
+    return source
+
+
+def _from_the_end(text: str, rank_of: Callable[[str], int]) -> list[int] | None:
+    """The characters of a text whose parts run the other way, last part first; None of others."""
     if text.count(",") < 2:
-        return source
+        return None
     parts = [(m.start(), m.end()) for m in re.finditer(r"[^,]+", text)]
     if len(parts) < 3:
-        return source
+        return None
     ranks = []
     for a, b in parts:
         part = text[a:b]
@@ -85,7 +93,7 @@ def turned(source: Normalised, rank_of: Callable[[str], int]) -> Normalised:
     known = [r for r in ranks if r]
     falls = sum(x > y for x, y in pairwise(known))
     if len(known) < 3 or falls < len(known) - 1 - (len(known) > 4) or known[0] < known[-1]:
-        return source
+        return None
     order: list[int] = []
     for a, b in reversed(parts):
         order += [*range(a, b)]
@@ -93,7 +101,7 @@ def turned(source: Normalised, rank_of: Callable[[str], int]) -> Normalised:
     kept = [i for i in order if i >= 0]
     if text[kept[-1]] == ",":
         kept.pop()
-    return _ordered(source, kept)
+    return kept
 
 
 _TAIL_FIRST = re.compile(

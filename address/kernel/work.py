@@ -1,7 +1,5 @@
 """Arrays the compiled search reads and writes: the tree's, and scratch space for one text."""
 
-import zlib
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +9,7 @@ from address.aliases import former_names
 from address.arena import Arena
 from address.kernel.folding import fold_table, numeral_table, watch_table
 from address.kernel.tokens import head_table
+from address.made import stamp
 from address.model import RANK
 from address.walk import code_points, name_of
 
@@ -148,22 +147,6 @@ def calls_of(arena: Arena) -> Calls:
     return Calls(*(arena[name] for name in names))
 
 
-_MIRRORED = ("arena", "descend", "match", "model", "repair", "segment", "tails", "walk")
-"""Modules whose functions or constants are in the compiled code."""
-
-
-def _stamp() -> str:
-    """Checksum of the sources the compiled code is made of.
-
-    A compiled function is cached by its own file and its types alone. As part of the type of the
-    scratch space the checksum makes it anew when anything it calls or mirrors has changed.
-    """
-    crc, here = 0, Path(__file__).parent
-    for source in (*sorted(here.glob("*.py")), *(here.parent / f"{name}.py" for name in _MIRRORED)):
-        crc = zlib.crc32(source.read_bytes(), crc)
-    return f"sources_{crc:08x}"
-
-
 _SIZE = 4 * LONGEST + 16
 VALUES = 8192
 _WORK = np.dtype(
@@ -187,7 +170,7 @@ _WORK = np.dtype(
         ("utf8", "u1", (64,)),
         ("names", "i8", (MOST_NAMES, 2)),
         ("near", "i8", (MOST_NEAR, 2)),
-        (_stamp(), "i8"),
+        (stamp(), "i8"),
     ],
     align=True,
 )

@@ -1,7 +1,10 @@
 """Run the HTTP server of one city."""
 
 import socket
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -9,6 +12,7 @@ import uvicorn
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
+from address.made import COLUMN, CUT, SINGLE, is_made
 from api.address_remote import announced
 from api.app import create_app
 from api.state import CityState
@@ -111,6 +115,7 @@ def run_server(
         listener,
         CityState.open(settings) as state,
         announced(settings.city, settings.host, port),
+        _making(),
     ):
         config = uvicorn.Config(
             create_app(settings, state),
@@ -122,6 +127,23 @@ def run_server(
             _Server(config, lambda: ready(url)).run(sockets=[listener])
         except KeyboardInterrupt:
             return  # uvicorn closes everything first and raises then
+
+
+@contextmanager
+def _making() -> Iterator[None]:
+    """Make the compiled code of addresses beside, where it is not made: answers are right before, and fast after."""
+    if all(map(is_made, (SINGLE, COLUMN, CUT))):
+        yield
+        return
+    maker = subprocess.Popen(
+        [sys.executable, "-m", "address.kernel"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        yield
+    finally:
+        maker.terminate()  # the next server goes on where it was
+        maker.wait()
 
 
 class _Server(uvicorn.Server):

@@ -2,11 +2,13 @@
 
 import os
 import re
+import secrets
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
@@ -64,6 +66,33 @@ def run(
     return con
 
 
+def _create(path: Path) -> None:
+    """An empty base at a path, there as a whole or not at all; another that came first is kept."""
+    beside = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
+    try:
+        with duckdb.connect(str(beside), config=_SETTINGS) as connection:
+            _install(connection)
+        try:
+            path.hardlink_to(beside)
+        except FileExistsError:
+            pass
+        except OSError:  # a file system without links
+            if not path.exists():
+                beside.rename(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _install(connection: duckdb.DuckDBPyConnection) -> None:
+    """The tables that are missing, and the version of a base that has none."""
+    connection.execute(files("twin.store").joinpath("schema.sql").read_text(encoding="utf-8"))
+    connection.execute(
+        "INSERT INTO base_meta SELECT 'schema_version', $v "
+        "WHERE NOT EXISTS (FROM base_meta WHERE key = 'schema_version')",
+        {"v": SCHEMA_VERSION},
+    )
+
+
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "storage_compatibility_version": "latest",  # packs repeated text in two thirds of the time of the oldest
     "memory_limit": "768MB",  # blocks of the file kept in memory; sorts and joins beyond it spill beside the file
@@ -106,20 +135,15 @@ class Store:
             raise CityError(
                 f"{city.path} has no base yet: load something first with `twin load … --city {city.path}`."
             )
+        if not city.base_path.exists():
+            _create(city.base_path)
         try:
             connection = duckdb.connect(str(city.base_path), read_only=read_only, config=_SETTINGS)
         except duckdb.IOException as err:
             kind = CityInUseError if "lock" in str(err) else CityError
             raise kind(_closed(city, err, read_only)) from err
         if not read_only:
-            connection.execute(
-                files("twin.store").joinpath("schema.sql").read_text(encoding="utf-8")
-            )
-            connection.execute(
-                "INSERT INTO base_meta SELECT 'schema_version', $v "
-                "WHERE NOT EXISTS (FROM base_meta WHERE key = 'schema_version')",
-                {"v": SCHEMA_VERSION},
-            )
+            _install(connection)
         found = connection.execute(
             "SELECT value FROM base_meta WHERE key = 'schema_version'"
         ).fetchone()

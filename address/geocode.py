@@ -83,7 +83,13 @@ class Places:
         self.own: npt.NDArray[np.bool_] | _Own = ~(np.isnan(lon) | np.isnan(lat))
         self.spread_m = np.zeros(len(lon))
         for rank in range(len(LEVELS), 0, -1):
-            self._lift(np.flatnonzero((levels == rank) & (parents >= 0)), parents)
+            rows = np.flatnonzero((levels == rank) & (parents >= 0))
+            within = rows[levels[parents[rows]] == rank]  # a place within a place
+            if len(within):
+                for some in reversed(_generations(within, parents)):
+                    self._lift(some, parents)
+                rows = np.setdiff1d(rows, within, assume_unique=True)
+            self._lift(rows, parents)
 
     def _lift(self, rows: npt.NDArray[np.intp], parents: npt.NDArray[np.int32]) -> None:
         """Give the parents of some rows without a place the middle of those rows."""
@@ -116,6 +122,19 @@ class Places:
         """Degrees; None where unknown."""
         lon = self.lon[row]
         return None if np.isnan(lon) else (float(lon), float(self.lat[row]))
+
+
+def _generations(
+    rows: npt.NDArray[np.intp], parents: npt.NDArray[np.int32]
+) -> list[npt.NDArray[np.intp]]:
+    """Rows apart by how many of them stand above each: first those below none of the others."""
+    out = []
+    below = np.isin(parents[rows], rows)
+    while len(rows):
+        out.append(rows[~below] if not below.all() else rows)
+        rows = rows[below] if not below.all() else rows[:0]
+        below = np.isin(parents[rows], rows)
+    return out
 
 
 class _Own:

@@ -111,6 +111,24 @@ def edit_both(index: AddressIndex, rows: dict[str, Row], data: st.DataObject) ->
     return node
 
 
+def test_a_place_within_a_place_gives_its_middle_to_all_above(town: pa.Table) -> None:
+    rows: dict[str, Row] = {r["node_id"]: r for r in town.drop_columns(["full"]).to_pylist()}
+    index = rebuilt(rows)
+    outer = next(i for i, r in rows.items() if r["level"] == "poi" and r["name"] == "市民中心")
+    inner = index.insert(outer, "poi", "新桥中心", lon=114.1003, lat=30.4203)
+    rows[inner] = rows[outer] | {
+        "node_id": inner, "parent_id": outer, "name": "新桥中心", "lon": 114.1003, "lat": 30.4203, "key": None,
+    }  # fmt: skip
+    index.move(outer, None, None)
+    rows[outer] = rows[outer] | {"lon": None, "lat": None, "z": None}
+    fresh = rebuilt(rows)
+    for node in (outer, rows[outer]["parent_id"]):
+        told = index.locate(node)
+        assert told is not None
+        assert (told.lon, told.lat) == pytest.approx((114.1003, 30.4203))
+        assert fresh.locate(node) == told
+
+
 @settings(
     max_examples=40, deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

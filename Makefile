@@ -33,8 +33,9 @@ serve: assets    ## serve the city in CITY
 
 test: assets browser   ## all tests, some side by side; the page's alone (ARGS=tests/twin for some)
 ifeq ($(strip $(ARGS)),)
-	@$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not real and not page"
-	@$(RUN) -m pytest -m page
+	@shared=$$(mktemp -d) && trap 'rm -rf "$$shared"' EXIT && export TWIN_TEST_DEMO="$$shared" && \
+	$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not real and not page" && \
+	$(RUN) -m pytest -m page
 else
 	@$(RUN) -m pytest $(ARGS)
 endif

@@ -27,12 +27,14 @@ def twin(*arguments: object, check: bool = True) -> subprocess.CompletedProcess[
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """The demo city's folder and what ``twin demo --json`` said of it.
 
-    Processes of one run build it once; each has a copy of its own, as one process holds a base.
+    Processes of one run build it once, and so do the runs of one `make test`, which names a folder
+    (``TWIN_TEST_DEMO``); each has a copy of its own, as one process holds a base.
     """
     folder = tmp_path_factory.mktemp("demo") / "city"
-    if "PYTEST_XDIST_WORKER" not in os.environ:
+    named = os.environ.get("TWIN_TEST_DEMO")
+    if named is None and "PYTEST_XDIST_WORKER" not in os.environ:
         return folder, _built(folder)
-    shared = tmp_path_factory.getbasetemp().parent / "demo-shared"
+    shared = Path(named) if named else tmp_path_factory.getbasetemp().parent / "demo-shared"
     shared.mkdir(exist_ok=True)
     said = shared / "said.json"
     with (shared / "lock").open("w") as lock:

@@ -8,7 +8,7 @@ late where it would have to be made first. `python -m address.kernel` makes it.
 import os
 import zlib
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -32,6 +32,9 @@ MIRRORED: Final = ("arena", "descend", "match", "model", "repair", "segment", "t
 """Modules whose functions or constants are in the compiled code."""
 
 
+_compiler = lru_cache(maxsize=1)(partial(version, "numba"))  # it reads a file
+
+
 @lru_cache(maxsize=1)
 def stamp() -> str:
     """Checksum of the sources the compiled code is made of, as a name."""
@@ -48,7 +51,7 @@ def _note(what: str) -> Path:
     folder = Path(kept) if kept else Path(__file__).parent / "kernel" / "__pycache__"
     if not kept and folder.exists() and not os.access(folder, os.W_OK):
         folder = Path.home() / ".cache" / "citytwin"
-    return folder / f"made-{what}-{stamp()}-{version('numba')}"
+    return folder / f"made-{what}-{stamp()}-{_compiler()}"
 
 
 def is_made(what: str) -> bool:

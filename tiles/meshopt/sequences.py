@@ -5,6 +5,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from tiles.meshopt.errors import MeshoptError
+from tiles.meshopt.numbers import fold, read_number, unfold, write_number
 
 __all__ = ["decode_sequence", "encode_sequence"]
 
@@ -80,13 +81,7 @@ def _encode(numbers: NDArray[np.int64], out: Bytes) -> int:
             current = nearer
         delta = number - last[current]
         last[current] = number
-        coded = (((delta << 1) ^ (delta >> 63)) << 1) | current
-        while coded >= 128:
-            out[at] = (coded & 127) | 128
-            coded >>= 7
-            at += 1
-        out[at] = coded
-        at += 1
+        at = write_number((fold(delta) << 1) | current, out, at)
     out[at : at + TAIL] = 0
     return at + TAIL
 
@@ -97,18 +92,10 @@ def _decode(data: Bytes, out: Numbers) -> int:
     at = 1
     last = np.zeros(2, dtype=np.int64)
     for i in range(len(out)):
-        coded, shift = 0, 0
-        while True:
-            if at >= end or shift > 28:
-                return -1
-            byte = int(data[at])
-            at += 1
-            coded |= (byte & 127) << shift
-            shift += 7
-            if byte < 128:
-                break
+        coded, at = read_number(data, at, end)
+        if at < 0:
+            return -1
         which = coded & 1
-        half = coded >> 2
-        last[which] += -half - 1 if coded & 2 else half
+        last[which] += unfold(coded >> 1)
         out[i] = last[which]
     return at

@@ -10,6 +10,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from tiles.meshopt.errors import MeshoptError
+from tiles.meshopt.numbers import fold, read_number, unfold, write_number
 
 __all__ = ["decode_triangles", "encode_triangles"]
 
@@ -132,16 +133,11 @@ def _find_edge(state: State, a: int, b: int, c: int) -> tuple[int, int]:
 
 
 @njit(cache=True, nogil=True)
-def _write_number(state: State, v: int, extra: Bytes, at: int) -> int:
-    delta = v - state[LAST]
+def _write_index(state: State, v: int, extra: Bytes, at: int) -> int:
+    """Tell a vertex in full, as a step from the last one told so."""
+    step = v - state[LAST]
     state[LAST] = v
-    coded = (delta << 1) ^ (delta >> 63)
-    while coded >= 128:
-        extra[at] = (coded & 127) | 128
-        coded >>= 7
-        at += 1
-    extra[at] = coded
-    return at + 1
+    return int(write_number(fold(step), extra, at))
 
 
 @njit(cache=True, nogil=True)
@@ -193,7 +189,7 @@ def _along_edge(
         state[LAST] = c
     else:
         low = 0xF
-        at = _write_number(state, c, extra, at)
+        at = _write_index(state, c, extra, at)
     codes[t] = (back << 4) | low
     if low == 0 or low >= 0xD:
         _push_vertex(state, c)
@@ -221,11 +217,11 @@ def _alone(
         extra[at] = pair  # never 0x00, which would set the counter back: a new corner comes first
         at += 1
         if not fresh:
-            at = _write_number(state, a, extra, at)
+            at = _write_index(state, a, extra, at)
         if z == 15:
-            at = _write_number(state, b, extra, at)
+            at = _write_index(state, b, extra, at)
         if w == 15:
-            at = _write_number(state, c, extra, at)
+            at = _write_index(state, c, extra, at)
     _remember(state, a, b, c, z, w)
     return at
 
@@ -244,21 +240,6 @@ def _remember(state: State, a: int, b: int, c: int, z: int, w: int) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _read_number(data: Bytes, at: int, end: int) -> tuple[int, int]:
-    """A step from the last number, and where to read on (-1 past the end)."""
-    coded, shift = 0, 0
-    while at < end and shift <= 28:
-        byte = int(data[at])
-        at += 1
-        coded |= (byte & 127) << shift
-        shift += 7
-        if byte < 128:
-            half = coded >> 1
-            return (-half - 1 if coded & 1 else half), at
-    return 0, -1
-
-
-@njit(cache=True, nogil=True)
 def _told(state: State, place: int, data: Bytes, at: int, end: int) -> tuple[int, int]:
     """A corner by its place (see ``_place``), and where to read on (-1 past the end)."""
     if place == 0:
@@ -266,8 +247,8 @@ def _told(state: State, place: int, data: Bytes, at: int, end: int) -> tuple[int
         return state[NEXT] - 1, at
     if place < 15:
         return _vertex(state, place - 1), at
-    step, at = _read_number(data, at, end)
-    state[LAST] += step
+    step, at = read_number(data, at, end)
+    state[LAST] += unfold(step)
     return state[LAST], at
 
 

@@ -1,5 +1,6 @@
 """A gazetteer file without a city: its rows in degrees, its tree."""
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -115,21 +116,24 @@ class FaultReport:
 
     def to_json(self) -> dict[str, Any]:
         """Counts of each kind, and every fault."""
-        kinds = self.faults["kind"].value_counts().to_pylist()
-        counts = {entry["values"]: entry["counts"] for entry in kinds}
+        faults = [
+            {**fault, "details": orjson.loads(fault["details"])}
+            for fault in self.faults.to_pylist()
+        ]
+        counts: Counter[str] = Counter()
+        for fault in faults:  # buildings without an address are told together, by reason
+            together = fault["kind"] == "unaddressed"
+            counts[fault["kind"]] += fault["details"].get("count", 1) if together else 1
         return {
             "source": self.source,
             "rows": self.rows,
             "nodes": self.nodes,
             "levels": self.levels,
             "kinds": [
-                {"kind": kind, "zh": zh, "en": en, "count": counts.get(kind, 0)}
+                {"kind": kind, "zh": zh, "en": en, "count": counts[kind]}
                 for kind, (zh, en) in FAULT_KINDS.items()
             ],
-            "faults": [
-                {**fault, "details": orjson.loads(fault["details"])}
-                for fault in self.faults.to_pylist()
-            ],
+            "faults": faults,
             "findings": list(self.findings),
         }
 

@@ -242,7 +242,7 @@ def _is_offshore(state: State) -> bool:
 
 def _level_of_number(state: State, token: Token, last: str, following: Piece | None) -> str:
     if token.kind == "hao":
-        return _level_of_hao(state, last)
+        return _level_of_hao(state, last, following)
     if token.kind == "lou":
         return _level_of_lou(state, token, following)
     return _level_of_bare(state, last, token.value, following)
@@ -265,7 +265,13 @@ def _put_yard(state: State, token: Token, last: str) -> None:
         state.put("number", token.start, token.end, token.value)
 
 
-def _level_of_hao(state: State, last: str) -> str:
+_STALL = re.compile(r"商?铺|店铺|门面|摊位|档口")
+
+
+def _level_of_hao(state: State, last: str, following: Piece | None) -> str:
+    stall = following is not None and _STALL.match(following.text) is not None
+    if last == "floor" or (stall and last in ("compound", "phase", "poi", "building")):
+        return "room"
     if last in ("road", "community", "village", "group", "street", "devzone", ""):
         return "number"
     if last == "number":
@@ -300,6 +306,8 @@ def _level_of_lou(state: State, token: Token, following: Piece | None) -> str:
         return "building"
     if nxt is not None and nxt.kind in ("room", "bare", "chain"):
         room = nxt.value
+        if nxt.kind == "room" and len(room) == 2 and room[0] == "0":
+            return "floor"
         if room.startswith(token.value) and len(room) - len(token.value) in (2, 3):
             return "floor"
         return "floor" if _FLOOR_HOUSE.search(house) else "building"

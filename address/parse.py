@@ -11,11 +11,13 @@ from address.levels import PLAIN, State, put_name, put_relation, put_token
 from address.lexicon import Names
 from address.made import CUT, note_made, pays
 from address.model import RANK, Element
-from address.normalise import Normalised, normalise
+from address.normalise import MAX_CHARACTERS, Normalised, normalise
+from address.romanised import romanised_elements
 from address.segment import Piece, segment
 
 __all__ = ["ELEMENTS", "elements_of", "parse", "parse_batch", "split_fields", "warm"]
 
+_HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 _TENANT = re.compile(
     r"(?:公司|事务所|店|馆|行|中心|超市|诊所|药房|工作室|集团|厂|银行|学校|俱乐部|协会|部|院|站|社|家|坊|吧)$"
 )
@@ -47,6 +49,8 @@ def parse(text: str, known: Names[int] | None = None) -> list[Element]:
         told = _reader(text)
         if told is not None:
             return _elements(*told)
+        if not _HAN.search(text) and (spelled := romanised_elements(text[:MAX_CHARACTERS])):
+            return spelled
     return elements_of(normalise(text), known)
 
 

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from address import AddressIndex, Match
 from address.evaluate import nodes_from_gazetteer
 from api.address_book import Tell, open_book
+from api.address_notes import notes_of
 from api.address_tree import index_at
 from twin.city import City
 from twin.errors import InvalidRequestError, NotFoundError, SourceError
@@ -136,7 +137,10 @@ def _of_city(
 
 
 def plain(query: str, match: Match, language: Language = "zh") -> dict[str, Any]:
-    """An answer as plain values; ``faults`` are sentences, ``fault_codes`` what they are called."""
+    """An answer as plain values; ``faults`` are sentences, ``fault_codes`` what they are called.
+
+    ``notes`` are those sentences, and what is missing where no fault tells it.
+    """
     place = match.location
     return {
         "query": query,
@@ -154,6 +158,7 @@ def plain(query: str, match: Match, language: Language = "zh") -> dict[str, Any]
         ],
         "corrections": list(match.corrections),
         "faults": [f.say(language) for f in match.faults],
+        "notes": notes_of(match, language),
         "fault_codes": [
             {"code": f.code, "given": f.given, "used": f.used, "penalty": f.penalty}
             for f in match.faults

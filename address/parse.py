@@ -11,7 +11,7 @@ from address.levels import PLAIN, State, put_name, put_relation, put_token
 from address.lexicon import Names
 from address.made import CUT, note_made, pays
 from address.model import RANK, Element
-from address.normalise import MAX_CHARACTERS, Normalised, normalise
+from address.normalise import Normalised, normalise
 from address.romanised import romanised_elements
 from address.segment import Piece, segment
 
@@ -49,8 +49,6 @@ def parse(text: str, known: Names[int] | None = None) -> list[Element]:
         told = _reader(text)
         if told is not None:
             return _elements(*told)
-        if not _HAN.search(text) and (spelled := romanised_elements(text[:MAX_CHARACTERS])):
-            return spelled
     return elements_of(normalise(text), known)
 
 
@@ -130,6 +128,10 @@ def parse_batch(texts: pa.Array | pa.ChunkedArray) -> pa.Table:
 
 def elements_of(source: Normalised, known: Names[int] | None = None) -> list[Element]:
     """Elements of a text that is already folded."""
+    if known is None and _HAN.search(source.given) is None:
+        spelled = romanised_elements(source.given)
+        if spelled:
+            return spelled
     return _elements(source, segment(source.text, known))
 
 

@@ -83,7 +83,7 @@ class Staging:
     ) -> Quarantined:
         """Hold one batch; returns what cannot be loaded, with reasons."""
         self.n_in += records.num_rows
-        bare = records.filter(pc.is_null(records["geometry"]))["mesh_id"]
+        bare = records["mesh_id"].filter(pc.is_null(records["geometry"]))
         self.meshes.add(meshes, set(bare.drop_null().to_pylist()))
         self.meshes.add_images(images)
         records = records.cast(RECORDS)

@@ -7,12 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from address import Match
 from address.codes import split_code
 from api.address_book import AddressBook
 from api.address_remote import RemoteEdits, remote_edits
 from api.address_shares import Child, shares_of
-from api.address_tree import editor, number_addresses
+from api.address_tree import editor, number_edited
 from twin import addresses
 from twin.addresses import Edited, Editor, NewNode
 from twin.city import City
@@ -61,7 +63,7 @@ class Edits:
     def __init__(self, store: Store, book: AddressBook, actor: str, at: datetime | None) -> None:
         self.store = store
         self.book = book
-        self._editor: Editor = editor(store, actor)
+        self._editor: Editor = editor(store, actor, self._finish)
         self._at = at
 
     def node(self, given: str) -> str:
@@ -97,10 +99,7 @@ class Edits:
         """Add a node below another."""
         lon, lat, z = place or (None, None, None)
         new = NewNode(level, name, lon, lat, z, tuple(aliases))
-        parent_id, index = self.node(parent), self.book.index
-        row = index.row_of(parent_id)
-        above = None if row is None else [index.id_of(at) for at in index.above(row)]
-        return self._done(self._editor.insert(parent_id, new, self._at), above)
+        return self._done(self._editor.insert(self.node(parent), new, self._at))
 
     def rename(self, node: str, name: str) -> dict[str, Any]:
         """Give a node another name."""
@@ -114,7 +113,8 @@ class Edits:
 
     def merge(self, node: str, into: str) -> dict[str, Any]:
         """Let a node go into another."""
-        return self._done(self._editor.merge(self.node(node), self.node(into), self._at))
+        with self.store.on_one_thread():
+            return self._done(self._editor.merge(self.node(node), self.node(into), self._at))
 
     def split(self, node: str, into: Sequence[str], shares: Sequence[str]) -> dict[str, Any]:
         """Let a node go into several new ones beside it.
@@ -145,16 +145,18 @@ class Edits:
         ]
         given = shares_of(children, into, shares)
         parts = [NewNode(index.level_of(row), name) for name in into]
-        return self._done(self._editor.split(node_id, parts, given, self._at))
-
-    def _done(self, said: Edited, above: Sequence[str] | None = None) -> dict[str, Any]:
         with self.store.on_one_thread():
-            if said.event in ("merge", "split", "retire"):
-                addresses.settle_mains(self.store)
-            if said.event != "retire":
-                touched = [said.node_id, *said.into, *said.moved]
-                number_addresses(self.store, touched, above)
-            self.book.follow(self.store)
+            return self._done(self._editor.split(node_id, parts, given, self._at))
+
+    def _finish(self, con: duckdb.DuckDBPyConnection, said: Edited) -> None:
+        """Codes and main addresses, in the transaction of the edit."""
+        if said.event in ("merge", "split", "retire"):
+            addresses.settle_mains(con)
+        if said.event != "retire":
+            number_edited(con, self.store, self.book.index, said)
+
+    def _done(self, said: Edited) -> dict[str, Any]:
+        self.book.follow(self.store)
         return asdict(said)
 
 

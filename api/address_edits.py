@@ -6,13 +6,14 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import duckdb
 
 from address import Match
 from address.codes import split_code
 from api.address_book import AddressBook
-from api.address_remote import RemoteEdits, remote_edits
+from api.address_remote import RemoteEdits, ask_server, remote_edits
 from api.address_shares import Child, shares_of
 from api.address_tree import editor, number_edited
 from twin import addresses
@@ -22,7 +23,7 @@ from twin.errors import CityInUseError, InvalidRequestError, NotFoundError
 from twin.store import Store
 from twin.store.read import rows
 
-__all__ = ["Edits", "moment_of", "node_history", "open_edits", "resolve_code"]
+__all__ = ["Edits", "meaning_of", "moment_of", "node_history", "open_edits", "resolve_code"]
 
 
 def moment_of(text: str | None) -> datetime | None:
@@ -203,7 +204,7 @@ def node_history(store: Store, node_id: str) -> dict[str, Any]:
     return {"node": found[0], "codes": codes, "events": events}
 
 
-def resolve_code(city: Path, code: str) -> dict[str, Any]:
+def meaning_of(store: Store, code: str) -> dict[str, Any]:
     """What a code or id of any time means; see `node_history`.
 
     Raises
@@ -213,6 +214,17 @@ def resolve_code(city: Path, code: str) -> dict[str, Any]:
     """
     parts = split_code(code)
     text = "".join(parts) if parts is not None else code.strip()
-    with Store.open(City.open(city), read_only=True) as store:
-        coded = rows(store, "address_codes", code=text)
-        return node_history(store, str(coded[0]["node_id"]) if coded else text)
+    coded = rows(store, "address_codes", code=text)
+    return node_history(store, str(coded[0]["node_id"]) if coded else text)
+
+
+def resolve_code(city: Path, code: str) -> dict[str, Any]:
+    """As `meaning_of`, in a city's folder; where a server holds it, of that server."""
+    where = City.open(city)
+    try:
+        opened = Store.open(where, read_only=True)
+    except CityInUseError:
+        found: dict[str, Any] = ask_server(where, f"/address/nodes/{quote(code.strip(), safe='')}")
+        return found
+    with opened as store:
+        return meaning_of(store, code)

@@ -1,14 +1,12 @@
 """Single edits of a city's addresses by id, code or text, and what an id or code means at any time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
-
-import duckdb
 
 from address import Match
 from address.codes import split_code
@@ -20,7 +18,7 @@ from twin import addresses
 from twin.addresses import Edited, Editor, NewNode
 from twin.city import City
 from twin.errors import CityInUseError, InvalidRequestError, NotFoundError
-from twin.store import Store
+from twin.store import Connection, Store
 from twin.store.read import rows
 
 __all__ = ["Edits", "meaning_of", "moment_of", "node_history", "open_edits", "resolve_code"]
@@ -100,22 +98,23 @@ class Edits:
         """Add a node below another."""
         lon, lat, z = place or (None, None, None)
         new = NewNode(level, name, lon, lat, z, tuple(aliases))
-        return self._done(self._editor.insert(self.node(parent), new, self._at))
+        parent_id = self.node(parent)
+        return self._done(lambda: self._editor.insert(parent_id, new, self._at))
 
     def rename(self, node: str, name: str) -> dict[str, Any]:
         """Give a node another name."""
-        return self._done(self._editor.rename(self.node(node), name, self._at))
+        node_id = self.node(node)
+        return self._done(lambda: self._editor.rename(node_id, name, self._at))
 
     def retire(self, node: str, into: Sequence[str]) -> dict[str, Any]:
         """Let a node end."""
-        return self._done(
-            self._editor.retire(self.node(node), [self.node(one) for one in into], self._at)
-        )
+        node_id, after = self.node(node), [self.node(one) for one in into]
+        return self._done(lambda: self._editor.retire(node_id, after, self._at))
 
     def merge(self, node: str, into: str) -> dict[str, Any]:
         """Let a node go into another."""
-        with self.store.on_one_thread():
-            return self._done(self._editor.merge(self.node(node), self.node(into), self._at))
+        node_id, other = self.node(node), self.node(into)
+        return self._done(lambda: self._editor.merge(node_id, other, self._at))
 
     def split(self, node: str, into: Sequence[str], shares: Sequence[str]) -> dict[str, Any]:
         """Let a node go into several new ones beside it.
@@ -146,18 +145,19 @@ class Edits:
         ]
         given = shares_of(children, into, shares)
         parts = [NewNode(index.level_of(row), name) for name in into]
-        with self.store.on_one_thread():
-            return self._done(self._editor.split(node_id, parts, given, self._at))
+        return self._done(lambda: self._editor.split(node_id, parts, given, self._at))
 
-    def _finish(self, con: duckdb.DuckDBPyConnection, said: Edited) -> None:
+    def _finish(self, con: Connection, said: Edited) -> None:
         """Codes and main addresses, in the transaction of the edit."""
         if said.event in ("merge", "split", "retire"):
             addresses.settle_mains(con)
         if said.event != "retire":
             number_edited(con, self.store, self.book.index, said)
 
-    def _done(self, said: Edited) -> dict[str, Any]:
-        self.book.follow(self.store)
+    def _done(self, edit: Callable[[], Edited]) -> dict[str, Any]:
+        with self.store.on_one_thread():
+            said = edit()
+            self.book.follow(self.store)
         return asdict(said)
 
 

@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Final
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -16,7 +15,7 @@ from twin import addresses
 from twin.addresses import Edited, Editor, Finish
 from twin.addresses.tree import events_after
 from twin.ingest.source import utc_now
-from twin.store import Store
+from twin.store import Connection, Store
 
 __all__ = ["editor", "index_at", "number_addresses", "number_edited"]
 
@@ -64,9 +63,7 @@ def number_addresses(store: Store) -> int:
     return len(told) - int(told["code"].null_count)
 
 
-def number_edited(
-    con: duckdb.DuckDBPyConnection, store: Store, index: AddressIndex, said: Edited
-) -> None:
+def number_edited(con: Connection, store: Store, index: AddressIndex, said: Edited) -> None:
     """Codes of what an edit touched and of all below it.
 
     Parameters
@@ -97,9 +94,7 @@ def number_edited(
     _number(con, store, tree, official_codes(store))
 
 
-def _number(
-    con: duckdb.DuckDBPyConnection, store: Store, tree: pa.Table, official: Official | None
-) -> bool:
+def _number(con: Connection, store: Store, tree: pa.Table, official: Official | None) -> bool:
     """Code the asked nodes of a part of the tree; whether a zoned code has changed.
 
     With `official` all divisions are in `tree`, and the codes of those above are told anew too.

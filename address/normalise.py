@@ -19,6 +19,7 @@ __all__ = [
     "Normalised",
     "fold",
     "fold_characters",
+    "is_spelt_out",
     "normalise",
     "number_of",
     "read_table",
@@ -312,6 +313,12 @@ _EDITS: tuple[_Edit, ...] = (
 """Characters that must be there, a cheap test, what is looked for, what is put in its place."""
 _OF_ANY_SCRIPT = 5
 """So many edits at the head of the table also apply to a text without Chinese characters."""
+
+
+def is_spelt_out(text: str) -> bool:
+    """Whether characters were typed one by one in a text, so that its separators are none."""
+    folded = text.translate(_folding()).replace(_GONE, "")
+    return _SPELT_OUT.search(re.sub(r",{2,}", ",", folded)) is not None
 
 
 def _long_characters(text: str, table: _Folding) -> Normalised:

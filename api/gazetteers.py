@@ -13,13 +13,14 @@ import shapely
 from address import build_nodes
 from address.faults import FAULT_KINDS, FAULTS, check
 from api.address_areas import base_areas
+from api.address_remote import ask_server
 from api.placing import CONFIDENT, Placer
 from api.planning import Planned, planned_layers
 from loaders.foreseen import foreseen
 from loaders.registry import loader_for
 from loaders.tablekinds import kind_of_columns
 from twin.city import City
-from twin.errors import SourceError
+from twin.errors import CityInUseError, SourceError
 from twin.ingest.tables import located
 from twin.schema import ADDRESSES
 from twin.store import Store
@@ -29,6 +30,7 @@ __all__ = [
     "FaultReport",
     "Gazetteer",
     "check_file",
+    "faults_of",
     "loaded_faults",
     "read_gazetteer",
 ]  # fmt: skip
@@ -166,12 +168,20 @@ def check_file(path: Path, city: City | None = None, plan: Path | None = None) -
 
 
 def loaded_faults(city: City) -> dict[str, Any]:
-    """What the loads of a city found, in the shape of :meth:`FaultReport.to_json`."""
-    with Store.open(city, read_only=True) as store:
-        rows = rows_of(store, "address_faults")
-        levels = store.table(
-            "SELECT level, count(*) AS n FROM address_node GROUP BY level ORDER BY n"
-        )
+    """As `faults_of`, in a city's folder; where a server holds it, of that server."""
+    try:
+        opened = Store.open(city, read_only=True)
+    except CityInUseError:
+        found: dict[str, Any] = ask_server(city, "/address/faults")
+        return found
+    with opened as store:
+        return faults_of(store)
+
+
+def faults_of(store: Store) -> dict[str, Any]:
+    """What the loads of a base found, in the shape of :meth:`FaultReport.to_json`."""
+    rows = rows_of(store, "address_faults")
+    levels = store.table("SELECT level, count(*) AS n FROM address_node GROUP BY level ORDER BY n")
     faults = pa.Table.from_pylist(
         [{name: row[name] for name in FAULTS.names} for row in rows], schema=FAULTS
     )

@@ -144,9 +144,9 @@ class _Inputs:
         terrain = self.source.terrain()
         if terrain is None:
             return _nothing("terrain")
-        return _Job(
-            "terrain", self.terrain_digest(), lambda w, p: build_terrain(terrain, "terrain", w, p)
-        )
+        water = self.source.flat("water")
+        digest = digest_of(self.terrain_digest(), digest_table(water))
+        return _Job("terrain", digest, lambda w, p: build_terrain(terrain, "terrain", w, p, water))
 
     def _imagery(self) -> _Job:
         found = self.source.imagery()

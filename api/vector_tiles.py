@@ -6,13 +6,16 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import orjson
+import pyarrow as pa
+from numpy.typing import NDArray
 
 from api.static import safe_path
-from tiles.mvt import one_tile, reach, tilejson, zooms_of
+from tiles.mvt import boxes, one_tile, reach, tilejson, zooms_of
 from twin.errors import NotFoundError
 from twin.store import Store
-from twin.store.flat import flat_collections, flat_rows, flat_version, flat_within
+from twin.store.flat import flat_collections, flat_count, flat_rows, flat_version, flat_within
 from twin.store.read import version
 
 __all__ = ["VectorTiles"]
@@ -20,7 +23,11 @@ __all__ = ["VectorTiles"]
 KEPT_BYTES: Final = 64 << 20
 """Tiles kept in memory together; the longest unused go first."""
 EMPTY_COSTS: Final = 200
+MOST_HELD: Final = 300_000
+"""Things of a collection up to which it is held in memory (about half a kilobyte each)."""
 Key = tuple[str, int, int, int]
+_Held = tuple[pa.Table, NDArray[np.float64]] | None
+_UNREAD: Final[_Held] = (pa.table({}), np.empty((4, 0)))
 
 
 class VectorTiles:
@@ -42,6 +49,7 @@ class VectorTiles:
         self._indexes: dict[str, dict[str, Any] | None] = {}
         self._tiles: OrderedDict[Key, tuple[bytes, str]] = OrderedDict()
         self._bytes = 0
+        self._held: dict[str, _Held] = {}
         self._built: dict[str, tuple[int, int | None]] = {}
 
     def is_built(self, collection: str) -> bool:
@@ -83,8 +91,7 @@ class VectorTiles:
                 self._tiles.move_to_end(key)
                 return found
             of = self._version
-        table = flat_within(self._store, collection, reach(z, x, y))
-        blob = one_tile(table, collection, z, x, y)
+        blob = one_tile(self._near(collection, reach(z, x, y)), collection, z, x, y)
         made = blob, f'"{hashlib.sha256(blob).hexdigest()[:32]}"'
         with self._lock:
             if of == self._version and key not in self._tiles:
@@ -104,6 +111,27 @@ class VectorTiles:
             table = flat_rows(self._store, collection)
             self._indexes[collection] = tilejson(table, collection, self._now(collection))
         return self._indexes[collection]
+
+    def _near(self, collection: str, box: tuple[float, float, float, float]) -> pa.Table:
+        """What meets a box: from a copy of the collection in memory, or where that is large from the base."""
+        with self._lock:
+            held, of = self._held.get(collection, _UNREAD), self._version
+        if held is _UNREAD:
+            held = None
+            if flat_count(self._store, collection) <= MOST_HELD:
+                table = flat_rows(self._store, collection)
+                held = table, boxes(table)
+            with self._lock:
+                if of == self._version:
+                    self._held[collection] = held
+        if held is None:
+            return flat_within(self._store, collection, box)
+        table, bounds = held
+        west, south, east, north = box
+        meets = (
+            (bounds[0] <= east) & (bounds[2] >= west) & (bounds[1] <= north) & (bounds[3] >= south)
+        )
+        return table.take(np.flatnonzero(meets))
 
     def _keep(self, key: Key, made: tuple[bytes, str]) -> None:
         self._tiles[key] = made
@@ -133,7 +161,7 @@ class VectorTiles:
         known = frozenset(flat_collections(self._store))
         with self._lock:
             self._version, self._known = now, known
-            self._versions, self._indexes, self._bytes = {}, {}, 0
+            self._versions, self._indexes, self._held, self._bytes = {}, {}, {}, 0
             self._tiles.clear()
 
 

@@ -300,7 +300,11 @@ class _Run:
 def _entry(digest: str, folder: Staging, layer: Layer) -> dict[str, Any]:
     """What the manifest says about a layer."""
     plain = ("tileset.json", "tilejson.json", "layer.json")
-    tiles = [f for f in folder.files if f not in plain and not f.startswith("page_")]
+    tiles = [
+        f
+        for f in folder.files
+        if f not in plain and not f.startswith("page_") and not f.endswith(".gz")
+    ]
     return {
         "input": digest,
         "output": folder.digest(),

@@ -27,7 +27,16 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Objects = NDArray[np.object_]
 
-__all__ = ["ZOOMS", "build_mvt", "feature_ids", "one_tile", "reach", "tilejson", "zooms_of"]
+__all__ = [
+    "ZOOMS",
+    "boxes",
+    "build_mvt",
+    "feature_ids",
+    "one_tile",
+    "reach",
+    "tilejson",
+    "zooms_of",
+]
 
 ZOOMS: dict[str, tuple[int, int]] = {
     "subdistricts": (9, 14), "communities": (10, 15), "grids": (12, 16),
@@ -103,8 +112,8 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - a value of a JSON document
     return value + 0.0 if isinstance(value, float) else None
 
 
-def _attributes(table: pa.Table) -> Tags:
-    """eid, class, name, and what is plain of the attributes, by name."""
+def _attributes(table: pa.Table, *, every: bool) -> Tags:
+    """eid, class, name, and what is plain of the attributes, by name; or what is drawn with alone."""
     n = table.num_rows
     columns: dict[str, list[Any]] = {}
     for key, name in (("eid", "eid"), ("class", "class_code"), ("name", "name")):
@@ -112,6 +121,9 @@ def _attributes(table: pa.Table) -> Tags:
     found: dict[str, list[Any]] = {}
     for i, text in enumerate(texts(table, "attributes").tolist()):
         row = orjson.loads(text) if text else {}
+        if not every:
+            # the cut to the first 48 stays the one of all
+            row = {k: row[k] for k in STYLE & row.keys()} if len(row) <= MOST_KEYS else row
         plain = [
             (k, v) for k in sorted(row) if k not in columns and (v := _plain(row[k])) is not None
         ]
@@ -128,9 +140,16 @@ def _attributes(table: pa.Table) -> Tags:
     return Tags.of(columns | {key: found[key] for key in sorted(found)})
 
 
-def _read(table: pa.Table, collection: str) -> tuple[_Flat | None, list[str]]:
+def boxes(table: pa.Table) -> Floats:
+    """West, south, east, north (4, n) of the things of a table, degrees; NaN where a shape is missing."""
+    return np.ascontiguousarray(shapely.bounds(geometries(table)).T)
+
+
+def _read(
+    table: pa.Table, collection: str, *, every: bool = True
+) -> tuple[_Flat | None, list[str]]:
     table = table.sort_by("eid") if table.num_rows else table
-    geometry = shapely.force_2d(geometries(table))
+    geometry = geometries(table)
     bounds = shapely.bounds(geometry)
     kind = shapely.get_type_id(geometry)
     good = np.isfinite(bounds).all(axis=1) & (kind >= 0) & (kind < 7)
@@ -143,7 +162,7 @@ def _read(table: pa.Table, collection: str) -> tuple[_Flat | None, list[str]]:
     projected = shapely.transform(geometry[good], _project)
     eid = texts(table, "eid")
     flat = _Flat(
-        collection, feature_ids(eid), projected, _attributes(table), shapely.bounds(projected),
+        collection, feature_ids(eid), projected, _attributes(table, every=every), shapely.bounds(projected),
         degrees,
     )  # fmt: skip
     return flat, notes
@@ -267,7 +286,7 @@ def one_tile(table: pa.Table, collection: str, z: int, x: int, y: int) -> bytes:
     first, last = zooms_of(collection)
     if not first <= z <= last:
         return b""
-    flat, _ = _read(table, collection)
+    flat, _ = _read(table, collection, every=z == last)
     if flat is None:
         return b""
     return next((blob for _, _, blob in _zoom(flat, z, last, (x, 2**z - 1 - y))), b"")

@@ -141,11 +141,16 @@ def _sized(key: int, message: bytes) -> bytes:
 def _value(value: Value) -> bytes:
     if isinstance(value, bool):
         return _sized(0x22, b"\x38" + bytes([value]))
+    if isinstance(value, int) and -64 <= value < 64:
+        return bytes((0x22, 2, 0x30, value << 1 if value >= 0 else ~(value << 1)))
     if isinstance(value, int):
         return _sized(0x22, b"\x30" + varints.encode(varints.zigzag(np.array([value]))))
     if isinstance(value, float):
         return _sized(0x22, b"\x19" + struct.pack("<d", value))
-    return _sized(0x22, _sized(0x0A, value.encode()))
+    text = value.encode()
+    if len(text) < 126:
+        return bytes((0x22, len(text) + 2, 0x0A, len(text))) + text
+    return _sized(0x22, _sized(0x0A, text))
 
 
 def _tags(tags: Tags) -> tuple[Ints, Ints, bytes]:

@@ -4,8 +4,9 @@ import pyarrow as pa
 
 from twin.store.store import Store, statement
 
-__all__ = ["flat_collections", "flat_rows", "flat_version", "flat_within"]
+__all__ = ["flat_collections", "flat_count", "flat_rows", "flat_version", "flat_within"]
 
+_COUNT = "SELECT count(*) FROM entity WHERE collection = $collection AND valid_to IS NULL"
 _VERSION = "SELECT coalesce(max(seq), 0) FROM change WHERE collection = $collection"
 
 
@@ -31,6 +32,11 @@ def flat_collections(store: Store) -> list[str]:
     """Collections that have shapes on the map, by name."""
     found: list[str] = store.table(statement("scene_flat_collections"))["collection"].to_pylist()
     return found
+
+
+def flat_count(store: Store, collection: str) -> int:
+    """Things of a collection now, with or without a shape."""
+    return int(store.scalar(_COUNT, {"collection": collection}))
 
 
 def flat_version(store: Store, collection: str) -> int:

@@ -13,6 +13,7 @@ from api.address_edits import Edits
 from api.address_jobs import AddressJobs
 from api.address_tree import index_at
 from api.shared_lock import SharedLock
+from api.vector_tiles import VectorTiles
 from sample_data.district import SEED
 from sample_data.live import Simulator
 from twin.cases import CaseDesk
@@ -76,12 +77,17 @@ class CityState:
     book: AddressBook
     jobs: AddressJobs
     turns: SharedLock
+    vectors: VectorTiles = field(init=False)
     started: datetime = field(default_factory=utc_now)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _seen: int = -1
     _then: dict[tuple[int, datetime], AddressIndex | None] = field(default_factory=dict)
     _collections: dict[str, CollectionInfo] = field(default_factory=dict)
     _fields: dict[str, list[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """What hangs on the base."""
+        self.vectors = VectorTiles(self.store, self.city.tiles)
 
     @classmethod
     @contextmanager

@@ -23,7 +23,7 @@ from tiles.folder import (
 )
 from tiles.imagery import Photo, build_imagery
 from tiles.models import ROOM_ALPHA, build_models
-from tiles.mvt import ZOOMS, build_mvt
+from tiles.mvt import build_mvt
 from tiles.pipes import build_pipes
 from tiles.scene import scene_tileset
 from tiles.terrain import build_terrain
@@ -111,7 +111,7 @@ class _Inputs:
             if layer in layers:
                 yield make()
         if "mvt" in layers:
-            for collection in ZOOMS:
+            for collection in self.source.collections():
                 yield self._flat(collection)
 
     def _buildings(self) -> _Job:
@@ -144,9 +144,9 @@ class _Inputs:
         terrain = self.source.terrain()
         if terrain is None:
             return _nothing("terrain")
-        return _Job(
-            "terrain", self.terrain_digest(), lambda w, p: build_terrain(terrain, "terrain", w, p)
-        )
+        water = self.source.flat("water")
+        digest = digest_of(self.terrain_digest(), digest_table(water))
+        return _Job("terrain", digest, lambda w, p: build_terrain(terrain, "terrain", w, p, water))
 
     def _imagery(self) -> _Job:
         found = self.source.imagery()
@@ -162,9 +162,12 @@ class _Inputs:
         return _Job("imagery", digest, lambda w, p: build_imagery(photos, "imagery", w, p))
 
     def _flat(self, collection: str) -> _Job:
-        table = self.source.flat(collection)
-        name = f"mvt/{collection}"
-        return _Job(name, digest_table(table), lambda w, p: build_mvt(table, collection, w, p))
+        table, version = self.source.flat(collection), self.source.version(collection)
+
+        def run(write: Write, progress: Progress) -> Layer:
+            return build_mvt(table, collection, write, progress, version)
+
+        return _Job(f"mvt/{collection}", digest_table(table), run)
 
 
 def build(
@@ -209,6 +212,8 @@ def build(
     run = _Run(out, staging, read_manifest(out), progress)
     for job in _Inputs(source).jobs(wanted):
         run.make(job)
+    if "mvt" in wanted:
+        run.forget("mvt/")
     run.scene()
     run.finish()
     return TileReport(tuple(run.reports), time.perf_counter() - started)
@@ -244,6 +249,13 @@ class _Run:
                 time.perf_counter() - started, skipped, tuple(entry["notes"]),
             )
         )  # fmt: skip
+
+    def forget(self, start: str) -> None:
+        """Take away older layers of a name that begins so and that were not made in this run."""
+        made = {report.layer for report in self.reports}
+        for name in sorted(self.manifest):
+            if name.startswith(start) and name not in made:
+                self.make(_nothing(name))
 
     def _told(self, name: str) -> Progress:
         def tell(done: int, total: int) -> None:
@@ -288,7 +300,11 @@ class _Run:
 def _entry(digest: str, folder: Staging, layer: Layer) -> dict[str, Any]:
     """What the manifest says about a layer."""
     plain = ("tileset.json", "tilejson.json", "layer.json")
-    tiles = [f for f in folder.files if f not in plain and not f.startswith("page_")]
+    tiles = [
+        f
+        for f in folder.files
+        if f not in plain and not f.startswith("page_") and not f.endswith(".gz")
+    ]
     return {
         "input": digest,
         "output": folder.digest(),

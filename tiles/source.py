@@ -76,6 +76,8 @@ FLAT = pa.schema(
         ("name", pa.string()),
         ("wkb", pa.binary()),
         ("attributes", pa.string()),  # JSON object
+        ("height_m", pa.float64()),  # optional column
+        ("floors", pa.int32()),  # optional column
     ]
 )
 
@@ -106,6 +108,14 @@ class TileSource(Protocol):
 
     def flat(self, collection: str) -> pa.Table:
         """Entities of a 2D collection (:data:`FLAT`); an empty table where there are none."""
+        ...
+
+    def collections(self) -> list[str]:
+        """Collections that have shapes on the map, by name."""
+        ...
+
+    def version(self, collection: str) -> int:
+        """Grows with every change of a collection; 0 where nothing was ever changed."""
         ...
 
     def terrain(self) -> Surface | None:

@@ -69,7 +69,7 @@ def city(request: Request, state: State) -> Response:
 
 def _layer(state: CityState, info: CollectionInfo, tilesets: list[str]) -> dict[str, Any]:
     own = [name for name in tilesets if info.id in TILESETS[name][2]]
-    vector = (state.city.tiles / "mvt" / info.id / "tilejson.json").is_file()
+    vector = state.vectors.has(info.id)
     return {
         "id": info.id,
         "title": {"zh": info.zh, "en": info.en},

@@ -199,6 +199,12 @@ class City:
         }
         return pa.table(columns)
 
+    def collections(self) -> list[str]:
+        return ["components", "grids"]
+
+    def version(self, collection: str) -> int:
+        return len(collection)
+
     def terrain(self) -> Terrain | None:
         y, x = np.mgrid[0:200, 0:240]
         z = (

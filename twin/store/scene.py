@@ -3,6 +3,7 @@
 import pyarrow as pa
 
 from twin.ingest.meshes import read_asset
+from twin.store.flat import flat_collections, flat_rows, flat_version
 from twin.store.rasters import Imagery, imagery_of, terrain_of
 from twin.store.store import Store, statement
 from twin.terrain import Surface
@@ -39,7 +40,15 @@ class Scene:
 
     def flat(self, collection: str) -> pa.Table:
         """Things of one collection on the map."""
-        return self._store.table(statement("scene_flat"), {"collection": collection})
+        return flat_rows(self._store, collection)
+
+    def collections(self) -> list[str]:
+        """Collections that have shapes on the map."""
+        return flat_collections(self._store)
+
+    def version(self, collection: str) -> int:
+        """Grows with every change of a collection."""
+        return flat_version(self._store, collection)
 
     def terrain(self) -> Surface | None:
         """Ground surface."""

@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 import shapely
 from numpy.typing import NDArray
 
-from tiles import columnwise, extrusion, rings
-from tiles.earclip import triangulate
+from tiles import columnwise, extrusion, rings, roofs
+from tiles.earclip import MOST_EARCUT, triangulate
 from tiles.extrusion import UV_EXPONENT, Soup, Style
 from tiles.features import feature_columns
 from tiles.fitted import fitted, place
@@ -21,6 +21,7 @@ from tiles.glb import Packed, Texture, feature_elements, write_glb
 from tiles.meshopt import MANTISSA, exponential
 from tiles.palette import BAY_WIDTH, FLOOR_HEIGHT, facade, linear, seeds_of, wall_and_roof
 from tiles.rings import Rings
+from tiles.roofs import Pitch, with_roofs
 from tiles.source import column, floats
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ HIGHEST_M = 1000.0
 SMALLEST_M2 = 0.01
 """A footprint whose largest polygon is smaller is not drawn."""
 FOOT_SHADE = 0.7
+ROOF_PITCH, ROOF_RISE_M, MOST_ROOF = 0.3, (0.3, 6.0), 0.5
+"""A roof of unknown height rises by 0.3 of the width, by 0.3 to 6 m; none by more than half the height."""
 TEXTS = ("eid", "class_code", "name")
 FINEST_STEP = -11
 """Points are multiples of 2^-11 m within 4 km of the tile's origin, of twice that within 8 km …"""
@@ -54,7 +57,8 @@ class Blocks:
     """Buildings ready to be drawn, sorted by eid; metres, ellipsoidal heights, degrees.
 
     ``height_m`` is what the base says (NaN where unknown), ``top - base`` what is drawn; ``box``
-    (n, 4) is west, south, east, north, ``area`` that of the largest polygon in m².
+    (n, 4) is west, south, east, north, ``area`` that of the largest polygon in m²; ``rise`` is how
+    far the roof stands above the eaves, 0 where it is flat.
     """
 
     texts: dict[str, pa.Array]
@@ -71,6 +75,8 @@ class Blocks:
     foot: Bytes
     roof: Bytes
     windows: NDArray[np.bool_]
+    roof_shape: NDArray[np.int8]
+    rise: Floats
     notes: tuple[str, ...]
 
     def __len__(self) -> int:
@@ -144,9 +150,13 @@ def prepare(table: pa.Table, terrain: Surface | None, *, compiled: bool = True) 
     base = np.where(np.isfinite(base_z), base_z, ground)
     counts = (
         (~placed, "without a polygon, left out"),
-        (placed & ~usable, f"smaller than {SMALLEST_M2 * 1e4:g} cm², left out"),
+        (placed & ~usable, f"without area or smaller than {SMALLEST_M2 * 1e4:g} cm², left out"),
         (np.isnan(height) & usable, f"without height or floors, drawn {DEFAULT_HEIGHT_M:g} m high"),
         ((raw_height > HIGHEST_M) & usable, f"said to be higher than {HIGHEST_M:g} m, height not believed"),
+        (
+            usable & (np.diff(footprints.vertex_ranges(), axis=0)[0] > MOST_EARCUT),
+            f"with more than {MOST_EARCUT} corners, roof drawn coarser",
+        ),
         (np.isnan(base) & usable, "without ground height, drawn at the ellipsoid"),
     )  # fmt: skip
     order = pc.sort_indices(column(table, "eid")).to_numpy() if table.num_rows else np.zeros(0, int)
@@ -157,6 +167,7 @@ def prepare(table: pa.Table, terrain: Surface | None, *, compiled: bool = True) 
     seed = seeds_of(texts["eid"], compiled=compiled)
     wall, roof, windows = wall_and_roof(_texts(table, "usage", u), height, seed)
     wall, roof = linear(wall)[:, :3], linear(roof)[:, :3]
+    roof_shape, rise, roof_notes = _roofs(table, u, footprints, size, height, compiled=compiled)
     return Blocks(
         texts=texts,
         height_m=raw_height[u],
@@ -172,8 +183,44 @@ def prepare(table: pa.Table, terrain: Surface | None, *, compiled: bool = True) 
         foot=np.rint(wall * FOOT_SHADE).astype(np.uint8),
         roof=roof,
         windows=windows,
-        notes=tuple(f"{int(m.sum())} {text}" for m, text in counts if m.any()),
+        roof_shape=roof_shape,
+        rise=rise,
+        notes=tuple(f"{int(m.sum())} {text}" for m, text in counts if m.any()) + roof_notes,
     )
+
+
+def _roofs(
+    table: pa.Table,
+    rows: Ints,
+    footprints: Footprints,
+    size: Floats,
+    height: Floats,
+    *,
+    compiled: bool,
+) -> tuple[NDArray[np.int8], Floats, tuple[str, ...]]:
+    """Shape of each roof, how far it rises above the eaves, and what cannot be drawn so."""
+    shape, rise = np.zeros(len(rows), np.int8), np.zeros(len(rows))
+    words = _texts(table, "roof_shape", rows).dictionary_encode()
+    known, other = roofs.shapes_of(words.dictionary.to_pylist())
+    if not known.any() and not other.any():
+        return shape, rise, ()
+    place = words.indices.to_numpy(zero_copy_only=False)
+    shape = known[place]
+    wanted = np.flatnonzero(shape)
+    fits = roofs.can_be_pitched(footprints, rows[wanted], compiled=compiled)
+    shape[wanted[~fits]] = roofs.FLAT
+    box = size[rows]
+    area = box[:, 4]
+    width = area / np.maximum(_diagonal(box, np.zeros(len(box))), 0.1)
+    given = floats(table, "roof_height_m")[rows]
+    rise = np.where(given > 0, given, np.clip(ROOF_PITCH * width, *ROOF_RISE_M))
+    rise = np.where(shape == roofs.FLAT, 0.0, np.minimum(rise, height * MOST_ROOF))
+    unfit, unknown = int((~fits).sum()), int(other[place].sum())
+    notes = [f"{unfit} with a gabled or hipped roof over no convex outline, drawn flat"] * (
+        unfit > 0
+    )
+    notes += [f"{unknown} with another shape of roof, drawn flat"] * (unknown > 0)
+    return shape, rise, tuple(notes)
 
 
 def _texts(table: pa.Table, name: str, rows: Ints) -> pa.Array:
@@ -245,7 +292,10 @@ def content(
     per_metre = 2.0**-exponent
     triangles, count = triangulate(on_grid, per_metre, compiled=compiled)
     extrude = extrusion.extrude if compiled else columnwise.extrude
-    soup = extrude(on_grid, triangles, count, _style(blocks, rows, per_metre))
+    style = _style(blocks, rows, per_metre)
+    soup = extrude(on_grid, triangles, count, style)
+    pitch = Pitch(blocks.roof_shape[rows], blocks.rise[rows] * per_metre)
+    soup = with_roofs(soup, on_grid, style, pitch, per_metre, compiled=compiled)
     sides = np.ascontiguousarray(soup.at.T)
     low, high = sides.min(axis=1) / per_metre, sides.max(axis=1) / per_metre
     picture = Texture(facade().png, facade_uri)
@@ -268,7 +318,8 @@ def _on_grid(
         f.ring_start, f.polygon_start, f.first[rows], f.last[rows]
     )
     points = np.diff(feature_start)
-    bottom, top = np.repeat(blocks.bottom[rows], points), np.repeat(blocks.top[rows], points)
+    eaves = blocks.top[rows] - blocks.rise[rows]
+    bottom, top = np.repeat(blocks.bottom[rows], points), np.repeat(eaves, points)
     box = blocks.box[rows]
     west, south, east, north = box[:, 0].min(), box[:, 1].min(), box[:, 2].max(), box[:, 3].max()
     fit = fitted(frame, (west, south, east, north), float(blocks.bottom[rows].min()))
@@ -284,7 +335,7 @@ def _on_grid(
 
 def _style(blocks: Blocks, rows: NDArray[np.intp], per_metre: float) -> Style:
     """How some buildings are painted."""
-    tall = (blocks.top - blocks.base)[rows]
+    tall = (blocks.top - blocks.base - blocks.rise)[rows]
     known = blocks.floors[rows]
     storeys = np.maximum(np.where(known > 0, known, np.rint(tall / FLOOR_HEIGHT)), 1.0)
     storeys = np.minimum(storeys, HIGHEST_M)

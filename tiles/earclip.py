@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 
 from tiles.rings import Rings
 
-__all__ = ["MOST_CORNERS", "triangulate"]
+__all__ = ["MOST_CORNERS", "MOST_EARCUT", "triangulate"]
 
 Ints = NDArray[np.int64]
 Steps = NDArray[np.int32]
 
 MOST_CORNERS = 128
 """Corners up to which a ring is cut ear by ear."""
+MOST_EARCUT = 16_384
+"""Corners up to which a polygon is triangulated with all of them; of more, every second, third …"""
 SLIVER_M = 1e-3
 """Thinner triangles cannot be seen and turn over when they are rounded."""
 LEFT = -1
@@ -60,8 +62,8 @@ def _with_earcut(rings: Rings, triangles: Ints, count: Ints) -> tuple[Ints, Ints
     found: list[NDArray[np.uint32]] = []
     bounds = zip(first.tolist(), begin.tolist(), end.tolist(), hard.tolist(), strict=True)
     for ring, a, b, p in bounds:
-        ends = (rings_of[ring + 1 : rings.polygon_start[p + 1] + 1] - a).astype(np.uint32)
-        found.append(mapbox_earcut.triangulate_float64(flat[a:b], ends))
+        ends = rings_of[ring + 1 : rings.polygon_start[p + 1] + 1] - a
+        found.append(_earcut(flat[a:b], ends))
     size = np.array([len(f) // 3 for f in found], np.int64)
     more = np.concatenate(found).reshape(-1, 3).astype(np.int64) + np.repeat(begin, size)[:, None]
     x, y = flat[:, 0][more], flat[:, 1][more]
@@ -73,6 +75,23 @@ def _with_earcut(rings: Rings, triangles: Ints, count: Ints) -> tuple[Ints, Ints
     count[hard] = size
     order = np.argsort(owner, kind="stable")
     return np.concatenate([triangles, more])[order], count
+
+
+def _earcut(flat: NDArray[np.float64], ends: Ints) -> NDArray[np.uint32]:
+    """Corners of the triangles of one polygon whose rings end at ``ends``."""
+    n = len(flat)
+    if n <= MOST_EARCUT:
+        found = mapbox_earcut.triangulate_float64(flat, ends.astype(np.uint32))
+        return np.asarray(found, dtype=np.uint32)
+    step = -(-n // MOST_EARCUT)
+    start = np.concatenate([[0], ends[:-1]])
+    picks = [
+        np.arange(a, b, max(1, min(step, (b - a) // 3)))
+        for a, b in zip(start.tolist(), ends.tolist(), strict=True)
+    ]
+    picked = np.concatenate(picks)
+    fewer = np.cumsum([len(p) for p in picks]).astype(np.uint32)
+    return np.asarray(picked[mapbox_earcut.triangulate_float64(flat[picked], fewer)], np.uint32)
 
 
 def _without_slivers(at: Steps, triangles: Ints, count: Ints, thinnest: float) -> tuple[Ints, Ints]:
@@ -120,12 +139,8 @@ def _clipped(at: Steps, ring_start: Ints, polygon_start: Ints, room: int) -> tup
 
 
 @njit(cache=True, nogil=True)
-def _clip(x: Ints, y: Ints, n: int, base: int, triangles: Ints, used: int, links: Ints) -> int:
-    """Ears of a ring of ``n`` corners cut off one by one; -1 where no ear is left to cut.
-
-    ``links`` (3, n) holds the corners after and before each, and those that turn inward: no other
-    can lie in an ear.
-    """
+def _linked(x: Ints, y: Ints, n: int, links: Ints) -> int:
+    """Fill the links of a whole ring; how many corners turn inward."""
     after, ahead, inward = links[0], links[1], links[2]
     n_inward = 0
     for i in range(n):
@@ -135,6 +150,18 @@ def _clip(x: Ints, y: Ints, n: int, base: int, triangles: Ints, used: int, links
         if _turn(x, y, ahead[i], i, after[i]) <= 0:
             inward[n_inward] = i
             n_inward += 1
+    return n_inward
+
+
+@njit(cache=True, nogil=True)
+def _clip(x: Ints, y: Ints, n: int, base: int, triangles: Ints, used: int, links: Ints) -> int:
+    """Ears of a ring of ``n`` corners cut off one by one; -1 where no ear is left to cut.
+
+    ``links`` (3, n) holds the corners after and before each, and those that turn inward: no other
+    can lie in an ear.
+    """
+    after, ahead, inward = links[0], links[1], links[2]
+    n_inward = _linked(x, y, n, links)
     left, i, idle = n, 0, 0
     while left > 3:
         p, q = ahead[i], after[i]
@@ -168,6 +195,8 @@ def _clip(x: Ints, y: Ints, n: int, base: int, triangles: Ints, used: int, links
                 inward[m] = inward[n_inward]
         i = q
     p, q = ahead[i], after[i]
+    if _turn(x, y, p, i, q) < 0:
+        return -1
     triangles[used, 0], triangles[used, 1], triangles[used, 2] = base + p, base + i, base + q
     return used + 1
 
@@ -239,7 +268,9 @@ class _Cutting:
             rows = rows[(self.left[rows] > 3) & ~self.failed[rows]]
         rows = np.flatnonzero(~self.failed)
         i = self.i[rows]
-        self._emit(rows, self.ahead[rows, i], i, self.after[rows, i])
+        p, q = self.ahead[rows, i], self.after[rows, i]
+        self.failed[rows] = self._turn(rows, p, i, q) < 0
+        self._emit(rows, p, i, q)
 
     def _is_ear(self, rows: Ints, p: Ints, i: Ints, q: Ints) -> NDArray[np.bool_]:
         r, k = rows[:, None], np.arange(self.x.shape[1])[None, :]

@@ -108,7 +108,7 @@ def _without_slivers(at: Steps, triangles: Ints, count: Ints, thinnest: float) -
     return triangles[wide], np.bincount(owner, minlength=len(count)).astype(np.int64)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def _turn(x: Ints, y: Ints, i: int, j: int, k: int) -> int:
     return int((x[j] - x[i]) * (y[k] - y[i]) - (y[j] - y[i]) * (x[k] - x[i]))
 

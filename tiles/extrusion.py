@@ -114,7 +114,7 @@ def extrude(rings: Rings, triangles: Ints, count: Ints, style: Style) -> Soup:
     return out
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def direction_of(dx: float, dy: float) -> int:
     """The normal of a wall that runs by (dx, dy), east and north, as a row of :data:`DIRECTIONS`."""
     across, along = abs(dy), abs(dx)
@@ -129,7 +129,7 @@ def direction_of(dx: float, dy: float) -> int:
     return k & (N_DIRECTIONS - 1)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def _first(i: int, n: int) -> tuple[int, int]:
     """The roof vertex of point ``i`` of ``n``, and how far apart its copies are."""
     run = i // RUN * RUN

@@ -131,7 +131,7 @@ def place(
     return out
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def _cubic(c: Floats, u: Any, v: Any) -> Any:  # noqa: ANN401 - numbers, or columns of them
     return (
         (c[0] + u * (c[1] + u * (c[3] + u * c[6])))
@@ -140,7 +140,7 @@ def _cubic(c: Floats, u: Any, v: Any) -> Any:  # noqa: ANN401 - numbers, or colu
     )
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def _quadratic(c: Floats, u: Any, v: Any) -> Any:  # noqa: ANN401
     return c[0] + u * (c[1] + u * c[3] + v * c[4]) + v * (c[2] + v * c[5])
 

@@ -13,6 +13,7 @@ import orjson
 from tiles.meshopt import (
     MeshoptError,
     decode_attributes,
+    decode_sequence,
     decode_triangles,
     from_exponential,
 )
@@ -136,6 +137,8 @@ class _Reader:
         try:
             if packed["mode"] == "TRIANGLES":
                 return decode_triangles(stream, count).astype(f"<u{stride}").tobytes()
+            if packed["mode"] == "INDICES":
+                return decode_sequence(stream, count).astype(f"<u{stride}").tobytes()
             rows = decode_attributes(stream, count, stride)
         except MeshoptError as error:
             raise BadTileError("meshopt", f"buffer view {index}: {error}") from error

@@ -34,9 +34,11 @@ BUILDINGS = pa.schema(
         ("base_z", pa.float64()),  # ellipsoidal height of the ground; null where unknown
         ("wkb", pa.binary()),  # polygon or multipolygon, lon/lat
         ("usage", pa.string()),  # optional column: picks the palette
+        ("roof_shape", pa.string()),  # optional column: as the source writes it
+        ("roof_height_m", pa.float64()),  # optional column: eaves to ridge, within height_m
     ]
 )
-"""One row per building whose best representation is its footprint. ``usage`` may be missing."""
+"""One row per building whose best representation is its footprint; the optional columns may be missing."""
 
 MESH_INSTANCES = pa.schema(
     [

@@ -257,6 +257,8 @@ def unpacked(view: dict, binary: bytes) -> bytes:
     count, stride = packed["count"], packed["byteStride"]
     if packed["mode"] == "TRIANGLES":
         return meshopt.decode_triangles(data, count).astype(f"<u{stride}").tobytes()
+    if packed["mode"] == "INDICES":
+        return meshopt.decode_sequence(data, count).astype(f"<u{stride}").tobytes()
     rows = meshopt.decode_attributes(data, count, stride)
     if packed.get("filter") == "EXPONENTIAL":
         return meshopt.from_exponential(rows.view("<u4")).tobytes()

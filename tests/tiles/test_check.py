@@ -61,8 +61,9 @@ def patch_view(path, pick, data):
     view = document["bufferViews"][index]
     said = view["extensions"]["EXT_meshopt_compression"]
     rows = data + _Reader(document, binary).view(index)[0][len(data) :]
-    if said["mode"] == "TRIANGLES":
-        stream = meshopt.encode_triangles(np.frombuffer(rows, f"<u{said['byteStride']}"))
+    if said["mode"] != "ATTRIBUTES":
+        encode = {"TRIANGLES": meshopt.encode_triangles, "INDICES": meshopt.encode_sequence}
+        stream = encode[said["mode"]](np.frombuffer(rows, f"<u{said['byteStride']}"))
     else:
         said.pop("filter", None)
         shape = said["count"], said["byteStride"]

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
-from tiles.districts import Area, District, area_of, make_district
+from tiles.districts import Area, District, area_of, make_district, name_of
 from tiles.faces import mass, quarters, write_faces
 from tiles.features import Layer, Progress, Write
 from tiles.membership import LAST_LEVEL
 from tiles.outlines import BuildingRows, Plan, TableRows, plan_of
+from tiles.records import FOLDER, Record, Shelf, digest_area, write_record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from tiles.folder import Staging
+    from tiles.workers import Made, Workers
     from twin.terrain import Surface
 
-__all__ = ["areas", "build_buildings"]
+__all__ = ["areas", "build_buildings", "refresh_buildings"]
 
 ROWS_AT_ONCE = 50_000
 """Buildings whose shapes are read together: some 20 MB."""
@@ -56,6 +60,79 @@ def build_buildings(
         if progress is not None:
             progress(done, len(plan.row))
     return finish(made, plan.left_out, terrain, write)
+
+
+def refresh_buildings(
+    source: BuildingRows,
+    terrain: Surface | None,
+    ground: str,
+    staging: Staging,
+    shelf: Shelf,
+    crew: Workers,
+    progress: Progress | None = None,
+) -> Layer:
+    """Write the whole layer as :func:`build_buildings` does, and make only districts that are not on the shelf.
+
+    Parameters
+    ----------
+    source : BuildingRows
+    terrain : Surface or None
+    ground : str
+        Hash of the terrain and of the format.
+    staging : Staging
+    shelf : Shelf
+        Where districts of the same digest are taken from.
+    crew : Workers
+    progress : callable, optional
+    """
+    plan = plan_of(source)
+    if plan is None:
+        return Layer(None)
+    run = _Refresh(plan, ground, staging, shelf, progress)
+    for made in crew.run(run.missing(areas(source, plan)), terrain):
+        run.store(made)
+    return finish([d for _, d in sorted(run.made.items())], plan.left_out, terrain, staging.write)
+
+
+class _Refresh:
+    """One run over the districts of a plan: what is there already, what has to be made."""
+
+    def __init__(
+        self, plan: Plan, ground: str, staging: Staging, shelf: Shelf, progress: Progress | None
+    ) -> None:
+        self.total, self.ground = len(plan.row), ground
+        self.staging, self.shelf, self.progress = staging, shelf, progress
+        self.made: dict[int, District] = {}
+        self._waiting: deque[tuple[int, str, int]] = deque()
+        self._done = 0
+
+    def missing(self, found: Iterable[Area]) -> Iterator[Area]:
+        """Areas that have to be made; all others are taken from the shelf."""
+        for i, area in enumerate(found):
+            digest = digest_area(area, self.ground)
+            hit = self.shelf.find(area.cell, digest)
+            if hit is not None and all(
+                self.staging.adopt(n, hit[0], f) for n, f in hit[1].files.items()
+            ):
+                self._keep(i, hit[1], len(area.key))
+                continue
+            self._waiting.append((i, digest, len(area.key)))
+            yield area
+
+    def store(self, made: Made) -> None:
+        """Write what was made for the area that waits longest."""
+        i, digest, n = self._waiting.popleft()
+        for name, data in made.files:
+            self.staging.write(name, data)
+        files = {name: self.staging.files[name] for name, _ in made.files}
+        self._keep(i, Record(digest, files, made.district), n)
+
+    def _keep(self, i: int, record: Record, n: int) -> None:
+        write_record(self.staging.path / FOLDER / name_of(record.district.cell), record)
+        self.made[i] = record.district
+        self._done += n
+        if self.progress is not None:
+            self.progress(self._done, self.total)
 
 
 def finish(made: list[District], left_out: int, terrain: Surface | None, write: Write) -> Layer:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tiles.districts import District, Part, frame_of, name_of
-from tiles.massing import content_of, deviation, merged
+from tiles.massing import BLOCK, content_of, deviation, merged
 from tiles.membership import LAST_LEVEL, morton
 from tiles.placement import to_local
 from tiles.subtrees import LEVELS
@@ -44,7 +44,7 @@ class Quarter:
     cell: Cell
     below: list[Quarter | District]
     frame: Floats = field(default_factory=lambda: np.eye(4))
-    blocks: NDArray[np.void] = field(default_factory=lambda: np.empty(0))
+    blocks: NDArray[np.void] = field(default_factory=lambda: np.empty(0, BLOCK))
     box: tuple[Floats, Floats] | None = None
     deviation: float = 0.0
 

@@ -16,12 +16,14 @@ import shapely
 from numpy.typing import NDArray
 
 from tiles.blocks import DEFAULT_HEIGHT_M, HIGHEST_M, M_PER_DEGREE
+from tiles.folder import digest_table
 from tiles.membership import Membership, members, place, size_level
 from tiles.palette import FLOOR_HEIGHT
 from tiles.source import floats, geometries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from contextlib import AbstractContextManager
 
 __all__ = ["OUTLINE", "BuildingRows", "Plan", "TableRows", "plan_of", "size_of"]
 
@@ -44,6 +46,10 @@ OUTLINE = pa.schema(
 class BuildingRows(Protocol):
     """The buildings of a city at one moment: all answers are of the same state."""
 
+    def stamp(self) -> str:
+        """Changes with whatever can change an answer."""
+        ...
+
     def outlines(self) -> Iterable[pa.RecordBatch]:
         """All buildings (:data:`OUTLINE`), in batches, in any order."""
         ...
@@ -53,11 +59,24 @@ class BuildingRows(Protocol):
         ...
 
 
+@runtime_checkable
+class StreamedSource(Protocol):
+    """A source that has :class:`BuildingRows` of its own."""
+
+    def building_rows(self) -> AbstractContextManager[BuildingRows]:
+        """The buildings, all of one moment for as long as the block runs."""
+        ...
+
+
 class TableRows:
     """A table of :data:`tiles.source.BUILDINGS` as :class:`BuildingRows`."""
 
     def __init__(self, table: pa.Table) -> None:
         self.table = table
+
+    def stamp(self) -> str:
+        """Hash of the table."""
+        return digest_table(self.table)
 
     def outlines(self) -> Iterable[pa.RecordBatch]:
         """All rows, numbered from 0."""
@@ -88,7 +107,8 @@ def size_of(box: Floats, height: Floats, floors: Floats) -> Floats:
     tall = np.where(believed, height, np.where(counted, floors * FLOOR_HEIGHT, DEFAULT_HEIGHT_M))
     width = (box[:, 2] - box[:, 0]) * M_PER_DEGREE * np.cos(np.deg2rad((box[:, 1] + box[:, 3]) / 2))
     depth = (box[:, 3] - box[:, 1]) * M_PER_DEGREE
-    return np.sqrt(width * width + depth * depth + tall * tall)
+    size: Floats = np.sqrt(width * width + depth * depth + tall * tall)
+    return size
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +144,7 @@ def plan_of(rows: BuildingRows) -> Plan | None:
         parts.append((number, key, inside, size_level(size), size.astype(np.float32)))
     if not sum(len(p[0]) for p in parts):
         return None
-    row, key, inside, large, size32 = (
-        np.concatenate([p[i] for p in parts])
-        for i in range(5)  # type: ignore[misc] # columns of different types
-    )
+    row, key, inside, large, size32 = (np.concatenate([p[i] for p in parts]) for i in range(5))
     del parts
     found = members(key, inside, large)
     return Plan(found, row[found.order], size32[found.order], left_out)

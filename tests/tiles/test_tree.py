@@ -13,14 +13,6 @@ from tiles.outlines import TableRows, plan_of
 from tiles.subtrees import LEVELS, read_subtree, write_subtrees
 
 
-@pytest.fixture
-def small_tiles(monkeypatch):
-    """Limits at which a few hundred buildings make a deep tree."""
-    monkeypatch.setattr(rules, "LEAF_FEATURES", 12)
-    monkeypatch.setattr(rules, "DISTRICT_FEATURES", 60)
-    monkeypatch.setattr(rules, "COARSE_M", 4.0)
-
-
 def written(table, terrain=None):
     """Every file of the layer by its name."""
     files = {}

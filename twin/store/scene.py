@@ -1,13 +1,55 @@
 """The base as the tiler sees it: Arrow tables in canonical coordinates, ready to draw."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from twin.ingest.meshes import read_asset
 from twin.store.rasters import Imagery, imagery_of, terrain_of
 from twin.store.store import Store, statement
 from twin.terrain import Surface
 
-__all__ = ["Scene"]
+__all__ = ["Buildings", "Scene"]
+
+BATCH = 1 << 17
+Box = tuple[float, float, float, float]
+
+
+class Buildings:
+    """The buildings of :meth:`Scene.buildings` at one moment, in batches and by rows.
+
+    Satisfies ``tiles.outlines.BuildingRows``. All answers come from the transaction of one cursor: what is
+    written meanwhile is not seen.
+    """
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        self._cursor = cursor
+
+    def stamp(self) -> str:
+        """Place in the log of changes, and when places were computed last."""
+        found = self._cursor.execute(statement("scene_stamp")).fetchone()
+        return str(found)
+
+    def outlines(self) -> Iterator[pa.RecordBatch]:
+        """Row, box (degrees), height (m above ground) and floors of every building."""
+        yield from self._cursor.execute(statement("scene_outlines")).to_arrow_reader(BATCH)
+
+    def rows(self, numbers: NDArray[np.int64], box: Box) -> pa.Table:
+        """Buildings by the rows of :meth:`outlines`; ``box`` (west, south, east, north) holds the middle of all."""
+        if not len(numbers):
+            numbers = np.array([-1])
+        bounds = dict(zip(("west", "south", "east", "north"), box, strict=True))
+        ends = {"first": int(numbers.min()), "last": int(numbers.max())}
+        self._cursor.register("wanted", pa.table({"row": numbers}))
+        try:
+            found = self._cursor.execute(statement("scene_building_rows"), bounds | ends)
+            return found.to_arrow_table()
+        finally:
+            self._cursor.unregister("wanted")
 
 
 class Scene:
@@ -24,6 +66,16 @@ class Scene:
     def buildings(self) -> pa.Table:
         """Buildings whose best representation is the footprint; those with meshes are left to :meth:`meshes`."""
         return self._store.table(statement("scene_buildings"))
+
+    @contextmanager
+    def building_rows(self) -> Iterator[Buildings]:
+        """The same buildings without holding them all: outlines first, shapes when asked for."""
+        with self._store.cursor() as cursor:
+            cursor.execute("BEGIN")
+            try:
+                yield Buildings(cursor)
+            finally:
+                cursor.execute("ROLLBACK")
 
     def meshes(self) -> pa.Table:
         """Placed meshes with the storey and the building they belong to."""

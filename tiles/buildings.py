@@ -11,6 +11,7 @@ import pyarrow as pa
 from tiles.districts import Area, District, area_of, make_district, name_of
 from tiles.faces import mass, quarters, write_faces
 from tiles.features import Layer, Progress, Write
+from tiles.folder import FORMAT, digest_of
 from tiles.membership import LAST_LEVEL
 from tiles.outlines import BuildingRows, Plan, TableRows, plan_of
 from tiles.records import FOLDER, Record, Shelf, digest_area, write_record
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from tiles.workers import Made, Workers
     from twin.terrain import Surface
 
-__all__ = ["areas", "build_buildings", "refresh_buildings"]
+__all__ = ["areas", "build_buildings", "refresh_buildings", "stamped"]
 
 ROWS_AT_ONCE = 50_000
 """Buildings whose shapes are read together: some 20 MB."""
@@ -133,6 +134,19 @@ class _Refresh:
         self._done += n
         if self.progress is not None:
             self.progress(self._done, self.total)
+
+
+def stamped(stamp: str, ground: str) -> str:
+    """What the manifest says the layer was made of.
+
+    Parameters
+    ----------
+    stamp : str
+        Of the buildings (:meth:`tiles.outlines.BuildingRows.stamp`).
+    ground : str
+        Hash of the terrain.
+    """
+    return digest_of(str(FORMAT), digest_of(stamp, ground))
 
 
 def finish(made: list[District], left_out: int, terrain: Surface | None, write: Write) -> Layer:

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from api.deps import State, only
 from api.state import CityState
-from api.static import safe_path, serve
+from api.static import answer, safe_path, serve
 from twin.errors import NotFoundError
 
 __all__ = ["router"]
@@ -29,8 +29,15 @@ def _tile(request: Request, state: CityState, relative: str) -> Response:
 
 @router.get("/tiles/{path:path}", summary="3D Tiles and everything else that is tiled")
 def any_tile(path: str, request: Request, state: State) -> Response:
-    """A file such as ``buildings/tileset.json``; query parameters are not looked at."""
-    return _tile(request, state, path)
+    """A file such as ``buildings/tileset.json``; query parameters are not looked at.
+
+    A content of the buildings that was never written, or is older than the base, is made from the base.
+    """
+    made = state.drawing.draw(path)
+    if made is None:
+        return _tile(request, state, path)
+    shared = "private" if state.settings.tokens else "public"
+    return answer(request, made.data, made.digest, "model/gltf-binary", f"{shared}, no-cache")
 
 
 @router.get("/external/{asset}/{path:path}", summary="Finished tilesets, as they were delivered")

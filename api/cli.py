@@ -160,6 +160,12 @@ def tile(
     city: CityOption,
     layer: Annotated[list[str] | None, typer.Option(help="Only these layers.")] = None,
     full: Annotated[bool, typer.Option("--full", help="Build everything anew.")] = False,
+    jobs: Annotated[
+        int, typer.Option(min=1, max=256, help="Processes that make tiles of buildings.")
+    ] = 1,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Address of a Dask scheduler whose workers make them.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Build or refresh the tiles."""
@@ -167,7 +173,9 @@ def tile(
     from api.console import tile_table
 
     with progress(json) as tell:
-        report = pipeline.tile(City.open(city), layer or None, full=full, progress=tell)
+        report = pipeline.tile(
+            City.open(city), layer or None, full=full, progress=tell, jobs=jobs, scheduler=scheduler
+        )
     if json:
         document(report.to_json())
     else:

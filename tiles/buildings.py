@@ -9,15 +9,19 @@ import numpy as np
 import pyarrow as pa
 
 from tiles.districts import Area, District, area_of, make_district, name_of
+from tiles.edits import Index, eid_words, touched, write_index
 from tiles.faces import mass, quarters, write_faces
 from tiles.features import Layer, Progress, Write
 from tiles.folder import FORMAT, digest_of
 from tiles.membership import LAST_LEVEL
-from tiles.outlines import BuildingRows, Plan, TableRows, plan_of
+from tiles.outlines import BuildingRows, EditedRows, Plan, TableRows, plan_of
 from tiles.records import FOLDER, Record, Shelf, digest_area, write_record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from tiles.folder import Staging
     from tiles.workers import Made, Workers
@@ -25,8 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["areas", "build_buildings", "refresh_buildings", "stamped"]
 
-ROWS_AT_ONCE = 50_000
-"""Buildings whose shapes are read together: some 20 MB."""
+ROWS_AT_ONCE = 100_000
+"""Buildings whose shapes are read together: some 40 MB."""
 
 
 def build_buildings(
@@ -51,7 +55,7 @@ def build_buildings(
         ``root`` is None where there is nothing to draw.
     """
     source = TableRows(rows) if isinstance(rows, pa.Table) else rows
-    plan = plan_of(source)
+    plan = plan_of(source.outlines())
     if plan is None:
         return Layer(None)
     done, made = 0, []
@@ -86,52 +90,103 @@ def refresh_buildings(
     crew : Workers
     progress : callable, optional
     """
-    plan = plan_of(source)
+    index = shelf.index() if isinstance(source, EditedRows) else None
+    if index is not None and isinstance(source, EditedRows):
+        plans = touched(index, source, ground)
+        if plans is not None:
+            run = _Refresh(ground, staging, shelf, progress, sum(index.counts))
+            if run.edit(index, plans, source, terrain, crew):
+                run.keep_index(source.position(), index.left_out)
+                return finish(run.districts(), index.left_out, terrain, staging.write)
+    plan = plan_of(source.outlines())
     if plan is None:
         return Layer(None)
-    run = _Refresh(plan, ground, staging, shelf, progress)
+    run = _Refresh(ground, staging, shelf, progress, len(plan.row))
     for made in crew.run(run.missing(areas(source, plan)), terrain):
         run.store(made)
-    return finish([d for _, d in sorted(run.made.items())], plan.left_out, terrain, staging.write)
+    if isinstance(source, EditedRows):
+        run.keep_index(source.position(), plan.left_out)
+    return finish(run.districts(), plan.left_out, terrain, staging.write)
 
 
 class _Refresh:
     """One run over the districts of a plan: what is there already, what has to be made."""
 
     def __init__(
-        self, plan: Plan, ground: str, staging: Staging, shelf: Shelf, progress: Progress | None
+        self, ground: str, staging: Staging, shelf: Shelf, progress: Progress | None, total: int
     ) -> None:
-        self.total, self.ground = len(plan.row), ground
+        self.total, self.ground = total, ground
         self.staging, self.shelf, self.progress = staging, shelf, progress
-        self.made: dict[int, District] = {}
-        self._waiting: deque[tuple[int, str, int]] = deque()
+        self._made: dict[int, District] = {}
+        self._count: dict[int, int] = {}
+        self._words: list[NDArray[np.void]] = []
+        self._waiting: deque[tuple[int, str]] = deque()
         self._done = 0
 
-    def missing(self, found: Iterable[Area]) -> Iterator[Area]:
+    def districts(self) -> list[District]:
+        """What was made or taken, in the order of the plan."""
+        return [d for _, d in sorted(self._made.items())]
+
+    def missing(
+        self, found: Iterable[Area], numbers: Sequence[int] | None = None
+    ) -> Iterator[Area]:
         """Areas that have to be made; all others are taken from the shelf."""
-        for i, area in enumerate(found):
+        for k, area in enumerate(found):
+            i = k if numbers is None else numbers[k]
+            self._count[i] = len(area.key)
+            self._words.append(eid_words(area.table["eid"].combine_chunks(), i))
             digest = digest_area(area, self.ground)
-            hit = self.shelf.find(area.cell, digest)
-            if hit is not None and all(
-                self.staging.adopt(n, hit[0], f) for n, f in hit[1].files.items()
-            ):
-                self._keep(i, hit[1], len(area.key))
-                continue
-            self._waiting.append((i, digest, len(area.key)))
-            yield area
+            if not self._take(i, self.shelf.find(area.cell, digest)):
+                self._waiting.append((i, digest))
+                yield area
+
+    def edit(
+        self, index: Index, plans: dict[int, Plan], source: BuildingRows, terrain: Surface | None,
+        crew: Workers,
+    ) -> bool:  # fmt: skip
+        """Make the districts of some plans and take all others; False where one is not to be had."""
+        for i, cell in enumerate(index.cells):
+            if i not in plans:
+                self._count[i] = index.counts[i]
+                if not self._take(i, self.shelf.find(cell)):
+                    return False
+        others = np.array(index.words)
+        self._words.append(others[~np.isin(others["district"], list(plans))])
+        found = (a for plan in plans.values() for a in areas(source, plan))
+        for made in crew.run(self.missing(found, list(plans)), terrain):
+            self.store(made)
+        return True
+
+    def keep_index(self, position: int, left_out: int) -> None:
+        """Write down where every building is, and what the base's log said last."""
+        cells = [d.cell for d in self.districts()]
+        counts = [n for _, n in sorted(self._count.items())]
+        words = np.concatenate(self._words)
+        index = Index(position, self.ground, cells, counts, left_out, words)
+        write_index(self.staging.path / FOLDER / "index", index)
 
     def store(self, made: Made) -> None:
         """Write what was made for the area that waits longest."""
-        i, digest, n = self._waiting.popleft()
+        i, digest = self._waiting.popleft()
         for name, data in made.files:
             self.staging.write(name, data)
         files = {name: self.staging.files[name] for name, _ in made.files}
-        self._keep(i, Record(digest, files, made.district), n)
+        self._keep(i, Record(digest, files, made.district))
 
-    def _keep(self, i: int, record: Record, n: int) -> None:
+    def _take(self, i: int, hit: tuple[Path, Record] | None) -> bool:
+        """Take the files of a district that is on the shelf."""
+        if hit is None:
+            return False
+        layer, record = hit
+        if not all(self.staging.adopt(n, layer, f) for n, f in record.files.items()):
+            return False
+        self._keep(i, record)
+        return True
+
+    def _keep(self, i: int, record: Record) -> None:
         write_record(self.staging.path / FOLDER / name_of(record.district.cell), record)
-        self.made[i] = record.district
-        self._done += n
+        self._made[i] = record.district
+        self._done += self._count[i]
         if self.progress is not None:
             self.progress(self._done, self.total)
 
@@ -181,7 +236,7 @@ def _some(source: BuildingRows, plan: Plan, which: range) -> Iterator[Area]:
     m = plan.membership
     places = slice(int(m.start[which[0]]), int(m.start[which[-1] + 1]))
     numbers = plan.row[places]
-    table = source.rows(numbers, _box([m.cell(i) for i in which]))
+    table = source.rows(plan.wanted(places), _box([m.cell(i) for i in which]))
     found = table["row"].to_numpy()
     table = table.drop_columns("row")
     if not np.array_equal(found, numbers):

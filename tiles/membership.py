@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "DISTRICT_FEATURES", "FIRST_DISTRICT", "LAST_LEVEL", "LEAF_FEATURES", "Membership",
-    "coarse_error", "members", "morton", "place", "size_level", "unmorton",
+    "coarse_error", "members", "members_within", "morton", "place", "size_level", "unmorton",
 ]  # fmt: skip
 
 Floats = NDArray[np.float64]
@@ -182,6 +182,18 @@ def members(key: Ints, inside: Small, large: Small) -> Membership:
     free = np.repeat(count > LEAF_FEATURES, count) & (inside >= level)
     tile[free] = _tile_levels(key[free], inside[free], large[free], level[free])
     return Membership(order, key, tile, start.astype(np.int64), level[start[:-1]])
+
+
+def members_within(level: int, key: Ints, inside: Small, large: Small) -> Membership:
+    """:func:`members` of one district that is known to be one, of a given level."""
+    order = np.argsort(key, kind="stable")
+    key, inside, large = key[order], inside[order], large[order]
+    tile = np.full(len(key), level, np.int8)
+    free = inside >= level
+    if len(key) > LEAF_FEATURES:
+        tile[free] = _tile_levels(key[free], inside[free], large[free], tile[free])
+    start = np.array([0, len(key)], dtype=np.int64)
+    return Membership(order, key, tile, start, np.array([level], dtype=np.int8))
 
 
 def _apart(key: Ints, level: Small) -> NDArray[np.bool_]:

@@ -1,7 +1,7 @@
 """Contents made when they are asked for, with the bytes a build writes.
 
-The plan of the whole city is made once for each state of the base (some microseconds a building) and kept, 25 bytes
-a building; then a tile costs reading its own buildings and drawing them. Massing is not made so: that of a
+The plan of the whole city is made once for each state of the base (some microseconds a building) and kept, some
+forty bytes a building; then a tile costs reading its own buildings and drawing them. Massing is not made so: that of a
 whole city needs every building.
 """
 
@@ -149,7 +149,7 @@ class OnDemand:
                 self._cache.move_to_end((state.stamp, name))
                 return found
             if state.district is None:  # others wait for the plan
-                state.plan = plan_of(rows)
+                state.plan = plan_of(rows.outlines())
                 state.district = {} if state.plan is None else _cells(state.plan)
             plan, i = state.plan, state.district.get(cell)
         if plan is None or i is None or (part is not None and part[0] == 0):
@@ -188,7 +188,8 @@ def _made(
     width = 360.0 / 2 ** cell[0]
     west, south = cell[1] * width - 180.0, cell[2] * width - 90.0
     numbers, key = plan.row[own][mine], key[mine]
-    table = _aligned(rows.rows(numbers, (west, south, west + width, south + width)), numbers, key)
+    found = rows.rows(plan.wanted(own, mine), (west, south, west + width, south + width))
+    table = _aligned(found, numbers, key)
     area = area_of(cell, table, key, level[mine], plan.size[own][mine].astype(np.float64))
     return make_part(area, terrain, part)
 

@@ -17,6 +17,7 @@ import orjson
 import pyarrow as pa
 
 from tiles.districts import Area, District, Part, name_of
+from tiles.edits import Index, read_index
 from tiles.massing import BLOCK
 
 if TYPE_CHECKING:
@@ -130,14 +131,28 @@ class Shelf:
     def __init__(self, *layers: Path) -> None:
         self.layers = layers
 
-    def find(self, cell: Cell, digest: str) -> tuple[Path, Record] | None:
-        """(layer, record) of a district of this digest whose files are all there, as large as they were."""
-        for layer in self.layers:
+    def index(self) -> Index | None:
+        """The index of the last layer, the one that is served."""
+        return read_index(self.layers[-1] / FOLDER / "index") if self.layers else None
+
+    def find(self, cell: Cell, digest: str | None = None) -> tuple[Path, Record] | None:
+        """(layer, record) of a district of this digest whose files are all there, as large as they were.
+
+        Without a digest, of the last layer as it is.
+        """
+        if digest is None:
+            return self._find(self.layers[-1:], cell, None)
+        return self._find(self.layers, cell, digest)
+
+    def _find(
+        self, layers: tuple[Path, ...], cell: Cell, digest: str | None
+    ) -> tuple[Path, Record] | None:
+        for layer in layers:
             try:
                 record = read_record(layer / FOLDER / name_of(cell))
             except (OSError, ValueError):
                 continue
-            if record.digest == digest and _there(layer, record.files):
+            if digest in (None, record.digest) and _there(layer, record.files):
                 return layer, record
         return None
 

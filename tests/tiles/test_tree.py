@@ -29,7 +29,7 @@ def lay(files, folder):
 
 def homes(table):
     """Tile of every building: (district, level of the tile, cell of the tile)."""
-    plan = plan_of(TableRows(table))
+    plan = plan_of(TableRows(table).outlines())
     m = plan.membership
     eids = np.array(table["eid"].to_pylist(), dtype=object)
     district = np.repeat(np.arange(len(m.district_level)), m.count)

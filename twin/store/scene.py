@@ -4,9 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import duckdb
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from twin.ingest.meshes import read_asset
 from twin.store.rasters import Imagery, imagery_of, terrain_of
@@ -16,6 +14,9 @@ from twin.terrain import Surface
 __all__ = ["Buildings", "Scene"]
 
 BATCH = 1 << 17
+MOST_EDITS = 200
+"""More changes than that are not followed one by one."""
+OF_BUILDINGS = ("buildings", "building_parts")
 Box = tuple[float, float, float, float]
 
 
@@ -35,18 +36,41 @@ class Buildings:
         return str(found)
 
     def outlines(self) -> Iterator[pa.RecordBatch]:
-        """Row, box (degrees), height (m above ground) and floors of every building."""
+        """Where each building stands in the base, its ground, box (degrees), height (m above ground) and floors."""
         yield from self._cursor.execute(statement("scene_outlines")).to_arrow_reader(BATCH)
 
-    def rows(self, numbers: NDArray[np.int64], box: Box) -> pa.Table:
-        """Buildings by the rows of :meth:`outlines`; ``box`` (west, south, east, north) holds the middle of all."""
-        if not len(numbers):
-            numbers = np.array([-1])
-        bounds = dict(zip(("west", "south", "east", "north"), box, strict=True))
-        ends = {"first": int(numbers.min()), "last": int(numbers.max())}
-        self._cursor.register("wanted", pa.table({"row": numbers}))
+    def position(self) -> int:
+        """Place in the log of changes that the answers stand at."""
+        found = self._cursor.execute(statement("read_version")).fetchone()
+        return int(found[0]) if found else 0
+
+    def changed(self, since: int) -> list[str] | None:
+        """Buildings the log names after a place; None where it names more than single buildings, or too many."""
+        asked = {"since": since, "most": MOST_EDITS + 1}
+        found = self._cursor.execute(statement("scene_changes"), asked).fetchall()
+        if len(found) > MOST_EDITS or any(
+            kind != "entity" or collection not in OF_BUILDINGS for kind, _, collection in found
+        ):
+            return None
+        return sorted({eid for _, eid, _ in found})
+
+    def near(self, eids: list[str], box: Box) -> Iterator[pa.RecordBatch]:
+        """:meth:`outlines` of some buildings, and of all that meet a box."""
+        asked = dict(zip(("west", "south", "east", "north"), box, strict=True))
+        found = self._cursor.execute(statement("scene_outlines_near"), {**asked, "eids": eids})
+        yield from found.to_arrow_reader(BATCH)
+
+    def rows(self, wanted: pa.Table, box: Box) -> pa.Table:
+        """Buildings by ``row``, ``thing`` and ``base_z`` of :meth:`outlines`; ``box`` holds the middles of all (degrees)."""
+        if not wanted.num_rows:
+            return self._cursor.execute("SELECT 0 AS row LIMIT 0").to_arrow_table()
+        bounds: dict[str, float] = dict(zip(("west", "south", "east", "north"), box, strict=True))
+        for name, suffix in (("row", ""), ("thing", "_thing")):
+            numbers = wanted[name].to_numpy()
+            bounds |= {f"first{suffix}": int(numbers.min()), f"last{suffix}": int(numbers.max())}
+        self._cursor.register("wanted", wanted)
         try:
-            found = self._cursor.execute(statement("scene_building_rows"), bounds | ends)
+            found = self._cursor.execute(statement("scene_building_rows"), bounds)
             return found.to_arrow_table()
         finally:
             self._cursor.unregister("wanted")

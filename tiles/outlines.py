@@ -119,7 +119,8 @@ class TableRows:
         columns |= {n: bounds[:, i] for i, n in enumerate(("xmin", "ymin", "xmax", "ymax"))}
         columns["thing"] = columns["row"]
         columns |= {n: floats(self.table, n) for n in ("base_z", "height_m", "floors")}
-        return pa.table(columns).to_batches()
+        batches: list[pa.RecordBatch] = pa.table(columns).to_batches()
+        return batches
 
     def rows(self, wanted: pa.Table, box: Box) -> pa.Table:  # noqa: ARG002 - only for sources on disk
         """The rows of those numbers."""

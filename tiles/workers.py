@@ -129,7 +129,7 @@ def workers(jobs: int = 1, scheduler: str | None = None) -> Iterator[Workers]:
         text = "a Dask scheduler needs the extra `cluster`: pip install 'citytwin[cluster]'"
         raise InvalidRequestError(text, "scheduler") from err
     try:
-        client = Client(scheduler, timeout="10s", set_as_default=False)
+        client: Any = Client(scheduler, timeout="10s", set_as_default=False)  # type: ignore[no-untyped-call] # has no types
     except (OSError, ValueError) as err:
         text = f"no Dask scheduler answers at {scheduler}: {err}"
         raise InvalidRequestError(text, "scheduler") from err

@@ -84,7 +84,7 @@ def base(tmp_path, make_city, small_tiles):
     city = City.init(tmp_path / "city")
     with Store.open(city) as store:
         found = Base(store)
-        found.put(make_city(700).buildings(), named=False)
+        found.put(make_city(420).buildings(), named=False)
         yield found
 
 
@@ -108,7 +108,7 @@ def build(base, out):
 
 def test_a_base_on_disk_gives_the_tiles_of_its_table(base, tmp_path, make_city, monkeypatch):
     first = build(base, tmp_path / "t")
-    city = make_city(700)
+    city = make_city(420)
     monkeypatch.setattr(city, "terrain", lambda: None)
     tiles.build(city, tmp_path / "u", ["buildings"])
     shown = {n: h for n, h in hashes(tmp_path / "u").items() if "/.records/" not in n}
@@ -119,8 +119,8 @@ def test_a_base_on_disk_gives_the_tiles_of_its_table(base, tmp_path, make_city, 
 def test_only_the_district_of_an_edit_is_looked_at(base, tmp_path, make_city, made, monkeypatch):
     out = tmp_path / "t"
     first = build(base, out)
-    before = make_city(700).buildings().slice(100, 1)
-    after = make_city(700, {100: 61.0}).buildings().slice(100, 1)
+    before = make_city(420).buildings().slice(100, 1)
+    after = make_city(420, {100: 61.0}).buildings().slice(100, 1)
     made.clear()
     whole = Scene.building_rows
 
@@ -141,16 +141,16 @@ def test_only_the_district_of_an_edit_is_looked_at(base, tmp_path, make_city, ma
     assert len([n for n in contents if "/massing/" not in n]) == 1
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_edits_give_what_a_build_from_nothing_gives(base, tmp_path, make_city, seed):
     """Buildings rise, move, go and come; after each step both ways agree to the byte."""
     rng = np.random.default_rng(seed)
     out = tmp_path / "t"
     build(base, out)
-    table = make_city(700).buildings()
+    table = make_city(420).buildings()
     gone: list[int] = []
-    for step in range(3):
-        some = sorted(set(rng.integers(0, 700, 4).tolist()) - set(gone))
+    for step in range(2):
+        some = sorted(set(rng.integers(0, 420, 4).tolist()) - set(gone))
         base.take([table["eid"][i].as_py() for i in some])
         gone += some[:1]
         moved = table.take(pa.array(some[1:]))
@@ -162,7 +162,7 @@ def test_edits_give_what_a_build_from_nothing_gives(base, tmp_path, make_city, s
             base.put(moved)
         rows = {e: k for k, e in enumerate(table["eid"].to_pylist())}
         order = [rows[e] for e in moved["eid"].to_pylist()]
-        keep = np.delete(np.arange(700), order)
+        keep = np.delete(np.arange(420), order)
         table = pa.concat_tables([table.take(pa.array(keep)), moved]).sort_by("eid")
         assert build(base, out) == build(base, tmp_path / f"anew{step}")
     assert tiles.check(out) == []
@@ -171,7 +171,7 @@ def test_edits_give_what_a_build_from_nothing_gives(base, tmp_path, make_city, s
 def test_an_address_of_a_place_without_district_is_planned_whole(base, tmp_path, make_city):
     out = tmp_path / "t"
     build(base, out)
-    far = make_city(701).buildings().slice(700, 1)
+    far = make_city(421).buildings().slice(420, 1)
     shape = shapely.transform(shapely.from_wkb(far["wkb"].to_pylist()), lambda p: p + 0.5)
     far = far.set_column(far.column_names.index("wkb"), "wkb", pa.array(shapely.to_wkb(shape)))
     base.put(far)

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import duckdb
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from twin.ingest.meshes import read_asset
 from twin.store.rasters import Imagery, imagery_of, terrain_of
@@ -16,6 +18,12 @@ __all__ = ["Buildings", "Scene"]
 BATCH = 1 << 17
 MOST_EDITS = 200
 """More changes than that are not followed one by one."""
+READ_OVER, MOST_RANGES = 2048, 24
+_SCAN = {
+    "geometry": "SELECT rowid AS r, wkb FROM geometry WHERE rowid BETWEEN {} AND {}",
+    "entity": "SELECT rowid AS r, eid, class_code, name, height_m, floors, attributes FROM entity "
+    "WHERE rowid BETWEEN {} AND {}",
+}
 OF_BUILDINGS = ("buildings", "building_parts")
 Box = tuple[float, float, float, float]
 
@@ -60,20 +68,34 @@ class Buildings:
         found = self._cursor.execute(statement("scene_outlines_near"), {**asked, "eids": eids})
         yield from found.to_arrow_reader(BATCH)
 
-    def rows(self, wanted: pa.Table, box: Box) -> pa.Table:
+    def rows(self, wanted: pa.Table, box: Box) -> pa.Table:  # noqa: ARG002 - rows are ranges already
         """Buildings by ``row``, ``thing`` and ``base_z`` of :meth:`outlines`; ``box`` holds the middles of all (degrees)."""
         if not wanted.num_rows:
             return self._cursor.execute("SELECT 0 AS row LIMIT 0").to_arrow_table()
-        bounds: dict[str, float] = dict(zip(("west", "south", "east", "north"), box, strict=True))
-        for name, suffix in (("row", ""), ("thing", "_thing")):
-            numbers = wanted[name].to_numpy()
-            bounds |= {f"first{suffix}": int(numbers.min()), f"last{suffix}": int(numbers.max())}
+        parts: list[str] = []
+        bound: dict[str, int] = {}
+        for view, table, column in (("shapes", "geometry", "row"), ("things", "entity", "thing")):
+            scans = []
+            for i, (first, last) in enumerate(_ranges(wanted[column].to_numpy())):
+                bound |= {f"{column}{i}a": first, f"{column}{i}b": last}
+                scans.append(_SCAN[table].format(f"${column}{i}a", f"${column}{i}b"))
+            parts.append(f"{view} AS ({' UNION ALL '.join(scans)})")
+        text = f"WITH {', '.join(parts)} {statement('scene_building_rows')}"
         self._cursor.register("wanted", wanted)
         try:
-            found = self._cursor.execute(statement("scene_building_rows"), bounds)
-            return found.to_arrow_table()
+            return self._cursor.execute(text, bound).to_arrow_table()
         finally:
             self._cursor.unregister("wanted")
+
+
+def _ranges(numbers: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """First and last of the runs that rows lie in: the widest gaps are left out, small ones read over."""
+    found = np.unique(numbers)
+    gaps = np.diff(found)
+    wide = np.flatnonzero(gaps > READ_OVER)
+    wide = np.sort(wide[np.argsort(gaps[wide])[::-1][: MOST_RANGES - 1]])
+    first, last = np.append(found[0], found[wide + 1]), np.append(found[wide], found[-1])
+    return list(zip(first.tolist(), last.tolist(), strict=True))
 
 
 class Scene:

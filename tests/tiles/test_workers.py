@@ -1,6 +1,7 @@
 """One process, a pool and a Dask cluster make the same bytes."""
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -26,6 +27,7 @@ def alone(tmp_path_factory, make_city):
     return out
 
 
+@pytest.mark.slow
 def test_a_pool_of_processes_makes_the_same_bytes(alone, tmp_path, make_city):
     tiles.build(make_city(900), tmp_path / "t", ["buildings"], jobs=2)
     assert hashes(tmp_path / "t") == hashes(alone)
@@ -65,8 +67,6 @@ def scheduler(tmp_path):
         running += [
             subprocess.Popen(worker, env=environment, stderr=subprocess.DEVNULL) for _ in range(2)
         ]
-        import json
-
         address = json.loads(found.read_text())["address"]
         from distributed import Client
 
@@ -75,11 +75,11 @@ def scheduler(tmp_path):
         yield address
     finally:
         for process in running[::-1]:
-            process.terminate()
-        for process in running:
-            process.wait(30)
+            process.kill()
+            process.wait(60)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")  # of a library that is not ours, and of sockets closed late
 def test_two_dask_workers_make_the_same_bytes(alone, tmp_path, make_city, scheduler):
     tiles.build(make_city(900), tmp_path / "t", ["buildings"], scheduler=scheduler)

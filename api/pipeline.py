@@ -99,12 +99,19 @@ def tile(
     *,
     full: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
+    jobs: int = 1,
+    scheduler: str | None = None,
 ) -> tiles.TileReport:
-    """Build or refresh the tiles of ``city``; only layers whose input changed are built, all with ``full``."""
+    """Build or refresh the tiles of ``city``; only what changed is built, everything with ``full``.
+
+    ``jobs`` processes, or the workers of a Dask ``scheduler``, make the tiles of buildings.
+    """
     if full and layers is None:
         shutil.rmtree(city.tiles, ignore_errors=True)
     with Store.open(city) as store:
-        return tiles.build(Scene(store), city.tiles, layers, progress)
+        return tiles.build(
+            Scene(store), city.tiles, layers, progress, jobs=jobs, scheduler=scheduler
+        )
 
 
 def export(city: City, out: Path) -> ExportReport:

@@ -16,6 +16,7 @@ from api.shared_lock import SharedLock
 from api.vector_tiles import VectorTiles
 from sample_data.district import SEED
 from sample_data.live import Simulator
+from tiles import OnDemand
 from twin.cases import CaseDesk
 from twin.city import City
 from twin.codes import cim_classes, components
@@ -24,6 +25,7 @@ from twin.live import LiveHub, run_simulator, run_ticker
 from twin.settings import ServerSettings
 from twin.store import Store
 from twin.store.read import Moment, extents, fields, rows, version
+from twin.store.scene import Scene
 
 __all__ = ["CityState", "ClassInfo", "CollectionInfo", "utc_now"]
 
@@ -77,6 +79,7 @@ class CityState:
     book: AddressBook
     jobs: AddressJobs
     turns: SharedLock
+    drawing: OnDemand
     vectors: VectorTiles = field(init=False)
     started: datetime = field(default_factory=utc_now)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -106,7 +109,9 @@ class CityState:
             jobs = AddressJobs(lambda: book.history, turns.reading)
             try:
                 with _running(settings, hub):
-                    yield cls(settings, city, store, hub, CaseDesk(store), book, jobs, turns)
+                    drawing = OnDemand(Scene(store), city.tiles)
+                    desk = CaseDesk(store)
+                    yield cls(settings, city, store, hub, desk, book, jobs, turns, drawing)
             finally:
                 jobs.close()
                 hub.close()

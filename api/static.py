@@ -13,7 +13,7 @@ from starlette.responses import FileResponse, Response
 
 from twin.errors import NotFoundError
 
-__all__ = ["MEDIA_TYPES", "is_known", "safe_path", "serve"]
+__all__ = ["MEDIA_TYPES", "answer_bytes", "is_known", "safe_path", "serve"]
 
 MEDIA_TYPES: Final[Mapping[str, str]] = {
     ".b3dm": "application/octet-stream",
@@ -116,6 +116,25 @@ def serve(request: Request, root: Path, relative: str, cache: str) -> Response:
     if content[:2] == GZIP_MAGIC:  # some builders write tiles compressed under their plain name
         return _unpacked(content, headers, media, takes_gzip)
     return Response(content, headers={**headers, "Accept-Ranges": "bytes"}, media_type=media)
+
+
+def answer_bytes(request: Request, content: bytes, digest: str, media: str, cache: str) -> Response:
+    """Bytes that were just made; their hash is the ETag.
+
+    Parameters
+    ----------
+    request : Request
+        Its If-None-Match is heeded.
+    content : bytes
+    digest : str
+        Hash of the content.
+    media, cache : str
+        Content-Type and Cache-Control of the answer.
+    """
+    headers = {"ETag": f'"{digest}"', "Cache-Control": cache}
+    if is_known(request, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    return Response(content, headers=headers, media_type=media)
 
 
 def _is_plain(segment: str) -> bool:

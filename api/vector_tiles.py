@@ -92,7 +92,7 @@ class VectorTiles:
                 return found
             of = self._version
         blob = one_tile(self._near(collection, reach(z, x, y)), collection, z, x, y)
-        made = blob, f'"{hashlib.sha256(blob).hexdigest()[:32]}"'
+        made = blob, hashlib.sha256(blob).hexdigest()[:32]
         with self._lock:
             if of == self._version and key not in self._tiles:
                 self._keep(key, made)

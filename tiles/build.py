@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 import time
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
-from tiles.buildings import build_buildings
+from tiles.buildings import refresh_buildings
 from tiles.features import Layer, Progress, Write
 from tiles.folder import (
     FORMAT,
@@ -24,10 +25,13 @@ from tiles.folder import (
 from tiles.imagery import Photo, build_imagery
 from tiles.models import ROOM_ALPHA, build_models
 from tiles.mvt import build_mvt
+from tiles.outlines import BuildingRows, StreamedSource, TableRows
 from tiles.pipes import build_pipes
+from tiles.records import Shelf
 from tiles.scene import scene_tileset
 from tiles.terrain import build_terrain
 from tiles.tree import Tile, walk
+from tiles.workers import Workers, workers
 from twin.errors import InvalidRequestError
 
 if TYPE_CHECKING:
@@ -77,6 +81,8 @@ class _Job:
     name: str
     digest: str
     run: Callable[[Write, Progress], Layer]
+    staged: Callable[[Staging, Shelf, Progress], Layer] | None = None
+    """In place of ``run``, where parts of the old layer are taken over."""
 
 
 def _nothing(name: str) -> _Job:
@@ -89,6 +95,8 @@ class _Inputs:
     """Reads the source, and hashes the rasters once."""
 
     source: TileSource
+    rows: BuildingRows
+    crew: Workers
     ground: str = field(default="")
 
     def terrain_digest(self) -> str:
@@ -115,9 +123,15 @@ class _Inputs:
                 yield self._flat(collection)
 
     def _buildings(self) -> _Job:
-        table, terrain = self.source.buildings(), self.source.terrain()
-        digest = digest_of(digest_table(table), self.terrain_digest())
-        return _Job("buildings", digest, lambda w, p: build_buildings(table, terrain, w, p))
+        ground = digest_of(str(FORMAT), self.terrain_digest())
+
+        def staged(staging: Staging, shelf: Shelf, progress: Progress) -> Layer:
+            return refresh_buildings(
+                self.rows, self.source.terrain(), ground, staging, shelf, self.crew, progress
+            )
+
+        digest = digest_of(self.rows.stamp(), self.terrain_digest())
+        return _Job("buildings", digest, lambda _w, _p: Layer(None), staged)
 
     def _meshes(self, *, rooms: bool) -> pa.Table:
         table = self.source.meshes()
@@ -175,6 +189,9 @@ def build(
     out: Path,
     layers: Sequence[str] | None = None,
     progress: Callable[[str, int, int], None] | None = None,
+    *,
+    jobs: int = 1,
+    scheduler: str | None = None,
 ) -> TileReport:
     """Bring a tiles folder up to date.
 
@@ -190,6 +207,10 @@ def build(
         Some of :data:`LAYERS`; all when absent. ``scene`` follows whatever changes.
     progress : callable, optional
         Takes the layer's name, done and total.
+    jobs : int
+        Processes that make tiles of buildings.
+    scheduler : str, optional
+        Address of a Dask scheduler whose workers make them instead.
 
     Returns
     -------
@@ -198,7 +219,7 @@ def build(
     Raises
     ------
     InvalidRequestError
-        If a layer is unknown.
+        If a layer is unknown, or the workers are (:func:`tiles.workers.workers`).
     """
     started = time.perf_counter()
     wanted = LAYERS if layers is None else tuple(layers)
@@ -207,11 +228,14 @@ def build(
         text = f"no such layer: {', '.join(unknown)}; expected some of {', '.join(LAYERS)}"
         raise InvalidRequestError(text, "layers")
     out.mkdir(parents=True, exist_ok=True)
-    staging = out.with_name(f".{out.name}.building")
-    shutil.rmtree(staging, ignore_errors=True)
-    run = _Run(out, staging, read_manifest(out), progress)
-    for job in _Inputs(source).jobs(wanted):
-        run.make(job)
+    staging, left = out.with_name(f".{out.name}.building"), out.with_name(f".{out.name}.left")
+    if staging.exists():  # of a run that was killed: what it finished is used
+        shutil.rmtree(left, ignore_errors=True)
+        staging.rename(left)
+    run = _Run(out, staging, left, read_manifest(out), progress)
+    with workers(jobs, scheduler) as crew, _rows(source) as rows:
+        for job in _Inputs(source, rows, crew).jobs(wanted):
+            run.make(job)
     if "mvt" in wanted:
         run.forget("mvt/")
     run.scene()
@@ -219,14 +243,24 @@ def build(
     return TileReport(tuple(run.reports), time.perf_counter() - started)
 
 
+@contextmanager
+def _rows(source: TileSource) -> Iterator[BuildingRows]:
+    """The buildings by rows, from a source that can give them so, else from its table."""
+    if isinstance(source, StreamedSource):
+        with source.building_rows() as rows:
+            yield rows
+    else:
+        yield TableRows(source.buildings())
+
+
 class _Run:
     """One run over a tiles folder."""
 
     def __init__(
-        self, out: Path, staging: Path, manifest: dict[str, Any],
+        self, out: Path, staging: Path, left: Path, manifest: dict[str, Any],
         progress: Callable[[str, int, int], None] | None,
     ) -> None:  # fmt: skip
-        self.out, self.staging, self.progress = out, staging, progress
+        self.out, self.staging, self.left, self.progress = out, staging, left, progress
         self.manifest = manifest
         self.changed: dict[str, dict[str, Any]] = {}
         self.reports: list[LayerReport] = []
@@ -238,8 +272,14 @@ class _Run:
         entry = self.manifest.get(job.name)
         skipped = entry is not None and entry["input"] == digest and self._present(job.name, entry)
         if not skipped:
-            folder = Staging(self.staging / job.name)
-            layer = job.run(folder.write, self._told(job.name))
+            old = self.out / job.name
+            folder = Staging(self.staging / job.name, old, (entry or {}).get("files"))
+            told = self._told(job.name)
+            if job.staged is None:
+                layer = job.run(folder.write, told)
+            else:
+                shelf = Shelf(self.left / job.name, self.left / "old" / job.name, old)
+                layer = job.staged(folder, shelf, told)
             entry = _entry(digest, folder, layer)
             self.changed[job.name] = entry
         assert entry is not None  # noqa: S101 - either found or just made
@@ -295,16 +335,12 @@ class _Run:
         if self.changed or not (self.out / "manifest.json").is_file():
             write_manifest(self.out, kept | self.changed)
         shutil.rmtree(self.staging, ignore_errors=True)
+        shutil.rmtree(self.left, ignore_errors=True)
 
 
 def _entry(digest: str, folder: Staging, layer: Layer) -> dict[str, Any]:
     """What the manifest says about a layer."""
-    plain = ("tileset.json", "tilejson.json", "layer.json")
-    tiles = [
-        f
-        for f in folder.files
-        if f not in plain and not f.startswith("page_") and not f.endswith(".gz")
-    ]
+    tiles = [f for f in folder.files if not f.endswith((".json", ".subtree", ".gz"))]
     return {
         "input": digest,
         "output": folder.digest(),

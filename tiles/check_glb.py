@@ -40,7 +40,10 @@ class BadTileError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A content that was read: ``points`` (n, 3) local east, north, up metres; ids of features."""
+    """A content that was read: ``points`` (n, 3) local east, north, up metres; ids of entities.
+
+    ``eid`` is empty where the features are blocks of a massing, which are no entities.
+    """
 
     points: NDArray[np.float64]
     eid: list[str]
@@ -82,7 +85,16 @@ def read_content(blob: bytes) -> Content:
         triangles += n
     _require(bool(used.all()), "feature-unused", f"{int((~used).sum())} features have no vertex")
     columns = _properties(reader, document, table)
-    return Content(from_y_up(np.concatenate(points)).astype(np.float64), columns["eid"], triangles)
+    return Content(from_y_up(np.concatenate(points)).astype(np.float64), _ids(columns), triangles)
+
+
+def _ids(columns: dict[str, list[str]]) -> list[str]:
+    """Ids of entities; a massing has unique names of blocks instead."""
+    if "eid" in columns or "block" not in columns:
+        return columns["eid"]
+    names = columns["block"]
+    _require(len(set(names)) == len(names), "block-twice", "two blocks have the same name")
+    return []
 
 
 def _container(blob: bytes) -> tuple[dict[str, Any], bytes]:

@@ -14,7 +14,7 @@ from api.deps import State, base_url, only
 from api.imagery_tiles import imagery_tile_response
 from api.models import answer
 from api.state import CityState
-from api.static import MEDIA_TYPES, is_known, safe_path, serve
+from api.static import MEDIA_TYPES, answer_bytes, safe_path, serve
 from twin.errors import NotFoundError
 
 __all__ = ["router"]
@@ -35,8 +35,15 @@ def _tile(request: Request, state: CityState, relative: str) -> Response:
 
 @router.get("/tiles/{path:path}", summary="3D Tiles and everything else that is tiled")
 def any_tile(path: str, request: Request, state: State) -> Response:
-    """A file such as ``buildings/tileset.json``; query parameters are not looked at."""
-    return _tile(request, state, path)
+    """A file such as ``buildings/tileset.json``; query parameters are not looked at.
+
+    A content of the buildings that was never written, or is older than the base, is made from the base.
+    """
+    made = state.drawing.draw(path)
+    if made is None:
+        return _tile(request, state, path)
+    shared = "private" if state.settings.tokens else "public"
+    return answer_bytes(request, made.data, made.digest, "model/gltf-binary", f"{shared}, no-cache")
 
 
 @router.get("/external/{asset}/{path:path}", summary="Finished tilesets, as they were delivered")
@@ -117,7 +124,4 @@ def _fresh_tile(
     content, tag = state.vectors.tile(collection, *place)
     if not content:
         return Response(status_code=204, headers={"Cache-Control": "no-cache"})
-    headers = {"ETag": tag, "Cache-Control": "no-cache"}
-    if is_known(request, tag):
-        return Response(status_code=304, headers=headers)
-    return Response(content, headers=headers, media_type=MEDIA_TYPES[".mvt"])
+    return answer_bytes(request, content, tag, MEDIA_TYPES[".mvt"], "no-cache")

@@ -337,6 +337,14 @@ def world(folder: Path) -> dict[str, np.ndarray]:
 
 
 @pytest.fixture
+def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Limits at which a few hundred buildings make a deep tree."""
+    monkeypatch.setattr("tiles.membership.LEAF_FEATURES", 12)
+    monkeypatch.setattr("tiles.membership.DISTRICT_FEATURES", 60)
+    monkeypatch.setattr("tiles.membership.COARSE_M", 4.0)
+
+
+@pytest.fixture
 def city() -> City:
     return City()
 

@@ -32,7 +32,7 @@ def edit_json(path, change):
 
 
 def glb_of(folder, layer="buildings"):
-    return next((folder / layer).glob("[0-9]*.glb"))
+    return next((folder / layer).rglob("*.glb"))
 
 
 def edit_glb(path, change):
@@ -120,7 +120,11 @@ TILESETS = [
         lambda d: d["root"]["transform"].__setitem__(12, d["root"]["transform"][12] + 50),
         None,
     ),
-    ("buildings", lambda d: d["root"].__setitem__("geometricError", 5.0), "leaf-error"),
+    (
+        "buildings",
+        lambda d: d["root"]["children"][0].__setitem__("geometricError", 5.0),
+        "leaf-error",
+    ),
     ("models", raise_error, "error-rises"),
     (
         "models",

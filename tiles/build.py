@@ -25,6 +25,7 @@ from tiles.imagery import Photo, build_imagery
 from tiles.models import ROOM_ALPHA, build_models
 from tiles.mvt import ZOOMS, build_mvt
 from tiles.pipes import build_pipes
+from tiles.points import build_points
 from tiles.scene import scene_tileset
 from tiles.terrain import build_terrain
 from tiles.tree import Tile, walk
@@ -40,8 +41,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LAYERS", "LayerReport", "TileReport", "build"]
 
-LAYERS = ("buildings", "models", "rooms", "pipes", "scene", "terrain", "imagery", "mvt")
-SCENE = ("buildings", "models", "pipes")
+LAYERS = ("buildings", "models", "rooms", "pipes", "points", "scene", "terrain", "imagery", "mvt")
+SCENE = ("buildings", "models", "pipes", "points")
 """Layers the scene shows together."""
 
 
@@ -104,6 +105,7 @@ class _Inputs:
             "models": self._models,
             "rooms": self._rooms,
             "pipes": self._pipes,
+            "points": self._points,
             "terrain": self._terrain,
             "imagery": self._imagery,
         }
@@ -139,6 +141,11 @@ class _Inputs:
     def _pipes(self) -> _Job:
         table = self.source.pipes()
         return _Job("pipes", digest_table(table), lambda w, p: build_pipes(table, w, p))
+
+    def _points(self) -> _Job:
+        clouds = self.source.clouds()
+        digest = digest_of(*(cloud.digest() for cloud in clouds))
+        return _Job("points", digest, lambda w, p: build_points(clouds, w, p))
 
     def _terrain(self) -> _Job:
         terrain = self.source.terrain()

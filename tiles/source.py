@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from twin.cloud.placed import PlacedCloud
     from twin.cog import Cog
     from twin.terrain import Surface
 
@@ -106,6 +107,10 @@ class TileSource(Protocol):
 
     def flat(self, collection: str) -> pa.Table:
         """Entities of a 2D collection (:data:`FLAT`); an empty table where there are none."""
+        ...
+
+    def clouds(self) -> Sequence[PlacedCloud]:
+        """Point clouds; empty where none was loaded."""
         ...
 
     def terrain(self) -> Surface | None:

@@ -2,6 +2,9 @@
 
 import pyarrow as pa
 
+from twin.cloud import CloudAsset
+from twin.cloud.placed import PlacedCloud
+from twin.heights import Heights
 from twin.ingest.meshes import read_asset
 from twin.store.rasters import Imagery, imagery_of, terrain_of
 from twin.store.store import Store, statement
@@ -40,6 +43,17 @@ class Scene:
     def flat(self, collection: str) -> pa.Table:
         """Things of one collection on the map."""
         return self._store.table(statement("scene_flat"), {"collection": collection})
+
+    def clouds(self) -> list[PlacedCloud]:
+        """Point clouds that stand in the base, in the order of their assets; missing assets are left out."""
+        heights, ground = Heights(self._store.city.undulation), self.terrain()
+        found = []
+        for row in self._store.table(statement("scene_clouds")).to_pylist():
+            path = self._store.assets / row["asset"]
+            if path.is_file():
+                asset = CloudAsset(path)
+                found.append(PlacedCloud(row["eid"], row["name"] or "", asset, heights, ground))
+        return found
 
     def terrain(self) -> Surface | None:
         """Ground surface."""

@@ -130,7 +130,7 @@ def scan(n: int = 20_000, seed: int = 3) -> dict[str, np.ndarray]:
     roof = (x > 7650) & (x < 7690) & (y > 520)
     z = 20 + x / 100 + np.where(roof, 9, 0) + rng.normal(0, 0.02, n)
     out = {c: np.rint(v * 1000).astype(np.int32) for c, v in zip("xyz", (x, y, z), strict=True)}
-    out["intensity"] = rng.integers(0, 4000, n).astype(np.uint16)
+    out["intensity"] = (np.arange(n) % 65_536).astype(np.uint16)
     out["classification"] = np.where(roof, 6, 2).astype(np.uint8)
     for k, name in enumerate(("red", "green", "blue")):
         out[name] = rng.integers(0, 255, n).astype(np.uint16) * 257 // (k + 1)

@@ -29,8 +29,12 @@ STEP_M = 2.0**-10
 MOST_OFF_M = 1e-4
 FARTHEST_M = 1_000_000.0
 """Points farther from the middle of the cloud are no part of a city and are left out."""
+_NO_COORDINATE = 1e8
+"""No place on the earth has such coordinates, in no system and no unit."""
 _TOGETHER = 256
 """Chunks whose control points PROJ is given at once."""
+_LOOKED_AT = 16
+"""Chunks that say where the middle of the cloud is."""
 
 
 def _basis(u: Floats) -> Floats:
@@ -87,7 +91,8 @@ class Placing:
         source = cloud.asset.boxes()
         n = len(source)
         low, high = source[:, :3], source[:, 3:]
-        self._centre = (low + high) / 2
+        with np.errstate(invalid="ignore"):  # infinite numbers are told apart in _fit
+            self._centre = (low + high) / 2
         half = np.maximum((high - low) / 2, 1e-9)
         self._inverse = 1.0 / half
         self._terms = np.zeros((n, 10, 3))
@@ -99,9 +104,15 @@ class Placing:
             self._fit(slice(start, min(start + _TOGETHER, n)), half)
 
     def _middle(self) -> Floats:
-        """The frame at the median of the chunks' middles, which a stray point does not move."""
-        there = self._centre[np.isfinite(self._centre).all(axis=1)]
-        places = self.cloud.geographic(there)
+        """The frame at the median of points of some chunks, which strays do not move."""
+        asset = self.cloud.asset
+        middles = []
+        for k in np.unique(np.linspace(0, asset.n_chunks - 1, _LOOKED_AT).astype(int)):
+            xyz = asset.positions(int(k)) if asset.n_chunks else np.zeros((0, 3))
+            xyz = xyz[np.isfinite(xyz).all(axis=1)]
+            if len(xyz):
+                middles.append(np.median(xyz, axis=0))
+        places = self.cloud.geographic(np.array(middles).reshape(-1, 3))
         places = places[np.isfinite(places).all(axis=1)]
         if not len(places):
             return np.eye(4)
@@ -110,7 +121,8 @@ class Placing:
 
     def exact(self, xyz: Floats) -> Floats:
         """Source coordinates on the grid by PROJ alone, (n, 3) → steps, not rounded; inf where there is no place."""
-        places = self.cloud.geographic(xyz)
+        sane = np.abs(xyz) < _NO_COORDINATE  # projections run round the earth for ever
+        places = self.cloud.geographic(np.where(sane.all(axis=1)[:, None], xyz, np.nan))
         there = np.isfinite(places).all(axis=1) & (np.abs(places[:, 2]) < FARTHEST_M)
         lon, lat, height = np.where(there[:, None], places, 0.0).T
         away = np.column_stack(geographic_to_ecef(lon, lat, height)) - self.frame[:3, 3]
@@ -120,6 +132,7 @@ class Placing:
     def _fit(self, some: slice, half: Floats) -> None:
         centre, half = self._centre[some, None, :], half[some, None, :]
         known = np.isfinite(centre).all(axis=(1, 2)) & np.isfinite(half).all(axis=(1, 2))
+        centre, half = (np.where(known[:, None, None], v, 0.0) for v in (centre, half))
         asked = np.concatenate([_NODES, _BETWEEN])
         values = self.exact((centre + half * asked).reshape(-1, 3)).reshape(-1, len(asked), 3)
         good: Mask = known & np.all(np.abs(values) < FARTHEST_M / STEP_M, axis=(1, 2))

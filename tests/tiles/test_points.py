@@ -162,9 +162,8 @@ def test_one_point_is_a_tileset(tmp_path):
 
 
 def test_points_that_are_nowhere_are_left_out_and_counted(tmp_path):
-    columns = scan(3000) | {
-        c: v for c, v in zip("xyz", np.random.default_rng(1).uniform(0, 90, (3, 3000)), strict=True)
-    }
+    xyz = np.random.default_rng(1).uniform(0, 90, (3, 3000))
+    columns = scan(3000) | dict(zip("xyz", xyz, strict=True))
     columns["x"] += 507_000
     columns["y"] += 3_370_000
     columns["x"][5] = np.nan

@@ -122,7 +122,7 @@ class Placing:
     def exact(self, xyz: Floats) -> Floats:
         """Source coordinates on the grid by PROJ alone, (n, 3) → steps, not rounded; inf where there is no place."""
         sane = np.abs(xyz) < _NO_COORDINATE  # projections run round the earth for ever
-        places = self.cloud.geographic(np.where(sane.all(axis=1)[:, None], xyz, np.nan))
+        places = self.cloud.geographic(np.where(np.all(sane, axis=1, keepdims=True), xyz, np.nan))
         there = np.isfinite(places).all(axis=1) & (np.abs(places[:, 2]) < FARTHEST_M)
         lon, lat, height = np.where(there[:, None], places, 0.0).T
         away = np.column_stack(geographic_to_ecef(lon, lat, height)) - self.frame[:3, 3]
@@ -131,15 +131,16 @@ class Placing:
 
     def _fit(self, some: slice, half: Floats) -> None:
         centre, half = self._centre[some, None, :], half[some, None, :]
-        known = np.isfinite(centre).all(axis=(1, 2)) & np.isfinite(half).all(axis=(1, 2))
-        centre, half = (np.where(known[:, None, None], v, 0.0) for v in (centre, half))
+        known = np.all(np.isfinite(centre) & np.isfinite(half), axis=(1, 2), keepdims=True)
+        centre, half = (np.where(known, v, 0.0) for v in (centre, half))
         asked = np.concatenate([_NODES, _BETWEEN])
         values = self.exact((centre + half * asked).reshape(-1, 3)).reshape(-1, len(asked), 3)
-        good: Mask = known & np.all(np.abs(values) < FARTHEST_M / STEP_M, axis=(1, 2))
+        near = np.abs(values) < FARTHEST_M / STEP_M
+        good: Mask = np.asarray(known[:, 0, 0] & np.all(near, axis=(1, 2)))
         values = np.where(good[:, None, None], values, 0.0)
         terms = _SOLVE @ values[:, : len(_NODES)]
         miss = np.linalg.norm(_basis(asked) @ terms - values, axis=2).max(axis=1) * STEP_M
-        good &= (miss <= MOST_OFF_M) & ~np.bool_(self.cloud.on_ground)
+        good &= (miss <= MOST_OFF_M) & (not self.cloud.on_ground)
         self.off = max(self.off, float(miss[good].max(initial=0.0)))
         self._terms[some], self._good[some] = terms, good
         low, high = values.min(axis=1), values.max(axis=1)

@@ -4,7 +4,7 @@
     what the tiler asks of a base (:class:`TileSource`);
 ``tree`` ``quadtree`` ``placement`` ``glb``
     the tile tree apart from its encoding, who goes into which tile, frames, binary glTF;
-``buildings`` (of ``blocks``) ``models`` ``pipes``
+``buildings`` (of ``blocks``) ``models`` ``pipes`` ``points``
     the 3D layers;
 ``outlines`` ``membership`` ``districts`` ``massing`` ``faces`` ``subtrees``
     the layer of buildings: outlines of all, who goes where, one district, what it looks like from afar,

@@ -16,10 +16,11 @@ from tiles.earclip import MOST_EARCUT, triangulate
 from tiles.extrusion import UV_EXPONENT, Soup, Style
 from tiles.features import feature_columns
 from tiles.fitted import fitted, place
-from tiles.footprints import M_PER_DEGREE, Footprints, extents, footprints_of
+from tiles.footprints import Footprints, extents, footprints_of
 from tiles.glb import Packed, Texture, feature_elements, write_glb
 from tiles.meshopt import MANTISSA, exponential
 from tiles.palette import BAY_WIDTH, FLOOR_HEIGHT, facade, linear, seeds_of, wall_and_roof
+from tiles.placement import M_PER_DEGREE
 from tiles.rings import Rings
 from tiles.roofs import Pitch, with_roofs
 from tiles.source import column, floats

@@ -27,6 +27,7 @@ from tiles.models import ROOM_ALPHA, build_models
 from tiles.mvt import build_mvt
 from tiles.outlines import BuildingRows, StreamedSource, TableRows
 from tiles.pipes import build_pipes
+from tiles.points import build_points
 from tiles.records import Shelf
 from tiles.scene import scene_tileset
 from tiles.terrain import build_terrain
@@ -44,8 +45,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LAYERS", "LayerReport", "TileReport", "build"]
 
-LAYERS = ("buildings", "models", "rooms", "pipes", "scene", "terrain", "imagery", "mvt")
-SCENE = ("buildings", "models", "pipes")
+LAYERS = ("buildings", "models", "rooms", "pipes", "points", "scene", "terrain", "imagery", "mvt")
+SCENE = ("buildings", "models", "pipes", "points")
 """Layers the scene shows together."""
 
 
@@ -112,6 +113,7 @@ class _Inputs:
             "models": self._models,
             "rooms": self._rooms,
             "pipes": self._pipes,
+            "points": self._points,
             "terrain": self._terrain,
             "imagery": self._imagery,
         }
@@ -153,6 +155,11 @@ class _Inputs:
     def _pipes(self) -> _Job:
         table = self.source.pipes()
         return _Job("pipes", digest_table(table), lambda w, p: build_pipes(table, w, p))
+
+    def _points(self) -> _Job:
+        clouds = self.source.clouds()
+        digest = digest_of(*(cloud.digest() for cloud in clouds))
+        return _Job("points", digest, lambda w, p: build_points(clouds, w, p))
 
     def _terrain(self) -> _Job:
         terrain = self.source.terrain()

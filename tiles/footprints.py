@@ -10,9 +10,10 @@ import shapely
 from numba import njit
 from numpy.typing import NDArray
 
+from tiles.placement import M_PER_DEGREE
 from tiles.source import column
 
-__all__ = ["M_PER_DEGREE", "Footprints", "extents", "footprints_of"]
+__all__ = ["Footprints", "extents", "footprints_of"]
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -21,7 +22,6 @@ Ints = NDArray[np.int64]
 Objects = NDArray[np.object_]
 
 POLYGON, MULTIPOLYGON = 3, 6
-M_PER_DEGREE = 111_320.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,16 @@ from numpy.typing import NDArray
 from tiles.meshopt import exponent_for, to_exponential
 from tiles.views import MESHOPT, Views
 
-__all__ = ["Column", "Packed", "Primitive", "Texture", "feature_elements", "write_glb"]
+__all__ = [
+    "GENERATOR",
+    "Column",
+    "Packed",
+    "Primitive",
+    "Texture",
+    "container",
+    "feature_elements",
+    "write_glb",
+]
 
 NO_FLOAT = -9999.0
 """Written where a float property is NaN (JSON has none), and declared as ``noData``."""
@@ -194,10 +203,10 @@ def write_glb(
         "bufferViews": buffer.views,
         "buffers": buffer.buffers(),
     }
-    return _container(orjson.dumps(document), b"".join(buffer.parts))
+    return container(orjson.dumps(document), b"".join(buffer.parts))
 
 
-def _container(text: bytes, binary: bytes) -> bytes:
+def container(text: bytes, binary: bytes) -> bytes:
     """Header and the two chunks; the whole file is a multiple of 8 bytes long."""
     text += b" " * (-(20 + len(text)) % 8)
     binary += b"\0" * (-(8 + len(binary)) % 8)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numba import njit
 
+from tiles.placement import M_PER_DEGREE
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -14,11 +16,10 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["FADE_M", "M_PER_DEGREE", "Ground"]
+__all__ = ["FADE_M", "Ground"]
 
 FADE_M = 1500.0
 """Over this distance the ground outside the DEM goes to the level of the plain."""
-M_PER_DEGREE = 111_320.0
 FILL = 257
 """Posts along a side of the coarse ground that fills gaps."""
 

@@ -10,10 +10,10 @@ its top, how much of it is empty) can be merged as well, so that no building is 
 import numpy as np
 from numpy.typing import NDArray
 
-from tiles.blocks import M_PER_DEGREE, Blocks
+from tiles.blocks import Blocks
 from tiles.glb import Column, Primitive, write_glb
 from tiles.membership import morton, unmorton
-from tiles.placement import from_y_up, to_local, to_y_up
+from tiles.placement import M_PER_DEGREE, from_y_up, to_local, to_y_up
 from tiles.quadtree import cell_of
 
 __all__ = ["BLOCK", "GRID", "blocks_of", "content_of", "deviation", "drawn", "merged"]

@@ -16,7 +16,7 @@ import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
 
-from tiles.blocks import DEFAULT_HEIGHT_M, HIGHEST_M, M_PER_DEGREE
+from tiles.blocks import DEFAULT_HEIGHT_M, HIGHEST_M
 from tiles.folder import digest_table
 from tiles.membership import (
     LAST_LEVEL,
@@ -28,6 +28,7 @@ from tiles.membership import (
     size_level,
 )
 from tiles.palette import FLOOR_HEIGHT
+from tiles.placement import M_PER_DEGREE
 from tiles.source import floats, geometries
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from tiles.extrusion import DIRECTIONS, PLAIN_SPOT, Soup, Style, direction_of
-from tiles.footprints import M_PER_DEGREE, Footprints
+from tiles.footprints import Footprints
+from tiles.placement import M_PER_DEGREE
 from tiles.rings import Rings
 
 __all__ = [

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from twin.cloud.placed import PlacedCloud
     from twin.cog import Cog
     from twin.terrain import Surface
 
@@ -118,6 +119,10 @@ class TileSource(Protocol):
 
     def version(self, collection: str) -> int:
         """Grows with every change of a collection; 0 where nothing was ever changed."""
+        ...
+
+    def clouds(self) -> Sequence[PlacedCloud]:
+        """Point clouds; empty where none was loaded."""
         ...
 
     def terrain(self) -> Surface | None:

@@ -14,7 +14,8 @@ import numpy as np
 import orjson
 
 from tiles.features import Layer, Progress, Write
-from tiles.ground import FADE_M, M_PER_DEGREE, Ground
+from tiles.ground import FADE_M, Ground
+from tiles.placement import M_PER_DEGREE
 from tiles.quantized import GRID, METADATA, WATER, Globe, encode, extension, step_for
 from tiles.rtin import SIDE, post_errors, triangulate
 from tiles.water import Water

@@ -82,8 +82,10 @@ def corners(low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.f
 
 def relative(parent: Matrix, child: Matrix) -> Matrix:
     """Transform of a child's frame in its parent's: rigid inverse of the parent times the child."""
-    rotation = parent[:3, :3].T
     out = np.eye(4)
+    if parent is child:
+        return out
+    rotation = parent[:3, :3].T
     out[:3, :3] = rotation @ child[:3, :3]
     out[:3, 3] = rotation @ (child[:3, 3] - parent[:3, 3])
     return out

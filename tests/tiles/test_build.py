@@ -82,10 +82,10 @@ def test_an_unknown_layer_is_refused(tmp_path, city):
         tiles.build(city, tmp_path / "t", ["clouds"])
 
 
-def test_the_scene_shows_the_three_layers(built):
+def test_the_scene_shows_the_four_layers(built):
     scene = json.loads((built / "scene" / "tileset.json").read_text())
     uris = [c["content"]["uri"] for c in scene["root"]["children"]]
-    assert uris == ["../buildings/tileset.json", "../models/tileset.json", "../pipes/tileset.json"]
+    assert uris == [f"../{n}/tileset.json" for n in ("buildings", "models", "pipes", "points")]
 
 
 def test_an_empty_city_has_a_manifest_and_nothing_else(tmp_path, make_city, monkeypatch):
@@ -97,6 +97,7 @@ def test_an_empty_city_has_a_manifest_and_nothing_else(tmp_path, make_city, monk
     monkeypatch.setattr(city, "flat", lambda _: bare)
     monkeypatch.setattr(city, "terrain", lambda: None)
     monkeypatch.setattr(city, "imagery", lambda: None)
+    monkeypatch.setattr(city, "clouds", list)
     out = tmp_path / "tiles"
     report = tiles.build(city, out)
     assert sorted(hashes(out)) == ["manifest.json"]

@@ -8,6 +8,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from twin.cloud import CloudAsset
+from twin.cloud.placed import PlacedCloud
+from twin.heights import Heights
 from twin.ingest.meshes import read_asset
 from twin.store.flat import flat_collections, flat_rows, flat_version
 from twin.store.rasters import Imagery, imagery_of, terrain_of
@@ -147,6 +150,17 @@ class Scene:
     def version(self, collection: str) -> int:
         """Grows with every change of a collection."""
         return flat_version(self._store, collection)
+
+    def clouds(self) -> list[PlacedCloud]:
+        """Point clouds that stand in the base, in the order of their assets; missing assets are left out."""
+        heights, ground = Heights(self._store.city.undulation), self.terrain()
+        found = []
+        for row in self._store.table(statement("scene_clouds")).to_pylist():
+            path = self._store.assets / row["asset"]
+            if path.is_file():
+                asset = CloudAsset(path)
+                found.append(PlacedCloud(row["eid"], row["name"] or "", asset, heights, ground))
+        return found
 
     def terrain(self) -> Surface | None:
         """Ground surface."""

@@ -84,9 +84,11 @@ class PropertyBook:
     ----------
     model : ifcopenshell.file
         Any schema; each property set is read once, however many objects share it.
+    empty : bool, optional
+        Whether to read nothing: to tell what reading costs.
     """
 
-    def __init__(self, model: ifcopenshell.file) -> None:
+    def __init__(self, model: ifcopenshell.file, empty: bool = False) -> None:
         self.units = Units(model)
         self._nested = any(model.by_type(kind) for kind in _NESTED)
         self._read: dict[int, tuple[str, Values]] = {}
@@ -98,6 +100,13 @@ class PropertyBook:
         self._materials: dict[int, list[str]] = defaultdict(list)
         self._codes: dict[int, list[str]] = defaultdict(list)
         self._groups: dict[int, list[str]] = defaultdict(list)
+        self._type_name: dict[int, Any] = {}
+        if not empty:
+            self._define(model)
+            self._associate(model)
+
+    def _define(self, model: ifcopenshell.file) -> None:
+        """Property sets, quantities and types."""
         for rel in model.by_type("IfcRelDefinesByProperties"):
             for definition in _definitions(rel.RelatingPropertyDefinition):
                 for target in rel.RelatedObjects or ():
@@ -110,7 +119,6 @@ class PropertyBook:
                     dict.fromkeys([o.id() for o in rel.RelatedObjects or ()], kind.id())
                 )
         self._type_name = {step: kind.Name for step, kind in self._types.items()}
-        self._associate(model)
 
     def _associate(self, model: ifcopenshell.file) -> None:
         """Materials, classification codes and groups."""

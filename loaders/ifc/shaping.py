@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import ifcopenshell
@@ -36,6 +37,7 @@ _NOWHERE = np.full(3, np.nan)
 FloatArray = NDArray[np.float64]
 
 
+@cache
 def _settings(step: str) -> Any:  # noqa: ANN401 (ifcopenshell, untyped)
     settings = ifcopenshell.geom.settings()  # type: ignore[no-untyped-call]  # no stubs
     settings.set("weld-vertices", True)

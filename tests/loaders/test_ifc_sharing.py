@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from loaders.ifc.columns import read_columns, text_blocks
+from loaders.ifc.layout import read_layout
 from loaders.ifc.sharing import shared_shapes
 from loaders.ifc.structure import build_nodes
 
@@ -68,7 +69,7 @@ def test_what_looks_alike_is_computed_once_and_stands_where_the_iterator_puts_it
     path, ids = crowd
     model = ifcopenshell.open(str(path))
     nodes, _ = build_nodes(model)
-    shaped, repeats = shared_shapes(model, nodes, 1.0, text_blocks(path))
+    shaped, repeats = shared_shapes(model, nodes, read_layout(model, 1.0, text_blocks(path)))
     names = {step: name for name, step in ids.items()}
     assert {names[s] for s in repeats.step.tolist()} == {"b", "c"}
     assert {names[s] for s in repeats.first.tolist()} == {"a"}
@@ -87,7 +88,9 @@ def test_what_looks_alike_is_computed_once_and_stands_where_the_iterator_puts_it
 def test_a_first_object_that_stands_elsewhere_is_no_model_for_others(crowd) -> None:
     path, _ = crowd
     model = ifcopenshell.open(str(path))
-    _, repeats = shared_shapes(model, build_nodes(model)[0], 1.0, text_blocks(path))
+    _, repeats = shared_shapes(
+        model, build_nodes(model)[0], read_layout(model, 1.0, text_blocks(path))
+    )
     moved = repeats.origin.copy()
     moved[:, 0, 3] += 0.25
     assert not repeats.placed(moved)[1].any()

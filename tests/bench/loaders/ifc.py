@@ -1,11 +1,18 @@
 """An IFC model through the loader, beside the bare geometry iterator with as many threads.
 
-Run as ``python tests/bench/loaders/ifc.py FILES…``; without files a model of 1,500 walls is made.
-Each side runs in a fresh process; the loader's server is warm, as it is from the second model of a
-load on (its start is printed as well). CPU seconds are those of all processes of a side; memory is
-the largest proportional set size of all of them together, of the loading process what it grew by.
-What watching memory costs is taken off both sides.
-The bare iterator gets as many threads as the loader gives it, or ``--threads N`` to compare with.
+Run as ``python tests/bench/loaders/ifc.py FILES…``, ``--floors 26 400`` for towers of the sample city
+with so many storeys (26 is the demo's own); without either, that tower and 1,500 walls. A row tells
+
+- **time**: CPU seconds here over those of the iterator, of all processes of a side;
+- **properties**: what property sets, quantities, types, materials and classifications add to a read
+  without them;
+- **memory**: largest proportional set size of all processes of a side together, of the loading
+  process what it grew by.
+
+Each side runs in a fresh process, by turns, ``--rounds`` times; a figure is the median of its rounds. The
+loader's server is warm, as it is from the second model of a load on (its start is printed as well); what
+watching memory costs is taken off both sides. The iterator gets as many threads as the loader gives
+it, or ``--threads N`` to compare with.
 """
 
 import argparse
@@ -18,7 +25,7 @@ from pathlib import Path
 
 from loaders.ifc.shapes import Limits
 
-ROUNDS = 3
+ROUNDS = 5
 _CODE = """
 import gc, json, os, resource, sys, threading, time
 from pathlib import Path
@@ -71,9 +78,11 @@ print(json.dumps([time.perf_counter() - clock, cpu() - start, peak[0], 0.0]))
 """
 _OURS = """
 from loaders.base import LayerInfo
-from loaders.ifc import IfcLoader, process
+from loaders.ifc import IfcLoader, loader, process
 from twin.plan import LayerPlan
-path = Path(sys.argv[1])
+path, properties = Path(sys.argv[1]), sys.argv[2] == "properties"
+ask = loader.ask
+loader.ask = lambda *of: ask(*of[:3], {**of[3], "properties": properties})
 begin = time.perf_counter()
 list(process.ask(path, "warm"))
 warm = time.perf_counter() - begin
@@ -94,15 +103,38 @@ print(json.dumps([wall, cpu() + server_cpu() - start, peak[0] - own, warm]))
 """
 
 
-def measured(code: str, path: Path, *more: str) -> list[float]:
-    """Medians of wall seconds, CPU seconds, peak MiB and start of the server."""
-    rows = []
-    for _ in range(ROUNDS):
-        told = subprocess.run(
-            [sys.executable, "-c", _CODE + code, str(path), *more], capture_output=True, check=True
-        )
-        rows.append(json.loads(told.stdout.splitlines()[-1]))
-    return [statistics.median(column) for column in zip(*rows, strict=True)]
+def once(code: str, path: Path, *more: str) -> list[float]:
+    """Wall seconds, CPU seconds, peak MiB and start of the server of one run."""
+    told = subprocess.run(
+        [sys.executable, "-c", _CODE + code, str(path), *more], capture_output=True, check=True
+    )
+    return list(json.loads(told.stdout.splitlines()[-1]))
+
+
+def row(path: Path, threads: int, rounds: int) -> str:
+    """A row of the table: medians of ratios within a round."""
+    bare, ours, plain = [], [], []
+    for _ in range(rounds):
+        bare.append(once(_BARE, path, str(threads)))
+        ours.append(once(_OURS, path, "properties"))
+        plain.append(once(_OURS, path, "none"))
+    median = statistics.median
+    ratio = [median(b[k] / a[k] for a, b in zip(bare, ours, strict=True)) for k in range(3)]
+    added = median(b[1] / a[1] for a, b in zip(plain, ours, strict=True)) - 1
+    size, cpu, memory = path.stat().st_size / 1e6, median(a[1] for a in bare), bare[0][2]
+    return (
+        f"| {path.stem[:40]} | {size:.1f} | {cpu:.2f} | {ratio[1]:.2f} | {100 * added:+.0f} % | "
+        f"{memory:.0f} | {ratio[2]:.2f} | {ratio[0]:.2f} | {median(a[3] for a in ours):.1f} |"
+    )
+
+
+def tower(path: Path, floors: int) -> Path:
+    """The tower of the sample city with another number of storeys."""
+    from sample_data import bim_tower
+
+    bim_tower.FLOORS = floors
+    bim_tower.write(path)
+    return path
 
 
 def walls(path: Path, count: int = 1500) -> None:
@@ -176,29 +208,27 @@ def tell(line: str) -> None:
     sys.stdout.flush()
 
 
-def main(files: list[Path], threads: int) -> None:
+def main(files: list[Path], threads: int, rounds: int) -> None:
     """Print a row per model."""
     tell(
-        "| model | MB | bare CPU s | here CPU s | ratio | wall ratio | bare MiB | here MiB | ratio | server start s |"
+        "| model | MB | bare CPU s | time | properties | bare MiB | memory | wall | server start s |"
     )
-    tell("|---|---|---|---|---|---|---|---|---|---|")
+    tell("|---|---|---|---|---|---|---|---|---|")
     for path in files:
-        bare, ours = measured(_BARE, path, str(threads)), measured(_OURS, path)
-        size = path.stat().st_size / 1e6
-        tell(
-            f"| {path.stem[:32]} | {size:.1f} | {bare[1]:.2f} | {ours[1]:.2f} | {ours[1] / bare[1]:.2f} | "
-            f"{ours[0] / bare[0]:.2f} | {bare[2]:.0f} | {ours[2]:.0f} | {ours[2] / bare[2]:.2f} | {ours[3]:.1f} |",
-        )
+        tell(row(path, threads, rounds))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("files", type=Path, nargs="*")
     parser.add_argument("--threads", type=int, default=Limits().threads)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--floors", type=int, nargs="*", default=[])
     asked = parser.parse_args()
-    given = asked.files
     with tempfile.TemporaryDirectory() as folder:
-        if not given:
-            given = [Path(folder) / "walls.ifc"]
+        given, floors = asked.files, asked.floors
+        if not given and not floors:
+            given, floors = [Path(folder) / "walls.ifc"], [26]
             walls(given[0])
-        main(given, asked.threads)
+        made = [tower(Path(folder) / f"tower of {n} storeys.ifc", n) for n in floors]
+        main([*made, *given], asked.threads, asked.rounds)

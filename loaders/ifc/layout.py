@@ -1,5 +1,6 @@
 """What the text of a model says of its objects: where they stand and which shapes they have."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -12,6 +13,9 @@ from loaders.ifc.placements import placement_matrices
 from loaders.ifc.structure import FLAT
 
 __all__ = ["Layout", "read_layout"]
+
+_KIND = re.compile(rb"\$|'[^']*'")
+"""The type of a representation as it should be written; what else stands there is the model's to judge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +76,15 @@ def read_layout(model: ifcopenshell.file, unit: float, text: Iterable[bytes]) ->
         return None
     columns = read_columns(text)
     matrices, sound = placement_matrices(columns, unit)
-    kinds = [
-        head.rpartition(b",")[2].strip(b" '\r\n").lower().decode("latin-1")
-        for head in columns.heads
-    ]
-    flat = np.array([kind in FLAT for kind in kinds], dtype=bool)[columns.part.values[:, 0]]
-    row = {step: row for row, step in enumerate(columns.part.step.tolist())}
-    return Layout(columns, matrices, sound, flat.tolist(), row)
+    kinds = [head.rpartition(b",")[2].strip(b" \r\n") for head in columns.heads]
+    flat = np.array([k.strip(b"'").lower().decode("latin-1") in FLAT for k in kinds], dtype=bool)
+    text_or_none = np.array([_KIND.fullmatch(kind) is not None for kind in kinds], dtype=bool)
+    head = columns.part.values[:, 0]
+    row = {
+        step: row
+        for row, (step, known) in enumerate(
+            zip(columns.part.step.tolist(), text_or_none[head].tolist(), strict=True)
+        )
+        if known
+    }
+    return Layout(columns, matrices, sound, flat[head].tolist(), row)

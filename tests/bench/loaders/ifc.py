@@ -6,8 +6,8 @@ with so many storeys (18 is the demo's own); without either, that tower and 1,50
 - **time**: CPU seconds here over those of the iterator, of all processes of a side;
 - **properties**: what property sets, quantities, types, materials and classifications add to a read
   without them;
-- **memory**: largest proportional set size of all processes of a side together, of the loading
-  process what it grew by.
+- **memory**: the most that all processes of a side hold together, pages that they share counted once
+  and those of libraries as if nobody else had them open; of the loading process what it grew by.
 
 Each side runs in a fresh process, by turns, ``--rounds`` times; a figure is the median of its rounds. The
 loader's server is warm, as it is from the second model of a load on (its start is printed as well); what
@@ -30,43 +30,63 @@ _CODE = """
 import gc, json, os, resource, sys, threading, time
 from pathlib import Path
 
-def pss_of(pid):
+def anon_of(pid):
     try:
         text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-        return next(int(l.split()[1]) for l in text.splitlines() if l.startswith("Pss:")) / 1024
+        return next(int(l.split()[1]) for l in text.splitlines() if l.startswith("Pss_Anon:")) / 1024
     except (OSError, StopIteration, ValueError):
         return 0
 
-def pss():
-    group, out = [str(os.getpid())], 0
+def below(pid):
+    group, out = [pid], []
     while group:
-        pid = group.pop()
-        out += pss_of(pid)
         try:
-            for task in Path(f"/proc/{pid}/task").iterdir():
-                group += (task / "children").read_text().split()
+            for task in Path(f"/proc/{group.pop()}/task").iterdir():
+                group += (found := (task / "children").read_text().split())
+                out += found
         except OSError:
             pass
     return out
+
+def held(pids):
+    files = {}
+    for pid in pids:
+        here, inode = {}, "0"
+        try:
+            text = Path(f"/proc/{pid}/smaps").read_text()
+        except OSError:
+            continue
+        for line in text.splitlines():
+            name, _, rest = line.partition(":")
+            if " " in name:
+                inode = line.split()[4]
+            elif name in ("Rss", "Anonymous") and inode != "0":
+                size = int(rest.split()[0]) / 1024
+                here[inode] = here.get(inode, 0) + (size if name == "Rss" else -size)
+        for inode, size in here.items():
+            files[inode] = max(files.get(inode, 0), size)
+    return sum(files.values()) + sum(map(anon_of, pids))
 
 def cpu():
     out = 0.0
     for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
         used = resource.getrusage(who)
         out += used.ru_utime + used.ru_stime
-    return out - watched[0]
+    return out - (time.clock_gettime(time.pthread_getcpuclockid(watcher.ident)) if watcher.ident else 0)
 
-peak, watched = [0.0], [0.0]
+peak, own = [0.0], [None]
 def watch():
+    me = str(os.getpid())
     while True:
-        peak[0] = max(peak[0], pss())
-        watched[0] = time.thread_time()
+        used = held([me]) if own[0] is None else held(below(me)) + anon_of(me) - own[0]
+        peak[0] = max(peak[0], used)
         time.sleep(0.1)
+watcher = threading.Thread(target=watch, daemon=True)
 """
 _BARE = """
 import ifcopenshell, ifcopenshell.geom
+watcher.start()
 start = cpu(); clock = time.perf_counter()
-threading.Thread(target=watch, daemon=True).start()
 model = ifcopenshell.open(sys.argv[1])
 iterator = ifcopenshell.geom.iterator(ifcopenshell.geom.settings(), model, int(sys.argv[2]))
 if iterator.initialize():
@@ -91,18 +111,18 @@ def server_cpu():
         fields = Path(f"/proc/{server.process.pid}/stat").read_text().rpartition(")")[2].split()
         total += sum(int(v) for v in fields[11:15]) / os.sysconf("SC_CLK_TCK")
     return total
-threading.Thread(target=watch, daemon=True).start()
+own[0] = anon_of(os.getpid())
+watcher.start()
 told = {}
 for properties in (first, not first):
     loader.ask = lambda *of: ask(*of[:3], {**of[3], "properties": properties})
     gc.collect()
-    own = pss_of(os.getpid())
-    peak[0] = 0.0
+    own[0], peak[0] = anon_of(os.getpid()), 0.0
     start = cpu() + server_cpu(); clock = time.perf_counter()
     for batch in IfcLoader().read(LayerInfo(path, path.stem, "model", "IFC"), LayerPlan(str(path), kind="model")):
         pass
     wall = time.perf_counter() - clock
-    told[properties] = [wall, cpu() + server_cpu() - start, peak[0] - own]
+    told[properties] = [wall, cpu() + server_cpu() - start, peak[0]]
 print(json.dumps([*told[True], warm, told[False][1]]))
 """
 

@@ -39,8 +39,11 @@ class Layout:
         An object that has no shape is told by the model only: a product written without one looks
         like any other statement.
         """
-        at = self.columns.product.rows(steps)
-        shapes = np.where(at >= 0, self.columns.product.values[at, 1], 0) if len(at) else at
+        product = self.columns.product
+        if not len(product.step):
+            return [None] * len(steps)
+        at = product.rows(steps)
+        shapes = np.where(at >= 0, product.values[at, 1], 0)
         get, row = self.columns.shapes.get, self.row
         out: list[tuple[int, ...] | None] = []
         for step in shapes.tolist():

@@ -242,7 +242,11 @@ def main(files: list[Path], threads: int, rounds: int) -> None:
     )
     tell("|---|---|---|---|---|---|---|---|---|")
     for path in files:
-        tell(row(path, threads, rounds))
+        try:
+            tell(row(path, threads, rounds))
+        except subprocess.CalledProcessError as err:
+            said = err.stderr.decode(errors="replace").strip().splitlines() or ["nothing said"]
+            tell(f"| {path.stem[:40]} | not measured: {said[-1][:90]} |")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
     what the tiler asks of a base (:class:`TileSource`);
 ``tree`` ``quadtree`` ``placement`` ``glb``
     the tile tree apart from its encoding, who goes into which tile, frames, binary glTF;
-``buildings`` ``models`` ``pipes``
+``buildings`` (of ``blocks``) ``models`` ``pipes``
     the 3D layers;
 ``terrain`` ``imagery`` ``mvt``
     ground, orthophoto and flat layers;

@@ -57,6 +57,9 @@ import seeds  # noqa: E402
 GOOD = ("loaded", "refused")
 BAD = ("crashed", "hung", "too big", "network", "open", "lost", "written")
 MOST_TAKEN = 400
+READY = "ready"
+START_SECONDS = 600
+"""A worker imports every loader before its first mutant; the clock of a mutant starts after that."""
 """Mutants after which a worker is replaced."""
 Row = dict[str, Any]
 
@@ -104,6 +107,7 @@ def _work(answers: Connection, job: Job, own: Path) -> None:
     tempfile.tempdir = str(own / "tmp")
     os.environ["TMPDIR"] = tempfile.tempdir
     watched = isolation.cut_network().startswith("kernel")
+    answers.send(READY)
     while (index := answers.recv()) is not None:
         log.truncate(0)
         shutil.rmtree(own / "tmp", ignore_errors=True)
@@ -143,6 +147,9 @@ class Worker:
         self.process = context.Process(target=_work, args=(other, job, own))
         self.process.start()
         other.close()
+        if not self.talk.poll(START_SECONDS) or self.talk.recv() != READY:
+            self.close()
+            raise SystemExit(f"a worker did not start within {START_SECONDS} s")
 
     def take(self, index: int) -> Row:
         """Outcome of one mutant; the worker is of no use after a crash, a hang or too much memory."""

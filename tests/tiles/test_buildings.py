@@ -5,7 +5,8 @@ import pyproj
 import pytest
 import shapely
 
-from tiles.buildings import SKIRT_M, build_buildings
+from tiles.blocks import SKIRT_M
+from tiles.buildings import build_buildings
 from tiles.check_tileset import TilesetCheck
 
 GEODETIC = pyproj.Transformer.from_crs(4978, 4979, always_xy=True)
@@ -193,7 +194,7 @@ def test_many_buildings_spread_over_a_tree_whose_errors_are_what_is_left_out(
 
 
 def test_an_impossible_height_is_not_believed(make_city):
-    from tiles.buildings import prepare
+    from tiles.blocks import prepare
 
     table = make_city(20, {3: 9999.0}).buildings()
     blocks = prepare(table.drop_columns("floors"), None)

@@ -36,6 +36,27 @@ def test_a_models_process_loads_only_what_it_needs() -> None:
     assert not heavy & loaded
 
 
+_PRICED = """
+import sys
+import ifcopenshell
+from loaders.ifc.units import length_unit
+file = ifcopenshell.file(schema="IFC4")
+inch = file.create_entity("IfcMeasureWithUnit", file.create_entity("IfcLengthMeasure", 0.0254),
+                          file.create_entity("IfcSIUnit", UnitType="LENGTHUNIT", Name="METRE"))
+units = [file.create_entity("IfcMonetaryUnit", "CNY"),
+         file.create_entity("IfcConversionBasedUnit", UnitType="LENGTHUNIT", Name="INCH", ConversionFactor=inch)]
+file.create_entity("IfcProject", "0" * 22, UnitsInContext=file.create_entity("IfcUnitAssignment", units))
+print(length_unit(file), "ifcopenshell.express" in sys.modules)
+"""
+
+
+def test_a_unit_of_money_does_not_load_the_rules_of_the_schema() -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", _PRICED], capture_output=True, check=True, text=True
+    )
+    assert told.stdout.split() == ["0.0254", "False"]
+
+
 def test_attributes_and_inverses_are_found_and_others_are_none() -> None:
     file = ifcopenshell.file(schema="IFC4")
     wall = file.create_entity("IfcWall", "1234567890123456789012", Name="W")

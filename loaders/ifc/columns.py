@@ -6,7 +6,6 @@ understood; what is written otherwise is missing here and is asked of the model.
 """
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,10 +19,11 @@ __all__ = ["StepColumns", "read_columns", "text_blocks"]
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Values = TypeVar("Values", Ints, Floats)
-BLOCK = 1 << 20
+BLOCK = 1 << 18
+"""Bytes of text that are taken apart at once; as objects they take some ten times as much."""
 _STATEMENT = re.compile(
-    rb"#(\d+)\s*=\s*IFC(LOCALPLACEMENT|AXIS2PLACEMENT3D|CARTESIANPOINT|DIRECTION|MAPPEDITEM|SHAPEREPRESENTATION"
-    rb"|PRODUCTDEFINITIONSHAPE|(?!REL|PROPERTY)\w+(?=\s*\(\s*'[0-9A-Za-z_$]{22}'))\s*\(([^;]*)\)"
+    rb"#(\d++)\s*+=\s*+IFC(LOCALPLACEMENT|AXIS2PLACEMENT3D|CARTESIANPOINT|DIRECTION|MAPPEDITEM|SHAPEREPRESENTATION"
+    rb"|PRODUCTDEFINITIONSHAPE|(?!REL|PROPERTY)\w++(?=\s*+\(\s*+'[0-9A-Za-z_$]{22}'))\s*+\(([^;]*)\)"
 )
 _STRING = rb"\s*(?:'(?:[^']|'')*+'|\$)\s*,"
 _PRODUCT = re.compile(
@@ -36,9 +36,9 @@ _LINK = {
     b"AXIS2PLACEMENT3D": re.compile(_STEP + 2 * (b"," + _STEP_OR_NONE)),
     b"MAPPEDITEM": re.compile(_STEP + b"," + _STEP),
 }
-_VECTOR = {b"CARTESIANPOINT", b"DIRECTION"}
 _NUMBER = rb"\s*[-+]?\d++(?:\.\d*+)?(?:[Ee][-+]?\d++)?\s*"
 _PLAIN = re.compile(rb"\s*\d+\s*(?:,\s*\d+\s*)*+")
+_SINGLE = re.compile(rb"\(\s*#(\d+)\s*\)\s*;")
 _TRIPLE = re.compile(rb"\(" + _NUMBER + 2 * (b"," + _NUMBER) + rb"\)")
 Rows = list[tuple[bytes, bytes]]
 
@@ -106,7 +106,7 @@ class _Gathered:
 
 
 def text_blocks(path: Path) -> Iterator[bytes]:
-    """A file in pieces of whole statements, about a megabyte each."""
+    """A file in pieces of whole statements, about a quarter of a megabyte each."""
     rest = b""
     with path.open("rb") as file:
         while block := file.read(BLOCK):
@@ -141,7 +141,7 @@ def read_columns(blocks: Iterable[bytes]) -> StepColumns:
         point=out.table(b"CARTESIANPOINT", 3),
         direction=out.table(b"DIRECTION", 3),
         mapped=out.table(b"MAPPEDITEM", 2),
-        part=out.table(b"part", 2),
+        part=out.table(b"SHAPEREPRESENTATION", 2),
         heads=list(out.heads),
         shapes=out.shapes,
     )
@@ -149,20 +149,15 @@ def read_columns(blocks: Iterable[bytes]) -> StepColumns:
 
 def _read(block: bytes, out: _Gathered) -> None:
     """Take the statements of one block."""
-    kinds: dict[bytes, list[tuple[bytes, bytes]]] = defaultdict(list)
+    kinds: dict[bytes, Rows] = {kind: [] for kind in _TAKEN}
+    products: Rows = []
     for step, kind, text in _STATEMENT.findall(block):
-        kinds[kind].append((step, text))
+        kinds.get(kind, products).append((step, text))
     for kind, rows in kinds.items():
-        if kind in _LINK:
-            _links(kind, rows, out)
-        elif kind in _VECTOR:
-            _vectors(kind, rows, out)
-        elif kind == b"SHAPEREPRESENTATION":
-            _parts(rows, out)
-        elif kind == b"PRODUCTDEFINITIONSHAPE":
-            _shapes(rows, out)
-        else:
-            _products(rows, out)
+        if rows:
+            _TAKEN[kind](kind, rows, out)
+    if products:
+        _products(products, out)
 
 
 def _written_as(pattern: re.Pattern[bytes], rows: Rows) -> Rows:
@@ -193,18 +188,25 @@ def _vectors(kind: bytes, rows: Rows, out: _Gathered) -> None:
     out.add(kind, [step for step, _ in fine], values.reshape(len(fine), 3))
 
 
-def _parts(rows: Rows, out: _Gathered) -> None:
+def _parts(kind: bytes, rows: Rows, out: _Gathered) -> None:
     """Head and item of shape representations."""
-    split = [(step, *text.rpartition(b",(")) for step, text in rows]
-    heads = [out.heads.setdefault(row[1], len(out.heads)) for row in split]
-    items = [b"0" if b"," in row[3] else row[3].strip(b"#) \r\n") for row in split]
-    fine = [k for k, item in enumerate(items) if item.isdigit()]
-    values = np.column_stack([np.array(heads)[fine], _numbers([items[k] for k in fine])])
-    out.add(b"part", [split[k][0] for k in fine], values)
+    split = [text.rpartition(b",(") for _, text in rows]
+    heads = np.array([out.heads.setdefault(head, len(out.heads)) for head, _, _ in split])
+    items = [b"0" if b"," in item else item.strip(b"#) \r\n") for _, _, item in split]
+    steps = [step for step, _ in rows]
+    if not all(map(bytes.isdigit, items)):
+        fine = [k for k, item in enumerate(items) if item.isdigit()]
+        steps, items, heads = [steps[k] for k in fine], [items[k] for k in fine], heads[fine]
+    out.add(kind, steps, np.column_stack([heads, _numbers(items)]))
 
 
-def _shapes(rows: Rows, out: _Gathered) -> None:
+def _shapes(_: bytes, rows: Rows, out: _Gathered) -> None:
     """Representations of a product's shape."""
+    single = _SINGLE.findall(b"".join([text + b";" for _, text in rows]))
+    if len(single) == len(rows):
+        steps = _numbers([step for step, _ in rows]).tolist()
+        out.shapes.update(zip(steps, zip(_numbers(single).tolist()), strict=True))
+        return
     for step, text in rows:
         items = text.rpartition(b"(")[2].rstrip(b") \r\n").replace(b"#", b"")
         if items.isdigit():
@@ -215,6 +217,17 @@ def _shapes(rows: Rows, out: _Gathered) -> None:
 
 def _products(rows: Rows, out: _Gathered) -> None:
     """Placement and representation of products; no statement of another class has this form."""
-    found = [(step, *at.groups()) for step, text in rows if (at := _PRODUCT.match(text))]
-    values = _numbers([one for row in found for one in row[1:]]).reshape(-1, 2)
-    out.add(b"product", [row[0] for row in found], values)
+    match = _PRODUCT.match
+    found = [(step, at.group(1, 2)) for step, text in rows if (at := match(text))]
+    values = _numbers([one for _, row in found for one in row]).reshape(-1, 2)
+    out.add(b"product", [step for step, _ in found], values)
+
+
+_TAKEN = {
+    **dict.fromkeys(_LINK, _links),
+    b"CARTESIANPOINT": _vectors,
+    b"DIRECTION": _vectors,
+    b"SHAPEREPRESENTATION": _parts,
+    b"PRODUCTDEFINITIONSHAPE": _shapes,
+}
+"""How the statements of each class are taken; all others are products."""

@@ -8,34 +8,34 @@ import ifcopenshell.util.placement
 import numpy as np
 
 from loaders.ifc.alignments import layout_starts
+from loaders.ifc.layout import Layout
 from loaders.ifc.structure import AXIS, Node, attribute_of, has_surface, is_kind, value_of
 
 __all__ = ["placement_bounds"]
 
 
-def placement_bounds(nodes: list[Node], unit: float) -> tuple[float, float, float, float] | None:
+def placement_bounds(
+    nodes: list[Node], unit: float, layout: Layout | None = None
+) -> tuple[float, float, float, float] | None:
     """(xmin, ymin, xmax, ymax) of up to 150 objects, model metres; None without any.
 
     Origins of the placements, and boxes of a few shapes: coordinates may be huge in either. The
-    middle half decides where most lie far from a few forgotten at the origin.
+    middle half decides where most lie far from a few forgotten at the origin. A ``layout`` spares
+    asking the model for what was read already.
     """
     few = nodes[:: max(1, len(nodes) // 600)]
-    shaped = [n for n in few if n.ifc_class == AXIS or has_surface(n.entity)]
+    seen = _surfaced(few, layout)
+    shaped = [n for n, drawn in zip(few, seen, strict=True) if drawn or n.ifc_class == AXIS]
     chosen = shaped[:: max(1, len(shaped) // 150)] or few[::4]
+    rows = layout.placed(_steps(chosen)).tolist() if layout else [-1] * len(chosen)
     points = []
     known: dict[int, np.ndarray] = {}
-    for number, node in enumerate(chosen):
-        placement = value_of(node.entity, "ObjectPlacement")
-        matrix = np.eye(4)
-        if hasattr(placement, "is_a") and is_kind(placement, "IfcLocalPlacement"):
-            with contextlib.suppress(
-                RuntimeError, AttributeError, TypeError, ValueError, RecursionError
-            ):
-                matrix = _placed(placement, known)
+    for number, (node, row) in enumerate(zip(chosen, rows, strict=True)):
+        matrix = layout.matrices[row] if layout and row >= 0 else _standing(node, unit, known)
         local = _some_points(node.entity) if number % 10 == 0 or len(chosen) <= 20 else None
         local = layout_starts(node.entity, 1.0) if node.ifc_class == AXIS else local
         local = np.zeros((1, 3)) if local is None or not len(local) else local
-        points.append((local @ matrix[:3, :3].T + matrix[:3, 3])[:, :2] * unit)
+        points.append((local @ matrix[:3, :3].T * unit + matrix[:3, 3])[:, :2])
     if not points:
         return None
     all_points = np.concatenate(points)
@@ -47,6 +47,34 @@ def placement_bounds(nodes: list[Node], unit: float) -> tuple[float, float, floa
     near = all_points[reach <= max(20 * float(_median(reach)), 2_000.0)]
     low, high = near.min(axis=0), near.max(axis=0)
     return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+
+
+def _steps(nodes: list[Node]) -> np.ndarray:
+    return np.array([node.step for node in nodes], dtype=np.int64)
+
+
+def _surfaced(nodes: list[Node], layout: Layout | None) -> list[bool]:
+    """Whether each object has a surface."""
+    told = layout.parts(_steps(nodes)) if layout else [None] * len(nodes)
+    return [
+        has_surface(node.entity)
+        if rows is None or layout is None
+        else not all(layout.flat[row] for row in rows)
+        for node, rows in zip(nodes, told, strict=True)
+    ]
+
+
+def _standing(node: Node, unit: float, known: dict[int, np.ndarray]) -> np.ndarray:
+    """Matrix of an object to model metres; of one that is placed in another way, that of the model."""
+    placement = value_of(node.entity, "ObjectPlacement")
+    matrix = np.eye(4)
+    if hasattr(placement, "is_a") and is_kind(placement, "IfcLocalPlacement"):
+        with contextlib.suppress(
+            RuntimeError, AttributeError, TypeError, ValueError, RecursionError
+        ):
+            matrix = _placed(placement, known).copy()
+    matrix[:3, 3] *= unit
+    return matrix
 
 
 def _median(values: np.ndarray) -> np.ndarray:

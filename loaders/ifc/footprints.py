@@ -49,18 +49,18 @@ class _Seen:
         matrices = shapes.matrices[rows]
         turns = np.ascontiguousarray(np.round(matrices[:, :3, :3], 9) + 0.0).reshape(-1, 9)
         text, size = turns.tobytes(), turns.itemsize * 9
+        keys = [
+            (shapes.names[row], text[k : k + size])
+            for row, k in zip(rows.tolist(), range(0, len(text), size), strict=True)
+        ]
         known: dict[tuple[str, bytes], int] = {}
+        kind = np.array([known.setdefault(key, len(known)) for key in keys], dtype=np.int64)
+        firsts = np.unique(kind, return_index=True)[1]
         found: list[tuple[BaseGeometry, float]] = []
-        kind = np.empty(len(rows), dtype=np.int64)
-        for k, row in enumerate(rows.tolist()):
-            key = (shapes.names[row], text[k * size : k * size + size])
-            number = known.get(key)
-            if number is None:
-                points, triangles = shapes.positions(key[0])
-                turned = points @ matrices[k, :3, :3].T
-                number = known[key] = len(found)
-                found.append((_projected(turned, triangles), float(turned[:, 2].min())))
-            kind[k] = number
+        for (name, _), first in zip(known, firsts.tolist(), strict=True):
+            points, triangles = shapes.positions(name)
+            turned = points @ matrices[first, :3, :3].T
+            found.append((_projected(turned, triangles), float(turned[:, 2].min())))
         self.kind, self.at = kind, matrices[:, :3, 3]
         self.outline = np.array([None, *(one for one, _ in found)], dtype=object)[1:]
         self.low = np.array([low for _, low in found], dtype=float)

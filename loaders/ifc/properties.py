@@ -11,7 +11,7 @@ from typing import Any
 import ifcopenshell
 import orjson
 
-from loaders.ifc.structure import attribute_of
+from loaders.ifc.structure import attribute_of, members_of, value_of
 from loaders.ifc.units import Units
 
 __all__ = ["PropertyBook"]
@@ -84,9 +84,11 @@ class PropertyBook:
     ----------
     model : ifcopenshell.file
         Any schema; each property set is read once, however many objects share it.
+    empty : bool, optional
+        Whether to read nothing: to tell what reading costs.
     """
 
-    def __init__(self, model: ifcopenshell.file) -> None:
+    def __init__(self, model: ifcopenshell.file, empty: bool = False) -> None:
         self.units = Units(model)
         self._nested = any(model.by_type(kind) for kind in _NESTED)
         self._read: dict[int, tuple[str, Values]] = {}
@@ -98,36 +100,40 @@ class PropertyBook:
         self._materials: dict[int, list[str]] = defaultdict(list)
         self._codes: dict[int, list[str]] = defaultdict(list)
         self._groups: dict[int, list[str]] = defaultdict(list)
+        self._type_name: dict[int, Any] = {}
+        if not empty:
+            self._define(model)
+            self._associate(model)
+
+    def _define(self, model: ifcopenshell.file) -> None:
+        """Property sets, quantities and types."""
         for rel in model.by_type("IfcRelDefinesByProperties"):
-            for definition in _definitions(rel.RelatingPropertyDefinition):
-                for target in rel.RelatedObjects or ():
+            for definition in _definitions(value_of(rel, "RelatingPropertyDefinition")):
+                for target in value_of(rel, "RelatedObjects") or ():
                     self._sets[target.id()].append(definition)
         for rel in model.by_type("IfcRelDefinesByType"):
             kind = rel.RelatingType
             if kind is not None:
                 self._types[kind.id()] = kind
-                self._type.update(
-                    dict.fromkeys([o.id() for o in rel.RelatedObjects or ()], kind.id())
-                )
+                self._type.update(dict.fromkeys(_targets(rel), kind.id()))
         self._type_name = {step: kind.Name for step, kind in self._types.items()}
-        self._associate(model)
 
     def _associate(self, model: ifcopenshell.file) -> None:
         """Materials, classification codes and groups."""
         for rel in model.by_type("IfcRelAssociatesMaterial"):
             names = _material_names(rel.RelatingMaterial)
-            for target in rel.RelatedObjects or ():
-                self._materials[target.id()] += names
+            for target in _targets(rel):
+                self._materials[target] += names
         for rel in model.by_type("IfcRelAssociatesClassification"):
             code = _classification(rel.RelatingClassification)
             if code:
-                for target in rel.RelatedObjects or ():
-                    self._codes[target.id()].append(code)
+                for target in _targets(rel):
+                    self._codes[target].append(code)
         for rel in model.by_type("IfcRelAssignsToGroup"):
             name = rel.RelatingGroup.Name if rel.RelatingGroup is not None else None
             if name:
-                for target in rel.RelatedObjects or ():
-                    self._groups[target.id()].append(str(name))
+                for target in _targets(rel):
+                    self._groups[target].append(str(name))
 
     def _values(self, definition: Any) -> tuple[str, Values]:  # noqa: ANN401 (IFC entity)
         found = self._read.get(definition.id())
@@ -231,6 +237,12 @@ class PropertyBook:
         if key not in self._text:
             self._text[key] = orjson.dumps(self.described(step), default=str)[1:-1]
         return self._text[key]
+
+
+def _targets(rel: Any) -> list[int]:  # noqa: ANN401 (IFC entity)
+    """Step ids of the objects that a relation says something of."""
+    told = members_of(rel)
+    return [one.id() for one in rel.RelatedObjects or ()] if told is None else told
 
 
 def member_name(member: Any) -> str:  # noqa: ANN401 (IFC entity)

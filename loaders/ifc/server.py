@@ -8,10 +8,10 @@ import gc
 import os
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import orjson
 
-from loaders.ifc import tasks
 from loaders.ifc.limits import limit_memory
 from twin.errors import PlanError, SourceError, UnsafeSourceError
 
@@ -27,6 +27,8 @@ def _run(job: dict[str, object]) -> None:
 
     It ends soon, so Python does not search its objects for circular garbage.
     """
+    from loaders.ifc import tasks  # as prepared
+
     code = 0
     gc.disable()
     try:
@@ -58,9 +60,28 @@ class _WithoutPandas:
             raise ModuleNotFoundError(name)
 
 
+def _do_without() -> None:
+    """Stand in for what libraries load and nothing here uses.
+
+    ifcopenshell would load a parser generator for streams of entities (1.4 MB), pyproj a client for HTTP
+    for its grids (4 MB): nothing here goes online.
+    """
+    sys.modules["lark"] = None  # type: ignore[assignment]  # an import that is refused
+    grids = ModuleType("pyproj.sync")
+
+    def refused(*_: object) -> None:
+        raise OSError("the process that holds a model does not go online")
+
+    vars(grids)["_download_resource_file"] = refused
+    sys.modules["pyproj.sync"] = grids
+
+
 def prepare() -> None:
-    """Load once what every job needs."""
+    """Load once what every job needs, and without what none does."""
     sys.meta_path.insert(0, _WithoutPandas())
+    _do_without()
+    from loaders.ifc import tasks  # not before: it loads all of them
+
     tasks.rehearse()
     gc.collect()
     gc.freeze()  # what is loaded stays shared with every job

@@ -156,7 +156,8 @@ class ShapeRun:
     def _watch(self, worker: Worker) -> Generator[int, None, str | None]:
         """Follow one worker to its end; why it ended, None if it did all it had to."""
         told = time.monotonic()
-        moved, spent = time.monotonic(), cpu_seconds(worker.pid) or 0.0
+        moved, spent = time.monotonic(), 0.0
+        silent = False
         while True:
             if time.monotonic() - told > TELL_S:
                 told = time.monotonic()
@@ -168,8 +169,10 @@ class ShapeRun:
                     break
                 for one in said:
                     self._hear(one)
-                moved, spent = time.monotonic(), cpu_seconds(worker.pid) or spent
+                moved, silent = time.monotonic(), False
                 continue
+            if not silent:  # asked only now: a worker may speak a thousand times a second
+                silent, spent = True, cpu_seconds(worker.pid) or spent
             limit = self._limit()
             wall = time.monotonic() - moved
             cpu = (cpu_seconds(worker.pid) or spent) - spent

@@ -6,7 +6,6 @@ map the same sources in the same way.
 """
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +13,9 @@ import ifcopenshell
 import numpy as np
 from numpy.typing import NDArray
 
-from loaders.ifc.columns import StepColumns, read_columns
-from loaders.ifc.placements import placement_matrices
-from loaders.ifc.structure import FLAT, Node, has_surface
+from loaders.ifc.columns import StepColumns
+from loaders.ifc.layout import Layout
+from loaders.ifc.structure import Node, has_surface
 
 __all__ = ["Repeats", "shared_shapes"]
 
@@ -70,7 +69,7 @@ class Repeats:
 
 
 def shared_shapes(
-    model: ifcopenshell.file, nodes: list[Node], unit: float, text: Iterable[bytes]
+    model: ifcopenshell.file, nodes: list[Node], layout: Layout | None
 ) -> tuple[list[int], Repeats]:
     """Objects to shape, and those that repeat the shape of one of them.
 
@@ -79,10 +78,8 @@ def shared_shapes(
     model : ifcopenshell.file
     nodes : list of Node
         Those without a surface are left out.
-    unit : float
-        Metres in one project length unit.
-    text : iterable of bytes
-        The model as written, in pieces of whole statements; read where shapes are mapped at all.
+    layout : Layout or None
+        See :func:`loaders.ifc.layout.read_layout`; without one nothing repeats.
 
     Returns
     -------
@@ -90,31 +87,27 @@ def shared_shapes(
         Step ids to shape in the order of ``nodes``. What is cut by openings or placed in another
         way than by local placements is shaped for itself.
     """
-    present = set(model.types())
-    if "IfcMappedItem" not in present:
+    if layout is None:
         return [n.step for n in nodes if has_surface(n.entity)], _repeats([], np.zeros((0, 4, 4)))
-    columns = read_columns(text)
-    matrices, sound = placement_matrices(columns, unit)
-    codes, flat = _codes(model, columns)
-    parts = {step: row for row, step in enumerate(columns.part.step.tolist())}
-    at = columns.product.rows(np.array([n.step for n in nodes], dtype=np.int64))
-    placed = columns.place.rows(columns.product.values[:, 0])
-    placed = np.where((placed >= 0) & sound[placed], placed, -1) if len(sound) else placed
-    placed_at, shape_at = placed.tolist(), columns.product.values[:, 1].tolist()
-    cut, matter = _cut(model), _matter(model, present)
+    steps = np.array([n.step for n in nodes], dtype=np.int64)
+    codes, flat = _codes(model, layout.columns), layout.flat
+    code_of: dict[tuple[int, ...], tuple[int, ...]] = {
+        (row,): (code,) for row, code in enumerate(codes) if not flat[row]
+    }
+    cut, matter = _cut(model), _matter(model)
     shaped: list[int] = []
     first: dict[tuple[Any, ...], tuple[int, int]] = {}
     repeated: list[tuple[int, int, int, int]] = []
-    for node, row in zip(nodes, at.tolist(), strict=True):
-        rows = [parts.get(p, -1) for p in columns.shapes.get(shape_at[row], ())] if row >= 0 else ()
-        if not rows or min(rows) < 0:
+    found = zip(nodes, layout.parts(steps), layout.placed(steps).tolist(), strict=True)
+    for node, rows, place in found:
+        if rows is None:
             if has_surface(node.entity):
                 shaped.append(node.step)
             continue
-        key = tuple([codes[k] for k in rows if not flat[k]])
+        key = code_of.get(rows) or tuple([codes[k] for k in rows if not flat[k]])
         if not key:
             continue
-        step, place = node.step, placed_at[row]
+        step = node.step
         if place < 0 or step in cut:
             shaped.append(step)
             continue
@@ -124,7 +117,7 @@ def shared_shapes(
             shaped.append(step)
         else:
             repeated.append((*here, *known))
-    return shaped, _repeats(repeated, matrices)
+    return shaped, _repeats(repeated, layout.matrices)
 
 
 def _repeats(rows: list[tuple[int, int, int, int]], matrices: FloatArray) -> Repeats:
@@ -132,8 +125,8 @@ def _repeats(rows: list[tuple[int, int, int, int]], matrices: FloatArray) -> Rep
     return Repeats(table[:, 0], table[:, 2], matrices[table[:, 1]], matrices[table[:, 3]])
 
 
-def _codes(model: ifcopenshell.file, columns: StepColumns) -> tuple[list[int], list[bool]]:
-    """A number for each shape representation, equal where one looks like the other; and whether it has no surface."""
+def _codes(model: ifcopenshell.file, columns: StepColumns) -> list[int]:
+    """A number for each shape representation, equal where one looks like the other."""
     part, mapped = columns.part.values, columns.mapped
     at = mapped.rows(part[:, 1])
     operator = np.array(sorted(set(mapped.values[:, 1].tolist())), dtype=np.int64)
@@ -157,12 +150,7 @@ def _codes(model: ifcopenshell.file, columns: StepColumns) -> tuple[list[int], l
         turn = number[np.searchsorted(operator, said[:, 1])]
         rows = np.column_stack([part[there, 0], said[:, 0], turn, look[there]])
         codes[there] = np.unique(rows, axis=0, return_inverse=True)[1].ravel()
-    kinds = [
-        head.rpartition(b",")[2].strip(b" '\r\n").lower().decode("latin-1")
-        for head in columns.heads
-    ]
-    flat = np.array([kind in FLAT for kind in kinds], dtype=bool)
-    return codes.tolist(), flat[part[:, 0]].tolist()
+    return list(codes.tolist())
 
 
 def _spelled(model: ifcopenshell.file, step: int, depth: int = 0) -> str:
@@ -176,10 +164,10 @@ def _spelled(model: ifcopenshell.file, step: int, depth: int = 0) -> str:
     return _REFERENCE.sub(lambda found: _spelled(model, int(found[1]), depth + 1), text)
 
 
-def _matter(model: ifcopenshell.file, present: set[str]) -> dict[int, tuple[int, ...]]:
+def _matter(model: ifcopenshell.file) -> dict[int, tuple[int, ...]]:
     """Materials and types of objects in models whose materials have a look; empty in others."""
     out: dict[int, tuple[int, ...]] = {}
-    if "IfcMaterialDefinitionRepresentation" not in present:
+    if "IfcMaterialDefinitionRepresentation" not in model.types():
         return out
     for kind, attribute in (
         ("IfcRelAssociatesMaterial", "RelatingMaterial"),

@@ -1,5 +1,6 @@
 """Spatial structure of a model: which products become records, of which class, under which parent."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,7 @@ __all__ = [
     "has_surface",
     "is_kind",
     "links_of",
+    "members_of",
     "value_of",
 ]
 
@@ -216,6 +218,27 @@ def _step(entity: Any) -> int:  # noqa: ANN401 (IFC entity)
     return int(entity.id()) if hasattr(entity, "id") else 0
 
 
+_MEMBERS = re.compile(
+    r"#\d+=\w+\((?:'[^']*'|\$),(?:#\d+|\$)(?:,(?:'(?:[^']|'')*+'|\$)){2}"
+    r"(?:,(?:#\d+|\$))?,\(((?:#\d+,)*+#\d+)\)[,)]"
+)
+
+
+def members_of(rel: Any) -> list[int] | None:  # noqa: ANN401 (IFC entity)
+    """Step ids of the many objects that a relation names, in order; None where it is written in an unusual way.
+
+    Out of its text: an object for each of them costs two or three times as much.
+    """
+    found = _MEMBERS.match(rel.to_string())
+    return [int(step) for step in found[1].replace("#", "").split(",")] if found else None
+
+
+def _members(rel: Any, name: str) -> list[int]:  # noqa: ANN401 (IFC entity)
+    """The same for any relation, 0 for what is no object."""
+    told = members_of(rel)
+    return [_step(one) for one in getattr(rel, name) or ()] if told is None else told
+
+
 def _rank(entity: Any) -> int:  # noqa: ANN401 (IFC entity)
     for rank, name in enumerate(_FIRST):
         if is_kind(entity, name):
@@ -301,21 +324,21 @@ def _zone_classes(nodes: list[Node]) -> None:
 def _link(model: ifcopenshell.file, by_step: dict[int, Node]) -> None:
     """Parents by aggregation, containment and filling; units by assignment to zones."""
     for rel in model.by_type("IfcRelAggregates") + model.by_type("IfcRelNests"):
-        _adopt(by_step, rel.RelatingObject, rel.RelatedObjects, "part_of")
+        _adopt(by_step, _step(rel.RelatingObject), _members(rel, "RelatedObjects"), "part_of")
     for rel in model.by_type("IfcRelContainedInSpatialStructure"):
-        _adopt(by_step, rel.RelatingStructure, rel.RelatedElements, "located_in")
+        inside = _members(rel, "RelatedElements")
+        _adopt(by_step, _step(rel.RelatingStructure), inside, "located_in")
     for rel in model.by_type("IfcRelFillsElement"):
         opening = rel.RelatingOpeningElement
         voids = attribute_of(opening, "VoidsElements") if opening is not None else None
         if voids:
-            _adopt(
-                by_step, voids[0].RelatingBuildingElement, [rel.RelatedBuildingElement], "part_of"
-            )
+            filled, filling = voids[0].RelatingBuildingElement, rel.RelatedBuildingElement
+            _adopt(by_step, _step(filled), [_step(filling)], "part_of")
     for rel in model.by_type("IfcRelAssignsToGroup"):
         zone = by_step.get(_step(rel.RelatingGroup))
         if zone is not None and zone.class_code == "unit":
-            for member in rel.RelatedObjects or ():
-                node = by_step.get(_step(member))
+            for member in _members(rel, "RelatedObjects"):
+                node = by_step.get(member)
                 if node is not None:
                     node.unit = zone.step
 
@@ -325,24 +348,26 @@ def links_of(model: ifcopenshell.file, nodes: list[Node]) -> list[Link]:
     key = {node.step: node.key for node in nodes}
     out: dict[Link, None] = {}
 
-    def add(source: Any, kind: str, target: Any) -> None:  # noqa: ANN401 (IFC entities)
-        a, b = key.get(_step(source)), key.get(_step(target))
+    def add(source: int, kind: str, target: int) -> None:
+        a, b = key.get(source), key.get(target)
         if a is not None and b is not None and a != b:
             out[Link(a, kind, b)] = None
 
     for rel in model.by_type("IfcRelAssignsToGroup"):
-        for member in rel.RelatedObjects or ():
-            add(member, "member_of", rel.RelatingGroup)
+        group = _step(rel.RelatingGroup)
+        for member in _members(rel, "RelatedObjects"):
+            add(member, "member_of", group)
     for rel in model.by_type("IfcRelServicesBuildings"):
-        for building in rel.RelatedBuildings or ():
-            add(rel.RelatingSystem, "serves", building)
+        system = _step(rel.RelatingSystem)
+        for building in _members(rel, "RelatedBuildings"):
+            add(system, "serves", building)
     owner = _port_owners(model)
     for rel in model.by_type("IfcRelConnectsPorts"):
         a, b = rel.RelatingPort, rel.RelatedPort
         if a is not None and b is not None:
             back = "SINK" in str(attribute_of(a, "FlowDirection")).upper()
             first, second = (b, a) if back else (a, b)
-            add(owner.get(_step(first)), "flows_to", owner.get(_step(second)))
+            add(_step(owner.get(_step(first))), "flows_to", _step(owner.get(_step(second))))
     return list(out)
 
 
@@ -359,12 +384,12 @@ def _port_owners(model: ifcopenshell.file) -> dict[int, Any]:
     return out
 
 
-def _adopt(by_step: dict[int, Node], parent: Any, children: Any, relation: str) -> None:  # noqa: ANN401
-    above = by_step.get(_step(parent))
+def _adopt(by_step: dict[int, Node], parent: int, children: list[int], relation: str) -> None:
+    above = by_step.get(parent)
     if above is None:
         return
-    for child in children or ():
-        node = by_step.get(_step(child))
+    for child in children:
+        node = by_step.get(child)
         if node is not None and node.parent is None and node is not above:
             node.parent, node.relation = above.step, relation
 
@@ -402,7 +427,7 @@ def _home_groups(model: ifcopenshell.file, by_step: dict[int, Node]) -> None:
         group = by_step.get(_step(rel.RelatingGroup))
         if group is None or group.parent is not None:
             continue
-        members = [by_step.get(_step(m)) for m in rel.RelatedObjects or ()]
+        members = [by_step.get(member) for member in _members(rel, "RelatedObjects")]
         homes = {m.building for m in members if m is not None}
         home = homes.pop() if len(homes) == 1 else None
         if home is not None:

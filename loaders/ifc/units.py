@@ -56,10 +56,20 @@ def angle_unit(model: ifcopenshell.file) -> float:
 
 
 def _scale(model: ifcopenshell.file, kind: str) -> float | None:
+    """SI units in one unit of a kind that the project assigns.
+
+    Not by ``calculate_unit_scale``: for a unit without a type, such as money, it loads the rules of the
+    whole schema (100 ms, 15 MB).
+    """
     try:
-        return float(ifcopenshell.util.unit.calculate_unit_scale(model, kind)) or None
+        assigned = model.by_type("IfcProject")[0].UnitsInContext
+        scale = 1.0
+        for unit in assigned.Units if assigned is not None else ():
+            if attribute_of(unit, "UnitType") == kind:
+                scale *= float(ifcopenshell.util.unit.get_unit_scale(unit))
     except (RuntimeError, AttributeError, TypeError, KeyError, IndexError, ValueError):
         return None
+    return scale or None
 
 
 class Units:

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from loaders.ifc.columns import read_columns, text_blocks
+from loaders.ifc.extent import placement_bounds
+from loaders.ifc.layout import read_layout
 from loaders.ifc.sharing import shared_shapes
 from loaders.ifc.structure import build_nodes
 
@@ -68,7 +70,7 @@ def test_what_looks_alike_is_computed_once_and_stands_where_the_iterator_puts_it
     path, ids = crowd
     model = ifcopenshell.open(str(path))
     nodes, _ = build_nodes(model)
-    shaped, repeats = shared_shapes(model, nodes, 1.0, text_blocks(path))
+    shaped, repeats = shared_shapes(model, nodes, read_layout(model, 1.0, text_blocks(path)))
     names = {step: name for name, step in ids.items()}
     assert {names[s] for s in repeats.step.tolist()} == {"b", "c"}
     assert {names[s] for s in repeats.first.tolist()} == {"a"}
@@ -87,7 +89,9 @@ def test_what_looks_alike_is_computed_once_and_stands_where_the_iterator_puts_it
 def test_a_first_object_that_stands_elsewhere_is_no_model_for_others(crowd) -> None:
     path, _ = crowd
     model = ifcopenshell.open(str(path))
-    _, repeats = shared_shapes(model, build_nodes(model)[0], 1.0, text_blocks(path))
+    _, repeats = shared_shapes(
+        model, build_nodes(model)[0], read_layout(model, 1.0, text_blocks(path))
+    )
     moved = repeats.origin.copy()
     moved[:, 0, 3] += 0.25
     assert not repeats.placed(moved)[1].any()
@@ -145,3 +149,17 @@ def test_a_step_that_is_written_twice_or_otherwise_is_not_in_the_columns() -> No
     direction = read_columns([text]).direction
     assert direction.rows(np.array([1, 2, 3, 5, 9])).tolist() == [0, -1, -1, 1, -1]
     assert direction.values.tolist() == [[0, 0, 1], [1, 2, -3]]
+
+
+def test_what_the_text_does_not_tell_is_asked_of_the_model(crowd) -> None:
+    path, ids = crowd
+    model = ifcopenshell.open(str(path))
+    nodes, _ = build_nodes(model)
+    known = read_layout(model, 1.0, text_blocks(path))
+    unknown = read_layout(model, 1.0, [b""])
+    shaped, repeats = shared_shapes(model, nodes, unknown)
+    assert (set(shaped), len(repeats.step)) == (set(ids.values()), 0)
+    upright = [n for n in nodes if n.step not in (ids["b"], ids["flat"])]
+    bounds = placement_bounds(upright, 1.0)
+    assert placement_bounds(upright, 1.0, unknown) == bounds
+    assert placement_bounds(upright, 1.0, known) == pytest.approx(bounds)

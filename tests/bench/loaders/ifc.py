@@ -1,11 +1,18 @@
 """An IFC model through the loader, beside the bare geometry iterator with as many threads.
 
-Run as ``python tests/bench/loaders/ifc.py FILES…``; without files a model of 1,500 walls is made.
-Each side runs in a fresh process; the loader's server is warm, as it is from the second model of a
-load on (its start is printed as well). CPU seconds are those of all processes of a side; memory is
-the largest proportional set size of all of them together, of the loading process what it grew by.
-What watching memory costs is taken off both sides.
-The bare iterator gets as many threads as the loader gives it, or ``--threads N`` to compare with.
+Run as ``python tests/bench/loaders/ifc.py FILES…``, ``--floors 18 400`` for towers of the sample city
+with so many storeys (18 is the demo's own); without either, that tower and 1,500 walls. A row tells
+
+- **time**: CPU seconds here over those of the iterator, of all processes of a side;
+- **properties**: what property sets, quantities, types, materials and classifications add to a read
+  without them;
+- **memory**: the most that all processes of a side hold together, pages that they share counted once
+  and those of libraries as if nobody else had them open; of the loading process what it grew by.
+
+Each side runs in a fresh process, by turns, ``--rounds`` times; a figure is the median of its rounds. The
+loader's server is warm, as it is from the second model of a load on (its start is printed as well); what
+watching memory costs is taken off both sides. The iterator gets as many threads as the loader gives
+it, or ``--threads N`` to compare with.
 """
 
 import argparse
@@ -18,48 +25,68 @@ from pathlib import Path
 
 from loaders.ifc.shapes import Limits
 
-ROUNDS = 3
+ROUNDS = 5
 _CODE = """
 import gc, json, os, resource, sys, threading, time
 from pathlib import Path
 
-def pss_of(pid):
+def anon_of(pid):
     try:
         text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-        return next(int(l.split()[1]) for l in text.splitlines() if l.startswith("Pss:")) / 1024
+        return next(int(l.split()[1]) for l in text.splitlines() if l.startswith("Pss_Anon:")) / 1024
     except (OSError, StopIteration, ValueError):
         return 0
 
-def pss():
-    group, out = [str(os.getpid())], 0
+def below(pid):
+    group, out = [pid], []
     while group:
-        pid = group.pop()
-        out += pss_of(pid)
         try:
-            for task in Path(f"/proc/{pid}/task").iterdir():
-                group += (task / "children").read_text().split()
+            for task in Path(f"/proc/{group.pop()}/task").iterdir():
+                group += (found := (task / "children").read_text().split())
+                out += found
         except OSError:
             pass
     return out
+
+def held(pids):
+    files = {}
+    for pid in pids:
+        here, inode = {}, "0"
+        try:
+            text = Path(f"/proc/{pid}/smaps").read_text()
+        except OSError:
+            continue
+        for line in text.splitlines():
+            name, _, rest = line.partition(":")
+            if " " in name:
+                inode = line.split()[4]
+            elif name in ("Rss", "Anonymous") and inode != "0":
+                size = int(rest.split()[0]) / 1024
+                here[inode] = here.get(inode, 0) + (size if name == "Rss" else -size)
+        for inode, size in here.items():
+            files[inode] = max(files.get(inode, 0), size)
+    return sum(files.values()) + sum(map(anon_of, pids))
 
 def cpu():
     out = 0.0
     for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
         used = resource.getrusage(who)
         out += used.ru_utime + used.ru_stime
-    return out - watched[0]
+    return out - (time.clock_gettime(time.pthread_getcpuclockid(watcher.ident)) if watcher.ident else 0)
 
-peak, watched = [0.0], [0.0]
+peak, own = [0.0], [None]
 def watch():
+    me = str(os.getpid())
     while True:
-        peak[0] = max(peak[0], pss())
-        watched[0] = time.thread_time()
+        used = held([me]) if own[0] is None else held(below(me)) + anon_of(me) - own[0]
+        peak[0] = max(peak[0], used)
         time.sleep(0.1)
+watcher = threading.Thread(target=watch, daemon=True)
 """
 _BARE = """
 import ifcopenshell, ifcopenshell.geom
+watcher.start()
 start = cpu(); clock = time.perf_counter()
-threading.Thread(target=watch, daemon=True).start()
 model = ifcopenshell.open(sys.argv[1])
 iterator = ifcopenshell.geom.iterator(ifcopenshell.geom.settings(), model, int(sys.argv[2]))
 if iterator.initialize():
@@ -67,42 +94,74 @@ if iterator.initialize():
         iterator.get()
         if not iterator.next():
             break
-print(json.dumps([time.perf_counter() - clock, cpu() - start, peak[0], 0.0]))
+print(json.dumps([time.perf_counter() - clock, cpu() - start, peak[0]]))
 """
 _OURS = """
 from loaders.base import LayerInfo
-from loaders.ifc import IfcLoader, process
+from loaders.ifc import IfcLoader, loader, process
 from twin.plan import LayerPlan
-path = Path(sys.argv[1])
+path, first = Path(sys.argv[1]), sys.argv[2] == "properties"
+ask = loader.ask
 begin = time.perf_counter()
 list(process.ask(path, "warm"))
 warm = time.perf_counter() - begin
-gc.collect()
-own = pss_of(os.getpid())
 def server_cpu():
     total = 0.0
     for server in process._idle:
         fields = Path(f"/proc/{server.process.pid}/stat").read_text().rpartition(")")[2].split()
         total += sum(int(v) for v in fields[11:15]) / os.sysconf("SC_CLK_TCK")
     return total
-start = cpu() + server_cpu(); clock = time.perf_counter()
-threading.Thread(target=watch, daemon=True).start()
-for batch in IfcLoader().read(LayerInfo(path, path.stem, "model", "IFC"), LayerPlan(str(path), kind="model")):
-    pass
-wall = time.perf_counter() - clock
-print(json.dumps([wall, cpu() + server_cpu() - start, peak[0] - own, warm]))
+own[0] = anon_of(os.getpid())
+watcher.start()
+told = {}
+for properties in (first, not first):
+    loader.ask = lambda *of: ask(*of[:3], {**of[3], "properties": properties})
+    gc.collect()
+    own[0], peak[0] = anon_of(os.getpid()), 0.0
+    start = cpu() + server_cpu(); clock = time.perf_counter()
+    for batch in IfcLoader().read(LayerInfo(path, path.stem, "model", "IFC"), LayerPlan(str(path), kind="model")):
+        pass
+    wall = time.perf_counter() - clock
+    told[properties] = [wall, cpu() + server_cpu() - start, peak[0]]
+print(json.dumps([*told[True], warm, told[False][1]]))
 """
 
 
-def measured(code: str, path: Path, *more: str) -> list[float]:
-    """Medians of wall seconds, CPU seconds, peak MiB and start of the server."""
-    rows = []
-    for _ in range(ROUNDS):
-        told = subprocess.run(
-            [sys.executable, "-c", _CODE + code, str(path), *more], capture_output=True, check=True
-        )
-        rows.append(json.loads(told.stdout.splitlines()[-1]))
-    return [statistics.median(column) for column in zip(*rows, strict=True)]
+def once(code: str, path: Path, *more: str) -> list[float]:
+    """Wall seconds, CPU seconds, peak MiB of one run; here also the server's start and CPU seconds without properties."""
+    told = subprocess.run(
+        [sys.executable, "-c", _CODE + code, str(path), *more], capture_output=True, check=True
+    )
+    return list(json.loads(told.stdout.splitlines()[-1]))
+
+
+def row(path: Path, threads: int, rounds: int) -> str:
+    """A row of the table: medians of ratios within a round."""
+    bare, ours = [], []
+    for number in range(rounds):
+        bare.append(once(_BARE, path, str(threads)))
+        ours.append(once(_OURS, path, ("properties", "none")[number % 2]))
+    median = statistics.median
+    ratio = [median(b[k] / a[k] for a, b in zip(bare, ours, strict=True)) for k in range(3)]
+    added = median(a[1] / a[4] for a in ours) - 1
+    size, cpu, memory = (
+        path.stat().st_size / 1e6,
+        median(a[1] for a in bare),
+        median(a[2] for a in bare),
+    )
+    return (
+        f"| {path.stem[:40]} | {size:.1f} | {cpu:.2f} | {ratio[1]:.2f} | {100 * added:+.0f} % | "
+        f"{memory:.0f} | {ratio[2]:.2f} | {ratio[0]:.2f} | {median(a[3] for a in ours):.1f} |"
+    )
+
+
+def tower(path: Path, floors: int) -> Path:
+    """The tower of the sample city with another number of storeys."""
+    from sample_data import bim_tower
+
+    bim_tower.FLOORS = floors
+    bim_tower.write(path)
+    return path
 
 
 def walls(path: Path, count: int = 1500) -> None:
@@ -176,29 +235,31 @@ def tell(line: str) -> None:
     sys.stdout.flush()
 
 
-def main(files: list[Path], threads: int) -> None:
+def main(files: list[Path], threads: int, rounds: int) -> None:
     """Print a row per model."""
     tell(
-        "| model | MB | bare CPU s | here CPU s | ratio | wall ratio | bare MiB | here MiB | ratio | server start s |"
+        "| model | MB | bare CPU s | time | properties | bare MiB | memory | wall | server start s |"
     )
-    tell("|---|---|---|---|---|---|---|---|---|---|")
+    tell("|---|---|---|---|---|---|---|---|---|")
     for path in files:
-        bare, ours = measured(_BARE, path, str(threads)), measured(_OURS, path)
-        size = path.stat().st_size / 1e6
-        tell(
-            f"| {path.stem[:32]} | {size:.1f} | {bare[1]:.2f} | {ours[1]:.2f} | {ours[1] / bare[1]:.2f} | "
-            f"{ours[0] / bare[0]:.2f} | {bare[2]:.0f} | {ours[2]:.0f} | {ours[2] / bare[2]:.2f} | {ours[3]:.1f} |",
-        )
+        try:
+            tell(row(path, threads, rounds))
+        except subprocess.CalledProcessError as err:
+            said = err.stderr.decode(errors="replace").strip().splitlines() or ["nothing said"]
+            tell(f"| {path.stem[:40]} | not measured: {said[-1][:90]} |")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("files", type=Path, nargs="*")
     parser.add_argument("--threads", type=int, default=Limits().threads)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--floors", type=int, nargs="*", default=[])
     asked = parser.parse_args()
-    given = asked.files
     with tempfile.TemporaryDirectory() as folder:
-        if not given:
-            given = [Path(folder) / "walls.ifc"]
+        given, floors = asked.files, asked.floors
+        if not given and not floors:
+            given, floors = [Path(folder) / "walls.ifc"], [18]
             walls(given[0])
-        main(given, asked.threads)
+        made = [tower(Path(folder) / f"tower of {n} storeys.ifc", n) for n in floors]
+        main([*made, *given], asked.threads, asked.rounds)

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from address.arena import RENAMED, SILENT, WHOLE
+from address.beside import SAYS_BESIDE
 from address.geocode import METHODS, OTHER_KIND, interpolate_many, locate_many
 from address.made import COLUMN, note_made
 from address.match import match_by_reference
@@ -260,6 +261,9 @@ def _assembled(index: "AddressIndex", column: Column, located: bool) -> pa.Table
     from address.kernel.batch import UNREAD
 
     count = len(column.texts)
+    if located:  # those are placed one by one
+        told = pc.match_substring_regex(column.texts, SAYS_BESIDE)
+        column.status[told.to_numpy(zero_copy_only=False)] = UNREAD
     places = _between(index, column) if located else {}
     unread = np.flatnonzero(column.status == UNREAD)
     confidence = np.zeros(count)

@@ -20,7 +20,7 @@ from address.lexicon import divisions, towns_of
 from address.normalise import read_table
 
 __all__ = [
-    "SCHEME", "WANTS", "Parts", "check_characters", "is_code", "serial_text", "serials_wanted",
+    "SCHEME", "WANTS", "Official", "Parts", "check_characters", "is_code", "serial_text", "serials_wanted",
     "split_code", "zoned_codes",
 ]  # fmt: skip
 
@@ -167,6 +167,10 @@ class _Tree:
         self.level: Ints = levels.indices.to_numpy().astype(np.int64)
         self.names = _one(nodes["name"])
         self.layers = self._layers()
+        self.standing: list[tuple[int, str | None]] = []
+        if "asked" in nodes.column_names:
+            asked, codes = nodes["asked"].to_pylist(), nodes["code"].to_pylist()
+            self.standing = [(row, codes[row]) for row, one in enumerate(asked) if not one]
 
     def _layers(self) -> list[Ints]:
         """Rows by their distance from the root, shape (rows of the layer,) each."""
@@ -235,7 +239,7 @@ def _words(tree: _Tree, part: Ints) -> tuple[Ints, list[str], list[int]]:
 def _given(tree: _Tree, part: Ints, divided: list[str | None], official: Official | None) -> Ints:
     """Digits of towns and communities that somebody else gave, -1 elsewhere; shape (n,)."""
     out = np.full(len(part), -1, np.int64)
-    for row, level, name in tree.pick(np.flatnonzero((part == _T) | (part == _C))):
+    for row, level, name in tree.pick(np.flatnonzero(((part == _T) | (part == _C)) & _asked(tree))):
         found = _official("T" if part[row] == _T else "C", level, name, divided[row], official)
         if found is not None:
             out[row] = found
@@ -248,7 +252,7 @@ def serials_wanted(nodes: pa.Table, official: Official | None = None) -> pa.Tabl
     Parameters
     ----------
     nodes : pyarrow.Table
-        ``node_id``, ``parent_id``, ``level``, ``name``.
+        As for `zoned_codes`.
     official : mapping, optional
         See `zoned_codes`.
 
@@ -262,7 +266,7 @@ def serials_wanted(nodes: pa.Table, official: Official | None = None) -> pa.Tabl
     of_row, keys, numbers = _words(tree, part)
     given = _given(tree, part, _divisions(tree, ""), official)
     natural = np.array(numbers or [0], np.int64)[of_row]
-    rows = np.flatnonzero((part > 0) & (given < 0) & (natural < 0))
+    rows = np.flatnonzero((part > 0) & (given < 0) & (natural < 0) & _asked(tree))
     taken = pa.array(rows)
     above = pa.array(scope[rows], mask=scope[rows] < 0)
     letters = pa.array(["", *_NUMBER_OF])
@@ -306,7 +310,11 @@ def _divisions(tree: _Tree, admin_code: str) -> list[str | None]:
     table: list[str | None] = [own]
     number = np.zeros(len(tree.parent), np.int64)  # into the table
     rank = tree.of({"province": 1, "city": 2, "county": 3}, 0)
-    rows = np.flatnonzero(rank)
+    for row, code in tree.standing:
+        table.append(None if code is None else code[:6])
+        number[row] = len(table) - 1
+    fresh = _asked(tree)
+    rows = np.flatnonzero((rank > 0) & fresh)
     unknown: dict[str, int] = {}
     for row, level, name in tree.pick(rows[np.argsort(rank[rows], kind="stable")]):
         up = int(tree.parent[row])
@@ -316,7 +324,7 @@ def _divisions(tree: _Tree, admin_code: str) -> list[str | None]:
         table.append(found)
         number[row] = len(table) - 1
     for layer in tree.layers[1:]:
-        below = layer[rank[layer] == 0]
+        below = layer[(rank[layer] == 0) & fresh[layer]]
         number[below] = number[tree.parent[below]]
     return [table[i] for i in number.tolist()]
 
@@ -350,7 +358,8 @@ def zoned_codes(
     Parameters
     ----------
     nodes : pyarrow.Table
-        ``node_id``, ``parent_id``, ``level``, ``name``; closed by parent.
+        ``node_id``, ``parent_id``, ``level``, ``name``; closed by parent. With ``asked`` (bool) and ``code`` only the
+        asked nodes are coded: the codes of the others stand, and those below hang on them.
     serials : pyarrow.Table
         ``node_id``, ``serial`` (from 1) of the nodes of `serials_wanted`.
     admin_code : str
@@ -377,13 +386,35 @@ def zoned_codes(
     values = np.where(given >= 0, given, values)
     tails = np.zeros((len(part), len(_NUMBER_OF) + 1), np.int64)
     column = np.arange(tails.shape[1])
-    for rows in tree.layers:
+    fresh = _asked(tree)
+    for row, code in tree.standing:
+        tails[row] = _tail(code)
+    for layer in tree.layers:
+        rows = layer[fresh[layer]]
         up = tree.parent[rows]
         above = np.where(up[:, None] >= 0, tails[up], 0)
         own = part[rows][:, None]
         kept = np.where((own == 0) | (column < own), above, 0)
         tails[rows] = np.where((column == own) & (own > 0), values[rows][:, None], kept)
     return _texts(divided, tails)
+
+
+def _asked(tree: _Tree) -> npt.NDArray[np.bool_]:
+    """Which nodes want a code, shape (n,)."""
+    out = np.ones(len(tree.parent), bool)
+    out[[row for row, _ in tree.standing]] = False
+    return out
+
+
+def _tail(code: str | None) -> list[int]:
+    """Values of the parts of a code behind its division, as `_texts` writes them."""
+    out, at = [0], 6
+    for width in _width_list()[1:]:
+        text = "0" if code is None else code[at : at + width]
+        at += width
+        letters = int(text, 36) - 10 * 36 ** (width - 1) + 10**width
+        out.append(int(text) if text.isdigit() else letters)
+    return out
 
 
 def _values(tree: _Tree, part: Ints, natural: Ints, serials: pa.Table) -> Ints:

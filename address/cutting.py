@@ -39,10 +39,16 @@ from address.lexicon import (
     national_names,
     towns_of,
 )
-from address.normalise import MAX_CHARACTERS, Normalised
+from address.normalise import MAX_CHARACTERS, Normalised, is_spelt_out
 from address.segment import Piece
 
-__all__ = ["pieces_of", "read_pieces", "tables"]
+__all__ = [
+    "Row", "names_of", "piece_of", "pieces_from", "pieces_of", "read_pieces", "read_rows", "tables",
+    "told_of",
+]  # fmt: skip
+
+Row = list[int]
+"""A piece as the compiled cut has it (`address.kernel.sheet.COLUMNS`)."""
 
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
@@ -222,6 +228,12 @@ def read_pieces(text: str) -> tuple[Normalised, list[Piece]] | None:
     (Normalised, list of Piece) or None
         None where they must read it.
     """
+    told = read_rows(text)
+    return None if told is None else (told[0], pieces_from(told[0].text, told[1]))
+
+
+def read_rows(text: str) -> tuple[Normalised, list[Row]] | None:
+    """As `read_pieces`; the pieces are still rows of `address.kernel.sheet.COLUMNS`."""
     if len(text) > MAX_CHARACTERS:
         text = text[:MAX_CHARACTERS]
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
@@ -240,9 +252,9 @@ def read_pieces(text: str) -> tuple[Normalised, list[Piece]] | None:
         else:
             starts, ends = room.starts[:length].tolist(), room.ends[:length].tolist()
             source = Normalised(folded, text, tuple(starts), tuple(ends))
-    if source.text.count(",") > _MANY_COMMAS:
-        return None  # may be spelt out, which `address.normalise` joins
-    return source, _pieces(source.text, found[: count % PLACE].tolist())
+    if source.text.count(",") > _MANY_COMMAS and is_spelt_out(text):
+        return None
+    return source, found[: count % PLACE].tolist()
 
 
 def pieces_of(text: str) -> list[Piece] | None:
@@ -250,25 +262,24 @@ def pieces_of(text: str) -> list[Piece] | None:
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
     found = np.empty((len(codes) + 1, COLUMNS), np.int32)
     count = cut(*tables(), codes, len(codes), found)
-    return None if count < 0 else _pieces(text, found[:count].tolist())
+    return None if count < 0 else pieces_from(text, found[:count].tolist())
 
 
-def _pieces(text: str, rows: list[list[int]]) -> list[Piece]:
-    names, out = names_of(), []
-    new, tokens = tuple.__new__, _TOKENS
-    piece, numbered, levels, plain, admin = Piece, Token, LEVELS, KINDS, ADMIN
-    token_kind = TOKEN
-    for start, end, kind, level, number in rows:
-        written = text[start:end]
-        if kind == token_kind:
-            told = tokens.get((number, written)) or _token(text, start, end, number)
-            token = new(numbered, (start, end, *told))
-            out.append(new(piece, (start, end, "token", written, "", token)))
-        elif kind == admin:
-            out.append(new(piece, (start, end, "admin", names[number], levels[level], None)))
-        else:
-            out.append(new(piece, (start, end, plain[kind], written, levels[level], None)))
-    return out
+def pieces_from(text: str, rows: list[Row]) -> list[Piece]:
+    """Pieces of a folded text from the rows of the compiled cut."""
+    return [piece_of(text, row) for row in rows]
+
+
+def piece_of(text: str, row: Row) -> Piece:
+    """A piece from its row."""
+    start, end, kind, level, number = row
+    new = tuple.__new__
+    if kind == TOKEN:
+        token = new(Token, (start, end, *told_of(text, start, end, number)))
+        return new(Piece, (start, end, "token", text[start:end], "", token))
+    if kind == ADMIN:
+        return new(Piece, (start, end, "admin", names_of()[number], LEVELS[level], None))
+    return new(Piece, (start, end, KINDS[kind], text[start:end], LEVELS[level], None))
 
 
 _TOKENS: dict[tuple[int, str], tuple[str, str, str]] = {}
@@ -276,11 +287,14 @@ _MOST_TOKENS = 50_000
 _MANY_COMMAS = 8
 
 
-def _token(text: str, start: int, end: int, kind: int) -> tuple[str, str, str]:
+def told_of(text: str, start: int, end: int, kind: int) -> tuple[str, str, str]:
     """Kind, value and last word of a numbered part, which its own characters tell."""
-    token = grammar.token_at(text, start)
-    assert token is not None  # noqa: S101 (the cut has seen it)
-    if len(_TOKENS) >= _MOST_TOKENS:
-        _TOKENS.clear()
-    told = _TOKENS[kind, text[start:end]] = token[2:]
+    key = kind, text[start:end]
+    told = _TOKENS.get(key)
+    if told is None:
+        token = grammar.token_at(text, start)
+        assert token is not None  # noqa: S101 (the cut has seen it)
+        if len(_TOKENS) >= _MOST_TOKENS:
+            _TOKENS.clear()
+        told = _TOKENS[key] = token[2:]
     return told

@@ -122,21 +122,21 @@ def derive_buildings(
         evidence = f"address attribute {text}"
         if found.status == "exact" and not _doubtful(found):
             if found.level not in _NAMES_A_BUILDING or found.node_id in held:
-                refused[eid] = f"its address {text} names a {found.level} or another building"
+                refused[eid] = f"its address names a {found.level}, or what another building has"
                 continue
             held.add(found.node_id or "")
             bound.append({"node_id": found.node_id, "eid": eid, "score": 0.9, "evidence": evidence})
             continue
         steps = _rest(found)
         if not steps:
-            refused[eid] = f"its address {text} does not fit the gazetteer ({found.status})"
+            refused[eid] = f"its address does not fit the gazetteer ({found.status})"
             continue
         node = found.node_id or ""
         for level, core in steps[:-1]:
             node = growing.child(node, level, core, evidence)
         level, core = steps[-1]
         if (node, level, core) in growing.known:
-            refused[eid] = f"another building has the address {text}"
+            refused[eid] = "another building has its address"
             continue
         growing.child(node, level, core, evidence, lon=row["lon"], lat=row["lat"], eid=eid)
     return growing.table(), bound, refused

@@ -6,7 +6,7 @@ from functools import lru_cache
 from address.lexicon import Division, divisions, national_names
 from address.segment import Piece
 
-__all__ = ["admin_level", "path_of", "resolve"]
+__all__ = ["admin_level", "path_of", "resolve", "resolve_named"]
 
 
 def path_of(code: str) -> tuple[str, str, str]:
@@ -74,6 +74,14 @@ def resolve(pieces: Sequence[Piece], hints: Iterable[Division] = ()) -> dict[int
     few = pieces[:_MOST]  # nobody names more divisions in one address
     found = _resolved(tuple((piece.text, piece.level) for piece in few), tuple(hints))
     return {piece.start: told for piece, told in zip(few, found, strict=True) if told is not None}
+
+
+def resolve_named(
+    named: tuple[tuple[str, str], ...],
+) -> tuple[tuple[str, str] | None, ...]:
+    """As `resolve`, of the text and level of each piece, in their order."""
+    found = _resolved(named[:_MOST], ())
+    return found + (None,) * (len(named) - len(found))
 
 
 _MOST = 16

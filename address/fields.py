@@ -18,7 +18,7 @@ from address.model import Element
 from address.normalise import MAX_CHARACTERS, normalise
 from address.parse import elements_of
 from address.pinyin import spellings
-from address.quarters import name_zone, prefer_inner_compound, strip_town
+from address.quarters import county_of_quarter, name_zone, prefer_inner_compound, strip_town
 from address.romanised import romanised_parts
 from address.segment import Piece, segment
 from address.turned import rank_by_word, turned
@@ -215,6 +215,7 @@ def fields_of(text: str, context: Mapping[str, str] | None = None) -> dict[str, 
         out.pop("road", None)
         out["intersection"] = roads
     code = county_of(text, (context or {}).get("county") or (context or {}).get("city"))
+    code = code or county_of_quarter(out)
     if code is not None and code in divisions():
         named = zip(("province", "city", "county"), path_of(code), strict=True)
         out |= {level: name for level, name in named if name}

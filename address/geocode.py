@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from address.arena import PLACED, Arena
+from address.beside import CROSSING, beside
 from address.distance import distance_m
 from address.model import LEVELS, RANK, Location, Match, changed
 from address.numbering import Doors, Placed, error_of_kinds, error_of_parents, place_numbers
@@ -53,7 +54,7 @@ _ERROR_BELOW = {
 """Of what lies below a node with a place of its own; of the others the error of the node."""
 _ANY_ERROR = 20_000.0
 _LEAST_SPREAD_M = 30.0
-METHODS = ("node", "children", "parent", "interpolated")
+METHODS = ("node", "children", "parent", "interpolated", CROSSING)
 """How a place was found, in the order `locate_many` numbers them."""
 
 
@@ -226,7 +227,11 @@ def _by_rank(errors: dict[str, float]) -> Floats:
 
 def geocode(index: "AddressIndex", text: str, focus: tuple[float, float] | None = None) -> Match:
     """See `address.index.AddressIndex.geocode`."""
-    found = index.match(text, focus)
+    return beside(index, text, _placed_match(index, index.match(text, focus)))
+
+
+def _placed_match(index: "AddressIndex", found: Match) -> Match:
+    """An answer with the place of its node, or of the door that is missing."""
     if found.node_id is None:
         return found
     row = index.row_of(found.node_id)

@@ -9,6 +9,7 @@ from address.normalise import Normalised
 from address.segment import Piece
 
 __all__ = [
+    "JOINS_WITH",
     "PLAIN",
     "State",
     "chain_levels",
@@ -30,7 +31,7 @@ _ESTATE_NUMBER = re.compile(r"^[\u4e00-\u9fa5]{2,}[一二三四五六七八九�
 _ESTATE_VILLAGE = re.compile(r"[\u4e00-\u9fa5]{2}[东西南北]村$")
 _VILLAGE_OFFICE = re.compile(r"村(?:民?委员?会?|村委会|村民委员会)$")
 _JOINED = re.compile(r"^(?:[与及至]|和(?!平|谐|睦|县|田|顺|义|兴)|靠?近|到)")
-_JOINS_WITH = "与及至和靠近到"
+JOINS_WITH = "与及至和靠近到"
 _SOUNDS_LIKE_ROAD = "陆录鹿碌"
 _NAMED_BUILDING = re.compile(
     r"(?:[\u4e00-\u9fa5]{1,6}楼|住院部|门诊部|裙房|主楼|塔楼|会所|东塔|西塔)$"
@@ -165,7 +166,7 @@ def _in_country(state: State) -> bool:
 
 def _put_road(state: State, piece: Piece, text: str) -> None:
     """A road; behind 与 it crosses the one before, behind 近 it only lies near."""
-    joined = _JOINED.match(text) if text[0] in _JOINS_WITH else None
+    joined = _JOINED.match(text) if text[0] in JOINS_WITH else None
     if joined is not None and len(text) - joined.end() > 1:
         near = joined[0].endswith("近")
         if near or state.since("road"):
@@ -242,7 +243,7 @@ def _is_offshore(state: State) -> bool:
 
 def _level_of_number(state: State, token: Token, last: str, following: Piece | None) -> str:
     if token.kind == "hao":
-        return _level_of_hao(state, last)
+        return _level_of_hao(state, last, following)
     if token.kind == "lou":
         return _level_of_lou(state, token, following)
     return _level_of_bare(state, last, token.value, following)
@@ -265,7 +266,13 @@ def _put_yard(state: State, token: Token, last: str) -> None:
         state.put("number", token.start, token.end, token.value)
 
 
-def _level_of_hao(state: State, last: str) -> str:
+_STALL = re.compile(r"商?铺|店铺|门面|摊位|档口")
+
+
+def _level_of_hao(state: State, last: str, following: Piece | None) -> str:
+    stall = following is not None and _STALL.match(following.text) is not None
+    if last == "floor" or (stall and last in ("compound", "phase", "poi", "building")):
+        return "room"
     if last in ("road", "community", "village", "group", "street", "devzone", ""):
         return "number"
     if last == "number":
@@ -300,6 +307,8 @@ def _level_of_lou(state: State, token: Token, following: Piece | None) -> str:
         return "building"
     if nxt is not None and nxt.kind in ("room", "bare", "chain"):
         room = nxt.value
+        if nxt.kind == "room" and len(room) == 2 and room[0] == "0":
+            return "floor"
         if room.startswith(token.value) and len(room) - len(token.value) in (2, 3):
             return "floor"
         return "floor" if _FLOOR_HOUSE.search(house) else "building"

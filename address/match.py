@@ -1,5 +1,6 @@
 """Find the standard address a text means: structure first, never an invention."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -374,6 +375,10 @@ def _answer(
     if focus is not None and rivals:
         pool = sorted([best, *rivals], key=lambda w: _far(index, w.row, focus))
         best, rivals = pool[0], pool[1:]
+    said = _other_street(index, query, best)
+    if said is not None:
+        told = replace(best, faults=[*best.faults, said])
+        found, best = [told if w is best else w for w in found], told
     status: Status = "exact"
     faults = list(best.faults)
     if best.missing is not None:
@@ -413,6 +418,26 @@ def _answer(
         ),
         best.missing,
     )
+
+
+_STREET_END = re.compile(r"(?:街道办事处|街道办|街道|办事处|镇|乡)$")
+
+
+def _other_street(index: "AddressIndex", query: Query, best: Way) -> Fault | None:
+    """A town or subdistrict the gazetteer has not, said in front of a place that lies in another."""
+    rank, community = RANK["street"], RANK["community"]
+    own = next((index.core_of_row(r) for r in index.above(best.row) if index.levels[r] == rank), "")
+    if not own or any(fault.level == "street" for fault in best.faults):
+        return None
+    for item in query.items:
+        piece = item.piece
+        if piece.kind == "token" or (item.nodes and index.levels[item.nodes[0]] > community):
+            return None
+        if piece.kind == "generic" and piece.level == "street":
+            if _STREET_END.sub("", piece.text) == _STREET_END.sub("", own):
+                return None
+            return Fault("STREET.conflict", "street", piece.text, own, 0.06)
+    return None
 
 
 def _far(index: "AddressIndex", row: int, focus: tuple[float, float]) -> float:

@@ -168,7 +168,8 @@ class Location:
     method : str
         ``node`` (own coordinates), ``children`` (middle of what lies below), ``interpolated``
         (between door numbers
-        of the same side of the road), ``parent`` (an ancestor's place).
+        of the same side of the road), ``parent`` (an ancestor's place), ``crossing`` (where two
+        roads cross).
     error_m : float
         Metres that are meant to cover the truth nine times in ten.
     """

@@ -19,6 +19,7 @@ __all__ = [
     "Normalised",
     "fold",
     "fold_characters",
+    "is_spelt_out",
     "normalise",
     "number_of",
     "read_table",
@@ -139,8 +140,9 @@ _CHINESE_NUMBER = re.compile(
     rf"|(?<=[元层楼栋幢座号门梯])({_NUMERAL}{{3,4}})(?=$|[,)])|(?<=-)({_NUMERAL}+)(?=$|[-,)])|({_NUMERAL}+)(?=-[\d〇一二三四五六七八九])"
 )
 _PHONE = re.compile(
-    r"(?:(?:^|(?<=[,)室号楼层元]))[\u4e00-\u9fa5]{2,3},?)?(?<!\d)(?:\+?86[- ,]?)?"
-    r"(?:1[3-9]\d{9}|1[3-9]\d([-,])\d{4}\1\d{4}|0\d{2,3}-\d{7,8}|400-?\d{3}-?\d{4})(?!\d)"
+    r"(?:(?:^|(?<=[,()室号楼层元]))[\u4e00-\u9fa5]{2,3},?)?(?<!\d)(?:\+?86[- ,]?)?"
+    r"(?:1[3-9]\d{9}|1[3-9]\d([-,])\d{4}\1\d{4}|0\d{2,3}[-,]?\d{7,8}|\(0\d{2,3}\)\d{7,8}"
+    r"|[48]00([-,]?)\d{3}\2\d{4})(?!\d)(?:[-,]?转[-,]?\d{1,5}(?!\d))?"
 )
 _POSTCODE = re.compile(
     r"(?:邮编|邮政编码)[,:]?(?<!\d)\d{6}(?!\d)|^\d{6}(?=[,\u4e00-\u9fa5])(?![号弄室栋幢组])|(?<=,)\d{6}(?=,?$)"
@@ -154,7 +156,7 @@ _TYPED = re.compile(
     r"(?=[\d〇零一二三四五六七八九]*[OolI])[OolI\d〇零一二三四五六七八九]{2,5}(?=[室号弄栋幢层房]|单元|$|[,)])"
 )
 _TYPED_8 = re.compile(r"(?<=\d)B(?=\d+[室号弄])")
-_HAS_DIGIT_RUN = re.compile(r"\d{6}|\d-\d{7}|\d([-,])\d{4}\1")
+_HAS_DIGIT_RUN = re.compile(r"\d{6}|\d-\d{7}|\d([-,])\d{4}\1|[48]00[-,]\d{3}")
 _LETTER_DIGITS = str.maketrans("OolI〇零一二三四五六七八九", "001100123456789")
 
 
@@ -311,6 +313,12 @@ _EDITS: tuple[_Edit, ...] = (
 """Characters that must be there, a cheap test, what is looked for, what is put in its place."""
 _OF_ANY_SCRIPT = 5
 """So many edits at the head of the table also apply to a text without Chinese characters."""
+
+
+def is_spelt_out(text: str) -> bool:
+    """Whether characters were typed one by one in a text, so that its separators are none."""
+    folded = text.translate(_folding()).replace(_GONE, "")
+    return _SPELT_OUT.search(re.sub(r",{2,}", ",", folded)) is not None
 
 
 def _long_characters(text: str, table: _Folding) -> Normalised:

@@ -12,10 +12,20 @@ from address.lexicon import Names
 from address.made import CUT, note_made, pays
 from address.model import RANK, Element
 from address.normalise import Normalised, normalise
+from address.romanised import romanised_elements
 from address.segment import Piece, segment
 
-__all__ = ["ELEMENTS", "elements_of", "parse", "parse_batch", "split_fields", "warm"]
+__all__ = [
+    "ELEMENTS",
+    "elements_of",
+    "elements_of_pieces",
+    "parse",
+    "parse_batch",
+    "split_fields",
+    "warm",
+]
 
+_HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 _TENANT = re.compile(
     r"(?:公司|事务所|店|馆|行|中心|超市|诊所|药房|工作室|集团|厂|银行|学校|俱乐部|协会|部|院|站|社|家|坊|吧)$"
 )
@@ -46,20 +56,19 @@ def parse(text: str, known: Names[int] | None = None) -> list[Element]:
     if known is None:
         told = _reader(text)
         if told is not None:
-            return _elements(*told)
+            return told
     return elements_of(normalise(text), known)
 
 
 _LOOK = 64
 """After so many texts it is looked whether the compiled cut pays."""
-_Read = tuple[Normalised, list[Piece]]
 
 
-def _seldom() -> Callable[[str], _Read | None]:
+def _seldom() -> Callable[[str], list[Element] | None]:
     """A reader that reads nothing; asked often, it makes room for the compiled cut."""
     asked = 0
 
-    def read(_: str) -> _Read | None:
+    def read(_: str) -> list[Element] | None:
         nonlocal asked
         asked += 1
         if asked % _LOOK == 0 and pays(CUT, asked):
@@ -72,14 +81,14 @@ def _seldom() -> Callable[[str], _Read | None]:
 def warm() -> None:
     """Load the compiled cut, for those who know that they will parse many texts."""
     global _reader
-    from address.cutting import read_pieces  # numba: only for those who parse often
+    from address.reading import read_elements  # numba: only for those who parse often
 
-    _reader = read_pieces
-    read_pieces("路1号")
+    _reader = read_elements
+    read_elements("路1号")
     note_made(CUT)
 
 
-_reader: Callable[[str], _Read | None] = _seldom()
+_reader: Callable[[str], list[Element] | None] = _seldom()
 
 
 ELEMENTS = pa.list_(
@@ -126,10 +135,15 @@ def parse_batch(texts: pa.Array | pa.ChunkedArray) -> pa.Table:
 
 def elements_of(source: Normalised, known: Names[int] | None = None) -> list[Element]:
     """Elements of a text that is already folded."""
-    return _elements(source, segment(source.text, known))
+    if known is None and _HAN.search(source.given) is None:
+        spelled = romanised_elements(source.given)
+        if spelled:
+            return spelled
+    return elements_of_pieces(source, segment(source.text, known))
 
 
-def _elements(source: Normalised, pieces: list[Piece]) -> list[Element]:
+def elements_of_pieces(source: Normalised, pieces: list[Piece]) -> list[Element]:
+    """Elements of a text that is folded and cut."""
     pieces = _with_tenant(pieces, source.text)
     state = State(source)
     named = [p for p in pieces if p.kind == "admin"]

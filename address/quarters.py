@@ -7,7 +7,7 @@ from functools import cache
 from address.lexicon import Division, towns_of
 from address.model import Element
 
-__all__ = ["name_zone", "prefer_inner_compound", "strip_town"]
+__all__ = ["county_of_quarter", "name_zone", "prefer_inner_compound", "strip_town"]
 
 _ZONE = re.compile(r"(?:开发区|高新区|园区|示范区|度假区|管理区|保税区)$")
 
@@ -54,13 +54,32 @@ def strip_town(out: dict[str, object], code: str) -> None:
             name.startswith(stem)
             and town.code.startswith(code.rstrip("0") if code.endswith("00") else code)
             and len(rest) > 2
-            and rest[0] not in "东西南北中一二三四五六七八九十大新老前后上下门内外桥公"
+            and rest[0] not in _NO_HEAD
             and stem not in _WORDS
         ):
             out[level], out["town"] = rest, town.name
             return
 
 
+def county_of_quarter(out: dict[str, object]) -> str | None:
+    """County of the one town of the country whose name stands in front of a whole road.
+
+    鼓浪屿龙头路 needs no 厦门市: only one town is called so. Names of two characters are too common.
+    """
+    name = out.get("road")
+    if not isinstance(name, str) or len(name) < 6 or "town" in out:
+        return None
+    for stem, town in _town_stems().get(name[:2], ()):
+        if len(stem) > 2 and name.startswith(stem):
+            alike = sum(other == stem for other, _ in _town_stems()[name[:2]])
+            rest = name[len(stem) :]
+            whole = len(rest) > 2 and rest[0] not in _NO_HEAD and _NO_ROAD.match(rest) is None
+            return town.code[:6] if alike == 1 and whole else None
+    return None
+
+
+_NO_HEAD = "东西南北中一二三四五六七八九十大新老前后上下门内外桥公"
+_NO_ROAD = re.compile(r"(?:步行|酒吧|商业|美食|小吃|文化|购物|[\u4e00-\u9fa5]?环)[街路]")
 _WORDS = frozenset(
     (
         "人民", "解放", "新华", "和平", "胜利", "建设", "文化", "光明", "红旗", "团结", "友谊",

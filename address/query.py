@@ -160,7 +160,19 @@ def _add_token(items: list[Item], piece: Piece, token: Token) -> None:
             )
             items[-1] = Item(joined, options=_options(merged))
             return
-    items.append(Item(piece, options=_options(token)))
+    options = _options(token)
+    if before is not None and before.piece.end == piece.start:
+        options = options + _room_on_floor(before.piece.token, token)
+    items.append(Item(piece, options=options))
+
+
+def _room_on_floor(floor: Token | None, room: Token) -> list[list[Option]]:
+    """10楼03室 is room 1003 where rooms are numbered by their floor."""
+    if floor is None or floor.kind not in ("floor", "lou") or room.kind not in ("room", "bare"):
+        return []
+    if not (floor.value.isdigit() and room.value.isdigit() and len(room.value) <= 2):
+        return []
+    return [[("room", f"{int(floor.value)}{int(room.value):02d}", 0.02)]]
 
 
 def _options(token: Token) -> list[list[Option]]:

@@ -1,12 +1,15 @@
 """Addresses in letters, in western order: Flat 7, 16 Linjiang Road, Wuhan."""
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+from address.model import Element
 
 if TYPE_CHECKING:
     from address.index import AddressIndex
 
-__all__ = ["from_romanised", "romanised_parts"]
+__all__ = ["from_romanised", "romanised_elements", "romanised_parts"]
 
 _PINYIN_ROAD = re.compile(
     r"\b((?:[a-z']+\s+){1,5}?|[a-z']+?)(lu|da\s?dao|da\s?jie|jie|xiang|hu\s?tong)\b"
@@ -73,6 +76,71 @@ def romanised_parts(text: str) -> dict[str, str]:
         if piece:
             _put_names(out, _put_numbers(out, piece))
     return out
+
+
+_HOUSE = re.compile(
+    r"\b(?:garden|gardens|plaza|mansion|centre|center|building|community|estate|village|park|court)s?$"
+)
+_LEVEL_OF = {"door": "number", "lane": "number"}
+
+
+def romanised_elements(text: str) -> list[Element]:
+    """Elements of an address in letters, with spans; empty where it tells no road and no numbered part.
+
+    Names stay as they are written: which Chinese name is meant only a gazetteer knows.
+
+    Examples
+    --------
+    >>> [(e.level, e.value) for e in romanised_elements("Room 1203, No. 35 Linjiang Avenue")]
+    [('room', '1203'), ('number', '35'), ('road', 'Linjiang Avenue')]
+    """
+    low = text.lower()
+    if len(low) != len(text):
+        return []
+    out: list[Element] = []
+
+    def put(level: str, start: int, end: int, value: str = "") -> None:
+        start += len(text[start:end]) - len(text[start:end].lstrip(" ."))
+        written = text[start:end].rstrip(" .")
+        if written and all(element.level != level for element in out):
+            out.append(Element(level, written, value or written, start, start + len(written)))
+
+    for piece in re.finditer(r"[^,，;；]+", low):
+        rest, begin = piece[0], piece.start()
+        for kind, pattern in _PARTS:
+            found = pattern.search(rest)
+            value = next((g for g in found.groups() if g), "").upper() if found else ""
+            if found is not None and value:
+                a, b = found.span()
+                put(
+                    _LEVEL_OF.get(kind, kind), begin + a, begin + b, value + "弄" * (kind == "lane")
+                )
+                rest = rest[:a] + " " * (b - a) + rest[b:]
+        _put_written(put, rest, begin)
+    told = {element.level for element in out} & {"road", "number", "building", "room", "unit"}
+    return sorted(out, key=lambda element: element.start) if told else []
+
+
+def _put_written(put: Callable[..., None], rest: str, begin: int) -> None:
+    """The names in a piece whose numbered parts are blank."""
+    road = _ROAD.search(rest) or _PINYIN_ROAD.search(rest)
+    if road is not None:
+        numbered = road.re is _ROAD and road[1] is not None
+        if numbered:
+            put("number", begin + road.start(1), begin + road.end(1))
+        put("road", begin + (road.end(1) if numbered else road.start()), begin + road.end())
+        return
+    for level, pattern in (("county", _DISTRICT), ("street", _TOWN)):
+        found = pattern.search(rest)
+        if found is not None:
+            put(level, begin + found.start(), begin + found.end())
+            return
+    name = rest.strip(" .")
+    if re.fullmatch(r"[a-z' ]{2,}", name) and name not in _CHINA:
+        put("compound" if _HOUSE.search(name) else "city", begin, begin + len(rest))
+
+
+_CHINA = ("china", "prc", "p r china", "hao", "lou")
 
 
 def _put_numbers(out: dict[str, str], rest: str) -> str:

@@ -465,6 +465,7 @@ class _Reader:
         head = text[inner]
         may = not head.isalpha() or head.isascii() or head in "地负"
         may = may or (head in "甲乙丙丁" and text[inner + 1 : inner + 2].isdigit())
+        may = may or (head in "夹顶首底" and text[inner + 1 : inner + 2] == "层")
         if may and token_at(text, inner) is not None:
             return True
         if inner - position < 2:

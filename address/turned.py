@@ -67,10 +67,16 @@ def turned(source: Normalised, rank_of: Callable[[str], int]) -> Normalised:
     order = _from_the_end(text, rank_of)
     if order is not None:
         return _ordered(source, order)
+    rising = _RISING.match(text)
+    if rising is not None and _TAIL_WORD.search(text, rising.end()) is None:
+        house = [range(*rising.span(part)) for part in ("building", "unit", "floor", "room")]
+        order = [*range(rising.end(), len(text)), *(i for part in house for i in part if i >= 0)]
+        return _ordered(source, order)
     head = _TAIL_FIRST.match(text)
     if head is not None and _TAIL_WORD.search(text, head.end()) is None:
         a, b = head.span("tail")
-        return _ordered(source, [*range(b + 1, len(text)), b, *range(a, b)])
+        order = [*range(b + 1, len(text)), b, *range(a, b)] if text[b] == "," else []
+        return _ordered(source, order or [*range(b, len(text)), *range(a, b)])
     return source
 
 
@@ -105,9 +111,16 @@ def _from_the_end(text: str, rank_of: Callable[[str], int]) -> list[int] | None:
 
 
 _TAIL_FIRST = re.compile(
-    r"(?P<tail>[A-Z]?\d{1,3}(?:号楼|栋|幢|座)(?:\d{1,2}(?:单元|门|梯))?(?:\d{1,2}[层楼])?(?:[A-Z]?\d{3,4}[A-Z]?[室房]?)?),(?=[\u4e00-\u9fa5]{2})"
+    r"(?P<tail>[A-Z]?\d{1,3}(?:号楼|栋|幢|座)(?:\d{1,2}(?:单元|门|梯))?(?:\d{1,2}[层楼])?(?:[A-Z]?\d{3,4}[A-Z]?[室房]?)?)"
+    r"(?:,(?=[\u4e00-\u9fa5]{2})|(?=[\u4e00-\u9fa5]{2,12}[路街巷道]\d{1,5}[号弄]))"
 )
 """The house before its address: 7号楼2单元1303室,人民路5号."""
+_RISING = re.compile(
+    r"(?:(?P<room>[A-Z]?\d{1,4}[A-Z]?(?:室|房间|房)),?)?(?:(?P<floor>\d{1,2}[层楼]),?)?"
+    r"(?:(?P<unit>\d{1,2}(?:单元|门|梯)),?)?(?<=[室间房层楼元门梯,])(?P<building>[A-Z]?\d{1,3}(?:号楼|栋|幢|座)),?"
+    r"(?=[\u4e00-\u9fa5]{2})"
+)
+"""The house from its room up, before its address: 1203室2单元5号楼临江花园."""
 _TAIL_WORD = re.compile(r"号楼|栋|幢|单元|\d[室房层]")
 
 

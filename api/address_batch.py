@@ -10,6 +10,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from address import Match
+from api.address_notes import notes_of
 from api.address_tables import TextSource, Writer, open_source, unused_names, writer_for
 from api.addresses import Geocoder, match_texts
 
@@ -145,7 +146,7 @@ def _row(text: str, match: Match) -> dict[str, Any]:
         "addr_confidence": match.confidence,
         "addr_missing": match.missing,
         "addr_faults": ";".join(f.code for f in match.faults) or None,
-        "addr_note": "；".join(f.text for f in match.faults) or (None if text else "空白"),
+        "addr_note": "；".join(notes_of(match)) or (None if text else "空白"),
         "addr_alternatives": " | ".join(c.full for c in match.alternatives[:3]) or None,
     }
     if place is not None:

@@ -141,14 +141,14 @@ class AddressBook:
         return True
 
     def _plan(self, store: Store) -> dict[str, Any] | None:
-        _, seq = addresses.state(store)
-        if seq <= self.seq:
+        seq, happened = addresses.touched(store, self.seq)
+        if not happened:
             return None
-        happened = addresses.touched(store, self.seq)
+        nodes = addresses.some_nodes(store, list(happened)).to_pylist()
         return {
             "seq": seq,
-            "edits": steps(store, self._index, happened),
-            **past_of(store, list(happened)),
+            "edits": steps(store, self._index, happened, nodes),
+            **past_of(store, nodes),
         }
 
     def _past(self) -> tuple[pa.Table, pa.Table]:

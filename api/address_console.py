@@ -54,7 +54,7 @@ def answers_table(answers: Iterable[Mapping[str, Any]]) -> Table:
             *(f"{place[k]:.6f}" if k in place else "–" for k in ("lon", "lat")),
             f"{place.get('error_m', 0):.0f}" if place else "–",
             f"{a['confidence']:.2f}",
-            Text("；".join(a["faults"][:2])),
+            Text("；".join(a["notes"][:2])),
         )
     return table
 

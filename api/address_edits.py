@@ -1,26 +1,27 @@
 """Single edits of a city's addresses by id, code or text, and what an id or code means at any time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from address import Match
 from address.codes import split_code
 from api.address_book import AddressBook
-from api.address_remote import RemoteEdits, remote_edits
+from api.address_remote import RemoteEdits, ask_server, remote_edits
 from api.address_shares import Child, shares_of
-from api.address_tree import editor, number_addresses
+from api.address_tree import editor, number_edited
 from twin import addresses
 from twin.addresses import Edited, Editor, NewNode
 from twin.city import City
 from twin.errors import CityInUseError, InvalidRequestError, NotFoundError
-from twin.store import Store
+from twin.store import Connection, Store
 from twin.store.read import rows
 
-__all__ = ["Edits", "moment_of", "node_history", "open_edits", "resolve_code"]
+__all__ = ["Edits", "meaning_of", "moment_of", "node_history", "open_edits", "resolve_code"]
 
 
 def moment_of(text: str | None) -> datetime | None:
@@ -61,7 +62,7 @@ class Edits:
     def __init__(self, store: Store, book: AddressBook, actor: str, at: datetime | None) -> None:
         self.store = store
         self.book = book
-        self._editor: Editor = editor(store, actor)
+        self._editor: Editor = editor(store, actor, self._finish)
         self._at = at
 
     def node(self, given: str) -> str:
@@ -97,24 +98,23 @@ class Edits:
         """Add a node below another."""
         lon, lat, z = place or (None, None, None)
         new = NewNode(level, name, lon, lat, z, tuple(aliases))
-        parent_id, index = self.node(parent), self.book.index
-        row = index.row_of(parent_id)
-        above = None if row is None else [index.id_of(at) for at in index.above(row)]
-        return self._done(self._editor.insert(parent_id, new, self._at), above)
+        parent_id = self.node(parent)
+        return self._done(lambda: self._editor.insert(parent_id, new, self._at))
 
     def rename(self, node: str, name: str) -> dict[str, Any]:
         """Give a node another name."""
-        return self._done(self._editor.rename(self.node(node), name, self._at))
+        node_id = self.node(node)
+        return self._done(lambda: self._editor.rename(node_id, name, self._at))
 
     def retire(self, node: str, into: Sequence[str]) -> dict[str, Any]:
         """Let a node end."""
-        return self._done(
-            self._editor.retire(self.node(node), [self.node(one) for one in into], self._at)
-        )
+        node_id, after = self.node(node), [self.node(one) for one in into]
+        return self._done(lambda: self._editor.retire(node_id, after, self._at))
 
     def merge(self, node: str, into: str) -> dict[str, Any]:
         """Let a node go into another."""
-        return self._done(self._editor.merge(self.node(node), self.node(into), self._at))
+        node_id, other = self.node(node), self.node(into)
+        return self._done(lambda: self._editor.merge(node_id, other, self._at))
 
     def split(self, node: str, into: Sequence[str], shares: Sequence[str]) -> dict[str, Any]:
         """Let a node go into several new ones beside it.
@@ -145,15 +145,18 @@ class Edits:
         ]
         given = shares_of(children, into, shares)
         parts = [NewNode(index.level_of(row), name) for name in into]
-        return self._done(self._editor.split(node_id, parts, given, self._at))
+        return self._done(lambda: self._editor.split(node_id, parts, given, self._at))
 
-    def _done(self, said: Edited, above: Sequence[str] | None = None) -> dict[str, Any]:
+    def _finish(self, con: Connection, said: Edited) -> None:
+        """Codes and main addresses, in the transaction of the edit."""
+        if said.event in ("merge", "split", "retire"):
+            addresses.settle_mains(con)
+        if said.event != "retire":
+            number_edited(con, self.store, self.book.index, said)
+
+    def _done(self, edit: Callable[[], Edited]) -> dict[str, Any]:
         with self.store.on_one_thread():
-            if said.event in ("merge", "split", "retire"):
-                addresses.settle_mains(self.store)
-            if said.event != "retire":
-                touched = [said.node_id, *said.into, *said.moved]
-                number_addresses(self.store, touched, above)
+            said = edit()
             self.book.follow(self.store)
         return asdict(said)
 
@@ -201,7 +204,7 @@ def node_history(store: Store, node_id: str) -> dict[str, Any]:
     return {"node": found[0], "codes": codes, "events": events}
 
 
-def resolve_code(city: Path, code: str) -> dict[str, Any]:
+def meaning_of(store: Store, code: str) -> dict[str, Any]:
     """What a code or id of any time means; see `node_history`.
 
     Raises
@@ -211,6 +214,17 @@ def resolve_code(city: Path, code: str) -> dict[str, Any]:
     """
     parts = split_code(code)
     text = "".join(parts) if parts is not None else code.strip()
-    with Store.open(City.open(city), read_only=True) as store:
-        coded = rows(store, "address_codes", code=text)
-        return node_history(store, str(coded[0]["node_id"]) if coded else text)
+    coded = rows(store, "address_codes", code=text)
+    return node_history(store, str(coded[0]["node_id"]) if coded else text)
+
+
+def resolve_code(city: Path, code: str) -> dict[str, Any]:
+    """As `meaning_of`, in a city's folder; where a server holds it, of that server."""
+    where = City.open(city)
+    try:
+        opened = Store.open(where, read_only=True)
+    except CityInUseError:
+        found: dict[str, Any] = ask_server(where, f"/address/nodes/{quote(code.strip(), safe='')}")
+        return found
+    with opened as store:
+        return meaning_of(store, code)

@@ -1,7 +1,8 @@
-"""Edits through the server that holds a city, for commands that meet it at work."""
+"""Edits and questions through the server that holds a city, for commands that meet it at work."""
 
 import os
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ import orjson
 from twin.city import City
 from twin.errors import CityError, ConflictError, InvalidRequestError, NotFoundError, TwinError
 
-__all__ = ["RemoteEdits", "announced", "remote_edits"]
+__all__ = ["RemoteEdits", "announced", "ask_server", "remote_edits"]
 
 FILE_NAME: Final = "server.json"
 """Beside the base: where the server of the city answers, for as long as it runs."""
@@ -48,10 +49,32 @@ def announced(city: Path, host: str, port: int) -> Iterator[None]:
 
 def remote_edits(city: City, actor: str, at: str | None) -> "RemoteEdits | None":
     """Edits by the server that has announced itself for a city; None where none has."""
+    url = _server_of(city)
+    return None if url is None else RemoteEdits(url, actor, at)
+
+
+def ask_server(city: City, path: str, **asked: str | None) -> Any:  # noqa: ANN401 -- whatever the route answers
+    """Answer of a GET route of the server that has announced itself for a city.
+
+    Raises
+    ------
+    CityError
+        If none has, or it does not answer.
+    TwinError
+        What the server refuses with.
+    """
+    url = _server_of(city)
+    if url is None:
+        raise CityError(
+            f"{city.path} is held by another program, and no server of it says where it answers; wait for it to end"
+        )
+    query = urllib.parse.urlencode({k: v for k, v in asked.items() if v is not None})
+    return _answer(url, f"{path}?{query}" if query else path, None)
+
+
+def _server_of(city: City) -> str | None:
     file = city.path / FILE_NAME
-    if not file.is_file():
-        return None
-    return RemoteEdits(str(orjson.loads(file.read_bytes())["url"]), actor, at)
+    return str(orjson.loads(file.read_bytes())["url"]) if file.is_file() else None
 
 
 class RemoteEdits:
@@ -96,29 +119,34 @@ class RemoteEdits:
 
     def _asked(self, event: str, told: dict[str, Any]) -> dict[str, Any]:
         body = orjson.dumps({"event": event, "actor": self._actor, "at": self._at, **told})
-        headers = {"Content-Type": "application/json"}
-        if token := os.environ.get(TOKEN):
-            headers["Authorization"] = f"Bearer {token}"
-        request = urllib.request.Request(f"{self.url}/address/edits", body, headers)  # noqa: S310 -- http, of our own file
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        try:
-            with opener.open(request, timeout=PATIENCE_S) as answer:
-                said: dict[str, Any] = orjson.loads(answer.read())
-        except urllib.error.HTTPError as refused:
-            raise _refusal(refused) from None
-        except OSError as error:
-            raise CityError(
-                f"the server of this city ({self.url}) does not answer: {error}; stop it, or start it again"
-            ) from error
+        said: dict[str, Any] = _answer(self.url, "/address/edits", body)
         return said
 
 
-def _refusal(refused: urllib.error.HTTPError) -> TwinError:
+def _answer(url: str, path: str, body: bytes | None) -> Any:  # noqa: ANN401 -- whatever the route answers
+    """Decoded answer to a GET, or a POST where there is a body."""
+    headers = {"Content-Type": "application/json"}
+    if token := os.environ.get(TOKEN):
+        headers["Authorization"] = f"Bearer {token}"
+    request = urllib.request.Request(url + path, body, headers)  # noqa: S310 -- http, of our own file
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=PATIENCE_S) as answer:
+            return orjson.loads(answer.read())
+    except urllib.error.HTTPError as refused:
+        raise _refusal(refused, "operator" if body is not None else "viewer") from None
+    except OSError as error:
+        raise CityError(
+            f"the server of this city ({url}) does not answer: {error}; stop it, or start it again"
+        ) from error
+
+
+def _refusal(refused: urllib.error.HTTPError, role: str) -> TwinError:
     """What the server said, as the error it would be here."""
     try:
         detail = str(orjson.loads(refused.read())["detail"])
     except (ValueError, KeyError, TypeError):
         detail = f"the server answered {refused.code}"
     if refused.code in (401, 403):
-        detail += f" Set {TOKEN} to a token of the role operator."
+        detail += f" Set {TOKEN} to a token of the role {role}."
     return KINDS.get(refused.code, CityError)(detail)

@@ -15,10 +15,14 @@ _CODED: Final = frozenset(("province", "city", "county", "street", "community"))
 """Levels whose name decides digits of all codes below."""
 _OWN: Final = ("code", "eid", "key", "building_key")
 
+_GONE: Final = ("node_id", "level", "name", "core", "parent_id", "full", "replaced_by")
+
 Row = dict[str, Any]
 
 
-def steps(store: Store, index: AddressIndex, happened: Mapping[str, Sequence[str]]) -> list[Row]:
+def steps(
+    store: Store, index: AddressIndex, happened: Mapping[str, Sequence[str]], nodes: list[Row]
+) -> list[Row]:
     """Edits (`address.edits.apply`) after which the index has the touched nodes as the base has them.
 
     Parameters
@@ -27,8 +31,10 @@ def steps(store: Store, index: AddressIndex, happened: Mapping[str, Sequence[str
     index : AddressIndex
     happened : mapping
         Node → events, of `twin.addresses.touched`.
+    nodes : list of dict
+        Those nodes as the base has them (`twin.addresses.some_nodes`).
     """
-    now = {row["node_id"]: row for row in addresses.some_nodes(store, list(happened)).to_pylist()}
+    now = {row["node_id"]: row for row in nodes}
     there = {node: row for node, row in now.items() if row["there"]}
     away = [
         node for node in now
@@ -38,7 +44,11 @@ def steps(store: Store, index: AddressIndex, happened: Mapping[str, Sequence[str
     out = [{"op": "retire", "id": node} for node in _tops(index, away)]
     moved = set(away)
     fresh = [node for node in there if node in moved or index.row_of(node) is None]
-    coming = _subtrees(store, fresh, deep=bool(moved))  # what is new holds only what is new
+    if moved:
+        new = addresses.some_nodes(store, fresh, deep=True).to_pylist() if fresh else []
+    else:
+        new = [there[node] for node in fresh]  # what is new holds only what is new
+    coming = _parents_first(new)
     out += [_insertion(row) for row in coming]
     came = {row["node_id"] for row in coming}
     stay = [node for node in there if node not in came]
@@ -55,13 +65,21 @@ def steps(store: Store, index: AddressIndex, happened: Mapping[str, Sequence[str
     return out + [told for row in known.values() if (told := _changed(index, row)) is not None]
 
 
-def past_of(store: Store, ids: list[str]) -> dict[str, list[Any]]:
-    """Other names (``names``) and retirement (``gone``) of the touched nodes (``ids``), as the history wants them."""
-    found = {
-        "names": rows(store, "address_names_of", ids=ids),
-        "gone": rows(store, "address_gone_of", ids=ids),
+def past_of(store: Store, nodes: list[Row]) -> dict[str, list[Any]]:
+    """Other names (``names``) and retirement (``gone``) of the touched nodes (``ids``), as the history wants them.
+
+    Parameters
+    ----------
+    store : Store
+    nodes : list of dict
+        As for `steps`.
+    """
+    named = [row["node_id"] for row in nodes if row["there"] and row["named"]]
+    return {
+        "ids": [row["node_id"] for row in nodes],
+        "names": rows(store, "address_names_of", ids=named) if named else [],
+        "gone": [{name: row[name] for name in _GONE} for row in nodes if not row["there"]],
     }
-    return {"ids": ids, **found}
 
 
 def _parent(index: AddressIndex, row: int) -> str | None:
@@ -79,9 +97,8 @@ def _tops(index: AddressIndex, ids: list[str]) -> list[str]:
     ]
 
 
-def _subtrees(store: Store, roots: list[str], deep: bool) -> list[Row]:
-    """Nodes that come into the index, parents first."""
-    found = addresses.some_nodes(store, roots, deep).to_pylist() if roots else []
+def _parents_first(found: list[Row]) -> list[Row]:
+    """Nodes that come into the index, in an order in which they can."""
     left = {row["node_id"]: row for row in found if row["there"]}
     out: list[Row] = []
     while left:

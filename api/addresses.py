@@ -11,9 +11,10 @@ import pyarrow.parquet as pq
 from address import AddressIndex, Match
 from address.evaluate import nodes_from_gazetteer
 from api.address_book import Tell, open_book
+from api.address_notes import notes_of
 from api.address_tree import index_at
 from twin.city import City
-from twin.errors import InvalidRequestError, NotFoundError, SourceError
+from twin.errors import CityInUseError, InvalidRequestError, NotFoundError, SourceError
 from twin.store import Store
 
 __all__ = [
@@ -123,8 +124,14 @@ def _of_city(
     city: City, valid_at: datetime | None, tell: Tell | None
 ) -> tuple[AddressIndex, Geocoder]:
     if valid_at is not None:
-        with Store.open(city, read_only=True) as store:
-            then = index_at(store, valid_at)
+        try:
+            with Store.open(city, read_only=True) as store:
+                then = index_at(store, valid_at)
+        except CityInUseError as held:
+            raise CityInUseError(
+                f"{held} Addresses as they were are told by its server: GET /geocode?q=…&valid_at=… "
+                "历史地址请向正在运行的服务查询。"
+            ) from None
         if then is not None:
             return then, then
     book = open_book(city, tell)
@@ -136,7 +143,10 @@ def _of_city(
 
 
 def plain(query: str, match: Match, language: Language = "zh") -> dict[str, Any]:
-    """An answer as plain values; ``faults`` are sentences, ``fault_codes`` what they are called."""
+    """An answer as plain values; ``faults`` are sentences, ``fault_codes`` what they are called.
+
+    ``notes`` are those sentences, and what is missing where no fault tells it.
+    """
     place = match.location
     return {
         "query": query,
@@ -154,6 +164,7 @@ def plain(query: str, match: Match, language: Language = "zh") -> dict[str, Any]
         ],
         "corrections": list(match.corrections),
         "faults": [f.say(language) for f in match.faults],
+        "notes": notes_of(match, language),
         "fault_codes": [
             {"code": f.code, "given": f.given, "used": f.used, "penalty": f.penalty}
             for f in match.faults

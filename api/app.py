@@ -22,6 +22,7 @@ from api.routes import (
     live,
     resolve,
     tiles,
+    wmts,
 )
 from api.routes.health import program_version
 from api.security import Gate
@@ -32,8 +33,8 @@ __all__ = ["create_app"]
 
 ROUTERS = (
     landing.router, info.router, collections.router, entities.router, resolve.router,
-    geocode.router, address_batch.router, address_edits.router, tiles.router, live.router, alarms.router, cases.router,
-    health.router,
+    geocode.router, address_batch.router, address_edits.router, tiles.router, wmts.router, live.router, alarms.router,
+    cases.router, health.router,
 )  # fmt: skip
 
 

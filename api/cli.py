@@ -160,18 +160,33 @@ def tile(
     city: CityOption,
     layer: Annotated[list[str] | None, typer.Option(help="Only these layers.")] = None,
     full: Annotated[bool, typer.Option("--full", help="Build everything anew.")] = False,
+    to: Annotated[
+        Path | None,
+        typer.Option("--out", help="Export: a folder, FILE.3tz (3D) or FILE.pmtiles (vector)."),
+    ] = None,
+    jobs: Annotated[
+        int, typer.Option(min=1, max=256, help="Processes that make tiles of buildings.")
+    ] = 1,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Address of a Dask scheduler whose workers make them.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Build or refresh the tiles."""
+    """Build or refresh the tiles; with --out, carry them away as well."""
     from api import pipeline
     from api.console import tile_table
 
     with progress(json) as tell:
-        report = pipeline.tile(City.open(city), layer or None, full=full, progress=tell)
+        report = pipeline.tile(
+            City.open(city), layer or None, full=full, progress=tell, jobs=jobs, scheduler=scheduler
+        )
+        exported = None if to is None else pipeline.export(City.open(city), to)
     if json:
-        document(report.to_json())
-    else:
-        out.print(tile_table(report))
+        document(report.to_json() | ({} if exported is None else {"export": exported}))
+        return
+    out.print(tile_table(report))
+    if exported is not None:
+        out.print(f"{exported['path']}: {exported['bytes'] / 1e6:.1f} MB ({exported['kind']})")
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """A gazetteer file without a city: its rows in degrees, its tree."""
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,14 @@ import shapely
 from address import build_nodes
 from address.faults import FAULT_KINDS, FAULTS, check
 from api.address_areas import base_areas
+from api.address_remote import ask_server
 from api.placing import CONFIDENT, Placer
 from api.planning import Planned, planned_layers
 from loaders.foreseen import foreseen
 from loaders.registry import loader_for
 from loaders.tablekinds import kind_of_columns
 from twin.city import City
-from twin.errors import SourceError
+from twin.errors import CityInUseError, SourceError
 from twin.ingest.tables import located
 from twin.schema import ADDRESSES
 from twin.store import Store
@@ -28,6 +30,7 @@ __all__ = [
     "FaultReport",
     "Gazetteer",
     "check_file",
+    "faults_of",
     "loaded_faults",
     "read_gazetteer",
 ]  # fmt: skip
@@ -115,21 +118,24 @@ class FaultReport:
 
     def to_json(self) -> dict[str, Any]:
         """Counts of each kind, and every fault."""
-        kinds = self.faults["kind"].value_counts().to_pylist()
-        counts = {entry["values"]: entry["counts"] for entry in kinds}
+        faults = [
+            {**fault, "details": orjson.loads(fault["details"])}
+            for fault in self.faults.to_pylist()
+        ]
+        counts: Counter[str] = Counter()
+        for fault in faults:  # buildings without an address are told together, by reason
+            together = fault["kind"] == "unaddressed"
+            counts[fault["kind"]] += fault["details"].get("count", 1) if together else 1
         return {
             "source": self.source,
             "rows": self.rows,
             "nodes": self.nodes,
             "levels": self.levels,
             "kinds": [
-                {"kind": kind, "zh": zh, "en": en, "count": counts.get(kind, 0)}
+                {"kind": kind, "zh": zh, "en": en, "count": counts[kind]}
                 for kind, (zh, en) in FAULT_KINDS.items()
             ],
-            "faults": [
-                {**fault, "details": orjson.loads(fault["details"])}
-                for fault in self.faults.to_pylist()
-            ],
+            "faults": faults,
             "findings": list(self.findings),
         }
 
@@ -162,12 +168,20 @@ def check_file(path: Path, city: City | None = None, plan: Path | None = None) -
 
 
 def loaded_faults(city: City) -> dict[str, Any]:
-    """What the loads of a city found, in the shape of :meth:`FaultReport.to_json`."""
-    with Store.open(city, read_only=True) as store:
-        rows = rows_of(store, "address_faults")
-        levels = store.table(
-            "SELECT level, count(*) AS n FROM address_node GROUP BY level ORDER BY n"
-        )
+    """As `faults_of`, in a city's folder; where a server holds it, of that server."""
+    try:
+        opened = Store.open(city, read_only=True)
+    except CityInUseError:
+        found: dict[str, Any] = ask_server(city, "/address/faults")
+        return found
+    with opened as store:
+        return faults_of(store)
+
+
+def faults_of(store: Store) -> dict[str, Any]:
+    """What the loads of a base found, in the shape of :meth:`FaultReport.to_json`."""
+    rows = rows_of(store, "address_faults")
+    levels = store.table("SELECT level, count(*) AS n FROM address_node GROUP BY level ORDER BY n")
     faults = pa.Table.from_pylist(
         [{name: row[name] for name in FAULTS.names} for row in rows], schema=FAULTS
     )

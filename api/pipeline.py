@@ -22,6 +22,8 @@ from api.address_tree import number_addresses
 from api.loading import Progress, load_layers
 from api.planning import planned_layers
 from api.report import LoadReport
+from tiles.export import ExportReport
+from tiles.export import export as write_export
 from twin.city import City
 from twin.heights import Heights
 from twin.ingest import anchor_everything, anchors_pending
@@ -29,7 +31,7 @@ from twin.ingest.anchoring import MATCHED
 from twin.store import Store
 from twin.store.scene import Scene
 
-__all__ = ["heights_of", "load", "tile"]
+__all__ = ["export", "heights_of", "load", "tile"]
 
 FARTHEST_M = 1_500.0
 """An address that is known no better than this is no anchor for a case."""
@@ -97,12 +99,24 @@ def tile(
     *,
     full: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
+    jobs: int = 1,
+    scheduler: str | None = None,
 ) -> tiles.TileReport:
-    """Build or refresh the tiles of ``city``; only layers whose input changed are built, all with ``full``."""
+    """Build or refresh the tiles of ``city``; only what changed is built, everything with ``full``.
+
+    ``jobs`` processes, or the workers of a Dask ``scheduler``, make the tiles of buildings.
+    """
     if full and layers is None:
         shutil.rmtree(city.tiles, ignore_errors=True)
     with Store.open(city) as store:
-        return tiles.build(Scene(store), city.tiles, layers, progress)
+        return tiles.build(
+            Scene(store), city.tiles, layers, progress, jobs=jobs, scheduler=scheduler
+        )
+
+
+def export(city: City, out: Path) -> ExportReport:
+    """Write the tiles of ``city`` to a folder or a ``.3tz`` or ``.pmtiles`` file; see :func:`tiles.export.export`."""
+    return write_export(city.tiles, out)
 
 
 def heights_of(city: City) -> Heights:

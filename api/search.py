@@ -56,7 +56,8 @@ class Candidate:
     """One thing that may be meant.
 
     ``location`` is longitude, latitude (degrees) and metres above the ellipsoid, null where
-    unknown; ``bbox`` the thing's box in the same units.
+    unknown; ``bbox`` the thing's box in the same units; ``note`` what an address differs in from
+    the text (a sentence in the language asked for).
     """
 
     kind: str
@@ -70,6 +71,7 @@ class Candidate:
     collection: str | None = None
     location: dict[str, float | None] | None = None
     bbox: tuple[float, ...] | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +226,7 @@ def _cases(state: CityState, wanted: str, limit: int, language: Language) -> lis
 def _addresses(state: CityState, wanted: str, limit: int, language: Language) -> list[Candidate]:
     """Addresses, each with the thing it names where it names one."""
     with state.addresses() as (index, told):
-        match = told.match(wanted)
+        match = told.geocode(wanted)
         typed = [] if match.status == "exact" else index.suggest(wanted, limit)
     nodes: dict[str, tuple[str, float, str]] = {}
     if match.status != "none" and match.node_id is not None:
@@ -252,11 +254,28 @@ def _addresses(state: CityState, wanted: str, limit: int, language: Language) ->
         else {}
     )
     known = cards(state.store, [row["eid"] for row in bound.values() if row["eid"]], utc_now())
-    return [
+    found = [
         _address(state, node, *nodes[node], bound[node], known.get(bound[node]["eid"] or ""))
         for node in nodes
         if node in bound
     ]
+    if found and found[0].id == match.node_id:
+        found[0] = _told(found[0], match, language)
+    return found
+
+
+def _told(candidate: Candidate, match: Match, language: Language) -> Candidate:
+    """The answer with what a reader should know of it, and where it is when that is not its node's place."""
+    note = "；".join(f.say(language) for f in match.faults if not f.code.endswith(_SILENT))
+    at = match.location
+    if at is None or at.method in ("node", "children", "parent"):
+        return replace(candidate, note=note or None)
+    place: dict[str, float | None] = {"lon": at.lon, "lat": at.lat, "z": None}
+    return replace(candidate, note=note or None, location=place, bbox=None)
+
+
+_SILENT = (".unused", ".several")
+"""Faults that are no news to whoever asked: words of the text that tell no place, and the list itself."""
 
 
 def find_code(state: CityState, wanted: str, language: Language) -> list[Candidate]:

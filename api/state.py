@@ -13,8 +13,10 @@ from api.address_edits import Edits
 from api.address_jobs import AddressJobs
 from api.address_tree import index_at
 from api.shared_lock import SharedLock
+from api.vector_tiles import VectorTiles
 from sample_data.district import SEED
 from sample_data.live import Simulator
+from tiles import OnDemand
 from twin.cases import CaseDesk
 from twin.city import City
 from twin.codes import cim_classes, components
@@ -23,6 +25,7 @@ from twin.live import LiveHub, run_simulator, run_ticker
 from twin.settings import ServerSettings
 from twin.store import Store
 from twin.store.read import Moment, extents, fields, rows, version
+from twin.store.scene import Scene
 
 __all__ = ["CityState", "ClassInfo", "CollectionInfo", "utc_now"]
 
@@ -76,12 +79,18 @@ class CityState:
     book: AddressBook
     jobs: AddressJobs
     turns: SharedLock
+    drawing: OnDemand
+    vectors: VectorTiles = field(init=False)
     started: datetime = field(default_factory=utc_now)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _seen: int = -1
     _then: dict[tuple[int, datetime], AddressIndex | None] = field(default_factory=dict)
     _collections: dict[str, CollectionInfo] = field(default_factory=dict)
     _fields: dict[str, list[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """What hangs on the base."""
+        self.vectors = VectorTiles(self.store, self.city.tiles)
 
     @classmethod
     @contextmanager
@@ -100,7 +109,9 @@ class CityState:
             jobs = AddressJobs(lambda: book.history, turns.reading)
             try:
                 with _running(settings, hub):
-                    yield cls(settings, city, store, hub, CaseDesk(store), book, jobs, turns)
+                    drawing = OnDemand(Scene(store), city.tiles)
+                    desk = CaseDesk(store)
+                    yield cls(settings, city, store, hub, desk, book, jobs, turns, drawing)
             finally:
                 jobs.close()
                 hub.close()

@@ -13,7 +13,7 @@ from starlette.responses import FileResponse, Response
 
 from twin.errors import NotFoundError
 
-__all__ = ["MEDIA_TYPES", "safe_path", "serve"]
+__all__ = ["MEDIA_TYPES", "answer_bytes", "is_known", "safe_path", "serve"]
 
 MEDIA_TYPES: Final[Mapping[str, str]] = {
     ".b3dm": "application/octet-stream",
@@ -108,7 +108,7 @@ def serve(request: Request, root: Path, relative: str, cache: str) -> Response:
     headers = {"ETag": _etag(plain), "Cache-Control": cache}
     if packed is not None:
         headers["Vary"] = "Accept-Encoding"
-    if _is_known(request, headers["ETag"]):
+    if is_known(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     if "range" in request.headers or plain.st_size > IN_MEMORY:
         return FileResponse(path, headers=headers, media_type=media, stat_result=plain)
@@ -116,6 +116,25 @@ def serve(request: Request, root: Path, relative: str, cache: str) -> Response:
     if content[:2] == GZIP_MAGIC:  # some builders write tiles compressed under their plain name
         return _unpacked(content, headers, media, takes_gzip)
     return Response(content, headers={**headers, "Accept-Ranges": "bytes"}, media_type=media)
+
+
+def answer_bytes(request: Request, content: bytes, digest: str, media: str, cache: str) -> Response:
+    """Bytes that were just made; their hash is the ETag.
+
+    Parameters
+    ----------
+    request : Request
+        Its If-None-Match is heeded.
+    content : bytes
+    digest : str
+        Hash of the content.
+    media, cache : str
+        Content-Type and Cache-Control of the answer.
+    """
+    headers = {"ETag": f'"{digest}"', "Cache-Control": cache}
+    if is_known(request, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    return Response(content, headers=headers, media_type=media)
 
 
 def _is_plain(segment: str) -> bool:
@@ -134,7 +153,8 @@ def _etag(found: stat_result, mark: str = "") -> str:
     return f'"{found.st_mtime_ns:x}-{found.st_size:x}{mark}"'
 
 
-def _is_known(request: Request, etag: str) -> bool:
+def is_known(request: Request, etag: str) -> bool:
+    """Whether the client has a representation of that ETag already."""
     given = request.headers.get("if-none-match", "")
     return given.strip() == "*" or etag in [
         entry.strip().removeprefix("W/") for entry in given.split(",")
@@ -145,7 +165,7 @@ def _packed(
     request: Request, path: Path, found: stat_result, media: str, cache: str, takes_gzip: bool
 ) -> Response:
     headers = {"ETag": _etag(found, "-gz" if takes_gzip else "-un"), "Cache-Control": cache}
-    if _is_known(request, headers["ETag"]):
+    if is_known(request, headers["ETag"]):
         return Response(status_code=304, headers=headers | {"Vary": "Accept-Encoding"})
     return _unpacked(path.read_bytes(), headers, media, takes_gzip)
 

@@ -4,8 +4,13 @@
     what the tiler asks of a base (:class:`TileSource`);
 ``tree`` ``quadtree`` ``placement`` ``glb``
     the tile tree apart from its encoding, who goes into which tile, frames, binary glTF;
-``buildings`` (of ``blocks``) ``models`` ``pipes``
+``buildings`` (of ``blocks``) ``models`` ``pipes`` ``points``
     the 3D layers;
+``outlines`` ``membership`` ``districts`` ``massing`` ``faces`` ``subtrees``
+    the layer of buildings: outlines of all, who goes where, one district, what it looks like from afar,
+    explicit and implicit tilesets over the same contents;
+``records`` ``workers`` ``ondemand``
+    districts taken over unchanged, made elsewhere, and single contents made when asked for;
 ``terrain`` ``imagery`` ``mvt``
     ground, orthophoto and flat layers;
 ``build`` ``check``
@@ -15,6 +20,17 @@
 from tiles.build import LAYERS, LayerReport, TileReport, build
 from tiles.check import check
 from tiles.findings import Finding
+from tiles.ondemand import Drawn, OnDemand
 from tiles.source import TileSource
 
-__all__ = ["LAYERS", "Finding", "LayerReport", "TileReport", "TileSource", "build", "check"]
+__all__ = [
+    "LAYERS",
+    "Drawn",
+    "Finding",
+    "LayerReport",
+    "OnDemand",
+    "TileReport",
+    "TileSource",
+    "build",
+    "check",
+]

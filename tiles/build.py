@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 import time
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
-from tiles.buildings import build_buildings
+from tiles.buildings import refresh_buildings
 from tiles.features import Layer, Progress, Write
 from tiles.folder import (
     FORMAT,
@@ -23,11 +24,15 @@ from tiles.folder import (
 )
 from tiles.imagery import Photo, build_imagery
 from tiles.models import ROOM_ALPHA, build_models
-from tiles.mvt import ZOOMS, build_mvt
+from tiles.mvt import build_mvt
+from tiles.outlines import BuildingRows, StreamedSource, TableRows
 from tiles.pipes import build_pipes
+from tiles.points import build_points
+from tiles.records import Shelf
 from tiles.scene import scene_tileset
 from tiles.terrain import build_terrain
 from tiles.tree import Tile, walk
+from tiles.workers import Workers, workers
 from twin.errors import InvalidRequestError
 
 if TYPE_CHECKING:
@@ -40,8 +45,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LAYERS", "LayerReport", "TileReport", "build"]
 
-LAYERS = ("buildings", "models", "rooms", "pipes", "scene", "terrain", "imagery", "mvt")
-SCENE = ("buildings", "models", "pipes")
+LAYERS = ("buildings", "models", "rooms", "pipes", "points", "scene", "terrain", "imagery", "mvt")
+SCENE = ("buildings", "models", "pipes", "points")
 """Layers the scene shows together."""
 
 
@@ -77,6 +82,8 @@ class _Job:
     name: str
     digest: str
     run: Callable[[Write, Progress], Layer]
+    staged: Callable[[Staging, Shelf, Progress], Layer] | None = None
+    """In place of ``run``, where parts of the old layer are taken over."""
 
 
 def _nothing(name: str) -> _Job:
@@ -89,6 +96,8 @@ class _Inputs:
     """Reads the source, and hashes the rasters once."""
 
     source: TileSource
+    rows: BuildingRows
+    crew: Workers
     ground: str = field(default="")
 
     def terrain_digest(self) -> str:
@@ -104,6 +113,7 @@ class _Inputs:
             "models": self._models,
             "rooms": self._rooms,
             "pipes": self._pipes,
+            "points": self._points,
             "terrain": self._terrain,
             "imagery": self._imagery,
         }
@@ -111,13 +121,19 @@ class _Inputs:
             if layer in layers:
                 yield make()
         if "mvt" in layers:
-            for collection in ZOOMS:
+            for collection in self.source.collections():
                 yield self._flat(collection)
 
     def _buildings(self) -> _Job:
-        table, terrain = self.source.buildings(), self.source.terrain()
-        digest = digest_of(digest_table(table), self.terrain_digest())
-        return _Job("buildings", digest, lambda w, p: build_buildings(table, terrain, w, p))
+        ground = digest_of(str(FORMAT), self.terrain_digest())
+
+        def staged(staging: Staging, shelf: Shelf, progress: Progress) -> Layer:
+            return refresh_buildings(
+                self.rows, self.source.terrain(), ground, staging, shelf, self.crew, progress
+            )
+
+        digest = digest_of(self.rows.stamp(), self.terrain_digest())
+        return _Job("buildings", digest, lambda _w, _p: Layer(None), staged)
 
     def _meshes(self, *, rooms: bool) -> pa.Table:
         table = self.source.meshes()
@@ -140,13 +156,18 @@ class _Inputs:
         table = self.source.pipes()
         return _Job("pipes", digest_table(table), lambda w, p: build_pipes(table, w, p))
 
+    def _points(self) -> _Job:
+        clouds = self.source.clouds()
+        digest = digest_of(*(cloud.digest() for cloud in clouds))
+        return _Job("points", digest, lambda w, p: build_points(clouds, w, p))
+
     def _terrain(self) -> _Job:
         terrain = self.source.terrain()
         if terrain is None:
             return _nothing("terrain")
-        return _Job(
-            "terrain", self.terrain_digest(), lambda w, p: build_terrain(terrain, "terrain", w, p)
-        )
+        water = self.source.flat("water")
+        digest = digest_of(self.terrain_digest(), digest_table(water))
+        return _Job("terrain", digest, lambda w, p: build_terrain(terrain, "terrain", w, p, water))
 
     def _imagery(self) -> _Job:
         found = self.source.imagery()
@@ -162,9 +183,12 @@ class _Inputs:
         return _Job("imagery", digest, lambda w, p: build_imagery(photos, "imagery", w, p))
 
     def _flat(self, collection: str) -> _Job:
-        table = self.source.flat(collection)
-        name = f"mvt/{collection}"
-        return _Job(name, digest_table(table), lambda w, p: build_mvt(table, collection, w, p))
+        table, version = self.source.flat(collection), self.source.version(collection)
+
+        def run(write: Write, progress: Progress) -> Layer:
+            return build_mvt(table, collection, write, progress, version)
+
+        return _Job(f"mvt/{collection}", digest_table(table), run)
 
 
 def build(
@@ -172,6 +196,9 @@ def build(
     out: Path,
     layers: Sequence[str] | None = None,
     progress: Callable[[str, int, int], None] | None = None,
+    *,
+    jobs: int = 1,
+    scheduler: str | None = None,
 ) -> TileReport:
     """Bring a tiles folder up to date.
 
@@ -187,6 +214,10 @@ def build(
         Some of :data:`LAYERS`; all when absent. ``scene`` follows whatever changes.
     progress : callable, optional
         Takes the layer's name, done and total.
+    jobs : int
+        Processes that make tiles of buildings.
+    scheduler : str, optional
+        Address of a Dask scheduler whose workers make them instead.
 
     Returns
     -------
@@ -195,7 +226,7 @@ def build(
     Raises
     ------
     InvalidRequestError
-        If a layer is unknown.
+        If a layer is unknown, or the workers are (:func:`tiles.workers.workers`).
     """
     started = time.perf_counter()
     wanted = LAYERS if layers is None else tuple(layers)
@@ -204,24 +235,39 @@ def build(
         text = f"no such layer: {', '.join(unknown)}; expected some of {', '.join(LAYERS)}"
         raise InvalidRequestError(text, "layers")
     out.mkdir(parents=True, exist_ok=True)
-    staging = out.with_name(f".{out.name}.building")
-    shutil.rmtree(staging, ignore_errors=True)
-    run = _Run(out, staging, read_manifest(out), progress)
-    for job in _Inputs(source).jobs(wanted):
-        run.make(job)
+    staging, left = out.with_name(f".{out.name}.building"), out.with_name(f".{out.name}.left")
+    if staging.exists():  # of a run that was killed: what it finished is used
+        shutil.rmtree(left, ignore_errors=True)
+        staging.rename(left)
+    run = _Run(out, staging, left, read_manifest(out), progress)
+    with workers(jobs, scheduler) as crew, _rows(source) as rows:
+        for job in _Inputs(source, rows, crew).jobs(wanted):
+            run.make(job)
+    if "mvt" in wanted:
+        run.forget("mvt/")
     run.scene()
     run.finish()
     return TileReport(tuple(run.reports), time.perf_counter() - started)
+
+
+@contextmanager
+def _rows(source: TileSource) -> Iterator[BuildingRows]:
+    """The buildings by rows, from a source that can give them so, else from its table."""
+    if isinstance(source, StreamedSource):
+        with source.building_rows() as rows:
+            yield rows
+    else:
+        yield TableRows(source.buildings())
 
 
 class _Run:
     """One run over a tiles folder."""
 
     def __init__(
-        self, out: Path, staging: Path, manifest: dict[str, Any],
+        self, out: Path, staging: Path, left: Path, manifest: dict[str, Any],
         progress: Callable[[str, int, int], None] | None,
     ) -> None:  # fmt: skip
-        self.out, self.staging, self.progress = out, staging, progress
+        self.out, self.staging, self.left, self.progress = out, staging, left, progress
         self.manifest = manifest
         self.changed: dict[str, dict[str, Any]] = {}
         self.reports: list[LayerReport] = []
@@ -233,8 +279,14 @@ class _Run:
         entry = self.manifest.get(job.name)
         skipped = entry is not None and entry["input"] == digest and self._present(job.name, entry)
         if not skipped:
-            folder = Staging(self.staging / job.name)
-            layer = job.run(folder.write, self._told(job.name))
+            old = self.out / job.name
+            folder = Staging(self.staging / job.name, old, (entry or {}).get("files"))
+            told = self._told(job.name)
+            if job.staged is None:
+                layer = job.run(folder.write, told)
+            else:
+                shelf = Shelf(self.left / job.name, self.left / "old" / job.name, old)
+                layer = job.staged(folder, shelf, told)
             entry = _entry(digest, folder, layer)
             self.changed[job.name] = entry
         assert entry is not None  # noqa: S101 - either found or just made
@@ -244,6 +296,13 @@ class _Run:
                 time.perf_counter() - started, skipped, tuple(entry["notes"]),
             )
         )  # fmt: skip
+
+    def forget(self, start: str) -> None:
+        """Take away older layers of a name that begins so and that were not made in this run."""
+        made = {report.layer for report in self.reports}
+        for name in sorted(self.manifest):
+            if name.startswith(start) and name not in made:
+                self.make(_nothing(name))
 
     def _told(self, name: str) -> Progress:
         def tell(done: int, total: int) -> None:
@@ -283,12 +342,12 @@ class _Run:
         if self.changed or not (self.out / "manifest.json").is_file():
             write_manifest(self.out, kept | self.changed)
         shutil.rmtree(self.staging, ignore_errors=True)
+        shutil.rmtree(self.left, ignore_errors=True)
 
 
 def _entry(digest: str, folder: Staging, layer: Layer) -> dict[str, Any]:
     """What the manifest says about a layer."""
-    plain = ("tileset.json", "tilejson.json", "layer.json")
-    tiles = [f for f in folder.files if f not in plain and not f.startswith("page_")]
+    tiles = [f for f in folder.files if not f.endswith((".json", ".subtree", ".gz"))]
     return {
         "input": digest,
         "output": folder.digest(),

@@ -55,6 +55,7 @@ def check(out: Path, known_eids: set[str] | None = None) -> list[Finding]:
             )
             findings.append(Finding(f"{name}/tileset.json", "eid-twice", text))
         found.update(run.eid)
+        findings += _twin(out, name, run)
     if (out / "scene" / "tileset.json").is_file():
         scene = TilesetCheck(out)
         scene.run(out / "scene" / "tileset.json")
@@ -64,6 +65,21 @@ def check(out: Path, known_eids: set[str] | None = None) -> list[Finding]:
         findings += check_terrain(out / "terrain", out)
     for path in sorted(out.glob("**/tilejson.json")):
         findings += _tilejson(path, out)
+    return findings
+
+
+def _twin(out: Path, name: str, explicit: TilesetCheck) -> list[Finding]:
+    """The implicit face of a layer is sound, and shows the same entities in the same files."""
+    path = out / name / "implicit.json"
+    if not path.is_file():
+        return []
+    run = TilesetCheck(out)
+    run.run(path)
+    known = {(f.path, f.rule) for f in explicit.findings}
+    findings = [f for f in run.findings if (f.path, f.rule) not in known]
+    if run.eid != explicit.eid:
+        text = f"shows {len(run.eid)} entities, the explicit face {len(explicit.eid)}, or in other files"
+        findings.append(Finding(f"{name}/implicit.json", "faces-differ", text))
     return findings
 
 

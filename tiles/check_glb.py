@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import orjson
 from tiles.meshopt import (
     MeshoptError,
     decode_attributes,
+    decode_sequence,
     decode_triangles,
     from_exponential,
 )
@@ -27,6 +28,8 @@ __all__ = ["BadTileError", "Content", "read_content"]
 _TYPES = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
 _NUMBERS = {"FLOAT32": "<f4", "INT16": "<i2"}
+_CARRIED = {"UINT8": 5121, "UINT16": 5123, "FLOAT32": 5126}
+POINTS = 0
 
 
 class BadTileError(ValueError):
@@ -39,11 +42,16 @@ class BadTileError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A content that was read: ``points`` (n, 3) local east, north, up metres; ids of features."""
+    """A content that was read: ``points`` (n, 3) local east, north, up metres; ids of features.
+
+    ``eid`` is empty where the features are blocks of a massing, which are no entities;
+    ``attributes`` are what points of a cloud carry, by the name of the property, shape (n,).
+    """
 
     points: NDArray[np.float64]
     eid: list[str]
     triangles: int
+    attributes: dict[str, NDArray[Any]] = field(default_factory=dict)
 
 
 def _require(holds: bool, rule: str, message: str) -> None:
@@ -57,7 +65,7 @@ def read_content(blob: bytes) -> Content:
     Parameters
     ----------
     blob : bytes
-        A ``.glb`` as :func:`tiles.glb.write_glb` makes it.
+        A ``.glb`` as :func:`tiles.glb.write_glb` or :func:`tiles.points.content.content` makes it.
 
     Returns
     -------
@@ -70,7 +78,10 @@ def read_content(blob: bytes) -> Content:
     """
     document, binary = _container(blob)
     reader = _Reader(document, binary)
-    mesh = document["meshes"][document["nodes"][0]["mesh"]]
+    node = document["nodes"][0]
+    mesh = document["meshes"][node["mesh"]]
+    if mesh["primitives"][0].get("mode") == POINTS:
+        return _cloud(reader, document, mesh["primitives"], node)
     table = document["extensions"]["EXT_structural_metadata"]["propertyTables"][0]
     count = table["count"]
     points, triangles, used = [], 0, np.zeros(count, dtype=bool)
@@ -81,7 +92,16 @@ def read_content(blob: bytes) -> Content:
         triangles += n
     _require(bool(used.all()), "feature-unused", f"{int((~used).sum())} features have no vertex")
     columns = _properties(reader, document, table)
-    return Content(from_y_up(np.concatenate(points)).astype(np.float64), columns["eid"], triangles)
+    return Content(from_y_up(np.concatenate(points)).astype(np.float64), _ids(columns), triangles)
+
+
+def _ids(columns: dict[str, list[str]]) -> list[str]:
+    """Ids of entities; a massing has unique names of blocks instead."""
+    if "eid" in columns or "block" not in columns:
+        return columns["eid"]
+    names = columns["block"]
+    _require(len(set(names)) == len(names), "block-twice", "two blocks have the same name")
+    return []
 
 
 def _container(blob: bytes) -> tuple[dict[str, Any], bytes]:
@@ -136,6 +156,8 @@ class _Reader:
         try:
             if packed["mode"] == "TRIANGLES":
                 return decode_triangles(stream, count).astype(f"<u{stride}").tobytes()
+            if packed["mode"] == "INDICES":
+                return decode_sequence(stream, count).astype(f"<u{stride}").tobytes()
             rows = decode_attributes(stream, count, stride)
         except MeshoptError as error:
             raise BadTileError("meshopt", f"buffer view {index}: {error}") from error
@@ -181,6 +203,39 @@ def _primitive(
     inside = bool(((ids >= 0) & (ids < count) & (ids == np.floor(ids))).all())
     _require(inside, "feature-id", f"feature ids {ids.min()}–{ids.max()} for {count} features")
     return position, np.unique(ids).astype(np.int64), len(index) // 3
+
+
+def _cloud(
+    reader: _Reader,
+    document: dict[str, Any],
+    primitives: list[dict[str, Any]],
+    node: dict[str, Any],
+) -> Content:
+    """Points of a cloud, which its node may move, and what they carry."""
+    _require(len(primitives) == 1, "points-primitive", f"{len(primitives)} primitives, expected 1")
+    attributes = {k: reader.accessor(v) for k, v in primitives[0]["attributes"].items()}
+    position = attributes["POSITION"].astype(np.float64)
+    _require(bool(np.isfinite(position).all()), "position-finite", "a position is no number")
+    for name, values in attributes.items():
+        said = f"{name} has {len(values)} of {len(position)} points"
+        _require(len(values) == len(position), "attribute-count", said)
+    opaque = attributes["COLOR_0"].shape[1] == 4 and bool(
+        (attributes["COLOR_0"][:, 3] == 255).all()
+    )
+    _require(opaque, "points-color", "COLOR_0 is no opaque RGBA")
+    carried = {}
+    metadata = document.get("extensions", {}).get("EXT_structural_metadata", {})
+    said = primitives[0].get("extensions", {}).get("EXT_structural_metadata", {})
+    for index in said.get("propertyAttributes", ()):
+        entry = metadata["propertyAttributes"][index]
+        declared = metadata["schema"]["classes"][entry["class"]]["properties"]
+        for name, use in entry["properties"].items():
+            kind = document["accessors"][primitives[0]["attributes"][use["attribute"]]]
+            same = _CARRIED.get(declared[name]["componentType"]) == kind["componentType"]
+            _require(same and kind["type"] == "SCALAR", "schema", f"{name} is not of its type")
+            carried[name] = attributes[use["attribute"]].ravel()
+    place = np.array(node.get("translation", (0.0, 0.0, 0.0)))
+    return Content(from_y_up(position + place).astype(np.float64), [], 0, carried)
 
 
 def _properties(

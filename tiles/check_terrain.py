@@ -31,6 +31,10 @@ class Mesh:
     triangles: NDArray[np.int64]
     edges: tuple[NDArray[np.int64], ...]
     normals: bool
+    mask: bytes | None
+    """Water mask: 1 or 65,536 bytes; None where the tile has none."""
+    available: list[list[dict[str, int]]] | None
+    """Ranges of the next levels; None where the tile does not tell."""
 
 
 def decode_terrain(blob: bytes) -> Mesh:
@@ -63,15 +67,31 @@ def _decode(blob: bytes) -> Mesh:
         (m,) = struct.unpack_from("<I", blob, at)
         edges.append(np.frombuffer(blob, "<u2", m, at + 4).astype(np.int64))
         at += 4 + 2 * m
-    kinds = {}
+    kinds: dict[int, bytes] = {}
     while at < len(blob):
         kind, size = struct.unpack_from("<BI", blob, at)
-        kinds[kind] = size
+        kinds[kind] = blob[at + 5 : at + 5 + size]
         at += 5 + size
     if at != len(blob):
         raise ValueError("an extension runs past the end")
     height = low + h * ((float(high) - float(low)) / LARGEST)
-    return Mesh(u, v, height, triangles, tuple(edges), kinds.get(1) == 2 * n)
+    normals = len(kinds.get(1, b"")) == 2 * n
+    return Mesh(
+        u, v, height, triangles, tuple(edges), normals, kinds.get(2), _available(kinds.get(4))
+    )
+
+
+def _available(body: bytes | None) -> list[list[dict[str, int]]] | None:
+    if body is None:
+        return None
+    (size,) = struct.unpack_from("<I", body)
+    if size + 4 != len(body):
+        raise ValueError(f"metadata of {len(body) - 4} bytes says it has {size}")
+    try:
+        found: list[list[dict[str, int]]] = orjson.loads(body[4:])["available"]
+    except (orjson.JSONDecodeError, KeyError, TypeError) as err:
+        raise ValueError(f"metadata without ranges: {err!r}") from err
+    return found
 
 
 def _profile(mesh: Mesh, edge: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -99,12 +119,32 @@ def check_terrain(folder: Path, out: Path) -> list[Finding]:
     ):
         if layer.get(key) != value:
             findings.append(Finding(name, "layer-json", f"{key} is {layer.get(key)!r}"))
-    for z, ranges in enumerate(available):
-        findings += _level(folder, out, z, ranges)
+    for z in range(len(available)):
+        findings += _level(folder, out, z, layer)
     return findings
 
 
-def _level(folder: Path, out: Path, z: int, ranges: list[dict[str, int]]) -> list[Finding]:
+def _told(layer: dict[str, Any], z: int, x: int, y: int) -> list[list[dict[str, int]]] | None:
+    """What a tile's metadata should say, from the ranges of the whole layer."""
+    every = layer.get("metadataAvailability")
+    if not every or z % every:
+        return None
+    out = []
+    for k, ranges in enumerate(layer["available"][z + 1 : z + 1 + every], 1):
+        here = []
+        for r in ranges:
+            cut = {
+                "startX": max(r["startX"], x << k), "startY": max(r["startY"], y << k),
+                "endX": min(r["endX"], ((x + 1) << k) - 1), "endY": min(r["endY"], ((y + 1) << k) - 1),
+            }  # fmt: skip
+            if cut["startX"] <= cut["endX"] and cut["startY"] <= cut["endY"]:
+                here.append(cut)
+        out.append(here)
+    return out
+
+
+def _level(folder: Path, out: Path, z: int, layer: dict[str, Any]) -> list[Finding]:
+    ranges: list[dict[str, int]] = layer["available"][z]
     meshes: dict[tuple[int, int], Mesh] = {}
     findings = []
     for r in ranges:
@@ -121,6 +161,15 @@ def _level(folder: Path, out: Path, z: int, ranges: list[dict[str, int]]) -> lis
                     findings.append(Finding(name, "terrain-decode", str(err)))
                     continue
                 findings += [Finding(name, *f) for f in _faults(meshes[x, y])]
+                if meshes[x, y].available != _told(layer, z, x, y):
+                    text = "its metadata does not say what there is below it"
+                    findings.append(Finding(name, "terrain-metadata", text))
+    return findings + _edge_faults(z, meshes)
+
+
+def _edge_faults(z: int, meshes: dict[tuple[int, int], Mesh]) -> list[Finding]:
+    """Common edges of tiles that do not fit."""
+    findings = []
     for (x, y), mesh in meshes.items():
         for other, mine, theirs in (((x + 1, y), 2, 0), ((x, y + 1), 3, 1)):
             if other in meshes:
@@ -141,6 +190,13 @@ def _faults(mesh: Mesh) -> list[tuple[str, str]]:
         faults.append(("terrain-range", "a height is no number"))
     if mesh.triangles.min() < 0 or mesh.triangles.max() >= n:
         faults.append(("terrain-index", f"indices up to {mesh.triangles.max()} for {n} vertices"))
+        return faults
+    x, y = mesh.u[mesh.triangles], mesh.v[mesh.triangles]
+    twice = (x[:, 1] - x[:, 0]) * (y[:, 2] - y[:, 0]) - (x[:, 2] - x[:, 0]) * (y[:, 1] - y[:, 0])
+    if twice.min() <= 0 or twice.sum() != 2 * LARGEST**2:
+        faults.append(("terrain-cover", "triangles do not cover the tile once, looking up"))
+    if mesh.mask is not None and len(mesh.mask) not in (1, 65_536):
+        faults.append(("terrain-mask", f"a water mask of {len(mesh.mask)} bytes"))
     if not mesh.normals:
         faults.append(("terrain-normals", "no normals, though the layer announces them"))
     return faults

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import orjson
 
-from tiles.check_glb import BadTileError, read_content
+from tiles.check_glb import BadTileError, Content, read_content
+from tiles.check_implicit import Implicit, outside
 from tiles.findings import Finding
 
 if TYPE_CHECKING:
@@ -60,8 +61,10 @@ class TilesetCheck:
         self.tiles += 1
         try:
             own = float(tile["geometricError"])
-            box = np.array(tile["boundingVolume"]["box"], dtype=float).reshape(4, 3)
             matrix = parent @ _matrix(tile)
+            volume = tile["boundingVolume"]
+            region = np.array(volume["region"], dtype=float) if "region" in volume else None
+            box = None if region is not None else _placed(_numbers(volume), matrix)
         except (KeyError, TypeError, ValueError) as err:
             self._report(path, "tile-json", f"not a tile: {err!r}")
             return
@@ -70,11 +73,18 @@ class TilesetCheck:
             self._report(path, "error-rises", text)
         if (
             not tile.get("children")
+            and "implicitTiling" not in tile
             and tile.get("content", {}).get("uri", "").endswith(".glb")
             and own
         ):
             self._report(path, "leaf-error", f"a leaf leaves out nothing, but its error is {own}")
-        boxes = [*above, _placed(box, matrix)]
+        if "implicitTiling" in tile:
+            self._implicit(path, tile, region, matrix, above, own)
+            return
+        if box is None:
+            self._report(path, "tile-json", "a region, which only implicit roots have here")
+            return
+        boxes = [*above, box]
         if "content" in tile:
             self._content(path, tile["content"], matrix, boxes, own)
         for child in tile.get("children", ()):
@@ -83,27 +93,64 @@ class TilesetCheck:
     def _content(
         self, path: Path, content: dict[str, Any], matrix: Floats, boxes: list[Floats], error: float
     ) -> None:
-        target = (path.parent / content["uri"]).resolve()
-        if not target.is_file() or not target.is_relative_to(self.out.resolve()):
-            self._report(path, "content-missing", f"{content['uri']} does not exist")
+        target = self._file(path, content["uri"])
+        if target is None:
             return
-        target = self.out / target.relative_to(self.out.resolve())
         if target.suffix == ".json":
             self._page(target, matrix, boxes, error if error else np.inf)
             return
-        try:
-            found = read_content(target.read_bytes())
-        except BadTileError as err:
-            self._report(target, err.rule, str(err))
-            return
-        except (KeyError, IndexError, TypeError) as err:
-            self._report(target, "glb-structure", f"a part is missing: {err!r}")
+        found = self._read(target)
+        if found is None:
             return
         if "boundingVolume" in content:
-            own = np.array(content["boundingVolume"]["box"], dtype=float).reshape(4, 3)
-            boxes = [*boxes, _placed(own, matrix)]
+            boxes = [*boxes, _placed(_numbers(content["boundingVolume"]), matrix)]
         self._inside(target, found.points @ matrix[:3, :3].T + matrix[:3, 3], boxes)
         self._ids(target, found.eid)
+
+    def _file(self, path: Path, uri: str) -> Path | None:
+        """A file a tileset refers to; None where it is missing or lies outside of the folder."""
+        target = (path.parent / uri).resolve()
+        if not target.is_file() or not target.is_relative_to(self.out.resolve()):
+            self._report(path, "content-missing", f"{uri} does not exist")
+            return None
+        return self.out / target.relative_to(self.out.resolve())
+
+    def _read(self, target: Path) -> Content | None:
+        """A content; None where it is none."""
+        try:
+            return read_content(target.read_bytes())
+        except BadTileError as err:
+            self._report(target, err.rule, str(err))
+        except (KeyError, IndexError, TypeError) as err:
+            self._report(target, "glb-structure", f"a part is missing: {err!r}")
+        return None
+
+    def _implicit(
+        self, path: Path, tile: dict[str, Any], region: Floats | None, matrix: Floats,
+        above: list[Floats], error: float,
+    ) -> None:  # fmt: skip
+        """The tiles below an implicit root: every content strictly inside its part of the region."""
+        if region is None or error <= 0:
+            self._report(path, "implicit-root", "an implicit root needs a region and an error")
+            return
+        root = Implicit(tile["implicitTiling"], tile["content"]["uri"])
+        cells = root.contents(path.parent)
+        for message in root.faults:
+            self._report(path, "subtree", message)
+        for cell in cells:
+            self.tiles += 1
+            target = self._file(path, root.name(root.template, cell))
+            found = None if target is None else self._read(target)
+            if target is None or found is None:
+                continue
+            points = found.points @ matrix[:3, :3].T + matrix[:3, 3]
+            beyond = outside(points, region, cell)
+            if beyond > TOLERANCE_M:
+                self._report(
+                    target, "outside-box", f"a vertex lies {beyond:.3f} m outside its cell"
+                )
+            self._inside(target, points, above)
+            self._ids(target, found.eid)
 
     def _inside(self, path: Path, points: Floats, boxes: list[Floats]) -> None:
         """Every vertex lies in the tile's box, its content's box, and those of all tiles above."""
@@ -128,6 +175,10 @@ class TilesetCheck:
 def _matrix(tile: dict[str, Any]) -> Floats:
     numbers = np.array(tile.get("transform", np.eye(4).ravel()), dtype=float)
     return numbers.reshape(4, 4).T
+
+
+def _numbers(volume: dict[str, Any]) -> Floats:
+    return np.array(volume["box"], dtype=float).reshape(4, 3)
 
 
 def _placed(box: Floats, matrix: Floats) -> Floats:

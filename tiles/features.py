@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from tiles.glb import NO_INT, Column
@@ -16,7 +17,7 @@ Write = Callable[[str, bytes], None]
 """Takes a path relative to the layer's folder, and the bytes."""
 Progress = Callable[[int, int], None]
 """Takes done and total of one layer."""
-Objects = NDArray[np.object_]
+Texts: TypeAlias = NDArray[np.object_] | pa.Array
 
 
 @dataclass(slots=True)
@@ -29,18 +30,18 @@ class Layer:
 
 
 def feature_columns(
-    eid: Objects,
-    class_code: Objects,
-    name: Objects,
+    eid: Texts,
+    class_code: Texts,
+    name: Texts,
     height_m: NDArray[np.float64],
     floors: NDArray[np.float64] | None = None,
-    storey: Objects | None = None,
+    storey: Texts | None = None,
 ) -> list[Column]:
     """Columns of the property table.
 
     Parameters
     ----------
-    eid, class_code, name, storey : ndarray of str, shape (n,)
+    eid, class_code, name, storey : ndarray of str or pyarrow.Array of string, shape (n,)
         "" where missing.
     height_m, floors : ndarray of float64, shape (n,)
         NaN where missing.

@@ -12,7 +12,7 @@ import pyarrow as pa
 from twin.cog import Cog
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -28,27 +28,58 @@ __all__ = [
     "swap",
 ]
 
-FORMAT = 1
+FORMAT = 2
 """Part of every input hash: raise it when the same input should give other bytes."""
 MANIFEST = "manifest.json"
 
 
 class Staging:
-    """A layer's folder under construction; remembers the hash and size of every file."""
+    """A layer's folder under construction; remembers the hash and size of every file.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    Parameters
+    ----------
+    path : Path
+    old : Path, optional
+        The layer as it is: a file that stays the same is taken by link, so that nothing about it changes.
+    known : mapping of str to (sha256, size), optional
+        Its files.
+    """
+
+    def __init__(
+        self, path: Path, old: Path | None = None, known: Mapping[str, Sequence[Any]] | None = None
+    ) -> None:
+        self.path, self.old, self.known = path, old, known or {}
         self.files: dict[str, tuple[str, int]] = {}
         self._folders: set[Path] = set()
 
     def write(self, name: str, data: bytes) -> None:
         """Write one file, path relative to the layer."""
+        found = hashlib.sha256(data).hexdigest(), len(data)
+        same = self.old is not None and tuple(self.known.get(name, ())) == found
+        if same and self.old is not None and self.adopt(name, self.old, found):
+            return
+        self._place(name).write_bytes(data)
+        self.files[name] = found
+
+    def adopt(self, name: str, layer: Path, found: tuple[str, int]) -> bool:
+        """Take a file of another folder as it is; False where it is not there any more."""
+        target = self._place(name)
+        target.unlink(missing_ok=True)
+        try:
+            target.hardlink_to(layer / name)
+        except FileNotFoundError:
+            return False
+        except OSError:  # a file system without links
+            shutil.copy2(layer / name, target)
+        self.files[name] = found
+        return True
+
+    def _place(self, name: str) -> Path:
         target = self.path / name
         if target.parent not in self._folders:
             target.parent.mkdir(parents=True, exist_ok=True)
             self._folders.add(target.parent)
-        target.write_bytes(data)
-        self.files[name] = hashlib.sha256(data).hexdigest(), len(data)
+        return target
 
     @property
     def bytes(self) -> int:

@@ -1,142 +1,352 @@
-"""Footprints as flat arrays: oriented rings, cleaned vertices, triangulated roofs."""
+"""Footprints as flat arrays: polygons of many features, read straight from a column of WKB."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
 
-import mapbox_earcut
 import numpy as np
+import pyarrow as pa
 import shapely
+from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["Rings", "rings_of", "triangulate"]
+from tiles.placement import M_PER_DEGREE
+from tiles.source import column
 
-SAME_POINT_M = 1e-3
-SLIVER_M = 1e-3
-"""Thinner triangles cannot be seen, and float32 could turn them over."""
+__all__ = ["Footprints", "extents", "footprints_of"]
+
+Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 Ints = NDArray[np.int64]
+Objects = NDArray[np.object_]
+
+POLYGON, MULTIPOLYGON = 3, 6
 
 
 @dataclass(frozen=True, slots=True)
-class Rings:
-    """Many polygons in a row: outer rings counter-clockwise, holes clockwise, no closing vertex.
+class Footprints:
+    """Polygons of many features in a row, rings as they were written, closing vertices included.
 
-    ``ring_start`` (r + 1) cuts the vertices into rings, ``poly_start`` (p + 1) cuts the rings into
-    polygons; ``owner`` (p) is the feature each polygon belongs to.
+    ``lon``, ``lat`` (v) are degrees; ``ring_start`` (r + 1) cuts the vertices into rings,
+    ``polygon_start`` (p + 1) the rings into polygons, ``first`` and ``last`` (n) are the range of
+    polygons of each feature; a feature without a polygon has an empty range.
     """
 
     lon: Floats
     lat: Floats
     ring_start: Ints
-    poly_start: Ints
-    owner: Ints
+    polygon_start: Ints
+    first: Ints
+    last: Ints
 
-    @property
-    def vertex_owner(self) -> Ints:
-        """Feature of each vertex, shape (n,)."""
-        ring_poly = np.repeat(np.arange(len(self.owner)), np.diff(self.poly_start))
-        return self.owner[np.repeat(ring_poly, np.diff(self.ring_start))]
+    def __len__(self) -> int:
+        return len(self.first)
 
-    @property
-    def following(self) -> Ints:
-        """Index of the next vertex along the same ring, shape (n,)."""
-        out = np.arange(1, len(self.lon) + 1)
-        out[self.ring_start[1:] - 1] = self.ring_start[:-1]
-        return out
+    def take(self, rows: NDArray[np.intp]) -> Footprints:
+        """Some features; their vertices stay where they are."""
+        return Footprints(
+            self.lon, self.lat, self.ring_start, self.polygon_start,
+            self.first[rows], self.last[rows],
+        )  # fmt: skip
+
+    def vertex_ranges(self) -> tuple[Ints, Ints]:
+        """First vertex of each feature, and the one after its last, shape (n,)."""
+        return (
+            self.ring_start[self.polygon_start[self.first]],
+            self.ring_start[self.polygon_start[self.last]],
+        )
 
 
-def rings_of(geometries: NDArray[np.object_]) -> Rings:
-    """Flatten polygons and multipolygons.
+def footprints_of(table: pa.Table, *, compiled: bool = True) -> Footprints:
+    """The ``wkb`` column of a table.
 
     Parameters
     ----------
-    geometries : ndarray of shapely geometries, shape (n,)
-        Longitude, latitude in degrees; any winding; collections keep their polygons. Vertices
-        closer than a
-        millimetre to the next are dropped, and so are rings that then have fewer than three.
+    table : pyarrow.Table
+        ``wkb`` holds polygons and multipolygons in longitude and latitude, ISO or EWKB; any
+        winding, Z and M are left out. Collections give their polygons, other types none, and so
+        does what cannot be read.
+    compiled : bool
+        Whether compiled loops are taken; GEOS reads the same from all rows.
 
     Returns
     -------
-    Rings
+    Footprints
+        One feature a row.
     """
-    parts, owner = shapely.get_parts(shapely.force_2d(geometries), return_index=True)
-    parts, inner = shapely.get_parts(parts, return_index=True)  # collections of multipolygons
-    owner = owner[inner]
-    keep = (shapely.get_type_id(parts) == 3) & ~shapely.is_empty(parts)
-    parts, owner = shapely.orient_polygons(parts[keep], exterior_cw=False), owner[keep]
-    rings, ring_poly = shapely.get_rings(parts, return_index=True)
+    data, start = _buffers(column(table, "wkb"))
+    if not compiled:
+        return _through_geos(data, start)
+    plain, polygons, rings, vertices = _measure(data, start)
+    if plain.all():
+        return _gather(data, start, plain, polygons, rings, vertices)
+    found = _gather(data, start, plain, polygons, rings, vertices)
+    odd = np.flatnonzero(~plain)
+    size = np.diff(start)[odd]
+    picked = np.concatenate([data[start[i] : start[i + 1]] for i in odd.tolist()])
+    rest = _through_geos(picked, np.concatenate([[0], np.cumsum(size)]))
+    return _with(found, rest, odd)
+
+
+def _buffers(wkb: pa.Array) -> tuple[Bytes, Ints]:
+    """Bytes of a binary column and where each row begins; null rows are empty."""
+    if not pa.types.is_large_binary(wkb.type):
+        wkb = wkb.cast(pa.large_binary())
+    if wkb.null_count:
+        wkb = wkb.fill_null(b"")
+    _, offsets, values = wkb.buffers()
+    start = np.frombuffer(offsets, np.int64)[wkb.offset : wkb.offset + len(wkb) + 1]
+    data = np.frombuffer(values, np.uint8) if values is not None else np.zeros(0, np.uint8)
+    return data, start
+
+
+def _through_geos(data: Bytes, start: Ints) -> Footprints:
+    """What is not plain: collections, the other byte order, damaged records (which are empty)."""
+    bounds = zip(start[:-1].tolist(), start[1:].tolist(), strict=True)
+    records = [data[a:b].tobytes() or None for a, b in bounds]
+    with np.errstate(invalid="ignore"):
+        read = shapely.from_wkb(np.asarray(records, dtype=object), on_invalid="ignore")
+    shapes = shapely.force_2d(np.asarray(read, dtype=object))
+    polygons, owner = _polygons(shapes)
+    rings, ring_polygon = shapely.get_rings(polygons, return_index=True)
     xy, vertex_ring = shapely.get_coordinates(rings, return_index=True)
-    return _assemble(xy, vertex_ring, ring_poly, owner)
+    last = np.searchsorted(owner, np.arange(len(records)), side="right")
+    return Footprints(
+        np.ascontiguousarray(xy[:, 0]), np.ascontiguousarray(xy[:, 1]),
+        np.searchsorted(vertex_ring, np.arange(len(rings) + 1)),
+        np.searchsorted(ring_polygon, np.arange(len(polygons) + 1)),
+        np.concatenate([[0], last[:-1]]), last,
+    )  # fmt: skip
 
 
-def _assemble(xy: Floats, vertex_ring: Ints, ring_poly: Ints, owner: Ints) -> Rings:
-    step = np.diff(xy, axis=0) * 111_320.0
-    last = np.append(vertex_ring[1:] != vertex_ring[:-1], True)
-    near = np.append(np.hypot(step[:, 0], step[:, 1]) < SAME_POINT_M, False)
-    keep = ~last & ~near  # the closing vertex repeats the first
-    count = np.bincount(vertex_ring[keep], minlength=len(ring_poly))
-    outer = np.append(True, ring_poly[1:] != ring_poly[:-1])[: len(ring_poly)]
-    whole = np.zeros(len(owner), dtype=bool)
-    whole[ring_poly[outer]] = count[outer] >= 3  # a polygon lives as long as its outer ring
-    good = (count >= 3) & whole[ring_poly]
-    keep &= good[vertex_ring]
-    per_poly = np.bincount(ring_poly[good], minlength=len(owner))
-    return Rings(
-        xy[keep, 0],
-        xy[keep, 1],
-        np.concatenate([[0], np.cumsum(count[good])]),
-        np.concatenate([[0], np.cumsum(per_poly[whole])]),
-        owner[whole].astype(np.int64),
+def _polygons(shapes: Objects) -> tuple[Objects, Ints]:
+    """Polygons within shapes, however deep, and the shape of each."""
+    parts, owner = shapes, np.arange(len(shapes))
+    while (shapely.get_type_id(parts) > POLYGON).any():
+        parts, inner = shapely.get_parts(parts, return_index=True)
+        owner = owner[inner]
+    areal = (shapely.get_type_id(parts) == POLYGON) & ~shapely.is_empty(parts)
+    return parts[areal], owner[areal]
+
+
+def _with(found: Footprints, rest: Footprints, rows: Ints) -> Footprints:
+    """Some rows of ``found`` replaced by those of ``rest``; its vertices come after the others."""
+    polygons = len(found.polygon_start) - 1
+    first, last = found.first.copy(), found.last.copy()
+    first[rows], last[rows] = rest.first + polygons, rest.last + polygons
+    rings, vertices = found.polygon_start[-1], found.ring_start[-1]
+    return Footprints(
+        np.concatenate([found.lon, rest.lon]), np.concatenate([found.lat, rest.lat]),
+        np.concatenate([found.ring_start, rest.ring_start[1:] + vertices]),
+        np.concatenate([found.polygon_start, rest.polygon_start[1:] + rings]), first, last,
+    )  # fmt: skip
+
+
+def _gather(
+    data: Bytes, start: Ints, plain: Flags, polygons: Ints, rings: int, vertices: int
+) -> Footprints:
+    bounds = np.concatenate([[0], np.cumsum(polygons)])
+    lon, lat = np.empty(vertices, np.uint64), np.empty(vertices, np.uint64)
+    ring_start, polygon_start = np.zeros(rings + 1, np.int64), np.zeros(bounds[-1] + 1, np.int64)
+    _fill(data, start, plain, lon, lat, ring_start, polygon_start)
+    return Footprints(
+        lon.view(np.float64), lat.view(np.float64), ring_start, polygon_start,
+        bounds[:-1], bounds[1:],
+    )  # fmt: skip
+
+
+@njit(cache=True, nogil=True)
+def _u32(data: Bytes, at: int) -> int:
+    return int(
+        np.int64(data[at])
+        | np.int64(data[at + 1]) << 8
+        | np.int64(data[at + 2]) << 16
+        | np.int64(data[at + 3]) << 24
     )
 
 
-def triangulate(rings: Rings, xy: Floats) -> NDArray[np.uint32]:
-    """Triangles of every polygon, counter-clockwise in the plane of ``xy``.
+@njit(cache=True, nogil=True)
+def _u64(data: Bytes, at: int) -> np.uint64:
+    out = np.uint64(0)
+    for k in range(8):
+        out |= np.uint64(data[at + k]) << np.uint64(8 * k)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _header(data: Bytes, at: int) -> tuple[int, int, int]:
+    """Type, bytes of a coordinate and where the body begins; type -1 for the other byte order."""
+    if data[at] != 1:
+        return -1, 0, at
+    code = _u32(data, at + 1)
+    at += 5
+    if code & 0x20000000:
+        at += 4
+    thousands = (code & 0x1FFFFFFF) // 1000
+    size = 16
+    if (code & 0x80000000) or thousands == 1 or thousands == 3:
+        size += 8
+    if (code & 0x40000000) or thousands == 2 or thousands == 3:
+        size += 8
+    return ((code & 0x1FFFFFFF) % 1000 if thousands <= 3 else -1), size, at
+
+
+@njit(cache=True, nogil=True)
+def _polygon(data: Bytes, at: int, end: int, size: int) -> tuple[int, int, int]:
+    """Where a polygon's body ends (-1: it does not add up), its rings and vertices."""
+    if at + 4 > end:
+        return -1, 0, 0
+    rings, vertices = _u32(data, at), 0
+    at += 4
+    for _ in range(rings):
+        if at + 4 > end:
+            return -1, 0, 0
+        n = _u32(data, at)
+        at += 4 + n * size
+        vertices += n
+        if at > end:
+            return -1, 0, 0
+    return at, rings, vertices
+
+
+@njit(cache=True, nogil=True)
+def _record(data: Bytes, at: int, end: int) -> tuple[int, int, int]:
+    """Polygons, rings and vertices of a record; -1 polygons if it is not plain."""
+    if end - at < 9:
+        return -1, 0, 0
+    kind, size, at = _header(data, at)
+    if kind == POLYGON:
+        at, rings, vertices = _polygon(data, at, end, size)
+        return (1 if at == end else -1), rings, vertices
+    if kind != MULTIPOLYGON or at + 4 > end:
+        return -1, 0, 0
+    polygons, rings, vertices = _u32(data, at), 0, 0
+    at += 4
+    for _ in range(polygons):
+        if at + 9 > end:
+            return -1, 0, 0
+        kind, size, at = _header(data, at)
+        if kind != POLYGON:
+            return -1, 0, 0
+        at, more_rings, more_vertices = _polygon(data, at, end, size)
+        if at < 0:
+            return -1, 0, 0
+        rings += more_rings
+        vertices += more_vertices
+    return (polygons if at == end else -1), rings, vertices
+
+
+@njit(cache=True, nogil=True)
+def _measure(data: Bytes, start: Ints) -> tuple[Flags, Ints, int, int]:
+    """Which rows are plain, the polygons of each, and all their rings and vertices."""
+    n = len(start) - 1
+    plain, polygons = np.ones(n, np.bool_), np.zeros(n, np.int64)
+    rings, vertices = 0, 0
+    for i in range(n):
+        if start[i] == start[i + 1]:
+            continue
+        count, more_rings, more_vertices = _record(data, start[i], start[i + 1])
+        plain[i] = count >= 0
+        if count > 0:
+            polygons[i] = count
+            rings += more_rings
+            vertices += more_vertices
+    return plain, polygons, rings, vertices
+
+
+@njit(cache=True, nogil=True)
+def _fill(
+    data: Bytes,
+    start: Ints,
+    plain: Flags,
+    lon: NDArray[np.uint64],
+    lat: NDArray[np.uint64],
+    ring_start: Ints,
+    polygon_start: Ints,
+) -> None:
+    """Coordinates (as bits) and cuts of the plain rows."""
+    vertex, ring, polygon = 0, 0, 0
+    for i in range(len(start) - 1):
+        if start[i] == start[i + 1] or not plain[i]:
+            continue
+        kind, size, at = _header(data, start[i])
+        count = 1
+        if kind == MULTIPOLYGON:
+            count = _u32(data, at)
+            at += 4
+        for _ in range(count):
+            if kind == MULTIPOLYGON:
+                _, size, at = _header(data, at)
+            rings = _u32(data, at)
+            at += 4
+            for _ in range(rings):
+                for k in range(_u32(data, at)):
+                    place = at + 4 + k * size
+                    lon[vertex], lat[vertex] = _u64(data, place), _u64(data, place + 8)
+                    vertex += 1
+                at += 4 + _u32(data, at) * size
+                ring += 1
+                ring_start[ring] = vertex
+            polygon += 1
+            polygon_start[polygon] = ring
+
+
+def extents(footprints: Footprints, *, compiled: bool = True) -> Floats:
+    """Box and size of each feature.
 
     Parameters
     ----------
-    rings : Rings
-    xy : ndarray of float64, shape (n, 2)
-        The rings' vertices in local metres.
+    footprints : Footprints
+    compiled : bool
+        Whether the compiled loop is taken.
 
     Returns
     -------
-    ndarray of uint32, shape (t, 3)
-        Vertex indices; slivers without area are left out.
+    ndarray of float64, shape (n, 5)
+        West, south, east, north in degrees and the area of the largest polygon in m²; NaN for a
+        feature without vertices or with a coordinate that is no place on earth.
     """
-    if not len(rings.owner):
-        return np.empty((0, 3), np.uint32)
-    first = rings.ring_start[rings.poly_start[:-1]]
-    n_vertices = rings.ring_start[rings.poly_start[1:]] - first
-    single = np.diff(rings.poly_start) == 1
-    quad = single & (n_vertices == 4)
-    quad[quad] = _convex(xy, first[quad])
-    start = first[quad, None]
-    out = [
-        np.concatenate([start + np.array([0, 1, 2]), start + np.array([0, 2, 3])]).astype(np.int64)
-    ]
-    for i in np.flatnonzero(~quad).tolist():
-        ends = (
-            rings.ring_start[rings.poly_start[i] + 1 : rings.poly_start[i + 1] + 1] - first[i]
-        ).astype(np.uint32)
-        local = xy[first[i] : first[i] + n_vertices[i]]
-        out.append(
-            mapbox_earcut.triangulate_float64(local, ends).reshape(-1, 3).astype(np.int64)
-            + first[i]
-        )
-    triangles = np.concatenate(out)
-    a, b, c = xy[triangles[:, 0]], xy[triangles[:, 1]], xy[triangles[:, 2]]
-    area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
-    flipped = area < 0
-    triangles[flipped] = triangles[flipped][:, ::-1]
-    sides = np.stack([b - a, c - b, a - c])
-    longest = np.linalg.norm(sides, axis=2).max(axis=0)
-    return np.asarray(triangles[np.abs(area) > SLIVER_M * longest], dtype=np.uint32)
+    f = footprints
+    find = _extents if compiled else _extents.py_func
+    return np.asarray(find(f.lon, f.lat, f.ring_start, f.polygon_start, f.first, f.last))
 
 
-def _convex(xy: Floats, first: Ints) -> NDArray[np.bool_]:
-    """Whether the four vertices from ``first`` on make a convex quadrilateral."""
-    p = xy[first[:, None] + np.arange(4)]
-    side = np.roll(p, -1, axis=1) - p
-    after = np.roll(side, -1, axis=1)
-    cross = side[..., 0] * after[..., 1] - side[..., 1] * after[..., 0]
-    return np.asarray((cross > 0).all(axis=1))
+@njit(cache=True, nogil=True)
+def _twice_area(lon: Floats, lat: Floats, a: int, b: int) -> float:
+    twice = 0.0
+    for k in range(a, b - 1):
+        twice += (lon[k] - lon[a]) * (lat[k + 1] - lat[a])
+        twice -= (lon[k + 1] - lon[a]) * (lat[k] - lat[a])
+    return abs(twice)
+
+
+@njit(cache=True, nogil=True)
+def _extents(
+    lon: Floats, lat: Floats, ring_start: Ints, polygon_start: Ints, first: Ints, last: Ints
+) -> Floats:
+    """Columns west, south, east, north, area; shape (n, 5)."""
+    out = np.full((len(first), 5), np.nan)
+    for i in range(len(first)):
+        a, b = ring_start[polygon_start[first[i]]], ring_start[polygon_start[last[i]]]
+        if a == b:
+            continue
+        west = east = lon[a]
+        south = north = lat[a]
+        sound = True
+        for k in range(a, b):
+            x, y = lon[k], lat[k]
+            sound &= abs(x) <= 360.0 and abs(y) <= 90.0  # false for NaN
+            west, east = min(west, x), max(east, x)
+            south, north = min(south, y), max(north, y)
+        if not sound:
+            continue
+        largest = 0.0
+        for p in range(first[i], last[i]):
+            s = polygon_start[p]
+            if s < polygon_start[p + 1]:
+                largest = max(largest, _twice_area(lon, lat, ring_start[s], ring_start[s + 1]))
+        square = M_PER_DEGREE * M_PER_DEGREE * np.cos(np.deg2rad((south + north) / 2))
+        out[i, 0], out[i, 1], out[i, 2], out[i, 3] = west, south, east, north
+        out[i, 4] = largest / 2 * square
+    return out

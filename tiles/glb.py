@@ -17,12 +17,22 @@ from typing import Any
 
 import numpy as np
 import orjson
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from tiles.meshopt import exponent_for, to_exponential
 from tiles.views import MESHOPT, Views
 
-__all__ = ["Column", "Primitive", "Texture", "write_glb"]
+__all__ = [
+    "GENERATOR",
+    "Column",
+    "Packed",
+    "Primitive",
+    "Texture",
+    "container",
+    "feature_elements",
+    "write_glb",
+]
 
 NO_FLOAT = -9999.0
 """Written where a float property is NaN (JSON has none), and declared as ``noData``."""
@@ -36,9 +46,13 @@ GENERATOR = "citytwin"
 
 @dataclass(frozen=True, slots=True)
 class Texture:
-    """An image that multiplies the vertex colour: PNG bytes, repeated in both directions."""
+    """An image that multiplies the vertex colour, repeated in both directions.
+
+    ``png`` is embedded, unless ``uri`` says where the picture lies beside the content.
+    """
 
     png: bytes
+    uri: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,41 +92,90 @@ class Primitive:
 
 
 @dataclass(frozen=True, slots=True)
+class Packed:
+    """Triangles of one material as the file holds them.
+
+    Parameters
+    ----------
+    positions : ndarray of uint32, shape (n, 3)
+        As :func:`tiles.meshopt.to_exponential` packs them.
+    low, high : sequence of float
+        Least and greatest coordinates, as a reader gets them.
+    normals : ndarray of int8, shape (n, 4)
+        127 is one; the fourth is 0.
+    colors : ndarray of uint8, shape (n, 4)
+        Linear RGBA.
+    features : ndarray, shape (n, 1) or (n, 2)
+        As :func:`feature_elements` gives them.
+    indices : ndarray of uint32, shape (3 m,)
+    uv : ndarray of uint32, shape (n, 2), optional
+        Packed like positions; needs ``texture``.
+    texture : Texture, optional
+    blend, double_sided, in_sequence : bool
+        See :class:`Primitive`; ``in_sequence`` packs the indices as a sequence, which suits long
+        repeats of one step, not as triangles.
+    """
+
+    positions: NDArray[np.uint32]
+    low: Sequence[float]
+    high: Sequence[float]
+    normals: NDArray[np.int8]
+    colors: NDArray[np.uint8]
+    features: NDArray[Any]
+    indices: NDArray[np.integer[Any]]
+    uv: NDArray[np.uint32] | None = None
+    texture: Texture | None = None
+    blend: bool = False
+    double_sided: bool = False
+    in_sequence: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """One property of all features.
 
-    ``kind`` is ``string``, ``float32`` or ``int16``; "", NaN and NO_INT mean missing.
+    ``kind`` is ``string``, ``float32`` or ``int16``; "", NaN and NO_INT mean missing. Texts are an
+    array of str or a column of Arrow.
     """
 
     name: str
     kind: str
-    values: NDArray[Any]
+    values: NDArray[Any] | pa.Array
     required: bool = False
 
 
-def write_glb(primitives: Sequence[Primitive], columns: Sequence[Column], n_features: int) -> bytes:
+def write_glb(
+    primitives: Sequence[Primitive | Packed],
+    columns: Sequence[Column],
+    n_features: int,
+    *,
+    compiled: bool = True,
+) -> bytes:
     """Serialise one tile content.
 
     Parameters
     ----------
-    primitives : sequence of Primitive
+    primitives : sequence of Primitive or Packed
         At least one, each with at least one triangle.
     columns : sequence of Column
         Properties of the features, each of length ``n_features``.
     n_features : int
         Rows of the property table.
+    compiled : bool
+        Whether compiled loops pack the streams; the bytes are the same.
 
     Returns
     -------
     bytes
         A ``.glb`` file.
     """
-    buffer = Views()
+    buffer = Views(compiled=compiled)
     materials: list[dict[str, Any]] = []
     pictures: list[Texture] = []
-    entries = [_primitive(buffer, p, n_features, materials, pictures) for p in primitives]
+    packed = [_packed(p, n_features) if isinstance(p, Primitive) else p for p in primitives]
+    entries = [_primitive(buffer, p, n_features, materials, pictures) for p in packed]
     metadata = _metadata(buffer, columns, n_features)
-    images = [{"bufferView": buffer.view(t.png), "mimeType": "image/png"} for t in pictures]
+    images = [_image(buffer, t) for t in pictures]
     document: dict[str, Any] = {
         "asset": {"version": "2.0", "generator": GENERATOR},
         "extensionsUsed": [
@@ -140,10 +203,10 @@ def write_glb(primitives: Sequence[Primitive], columns: Sequence[Column], n_feat
         "bufferViews": buffer.views,
         "buffers": buffer.buffers(),
     }
-    return _container(orjson.dumps(document), b"".join(buffer.parts))
+    return container(orjson.dumps(document), b"".join(buffer.parts))
 
 
-def _container(text: bytes, binary: bytes) -> bytes:
+def container(text: bytes, binary: bytes) -> bytes:
     """Header and the two chunks; the whole file is a multiple of 8 bytes long."""
     text += b" " * (-(20 + len(text)) % 8)
     binary += b"\0" * (-(8 + len(binary)) % 8)
@@ -155,37 +218,48 @@ def _container(text: bytes, binary: bytes) -> bytes:
     ))  # fmt: skip
 
 
+def _image(buffer: Views, picture: Texture) -> dict[str, Any]:
+    if picture.uri:
+        return {"uri": picture.uri}
+    return {"bufferView": buffer.view(picture.png), "mimeType": "image/png"}
+
+
+def _packed(p: Primitive, n_features: int) -> Packed:
+    """Numbers as the file holds them."""
+    positions, decoded = to_exponential(p.positions, exponent_for(p.positions, FINEST_STEP))
+    uv = None if p.uv is None else to_exponential(p.uv, exponent_for(p.uv, FINEST_UV))[0]
+    return Packed(
+        positions, decoded.min(axis=0).tolist(), decoded.max(axis=0).tolist(),
+        _int8_normals(p.normals), p.colors, feature_elements(p.feature_ids, n_features),
+        p.indices, uv, p.texture, p.blend, p.double_sided,
+    )  # fmt: skip
+
+
 def _primitive(
     buffer: Views,
-    p: Primitive,
+    p: Packed,
     n_features: int,
     materials: list[dict[str, Any]],
     pictures: list[Texture],
 ) -> dict[str, Any]:
     n = len(p.positions)
-    packed, positions = to_exponential(p.positions, exponent_for(p.positions, FINEST_STEP))
-    whole = n_features <= 1 << 16
+    ids = 5126 if p.features.dtype.kind == "f" else 5123
     attributes = {
         "POSITION": buffer.accessor(
-            buffer.elements(packed, filter_="EXPONENTIAL"), 5126, "VEC3", n,
-            min=positions.min(axis=0).tolist(), max=positions.max(axis=0).tolist(),
+            buffer.elements(p.positions, filter_="EXPONENTIAL"), 5126, "VEC3", n,
+            min=list(p.low), max=list(p.high),
         ),
-        "NORMAL": buffer.accessor(
-            buffer.elements(_int8_normals(p.normals)), 5120, "VEC3", n, normalized=True
-        ),
+        "NORMAL": buffer.accessor(buffer.elements(p.normals), 5120, "VEC3", n, normalized=True),
         "COLOR_0": buffer.accessor(buffer.elements(p.colors), 5121, "VEC4", n, normalized=True),
-        "_FEATURE_ID_0": buffer.accessor(
-            buffer.elements(_feature_ids(p.feature_ids, whole=whole)), 5123 if whole else 5126,
-            "SCALAR", n,
-        ),
+        "_FEATURE_ID_0": buffer.accessor(buffer.elements(p.features), ids, "SCALAR", n),
     }  # fmt: skip
     if p.uv is not None:
-        uv, _ = to_exponential(p.uv, exponent_for(p.uv, FINEST_UV))
         attributes["TEXCOORD_0"] = buffer.accessor(
-            buffer.elements(uv, filter_="EXPONENTIAL"), 5126, "VEC2", n
+            buffer.elements(p.uv, filter_="EXPONENTIAL"), 5126, "VEC2", n
         )
     narrow = n < 65_535
-    view = buffer.triangles(np.asarray(p.indices, dtype="<u2" if narrow else "<u4"))
+    indices = np.asarray(p.indices, dtype="<u2" if narrow else "<u4")
+    view = buffer.sequence(indices) if p.in_sequence else buffer.triangles(indices)
     materials.append(_material(p, pictures))
     return {
         "attributes": attributes,
@@ -207,7 +281,7 @@ def _primitive(
     }
 
 
-def _material(p: Primitive, pictures: list[Texture]) -> dict[str, Any]:
+def _material(p: Packed, pictures: list[Texture]) -> dict[str, Any]:
     surface: dict[str, Any] = {
         "metallicFactor": 0,
         "roughnessFactor": 1 if p.texture is None else 0.85,
@@ -229,9 +303,15 @@ def _int8_normals(normals: NDArray[np.floating[Any]]) -> NDArray[np.int8]:
     return padded
 
 
-def _feature_ids(ids: NDArray[np.integer[Any]], *, whole: bool) -> NDArray[Any]:
-    """Rows of the property table, four bytes each: uint16 where that is enough, else float32."""
-    if not whole:
+def feature_elements(ids: NDArray[np.integer[Any]], n_features: int) -> NDArray[Any]:
+    """Rows of the property table, four bytes each: uint16 where that is enough, else float32.
+
+    Parameters
+    ----------
+    ids : ndarray of int, shape (n,)
+    n_features : int
+    """
+    if n_features > 1 << 16:
         return np.asarray(ids, dtype="<f4").reshape(-1, 1)
     padded = np.zeros((len(ids), 2), dtype="<u2")
     padded[:, 0] = ids
@@ -247,13 +327,12 @@ def _metadata(buffer: Views, columns: Sequence[Column], n_features: int) -> dict
     table: dict[str, Any] = {}
     for c in columns:
         if c.kind == "string":
-            encoded = [str(v).encode() for v in c.values.tolist()]
-            offsets = np.concatenate(
-                [[0], np.cumsum([len(b) for b in encoded], dtype=np.uint32)]
-            ).astype("<u4")
-            if offsets[-1]:  # a view may not be empty: a column without any text is left out
-                values = buffer.view(b"".join(encoded))
-                table[c.name] = {"values": values, "stringOffsets": buffer.view(offsets.tobytes())}
+            values, offsets = _texts(c.values)
+            if values:  # a view may not be empty: a column without any text is left out
+                table[c.name] = {
+                    "values": buffer.view(values),
+                    "stringOffsets": buffer.view(offsets.tobytes()),
+                }
             declared[c.name] = {"type": "STRING"} | (
                 {"required": True} if c.required else {"noData": ""}
             )
@@ -268,3 +347,15 @@ def _metadata(buffer: Views, columns: Sequence[Column], n_features: int) -> dict
         "schema": {"id": "citytwin", "classes": {"feature": {"properties": declared}}},
         "propertyTables": [{"class": "feature", "count": n_features, "properties": table}],
     }
+
+
+def _texts(values: NDArray[Any] | pa.Array) -> tuple[bytes, NDArray[np.uint32]]:
+    """UTF-8 of all texts, and where each begins."""
+    texts = values if isinstance(values, pa.Array) else pa.array([str(v) for v in values.tolist()])
+    texts = texts.cast(pa.string()).fill_null("")
+    _, ends, data = texts.buffers()
+    offsets = np.frombuffer(ends, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    first, last = int(offsets[0]), int(offsets[-1])
+    return data.slice(first, last - first).to_pybytes() if last else b"", (offsets - first).astype(
+        "<u4"
+    )

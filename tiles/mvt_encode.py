@@ -30,6 +30,9 @@ POINT, LINE, POLYGON = 1, 2, 3
 _KINDS = np.array([POINT, LINE, LINE, POLYGON, POINT, LINE, POLYGON, 0])
 """MVT type by shapely's geometry type."""
 
+_TYPES = {0x38: "Boolean", 0x30: "Number", 0x19: "Number"}
+"""TileJSON's name of a value's type by the key its message begins with."""
+
 Value = str | float | int | bool
 
 
@@ -59,6 +62,20 @@ class Tags:
         """The attributes of some features."""
         return Tags(self.keys, self.codes[rows], self.blobs)
 
+    def only(self, keys: frozenset[str]) -> Tags:
+        """Some of the keys."""
+        at = [i for i, key in enumerate(self.keys) if key in keys]
+        return Tags([self.keys[i] for i in at], self.codes[:, at], self.blobs)
+
+    def fields(self) -> dict[str, str]:
+        """Type of each key as TileJSON has it; a key of several types is a String."""
+        kind = np.array([_TYPES.get(blob[2], "String") for blob in self.blobs] or ["String"])
+        out = {}
+        for key, codes in zip(self.keys, self.codes.T, strict=True):
+            found = np.unique(kind[codes[codes >= 0]])
+            out[key] = str(found[0]) if len(found) == 1 else "String"
+        return out
+
 
 def encode_layer(name: str, ids: Ints, geometry: Objects, tags: Tags) -> bytes:
     """One tile with one layer.
@@ -78,13 +95,17 @@ def encode_layer(name: str, ids: Ints, geometry: Objects, tags: Tags) -> bytes:
     bytes
         Empty where nothing is left after rounding to tile units.
     """
-    commands, count = _commands(geometry)
+    kinds = _KINDS[np.maximum(shapely.get_type_id(geometry), 0)]
+    order = np.argsort(kinds, kind="stable")
+    ids, geometry, tags, kinds = ids[order], geometry[order], tags.take(order), kinds[order]
+    done = [_commands(geometry[kinds == k], k) for k in (0, POINT, LINE, POLYGON)]
+    commands, count = (np.concatenate([d[i] for d in done]) for i in (0, 1))
     keep = count > 0
     if not keep.any():
         return b""
-    kinds = _KINDS[np.maximum(shapely.get_type_id(geometry), 0)][keep]
     tag_values, tag_count, table = _tags(tags.take(np.flatnonzero(keep)))
-    return _layer(name, ids[keep], kinds, (commands, count[keep]), (tag_values, tag_count), table)
+    pair = commands, count[keep]
+    return _layer(name, ids[keep], kinds[keep], pair, (tag_values, tag_count), table)
 
 
 def _layer(
@@ -120,42 +141,69 @@ def _sized(key: int, message: bytes) -> bytes:
 def _value(value: Value) -> bytes:
     if isinstance(value, bool):
         return _sized(0x22, b"\x38" + bytes([value]))
+    if isinstance(value, int) and -64 <= value < 64:
+        return bytes((0x22, 2, 0x30, value << 1 if value >= 0 else ~(value << 1)))
     if isinstance(value, int):
         return _sized(0x22, b"\x30" + varints.encode(varints.zigzag(np.array([value]))))
     if isinstance(value, float):
         return _sized(0x22, b"\x19" + struct.pack("<d", value))
-    return _sized(0x22, _sized(0x0A, value.encode()))
+    text = value.encode()
+    if len(text) < 126:
+        return bytes((0x22, len(text) + 2, 0x0A, len(text))) + text
+    return _sized(0x22, _sized(0x0A, text))
 
 
 def _tags(tags: Tags) -> tuple[Ints, Ints, bytes]:
-    """(key and value numbers per feature, how many per feature, key and value tables)."""
+    """(key and value numbers per feature, how many per feature, key and value tables).
+
+    Keys and values are numbered by what these features have, so a tile's bytes depend on nothing else.
+    """
     present = tags.codes >= 0
-    used, local = np.unique(tags.codes[present], return_inverse=True)
-    pairs = np.stack(
-        [np.broadcast_to(np.arange(len(tags.keys)), present.shape)[present], local], axis=1
+    used, first, local = np.unique(tags.codes.T[present.T], return_index=True, return_inverse=True)
+    rank = np.empty(len(used), np.int64)
+    rank[np.argsort(first)] = np.arange(len(used))
+    value = np.zeros(present.shape[::-1], np.int64)
+    value[present.T] = rank[local]
+    has = np.any(present, axis=0)
+    key = np.broadcast_to(np.cumsum(has) - 1, present.shape)
+    pairs = np.stack([key[present], value.T[present]], axis=1)
+    keys = b"".join(
+        _sized(0x1A, k.encode()) for k, h in zip(tags.keys, has.tolist(), strict=True) if h
     )
-    keys = b"".join(_sized(0x1A, k.encode()) for k in tags.keys)
-    table = keys + b"".join([tags.blobs[i] for i in used.tolist()])
+    table = keys + b"".join([tags.blobs[i] for i in used[np.argsort(first)].tolist()])
     return pairs.ravel().astype(np.int64), present.sum(axis=1) * 2, table
 
 
-def _commands(geometry: Objects) -> tuple[Ints, Ints]:
-    """Geometry commands of all features in a row, and how many integers each has (0: vanished)."""
+def _commands(geometry: Objects, kind: int) -> tuple[Ints, Ints]:
+    """Commands of features of one kind in a row, and how many integers each has (0: vanished)."""
     n = len(geometry)
-    if not n:
-        return np.empty(0, np.int64), np.zeros(0, np.int64)
-    kinds = _KINDS[np.maximum(shapely.get_type_id(geometry), 0)]
-    if (kinds == POINT).all() and (shapely.get_num_geometries(geometry) == 1).all():
-        xy = _integers(shapely.get_coordinates(geometry))
-        return np.column_stack([np.full(n, 9), varints.zigzag(xy)]).ravel(), np.full(n, 3)
+    if not n or not kind:
+        return np.empty(0, np.int64), np.zeros(n, np.int64)
+    if kind == POINT:
+        return _points(geometry)
     parts, feature = shapely.get_parts(geometry, return_index=True)
-    if (kinds == POLYGON).all():
+    if kind == POLYGON:
         parts, of = shapely.get_rings(
             shapely.orient_polygons(parts, exterior_cw=True), return_index=True
         )
         polygon, feature = of, feature[of]
         return _paths(parts, feature, polygon, n, closed=True)
     return _paths(parts, feature, np.arange(len(parts)), n, closed=False)
+
+
+def _points(geometry: Objects) -> tuple[Ints, Ints]:
+    raw, of = shapely.get_coordinates(geometry, return_index=True)
+    xy = _integers(raw)
+    delta = np.diff(xy, axis=0, prepend=0)
+    begins = np.append(True, of[1:] != of[:-1])[: len(of)]
+    delta[begins] = xy[begins]
+    count = np.bincount(of, minlength=len(geometry))
+    has = (count > 0).astype(np.int64)
+    values, total = varints.interleave(
+        [((count << 3 | 1)[count > 0], has), (varints.zigzag(delta).ravel(), 2 * count)],
+        len(geometry),
+    )
+    return values, total
 
 
 def _integers(xy: NDArray[np.float64]) -> Ints:

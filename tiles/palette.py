@@ -8,16 +8,19 @@ import io
 from functools import lru_cache
 
 import numpy as np
+import pyarrow as pa
+from numba import njit
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from tiles.glb import Texture
 from twin.codes import cim_classes
 
-__all__ = ["class_colors", "facade", "hash_of", "linear", "wall_and_roof"]
+__all__ = ["class_colors", "facade", "hash_of", "linear", "seeds_of", "wall_and_roof"]
 
 Bytes = NDArray[np.uint8]
 
+FNV_START, FNV_PRIME = np.uint32(2166136261), np.uint32(16777619)
 FLOOR_HEIGHT = 3.0
 BAY_WIDTH = 3.2
 
@@ -94,41 +97,94 @@ def hash_of(texts: NDArray[np.object_]) -> NDArray[np.uint32]:
     return np.frombuffer(b"".join(blob), dtype="<u4")
 
 
+def seeds_of(texts: pa.Array, *, compiled: bool = True) -> NDArray[np.uint32]:
+    """A number per text (FNV-1a of its UTF-8), to vary colours by.
+
+    Parameters
+    ----------
+    texts : pyarrow.Array of string, shape (n,)
+        Without nulls.
+    compiled : bool
+        Whether the compiled loop is taken; the numbers are the same.
+    """
+    texts = texts.cast(pa.large_string())
+    _, ends, values = texts.buffers()
+    start = np.frombuffer(ends, np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    data = np.frombuffer(values, np.uint8) if values is not None else np.zeros(1, np.uint8)
+    if compiled:
+        return _hash(data, start)
+    out = np.full(len(texts), FNV_START, np.uint32)
+    length = np.diff(start)
+    for k in range(int(length.max(initial=0))):
+        longer = length > k
+        out[longer] = (out[longer] ^ data[start[:-1][longer] + k]) * FNV_PRIME
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _hash(data: Bytes, start: NDArray[np.int64]) -> NDArray[np.uint32]:
+    out = np.empty(len(start) - 1, np.uint32)
+    for i in range(len(out)):
+        h = FNV_START
+        for k in range(start[i], start[i + 1]):
+            h = np.uint32((h ^ np.uint32(data[k])) * FNV_PRIME)
+        out[i] = h
+    return out
+
+
 def wall_and_roof(
-    usage: NDArray[np.object_], height: NDArray[np.float64], eid: NDArray[np.object_]
+    usage: pa.Array, height: NDArray[np.float64], seed: NDArray[np.uint32]
 ) -> tuple[Bytes, Bytes, NDArray[np.bool_]]:
     """Colours of buildings.
 
     Parameters
     ----------
-    usage, eid : ndarray of str, shape (n,)
-        ``usage`` may be ""; then the height decides (towers read as offices).
+    usage : pyarrow.Array of string, shape (n,)
+        "" and null where unknown; then the height decides (towers read as offices).
     height : ndarray of float64, shape (n,)
         Metres.
+    seed : ndarray of uint32, shape (n,)
+        See :func:`seeds_of`.
 
     Returns
     -------
     walls, roofs : ndarray of uint8, shape (n, 4)
-        sRGB; neighbours vary a little, always the same way for the same eid.
+        sRGB; neighbours vary a little, always the same way for the same seed.
     windows : ndarray of bool, shape (n,)
         Whether the façade shows windows.
     """
-    kinds, inverse = np.unique(usage.astype(str), return_inverse=True)
-    group = np.array([_usage_group(k) for k in kinds.tolist()], dtype=np.int64)[inverse]
+    kinds = usage.fill_null("").dictionary_encode()
+    known = [_usage_group(k) for k in kinds.dictionary.to_pylist()]
+    group = np.array(known, dtype=np.int64)[kinds.indices.to_numpy(zero_copy_only=False)]
     group = np.where((group == len(_USAGES)) & (height > 50.0), 1, group)
-    seed = hash_of(eid)
-    walls, roofs = np.empty((len(eid), 4), np.uint8), np.empty((len(eid), 4), np.uint8)
-    for g in np.unique(group).tolist():
-        rows = np.flatnonzero(group == g)
-        wall_text, roof_text = _USAGES[g][1:3] if g < len(_USAGES) else _DEFAULT
-        wall, roof = from_hex(wall_text.split()), from_hex(roof_text.split())
-        walls[rows] = wall[seed[rows] % len(wall)]
-        roofs[rows] = roof[(seed[rows] >> 8) % len(roof)]
-    shade = 0.955 + (seed >> 16 & 255) / 255.0 * 0.07
-    walls[:, :3] = np.clip(walls[:, :3] * shade[:, None], 0, 255).astype(np.uint8)
-    roofs[:, :3] = np.clip(roofs[:, :3] * shade[:, None], 0, 255).astype(np.uint8)
+    shade = seed >> np.uint32(16) & np.uint32(7)
+    walls = _picked(1, group, seed % np.uint32(60), shade)
+    roofs = _picked(2, group, (seed >> np.uint32(8)) % np.uint32(60), shade)
     windows = np.array([g == len(_USAGES) or _USAGES[g][3] for g in range(len(_USAGES) + 1)])
     return walls, roofs, windows[group] & (height > 2.5)
+
+
+def _picked(
+    part: int,
+    group: NDArray[np.int64],
+    choice: NDArray[np.unsignedinteger],
+    shade: NDArray[np.unsignedinteger],
+) -> Bytes:
+    """One of a group's colours, in one of eight shades."""
+    return np.asarray(_shaded(part)[group, choice, shade], dtype=np.uint8)
+
+
+@lru_cache(maxsize=2)
+def _shaded(part: int) -> Bytes:
+    """Colours by group, by choice (each group's list repeated up to 60) and by shade."""
+    texts = [str(usage[part]) for usage in _USAGES] + [_DEFAULT[part - 1]]
+    colors = [from_hex(text.split()) for text in texts]
+    table = np.stack([c[np.arange(60) % len(c)] for c in colors])
+    shades = 0.955 + np.arange(8) / 7 * 0.07
+    out = np.repeat(table[:, :, None], 8, axis=2)
+    shaded = np.clip(out[..., :3] * shades[:, None], 0, 255)
+    out[..., :3] = shaded.astype(np.uint8)
+    return out
 
 
 def _usage_group(usage: str) -> int:

@@ -10,7 +10,7 @@ import shapely
 from tiles.features import Layer, Progress, Write, feature_columns
 from tiles.glb import Column, Primitive, write_glb
 from tiles.palette import class_colors, linear
-from tiles.placement import frame_at, to_local, to_y_up
+from tiles.placement import M_PER_DEGREE, frame_at, to_local, to_y_up
 from tiles.quadtree import Branch, plan_quadtree
 from tiles.source import floats, geometries, texts
 from tiles.tree import Tile, settle, walk, write_explicit
@@ -29,7 +29,6 @@ MINIMUM_RADIUS_M = 0.15
 SIDES = 8
 NODE_VERTICES, LEAF_VERTICES = 60_000.0, 120_000.0
 UNKNOWN_DIAMETER_MM = 300.0
-M_PER_DEGREE = 111_320.0
 
 
 def tubes(

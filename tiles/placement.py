@@ -9,9 +9,12 @@ from numpy.typing import NDArray
 
 from twin.crs import ecef_to_geographic, enu_matrix, geographic_to_ecef
 
-__all__ = ["frame_at", "from_y_up", "to_local", "to_y_up"]
+__all__ = ["M_PER_DEGREE", "frame_at", "from_y_up", "to_local", "to_y_up"]
 
 Floats = NDArray[np.float64]
+
+M_PER_DEGREE = 111_320.0
+"""Along a meridian, for sizes of things; places are never made with it."""
 
 
 def frame_at(lon: float, lat: float, h: float) -> Floats:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from twin.cloud.placed import PlacedCloud
     from twin.cog import Cog
     from twin.terrain import Surface
 
@@ -34,9 +35,11 @@ BUILDINGS = pa.schema(
         ("base_z", pa.float64()),  # ellipsoidal height of the ground; null where unknown
         ("wkb", pa.binary()),  # polygon or multipolygon, lon/lat
         ("usage", pa.string()),  # optional column: picks the palette
+        ("roof_shape", pa.string()),  # optional column: as the source writes it
+        ("roof_height_m", pa.float64()),  # optional column: eaves to ridge, within height_m
     ]
 )
-"""One row per building whose best representation is its footprint. ``usage`` may be missing."""
+"""One row per building whose best representation is its footprint; the optional columns may be missing."""
 
 MESH_INSTANCES = pa.schema(
     [
@@ -76,6 +79,8 @@ FLAT = pa.schema(
         ("name", pa.string()),
         ("wkb", pa.binary()),
         ("attributes", pa.string()),  # JSON object
+        ("height_m", pa.float64()),  # optional column
+        ("floors", pa.int32()),  # optional column
     ]
 )
 
@@ -106,6 +111,18 @@ class TileSource(Protocol):
 
     def flat(self, collection: str) -> pa.Table:
         """Entities of a 2D collection (:data:`FLAT`); an empty table where there are none."""
+        ...
+
+    def collections(self) -> list[str]:
+        """Collections that have shapes on the map, by name."""
+        ...
+
+    def version(self, collection: str) -> int:
+        """Grows with every change of a collection; 0 where nothing was ever changed."""
+        ...
+
+    def clouds(self) -> Sequence[PlacedCloud]:
+        """Point clouds; empty where none was loaded."""
         ...
 
     def terrain(self) -> Surface | None:

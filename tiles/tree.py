@@ -16,7 +16,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-__all__ = ["Tile", "boxes_of", "corners", "settle", "walk", "write_explicit"]
+__all__ = ["Tile", "boxes_of", "corners", "page_of", "settle", "walk", "write_explicit"]
 
 Matrix = NDArray[np.float64]
 PAGE_TILES = 256
@@ -43,6 +43,12 @@ class Tile:
     cell : tuple of int, optional
         (level, x, y) in the global quadtree over longitude and latitude, where the tile is one of
         its cells.
+    page : str
+        Name of the page the tile is the root of, "" where it lies in its parent's.
+    implicit : dict, optional
+        ``implicitTiling`` of an implicit root; ``content`` is then a template.
+    region : list of float, optional
+        West, south, east, north (radians), lowest and highest (metres): written in place of the box.
     """
 
     frame: Matrix
@@ -52,6 +58,9 @@ class Tile:
     refine: str = "ADD"
     content: str = ""
     cell: tuple[int, int, int] | None = None
+    page: str = ""
+    implicit: dict[str, Any] | None = None
+    region: list[float] | None = None
     children: list["Tile"] = field(default_factory=list)
     features: int = 0
     box_low: NDArray[np.float64] = field(default_factory=lambda: np.full(3, np.nan))
@@ -73,8 +82,10 @@ def corners(low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.f
 
 def relative(parent: Matrix, child: Matrix) -> Matrix:
     """Transform of a child's frame in its parent's: rigid inverse of the parent times the child."""
-    rotation = parent[:3, :3].T
     out = np.eye(4)
+    if parent is child:
+        return out
+    rotation = parent[:3, :3].T
     out[:3, :3] = rotation @ child[:3, :3]
     out[:3, 3] = rotation @ (child[:3, 3] - parent[:3, 3])
     return out
@@ -160,6 +171,28 @@ def write_explicit(
     return written
 
 
+def page_of(top: Tile, whole_error: float | None = None) -> bytes:
+    """One ``tileset.json`` from a settled tile to where other pages begin.
+
+    Parameters
+    ----------
+    top : Tile
+        Its root; tiles below that have a ``page`` are referred to.
+    whole_error : float, optional
+        Error in metres when nothing is shown, for the first page, which carries the root's frame. Any other
+        hangs below a tile that has it already.
+    """
+    parent = top.frame if whole_error is None else np.eye(4)
+    error = top.omitted if whole_error is None else max(whole_error, top.omitted)
+    cut = {id(t) for t in walk(top) if t.page and t is not top}
+    document = {
+        "asset": {"version": "1.1", "generator": "citytwin"},
+        "geometricError": _error(error),
+        "root": _entry(top, parent, cut, [], 0),
+    }
+    return orjson.dumps(document)
+
+
 def _cut(top: Tile, page_tiles: int) -> set[int]:
     """Ids of the tiles at which the page ends: breadth first until the page is full."""
     row, seen, cut = [top], 0, set[int]()
@@ -176,7 +209,7 @@ def _entry(
 ) -> dict[str, Any]:
     whole, own = boxes_of(tile)
     entry: dict[str, Any] = {
-        "boundingVolume": {"box": whole},
+        "boundingVolume": {"box": whole} if tile.region is None else {"region": tile.region},
         "geometricError": _error(tile.omitted),
         "refine": tile.refine,
     }
@@ -184,14 +217,16 @@ def _entry(
     if not np.array_equal(matrix, np.eye(4)):
         entry["transform"] = [float(v) for v in matrix.T.ravel()]
     if id(tile) in cut:
-        name = f"page_{first + len(later)}.json"
+        name = tile.page or f"page_{first + len(later)}.json"
         later.append((name, tile))
         entry["content"] = {"uri": name}
         return entry
     if tile.content:
         entry["content"] = {"uri": tile.content}
-        if own is not None and own != whole:
+        if own is not None and own != whole and tile.region is None:
             entry["content"] = {"boundingVolume": {"box": own}, "uri": tile.content}
+    if tile.implicit is not None:
+        entry["implicitTiling"] = tile.implicit
     if tile.children:
         entry["children"] = [_entry(c, tile.frame, cut, later, first) for c in tile.children]
     return entry

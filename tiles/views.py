@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tiles.meshopt import encode_attributes, encode_triangles
+from tiles.meshopt import encode_attributes, encode_sequence, encode_triangles
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,9 +20,15 @@ class Views:
     """The binary chunk under construction: every view starts at a multiple of 8 bytes.
 
     Compressed views belong to a second buffer without content, as large as what they hold.
+
+    Parameters
+    ----------
+    compiled : bool
+        Whether compiled loops pack; the bytes are the same.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, compiled: bool = True) -> None:
+        self.compiled = compiled
         self.parts: list[bytes] = []
         self.size = 0
         self.unpacked = 0
@@ -42,12 +48,18 @@ class Views:
         if filter_ != "NONE":
             said["filter"] = filter_
         view = {"byteStride": stride, "target": ARRAY_BUFFER}
-        return self._packed(encode_attributes(rows), said, view)
+        return self._packed(encode_attributes(rows, compiled=self.compiled), said, view)
 
     def triangles(self, indices: NDArray[np.unsignedinteger]) -> int:
         """Corners of triangles, uint16 or uint32; each triangle may be turned."""
         said = {"byteStride": indices.itemsize, "mode": "TRIANGLES", "count": len(indices)}
         return self._packed(encode_triangles(indices), said, {"target": ELEMENT_ARRAY_BUFFER})
+
+    def sequence(self, indices: NDArray[np.unsignedinteger]) -> int:
+        """Corners of triangles, uint16 or uint32, in their order."""
+        said = {"byteStride": indices.itemsize, "mode": "INDICES", "count": len(indices)}
+        stream = encode_sequence(indices, compiled=self.compiled)
+        return self._packed(stream, said, {"target": ELEMENT_ARRAY_BUFFER})
 
     def accessor(self, view: int, component: int, kind: str, count: int, **more: Any) -> int:  # noqa: ANN401
         """An accessor over a whole view."""

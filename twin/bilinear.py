@@ -3,9 +3,10 @@
 from typing import Protocol
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["Affine", "Array", "Cells", "bilinear", "cell_of"]
+__all__ = ["Affine", "Array", "Cells", "bilinear", "bilinear_grid", "cell_of"]
 
 Affine = tuple[float, float, float, float, float, float]
 Array = NDArray[np.float64]
@@ -53,6 +54,60 @@ def bilinear(data: Cells, col: Array, row: Array) -> Array:
         nearest_known |= is_nearest & known
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(inside & nearest_known & (weights > 0), total / weights, np.nan)
+
+
+@njit(cache=True)
+def bilinear_grid(
+    window: NDArray[np.floating],
+    shape: tuple[int, int],
+    row0: int,
+    col0: int,
+    col: Array,
+    row: Array,
+) -> Array:
+    """:func:`bilinear` over all combinations of rows and columns, to the bit.
+
+    Parameters
+    ----------
+    window : ndarray of float, shape (m, n)
+        Part of the cells, from ``row0`` and ``col0``, with all that is asked for.
+    shape : (int, int)
+        Of the whole.
+    col, row : ndarray of float64, shapes (c,) and (r,)
+        Fractional cell-centre coordinates in the whole.
+
+    Returns
+    -------
+    ndarray of float64, shape (r, c)
+    """
+    rows, cols = shape
+    out = np.full((len(row), len(col)), np.nan)
+    for r in range(len(row)):
+        if not (row[r] >= -0.5 and row[r] <= rows - 0.5):
+            continue
+        y = min(max(row[r], 0.0), rows - 1.0)
+        i = min(int(y), max(rows - 2, 0))
+        v = y - i
+        for c in range(len(col)):
+            if not (col[c] >= -0.5 and col[c] <= cols - 0.5):
+                continue
+            x = min(max(col[c], 0.0), cols - 1.0)
+            j = min(int(x), max(cols - 2, 0))
+            u = x - j
+            total, weights, known = 0.0, 0.0, False
+            for di in range(2):
+                for dj in range(2):
+                    value = float(
+                        window[min(i + di, rows - 1) - row0, min(j + dj, cols - 1) - col0]
+                    )
+                    if np.isfinite(value):
+                        weight = (v if di else 1 - v) * (u if dj else 1 - u)
+                        total += value * weight
+                        weights += weight
+                        known |= (v >= 0.5) == (di == 1) and (u >= 0.5) == (dj == 1)
+            if known and weights > 0:
+                out[r, c] = total / weights
+    return out
 
 
 def cell_of(transform: Affine, x: Array, y: Array) -> tuple[Array, Array]:

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from twin.bilinear import Affine, Array, bilinear, cell_of
+from twin.bilinear import Affine, Array, bilinear, bilinear_grid, cell_of
 from twin.cog import Cog
 from twin.errors import CityError, InvalidRequestError
 from twin.heights import Heights
@@ -40,6 +40,10 @@ class Surface(Protocol):
 
     def height(self, lon: ArrayLike, lat: ArrayLike) -> Array:
         """Height of the ground at places; see :meth:`Terrain.height`."""
+        ...
+
+    def grid(self, lon: Array, lat: Array, spacing: float = 0.0) -> Array:
+        """Heights at all combinations of longitudes and latitudes; see :meth:`Terrain.grid`."""
         ...
 
     def sample(self) -> Array:
@@ -153,6 +157,52 @@ class Terrain:
             return bilinear(self.data, col, row)
         return self._in_order_of_tiles(col.ravel(), row.ravel()).reshape(col.shape)
 
+    def grid(self, lon: Array, lat: Array, spacing: float = 0.0) -> Array:
+        """Heights at all combinations of some longitudes and latitudes.
+
+        Parameters
+        ----------
+        lon, lat : ndarray of float64, shapes (n,) and (m,)
+            Degrees, each in order.
+        spacing : float
+            Degrees between places. An asset then answers from the overview whose cells are no larger,
+            so that few heights stand for many; 0 asks for the cells themselves.
+
+        Returns
+        -------
+        ndarray of float64, shape (m, n)
+            As :meth:`height` of a meshgrid, to the bit where no overview is used.
+        """
+        _, b, _, d, _, _ = self.transform
+        if b or d:
+            return self.height(*np.meshgrid(lon, lat))
+        level = 0
+        if isinstance(self.data, Cog) and spacing > 0:
+            level = max(0, int(np.floor(np.log2(spacing / max(self.cell)))))
+            level = min(level, len(self.data.levels) - 1)
+        col, _ = cell_of(self.transform, lon, np.full(len(lon), self.transform[5]))
+        _, row = cell_of(self.transform, np.full(len(lat), self.transform[2]), lat)
+        if level:
+            col, row = (col + 0.5) / 2**level - 0.5, (row + 0.5) / 2**level - 0.5
+        return self._window(level, col, row)
+
+    def _window(self, level: int, col: Array, row: Array) -> Array:
+        """Heights over rows and columns of a level, read in one piece."""
+        whole = self.data.levels[level] if isinstance(self.data, Cog) else self.data.shape
+        shape = (int(whole[0]), int(whole[1]))
+        ends = []
+        for at, size in ((row, shape[0]), (col, shape[1])):
+            known = at[(at >= -0.5) & (at <= size - 0.5)]
+            if not len(known):
+                return np.full((len(row), len(col)), np.nan)
+            ends += [max(int(known.min()) - 1, 0), min(int(known.max()) + 3, size)]
+        top, bottom, left, right = ends
+        if isinstance(self.data, Cog):
+            cells = np.asarray(self.data.window(level, top, bottom, left, right), np.float32)
+        else:
+            cells = self.data[top:bottom, left:right]
+        return np.asarray(bilinear_grid(cells, shape, top, left, col, row))
+
     def _in_order_of_tiles(self, col: Array, row: Array) -> Array:
         """Heights of many places, so that each tile is decoded once or twice."""
         with np.errstate(invalid="ignore"):
@@ -223,6 +273,17 @@ class Mosaic:
             self._across_edges(part, k, at_x, at_y, out)
         return out.reshape(x.shape)
 
+    def grid(self, lon: Array, lat: Array, spacing: float = 0.0) -> Array:  # noqa: ARG002 -- several grids have no common overviews
+        """Heights at all combinations of longitudes and latitudes, from the cells themselves."""
+        reach = max(max(part.cell) for part in self.parts)
+        box = lon.min(), lat.min(), lon.max(), lat.max()
+        near = [part for part in self.parts if _overlap(part.bounds, box, reach)]
+        if not near:
+            return np.full((len(lat), len(lon)), np.nan)
+        if len(near) == 1 and _within(box, near[0]):
+            return near[0].grid(lon, lat)
+        return self.height(*np.meshgrid(lon, lat))
+
     def _stacked(self, x: Array, y: Array, parts: Sequence[Terrain]) -> Array:
         out = np.full(len(x), np.nan)
         for part in parts:
@@ -270,3 +331,21 @@ class Mosaic:
     def digest(self) -> str:
         """Hash of the digests of the grids, in their order."""
         return hashlib.sha256("".join(part.digest() for part in self.parts).encode()).hexdigest()
+
+
+_Box = tuple[float, float, float, float]
+
+
+def _overlap(one: _Box, other: _Box, reach: float) -> bool:
+    """Whether two boxes come nearer to each other than ``reach`` degrees."""
+    across = one[0] <= other[2] + reach and other[0] <= one[2] + reach
+    return bool(across and one[1] <= other[3] + reach and other[1] <= one[3] + reach)
+
+
+def _within(box: _Box, part: Terrain) -> bool:
+    """Whether a box lies inside the outermost cell centres of a grid."""
+    west, south, east, north = part.bounds
+    a, e = part.cell
+    return bool(
+        box[0] >= west + a and box[1] >= south + e and box[2] <= east - a and box[3] <= north - e
+    )

@@ -144,15 +144,21 @@ def _summary(work: np.record, nodes: Nodes, calls: Calls, found: int) -> tuple[i
 def _named(work: np.record, nodes: Nodes, calls: Calls, row: int) -> np.uint64:
     """Hash of what else stands in the text: numbers, unread words, divisions, so-called anchors."""
     numbers, words, unknown, division, roads = 0, 0, 0, 0, 0
+    head, street = True, _MIX
     for at in range(work.state[ITEMS]):
         item = work.items[at]
         if item[KIND] == NUMBER:
             numbers += 1
+            head = False
         elif item[KIND] == REST:
             words += item[END] - item[START] if item[WHAT] == UNKNOWN else 0
             unknown += 1 if item[WHAT] == GENERIC else 0
             roads += 1 if item[WHAT] != RELATION and item[WORDY] == _ROAD else 0
+            if head and item[WHAT] == GENERIC and item[WORDY] == _STREET:
+                street = _street_said(work, nodes, row, item[START], item[END])
+                head = False
         else:
+            head = head and nodes.level[nodes.name_rows[nodes.name_start[item[NAME]]]] <= _COMMUNITY
             for k in range(nodes.name_start[item[NAME]], nodes.name_start[item[NAME] + 1]):
                 r = np.int64(nodes.name_rows[k])
                 if nodes.level[r] <= _COMMUNITY and is_below(nodes, row, r):
@@ -169,7 +175,19 @@ def _named(work: np.record, nodes: Nodes, calls: Calls, row: int) -> np.uint64:
             alike = np.int64(nodes.name_start[name + 1]) - np.int64(nodes.name_start[name])
         alike = alike << 5 | np.int64(nodes.level[anchor])
     seen = _mixed(_mixed(_mixed(_MIX, numbers), words), roads)
-    return _mixed(_mixed(_mixed(seen, unknown), division), alike)
+    seen = _mixed(_mixed(_mixed(seen, unknown), division), alike)
+    return seen ^ street
+
+
+@njit(cache=True)
+def _street_said(work: np.record, nodes: Nodes, row: int, start: int, end: int) -> np.uint64:
+    """Hash of a street the gazetteer has not and of the one the answer lies in."""
+    while row >= 0 and nodes.level[row] != _STREET:
+        row = np.int64(nodes.parent[row])
+    seen = _mixed(_MIX, row)
+    for i in range(start, end):
+        seen = _mixed(seen, np.int64(work.text[i]))
+    return seen
 
 
 @njit(cache=True)

@@ -34,6 +34,12 @@ def _begins(t: I32, e: I64, s: I32, at: int, inner: int, size: int) -> bool:
     may = not w.is_in(t, s, w.S_ALPHA, inner) or c < 128 or c == w.LAND or c == w.BEAR
     if not may and w.is_in(t, s, w.S_STEMS, inner) and inner + 1 < size:
         may = w.is_in(t, s, w.S_DIGITS, inner + 1)
+    if (
+        not may
+        and (c == w.HALF or c == w.TOPMOST or c == w.FOREMOST or c == w.LOWEST)
+        and inner + 1 < size
+    ):
+        may = s[TEXT + inner + 1] == w.STOREY
     if may and w.match(t, s, w.P_TOKEN, inner, size) >= 0:
         return True
     if inner - at < 2:

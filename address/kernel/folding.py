@@ -281,6 +281,13 @@ _IS, _AFFAIR, _MOVES, _OPEN = (ord(c) for c in "是事动(")
 
 
 @njit(cache=True)
+def _free_call(text: U32, end: int) -> bool:
+    """400 or 800 stands before a place."""
+    first = text[end - 3]
+    return (first == 52 or first == 56) and text[end - 2] == 48 and text[end - 1] == 48
+
+
+@njit(cache=True)
 def _plain(text: U32, size: int, watch: U8) -> bool:
     """Nothing that `address.normalise` mends: telephones, contacts, slips, English, ranges."""
     run, dashed = 0, False
@@ -295,6 +302,8 @@ def _plain(text: U32, size: int, watch: U8) -> bool:
             continue
         join = c == _DASH or c == _COMMA
         if join and run == 4 and dashed:
+            return False
+        if join and run == 3 and _free_call(text, i) and _is_digit(after):
             return False
         dashed = join and run > 0
         run = 0

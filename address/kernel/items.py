@@ -9,7 +9,18 @@ import numpy.typing as npt
 from numba import njit
 
 from address.kernel.options import add_options
-from address.kernel.tokens import BARE, CHAIN, HAO, LANE, SUB, YARD, read_token
+from address.kernel.tokens import (
+    BARE,
+    CHAIN,
+    FLOOR,
+    HAO,
+    LANE,
+    LOU,
+    ROOM,
+    SUB,
+    YARD,
+    read_token,
+)
 from address.kernel.work import (
     ADMIN,
     CURSOR,
@@ -222,7 +233,13 @@ def _add_number(work: np.record, start: int) -> None:
     item[KIND], item[START], item[END], item[TOKEN] = NUMBER, start, end, kind
     item[FIRST], item[LENGTH], item[SUFFIX], item[ADMIN] = first, length, suffix, 0
     item[RUNS] = 0
-    if kind == SUB:
+    short = (kind == ROOM or kind == BARE) and length <= 2 and at > 0
+    if short and work.items[at - 1, KIND] == NUMBER and work.items[at - 1, END] == start:
+        floor = work.items[at - 1, TOKEN]
+        short = floor == FLOOR or floor == LOU
+    else:
+        short = False
+    if kind == SUB or short:  # 10楼03室 may be 1003: `address.query` knows
         work.state[ERROR] = 1
         return
     add_options(work, at)

@@ -38,6 +38,7 @@ FLAGS = {"street": 1, "full": 2, "last": 4, "exact": 8, "everywhere": 16, "commo
 (F_STREET, F_FULL, F_LAST, F_EXACT, F_EVERYWHERE, F_COMMON, F_PROVINCE, F_COUNTY,
  F_CITY, F_COUNTY_WORD) = (1 << k for k in range(10))  # fmt: skip
 DASH, OPEN, LAND, BEAR, STREET, WAY = (ord(c) for c in "-(地负街路")
+HALF, TOPMOST, FOREMOST, LOWEST, STOREY = (ord(c) for c in "夹顶首底层")
 L_STREET = 3  # level of a Division: province, city, county, street
 LONGEST_NAME = 32
 

@@ -66,8 +66,28 @@ def _rank_of_part(text: U32, a: int, b: int, nodes: Nodes, calls: Calls) -> int:
 
 
 @njit(cache=True)
+def _house_first(text: U32, size: int) -> bool:
+    """A numbered part of a house stands at the head: 1203室2单元5号楼临江花园."""
+    i = 1 if size and 65 <= text[0] <= 90 else 0
+    run = i
+    while i < size and _digit(text[i]):
+        i += 1
+    if i == run or i + 1 >= size:
+        return False
+    c, after = np.int64(text[i]), np.int64(text[i + 1])
+    if c == _HAO:
+        return after == _LOU
+    return (
+        c == _SHI or c == _FANG or c == _CENG or c == _LOU or c == _DONG or c == _ZHUANG
+        or c == _ZUO or c == _TI or c == _COMMA or (c == _DAN and after == _YUAN)
+    )  # fmt: skip
+
+
+@njit(cache=True)
 def may_be_turned(text: U32, size: int, nodes: Nodes, calls: Calls) -> bool:
     """Whether the parts between commas go from narrow to wide."""
+    if _house_first(text, size):
+        return True
     known, falls, first, last, parts, commas = 0, 0, 0, 0, 0, 0
     a = 0
     for i in range(size + 1):

@@ -6,8 +6,9 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.responses import Response
 
-from api.address_edits import Edits, moment_of, node_history
+from api.address_edits import Edits, meaning_of, moment_of
 from api.deps import State, only, parse_text, parse_time, parse_whole
+from api.gazetteers import faults_of
 from api.models import answer
 from twin.store.read import rows
 
@@ -136,6 +137,13 @@ def events(
 
 @router.get("/address/nodes/{node_id}", summary="One address, now and before")
 def node(node_id: str, request: Request, state: State) -> Response:
-    """A node of any time: itself, every code it had, every event."""
+    """A node of any time, by its id or a code it ever had: itself, every code, every event."""
     only(request, {"f", "lang"})
-    return answer(node_history(state.store, parse_text(node_id, "node_id", 80)), headers=NO_STORE)
+    return answer(meaning_of(state.store, parse_text(node_id, "node_id", 80)), headers=NO_STORE)
+
+
+@router.get("/address/faults", summary="What is wrong with the gazetteers that were loaded")
+def faults(request: Request, state: State) -> Response:
+    """Duplicates, orphans, holes in numbering, places, spellings: as `twin address check` has them."""
+    only(request, {"f", "lang"})
+    return answer(faults_of(state.store), headers=NO_STORE)

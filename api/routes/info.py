@@ -26,6 +26,7 @@ TILESETS = {
         ("building_parts", "storeys", "units", "rooms", "elements", "bridges", "tunnels"),
     ),
     "pipes": ("地下管线", "Utility pipes", ("pipes",)),
+    "points": ("点云", "Point clouds", ("point_clouds",)),
 }
 METRES_PER_DEGREE = 111_320.0
 
@@ -69,7 +70,7 @@ def city(request: Request, state: State) -> Response:
 
 def _layer(state: CityState, info: CollectionInfo, tilesets: list[str]) -> dict[str, Any]:
     own = [name for name in tilesets if info.id in TILESETS[name][2]]
-    vector = (state.city.tiles / "mvt" / info.id / "tilejson.json").is_file()
+    vector = state.vectors.has(info.id)
     return {
         "id": info.id,
         "title": {"zh": info.zh, "en": info.en},

@@ -1,14 +1,20 @@
-"""Tiles as they lie in the city's ``tiles`` folder: 3D Tiles, terrain, imagery, vector tiles."""
+"""Tiles as they lie in the city's ``tiles`` folder: 3D Tiles, terrain, imagery, vector tiles.
+
+Vector tiles of a collection that was not built, or has changed since, are made when asked for.
+"""
 
 import re
 from typing import Annotated, Final
 
+import orjson
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
-from api.deps import State, only
+from api.deps import State, base_url, only
+from api.imagery_tiles import imagery_tile_response
+from api.models import answer
 from api.state import CityState
-from api.static import safe_path, serve
+from api.static import MEDIA_TYPES, answer_bytes, safe_path, serve
 from twin.errors import NotFoundError
 
 __all__ = ["router"]
@@ -29,8 +35,15 @@ def _tile(request: Request, state: CityState, relative: str) -> Response:
 
 @router.get("/tiles/{path:path}", summary="3D Tiles and everything else that is tiled")
 def any_tile(path: str, request: Request, state: State) -> Response:
-    """A file such as ``buildings/tileset.json``; query parameters are not looked at."""
-    return _tile(request, state, path)
+    """A file such as ``buildings/tileset.json``; query parameters are not looked at.
+
+    A content of the buildings that was never written, or is older than the base, is made from the base.
+    """
+    made = state.drawing.draw(path)
+    if made is None:
+        return _tile(request, state, path)
+    shared = "private" if state.settings.tokens else "public"
+    return answer_bytes(request, made.data, made.digest, "model/gltf-binary", f"{shared}, no-cache")
 
 
 @router.get("/external/{asset}/{path:path}", summary="Finished tilesets, as they were delivered")
@@ -58,13 +71,28 @@ def imagery_index(request: Request, state: State) -> Response:
 @router.get("/imagery/{z}/{x}/{y}.webp", summary="Imagery tile (Web Mercator, XYZ)")
 def imagery_tile(z: Level, x: Column, y: Column, request: Request, state: State) -> Response:
     """One 256 × 256 tile as WebP."""
-    return _tile(request, state, f"imagery/{z}/{x}/{y}.webp")
+    return imagery_tile_response(request, state, z, x, y, "webp")
+
+
+@router.get("/imagery/{z}/{x}/{y}.jpg", summary="Imagery tile as JPEG (Web Mercator, XYZ)")
+def imagery_jpeg(z: Level, x: Column, y: Column, request: Request, state: State) -> Response:
+    """One 256 × 256 tile as JPEG, made from the WebP."""
+    return imagery_tile_response(request, state, z, x, y, "jpg")
 
 
 @router.get("/mvt/{collection}/tilejson.json", summary="TileJSON of a collection's vector tiles")
 def vector_index(collection: str, request: Request, state: State) -> Response:
-    """Zoom levels, bounds and fields of a collection's vector tiles."""
-    return _tile(request, state, f"mvt/{collection}/tilejson.json")
+    """Zoom levels, bounds and fields of a collection's vector tiles; addresses are whole ones."""
+    if state.vectors.is_built(collection):
+        path = safe_path(state.city.tiles, f"mvt/{collection}/tilejson.json")
+        found = orjson.loads(path.read_bytes())
+    else:
+        found = state.vectors.tilejson(collection)
+    if found is None:
+        raise NotFoundError(f"Nothing of {collection[:80]!r} can be drawn.")
+    if found.get("tiles"):
+        found = found | {"tiles": [f"{base_url(request)}/mvt/{collection}/{{z}}/{{x}}/{{y}}.mvt"]}
+    return answer(found, headers={"Cache-Control": "no-cache"})
 
 
 @router.get(
@@ -80,16 +108,20 @@ def vector_tile(
     row = y.removesuffix(".mvt").removesuffix(".pbf")
     if not (row.isascii() and row.isdigit()):
         raise NotFoundError(f"No vector tile row {y[:40]!r}: expected a whole number.")
+    if not state.vectors.is_built(collection):
+        return _fresh_tile(request, state, collection, (z, x, int(row[:12])))
     relative = f"mvt/{collection}/{z}/{x}/{row}.mvt"
     path = safe_path(state.city.tiles, relative)
-    if (
-        not path.exists()
-        and not path.with_name(f"{path.name}.gz").exists()
-        and _has_vector_tiles(state, collection)
-    ):
+    if not path.exists() and not path.with_name(f"{path.name}.gz").exists():
         return Response(status_code=204, headers={"Cache-Control": "no-cache"})
     return _tile(request, state, relative)
 
 
-def _has_vector_tiles(state: CityState, collection: str) -> bool:
-    return safe_path(state.city.tiles, f"mvt/{collection}").is_dir()
+def _fresh_tile(
+    request: Request, state: CityState, collection: str, place: tuple[int, int, int]
+) -> Response:
+    """A tile made from the base as it is; clients ask again each time, as it may change."""
+    content, tag = state.vectors.tile(collection, *place)
+    if not content:
+        return Response(status_code=204, headers={"Cache-Control": "no-cache"})
+    return answer_bytes(request, content, tag, MEDIA_TYPES[".mvt"], "no-cache")

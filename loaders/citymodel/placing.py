@@ -90,7 +90,9 @@ class Placing:
             np.array([level[v] for v in lods], bool),
         )
         self.outline = self._outlines(counts > 0)
-        self.areas: FloatArray | None = None
+        self.areas: list[float] | None = None
+        self._origin: list[list[float]] = []
+        self._scale: list[list[float]] = []
         self.extra: list[tuple[Any, ...]] = []
         self._settled = self._settle(counts > 0)
 
@@ -151,11 +153,13 @@ class Placing:
         if self.areas is None:
             start = self.shapes.shape_start
             total = np.concatenate([[0.0], np.cumsum(self.built.area)])
-            self.areas = total[start[1:]] - total[start[:-1]]
-        near = (
-            np.abs((self.built.origin[i] - self.built.origin[j]) * self.built.scale[i]).max() < 0.05
+            self.areas = (total[start[1:]] - total[start[:-1]]).tolist()
+            self._origin, self._scale = self.built.origin.tolist(), self.built.scale.tolist()
+        near = all(
+            abs((a - b) * k) < 0.05
+            for a, b, k in zip(self._origin[i], self._origin[j], self._scale[i], strict=True)
         )
-        return bool(near and abs(self.areas[i] - self.areas[j]) < 0.001 * self.areas[i] + 1e-6)
+        return near and abs(self.areas[i] - self.areas[j]) < 0.001 * self.areas[i] + 1e-6
 
     def places(self) -> Places:
         """Geometry columns of all records, in order."""

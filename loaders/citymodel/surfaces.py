@@ -35,33 +35,46 @@ class SurfaceTable:
         Surfaces of each shape.
     base : ndarray of int64, shape (s,)
         Where the surfaces of its set begin among those of all sets.
+    kinds : list of str or None
+        Types of surfaces that occur.
+    kind : ndarray of int64, shape (n,)
+        Type of each surface of all sets, a place in ``kinds``.
     """
 
     def __init__(self, infos: Sequence[ShapeInfo]) -> None:
+        own = np.fromiter(map(id, infos), np.int64, len(infos))
+        _, first, same = np.unique(own, return_index=True, return_inverse=True)
+        sets = [infos[i].surfaces for i in first.tolist()]
         known: dict[int, int] = {}
-        which = [known.setdefault(id(info.surfaces), len(known)) for info in infos]
+        place = [known.setdefault(id(one), len(known)) for one in sets]
         self.sets: list[Sequence[Mapping[str, Any]]] = [()] * len(known)
-        for info, i in zip(infos, which, strict=True):
-            self.sets[i] = info.surfaces
-        self.which = np.array(which, np.int64)
+        for one, i in zip(sets, place, strict=True):
+            self.sets[i] = one
+        self.which = np.array(place, np.int64)[same]
         start = starts_of([len(s) for s in self.sets])
         self.counts = np.diff(start)[self.which]
         self.base = start[:-1][self.which]
+        said = [s.get("type") for one in self.sets for s in one]
+        if not set(map(type, said)) <= {str}:
+            said = [kind if kind is None else str(kind) for kind in said]
+        self.kinds: list[str | None] = list(dict.fromkeys(said))
+        number = {kind: i for i, kind in enumerate(self.kinds)}
+        self.kind = np.fromiter(map(number.__getitem__, said), np.int64, len(said))
 
-    def _flat(self, surface: NDArray[np.int32], shape_of_face: IntArray, n: int) -> IntArray:
-        """Place of the surface of each face among those of all sets, ``n`` for none."""
-        return np.where(surface >= 0, surface + self.base[shape_of_face], n)
+    def _of_faces(self, surface: NDArray[np.int32], shape_of_face: IntArray) -> IntArray:
+        """Type of the surface of each face, a place in ``kinds``; ``len(kinds)`` for none."""
+        place = np.where(surface >= 0, surface + self.base[shape_of_face], len(self.kind))
+        return np.append(self.kind, len(self.kinds))[place]
 
     def colors(self, surface: NDArray[np.int32], shape_of_face: IntArray) -> NDArray[np.uint32]:
         """Packed colour of each face by the type of its surface (-1: none)."""
-        palette = [surface_color(s.get("type")) for one in self.sets for s in one]
-        table = np.array([*palette, surface_color(None)], np.uint32)
-        return table[self._flat(surface, shape_of_face, len(palette))]
+        palette = np.array([surface_color(kind) for kind in [*self.kinds, None]], np.uint32)
+        return palette[self._of_faces(surface, shape_of_face)]
 
     def ground(self, surface: NDArray[np.int32], shape_of_face: IntArray) -> NDArray[np.bool_]:
         """Whether each face is one of a ground surface."""
-        flags = [s.get("type") == "GroundSurface" for one in self.sets for s in one]
-        return np.array([*flags, False], bool)[self._flat(surface, shape_of_face, len(flags))]
+        flags = np.array([kind == "GroundSurface" for kind in [*self.kinds, None]], bool)
+        return flags[self._of_faces(surface, shape_of_face)]
 
 
 class Surfaces:
@@ -97,16 +110,10 @@ class Surfaces:
         return dict(zip(self._kinds[a:b], self._kind_area[a:b], strict=True))
 
     def _count_types(self) -> None:
-        number: dict[str, int] = {}
-        kinds = [
-            number.setdefault(str(s.get("type")), len(number))
-            for one in self.table.sets
-            for s in one
-        ]
-        kind, start, area = _by_type(
-            self.start, self.table.base, np.array([*kinds, 0], np.int64), self.area
-        )
-        names = list(number)
+        names = list(dict.fromkeys(str(kind) for kind in self.table.kinds))
+        number = np.array([*(names.index(str(kind)) for kind in self.table.kinds), 0], np.int64)
+        kinds = number[np.append(self.table.kind, len(number) - 1)]
+        kind, start, area = _by_type(self.start, self.table.base, kinds, self.area)
         self._kinds = [names[k] for k in kind.tolist()]
         self._kind_start, self._kind_area = start.tolist(), area.tolist()
 

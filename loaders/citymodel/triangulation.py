@@ -11,6 +11,7 @@ __all__ = ["columns_of", "planes", "triangulate"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+Numbers = NDArray[np.int32]
 MAX_CLIPPED = 128
 """Corners up to which a face is clipped ear by ear; larger ones and those with holes go to earcut."""
 
@@ -81,7 +82,7 @@ def _turns_in(u: FloatArray, v: FloatArray, i: int, j: int, k: int) -> bool:
 
 @njit(cache=True, nogil=True)
 def _clip(
-    u: FloatArray, v: FloatArray, n: int, base: int, triangles: IntArray, at: int, room: IntArray
+    u: FloatArray, v: FloatArray, n: int, base: int, triangles: Numbers, at: int, room: IntArray
 ) -> int:
     """Ears of a ring of ``n`` corners cut off one by one; -1 where no ear is left to cut.
 
@@ -143,10 +144,10 @@ def _simple(
     normal: FloatArray,
     room: int,
     limit: int,
-) -> tuple[IntArray, IntArray, IntArray]:
+) -> tuple[Numbers, Numbers, IntArray]:
     """Triangles of the faces that are simple, the face of each, and the faces left over."""
-    triangles = np.empty((room, 3), np.int64)
-    owner = np.empty(room, np.int64)
+    triangles = np.empty((room, 3), np.int32)
+    owner = np.empty(room, np.int32)
     hard = np.empty(len(face_start) - 1, np.int64)
     u, v, links = np.empty(limit), np.empty(limit), np.empty((3, limit), np.int64)
     at = n_hard = 0
@@ -199,7 +200,7 @@ def _simple(
 
 def _earcut(
     xyz: FloatArray, ring_start: IntArray, first: int, last: int, normal: FloatArray
-) -> IntArray:
+) -> Numbers:
     """Triangles (m, 3) of one face with holes or many corners, turned as its normal."""
     a, b = int(ring_start[first]), int(ring_start[last])
     flat = xyz[a:b, list(_plane(normal[0], normal[1], normal[2]))]
@@ -208,12 +209,12 @@ def _earcut(
     found = mapbox_earcut.triangulate_float64(flat, ends).reshape(-1, 3).astype(np.int64)
     p, q, r = (flat[found[:, i]] for i in range(3))
     turn = ((q - p)[:, 0] * (r - p)[:, 1] - (q - p)[:, 1] * (r - p)[:, 0]).sum()
-    return (found if turn >= 0 else found[:, ::-1]) + a
+    return np.asarray((found if turn >= 0 else found[:, ::-1]) + a, np.int32)
 
 
 def triangulate(
     xyz: FloatArray, ring_start: IntArray, face_start: IntArray, normal: FloatArray
-) -> tuple[IntArray, IntArray]:
+) -> tuple[Numbers, Numbers]:
     """Triangles of planar faces, turned as their faces are.
 
     Parameters
@@ -225,9 +226,9 @@ def triangulate(
 
     Returns
     -------
-    triangles : ndarray of int64, shape (t, 3)
+    triangles : ndarray of int32, shape (t, 3)
         Corner numbers, in order of faces.
-    face : ndarray of int64, shape (t,)
+    face : ndarray of int32, shape (t,)
         Face of each triangle, ascending.
     """
     room = len(xyz) + 2
@@ -239,7 +240,7 @@ def triangulate(
     for f in hard.tolist():
         cut = _earcut(xyz, ring_start, int(face_start[f]), int(face_start[f + 1]), normal[f])
         more.append(cut)
-        owners.append(np.full(len(cut), f, np.int64))
+        owners.append(np.full(len(cut), f, np.int32))
     face = np.concatenate(owners)
     order = np.argsort(face, kind="stable")
     return np.concatenate(more)[order], face[order]
@@ -247,8 +248,8 @@ def triangulate(
 
 @njit(cache=True, nogil=True)
 def columns_of(
-    triangles: IntArray,
-    face: IntArray,
+    triangles: Numbers,
+    face: Numbers,
     vertex_of: NDArray[np.int32],
     surface: NDArray[np.int32],
     color: NDArray[np.uint32],

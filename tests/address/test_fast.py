@@ -22,8 +22,9 @@ from address.kernel.folding import fold_points, fold_table, numeral_table, watch
 from address.kernel.near import CODES, COSTS, near, near_of
 from address.kernel.tokens import KINDS, head_table, read_token, token_text
 from address.match import match_by_reference, read_query, ways
+from address.model import RANK
 from address.normalise import normalise
-from address.roads import number_of
+from address.roads import ancestor, number_of
 from address.walk import code_points
 
 sys.path.insert(0, str(Path(__file__).parent / "noise"))
@@ -329,11 +330,32 @@ def test_any_end_of_an_address(city: AddressIndex, end: str) -> None:
     _same(city, city.fast, city.core_of_row(named) + end)
 
 
+def _turned_and_told(city: AddressIndex) -> list[str]:
+    """Doors and rooms in wordings that the two engines decide on in different places."""
+    rng, out = random.Random(9), []
+    levels = city.levels_array
+    numbers = np.flatnonzero(levels == RANK["number"]).tolist()
+    rooms = np.flatnonzero(levels == RANK["room"]).tolist()
+    for row in rng.sample(numbers, 40):
+        road = f"{city.core_of_row(city.parent[row])}{city.core_of_row(row)}号"
+        street = city.core_of_row(ancestor(city, row, "street")) if row else ""
+        heads = ("江丕街道", "西岭镇", "西岭街道办事处", f"{street}办事处", "西岭镇某小区")
+        out += [head + road for head in heads]
+        out += [road + tail for tail in ("对面", "东侧50米", " 400-820-8820", "西岭街道办事处")]
+        out.append(f"7号楼{road}")
+    for row in rng.sample(rooms, 40):
+        house = city.full_of(city.parent[row])
+        out += [f"{house}3楼0{k}室" for k in (1, 2)] + [f"{house}3层{k}室" for k in (1, 12)]
+        out.append(f"{city.core_of_row(row)}室2单元5号楼{house}")
+    return out
+
+
 def test_a_column_is_matched_row_by_row(city: AddressIndex, noisy: list[str]) -> None:
     rng = random.Random(5)
     texts: list[str | None] = [
         *noisy,
         *rng.choices(noisy, k=50),
+        *_turned_and_told(city),
         "",
         None,
         "路",

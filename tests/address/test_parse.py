@@ -122,6 +122,25 @@ def test_western_order() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "Room 1203, Building 5, No. 35 Linjiang Avenue, Jianghan District, Wuhan",
+            [("room", "1203"), ("building", "5"), ("number", "35"), ("road", "Linjiang Avenue"),
+             ("county", "Jianghan District"), ("city", "Wuhan")],
+        ),
+        ("16/F, Linjiang Garden, 16 Linjiang Rd.", [("floor", "16"), ("compound", "Linjiang Garden"), ("number", "16"), ("road", "Linjiang Rd")]),
+        ("linjiang dadao 35 hao 5 hao lou", [("road", "linjiang dadao"), ("number", "35"), ("building", "5")]),
+        ("Lane 296, Jianghui Road", [("number", "296弄"), ("road", "Jianghui Road")]),
+    ],
+)  # fmt: skip
+def test_letters_are_cut_into_elements_too(text: str, expected: list[tuple[str, str]]) -> None:
+    found = parse(text)
+    assert [(e.level, e.value) for e in found] == expected
+    assert all(text[e.start : e.end] == e.text for e in found)
+
+
 NAMES = st.sampled_from(["临江大道", "解放东路", "学院路", "柳巷", "建设大街"])
 HOUSES = st.sampled_from(["临江花园", "阳光小区", "国际大厦", "锦绣家园"])
 NUMBER = st.integers(1, 999)

@@ -196,6 +196,7 @@ def test_parse_match_suggest_compare_say_the_same_as_the_engine(gazetteer):
     )[0]
     assert (found["status"], found["level"]) == ("exact", "room")
     assert found["fault_codes"][0]["code"] == "COMPOUND.homophone"
+    assert found["notes"] == found["faults"]
     assert found["fault_codes"][0]["used"] == "临江花园"
     shown = twin("address", "match", "临江花圆5栋2单元201", "--gazetteer", gazetteer).stdout
     assert "准确" in shown

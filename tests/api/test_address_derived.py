@@ -42,6 +42,7 @@ BUILDINGS = {
     "B4": ("丁楼", "火星路9号"),
     "B5": ("戊楼", None),  # named by its code
     "B6": ("己楼", "江北街道甲子路2号"),  # taken by B2
+    "B7": ("庚楼", None),
 }
 
 
@@ -111,7 +112,10 @@ def test_a_building_with_an_address_becomes_one_and_the_others_are_told_why(city
         assert found["甲子路2号"]["eid"] == building(store, "B2")
         assert not found["甲子路2号"]["source"].startswith("derived")
         assert not any("火星" in full for full in found)
-        told = {f["full"]: f["details"]["why"] for f in loaded(city, store, "unaddressed")}
+        why = {f["full"]: f["details"] for f in loaded(city, store, "unaddressed")}
+        assert (why["丙楼"]["count"], why["丙楼"]["names"]) == (2, ["丙楼", "庚楼"])
+        assert (why["丁楼"]["count"], why["丁楼"]["addresses"]) == (1, ["火星路9号"])
+        told = {name: details["why"] for name, details in why.items()}
         assert set(told) == {"丙楼", "丁楼", "己楼"}
         assert "no address attribute" in told["丙楼"]
         assert "does not fit" in told["丁楼"]
@@ -215,7 +219,7 @@ def test_rooms_and_storeys_of_models_become_addresses_of_their_building(city):
 
 def test_the_report_of_loads_says_what_was_added(city):
     counts = {row["kind"]: row["count"] for row in loaded_faults(city)["kinds"]}
-    assert (counts["derived"], counts["unaddressed"]) == (1, 3)
+    assert (counts["derived"], counts["unaddressed"]) == (1, 4)
 
 
 def test_a_doubtful_address_adds_nothing(city):

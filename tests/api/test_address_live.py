@@ -21,7 +21,7 @@ from api import pipeline
 from api.address_book import FILE_NAME, AddressBook, open_book
 from api.address_edits import Edits
 from api.address_remote import announced
-from api.address_tree import index_at
+from api.address_tree import index_at, number_addresses
 from api.app import create_app
 from api.cli import app as commands
 from api.shared_lock import SharedLock
@@ -213,6 +213,9 @@ def test_after_any_edits_the_index_is_that_of_the_base_at_every_time(city, seed)
             )
         again = AddressBook.of(store)
         assert tree_of(again.index) == fresh
+        number_addresses(store)  # codes given edit by edit are those given to the whole tree
+        assert tree_of(AddressIndex.from_nodes(address_nodes(store))) == fresh
+        again = AddressBook.of(store)
         assert again.index.arena.path == city.path / FILE_NAME
         for moment, then in snapshots:
             index = index_at(store, moment) or again.index
@@ -406,6 +409,47 @@ def test_commands_reach_a_city_that_a_server_holds(served, city, monkeypatch):
         assert orjson.loads(found.stdout)["status"] == "exact"
     assert not (city.path / "server.json").exists()
     assert run(commands, ["address", "parse", "丙寅路5号"]).exit_code == 0
+
+
+HELD = """
+    import sys
+    from typer.testing import CliRunner
+    from api.cli import app
+    city, code = sys.argv[1:]
+    for words in (("resolve", code), ("resolve", "no such code"), ("check",)):
+        said = CliRunner().invoke(app, ["address", *words, "--city", city, "--json"])
+        print(said.stdout.strip() or repr(said.exception or said.output), flush=True)
+    try:
+        from api.addresses import open_geocoder
+        from datetime import datetime
+        from pathlib import Path
+        open_geocoder(Path(city), valid_at=datetime(2026, 1, 1))
+    except Exception as error:
+        print(type(error).__name__, error)
+"""
+
+
+def test_codes_faults_and_times_of_a_city_that_a_server_holds(served, city, monkeypatch):
+    door = served.get("/geocode", params={"q": "甲子路5号"}).json()
+    served.post(
+        "/address/edits",
+        json={"event": "rename", "node": door["node_id"], "name": "5号甲", "actor": "x"},
+    )
+    monkeypatch.setenv("TWIN_TOKEN", "act-3")
+    script = [sys.executable, "-c", textwrap.dedent(HELD), str(city.path), door["code"]]
+    with announced(city.path, served.base_url.host, served.base_url.port):
+        said = subprocess.run(
+            script, capture_output=True, text=True, encoding="utf-8", check=True
+        ).stdout
+    before, _, rest = said.partition("no such code")
+    found = orjson.loads(before[: before.rindex("}") + 1])
+    assert (found["node"]["node_id"], found["node"]["name"]) == (door["node_id"], "5号甲")
+    assert [event["event"] for event in found["events"]] == ["rename"]
+    assert door["code"] in {code["code"] for code in found["codes"]}
+    report = orjson.loads(rest[rest.index("{") : rest.rindex("}") + 1])
+    assert report["levels"]["number"] == 24
+    assert "CityInUseError" in rest
+    assert "valid_at" in rest
 
 
 def test_questions_go_on_while_edits_come(served):

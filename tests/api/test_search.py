@@ -50,6 +50,16 @@ def test_an_address_down_to_the_room_gives_the_room_and_its_height(get, ids):
     assert best["bbox"] == pytest.approx([114.0001, 30.4001, 16.0, 114.0002, 30.4002, 19.0])
 
 
+def test_what_an_address_differs_in_is_told(get):
+    text = "西岭街道临江大道35号临江花园5号楼"
+    best = next(c for c in candidates(get, text) if c["kind"] == "address")
+    assert best["note"] == "文中为“西岭街道”，标准地址属“滨江街道”"
+    best = next(c for c in candidates(get, text, lang="en") if c["kind"] == "address")
+    assert "西岭街道" in best["note"]
+    assert "standard address lies in" in best["note"]
+    assert candidates(get, CHAIN)[0]["note"] is None
+
+
 def test_an_address_nothing_is_bound_to_still_has_a_place(get):
     found = [c for c in candidates(get, CHAIN + "2单元") if c["kind"] == "address"]
     assert found[0]["eid"] is None

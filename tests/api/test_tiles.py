@@ -1,10 +1,18 @@
 """Static tiles: media types, 304, ranges, compression, and no way out of the folder."""
 
 import gzip
+import hashlib
 import http.client
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
+
+import tiles
+from api.app import create_app
+from twin.settings import ServerSettings
+from twin.store import Store
+from twin.store.scene import Scene
 
 
 @pytest.mark.parametrize(
@@ -140,3 +148,24 @@ def test_nothing_outside_the_folder_is_reached(address, city, path):
     assert b"do not serve" not in content
     assert b"create_app" not in content
     assert found.headers["content-type"] == "application/problem+json"
+
+
+def test_tiles_of_buildings_are_made_when_none_were_built(make_city, serve, tmp_path):
+    """Without any `twin tile`: the same bytes as it writes, and the hash as the tag."""
+    city = make_city(tmp_path / "bare")
+    built = tmp_path / "built"
+    with Store.open(city) as store:
+        tiles.build(Scene(store), built, ["buildings"])
+    names = [p.relative_to(built).as_posix() for p in built.rglob("top.glb")]
+    assert names
+    with serve(create_app(ServerSettings(city=city.path))) as root:
+        for name in names:
+            found = httpx.get(f"{root}/tiles/{name}")
+            whole = (built / name).read_bytes()
+            assert (found.status_code, found.content) == (200, whole)
+            assert found.headers["content-type"] == "model/gltf-binary"
+            tag = found.headers["etag"]
+            assert tag == f'"{hashlib.sha256(whole).hexdigest()}"'
+            known = httpx.get(f"{root}/tiles/{name}", headers={"If-None-Match": tag})
+            assert (known.status_code, known.content) == (304, b"")
+        assert httpx.get(f"{root}/tiles/buildings/13_1_1/top.glb").status_code == 404

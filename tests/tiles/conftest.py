@@ -1,11 +1,13 @@
 """A tiny city behind the tiler's source interface, and an independent reader of glb files."""
 
+import functools
 import itertools
 import json
 import shutil
 import struct
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +19,9 @@ import pytest
 import shapely
 
 from tiles import meshopt
+from twin.cloud import CloudAsset, CloudSpec, write_cloud
+from twin.cloud.placed import PlacedCloud
+from twin.heights import Heights
 from twin.schema import MESHES
 from twin.terrain import Terrain
 
@@ -114,6 +119,41 @@ def placed_mesh(
     } | row
 
 
+KEPT = tempfile.TemporaryDirectory(prefix="citytwin-test-clouds-")
+SCANNED = CloudSpec((0.001, 0.001, 0.001), (500_000.0, 3_370_000.0, 0.0))
+
+
+def scan(n: int = 20_000, seed: int = 3) -> dict[str, np.ndarray]:
+    """A street of 200 m with a house: ground and roof, coloured, as a LAS file holds it."""
+    rng = np.random.default_rng(seed)
+    x, y = rng.uniform(7600, 7800, n), rng.uniform(500, 560, n)
+    roof = (x > 7650) & (x < 7690) & (y > 520)
+    z = 20 + x / 100 + np.where(roof, 9, 0) + rng.normal(0, 0.02, n)
+    out = {c: np.rint(v * 1000).astype(np.int32) for c, v in zip("xyz", (x, y, z), strict=True)}
+    out["intensity"] = (np.arange(n) % 65_536).astype(np.uint16)
+    out["classification"] = np.where(roof, 6, 2).astype(np.uint8)
+    for k, name in enumerate(("red", "green", "blue")):
+        out[name] = rng.integers(0, 255, n).astype(np.uint16) * 257 // (k + 1)
+    return out
+
+
+def stored_cloud(
+    columns: dict[str, np.ndarray],
+    folder: Path,
+    spec: CloudSpec = SCANNED,
+    crs: str = "EPSG:4547",
+    **more: object,
+) -> PlacedCloud:
+    """Columns as an asset of the base."""
+    name, _ = write_cloud(folder, spec, crs, "1985", [columns])
+    return PlacedCloud(eid(4000), "扫描", CloudAsset(folder / name), Heights(-12.5), **more)
+
+
+@functools.cache
+def city_cloud() -> PlacedCloud:
+    return stored_cloud(scan(), Path(KEPT.name))
+
+
 @dataclass
 class City:
     """A TileSource in memory."""
@@ -199,6 +239,15 @@ class City:
         }
         return pa.table(columns)
 
+    def collections(self) -> list[str]:
+        return ["components", "grids"]
+
+    def version(self, collection: str) -> int:
+        return len(collection)
+
+    def clouds(self) -> list[PlacedCloud]:
+        return [city_cloud()]
+
     def terrain(self) -> Terrain | None:
         y, x = np.mgrid[0:200, 0:240]
         z = (
@@ -251,6 +300,8 @@ def unpacked(view: dict, binary: bytes) -> bytes:
     count, stride = packed["count"], packed["byteStride"]
     if packed["mode"] == "TRIANGLES":
         return meshopt.decode_triangles(data, count).astype(f"<u{stride}").tobytes()
+    if packed["mode"] == "INDICES":
+        return meshopt.decode_sequence(data, count).astype(f"<u{stride}").tobytes()
     rows = meshopt.decode_attributes(data, count, stride)
     if packed.get("filter") == "EXPONENTIAL":
         return meshopt.from_exponential(rows.view("<u4")).tobytes()
@@ -326,6 +377,14 @@ def world(folder: Path) -> dict[str, np.ndarray]:
 
     visit(json.loads((folder / "tileset.json").read_text())["root"], np.eye(4))
     return {k: np.concatenate(v) for k, v in out.items()}
+
+
+@pytest.fixture
+def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Limits at which a few hundred buildings make a deep tree."""
+    monkeypatch.setattr("tiles.membership.LEAF_FEATURES", 12)
+    monkeypatch.setattr("tiles.membership.DISTRICT_FEATURES", 60)
+    monkeypatch.setattr("tiles.membership.COARSE_M", 4.0)
 
 
 @pytest.fixture

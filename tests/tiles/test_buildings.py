@@ -5,11 +5,21 @@ import pyproj
 import pytest
 import shapely
 
+import tiles.membership
 from tiles.blocks import SKIRT_M
 from tiles.buildings import build_buildings
-from tiles.check_tileset import TilesetCheck
 
 GEODETIC = pyproj.Transformer.from_crs(4978, 4979, always_xy=True)
+
+
+def writer(folder):
+    """Writes below a folder as a layer is written."""
+
+    def write(name, data):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+
+    return write
 
 
 def local_plane(points, frame):
@@ -22,9 +32,9 @@ def layer(tmp_path_factory, make_city):
     city = make_city(120)
     out = tmp_path_factory.mktemp("b") / "buildings"
     out.mkdir()
-    result = build_buildings(
-        city.buildings(), city.terrain(), lambda n, b: (out / n).write_bytes(b)
-    )
+    with pytest.MonkeyPatch.context() as patch:  # in one district, so in one tile
+        patch.setattr(tiles.membership, "FIRST_DISTRICT", 10)
+        result = build_buildings(city.buildings(), city.terrain(), writer(out))
     return city, out, result
 
 
@@ -160,37 +170,6 @@ def test_walls_darken_towards_the_foot_and_kinds_differ(tile):
         assert light[up < up.mean()].max() < 0.8 * light[up > up.mean()].min()
     assert len(np.unique(content.colors[wall], axis=0)) > 10
     assert (content.colors[:, 3] == 255).all()
-
-
-def test_many_buildings_spread_over_a_tree_whose_errors_are_what_is_left_out(
-    tmp_path, make_city, monkeypatch, vertices
-):
-    import tiles.buildings
-    import tiles.tree
-
-    monkeypatch.setattr(tiles.buildings, "NODE_FEATURES", 20)
-    monkeypatch.setattr(tiles.buildings, "LEAF_FEATURES", 40)
-    monkeypatch.setattr(tiles.tree, "PAGE_TILES", 6)
-    city = make_city(600)
-    out = tmp_path / "buildings"
-    out.mkdir()
-    build_buildings(city.buildings(), None, lambda n, b: (out / n).write_bytes(b))
-    assert len(list(out.glob("page_*.json"))) > 1
-    run = TilesetCheck(tmp_path)
-    run.run(out / "tileset.json")
-    assert run.findings == []
-    assert set(run.eid) == set(city.buildings()["eid"].to_pylist())
-    # the root shows the 20 largest; its error is the size of the 21st, computed here by hand
-    table = city.buildings()
-    bounds = shapely.bounds(shapely.from_wkb(table["wkb"].to_pylist()))
-    height = np.where(np.arange(600) == 5, 6.0, table["height_m"].to_numpy(zero_copy_only=False))
-    width = (
-        (bounds[:, 2] - bounds[:, 0]) * 111_320 * np.cos(np.deg2rad(bounds[:, [1, 3]].mean(axis=1)))
-    )
-    size = np.sqrt(width**2 + ((bounds[:, 3] - bounds[:, 1]) * 111_320) ** 2 + height**2)
-    root = json.loads((out / "tileset.json").read_text())
-    assert root["root"]["geometricError"] == pytest.approx(np.sort(size)[-21], abs=0.002)
-    assert root["geometricError"] == pytest.approx(size.max(), abs=0.002)
 
 
 def test_an_impossible_height_is_not_believed(make_city):

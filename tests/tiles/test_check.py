@@ -32,7 +32,7 @@ def edit_json(path, change):
 
 
 def glb_of(folder, layer="buildings"):
-    return next((folder / layer).glob("[0-9]*.glb"))
+    return next((folder / layer).rglob("*.glb"))
 
 
 def edit_glb(path, change):
@@ -61,8 +61,9 @@ def patch_view(path, pick, data):
     view = document["bufferViews"][index]
     said = view["extensions"]["EXT_meshopt_compression"]
     rows = data + _Reader(document, binary).view(index)[0][len(data) :]
-    if said["mode"] == "TRIANGLES":
-        stream = meshopt.encode_triangles(np.frombuffer(rows, f"<u{said['byteStride']}"))
+    if said["mode"] != "ATTRIBUTES":
+        encode = {"TRIANGLES": meshopt.encode_triangles, "INDICES": meshopt.encode_sequence}
+        stream = encode[said["mode"]](np.frombuffer(rows, f"<u{said['byteStride']}"))
     else:
         said.pop("filter", None)
         shape = said["count"], said["byteStride"]
@@ -119,7 +120,11 @@ TILESETS = [
         lambda d: d["root"]["transform"].__setitem__(12, d["root"]["transform"][12] + 50),
         None,
     ),
-    ("buildings", lambda d: d["root"].__setitem__("geometricError", 5.0), "leaf-error"),
+    (
+        "buildings",
+        lambda d: d["root"]["children"][0].__setitem__("geometricError", 5.0),
+        "leaf-error",
+    ),
     ("models", raise_error, "error-rises"),
     (
         "models",
@@ -224,7 +229,7 @@ def test_broken_terrain_goes_red(folder):
     r = layer["available"][z][0]
     path = folder / "terrain" / str(z) / str(r["startX"]) / f"{r['startY']}.terrain"
     whole = path.read_bytes()
-    path.write_bytes(whole[:3000])
+    path.write_bytes(whole[: len(whole) // 2])
     assert rules(folder) == {"terrain-decode"}
     other = folder / "terrain" / str(z) / str(r["startX"]) / f"{r['startY'] + 2}.terrain"
     path.write_bytes(other.read_bytes())

@@ -7,11 +7,18 @@ checker.
 
 from tiles.meshopt.attributes import decode_attributes, encode_attributes
 from tiles.meshopt.errors import MeshoptError
-from tiles.meshopt.filters import exponent_for, from_exponential, to_exponential
+from tiles.meshopt.filters import (
+    MANTISSA,
+    exponent_for,
+    exponential,
+    from_exponential,
+    to_exponential,
+)
 from tiles.meshopt.sequences import decode_sequence, encode_sequence
 from tiles.meshopt.triangles import decode_triangles, encode_triangles
 
 __all__ = [
+    "MANTISSA",
     "MeshoptError",
     "decode_attributes",
     "decode_sequence",
@@ -20,6 +27,7 @@ __all__ = [
     "encode_sequence",
     "encode_triangles",
     "exponent_for",
+    "exponential",
     "from_exponential",
     "to_exponential",
 ]

@@ -18,7 +18,7 @@ BLOCK_BYTES, BLOCK_ELEMENTS = 8192, 256
 TAIL = 32
 
 
-def encode_attributes(elements: NDArray[np.generic]) -> bytes:
+def encode_attributes(elements: NDArray[np.generic], *, compiled: bool = True) -> bytes:
     """Compress a buffer view of vertex attributes.
 
     Parameters
@@ -26,6 +26,8 @@ def encode_attributes(elements: NDArray[np.generic]) -> bytes:
     elements : array, shape (n, ...)
         One row an element; the bytes of a row, padding included, are the stride: a multiple of 4,
         at most 256.
+    compiled : bool
+        Whether the compiled loop is taken; the bytes are the same.
 
     Returns
     -------
@@ -42,6 +44,8 @@ def encode_attributes(elements: NDArray[np.generic]) -> bytes:
     if not count:
         return bytes([HEADER]) + bytes(max(TAIL, stride))
     rows = np.ascontiguousarray(elements).view(np.uint8).reshape(count, stride)
+    if not compiled:
+        return _in_columns(rows)
     groups = -(-count // GROUP) + count // 16 + 1
     out = np.empty(1 + stride * (groups * (GROUP + 9) + 64) + max(TAIL, stride), dtype=np.uint8)
     return out[: _encode(rows, out)].tobytes()
@@ -79,6 +83,58 @@ def decode_attributes(stream: bytes, count: int, stride: int) -> Bytes:
 def _check_stride(stride: int) -> None:
     if stride % 4 or not 4 <= stride <= BLOCK_ELEMENTS:
         raise MeshoptError(f"elements of {stride} bytes; a multiple of 4 up to 256 is expected")
+
+
+def _in_columns(rows: Bytes) -> bytes:
+    """What :func:`_encode` gives, without a compiled loop."""
+    count, stride = rows.shape
+    most = min((BLOCK_BYTES // stride) & ~15, BLOCK_ELEMENTS)
+    deltas = np.diff(rows, axis=0, prepend=rows[:1])
+    folded = (deltas << np.uint8(1)) ^ np.where(deltas & 0x80, np.uint8(255), np.uint8(0))
+    blocks = range(0, count, most)
+    parts = [_block_in_columns(folded[start : start + most]) for start in blocks]
+    tail = bytes(max(TAIL, stride) - stride) + rows[0].tobytes()
+    return b"".join([bytes([HEADER]), *parts, tail])
+
+
+def _block_in_columns(folded: Bytes) -> bytes:
+    """One block: for each byte of the elements the modes of its groups, then the groups."""
+    n, stride = folded.shape
+    groups = -(-n // GROUP)
+    padded = np.zeros((groups * GROUP, stride), np.uint8)
+    padded[:n] = folded
+    table = padded.T.reshape(stride, groups, GROUP)
+    over2, over4 = (table >= 3).sum(axis=2), (table >= 15).sum(axis=2)
+    two, four = 4 + over2, 8 + over4
+    mode = np.where((two < GROUP) & (two <= four), 1, np.where(four < GROUP, 2, 3))
+    mode = np.where(table.any(axis=2), mode, 0)
+    length = np.choose(mode, [np.zeros_like(two), two, four, np.full_like(two, GROUP)])
+    head = -(-groups // 4)
+    size = head + length.sum(axis=1)
+    base = np.cumsum(size) - size
+    place = base[:, None] + head + np.cumsum(length, axis=1) - length
+    out = np.zeros(int(size.sum()), np.uint8)
+    modes = np.zeros((stride, head * 4), np.uint8)
+    modes[:, :groups] = mode
+    out[base[:, None] + np.arange(head)] = _bits(modes, 2, high_first=False)
+    for kind, bits in ((1, 2), (2, 4), (3, 8)):
+        at, values = place[mode == kind], table[mode == kind]
+        sentinel = (1 << bits) - 1
+        packed = _bits(np.minimum(values, sentinel), bits, high_first=True)
+        out[at[:, None] + np.arange(packed.shape[1])] = packed
+        if kind < 3:
+            extra = values >= sentinel
+            rank = np.cumsum(extra, axis=1) - 1
+            out[(at[:, None] + packed.shape[1] + rank)[extra]] = values[extra]
+    return out.tobytes()
+
+
+def _bits(values: Bytes, bits: int, *, high_first: bool) -> Bytes:
+    """Small numbers, several to a byte."""
+    each = 8 // bits
+    shift = np.arange(each)[:: -1 if high_first else 1] * bits
+    grouped = values.reshape(len(values), values.shape[1] // each, each).astype(np.uint32)
+    return np.asarray((grouped << shift.astype(np.uint32)).sum(axis=2), dtype=np.uint8)
 
 
 @njit(cache=True, nogil=True)

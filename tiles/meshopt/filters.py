@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MANTISSA", "exponent_for", "from_exponential", "to_exponential"]
+__all__ = ["MANTISSA", "exponent_for", "exponential", "from_exponential", "to_exponential"]
 
 MANTISSA = (1 << 23) - 1
 """The largest multiple that the filter's 24 bits hold."""
@@ -44,8 +44,12 @@ def to_exponential(
     decoded : array of float32, shape (n, k)
     """
     steps = np.rint(np.asarray(values, dtype=np.float64) * 2.0**-exponent).astype(np.int32)
-    packed = (steps & 0xFFFFFF).astype(np.uint32) | np.uint32((exponent & 0xFF) << 24)
-    return packed, (steps * 2.0**exponent).astype(np.float32)
+    return exponential(steps, exponent), (steps * 2.0**exponent).astype(np.float32)
+
+
+def exponential(steps: NDArray[np.int32], exponent: int) -> NDArray[np.uint32]:
+    """Whole multiples of 2^exponent as they are compressed, same shape; at most ``MANTISSA``."""
+    return (steps.view(np.uint32) & np.uint32(0xFFFFFF)) | np.uint32((exponent & 0xFF) << 24)
 
 
 def from_exponential(packed: NDArray[np.uint32]) -> NDArray[np.float32]:

@@ -17,13 +17,15 @@ WIDEST = 5
 FARTHEST = 1 << 30
 
 
-def encode_sequence(numbers: NDArray[np.integer]) -> bytes:
+def encode_sequence(numbers: NDArray[np.integer], *, compiled: bool = True) -> bytes:
     """Compress indices that are no list of triangles.
 
     Parameters
     ----------
     numbers : array, shape (n,)
         From 0; neighbours less than 2^30 apart.
+    compiled : bool
+        Whether the compiled loop is taken; the bytes are the same.
 
     Returns
     -------
@@ -38,7 +40,8 @@ def encode_sequence(numbers: NDArray[np.integer]) -> bytes:
     if len(wide) and (wide.min() < 0 or wide.max() >= FARTHEST):
         raise MeshoptError(f"indices from {wide.min()} to {wide.max()}; 0 to 2^30 - 1 is expected")
     out = np.empty(1 + WIDEST * len(wide) + TAIL, dtype=np.uint8)
-    return out[: _encode(wide, out)].tobytes()
+    encode = _encode if compiled else _encode.py_func
+    return out[: encode(wide, out)].tobytes()
 
 
 def decode_sequence(stream: bytes, count: int) -> Numbers:

@@ -4,7 +4,7 @@
 keeps serials and codes, ``edits.py`` inserts, renames, retires, splits and merges with an event each.
 """
 
-from twin.addresses.edits import Edited, Editor, NewNode
+from twin.addresses.edits import Edited, Editor, Finish, NewNode
 from twin.addresses.numbering import (
     give_serials,
     mark_numbered,
@@ -21,12 +21,14 @@ from twin.addresses.tree import (
     state,
     touched,
     tree_about,
+    tree_node,
     whole_tree,
 )
 
 __all__ = [
     "Edited",
     "Editor",
+    "Finish",
     "NewNode",
     "give_serials",
     "gone",
@@ -39,6 +41,7 @@ __all__ = [
     "state",
     "touched",
     "tree_about",
+    "tree_node",
     "whole_tree",
     "write_codes",
     "write_heights",

@@ -9,11 +9,12 @@ from typing import Any, Final
 import duckdb
 import pyarrow as pa
 
+from twin.addresses.tree import below
 from twin.errors import ConflictError, InvalidRequestError, NotFoundError
 from twin.ingest.source import utc_now
 from twin.store import Store, run
 
-__all__ = ["Edited", "Editor", "NewNode"]
+__all__ = ["Edited", "Editor", "Finish", "NewNode"]
 
 Describe = Callable[[pa.Table], pa.Table]
 """Elements of nodes (``node_id``, ``level``, ``name``): type, standard name, core, parts of the number."""
@@ -48,6 +49,10 @@ class Edited:
     moved: Sequence[str] = field(default=())
 
 
+Finish = Callable[[duckdb.DuckDBPyConnection, Edited], None]
+"""What belongs to every edit and is written in its transaction: codes, main addresses."""
+
+
 class Editor:
     """Edits the address tree of a base.
 
@@ -60,10 +65,20 @@ class Editor:
         From the widest to the narrowest; a child lies below its parent in it.
     actor : str
         Who does it.
+    finish : callable, optional
+        Called with the open transaction and what was done, before it is written.
     """
 
-    def __init__(self, store: Store, describe: Describe, levels: Sequence[str], actor: str) -> None:
+    def __init__(
+        self,
+        store: Store,
+        describe: Describe,
+        levels: Sequence[str],
+        actor: str,
+        finish: Finish | None = None,
+    ) -> None:
         self.store = store
+        self._finish = finish
         self._describe = describe
         self._rank = {level: rank for rank, level in enumerate(levels)}
         self._actor = actor
@@ -79,7 +94,7 @@ class Editor:
             If the parent has a child of that level and name, or the level does not lie below it.
         """
         with self.store.transaction() as con:
-            return self._insert(con, parent_id, new, moment or utc_now())
+            return self._done(con, self._insert(con, parent_id, new, moment or utc_now()))
 
     def _insert(
         self, con: duckdb.DuckDBPyConnection, parent_id: str | None, new: NewNode, at: datetime
@@ -128,12 +143,13 @@ class Editor:
             if told["core"] != node["core"]:
                 self._free(con, node["parent_id"], node["level"], str(told["core"]))
                 self._name(con, node_id, node["level"], node["name"], "former", at)
-            sets = ", ".join(f'"{column}" = ${column}' for column in ("name", *_DESCRIBED))
+            full = self._above(con, node["parent_id"]) + name
+            sets = ", ".join(f'"{column}" = ${column}' for column in ("name", "full", *_DESCRIBED))
             con.execute(
                 f"UPDATE address_node SET {sets} WHERE node_id = $node_id",  # noqa: S608 -- our names
-                {"name": name, "node_id": node_id, **told},
+                {"name": name, "full": full, "node_id": node_id, **told},
             )
-            run(con, "addresses_refull", roots=[node_id])
+            touched = 1 + self._refull(con, {node_id: full})
             self._event(
                 con,
                 at,
@@ -143,8 +159,7 @@ class Editor:
                 new_name=name,
                 old_full=node["full"],
             )
-            full = self._there(con, node_id)["full"]
-            return Edited("rename", node_id, full, node["full"], touched=self._below(con, node_id))
+            return self._done(con, Edited("rename", node_id, full, node["full"], touched=touched))
 
     def retire(
         self, node_id: str, replaced_by: Sequence[str] = (), moment: datetime | None = None
@@ -164,9 +179,10 @@ class Editor:
             touched = self._retire(con, node_id, list(replaced_by), at)
             self._event(con, at, "retire", node_id, into=replaced_by, old_name=node["name"],
                         old_full=node["full"])  # fmt: skip
-            return Edited(
+            said = Edited(
                 "retire", node_id, node["full"], node["full"], tuple(replaced_by), touched
             )
+            return self._done(con, said)
 
     def merge(self, node_id: str, into: str, moment: datetime | None = None) -> Edited:
         """Let a node go into another: what lies below it moves there, it ends.
@@ -220,9 +236,10 @@ class Editor:
             self._event(
                 con, at, "split", node_id, into=ids, old_name=node["name"], old_full=node["full"]
             )
-            return Edited(
+            said = Edited(
                 "split", node_id, node["full"], node["full"], tuple(ids), touched, tuple(targets)
             )
+            return self._done(con, said)
 
     def _spread(
         self, event: str, node_id: str, targets: dict[str, str], into: str, moment: datetime | None
@@ -240,11 +257,39 @@ class Editor:
             self._event(
                 con, at, event, node_id, into=[into], old_name=node["name"], old_full=node["full"]
             )
-            return Edited(
+            said = Edited(
                 event, node_id, other["full"], node["full"], (into,), touched, tuple(targets)
             )
+            return self._done(con, said)
 
     # ── steps ──
+
+    def _done(self, con: duckdb.DuckDBPyConnection, said: Edited) -> Edited:
+        if self._finish is not None:
+            self._finish(con, said)
+        return said
+
+    def _above(self, con: duckdb.DuckDBPyConnection, parent_id: str | None) -> str:
+        """Whole string of a parent."""
+        if parent_id is None:
+            return ""
+        row = con.execute(
+            'SELECT "full" FROM address_node WHERE node_id = $id', {"id": parent_id}
+        ).fetchone()
+        return str(row[0]) if row else ""
+
+    def _refull(self, con: duckdb.DuckDBPyConnection, fulls: dict[str, str]) -> int:
+        """Write the whole strings of what lies below some nodes anew; how many they are."""
+        parts = []
+        for layer in below(con, list(fulls)):
+            names = (layer[name].to_pylist() for name in ("node_id", "parent_id", "name"))
+            fulls = {node: fulls[parent] + name for node, parent, name in zip(*names, strict=True)}
+            parts.append(pa.table({"node_id": list(fulls), "whole": list(fulls.values())}))
+        if not parts:
+            return 0
+        anew = pa.concat_tables(parts)
+        run(con, "address_fulls", incoming=anew)
+        return int(anew.num_rows)
 
     def _move(
         self, con: duckdb.DuckDBPyConnection, old: str, targets: Mapping[str, str], at: datetime
@@ -262,24 +307,29 @@ class Editor:
             self._event(
                 con, at, "move", child, old_full=node["full"], old_parent=old, new_parent=target
             )
-        if targets:
-            run(con, "addresses_refull", roots=list(targets))
+        wholes = {one: self._there(con, one)["full"] for one in set(targets.values())}
+        fulls = {}
+        for child, target in targets.items():
+            fulls[child] = wholes[target] + self._there(con, child)["name"]
+        if fulls:
+            parts = pa.table({"node_id": list(fulls), "whole": list(fulls.values())})
+            run(con, "address_fulls", incoming=parts)
+            self._refull(con, fulls)
 
     def _retire(
         self, con: duckdb.DuckDBPyConnection, node_id: str, into: list[str], at: datetime
     ) -> int:
-        below = con.execute(
-            "WITH RECURSIVE down AS (SELECT $id AS node_id UNION ALL SELECT n.node_id FROM address_node n "
-            "JOIN down d ON n.parent_id = d.node_id WHERE n.valid_to IS NULL) SELECT node_id FROM down",
-            {"id": node_id},
-        ).fetchall()
-        ids = [row[0] for row in below]
+        layers = below(con, [node_id], living=True)
+        ids = [node_id, *(one for layer in layers for one in layer["node_id"].to_pylist())]
         con.execute(
-            "UPDATE address_node SET status = 'retired', valid_to = $at, "
-            "replaced_by = CASE WHEN node_id = $id THEN $into ELSE replaced_by END "
-            "WHERE node_id IN (SELECT unnest($ids::VARCHAR[]))",
-            {"at": at, "id": node_id, "into": into, "ids": ids},
+            "UPDATE address_node SET status = 'retired', valid_to = $at, replaced_by = $into WHERE node_id = $id",
+            {"at": at, "id": node_id, "into": into},
         )
+        if len(ids) > 1:
+            con.execute(
+                "UPDATE address_node SET status = 'retired', valid_to = $at WHERE node_id IN (SELECT unnest($ids::VARCHAR[]))",
+                {"at": at, "ids": ids[1:]},
+            )
         for one in ids:
             if one != node_id:
                 self._event(con, at, "retire", one, note=f"with {node_id}")
@@ -305,21 +355,17 @@ class Editor:
         ).fetchall()
         return rows
 
-    def _below(self, con: duckdb.DuckDBPyConnection, node_id: str) -> int:
-        row = con.execute(
-            "WITH RECURSIVE down AS (SELECT $id AS node_id UNION ALL SELECT n.node_id FROM address_node n "
-            "JOIN down d ON n.parent_id = d.node_id) SELECT count(*) FROM down",
-            {"id": node_id},
-        ).fetchone()
-        return int(row[0]) if row else 0
-
     def _free(
         self, con: duckdb.DuckDBPyConnection, parent_id: str | None, level: str, core: str
     ) -> None:
+        same = (
+            "parent_id = $parent" if parent_id is not None else "parent_id IS NULL"
+        )  # found by the index
         row = con.execute(
-            'SELECT "full" FROM address_node WHERE parent_id IS NOT DISTINCT FROM $parent AND level = $level '
+            f'SELECT "full" FROM address_node WHERE {same} AND level = $level '  # noqa: S608 -- our words
             "AND core = $core AND valid_to IS NULL",
-            {"parent": parent_id, "level": level, "core": core},
+            ({"parent": parent_id} if parent_id is not None else {})
+            | {"level": level, "core": core},
         ).fetchone()
         if row is not None:
             raise ConflictError(f"{row[0]} is there already")

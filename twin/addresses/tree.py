@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+import duckdb
 import pyarrow as pa
 
-from twin.store import Store, statement
+from twin.store import Store, run, statement
 
 __all__ = [
-    "events_after", "gone", "names", "nodes_at", "some_nodes", "state", "touched", "tree_about",
-    "whole_tree",
+    "below", "events_after", "gone", "names", "nodes_at", "some_nodes", "state", "touched",
+    "tree_about", "tree_node", "whole_tree",
 ]  # fmt: skip
 
 
@@ -62,24 +63,55 @@ def state(store: Store) -> tuple[str, int]:
     return str(whole), int(seq)
 
 
-def touched(store: Store, seq: int) -> dict[str, list[str]]:
-    """Nodes that the edits after a number touched, with what happened to each."""
-    table = store.table(statement("address_touched"), {"seq": seq})
-    return dict(zip(table["node_id"].to_pylist(), table["events"].to_pylist(), strict=True))
+def touched(store: Store, seq: int) -> tuple[int, dict[str, list[str]]]:
+    """Nodes that the edits after a number touched, with what happened to each; and the number of the last of them."""
+    with store.cursor() as con:
+        events = con.execute(statement("address_touched"), {"seq": seq}).fetchall()
+    happened: dict[str, list[str]] = {}
+    for _, node_id, event in events:
+        happened.setdefault(node_id, []).append(event)
+    return (events[-1][0] if events else seq), happened
+
+
+def below(
+    con: duckdb.DuckDBPyConnection, ids: Sequence[str], living: bool = False
+) -> list[pa.Table]:
+    """What lies below some nodes, layer by layer: ``node_id``, ``parent_id``, ``name``.
+
+    Parameters
+    ----------
+    con : duckdb connection
+        Of an open transaction.
+    ids : sequence of str
+    living : bool
+        Only what is there now.
+    """
+    out: list[pa.Table] = []
+    above = pa.table({"node_id": pa.array(ids, pa.string())})
+    while above.num_rows:
+        layer = run(con, "read_address_children", incoming=above, living=living).to_arrow_table()
+        if layer.num_rows:
+            out.append(layer)
+        above = layer.select(["node_id"])
+    return out
 
 
 def some_nodes(store: Store, ids: Sequence[str], deep: bool = False) -> pa.Table:
     """Nodes as they are, retired ones too (``there`` says which); where ``deep``, with all below them."""
+    if len(ids) == 1 and not deep:
+        return store.table(statement("read_address_one"), {"id": ids[0]})
     name = "read_address_below" if deep else "read_address_each"
     return store.table(statement(name), {"ids": list(ids)})
 
 
-def tree_about(store: Store, ids: Sequence[str], above: Sequence[str] | None = None) -> pa.Table:
+def tree_about(con: duckdb.DuckDBPyConnection, ids: Sequence[str]) -> pa.Table:
     """The part of `whole_tree` that the codes of some nodes and of all below them hang on; those are ``asked``.
 
-    ``above`` holds all that is above the nodes, where that is known and nothing is below them.
+    ``con`` is the connection of an open transaction.
     """
-    if above is not None:
-        given = {"ids": list(ids), "above": list(above)}
-        return store.table(statement("address_tree_given"), given)
-    return store.table(statement("address_tree_about"), {"ids": list(ids)})
+    return con.execute(statement("address_tree_about"), {"ids": list(ids)}).to_arrow_table()
+
+
+def tree_node(con: duckdb.DuckDBPyConnection, node_id: str) -> pa.Table:
+    """One row of `whole_tree`, in an open transaction."""
+    return con.execute(statement("address_tree_node"), {"id": node_id}).to_arrow_table()

@@ -57,6 +57,10 @@ class Cog:
                 f"{path}: no raster of the base ({err}); load its source again"
             ) from err
 
+    def __reduce__(self) -> tuple[type["Cog"], tuple[Path]]:
+        """Another process maps the same file anew."""
+        return type(self), (self.path,)
+
     @property
     def name(self) -> str:
         """Name of the asset: a hash of its pixels and place."""

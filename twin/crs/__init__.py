@@ -25,6 +25,7 @@
 from twin.crs.candidates import Candidate
 from twin.crs.clues import Clue, clues_of, named_as_degrees
 from twin.crs.confirm import Trusted, TrustedShapes, confirm
+from twin.crs.distinct import distinct_points
 from twin.crs.ecef import (
     ecef_to_geographic,
     enu_matrix,
@@ -39,6 +40,7 @@ from twin.crs.transforms import (
     area_of_use,
     define_local,
     from_geographic,
+    is_geocentric,
     is_geographic,
     to_geographic,
     transform_shapes,
@@ -51,8 +53,8 @@ from twin.crs.vertical import HeightVerdict, judge_heights
 __all__ = [
     "BD09", "BD09MC", "GCJ02", "GCJ02MC", "Candidate", "Clue", "CrsVerdict", "Evidence", "Grid",
     "HeightVerdict", "Trusted", "TrustedShapes", "accuracy", "area_of_use", "canonical",
-    "clues_of", "confirm", "define_local", "ecef_to_geographic", "enu_matrix", "from_geographic",
-    "geographic_to_ecef", "hint", "is_geographic", "judge", "judge_heights",
+    "clues_of", "confirm", "define_local", "distinct_points", "ecef_to_geographic", "enu_matrix", "from_geographic",
+    "geographic_to_ecef", "hint", "is_geocentric", "is_geographic", "judge", "judge_heights",
     "local_to_ecef_matrices", "named_as_degrees", "resembling", "to_geographic", "transform_shapes",
     "transform_wkb", "unit_metres",
 ]  # fmt: skip

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from twin.crs.distinct import distinct_points
 from twin.crs.transforms import to_geographic, unit_metres
 
 __all__ = ["ecef_to_geographic", "enu_matrix", "geographic_to_ecef", "local_to_ecef_matrices"]
@@ -26,11 +27,21 @@ def geographic_to_ecef(lon: ArrayLike, lat: ArrayLike, h: ArrayLike) -> tuple[Ar
     >>> [round(float(v), 3) for v in geographic_to_ecef(0.0, 0.0, 10.0)]
     [6378147.0, 0.0, 0.0]
     """
-    lam, phi = np.deg2rad(np.asarray(lon, float)), np.deg2rad(np.asarray(lat, float))
-    up = np.asarray(h, float)
-    n = _A / np.sqrt(1 - _E2 * np.sin(phi) ** 2)
-    across = (n + up) * np.cos(phi)
-    return across * np.cos(lam), across * np.sin(lam), (n * (1 - _E2) + up) * np.sin(phi)
+    return _above(_angles(np.asarray(lon, float), np.asarray(lat, float)), np.asarray(h, float))
+
+
+def _angles(lon: Array, lat: Array) -> tuple[Array, Array, Array, Array]:
+    """Sine and cosine of longitude and latitude."""
+    lam, phi = np.deg2rad(lon), np.deg2rad(lat)
+    return np.sin(lam), np.cos(lam), np.sin(phi), np.cos(phi)
+
+
+def _above(angles: tuple[Array, ...], up: Array) -> tuple[Array, Array, Array]:
+    """Geocentric metres of points ``up`` metres above the ellipsoid."""
+    sl, cl, sp, cp = angles
+    n = _A / np.sqrt(1 - _E2 * sp**2)
+    across = (n + up) * cp
+    return across * cl, across * sl, (n * (1 - _E2) + up) * sp
 
 
 def ecef_to_geographic(x: ArrayLike, y: ArrayLike, z: ArrayLike) -> tuple[Array, Array, Array]:
@@ -61,8 +72,7 @@ def ecef_to_geographic(x: ArrayLike, y: ArrayLike, z: ArrayLike) -> tuple[Array,
 
 def _axes(lon: Array, lat: Array) -> Array:
     """East, north and up as columns, shape (n, 3, 3)."""
-    lam, phi = np.deg2rad(lon), np.deg2rad(lat)
-    sl, cl, sp, cp = np.sin(lam), np.cos(lam), np.sin(phi), np.cos(phi)
+    sl, cl, sp, cp = _angles(lon, lat)
     zero = np.zeros_like(sl)
     rows = [[-sl, -sp * cl, cp * cl], [cl, -sp * sl, cp * sl], [zero, cp, sp]]
     return np.moveaxis(np.array(rows), -1, 0)
@@ -95,9 +105,9 @@ def local_to_ecef_matrices(
     """Where meshes stand on the Earth: their matrices into a source CRS become matrices into ECEF.
 
     Each mesh gets its own affine map: the derivative of (source CRS → ECEF) at its centre, taken by
-    central differences over ±10 m, all meshes in one call to PROJ. The Earth's curvature is what an
-    affine map leaves out: d²/12.7e6 metres at distance d from the centre (0.3 mm at 60 m, 8 mm at
-    320 m).
+    central differences over ±10 m, all meshes in one call to PROJ, those in the same place once.
+    The Earth's curvature is what an affine map leaves out: d²/12.7e6 metres at distance d from the
+    centre (0.3 mm at 60 m, 8 mm at 320 m).
 
     Parameters
     ----------
@@ -122,18 +132,20 @@ def local_to_ecef_matrices(
     n = len(local)
     middle = np.zeros((n, 3)) if centres is None else np.asarray(centres, float).reshape(n, 3)
     at = np.einsum("nij,nj->ni", local[:, :3, :3], middle) + local[:, :3, 3]
+    first, place = distinct_points(at[:, 0], at[:, 1])
     step = _STEP / unit_metres(crs)
     pattern = np.array([[0, 0], [1, 0], [-1, 0], [0, 1], [0, -1]]) * step
-    x = (at[:, 0, None] + pattern[:, 0]).ravel()
-    y = (at[:, 1, None] + pattern[:, 1]).ravel()
+    x = (at[first, 0, None] + pattern[:, 0]).ravel()
+    y = (at[first, 1, None] + pattern[:, 1]).ravel()
     lon, lat, _ = to_geographic(crs, x, y)
     rise = undulation(lon, lat) if callable(undulation) else np.full(len(lon), float(undulation))
-    height = np.repeat(at[:, 2] * z_to_metre, 5) + rise
-    points = np.stack(geographic_to_ecef(lon, lat, height), axis=-1).reshape(n, 5, 3)
+    height = at[:, 2, None] * z_to_metre + rise.reshape(-1, 5)[place]
+    angles = tuple(v.reshape(-1, 5)[place] for v in _angles(lon, lat))
+    points = np.stack(_above(angles, height), axis=-1)
     jacobian = np.empty((n, 3, 3))
     jacobian[:, :, 0] = (points[:, 1] - points[:, 2]) / (2 * step)
     jacobian[:, :, 1] = (points[:, 3] - points[:, 4]) / (2 * step)
-    jacobian[:, :, 2] = _axes(lon[::5], lat[::5])[:, :, 2] * z_to_metre
+    jacobian[:, :, 2] = _axes(lon[::5], lat[::5])[place, :, 2] * z_to_metre
     out = np.zeros((n, 4, 4))
     out[:, :3, :3] = jacobian @ local[:, :3, :3]
     out[:, :3, 3] = points[:, 0] - np.einsum("nij,nj->ni", out[:, :3, :3], middle)

@@ -25,7 +25,7 @@ from twin.crs import names, offsets
 from twin.errors import CrsError
 
 __all__ = [
-    "Grid", "accuracy", "area_of_use", "define_local", "from_geographic", "is_geographic",
+    "Grid", "accuracy", "area_of_use", "define_local", "from_geographic", "is_geocentric", "is_geographic",
     "to_geographic", "transform_shapes", "transform_wkb", "unit_metres",
 ]  # fmt: skip
 
@@ -153,6 +153,14 @@ def is_geographic(crs: str) -> bool:
     if name in names.SHIFTED or name.startswith("LOCAL:"):
         return False
     return bool(_parsed(name).is_geographic)
+
+
+def is_geocentric(crs: str) -> bool:
+    """Whether the numbers of this system are metres from the middle of the Earth, so that no place is known without z."""
+    name = names.plain(names.canonical(crs))
+    if name.startswith("LOCAL:"):
+        return is_geocentric(_grid(name).base)
+    return name not in names.SHIFTED and bool(_parsed(name).is_geocentric)
 
 
 def unit_metres(crs: str) -> float:

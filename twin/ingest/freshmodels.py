@@ -17,6 +17,11 @@ from twin.store import run
 __all__ = ["write_fresh_model"]
 
 _OUTLINED = pa.array(["building", "bridge", "tunnel"])
+_ORDER = [("hilbert", "ascending"), ("row", "ascending")]
+_THING = (
+    "eid", "class_code", "edition", "collection", "name", "attributes", "key", "record_hash", "aliases",
+)  # fmt: skip
+"""What is written of a thing besides its shapes."""
 _SHAPE = (
     "eid", "role", "lod", "wkb", "mesh_id", "matrix", "xmin", "ymin", "zmin", "xmax", "ymax", "zmax", "hilbert",
 )  # fmt: skip
@@ -39,7 +44,8 @@ def write_fresh_model(con: duckdb.DuckDBPyConnection, source: Source, staging: S
     n = things.num_rows
     things = things.append_column("eid", uuid_array(uuid7_bytes(n)))
     stamp: dict[str, Any] = {"dataset_id": source.dataset_id, "at_time": source.started}
-    write_things(con, source, things.sort_by([("hilbert", "ascending"), ("row", "ascending")]))
+    order = pc.sort_indices(things.select(["hilbert", "row"]), _ORDER)
+    write_things(con, source, things.select(_THING).take(order))
     run(con, "ingest_fresh_changes", incoming=things, **stamp)
     shapes = _shapes(things, [e for e in extras if e is not None])
     write_shapes(con, source, shapes, staging.write_meshes())

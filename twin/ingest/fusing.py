@@ -1,13 +1,13 @@
 """Which new building is which known one: candidates out of the base, decisions back into it."""
 
 from collections import defaultdict
-from collections.abc import Sequence
 from typing import Any
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 import shapely
+from numpy.typing import NDArray
 
 from twin import fuse
 from twin.ingest.source import Source
@@ -18,11 +18,6 @@ __all__ = ["add_model_outlines", "decide_merges", "model_outlines", "write_merge
 
 Row = dict[str, Any]
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
-_OUTLINE = (
-    ("key", pa.string()),
-    ("wkb", pa.binary()),
-    *((name, pa.float64()) for name in (*_SIDES, "zmin", "zmax")),
-)
 _TOLERANCES = {"height_m": 0.5, "area_m2": 1.0, "elevation_m": 0.1}
 
 
@@ -52,43 +47,57 @@ def model_outlines(
     staging : Staging
         Holds the meshes.
     """
-    families: dict[str, list[Row]] = defaultdict(list)
-    for row in run(con, "ingest_bare_models", incoming=things).to_arrow_table().to_pylist():
-        families[row["root"]].append(row)
-    outlines: list[Row] = []
-    for key, parts in families.items():
-        shape = _outline(staging, parts)
-        if shape is not None:
-            box = dict(zip(_SIDES, shapely.bounds(shape).tolist(), strict=True))
-            heights = {
-                "zmin": min(p["zmin"] for p in parts),
-                "zmax": max(p["zmax"] for p in parts),
-            }
-            outlines.append({"key": key, "wkb": shapely.to_wkb(shape), **box, **heights})
-    if not outlines:
+    parts = run(con, "ingest_bare_models", incoming=things).to_arrow_table()
+    if not parts.num_rows:
         return None
-    given = [pa.array([o[name] for o in outlines], kind) for name, kind in _OUTLINE]
-    n = len(outlines)
+    roots = parts["root"].combine_chunks().dictionary_encode()
+    family = roots.indices.to_numpy(zero_copy_only=False)
+    keys, shapes = _united(staging, parts, family, len(roots.dictionary))
+    if not len(keys):
+        return None
+    low, high = np.full(len(roots.dictionary), np.inf), np.full(len(roots.dictionary), -np.inf)
+    np.minimum.at(low, family, parts["zmin"].to_numpy())
+    np.maximum.at(high, family, parts["zmax"].to_numpy())
+    n = len(keys)
+    given = {
+        "key": roots.dictionary.take(pa.array(keys)),
+        "wkb": pa.array(shapely.to_wkb(shapes), pa.binary()),
+        **dict(zip(_SIDES, shapely.bounds(shapes).T.copy(), strict=True)),
+        "zmin": low[keys],
+        "zmax": high[keys],
+    }
     fixed = {"role": pa.array(["footprint"] * n), "lod": pa.array(["0"] * n)}
     empty = {
         "mesh_id": pa.nulls(n, pa.string()),
         "matrix": pa.nulls(n, pa.list_(pa.float64())),
         "hilbert": pa.nulls(n, pa.int64()),
     }
-    return pa.table(dict(zip((c for c, _ in _OUTLINE), given, strict=True)) | fixed | empty)
+    return pa.table(given | fixed | empty)
 
 
-def _outline(staging: Staging, parts: Sequence[Row]) -> shapely.Geometry | None:
-    """Union of the parts' own footprints and of the outline of the shapes that have none."""
-    drawn = [p["wkb"] for p in parts if p["wkb"] is not None]
-    bare = [p for p in parts if p["wkb"] is None]
-    shapes = list(shapely.from_wkb(drawn)) if drawn else []
-    around = staging.outline(bare) if bare else None
-    shapes += [around] if around is not None else []
-    if not shapes:
-        return None
-    whole: shapely.Geometry = shapely.union_all(shapely.force_2d(np.array(shapes, dtype=object)))
-    return whole if shapely.get_type_id(whole) in (3, 6) else None
+def _united(
+    staging: Staging, parts: pa.Table, family: NDArray[np.int32], n: int
+) -> tuple[NDArray[np.int64], NDArray[np.object_]]:
+    """Families (of n) that have an outline, and it: the union of their parts' footprints and of what shapes without one cover."""
+    shapes = shapely.from_wkb(parts["wkb"].to_numpy(zero_copy_only=False))
+    drawn = ~shapely.is_missing(shapes)
+    around: list[tuple[int, shapely.Polygon]] = []
+    bare: dict[int, list[Row]] = defaultdict(list)
+    rows = parts.filter(pa.array(~drawn)).to_pylist()
+    for number, row in zip(family[~drawn].tolist(), rows, strict=True):
+        bare[number].append(row)
+    for number, some in bare.items():
+        found = staging.outline(some)
+        if found is not None:
+            around.append((number, found))
+    whole = np.concatenate([shapes[drawn], np.array([s for _, s in around], dtype=object)])
+    of = np.concatenate([family[drawn], np.array([k for k, _ in around], np.int64)])
+    order = np.argsort(of, kind="stable")
+    united = np.full(n, None, dtype=object)
+    shapely.geometrycollections(shapely.force_2d(whole[order]), indices=of[order], out=united)
+    united = np.asarray(shapely.union_all(united[:, None], axis=1), dtype=object)
+    kept = np.flatnonzero(np.isin(shapely.get_type_id(united), (3, 6)))
+    return kept, united[kept]
 
 
 def decide_merges(con: duckdb.DuckDBPyConnection, source: Source) -> None:

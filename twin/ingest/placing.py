@@ -88,9 +88,14 @@ def place(
 
 
 def _geographic(found: wkb.Coordinates, source_crs: str) -> tuple[FloatArray, FloatArray]:
-    """Degrees of all coordinates; a corner that closes its ring is not projected a second time."""
+    """Degrees of all coordinates; a corner that closes its ring is not projected a second time, nor any corner of solids.
+
+    Footprints with heights come from city models, where each level of detail repeats the corners of the others.
+    """
+    if found.has_z.any():
+        return _once(found, source_crs)
     closing, opening = wkb.ring_ends(found)
-    if not len(closing) or found.has_z.any():
+    if not len(closing):
         lon, lat, _ = crs.to_geographic(source_crs, found.x, found.y, found.z)
         return lon, lat
     once = np.ones(len(found.x), dtype=bool)
@@ -100,6 +105,16 @@ def _geographic(found: wkb.Coordinates, source_crs: str) -> tuple[FloatArray, Fl
     out[0, once], out[1, once], _ = crs.to_geographic(source_crs, x, y, z)
     out[:, closing] = out[:, opening]
     return out[0], out[1]
+
+
+def _once(found: wkb.Coordinates, source_crs: str) -> tuple[FloatArray, FloatArray]:
+    """Degrees of all coordinates, each place asked once; heights have a say in geocentric systems alone."""
+    if crs.is_geocentric(source_crs):
+        lon, lat, _ = crs.to_geographic(source_crs, found.x, found.y, found.z)
+        return lon, lat
+    first, place = crs.distinct_points(found.x, found.y)
+    lon, lat, _ = crs.to_geographic(source_crs, found.x[first], found.y[first])
+    return lon[place], lat[place]
 
 
 def refuse_heights(boxes: FloatArray, reason: NDArray[np.object_]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -82,13 +83,17 @@ class Staging:
     ) -> Quarantined:
         """Hold one batch; returns what cannot be loaded, with reasons."""
         self.n_in += records.num_rows
-        bare = records.filter(pc.is_null(records["geometry"]))["mesh_id"]
+        bare = records["mesh_id"].filter(pc.is_null(records["geometry"]))
         self.meshes.add(meshes, set(bare.drop_null().to_pylist()))
         self.meshes.add_images(images)
         records = records.cast(RECORDS)
         sound = pc.if_else(pc.is_null(records["fault"]), records["geometry"], None)
+        extra = None
+        if representations is not None and representations.num_rows:
+            extra = representations.cast(REPRESENTATIONS)
+        own, beside = self._stands(records, extra)
         placed = self._place(
-            records.set_column(records.schema.get_field_index("geometry"), "geometry", sound)
+            records.set_column(records.schema.get_field_index("geometry"), "geometry", sound), own
         )
         self.repaired += int(placed.repaired.sum())
         reasons = _first_reason(records["fault"], placed.reason, self._semantic_faults(records))
@@ -102,8 +107,8 @@ class Staging:
             self._tables.append(table)
             self.held += table.num_rows
             self.held_bytes += table.nbytes
-        if representations is not None and representations.num_rows:
-            self._add_representations(representations.cast(REPRESENTATIONS))
+        if extra is not None:
+            self._add_representations(extra, beside)
         rejected = records.filter(bad)
         return Quarantined(
             rows=rejected["row"].to_pylist(),
@@ -197,8 +202,8 @@ class Staging:
             )
         return asset
 
-    def _add_representations(self, extra: pa.Table) -> None:
-        placed = self._place(extra)
+    def _add_representations(self, extra: pa.Table, stands: "_Stands | None") -> None:
+        placed = self._place(extra, stands)
         sound = np.array([r is None for r in placed.reason], dtype=bool)
         columns = self._geometry_columns(extra, placed)
         kept = extra.select(["key", "role", "lod", "mesh_id"])
@@ -209,7 +214,7 @@ class Staging:
         self._extras.append(kept)
         self.held_bytes += kept.nbytes
 
-    def _place(self, records: pa.Table) -> "_PlacedRecords":
+    def _place(self, records: pa.Table, stands: "_Stands | None") -> "_PlacedRecords":
         """Geometry, mesh matrices, boxes and reasons of a batch in the base's coordinates."""
         placed = place(
             one_array(records["geometry"]),
@@ -220,30 +225,48 @@ class Staging:
         )
         boxes, reason = placed.boxes, placed.reason
         refuse_heights(boxes, reason)
-        ids = records["mesh_id"]
-        if ids.null_count == records.num_rows:
+        if stands is None:
             return _PlacedRecords(placed.wkb, boxes, placed.repaired, reason, None, None)
-        matrices = np.full((records.num_rows, 16), np.nan)
-        meshes = self.meshes.places(ids)
-        named = ids.is_valid().to_numpy(zero_copy_only=False)
-        reason[named & (meshes < 0)] = "its shape is missing from the file"
-        meshed = np.flatnonzero(meshes >= 0)
+        named = records["mesh_id"].is_valid().to_numpy(zero_copy_only=False)
+        reason[named & (stands.meshes < 0)] = "its shape is missing from the file"
+        meshed = np.flatnonzero(stands.meshes >= 0)
         if len(meshed):
-            local = one_array(records["matrix"]).take(pa.array(meshed)).flatten()
-            matrices[meshed] = crs.local_to_ecef_matrices(
-                self.source.crs_used,
-                local.to_numpy(zero_copy_only=False),
-                self._undulation(),
-                centres=self.meshes.centres(meshes[meshed]),
-            )
-            mesh_boxes = self.meshes.placed_bounds(meshes[meshed], matrices[meshed])
-            placed_well = np.isfinite(np.hstack([matrices[meshed], mesh_boxes])).all(axis=1)
+            matrices, mesh_boxes = stands.matrices[meshed], stands.boxes[meshed]
+            placed_well = np.isfinite(np.hstack([matrices, mesh_boxes])).all(axis=1)
             reason[meshed[~placed_well]] = (
                 f"its shape lies outside of what {self.source.crs_used} can place"
             )
             boxes[meshed] = _joined_boxes(boxes[meshed], mesh_boxes)
             refuse_heights(boxes, reason)
-        return _PlacedRecords(placed.wkb, boxes, placed.repaired, reason, matrices, meshes)
+        return _PlacedRecords(
+            placed.wkb, boxes, placed.repaired, reason, stands.matrices, stands.meshes
+        )
+
+    def _stands(self, *tables: pa.Table | None) -> list["_Stands | None"]:
+        """Where the meshes of each of the tables stand, None where it has none; asked together, as they often share places."""
+        ids = [None if t is None else t["mesh_id"] for t in tables]
+        ids = [None if c is None or c.null_count == len(c) else c for c in ids]
+        given = [
+            (t, c) for t, c in zip(tables, ids, strict=True) if t is not None and c is not None
+        ]
+        if not given:
+            return [None] * len(tables)
+        meshes = np.concatenate([self.meshes.places(c) for _, c in given])
+        matrices, boxes = np.full((len(meshes), 16), np.nan), np.full((len(meshes), 6), np.nan)
+        local = np.concatenate([_matrices_of(t) for t, _ in given])
+        meshed = np.flatnonzero(meshes >= 0)
+        if len(meshed):
+            at = meshes[meshed]
+            matrices[meshed] = crs.local_to_ecef_matrices(
+                self.source.crs_used,
+                local[meshed],
+                self._undulation(),
+                centres=self.meshes.centres(at),
+            )
+            boxes[meshed] = self.meshes.placed_bounds(at, matrices[meshed])
+        ends = np.cumsum([0, *(len(c) for _, c in given)]).tolist()
+        parts = iter(_Stands(meshes[a:b], matrices[a:b], boxes[a:b]) for a, b in pairwise(ends))
+        return [None if c is None else next(parts) for c in ids]
 
     def _undulation(self) -> float | Callable[[FloatArray, FloatArray], FloatArray]:
         if self.source.z_reference != "1985":
@@ -315,6 +338,24 @@ class Staging:
     def _insert(self, name: str, table: pa.Table) -> None:
         if table.num_rows:
             run(self.con, name, incoming=table)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stands:
+    """Meshes of n records: ``meshes`` (n,) of the archive, -1 for none, ``matrices`` (n, 16) into ECEF, ``boxes`` (n, 6)."""
+
+    meshes: NDArray[np.int64]
+    matrices: FloatArray
+    boxes: FloatArray
+
+
+def _matrices_of(records: pa.Table) -> FloatArray:
+    """Matrices of the meshes of n records into the source's coordinates, shape (n, 16), NaN where there is none."""
+    column = one_array(records["matrix"])
+    there = column.is_valid().to_numpy(zero_copy_only=False)
+    out = np.full((len(column), 16), np.nan)
+    out[there] = column.flatten().to_numpy(zero_copy_only=False).reshape(-1, 16)
+    return out
 
 
 @dataclass(frozen=True, slots=True)

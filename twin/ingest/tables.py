@@ -242,6 +242,8 @@ def located(system: str | None, table: pa.Table) -> pa.Table:
         return table.append_column("lon", empty).append_column("lat", empty)
     x, y = (np.asarray(table[c].to_numpy(zero_copy_only=False), dtype=float) for c in ("x", "y"))
     lon, lat, _ = crs.to_geographic(system, x, y)
+    off = (np.abs(lon) > 180) | (np.abs(lat) > 90)  # such as a row with its axes swapped
+    lon, lat = np.where(off, np.nan, lon), np.where(off, np.nan, lat)
     return table.append_column("lon", pa.array(lon, from_pandas=True)).append_column(
         "lat", pa.array(lat, from_pandas=True)
     )

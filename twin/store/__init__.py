@@ -5,6 +5,6 @@
 the statements, ``schema.sql`` the tables.
 """
 
-from twin.store.store import Rows, Store, run, statement
+from twin.store.store import Connection, Rows, Store, run, statement
 
-__all__ = ["Rows", "Store", "run", "statement"]
+__all__ = ["Connection", "Rows", "Store", "run", "statement"]

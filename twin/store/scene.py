@@ -1,13 +1,105 @@
 """The base as the tiler sees it: Arrow tables in canonical coordinates, ready to draw."""
 
-import pyarrow as pa
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import duckdb
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from twin.cloud import CloudAsset
+from twin.cloud.placed import PlacedCloud
+from twin.heights import Heights
 from twin.ingest.meshes import read_asset
+from twin.store.flat import flat_collections, flat_rows, flat_version
 from twin.store.rasters import Imagery, imagery_of, terrain_of
 from twin.store.store import Store, statement
 from twin.terrain import Surface
 
-__all__ = ["Scene"]
+__all__ = ["Buildings", "Scene"]
+
+BATCH = 1 << 17
+MOST_EDITS = 200
+"""More changes than that are not followed one by one."""
+READ_OVER, MOST_RANGES = 2048, 24
+_SCAN = {
+    "geometry": "SELECT rowid AS r, wkb FROM geometry WHERE rowid BETWEEN {} AND {}",
+    "entity": "SELECT rowid AS r, eid, class_code, name, height_m, floors, attributes FROM entity "
+    "WHERE rowid BETWEEN {} AND {}",
+}
+OF_BUILDINGS = ("buildings", "building_parts")
+Box = tuple[float, float, float, float]
+
+
+class Buildings:
+    """The buildings of :meth:`Scene.buildings` at one moment, in batches and by rows.
+
+    Satisfies ``tiles.outlines.BuildingRows``. All answers come from the transaction of one cursor: what is
+    written meanwhile is not seen.
+    """
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        self._cursor = cursor
+
+    def stamp(self) -> str:
+        """Place in the log of changes, and when places were computed last."""
+        found = self._cursor.execute(statement("scene_stamp")).fetchone()
+        return str(found)
+
+    def outlines(self) -> Iterator[pa.RecordBatch]:
+        """Where each building stands in the base, its ground, box (degrees), height (m above ground) and floors."""
+        yield from self._cursor.execute(statement("scene_outlines")).to_arrow_reader(BATCH)
+
+    def position(self) -> int:
+        """Place in the log of changes that the answers stand at."""
+        found = self._cursor.execute(statement("read_version")).fetchone()
+        return int(found[0]) if found else 0
+
+    def changed(self, since: int) -> list[str] | None:
+        """Buildings the log names after a place; None where it names more than single buildings, or too many."""
+        asked = {"since": since, "most": MOST_EDITS + 1}
+        found = self._cursor.execute(statement("scene_changes"), asked).fetchall()
+        if len(found) > MOST_EDITS or any(
+            kind != "entity" or collection not in OF_BUILDINGS for kind, _, collection in found
+        ):
+            return None
+        return sorted({eid for _, eid, _ in found})
+
+    def near(self, eids: list[str], box: Box) -> Iterator[pa.RecordBatch]:
+        """:meth:`outlines` of some buildings, and of all that meet a box."""
+        asked = dict(zip(("west", "south", "east", "north"), box, strict=True))
+        found = self._cursor.execute(statement("scene_outlines_near"), {**asked, "eids": eids})
+        yield from found.to_arrow_reader(BATCH)
+
+    def rows(self, wanted: pa.Table, box: Box) -> pa.Table:  # noqa: ARG002 - rows are ranges already
+        """Buildings by ``row``, ``thing`` and ``base_z`` of :meth:`outlines`; ``box`` holds the middles of all (degrees)."""
+        if not wanted.num_rows:
+            return self._cursor.execute("SELECT 0 AS row LIMIT 0").to_arrow_table()
+        parts: list[str] = []
+        bound: dict[str, int] = {}
+        for view, table, column in (("shapes", "geometry", "row"), ("things", "entity", "thing")):
+            scans = []
+            for i, (first, last) in enumerate(_ranges(wanted[column].to_numpy())):
+                bound |= {f"{column}{i}a": first, f"{column}{i}b": last}
+                scans.append(_SCAN[table].format(f"${column}{i}a", f"${column}{i}b"))
+            parts.append(f"{view} AS ({' UNION ALL '.join(scans)})")
+        text = f"WITH {', '.join(parts)} {statement('scene_building_rows')}"
+        self._cursor.register("wanted", wanted)
+        try:
+            return self._cursor.execute(text, bound).to_arrow_table()
+        finally:
+            self._cursor.unregister("wanted")
+
+
+def _ranges(numbers: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """First and last of the runs that rows lie in: the widest gaps are left out, small ones read over."""
+    found = np.unique(numbers)
+    gaps = np.diff(found)
+    wide = np.flatnonzero(gaps > READ_OVER)
+    wide = np.sort(wide[np.argsort(gaps[wide])[::-1][: MOST_RANGES - 1]])
+    first, last = np.append(found[0], found[wide + 1]), np.append(found[wide], found[-1])
+    return list(zip(first.tolist(), last.tolist(), strict=True))
 
 
 class Scene:
@@ -25,6 +117,16 @@ class Scene:
         """Buildings whose best representation is the footprint; those with meshes are left to :meth:`meshes`."""
         return self._store.table(statement("scene_buildings"))
 
+    @contextmanager
+    def building_rows(self) -> Iterator[Buildings]:
+        """The same buildings without holding them all: outlines first, shapes when asked for."""
+        with self._store.cursor() as cursor:
+            cursor.execute("BEGIN")
+            try:
+                yield Buildings(cursor)
+            finally:
+                cursor.execute("ROLLBACK")
+
     def meshes(self) -> pa.Table:
         """Placed meshes with the storey and the building they belong to."""
         return self._store.table(statement("scene_meshes"))
@@ -39,7 +141,26 @@ class Scene:
 
     def flat(self, collection: str) -> pa.Table:
         """Things of one collection on the map."""
-        return self._store.table(statement("scene_flat"), {"collection": collection})
+        return flat_rows(self._store, collection)
+
+    def collections(self) -> list[str]:
+        """Collections that have shapes on the map."""
+        return flat_collections(self._store)
+
+    def version(self, collection: str) -> int:
+        """Grows with every change of a collection."""
+        return flat_version(self._store, collection)
+
+    def clouds(self) -> list[PlacedCloud]:
+        """Point clouds that stand in the base, in the order of their assets; missing assets are left out."""
+        heights, ground = Heights(self._store.city.undulation), self.terrain()
+        found = []
+        for row in self._store.table(statement("scene_clouds")).to_pylist():
+            path = self._store.assets / row["asset"]
+            if path.is_file():
+                asset = CloudAsset(path)
+                found.append(PlacedCloud(row["eid"], row["name"] or "", asset, heights, ground))
+        return found
 
     def terrain(self) -> Surface | None:
         """Ground surface."""

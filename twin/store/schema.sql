@@ -70,12 +70,17 @@ CREATE TABLE IF NOT EXISTS address_node (
     "full" VARCHAR, code VARCHAR, coordinate_code VARCHAR, lon DOUBLE, lat DOUBLE, z DOUBLE, zmin DOUBLE, zmax DOUBLE,
     eid UUID, key VARCHAR, building_key VARCHAR, status VARCHAR, main_id VARCHAR, replaced_by VARCHAR[],
     valid_from TIMESTAMP, valid_to TIMESTAMP, source VARCHAR, quality VARCHAR, dataset_id UUID);
+-- An edit reads and writes a handful of nodes: without these it scans all of them.
+CREATE INDEX IF NOT EXISTS address_node_by_id ON address_node (node_id);
+CREATE INDEX IF NOT EXISTS address_node_by_parent ON address_node (parent_id);
 
 -- Every code a node ever had; a code is never given to another node. scheme: zoned | coordinate.
 CREATE TABLE IF NOT EXISTS address_code (
     code VARCHAR, scheme VARCHAR, edition VARCHAR, node_id VARCHAR, valid_from TIMESTAMP, valid_to TIMESTAMP);
+CREATE INDEX IF NOT EXISTS address_code_by_node ON address_code (node_id);
 -- Serials of the zoned code: within a scope (a node, '' for the base) and a part, never given twice.
 CREATE TABLE IF NOT EXISTS address_serial (node_id VARCHAR, scope VARCHAR, part VARCHAR, serial BIGINT);
+CREATE INDEX IF NOT EXISTS address_serial_by_scope ON address_serial (scope);
 -- Names beside the standard one. kind: alias | former.
 CREATE TABLE IF NOT EXISTS address_name (
     node_id VARCHAR, name VARCHAR, core VARCHAR, kind VARCHAR, valid_from TIMESTAMP, valid_to TIMESTAMP, source VARCHAR);

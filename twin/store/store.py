@@ -18,7 +18,7 @@ import pyarrow as pa
 from twin.city import City
 from twin.errors import CityError, CityInUseError
 
-__all__ = ["SCHEMA_VERSION", "Store", "run", "statement"]
+__all__ = ["SCHEMA_VERSION", "Connection", "Store", "run", "statement"]
 
 SCHEMA_VERSION = "3"
 
@@ -28,6 +28,9 @@ def statement(name: str, package: str = "twin.store") -> str:
     """Text of ``sql/<name>.sql`` beside the modules of a package."""
     return files(package).joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
 
+
+Connection: TypeAlias = duckdb.DuckDBPyConnection
+"""A cursor, or an open transaction."""
 
 Rows: TypeAlias = pa.Table | duckdb.DuckDBPyRelation
 """Rows a statement can read."""

@@ -5,6 +5,7 @@ import { Points } from "./points.js";
 
 const Cesium = window.Cesium;
 const FLAT = ["subdistricts", "communities", "grids", "roads", "water", "green"];
+const COLLECTION = { points: "point_clouds" };   // of a tileset, where it is called otherwise
 const MANY = ["components", "pois"];
 const NAMED = { subdistricts: { size: 20, far: 14000 }, communities: { size: 15, far: 5000 }, grids: { size: 11, far: 1200 } };
 const BRIGHT = { roads: "#ffe7a8", water: "#2f9be8", green: "#4fae4a" };
@@ -25,11 +26,11 @@ export class Layers {
     const layer = (id) => city.layers.find((each) => each.id === id);
     const detail = ["elements", "bridges", "building_parts"].reduce((sum, id) => sum + (layer(id)?.count ?? 0), 0);
     const rows = [];
-    for (const [id, count] of [["buildings", layer("buildings")?.count], ["models", detail], ["pipes", layer("pipes")?.count]]) {
+    for (const [id, count] of [["buildings", layer("buildings")?.count], ["models", detail], ["pipes", layer("pipes")?.count], ["points", layer("point_clouds")?.count]]) {
       if (!tilesets[id]) continue;
       rows.push({
-        id, group: "groupModel", count, color: id === "models" ? "#7fb6d9" : layer(id)?.color, on: tilesets[id].show,
-        name: () => (id === "models" ? t("models") : title(layer(id)?.title)), set: (on) => { tilesets[id].show = on; },
+        id, group: "groupModel", count, color: id === "models" ? "#7fb6d9" : layer(COLLECTION[id] ?? id)?.color, on: tilesets[id].show,
+        name: () => (id === "models" ? t("models") : title(layer(COLLECTION[id] ?? id)?.title)), set: (on) => { tilesets[id].show = on; },
       });
     }
     if (viewer.imageryLayers.length) {

@@ -8,7 +8,7 @@ import { Panel } from "./panel.js";
 import { showLegend } from "./legend.js";
 import { setDepth } from "./quality.js";
 import { RoomView } from "./room.js";
-import { MORNING, createScene, dive, goHome, loadTilesets, look, paint, setUnderground } from "./scene.js";
+import { MORNING, cloudOf, createScene, dive, goHome, loadTilesets, look, paint, setUnderground } from "./scene.js";
 import { Search } from "./search.js";
 import { setHour } from "./sun.js";
 
@@ -24,7 +24,7 @@ class App {
     this.#name();
     onLanguage(() => this.#name());
     this.viewer = await createScene(this.city);
-    this.tilesets = await loadTilesets(this.viewer, this.city, ["buildings", "models", "pipes", "rooms"]);
+    this.tilesets = await loadTilesets(this.viewer, this.city, ["buildings", "models", "pipes", "points", "rooms"]);
     this.roomView = new RoomView(this.viewer, this.tilesets);
     paint(this.tilesets, {});
     await goHome(this.viewer, this.city, 0);
@@ -82,7 +82,7 @@ class App {
     if (Array.isArray(id)) { await this.#spread(id); return; }
     if (id?.stream !== undefined) { this.#mark(null, null); await this.panel.stream(id.stream); return; }
     if (id?.case) { this.#mark(null, null); await this.panel.case(id.case.id); return; }
-    const eid = found instanceof Cesium.Cesium3DTileFeature ? found.getProperty("eid") : id?.eid;
+    const eid = found instanceof Cesium.Cesium3DTileFeature ? found.getProperty("eid") : id?.eid ?? cloudOf(found);
     if (eid) await this.select(eid); else this.clear();
   }
 

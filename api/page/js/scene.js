@@ -37,13 +37,16 @@ async function imagery(city) {
   });
 }
 
+const HIDDEN = new Set(["rooms", "pipes", "points"]);   // until asked for
+
 export async function loadTilesets(viewer, city, names) {
   const loaded = {};
   const wanted = names.filter((name) => (name === "rooms" ? city.layers.some((each) => each.id === name && each.count > 0) : city.tilesets.some((each) => each.id === name)));
   await Promise.all(wanted.map(async (name) => {
     try {
       const tileset = await Cesium.Cesium3DTileset.fromUrl(`/tiles/${name}/tileset.json`, {
-        maximumScreenSpaceError: 20, cacheBytes: 268435456, dynamicScreenSpaceError: true, show: name !== "rooms" && name !== "pipes",
+        maximumScreenSpaceError: 20, cacheBytes: 268435456, dynamicScreenSpaceError: true, show: !HIDDEN.has(name),
+        ...(name === "points" ? { maximumScreenSpaceError: 8, pointCloudShading: { attenuation: true, maximumAttenuation: 6 } } : {}),
       });
       tileset.environmentMapManager.enabled = false;
       if (name === "rooms") tileset.colorBlendMode = Cesium.Cesium3DTileColorBlendMode.REPLACE;
@@ -55,6 +58,9 @@ export async function loadTilesets(viewer, city, names) {
   }));
   return loaded;
 }
+
+/** The thing whose points were picked: its id is the folder of their tiles. */
+export function cloudOf(picked) { return picked?.content?.url?.match(/\/points\/([0-9a-f-]{36})\//)?.[1]; }
 
 /** Point the camera at a target from a distance (metres), heading and pitch (degrees). */
 export function look(viewer, { lon, lat, z = 0, range = 400, heading = 0, pitch = -30, duration = 1.8 }) {
@@ -93,6 +99,7 @@ const PLAIN = { buildings: "color('#fbf8f1')", models: "color('#ffffff')", pipes
 /** Style all tilesets for what is selected: one glowing eid, one room in its opened building, pipes below ghosts. */
 export function paint(tilesets, { eid = null, room = null, storey = null, underground = false }) {
   for (const [name, tileset] of Object.entries(tilesets)) {
+    if (name === "points") continue;   // in their own colours
     if (name === "rooms") {
       tileset.show = room !== null;
       tileset.style = new Cesium.Cesium3DTileStyle({ show: room ? `\${eid} === '${room}'` : "false", color: "color('#ff8a00', 0.92)" });

@@ -62,6 +62,7 @@ export class Search {
 
   async go(hit) {
     this.box.value = hit.full || hit.name || this.box.value;
+    if (hit.note) this.app.toast(hit.note);
     if (hit.kind === "datastream") { await this.app.panel.stream(Number(hit.id)); await this.#fly(hit, 160); return; }
     if (hit.kind === "case") { await this.app.panel.case(hit.id); await this.#fly(hit, 200); return; }
     if (hit.eid) { await this.app.select(hit.eid, { fly: true, location: hit.location }); return; }

@@ -3,6 +3,7 @@
 from collections import Counter
 
 import test_absent
+import test_analysts
 import test_buildings
 import test_divisions
 import test_doors
@@ -17,6 +18,7 @@ from hard_kinds import KINDS
 
 GROUPS = (
     test_absent,
+    test_analysts,
     test_buildings,
     test_divisions,
     test_doors,

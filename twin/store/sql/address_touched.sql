@@ -1,2 +1,2 @@
--- Nodes that the edits after $seq touched, and what happened to each.
-SELECT node_id, list(DISTINCT event ORDER BY event) AS events FROM address_event WHERE seq > $seq GROUP BY node_id ORDER BY node_id
+-- Events after $seq, in order: seq, node_id, event.
+SELECT seq, node_id, event FROM address_event WHERE seq > $seq ORDER BY seq

@@ -1,0 +1,91 @@
+"""Elements straight from the rows of the compiled cut: what `address.parse` makes of pieces, without making them."""
+
+from typing import Final
+
+from address.cutting import Row, names_of, piece_of, pieces_from, read_rows, told_of
+from address.divisions import admin_level, resolve_named
+from address.grammar import TOKEN_KINDS, Token
+from address.kernel.sheet import (
+    ADMIN,
+    CITY,
+    COMPOUND,
+    COUNTY,
+    GENERIC,
+    LEVELS,
+    RELATION,
+    REST,
+    ROAD,
+    SEP,
+    TOKEN,
+)
+from address.levels import JOINS_WITH, PLAIN, State, put_name, put_relation, put_token
+from address.model import Element
+from address.normalise import Normalised
+from address.parse import elements_of_pieces
+from address.segment import Piece
+
+__all__ = ["read_elements"]
+
+_PLAIN: Final = tuple(PLAIN.get(kind) for kind in TOKEN_KINDS)
+_BEFORE_TENANT: Final = frozenset(TOKEN_KINDS.index(kind) for kind in ("room", "bare", "chain"))
+_ASKS_NEXT: Final = frozenset(TOKEN_KINDS.index(kind) for kind in ("hao", "lou", "bare"))
+_WORDS: Final = (ADMIN, GENERIC, REST)
+_STREET: Final = LEVELS.index("street")
+_FIRM: Final = frozenset((CITY, COUNTY, _STREET, ROAD, COMPOUND))
+"""Levels that hardly anything around a name changes."""
+
+
+def read_elements(text: str) -> list[Element] | None:
+    """Elements of a text; None where `address.normalise` and `address.segment` must read it."""
+    told = read_rows(text)
+    if told is None:
+        return None
+    source, rows = told
+    for number, row in enumerate(rows[:-1]):
+        if row[2] == TOKEN and row[4] in _BEFORE_TENANT and rows[number + 1][2] in _WORDS:
+            return elements_of_pieces(source, pieces_from(source.text, rows))
+    return _elements(source, rows)
+
+
+def _elements(source: Normalised, rows: list[Row]) -> list[Element]:
+    text, state, names = source.text, State(source), names_of()
+    put, has = state.put, state.has
+    named = iter(
+        resolve_named(tuple([(names[row[4]], LEVELS[row[3]]) for row in rows if row[2] == ADMIN]))
+    )
+    for at, row in enumerate(rows):
+        start, end, kind, level, number = row
+        if kind == TOKEN:
+            told, plain = told_of(text, start, end, number), _PLAIN[number]
+            if plain is not None and told[1] != "地下":
+                put(plain, start, end, told[1])
+            else:
+                following = _next(text, rows, at, False) if number in _ASKS_NEXT else None
+                put_token(state, Token(start, end, *told), following)
+        elif kind == GENERIC and level in _FIRM:
+            name = text[start:end]
+            if (
+                name[0] == name[len(name) // 2]
+                or (level == ROAD and (name[0] in JOINS_WITH or text[start - 1 : start] == "近"))
+                or (level == _STREET and name[-1] == "场")
+                or (level == COMPOUND and ("building" in has or "floor" in has))
+            ):
+                put_name(state, piece_of(text, row), _next(text, rows, at, False))
+            else:  # where `put_name` changes nothing
+                put(LEVELS[level], start, end, name)
+        elif kind == ADMIN:
+            wide, value = next(named) or (admin_level(names[number]), names[number])
+            put(wide, start, end, value)
+        elif kind == RELATION:
+            put_relation(state, piece_of(text, row))
+        elif kind != SEP:
+            put_name(state, piece_of(text, row), _next(text, rows, at, kind == REST))
+    return state.elements
+
+
+def _next(text: str, rows: list[Row], at: int, past_divisions: bool) -> Piece | None:
+    """The next piece but separators, for names nobody knows also but divisions."""
+    for row in rows[at + 1 :]:
+        if row[2] != SEP and not (past_divisions and row[2] == ADMIN):
+            return piece_of(text, row)
+    return None

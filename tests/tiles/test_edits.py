@@ -1,0 +1,178 @@
+"""A base on disk: its log of changes says what is made again, with the bytes of a build from nothing."""
+
+import hashlib
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import shapely
+
+import tiles
+import tiles.workers
+from twin.city import City
+from twin.store import Store
+from twin.store.scene import Scene
+
+NOW = datetime(2026, 1, 1)
+
+
+def hashes(folder):
+    return {
+        p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in folder.rglob("*") if p.is_file() and p.name not in ("manifest.json", "index")
+    }  # fmt: skip
+
+
+class Base:
+    """A city on disk that can be edited as a load edits it."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def put(self, table: pa.Table, *, named: bool = True) -> None:
+        bounds = shapely.bounds(shapely.from_wkb(table["wkb"].to_pylist()))
+        for i, name in enumerate(("xmin", "ymin", "xmax", "ymax")):
+            table = table.append_column(name, pa.array(bounds[:, i]))
+        with self.store.transaction() as con:
+            con.register("incoming", table)
+            con.execute(
+                "INSERT INTO entity SELECT eid::UUID, class_code, 'e', 'buildings', name, height_m, "
+                "floors, json_object('usage', usage), 'existing', $now, NULL, $now, NULL, NULL "
+                "FROM incoming",
+                {"now": NOW},
+            )
+            con.execute(
+                "INSERT INTO geometry SELECT uuid(), eid::UUID, 'footprint', '1', NULL, wkb, NULL, NULL, "
+                "NULL, 12, 12, xmin, ymin, xmax, ymax, 0, NULL FROM incoming"
+            )
+            con.execute(
+                "INSERT INTO anchor SELECT 'entity', eid, 'entity', eid::UUID, NULL, NULL, NULL, xmin, "
+                "ymin, 12, base_z, 'terrain', 1, NULL, NULL, $now FROM incoming",
+                {"now": NOW},
+            )
+            con.unregister("incoming")
+        self.log(table["eid"].to_pylist() if named else [])
+
+    def take(self, eids: list[str]) -> None:
+        with self.store.transaction() as con:
+            for table in ("entity", "geometry"):
+                con.execute(
+                    f"DELETE FROM {table} WHERE list_contains($e::UUID[], eid)",  # noqa: S608
+                    {"e": eids},
+                )
+            con.execute("DELETE FROM anchor WHERE list_contains($e, subject_id)", {"e": eids})
+        self.log(eids)
+
+    def log(self, eids: list[str]) -> None:
+        with self.store.transaction() as con:
+            for name in eids:
+                con.execute(
+                    "INSERT INTO change (kind, subject_kind, subject_id, collection) "
+                    "VALUES ('change', 'entity', $e, 'buildings')",
+                    {"e": name},
+                )
+            if not eids:
+                con.execute(
+                    "INSERT INTO change (kind, subject_kind, subject_id, collection) "
+                    "VALUES ('create', 'dataset', 'x', 'buildings')"
+                )
+
+
+@pytest.fixture
+def base(tmp_path, make_city, small_tiles):
+    city = City.init(tmp_path / "city")
+    with Store.open(city) as store:
+        found = Base(store)
+        found.put(make_city(420).buildings(), named=False)
+        yield found
+
+
+@pytest.fixture
+def made(monkeypatch):
+    """Cells of the districts that are made."""
+    cells, make = [], tiles.workers.make
+
+    def counted(area, terrain):
+        cells.append(area.cell)
+        return make(area, terrain)
+
+    monkeypatch.setattr(tiles.workers, "make", counted)
+    return cells
+
+
+def build(base, out):
+    tiles.build(Scene(base.store), out, ["buildings"])
+    return hashes(out)
+
+
+def test_a_base_on_disk_gives_the_tiles_of_its_table(base, tmp_path, make_city, monkeypatch):
+    first = build(base, tmp_path / "t")
+    city = make_city(420)
+    monkeypatch.setattr(city, "terrain", lambda: None)
+    tiles.build(city, tmp_path / "u", ["buildings"])
+    shown = {n: h for n, h in hashes(tmp_path / "u").items() if "/.records/" not in n}
+    assert {n: h for n, h in first.items() if "/.records/" not in n} == shown
+    assert tiles.check(tmp_path / "t") == []
+
+
+def test_only_the_district_of_an_edit_is_looked_at(base, tmp_path, make_city, made, monkeypatch):
+    out = tmp_path / "t"
+    first = build(base, out)
+    before = make_city(420).buildings().slice(100, 1)
+    after = make_city(420, {100: 61.0}).buildings().slice(100, 1)
+    made.clear()
+    whole = Scene.building_rows
+
+    def no_scan(self):
+        raise AssertionError("the whole city was read")
+
+    monkeypatch.setattr("twin.store.scene.Buildings.outlines", no_scan)
+    base.take(before["eid"].to_pylist())
+    base.put(after)
+    second = build(base, out)
+    assert len(made) == 1
+    base.take(after["eid"].to_pylist())
+    base.put(before)
+    assert build(base, out) == first
+    monkeypatch.undo()
+    assert Scene.building_rows is whole
+    contents = [n for n in first if n.endswith(".glb") and first[n] != second[n]]
+    assert len([n for n in contents if "/massing/" not in n]) == 1
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_edits_give_what_a_build_from_nothing_gives(base, tmp_path, make_city, seed):
+    """Buildings rise, move, go and come; after each step both ways agree to the byte."""
+    rng = np.random.default_rng(seed)
+    out = tmp_path / "t"
+    build(base, out)
+    table = make_city(420).buildings()
+    gone: list[int] = []
+    for step in range(2):
+        some = sorted(set(rng.integers(0, 420, 4).tolist()) - set(gone))
+        base.take([table["eid"][i].as_py() for i in some])
+        gone += some[:1]
+        moved = table.take(pa.array(some[1:]))
+        shapes = shapely.from_wkb(moved["wkb"].to_pylist())
+        shapes = shapely.transform(shapes, lambda p: p + rng.uniform(-4e-4, 4e-4, 2))
+        at = moved.column_names.index("wkb")
+        moved = moved.set_column(at, "wkb", pa.array(shapely.to_wkb(shapes)))
+        if len(some) > 1:
+            base.put(moved)
+        rows = {e: k for k, e in enumerate(table["eid"].to_pylist())}
+        order = [rows[e] for e in moved["eid"].to_pylist()]
+        keep = np.delete(np.arange(420), order)
+        table = pa.concat_tables([table.take(pa.array(keep)), moved]).sort_by("eid")
+        assert build(base, out) == build(base, tmp_path / f"anew{step}")
+    assert tiles.check(out) == []
+
+
+def test_an_address_of_a_place_without_district_is_planned_whole(base, tmp_path, make_city):
+    out = tmp_path / "t"
+    build(base, out)
+    far = make_city(421).buildings().slice(420, 1)
+    shape = shapely.transform(shapely.from_wkb(far["wkb"].to_pylist()), lambda p: p + 0.5)
+    far = far.set_column(far.column_names.index("wkb"), "wkb", pa.array(shapely.to_wkb(shape)))
+    base.put(far)
+    assert build(base, out) == build(base, tmp_path / "anew")

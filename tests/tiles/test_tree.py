@@ -1,0 +1,225 @@
+import json
+
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tiles.membership as rules
+from tiles.buildings import build_buildings
+from tiles.check_tileset import TilesetCheck
+from tiles.outlines import TableRows, plan_of
+from tiles.subtrees import LEVELS, read_subtree, write_subtrees
+
+
+def written(table, terrain=None):
+    """Every file of the layer by its name."""
+    files = {}
+    build_buildings(table, terrain, files.__setitem__)
+    return files
+
+
+def lay(files, folder):
+    for name, data in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+
+def homes(table):
+    """Tile of every building: (district, level of the tile, cell of the tile)."""
+    plan = plan_of(TableRows(table).outlines())
+    m = plan.membership
+    eids = np.array(table["eid"].to_pylist(), dtype=object)
+    district = np.repeat(np.arange(len(m.district_level)), m.count)
+    out = {}
+    for row, key, level, d in zip(plan.row, m.key, m.tile_level, district, strict=True):
+        cell = int(key) >> (2 * (rules.LAST_LEVEL - int(level)))
+        out[eids[row]] = (m.cell(int(d)), int(level), cell)
+    return out
+
+
+def test_both_faces_show_every_building_once_and_within_its_cell(small_tiles, tmp_path, make_city):
+    table = make_city(600).buildings()
+    lay(written(table), tmp_path / "buildings")
+    found = []
+    for face in ("tileset.json", "implicit.json"):
+        run = TilesetCheck(tmp_path)
+        run.run(tmp_path / "buildings" / face)
+        assert run.findings == []
+        found.append(run.eid)
+    assert set(found[0]) == set(table["eid"].to_pylist())
+    assert found[0] == found[1]
+    assert len({h[0] for h in homes(table).values()}) > 8
+    assert list((tmp_path / "buildings").glob("page_*.json"))
+    assert list((tmp_path / "buildings").rglob("*.subtree"))
+
+
+def test_a_tile_takes_what_crosses_the_cells_below_or_is_large(small_tiles, make_city):
+    table = make_city(600).buildings()
+    bounds = dict(
+        zip(
+            table["eid"].to_pylist(),
+            shapely.bounds(shapely.from_wkb(table["wkb"].to_pylist())),
+            strict=True,
+        )
+    )
+    where = homes(table)
+    for name, ((level, x, y), tile, key) in where.items():
+        west, south, east, north = bounds[name]
+        assert level <= tile
+        if tile > level:  # strictly inside its tile's cell
+            width = 360.0 / 2**tile
+            cx, cy = rules.unmorton(np.array([key]))
+            assert cx[0] * width - 180 < west
+            assert east < (cx[0] + 1) * width - 180
+            assert cy[0] * width - 90 < south
+            assert north < (cy[0] + 1) * width - 90
+            assert (int(cx[0]) >> (tile - level), int(cy[0]) >> (tile - level)) == (x, y)
+    # a leaf holds no more than it may, and a tile that holds more has only what can go no deeper
+    held = {}
+    for name, home in where.items():
+        held.setdefault(home, []).append(name)
+    for (_, tile, _), names in held.items():
+        if len(names) > rules.LEAF_FEATURES:
+            width = 360.0 / 2 ** (tile + 1)
+            for name in names:
+                west, south, east, north = bounds[name] + [-1e-7, -1e-7, 1e-7, 1e-7]
+                crosses = (west + 180) // width != (east + 180) // width
+                assert crosses or (south + 90) // width != (north + 90) // width
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.sets(st.integers(0, 399), min_size=1, max_size=3))
+def test_other_buildings_do_not_move_when_some_go(make_city, gone):
+    """A building leaves its own chain of cells; who stands in other districts is not touched."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rules, "LEAF_FEATURES", 12)
+        patch.setattr(rules, "DISTRICT_FEATURES", 60)
+        table = make_city(400).buildings()
+        before = homes(table)
+        keep = np.array([i not in gone for i in range(400)])
+        after = homes(table.filter(keep))
+        eids = table["eid"].to_pylist()
+        touched = {before[eids[i]][0] for i in gone}
+        level = min(c[0] for c in touched) - 1
+        chains = {(c[1] >> (c[0] - level), c[2] >> (c[0] - level)) for c in touched}
+        for name, home in after.items():
+            (own, x, y), _, _ = home
+            deep = max(0, own - level), max(0, level - own)
+            here = x >> deep[0], y >> deep[0]
+            if here not in {(a >> deep[1], b >> deep[1]) for a, b in chains}:
+                assert before[name] == home
+
+
+def test_an_edit_and_its_undoing_give_the_first_bytes(small_tiles, make_city):
+    city = make_city(500)
+    first = written(city.buildings())
+    city.height[77] = 61.0
+    second = written(city.buildings())
+    city.height.clear()
+    assert written(city.buildings()) == first
+    changed = {n for n in first.keys() | second.keys() if first.get(n) != second.get(n)}
+    contents = [n for n in changed if n.endswith(".glb") and not n.startswith("massing")]
+    assert len(contents) == 1
+    chain = [n for n in changed if n.startswith("massing")]
+    levels = [int(n[8:].split("_")[0]) for n in chain]
+    assert len(levels) == len(set(levels))
+    # no massing but that of the district and of the cells above it
+    total = [n for n in first if n.endswith(".glb")]
+    assert len(contents) + len(chain) < len(total) / 4
+
+
+def test_the_order_of_the_rows_changes_nothing(small_tiles, make_city):
+    table = make_city(300).buildings()
+    order = np.random.default_rng(3).permutation(300)
+    assert written(table.take(order)) == written(table)
+
+
+def test_massing_stands_for_all_buildings_below_and_says_how_wrong_it_is(
+    small_tiles, tmp_path, make_city, glb
+):
+    table = make_city(600).buildings()
+    lay(written(table), tmp_path)
+    root = json.loads((tmp_path / "tileset.json").read_text())["root"]
+    assert root["refine"] == "REPLACE"
+    far = glb(tmp_path / root["content"]["uri"])
+    assert far.properties["buildings"].sum() == 600
+    assert "eid" not in far.properties
+    assert len(set(far.properties["block"])) == len(far.properties["block"])
+    # no roof below is farther from the top of the highest block than the error says
+    height = np.where(np.arange(600) == 5, 6.0, table["height_m"].to_numpy(zero_copy_only=False))
+    assert root["geometricError"] >= abs(12 + height.max() - far.properties["top_m"].max())
+
+    def falls(tile, error):
+        assert tile["geometricError"] <= error
+        for child in tile.get("children", ()):
+            falls(child, tile["geometricError"])
+
+    falls(root, json.loads((tmp_path / "tileset.json").read_text())["geometricError"])
+
+
+def test_what_a_massing_leaves_empty_is_measured():
+    from tiles.massing import BLOCK, deviation
+
+    rows = np.zeros(1, BLOCK)
+    side = 100 / 111_320.0
+    rows["east"], rows["north"] = side, side  # 100 m × 100 m at the equator
+    rows["area"], rows["volume"] = 7500.0, 7500.0 * 20
+    rows["low"], rows["high"], rows["count"] = 16.0, 20.0, 2
+    assert deviation(rows) == pytest.approx(np.hypot(4.0, np.sqrt(2500 / np.pi)), rel=1e-4)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 7), st.integers(0, 127), st.integers(0, 127)), min_size=1))
+def test_subtrees_give_back_what_was_put_in(cells):
+    contents = {(k, x % 2**k, y % 2**k) for k, x, y in cells}
+    blobs = {}
+    levels = write_subtrees(contents, blobs.__setitem__)
+    assert levels == max(c[0] for c in contents) + 1
+    found = set()
+
+    def walk(root):
+        level, x, y = root
+        tree = read_subtree(blobs.pop(root), LEVELS)
+        found.update((level + k, (x << k) + a, (y << k) + b) for k, a, b in tree.contents)
+        for k, a, b in tree.children:
+            walk((level + k, (x << k) + a, (y << k) + b))
+
+    walk((0, 0, 0))
+    assert found == contents
+    assert not blobs
+
+
+def test_a_damaged_subtree_is_told(small_tiles, tmp_path, make_city):
+    lay(written(make_city(600).buildings()), tmp_path / "buildings")
+    path = sorted((tmp_path / "buildings").rglob("*.subtree"))[0]
+    whole = path.read_bytes()
+    for damaged in (whole[:20], b"nope" + whole[4:], whole + bytes(8)):
+        path.write_bytes(damaged)
+        run = TilesetCheck(tmp_path)
+        run.run(tmp_path / "buildings" / "implicit.json")
+        assert "subtree" in {f.rule for f in run.findings}
+
+
+def test_a_content_outside_its_implicit_cell_is_told(small_tiles, tmp_path, make_city):
+    lay(written(make_city(600).buildings()), tmp_path / "buildings")
+    folder = next(p.parent for p in sorted((tmp_path / "buildings").rglob("0_0_0.subtree")))
+    inner = sorted(p for p in folder.glob("*.glb") if p.name != "top.glb")
+    a, b = inner[0], inner[-1]
+    assert a != b
+    one, other = a.read_bytes(), b.read_bytes()
+    a.write_bytes(other)
+    b.write_bytes(one)
+    run = TilesetCheck(tmp_path)
+    run.run(tmp_path / "buildings" / "implicit.json")
+    assert "outside-box" in {f.rule for f in run.findings}
+
+
+def test_very_many_on_one_spot_end_at_the_last_level(make_city):
+    key = np.zeros(5000, np.int64)
+    inside = np.full(5000, rules.LAST_LEVEL, np.int8)
+    found = rules.members(key, inside, np.full(5000, rules.LAST_LEVEL, np.int8))
+    assert found.district_level.tolist() == [rules.LAST_LEVEL]
+    assert (found.tile_level == rules.LAST_LEVEL).all()

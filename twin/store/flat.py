@@ -1,0 +1,44 @@
+"""Things on the map, a collection at a time or what meets a box."""
+
+import pyarrow as pa
+
+from twin.store.store import Store, statement
+
+__all__ = ["flat_collections", "flat_count", "flat_rows", "flat_version", "flat_within"]
+
+_COUNT = "SELECT count(*) FROM entity WHERE collection = $collection AND valid_to IS NULL"
+_VERSION = "SELECT coalesce(max(seq), 0) FROM change WHERE collection = $collection"
+
+
+def flat_rows(store: Store, collection: str) -> pa.Table:
+    """All things of a collection that have a shape on the map, each once, with its best shape.
+
+    Returns
+    -------
+    pyarrow.Table
+        eid, class_code, name, wkb (degrees), attributes (JSON), height_m, floors.
+    """
+    return store.table(statement("scene_flat"), {"collection": collection})
+
+
+def flat_within(store: Store, collection: str, box: tuple[float, float, float, float]) -> pa.Table:
+    """:func:`flat_rows` of things any of whose shapes meets a box (west, south, east, north, degrees)."""
+    west, south, east, north = box
+    given = {"west": west, "south": south, "east": east, "north": north}
+    return store.table(statement("scene_flat_within"), {"collection": collection} | given)
+
+
+def flat_collections(store: Store) -> list[str]:
+    """Collections that have shapes on the map, by name."""
+    found: list[str] = store.table(statement("scene_flat_collections"))["collection"].to_pylist()
+    return found
+
+
+def flat_count(store: Store, collection: str) -> int:
+    """Things of a collection now, with or without a shape."""
+    return int(store.scalar(_COUNT, {"collection": collection}))
+
+
+def flat_version(store: Store, collection: str) -> int:
+    """Number of the last change of a collection in the log; 0 where there is none."""
+    return int(store.scalar(_VERSION, {"collection": collection}))

@@ -12,6 +12,8 @@
     geocentric points, local frames, where meshes stand;
 ``boxes``
     boxes of many placed meshes, compiled, so imported only where they are needed;
+``distinct``
+    points in the same place, compiled as well;
 ``placement``
     where numbers would lie under a system;
 ``clues`` ``candidates`` ``verdict``
@@ -25,7 +27,6 @@
 from twin.crs.candidates import Candidate
 from twin.crs.clues import Clue, clues_of, named_as_degrees
 from twin.crs.confirm import Trusted, TrustedShapes, confirm
-from twin.crs.distinct import distinct_points
 from twin.crs.ecef import (
     ecef_to_geographic,
     enu_matrix,
@@ -53,7 +54,7 @@ from twin.crs.vertical import HeightVerdict, judge_heights
 __all__ = [
     "BD09", "BD09MC", "GCJ02", "GCJ02MC", "Candidate", "Clue", "CrsVerdict", "Evidence", "Grid",
     "HeightVerdict", "Trusted", "TrustedShapes", "accuracy", "area_of_use", "canonical",
-    "clues_of", "confirm", "define_local", "distinct_points", "ecef_to_geographic", "enu_matrix", "from_geographic",
+    "clues_of", "confirm", "define_local", "ecef_to_geographic", "enu_matrix", "from_geographic",
     "geographic_to_ecef", "hint", "is_geocentric", "is_geographic", "judge", "judge_heights",
     "local_to_ecef_matrices", "named_as_degrees", "resembling", "to_geographic", "transform_shapes",
     "transform_wkb", "unit_metres",

@@ -5,7 +5,6 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from twin.crs.distinct import distinct_points
 from twin.crs.transforms import to_geographic, unit_metres
 
 __all__ = ["ecef_to_geographic", "enu_matrix", "geographic_to_ecef", "local_to_ecef_matrices"]
@@ -128,6 +127,8 @@ def local_to_ecef_matrices(
     ndarray of float64, shape (n, 16)
         Row-major; mesh-local metres → EPSG:4978. NaN where a mesh lies outside the projection.
     """
+    from twin.crs.distinct import distinct_points  # compiled: most that name systems place nothing
+
     local = np.asarray(matrices, float).reshape(-1, 4, 4)
     n = len(local)
     middle = np.zeros((n, 3)) if centres is None else np.asarray(centres, float).reshape(n, 3)

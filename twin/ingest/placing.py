@@ -13,6 +13,7 @@ import shapely
 from numpy.typing import NDArray
 
 from twin import crs, validity, wkb
+from twin.crs.distinct import distinct_points
 from twin.heights import Heights
 
 __all__ = ["Placed", "place", "refuse_heights"]
@@ -112,7 +113,7 @@ def _once(found: wkb.Coordinates, source_crs: str) -> tuple[FloatArray, FloatArr
     if crs.is_geocentric(source_crs):
         lon, lat, _ = crs.to_geographic(source_crs, found.x, found.y, found.z)
         return lon, lat
-    first, place = crs.distinct_points(found.x, found.y)
+    first, place = distinct_points(found.x, found.y)
     lon, lat, _ = crs.to_geographic(source_crs, found.x[first], found.y[first])
     return lon[place], lat[place]
 

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twin import crs
+from twin.crs.distinct import distinct_points
 
 PLACES = st.lists(
     st.tuples(
@@ -20,7 +21,7 @@ PLACES = st.lists(
 def test_each_place_is_found_once_and_every_point_is_in_its_own(points):
     xy = np.array(points, np.float64).reshape(-1, 2)
 
-    first, place = crs.distinct_points(xy[:, 0], xy[:, 1])
+    first, place = distinct_points(xy[:, 0], xy[:, 1])
 
     known, counts = np.unique(xy.view(np.uint64), axis=0, return_counts=True)
     assert (xy[first][place].view(np.uint64) == xy.view(np.uint64)).all()

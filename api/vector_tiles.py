@@ -15,7 +15,13 @@ from api.static import safe_path
 from tiles.mvt import boxes, one_tile, reach, tilejson, zooms_of
 from twin.errors import NotFoundError
 from twin.store import Store
-from twin.store.flat import flat_collections, flat_count, flat_rows, flat_version, flat_within
+from twin.store.flat import (
+    flat_collections,
+    flat_count,
+    flat_rows,
+    flat_versions,
+    flat_within,
+)
 from twin.store.read import version
 
 __all__ = ["VectorTiles"]
@@ -25,6 +31,8 @@ KEPT_BYTES: Final = 64 << 20
 EMPTY_COSTS: Final = 200
 MOST_HELD: Final = 300_000
 """Things of a collection up to which it is held in memory (about half a kilobyte each)."""
+HELD_BYTES: Final = 512 << 20
+"""Collections held in memory together; the longest unused go first."""
 Key = tuple[str, int, int, int]
 _Held = tuple[pa.Table, NDArray[np.float64]] | None
 _UNREAD: Final[_Held] = (pa.table({}), np.empty((4, 0)))
@@ -44,12 +52,12 @@ class VectorTiles:
         self._store, self._folder = store, folder
         self._lock = threading.Lock()
         self._version = -1
-        self._versions: dict[str, int] = {}
+        self._versions: dict[str | None, int] = {}
         self._known: frozenset[str] = frozenset()
         self._indexes: dict[str, dict[str, Any] | None] = {}
         self._tiles: OrderedDict[Key, tuple[bytes, str]] = OrderedDict()
         self._bytes = 0
-        self._held: dict[str, _Held] = {}
+        self._held: OrderedDict[str, _Held] = OrderedDict()
         self._built: dict[str, tuple[int, int | None]] = {}
 
     def is_built(self, collection: str) -> bool:
@@ -90,11 +98,11 @@ class VectorTiles:
             if found is not None:
                 self._tiles.move_to_end(key)
                 return found
-            of = self._version
+            of = self._at(collection)
         blob = one_tile(self._near(collection, reach(z, x, y)), collection, z, x, y)
         made = blob, hashlib.sha256(blob).hexdigest()[:32]
         with self._lock:
-            if of == self._version and key not in self._tiles:
+            if of == self._at(collection) and key not in self._tiles:
                 self._keep(key, made)
         return made
 
@@ -107,23 +115,30 @@ class VectorTiles:
             If the base has no such collection on the map.
         """
         self._expect(collection)
-        if collection not in self._indexes:
-            table = flat_rows(self._store, collection)
-            self._indexes[collection] = tilejson(table, collection, self._now(collection))
-        return self._indexes[collection]
+        with self._lock:
+            if collection in self._indexes:
+                return self._indexes[collection]
+            of = self._at(collection)
+        made = tilejson(flat_rows(self._store, collection), collection, of[0])
+        with self._lock:
+            if of == self._at(collection):
+                self._indexes[collection] = made
+        return made
 
     def _near(self, collection: str, box: tuple[float, float, float, float]) -> pa.Table:
         """What meets a box: from a copy of the collection in memory, or where that is large from the base."""
         with self._lock:
-            held, of = self._held.get(collection, _UNREAD), self._version
+            held, of = self._held.get(collection, _UNREAD), self._at(collection)
+            if held is not _UNREAD:
+                self._held.move_to_end(collection)
         if held is _UNREAD:
             held = None
             if flat_count(self._store, collection) <= MOST_HELD:
                 table = flat_rows(self._store, collection)
                 held = table, boxes(table)
             with self._lock:
-                if of == self._version:
-                    self._held[collection] = held
+                if of == self._at(collection):
+                    self._hold(collection, held)
         if held is None:
             return flat_within(self._store, collection, box)
         table, bounds = held
@@ -132,6 +147,12 @@ class VectorTiles:
             (bounds[0] <= east) & (bounds[2] >= west) & (bounds[1] <= north) & (bounds[3] >= south)
         )
         return table.take(np.flatnonzero(meets))
+
+    def _hold(self, collection: str, held: _Held) -> None:
+        self._held[collection] = held
+        self._held.move_to_end(collection)
+        while len(self._held) > 1 and sum(map(_cost, self._held.values())) > HELD_BYTES:
+            self._held.popitem(last=False)
 
     def _keep(self, key: Key, made: tuple[bytes, str]) -> None:
         self._tiles[key] = made
@@ -148,21 +169,37 @@ class VectorTiles:
 
     def _now(self, collection: str) -> int:
         self._refresh()
-        if collection not in self._versions:
-            self._versions[collection] = flat_version(self._store, collection)
-        return self._versions[collection]
+        return self._at(collection)[0]
+
+    def _at(self, collection: str) -> tuple[int, int]:
+        """What stands for the state of a collection: its last change, and the last that names none."""
+        return self._versions.get(collection, 0), self._versions.get(None, 0)
 
     def _refresh(self) -> None:
-        """Forget everything when the base has changed."""
+        """Forget what belongs to collections that have changed."""
         now = version(self._store)
         with self._lock:
             if now == self._version:
                 return
+        versions = flat_versions(self._store)
         known = frozenset(flat_collections(self._store))
         with self._lock:
+            before, self._versions = self._versions, versions
+            everything = before.get(None, 0) != versions.get(None, 0)
+            changed = {
+                c for c in before.keys() | versions.keys() if before.get(c) != versions.get(c)
+            }
             self._version, self._known = now, known
-            self._versions, self._indexes, self._held, self._bytes = {}, {}, {}, 0
-            self._tiles.clear()
+            for name in [n for n in self._held if everything or n in changed]:
+                del self._held[name]
+            for name in [n for n in self._indexes if everything or n in changed]:
+                del self._indexes[name]
+            for key in [k for k in self._tiles if everything or k[0] in changed]:
+                self._bytes -= len(self._tiles.pop(key)[0]) + EMPTY_COSTS
+
+
+def _cost(held: _Held) -> int:
+    return 0 if held is None else held[0].nbytes + held[1].nbytes
 
 
 def _version_of(path: Path) -> int | None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 import shapely
 from numba import njit
 from numpy.typing import NDArray
 
 from tiles.placement import M_PER_DEGREE
 from tiles.source import column
+from tiles.wkb import buffers, header, polygon_body, u32, u64
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["Footprints", "extents", "footprints_of"]
 
@@ -75,7 +79,7 @@ def footprints_of(table: pa.Table, *, compiled: bool = True) -> Footprints:
     Footprints
         One feature a row.
     """
-    data, start = _buffers(column(table, "wkb"))
+    data, start = buffers(column(table, "wkb"))
     if not compiled:
         return _through_geos(data, start)
     plain, polygons, rings, vertices = _measure(data, start)
@@ -87,18 +91,6 @@ def footprints_of(table: pa.Table, *, compiled: bool = True) -> Footprints:
     picked = np.concatenate([data[start[i] : start[i + 1]] for i in odd.tolist()])
     rest = _through_geos(picked, np.concatenate([[0], np.cumsum(size)]))
     return _with(found, rest, odd)
-
-
-def _buffers(wkb: pa.Array) -> tuple[Bytes, Ints]:
-    """Bytes of a binary column and where each row begins; null rows are empty."""
-    if not pa.types.is_large_binary(wkb.type):
-        wkb = wkb.cast(pa.large_binary())
-    if wkb.null_count:
-        wkb = wkb.fill_null(b"")
-    _, offsets, values = wkb.buffers()
-    start = np.frombuffer(offsets, np.int64)[wkb.offset : wkb.offset + len(wkb) + 1]
-    data = np.frombuffer(values, np.uint8) if values is not None else np.zeros(0, np.uint8)
-    return data, start
 
 
 def _through_geos(data: Bytes, start: Ints) -> Footprints:
@@ -157,79 +149,25 @@ def _gather(
 
 
 @njit(cache=True, nogil=True)
-def _u32(data: Bytes, at: int) -> int:
-    return int(
-        np.int64(data[at])
-        | np.int64(data[at + 1]) << 8
-        | np.int64(data[at + 2]) << 16
-        | np.int64(data[at + 3]) << 24
-    )
-
-
-@njit(cache=True, nogil=True)
-def _u64(data: Bytes, at: int) -> np.uint64:
-    out = np.uint64(0)
-    for k in range(8):
-        out |= np.uint64(data[at + k]) << np.uint64(8 * k)
-    return out
-
-
-@njit(cache=True, nogil=True)
-def _header(data: Bytes, at: int) -> tuple[int, int, int]:
-    """Type, bytes of a coordinate and where the body begins; type -1 for the other byte order."""
-    if data[at] != 1:
-        return -1, 0, at
-    code = _u32(data, at + 1)
-    at += 5
-    if code & 0x20000000:
-        at += 4
-    thousands = (code & 0x1FFFFFFF) // 1000
-    size = 16
-    if (code & 0x80000000) or thousands == 1 or thousands == 3:
-        size += 8
-    if (code & 0x40000000) or thousands == 2 or thousands == 3:
-        size += 8
-    return ((code & 0x1FFFFFFF) % 1000 if thousands <= 3 else -1), size, at
-
-
-@njit(cache=True, nogil=True)
-def _polygon(data: Bytes, at: int, end: int, size: int) -> tuple[int, int, int]:
-    """Where a polygon's body ends (-1: it does not add up), its rings and vertices."""
-    if at + 4 > end:
-        return -1, 0, 0
-    rings, vertices = _u32(data, at), 0
-    at += 4
-    for _ in range(rings):
-        if at + 4 > end:
-            return -1, 0, 0
-        n = _u32(data, at)
-        at += 4 + n * size
-        vertices += n
-        if at > end:
-            return -1, 0, 0
-    return at, rings, vertices
-
-
-@njit(cache=True, nogil=True)
 def _record(data: Bytes, at: int, end: int) -> tuple[int, int, int]:
     """Polygons, rings and vertices of a record; -1 polygons if it is not plain."""
     if end - at < 9:
         return -1, 0, 0
-    kind, size, at = _header(data, at)
+    kind, size, at = header(data, at)
     if kind == POLYGON:
-        at, rings, vertices = _polygon(data, at, end, size)
+        at, rings, vertices = polygon_body(data, at, end, size)
         return (1 if at == end else -1), rings, vertices
     if kind != MULTIPOLYGON or at + 4 > end:
         return -1, 0, 0
-    polygons, rings, vertices = _u32(data, at), 0, 0
+    polygons, rings, vertices = u32(data, at), 0, 0
     at += 4
     for _ in range(polygons):
         if at + 9 > end:
             return -1, 0, 0
-        kind, size, at = _header(data, at)
+        kind, size, at = header(data, at)
         if kind != POLYGON:
             return -1, 0, 0
-        at, more_rings, more_vertices = _polygon(data, at, end, size)
+        at, more_rings, more_vertices = polygon_body(data, at, end, size)
         if at < 0:
             return -1, 0, 0
         rings += more_rings
@@ -270,22 +208,22 @@ def _fill(
     for i in range(len(start) - 1):
         if start[i] == start[i + 1] or not plain[i]:
             continue
-        kind, size, at = _header(data, start[i])
+        kind, size, at = header(data, start[i])
         count = 1
         if kind == MULTIPOLYGON:
-            count = _u32(data, at)
+            count = u32(data, at)
             at += 4
         for _ in range(count):
             if kind == MULTIPOLYGON:
-                _, size, at = _header(data, at)
-            rings = _u32(data, at)
+                _, size, at = header(data, at)
+            rings = u32(data, at)
             at += 4
             for _ in range(rings):
-                for k in range(_u32(data, at)):
+                for k in range(u32(data, at)):
                     place = at + 4 + k * size
-                    lon[vertex], lat[vertex] = _u64(data, place), _u64(data, place + 8)
+                    lon[vertex], lat[vertex] = u64(data, place), u64(data, place + 8)
                     vertex += 1
-                at += 4 + _u32(data, at) * size
+                at += 4 + u32(data, at) * size
                 ring += 1
                 ring_start[ring] = vertex
             polygon += 1

@@ -6,21 +6,25 @@ one that a build of the whole collection writes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
+import pyarrow as pa
 import shapely
 
 from tiles.features import Layer, Progress, Write
-from tiles.mvt_encode import EXTENT, Tags, encode_layer
-from tiles.source import floats, geometries, texts
+from tiles.mvt_encode import EXTENT
+from tiles.mvt_features import commands, encode
+from tiles.mvt_level import Level, geometries_of, level_of, on_grid, valid_on_grid
+from tiles.mvt_values import Values, values_of
+from tiles.source import column, geometries, texts
+from tiles.wkb import Shapes, buffers, shapes_of, spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import pyarrow as pa
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
@@ -48,10 +52,6 @@ OTHER_ZOOMS = (13, 16)
 
 BUFFER = 64
 """Units beyond the tile that are kept, so that outlines do not show the tile's edge."""
-TOLERANCE = 4.0
-"""Units a simplified outline may stray (half a pixel at 512 pixels per tile)."""
-SMALLEST = 64.0
-"""Square units; smaller polygons are left out above the last zoom."""
 STYLE = frozenset((
     "eid", "class", "name", "usage", "road_class", "highway", "width_m", "height_m", "floors",
     "material", "status", "diameter_mm", "kind", "type", "level",
@@ -68,9 +68,8 @@ class _Flat:
 
     collection: str
     ids: Ints
-    geometry: Objects
-    tags: Tags
-    bounds: Floats
+    shapes: Shapes
+    values: Values
     degrees: tuple[float, float, float, float]
 
 
@@ -94,14 +93,13 @@ def feature_ids(eid: Objects) -> Ints:
     return np.array([int(e.replace("-", "")[-13:] or "0", 16) for e in eid.tolist()], np.int64)
 
 
-def _project(points: Floats) -> Floats:
-    phi = np.deg2rad(np.clip(points[:, 1], -MAX_LATITUDE, MAX_LATITUDE))
-    return np.column_stack(
-        [points[:, 0] / 360.0 + 0.5, 0.5 + np.arcsinh(np.tan(phi)) / (2 * np.pi)]
-    )
+def project(lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
+    """Web Mercator, 0–1 from the west and from the south, of degrees; beyond ±85.05° the rim."""
+    phi = np.deg2rad(np.clip(lat, -MAX_LATITUDE, MAX_LATITUDE))
+    return lon / 360.0 + 0.5, 0.5 + np.arcsinh(np.tan(phi)) / (2 * np.pi)
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - a value of a JSON document
+def plain(value: Any) -> Any:  # noqa: ANN401 - a value of a JSON document
     """A value as a tile holds it, None where it cannot."""
     if isinstance(value, str):
         return value if value and len(value) <= LONGEST else None
@@ -112,34 +110,6 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - a value of a JSON document
     return value + 0.0 if isinstance(value, float) else None
 
 
-def _attributes(table: pa.Table, *, every: bool) -> Tags:
-    """eid, class, name, and what is plain of the attributes, by name; or what is drawn with alone."""
-    n = table.num_rows
-    columns: dict[str, list[Any]] = {}
-    for key, name in (("eid", "eid"), ("class", "class_code"), ("name", "name")):
-        columns[key] = [v or None for v in texts(table, name).tolist()]
-    found: dict[str, list[Any]] = {}
-    for i, text in enumerate(texts(table, "attributes").tolist()):
-        row = orjson.loads(text) if text else {}
-        if not every:
-            # the cut to the first 48 stays the one of all
-            row = {k: row[k] for k in STYLE & row.keys()} if len(row) <= MOST_KEYS else row
-        plain = [
-            (k, v) for k in sorted(row) if k not in columns and (v := _plain(row[k])) is not None
-        ]
-        for key, value in plain[:MOST_KEYS]:
-            if key not in found:
-                found[key] = [None] * n
-            found[key][i] = value
-    for key in ("height_m", "floors"):
-        if key in table.column_names:
-            typed = floats(table, key)
-            values = found.setdefault(key, [None] * n)
-            for i in np.flatnonzero(np.isfinite(typed)).tolist():
-                values[i] = int(typed[i]) if key == "floors" else float(typed[i])
-    return Tags.of(columns | {key: found[key] for key in sorted(found)})
-
-
 def boxes(table: pa.Table) -> Floats:
     """West, south, east, north (4, n) of the things of a table, degrees; NaN where a shape is missing."""
     return np.ascontiguousarray(shapely.bounds(geometries(table)).T)
@@ -148,72 +118,78 @@ def boxes(table: pa.Table) -> Floats:
 def _read(
     table: pa.Table, collection: str, *, every: bool = True
 ) -> tuple[_Flat | None, list[str]]:
-    table = table.sort_by("eid") if table.num_rows else table
-    geometry = geometries(table)
-    bounds = shapely.bounds(geometry)
-    kind = shapely.get_type_id(geometry)
-    good = np.isfinite(bounds).all(axis=1) & (kind >= 0) & (kind < 7)
+    if not table.num_rows:
+        return None, []
+    table = table.take(_order(table))
+    shapes = shapes_of(column(table, "wkb"))
+    low, high = spans(shapes)
+    good = (shapes.kind > 0) & np.isfinite(low).all(axis=0) & np.isfinite(high).all(axis=0)
     notes = [] if good.all() else [f"{collection}: {int((~good).sum())} without geometry, left out"]
     if not good.any():
         return None, notes
-    table = table.take(np.flatnonzero(good))
-    box = bounds[good]
-    degrees = (*box[:, :2].min(axis=0).tolist(), *box[:, 2:].max(axis=0).tolist())
-    projected = shapely.transform(geometry[good], _project)
-    eid = texts(table, "eid")
+    if not good.all():
+        rows = np.flatnonzero(good)
+        return _read(table.take(rows), collection, every=every)[0], notes
+    x, y = project(shapes.x, shapes.y)
+    degrees = (*low.min(axis=1).tolist(), *high.max(axis=1).tolist())
+    values = values_of(table, None if every else STYLE, MOST_KEYS, LONGEST, plain)
     flat = _Flat(
-        collection, feature_ids(eid), projected, _attributes(table, every=every), shapely.bounds(projected),
-        degrees,
-    )  # fmt: skip
+        collection, feature_ids(texts(table, "eid")), replace(shapes, x=x, y=y), values, degrees
+    )
     return flat, notes
 
 
-def _generalise(flat: _Flat, z: int, last: int) -> tuple[Objects, Ints]:
-    """(geometry in units of the level, rows) of a zoom: simplified, the smallest left out."""
-    scale = 2.0**z * EXTENT
-    geometry = shapely.transform(flat.geometry, lambda p: p * scale)
-    rows = np.arange(len(geometry))
-    if z < last:
-        dimension = shapely.get_dimensions(geometry)
-        small = (dimension == 2) & (shapely.area(geometry) < SMALLEST)
-        small |= (dimension == 1) & (shapely.length(geometry) < TOLERANCE)
-        geometry, rows = geometry[~small], rows[~small]
-        extended = shapely.get_dimensions(geometry) > 0
-        geometry[extended] = shapely.simplify(geometry[extended], TOLERANCE)
-        alive = ~shapely.is_empty(geometry)
-        geometry, rows = geometry[alive], rows[alive]
-    return geometry, rows
+def _order(table: pa.Table) -> NDArray[np.intp]:
+    """Rows by eid, equal ones as they come."""
+    data, start = buffers(column(table, "eid").cast(pa.large_string()).cast(pa.large_binary()))
+    size = np.diff(start)
+    if (size == size[0]).all() and size[0]:
+        block = data[start[0] : start[-1]]
+        return np.argsort(block.view(f"S{size[0]}"), kind="stable")
+    return np.argsort(texts(table, "eid"), kind="stable")
 
 
-def _pairs(geometry: Objects, z: int) -> tuple[Ints, Ints, Ints]:
-    """(feature, column, row from south) of every tile a feature's box touches, by tile."""
-    bounds = shapely.bounds(geometry)
-    last = 2**z - 1
-    low = np.clip(np.floor((bounds[:, :2] - BUFFER) / EXTENT), 0, last).astype(np.int64)
-    high = np.clip(np.floor((bounds[:, 2:] + BUFFER) / EXTENT), 0, last).astype(np.int64)
-    span = high - low + 1
-    n = span.prod(axis=1)
-    feature = np.repeat(np.arange(len(geometry)), n)
-    k = np.arange(len(feature)) - np.repeat(np.cumsum(n) - n, n)
-    x = low[feature, 0] + k % span[feature, 0]
-    y = low[feature, 1] + k // span[feature, 0]
-    order = np.lexsort((feature, y, x))
-    return feature[order], x[order], y[order]
-
-
-def _clip(geometry: Objects) -> Objects:
-    """Geometry in tile units cut to the tile and its buffer; None where nothing is left."""
-    bounds = shapely.bounds(geometry)
-    low, high = float(-BUFFER), float(EXTENT + BUFFER)
-    inside = (bounds[:, :2] >= low).all(axis=1) & (bounds[:, 2:] <= high).all(axis=1)
-    out = geometry.copy()
-    cut = shapely.clip_by_rect(geometry[~inside], low, low, high, high)
+def _clipped(level: Level, rows: Ints, x0: int, y0: int) -> Level:
+    """Features cut to a tile and its buffer, on whole units; those of which nothing is left are left out."""
+    low, size = float(-BUFFER), float(EXTENT + BUFFER)
+    cut = shapely.clip_by_rect(
+        drawn := geometries_of(level, rows), x0 + low, y0 + low, x0 + size, y0 + size
+    )
     # a cut that touches only at a corner or an edge has lost the dimension of the thing
-    thinner = shapely.get_dimensions(cut) != shapely.get_dimensions(geometry[~inside])
-    mixed = shapely.get_type_id(cut) == 7
-    cut[thinner | mixed | shapely.is_empty(cut)] = None
-    out[~inside] = cut
-    return out
+    thinner = shapely.get_dimensions(cut) != shapely.get_dimensions(drawn)
+    cut[thinner | (shapely.get_type_id(cut) == 7) | shapely.is_empty(cut)] = None
+    cut = shapely.transform(cut, np.rint)
+    bad = (shapely.get_dimensions(cut) == 2) & ~shapely.is_valid(cut)
+    cut[bad] = valid_on_grid(cut[bad])
+    return on_grid(cut)
+
+
+def _tile(
+    flat: _Flat, level: Level, bounds: Ints, rows: Ints, place: tuple[int, int], values: Values
+) -> bytes:
+    """A tile (column, row from south) of some features of a level."""
+    x0, y0 = place[0] * EXTENT, place[1] * EXTENT
+    corner = np.array([x0, y0])
+    near = bounds[rows]
+    inside = ((near[:, :2] >= corner - BUFFER) & (near[:, 2:] <= corner + EXTENT + BUFFER)).all(
+        axis=1
+    )
+    whole, begin = commands(level, rows[inside], x0, y0)
+    first, last = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int64)
+    first[inside], last[inside] = begin[:-1], begin[1:]
+    if not inside.all():
+        crossing = rows[~inside]
+        cut, begin = commands(_clipped(level, crossing, x0, y0), np.arange(len(crossing)), x0, y0)
+        first[~inside], last[~inside] = begin[:-1] + len(whole), begin[1:] + len(whole)
+        whole = np.concatenate([whole, cut])
+    kinds = level.kind[rows]
+    order = np.argsort(kinds, kind="stable")
+    order = order[(last > first)[order]]
+    if not len(order):
+        return b""
+    picked = rows[order]
+    geometry = whole, first[order], last[order]
+    return encode(flat.collection, flat.ids[picked], kinds[order], geometry, values, picked)
 
 
 def zooms_of(collection: str) -> tuple[int, int]:
@@ -302,34 +278,45 @@ def _zoom(
     flat: _Flat, z: int, last: int, only: tuple[int, int] | None = None
 ) -> Iterator[tuple[int, int, bytes]]:
     """Tiles of a level (x, y, bytes), or one of them (column, row from south)."""
-    geometry, rows = _generalise(flat, z, last)
-    if not len(rows):
-        return
-    feature, x, y = _pairs(geometry, z)
+    level = level_of(flat.shapes, 2.0**z * EXTENT, simplify=z < last)
+    bounds = level.bounds()
+    feature, x, y = _pairs(bounds, z)
     if only is not None:
         here = (x == only[0]) & (y == only[1])
         feature, x, y = feature[here], x[here], y[here]
     if not len(feature):
         return
-    tags = flat.tags if z == last else flat.tags.only(STYLE)
-    xy, of = shapely.get_coordinates(geometry[feature], return_index=True)
-    origin = np.column_stack([x, y]) * float(EXTENT)
-    local = _clip(shapely.set_coordinates(geometry[feature].copy(), xy - origin[of]))
+    values = flat.values if z == last else flat.values.only(STYLE)
     starts = np.flatnonzero(np.append(True, (np.diff(x) != 0) | (np.diff(y) != 0)))
     for a, b in zip(starts.tolist(), [*starts[1:].tolist(), len(x)], strict=True):
-        here = np.flatnonzero(~shapely.is_missing(local[a:b])) + a
-        if len(here):
-            picked = rows[feature[here]]
-            blob = encode_layer(flat.collection, flat.ids[picked], local[here], tags.take(picked))
-            if blob:
-                yield int(x[a]), int(2**z - 1 - y[a]), blob
+        place = int(x[a]), int(y[a])
+        blob = _tile(flat, level, bounds, feature[a:b], place, values)
+        if blob:
+            yield place[0], 2**z - 1 - place[1], blob
+
+
+def _pairs(bounds: Ints, z: int) -> tuple[Ints, Ints, Ints]:
+    """(feature, column, row from south) of every tile a feature's box touches, by tile."""
+    alive = np.flatnonzero(bounds[:, 0] <= bounds[:, 2])
+    last = 2**z - 1
+    low = np.clip((bounds[alive, :2] - BUFFER - 1) // EXTENT, 0, last)
+    high = np.clip((bounds[alive, 2:] + BUFFER) // EXTENT, 0, last)
+    span = high - low + 1
+    n = span.prod(axis=1)
+    of = np.repeat(np.arange(len(alive)), n)
+    k = np.arange(len(of)) - np.repeat(np.cumsum(n) - n, n)
+    x = low[of, 0] + k % span[of, 0]
+    y = low[of, 1] + k // span[of, 0]
+    feature = alive[of]
+    order = np.lexsort((feature, y, x))
+    return feature[order], x[order], y[order]
 
 
 def _tilejson(flat: _Flat, version: int) -> dict[str, Any]:
     west, south, east, north = flat.degrees
     first, last = zooms_of(flat.collection)
     layer = {
-        "id": flat.collection, "fields": flat.tags.fields(), "minzoom": first, "maxzoom": last,
+        "id": flat.collection, "fields": flat.values.fields(), "minzoom": first, "maxzoom": last,
     }  # fmt: skip
     return {
         "tilejson": "3.0.0",

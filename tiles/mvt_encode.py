@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Objects = NDArray[np.object_]
 
-__all__ = ["EXTENT", "Tags", "encode_layer"]
+__all__ = ["EXTENT", "Tags", "encode_layer", "layer_message", "value_message"]
 
 EXTENT = 4096
 POINT, LINE, POLYGON = 1, 2, 3
@@ -56,7 +56,7 @@ class Tags:
             for values in columns.values()
         ]
         table = np.array(codes, dtype=np.int64).T
-        return cls(list(columns), table, [_value(v) for _, v in number])
+        return cls(list(columns), table, [value_message(v) for _, v in number])
 
     def take(self, rows: Ints) -> Tags:
         """The attributes of some features."""
@@ -124,8 +124,14 @@ def _layer(
     parts = [(one * 0x08, one), (ids, one), *sized(0x12, *tags), (one * 0x18, one), (kinds, one)]
     body, count = varints.interleave([*parts, *sized(0x22, *commands)], n)
     features, _ = varints.interleave(sized(0x12, body, count), n)
+    return layer_message(name, varints.encode(features), [], table)
+
+
+def layer_message(name: str, features: bytes, keys: list[str], values: bytes) -> bytes:
+    """A layer of encoded features and values; the keys come before the values."""
+    table = b"".join([_sized(0x1A, key.encode()) for key in keys]) + values
     head, tail = _sized(0x0A, name.encode()), b"\x28" + varints.encode(np.array([EXTENT]))
-    return _sized(0x1A, head + varints.encode(features) + table + tail + b"\x78\x02")
+    return _sized(0x1A, head + features + table + tail + b"\x78\x02")
 
 
 def _sized(key: int, message: bytes) -> bytes:
@@ -138,7 +144,8 @@ def _sized(key: int, message: bytes) -> bytes:
     return bytes(head) + message
 
 
-def _value(value: Value) -> bytes:
+def value_message(value: Value) -> bytes:
+    """A value as a layer holds it."""
     if isinstance(value, bool):
         return _sized(0x22, b"\x38" + bytes([value]))
     if isinstance(value, int) and -64 <= value < 64:

@@ -15,11 +15,12 @@ from rasterio.windows import Window
 
 import tiles
 from api.app import create_app
+from api.vector_tiles import VectorTiles
 from tiles.imagery import Photo, build_imagery
 from tiles.mvt import build_mvt
 from twin.settings import ServerSettings
 from twin.store import Store
-from twin.store.flat import flat_rows, flat_version
+from twin.store.flat import flat_collections, flat_rows, flat_version
 from twin.store.scene import Scene
 
 
@@ -177,3 +178,34 @@ def test_tiles_by_keys_by_path_and_as_jpeg_are_one_picture(pictured):
             assert client.get("/wmts", params=keys | change).status_code == 400
         assert client.get("/wmts", params=keys | {"TileRow": 1}).status_code == 404
         assert client.get("/wmts").text == client.get("/wmts/1.0.0/WMTSCapabilities.xml").text
+
+
+def test_a_change_of_one_collection_leaves_the_tiles_of_others(make_city, tmp_path):
+    city = make_city(tmp_path / "city")
+    with Store.open(city) as store:
+        files = {}
+        other = next(c for c in flat_collections(store) if c != "buildings")
+        for name in ("buildings", other):
+            build_mvt(flat_rows(store, name), name, files.setdefault(name, {}).__setitem__)
+        vectors = VectorTiles(store, tmp_path / "nothing")
+
+        def drawn(name):
+            path = next(n for n in files[name] if n.endswith(".mvt"))
+            return vectors.tile(name, *map(int, path.removesuffix(".mvt").split("/")))
+
+        def change(collection):
+            with store.transaction() as con:
+                con.execute(
+                    "INSERT INTO change (kind, subject_kind, collection) VALUES ('change', 'entity', ?)",
+                    [collection],
+                )
+
+        one, two = drawn("buildings"), drawn(other)
+        index = vectors.tilejson("buildings")
+        change(other)
+        assert drawn("buildings") is one
+        assert vectors.tilejson("buildings") is index
+        assert drawn(other) is not two
+        assert drawn(other) == two
+        change(None)
+        assert drawn("buildings") is not one

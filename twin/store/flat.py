@@ -4,10 +4,19 @@ import pyarrow as pa
 
 from twin.store.store import Store, statement
 
-__all__ = ["flat_collections", "flat_count", "flat_rows", "flat_version", "flat_within"]
+__all__ = [
+    "flat_collections",
+    "flat_count",
+    "flat_rows",
+    "flat_version",
+    "flat_versions",
+    "flat_within",
+]
 
 _COUNT = "SELECT count(*) FROM entity WHERE collection = $collection AND valid_to IS NULL"
 _VERSION = "SELECT coalesce(max(seq), 0) FROM change WHERE collection = $collection"
+
+_VERSIONS = "SELECT collection, max(seq) AS seq FROM change GROUP BY collection"
 
 
 def flat_rows(store: Store, collection: str) -> pa.Table:
@@ -42,3 +51,9 @@ def flat_count(store: Store, collection: str) -> int:
 def flat_version(store: Store, collection: str) -> int:
     """Number of the last change of a collection in the log; 0 where there is none."""
     return int(store.scalar(_VERSION, {"collection": collection}))
+
+
+def flat_versions(store: Store) -> dict[str | None, int]:
+    """Number of the last change of every collection; None stands for changes that name none."""
+    found = store.table(_VERSIONS)
+    return dict(zip(found["collection"].to_pylist(), found["seq"].to_pylist(), strict=True))

@@ -93,15 +93,11 @@ def explicit(district: District) -> Tile:
     top = _tile(d, d.parts[0], f"{folder}/top.glb")
     if d.massing is None:
         return top
-    tiles = {(0, 0, 0): top}
-    for part in d.parts[1:]:
-        level, x, y = part.cell
-        tile = _tile(d, part, f"{folder}/{name_of(part.cell)}.glb")
-        tiles[part.cell] = tile
-        tiles[level - 1, x >> 1, y >> 1].children.append(tile)
-    for (level, _, _), tile in tiles.items():
-        tile.omitted = d.error / 2**level if tile.children else 0.0
-    return _massed(d, [top], f"page_{folder}.json")
+    # all beside one another: one distance decides for the whole district, so that none of it is bare
+    # where its massing has gone
+    tiles = [top] if top.features else []
+    tiles += [_tile(d, p, f"{folder}/{name_of(p.cell)}.glb") for p in d.parts[1:] if p.features]
+    return _massed(d, tiles, f"page_{folder}.json")
 
 
 def _tile(d: District, part: Part, content: str) -> Tile:

@@ -160,6 +160,23 @@ def test_massing_stands_for_all_buildings_below_and_says_how_wrong_it_is(
     falls(root, json.loads((tmp_path / "tileset.json").read_text())["geometricError"])
 
 
+def test_a_district_changes_from_massing_to_all_its_tiles_at_one_distance(small_tiles, make_city):
+    files = written(make_city(600).buildings())
+    districts = 0
+    for name in sorted(n for n in files if n.startswith("page_")):
+        root = json.loads(files[name])["root"]
+        tiles = root["children"]
+        if any(t["content"]["uri"].startswith(("massing/", "page_")) for t in tiles):
+            continue  # massing of a cell above districts
+        districts += 1
+        folder = name.removeprefix("page_").removesuffix(".json")
+        drawn = {t["content"]["uri"] for t in tiles}
+        assert drawn == {n for n in files if n.startswith(f"{folder}/") and n.endswith(".glb")}
+        assert root["refine"] == "REPLACE"
+        assert all(t["geometricError"] == 0 and "children" not in t for t in tiles)
+    assert districts > 4
+
+
 def test_what_a_massing_leaves_empty_is_measured():
     from tiles.massing import BLOCK, deviation
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from address.arena import RENAMED, SILENT, WHOLE
+from address.arena import SILENT, WHOLE
 from address.beside import SAYS_BESIDE
 from address.geocode import METHODS, OTHER_KIND, interpolate_many, locate_many
 from address.made import COLUMN, note_made
@@ -157,7 +157,7 @@ def match_column(index: "AddressIndex", column: "Column", located: bool = True) 
     index.refresh()
     if not len(column.texts):
         return RESULT.empty_table()
-    if len(index) and not index.names.edited:
+    if len(index) and index.built:
         _read_all(index, column)
     else:
         from address.kernel.batch import UNREAD
@@ -241,6 +241,7 @@ def _run(
     text = np.empty(len(rows) * (LONGEST * 4 + 2), np.uint32)
     ends = np.zeros(len(rows), np.int64)
     with fast.lock:
+        fast.follow()
         read_column(
             column.data, column.offsets, rows, fast.work, fast.tables, fast.nodes, fast.words,
             fast.calls, fast.near, *gaps, column.gaps_of, column.status, column.node,
@@ -393,14 +394,38 @@ def _located(
 
 def ids_of(index: "AddressIndex", rows: I32) -> pa.Array:
     """Ids of nodes, null for -1."""
-    arena, absent = index.arena, rows < 0
-    at = np.maximum(rows, 0)
+    arena, late = index.arena, rows >= index.built
+    absent = (rows < 0) | late
+    at = np.where(absent, 0, rows)
     if arena.meta["hex_ids"]:
         from address.nodes import hex_text
 
         ids = hex_text(arena["ident"][at])
-        return pc.if_else(pa.array(absent), pa.scalar(None, pa.string()), ids)
-    return _from_column(arena["id_start"], arena["id_text"], at, absent)
+        ids = pc.if_else(pa.array(absent), pa.scalar(None, pa.string()), ids)
+    else:
+        ids = _from_column(arena["id_start"], arena["id_text"], at, absent)
+    return _replaced(ids, late, [index.id_of(row) for row in rows[late].tolist()])
+
+
+def _replaced(column: pa.Array, where: npt.NDArray[np.bool_], texts: list[str]) -> pa.Array:
+    """A text column with other texts in some rows."""
+    if not texts:
+        return column
+    return pc.replace_with_mask(column, pa.array(where), pa.array(texts, pa.string()))
+
+
+def _written_since(index: "AddressIndex", rows: I32) -> npt.NDArray[np.bool_]:
+    """Nodes that got a name after the build, or lie below one that did."""
+    out = np.zeros(len(rows), np.bool_)
+    if not index.names.edited:
+        return out
+    written, first = index.arena["written"], len(index.arena["written_start"]) - 1
+    at = rows
+    while (there := at >= 0).any():
+        row = np.maximum(at, 0)
+        out |= there & (written[row] >= first)
+        at = np.where(there, index.parents_array[row], -1)
+    return out
 
 
 def _from_column(
@@ -421,12 +446,15 @@ def fulls_of(index: "AddressIndex", rows: I32) -> pa.Array:
 
     arena = index.arena
     flags = arena["flags"]
-    if "full_row" in arena or index.names.edited or (flags[np.maximum(rows, 0)] & RENAMED).any():
+    if "full_row" in arena:
         memo: dict[int, str] = {}
         for row in rows.tolist():
             if row >= 0 and row not in memo:
                 memo[row] = index.full_of(row)
         return pa.array([memo.get(row) for row in rows.tolist()], pa.string())
+    late = _written_since(index, rows)
+    others = [index.full_of(row) for row in rows[late].tolist()]
+    known = np.where(late, -1, rows).astype(np.int32)
     ends = np.zeros(len(rows), np.int32)
     given = (
         arena["parent"],
@@ -435,10 +463,11 @@ def fulls_of(index: "AddressIndex", rows: I32) -> pa.Array:
         arena["written_start"],
         arena["written_text"],
     )
-    run = partial(written, rows, *given, WHOLE, SILENT)
+    run = partial(written, known, *given, WHOLE, SILENT)
     size = run(np.zeros(0, np.uint8), ends, False)
     out = np.empty(size, np.uint8)
     run(out, ends, True)
     offsets = np.concatenate([np.zeros(1, np.int32), ends])
     text = pa.StringArray.from_buffers(len(rows), pa.py_buffer(offsets), pa.py_buffer(out))
-    return pc.if_else(pa.array(rows < 0), pa.scalar(None, pa.string()), text)
+    text = pc.if_else(pa.array(rows < 0), pa.scalar(None, pa.string()), text)
+    return _replaced(text, late, others)

@@ -84,7 +84,8 @@ class AddressIndex(Tree):
     def forget(self) -> None:
         """An edit was made."""
         super().forget()
-        self._fast = None
+        if self._fast is not None:
+            self._fast.forget()
         self._repairs = self._reverse = self._suggester = None
         forget_roads(self)
 

@@ -34,10 +34,13 @@ class MappedNames(Names[int]):
         self._lists: dict[str, list[int]] = {}
         self._dropped: set[tuple[str, int]] = set()
         self.edited = False
+        self.late: list[str] = []
+        """Names that were added since the build, in order, those taken away again as well."""
 
     def add(self, name: str, entry: int) -> None:
         """Let `name` stand for a row too."""
         super().add(name, entry)
+        self.late.append(name)
         self._dropped.discard((name, entry))
         self.forget()
 
@@ -52,10 +55,6 @@ class MappedNames(Names[int]):
         self.edited = True
         self._texts.clear()
         self._lists.clear()
-
-    def added(self, text: str) -> bool:
-        """Whether a name that was added since the build stands in a text."""
-        return any(Names.at(self, text, position) for position in range(len(text)))
 
     def get(self, name: str) -> list[int]:
         """Rows that go by a name, in order of id; empty where none."""

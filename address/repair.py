@@ -14,7 +14,7 @@ from address.walk import code_points, hash_all
 if TYPE_CHECKING:
     from address.index import AddressIndex
 
-__all__ = ["Repair", "Repairs", "near_tables"]
+__all__ = ["Repair", "Repairs", "keys_after_build", "near_tables"]
 
 _TAIL = re.compile(
     r"(?:[东西南北中]?(?:高速公路|公路|大道|大街|胡同|支路|路|街|道|巷|弄)|家?[宅屯庄湾浜埭寨塘村])$"
@@ -166,6 +166,14 @@ def _keys(name: str) -> set[str]:
     for form in (name, stem):
         out.update(_ROMAN + "".join(way) for way in spellings(form))
     return out
+
+
+def keys_after_build(name: str) -> set[str]:
+    """Keys under which `Repairs.near` can come upon a name that the build did not have.
+
+    A superset: also the name itself, which it looks up where a character is one too many.
+    """
+    return {*_keys(name), _GAP + name}
 
 
 def _has_key(name: str, key: str) -> bool:

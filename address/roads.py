@@ -141,20 +141,25 @@ def _plane(
 
 def _children(index: "AddressIndex", roads: list[int]) -> tuple[_Rows, _Rows, _Rows, _Rows]:
     """Rows, road rows, numbers and kind (1 = lane) of the placed doors of some road nodes."""
-    if not index.edited and roads:
-        arena = index.arena
-        names = ("first", "level", "core", "word_start", "word_points", "lon")
-        given = tuple(arena[name] for name in names)
-        table = np.concatenate([numbers_below(part, *given) for part in roads])
-        return table[:, 0], table[:, 1], table[:, 2], table[:, 3]
-    found: list[tuple[int, int, int, int]] = []
-    for part in roads:
-        for child in index.children(part):
-            if index.levels[child] != RANK["number"]:
-                continue
-            number = number_of(index.core_of_row(child))
-            if number is not None:
-                found.append((child, part, *number))
-    table = np.array(found, dtype=np.int64).reshape(-1, 4)
-    table = table[~np.isnan(index.place.lon[table[:, 0]])]
+    arena = index.arena
+    names = ("first", "level", "core", "word_start", "word_points", "lon")
+    given = tuple(arena[name] for name in names)
+    tables = [
+        _edited_children(index, part) if index.is_edited(part) else numbers_below(part, *given)
+        for part in roads
+    ]
+    table = np.concatenate(tables) if tables else np.zeros((0, 4), np.int64)
     return table[:, 0], table[:, 1], table[:, 2], table[:, 3]
+
+
+def _edited_children(index: "AddressIndex", road: int) -> _Rows:
+    """As `numbers_below` (`address.door_numbers`), where the slice of the build is not the whole truth."""
+    found: list[tuple[int, int, int, int]] = []
+    for child in index.children(road):
+        if index.levels[child] != RANK["number"]:
+            continue
+        number = number_of(index.core_of_row(child))
+        if number is not None:
+            found.append((child, road, *number))
+    table = np.array(found, dtype=np.int64).reshape(-1, 4)
+    return table[~np.isnan(index.place.lon[table[:, 0]])]

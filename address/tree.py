@@ -107,6 +107,7 @@ class Tree:
             for name in ("written", "id", "full", *TEXTS)
             if name + "_start" in arena
         }
+        self._spelled: dict[int, str] = {}
         # what came after the build
         self.notes: list[dict[str, Any]] = []
         self.more_ids: dict[str, int] = {}
@@ -125,6 +126,7 @@ class Tree:
         self.parent, self.levels = self.parents_array.data, self.levels_array.data
         self.flags, self._cores = arena["flags"].data, self.core_codes.data
         self._first, self._ident = arena["first"].data, arena["ident"].data
+        self._written = arena["written"].data
 
     def forget(self) -> None:
         """An edit was made."""
@@ -171,11 +173,16 @@ class Tree:
 
     def written_of(self, row: int) -> str:
         """Name of a node as written."""
-        number = int(self.arena["written"][row])
-        size = len(self._texts["written"][0]) - 1
-        return (
-            self._stored("written", number) if number < size else self.more_written[number - size]
-        )
+        number = self._written[row]
+        text = self._spelled.get(number)
+        if text is None:
+            size = len(self._texts["written"][0]) - 1
+            late = number >= size
+            text = self.more_written[number - size] if late else self._stored("written", number)
+            if len(self._spelled) >= _KNOWN:
+                self._spelled.clear()
+            self._spelled[number] = text
+        return text
 
     def full_of(self, row: int) -> str:
         """Standard string of a node: the names from the root down."""

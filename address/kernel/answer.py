@@ -7,6 +7,7 @@ from numba import njit
 from address.kernel.borrow import borrowed_calls, borrowed_near, borrowed_nodes, borrowed_words
 from address.kernel.folding import fold_points
 from address.kernel.items import cut, fill_gap
+from address.kernel.late import names_late
 from address.kernel.near import Near
 from address.kernel.options import look_up
 from address.kernel.search import search
@@ -21,7 +22,9 @@ from address.kernel.work import (
     NAME,
     NODE,
     REST,
+    SINCE,
     TAIL,
+    TOUCHED,
     WORDY,
     Calls,
     Nodes,
@@ -109,6 +112,8 @@ def _go_on(
     if work.state[TAIL] < work.state[LENGTH_OF_TEXT]:
         return NEEDS_TAIL
     look_up(work, words)
+    if work.state[SINCE] and (work.state[TOUCHED] or names_late(work, nodes, calls)):
+        return NEEDS_REFERENCE
     return search(work, nodes, words, calls, keys)
 
 

@@ -7,6 +7,7 @@ from numba import njit
 from address.kernel.answer import NEEDS_REFERENCE, NEEDS_TAIL, after_road, finish, read
 from address.kernel.borrow import borrowed_calls, borrowed_near, borrowed_nodes, borrowed_words
 from address.kernel.descent import REPAIR, is_below
+from address.kernel.late import bears_late, is_late
 from address.kernel.near import Near
 from address.kernel.tokens import HAO, LANE
 from address.kernel.work import (
@@ -30,9 +31,11 @@ from address.kernel.work import (
     RELATION,
     REST,
     ROW,
+    SINCE,
     START,
     TAIL,
     TOKEN,
+    TOUCHED,
     UNKNOWN,
     WHAT,
     WINDOW,
@@ -44,7 +47,7 @@ from address.kernel.work import (
 )
 from address.match import _SAME
 from address.model import RANK
-from address.walk import name_of
+from address.walk import name_of, word_hash
 
 __all__ = [
     "AMBIGUOUS",
@@ -173,10 +176,21 @@ def _named(work: np.record, nodes: Nodes, calls: Calls, row: int) -> np.uint64:
         )  # fmt: skip
         if name >= 0:
             alike = np.int64(nodes.name_start[name + 1]) - np.int64(nodes.name_start[name])
+        if work.state[SINCE] and _is_known_anew(nodes, calls, word, name):
+            work.state[TOUCHED] = 1
         alike = alike << 5 | np.int64(nodes.level[anchor])
     seen = _mixed(_mixed(_mixed(_MIX, numbers), words), roads)
     seen = _mixed(_mixed(_mixed(seen, unknown), division), alike)
     return seen ^ street
+
+
+@njit(cache=True)
+def _is_known_anew(nodes: Nodes, calls: Calls, word: int, name: int) -> bool:
+    """Whether the nodes that go by the core of an anchor are not those of the build."""
+    if name >= 0 and bears_late(nodes, name):
+        return True
+    first, last = np.int64(nodes.word_start[word]), np.int64(nodes.word_start[word + 1])
+    return is_late(calls.late, word_hash(np.int64(0), nodes.word_points, first, last))
 
 
 @njit(cache=True)
@@ -328,6 +342,9 @@ def read_column(
             status[row] = UNREAD
         else:
             status[row], sign[row] = _summary(work, nodes, calls, found)
+            if work.state[TOUCHED]:
+                status[row] = UNREAD
+                continue
             missing[row] = 0 if status[row] == NONE else work.ways[0, MISSING]
             if len(others):
                 _tell_others(work, nodes, found, others[row], others_cost[row])

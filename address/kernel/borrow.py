@@ -57,13 +57,20 @@ def borrowed_words(words: Words) -> Words:
         _borrowed(words.level),
         _borrowed(words.start),
         _borrowed(words.points),
+        _borrowed(words.late),
     )
 
 
 @njit(cache=True)
 def borrowed_calls(calls: Calls) -> Calls:
     """The names, borrowed."""
-    return Calls(_borrowed(calls.step_key), _borrowed(calls.step_next), _borrowed(calls.state_name))
+    return Calls(
+        _borrowed(calls.step_key),
+        _borrowed(calls.step_next),
+        _borrowed(calls.state_name),
+        _borrowed(calls.late),
+        _borrowed(calls.heads),
+    )
 
 
 @njit(cache=True)
@@ -79,4 +86,5 @@ def borrowed_near(near: Near) -> Near:
         _borrowed(near.sound),
         _borrowed(near.syllable_start),
         _borrowed(near.syllable_points),
+        _borrowed(near.late),
     )

@@ -8,7 +8,9 @@ import numpy.typing as npt
 from numba import njit
 
 from address.arena import Arena
+from address.kernel.late import GONE, is_late
 from address.kernel.work import ERROR, LONGEST_NAME, MOST_NAMES, MOST_NEAR, Nodes, Words
+from address.late import Late
 from address.model import RANK
 from address.pinyin import _common, _merged, _table
 from address.repair import _LEVELS, _MEANT
@@ -48,6 +50,7 @@ class Near(NamedTuple):
     sound: U16
     syllable_start: U32
     syllable_points: U32
+    late: U64
 
 
 @cache
@@ -67,10 +70,10 @@ def _sounds() -> tuple[U16, U32, U32]:
     return sound, start, points
 
 
-def near_of(arena: Arena) -> Near:
-    """The keys of an arena."""
+def near_of(arena: Arena, late: Late) -> Near:
+    """The keys of an arena, and those that came later."""
     names = ("near_hash", "near_of", "tail_start", "tail_text", "tail_first", "tail_rows")
-    return Near(*(arena[name] for name in names), *_sounds())
+    return Near(*(arena[name] for name in names), *_sounds(), late.table)
 
 
 def _marked(characters: "frozenset[str] | str") -> npt.NDArray[np.bool_]:
@@ -266,8 +269,10 @@ def _offer(work: np.record, count: int, number: int, kind: int) -> int:
 
 
 @njit(cache=True)
-def _first_of(near: Near, value: np.uint64) -> int:
+def _first_of(work: np.record, near: Near, value: np.uint64) -> int:
     """First place of a hash."""
+    if is_late(near.late, value):
+        work.state[ERROR] = 1
     low, high = np.int64(0), np.int64(len(near.hash))
     while low < high:
         middle = (low + high) >> 1
@@ -303,7 +308,7 @@ def _by_sound(work: np.record, near: Near, a: int, n: int, count: int) -> int:
                 key[at] = near.syllable_points[k]
                 at += 1
         value = word_hash(0, key, 0, at)
-        place = _first_of(near, value)
+        place = _first_of(work, near, value)
         while place < len(near.hash) and near.hash[place] == value:
             number = np.int64(near.of[place])
             place += 1
@@ -343,7 +348,7 @@ def _by_stem(work: np.record, near: Near, a: int, n: int, count: int) -> int:
     for i in range(stem):
         work.key[1 + i] = work.text[a + i]
     value = word_hash(0, work.key, 0, stem + 1)
-    place = _first_of(near, value)
+    place = _first_of(work, near, value)
     while place < len(near.hash) and near.hash[place] == value:
         number = np.int64(near.of[place])
         place += 1
@@ -403,7 +408,7 @@ def _by_gap(work: np.record, near: Near, words: Words, a: int, n: int, count: in
                 work.key[1 + size] = text[a + i]
                 size += 1
         value = word_hash(0, work.key, 0, size + 1)
-        place = _first_of(near, value)
+        place = _first_of(work, near, value)
         while place < len(near.hash) and near.hash[place] == value:
             number = np.int64(near.of[place])
             place += 1
@@ -434,7 +439,7 @@ def _without_home(work: np.record, near: Near, a: int, n: int, count: int) -> in
     for i in range(n):
         work.key[1 + i] = work.text[a + i]
     value = word_hash(0, work.key, 0, n + 1)
-    place = _first_of(near, value)
+    place = _first_of(work, near, value)
     while place < len(near.hash) and near.hash[place] == value:
         number = np.int64(near.of[place])
         place += 1
@@ -484,7 +489,7 @@ def near(work: np.record, nodes: Nodes, words: Words, keys: Near, start: int, en
         number = work.names[k, 0]
         for i in range(keys.first[number], keys.first[number + 1]):
             row = np.int64(keys.rows[i])
-            if _BEARERS[nodes.level[row]]:
+            if _BEARERS[nodes.level[row]] and not nodes.flags[row] & GONE:
                 work.near[found, 0], work.near[found, 1] = row, work.names[k, 1]
                 found += 1
                 if found == MOST_NEAR:

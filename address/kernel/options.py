@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from address.kernel.late import is_late
 from address.kernel.tokens import (
     BARE,
     BUILDING,
@@ -53,12 +54,14 @@ from address.kernel.work import (
     RUN,
     RUNS,
     RUNS_USED,
+    SINCE,
     SIZE,
     START,
     STEPS,
     SUFFIX,
     TEXT,
     TOKEN,
+    TOUCHED,
     VALUES,
     WORD,
     Words,
@@ -67,7 +70,7 @@ from address.kernel.work import (
     FLOOR as FLOOR_OF,
 )
 from address.model import RANK
-from address.walk import find_word
+from address.walk import find_word, word_hash
 
 __all__ = ["add_options", "floor_told", "implied", "look_up"]
 
@@ -126,6 +129,19 @@ def floor_told(points: U32, start: int, end: int) -> int:
 
 
 @njit(cache=True)
+def _word(work: np.record, words: Words, level: int, points: U32, first: int, last: int) -> int:
+    """Word of the vocabulary, 0 where there is none; marks the text where there is one since."""
+    word = find_word(
+        level, points, first, last,
+        words.slots, words.hashes, words.level, words.start, words.points,
+    )  # fmt: skip
+    if word == 0 and work.state[SINCE]:
+        if is_late(words.late, word_hash(level, points, first, last)):
+            work.state[TOUCHED] = 1
+    return word
+
+
+@njit(cache=True)
 def _implied_word(work: np.record, words: Words, floor: int) -> int:
     """Word of a floor by its number."""
     if floor == NO_FLOOR:
@@ -145,10 +161,7 @@ def _implied_word(work: np.record, words: Words, floor: int) -> int:
     for i in range(digits):
         work.values[at + digits - 1 - i] = 48 + value % 10
         value //= 10
-    return find_word(
-        R_FLOOR, work.values, first, at + digits,
-        words.slots, words.hashes, words.level, words.start, words.points,
-    )  # fmt: skip
+    return _word(work, words, R_FLOOR, work.values, first, at + digits)
 
 
 @njit(cache=True)
@@ -503,14 +516,12 @@ def _sort_runs(work: np.record, item: int) -> None:
 @njit(cache=True)
 def look_up(work: np.record, words: Words) -> None:
     """Fill in the words of all steps, and those of pieces nobody knows."""
+    work.state[TOUCHED] = 0
     for at in range(work.state[STEPS]):
         level = work.steps[at, LEVEL]
         first = work.steps[at, TEXT]
         last = first + work.steps[at, SIZE]
-        work.steps[at, WORD] = find_word(
-            level, work.values, first, last,
-            words.slots, words.hashes, words.level, words.start, words.points,
-        )  # fmt: skip
+        work.steps[at, WORD] = _word(work, words, level, work.values, first, last)
         work.steps[at, FLOOR_OF] = NO_FLOOR
         work.steps[at, IMPLIED] = 0
         if level == R_FLOOR:
@@ -526,7 +537,6 @@ def look_up(work: np.record, words: Words) -> None:
         for k in range(len(_PLAIN_RANKS)):
             item[PLAIN + k] = 0
             if long:
-                item[PLAIN + k] = find_word(
-                    _PLAIN_RANKS[k], work.text, item[START], item[END],
-                    words.slots, words.hashes, words.level, words.start, words.points,
-                )  # fmt: skip
+                item[PLAIN + k] = _word(
+                    work, words, _PLAIN_RANKS[k], work.text, item[START], item[END]
+                )

@@ -36,7 +36,6 @@ from address.kernel.work import (
     NUMBER,
     OTHER_LEVELS,
     RELATION,
-    REPAIRED,
     REST,
     ROW,
     RUN,
@@ -443,7 +442,7 @@ def search(work: np.record, nodes: Nodes, words: Words, calls: Calls, keys: Near
         text can be cut in two ways.
     """
     state = work.state
-    state[BUDGET], state[ERROR], state[REPAIRED] = BUDGET_OF_A_TEXT, 0, 0
+    state[BUDGET], state[ERROR] = BUDGET_OF_A_TEXT, 0
     anchors = np.empty((state[ITEMS] + 1, 2), np.int64)
     count = 0
     for number in range(state[ITEMS]):
@@ -472,7 +471,6 @@ def search(work: np.record, nodes: Nodes, words: Words, calls: Calls, keys: Near
                 if work.ways[way, MISSING] == 0 and work.cost[way] < 0.02:
                     complete = True
     if cheapest > 0.5:
-        state[REPAIRED] = 1
         top = _repaired(work, nodes, words, keys, top)
         if state[ERROR]:
             return -1

@@ -9,6 +9,7 @@ from address.aliases import former_names
 from address.arena import Arena
 from address.kernel.folding import fold_table, numeral_table, watch_table
 from address.kernel.tokens import head_table
+from address.late import Late
 from address.made import stamp
 from address.model import RANK
 from address.walk import code_points, name_of
@@ -58,7 +59,11 @@ WINDOW = 8
 FAULT_KIND, FAULT_LEVEL, FAULT_ITEM, FAULT_ROW = range(4)
 
 # places of Work.state
-ITEMS, CURSOR, ERROR, BUDGET, STEPS, RUNS_USED, LENGTH_OF_TEXT, TAIL, WAYS, REPAIRED = range(10)
+ITEMS, CURSOR, ERROR, BUDGET, STEPS, RUNS_USED, LENGTH_OF_TEXT, TAIL, WAYS, SINCE, TOUCHED = range(
+    11
+)
+# SINCE is set from outside where the tree was edited after the build, TOUCHED where that may change
+# what is read (`address.kernel.late`).
 MOST_NEAR, MOST_NAMES, LONGEST_NAME = 40, 512, 64
 BUDGET_OF_A_TEXT = 2500
 
@@ -89,21 +94,24 @@ class Nodes(NamedTuple):
 
 
 class Words(NamedTuple):
-    """The vocabulary."""
+    """The vocabulary; ``late`` is `address.late.Late.table`."""
 
     slots: U32
     hashes: U64
     level: U8
     start: U32
     points: U32
+    late: U64
 
 
 class Calls(NamedTuple):
-    """The prefix tree of the names."""
+    """The prefix tree of the names, and those that came later (`address.late.Late`)."""
 
     step_key: U64
     step_next: U32
     state_name: I32
+    late: U64
+    heads: U8
 
 
 def tables() -> Tables:
@@ -135,16 +143,16 @@ def nodes_of(arena: Arena) -> Nodes:
     return Nodes(*(arena[name] for name in names + texts), _former(arena))
 
 
-def words_of(arena: Arena) -> Words:
+def words_of(arena: Arena, late: Late) -> Words:
     """The vocabulary of an arena."""
     names = ("word_slots", "word_hash", "word_level", "word_start", "word_points")
-    return Words(*(arena[name] for name in names))
+    return Words(*(arena[name] for name in names), late.table)
 
 
-def calls_of(arena: Arena) -> Calls:
+def calls_of(arena: Arena, late: Late) -> Calls:
     """The names of an arena."""
     names = ("step_key", "step_next", "state_name")
-    return Calls(*(arena[name] for name in names))
+    return Calls(*(arena[name] for name in names), late.table, late.heads)
 
 
 _SIZE = 4 * LONGEST + 16

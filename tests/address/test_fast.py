@@ -21,6 +21,7 @@ from address.kernel import work
 from address.kernel.folding import fold_points, fold_table, numeral_table, watch_table
 from address.kernel.near import CODES, COSTS, near, near_of
 from address.kernel.tokens import KINDS, head_table, read_token, token_text
+from address.late import Late
 from address.match import match_by_reference, read_query, ways
 from address.model import RANK
 from address.normalise import normalise
@@ -269,8 +270,8 @@ def test_names_nearby_are_those_of_the_reference(city: AddressIndex, seed: int) 
     rng = random.Random(seed)
     names = [city.tails.names.text(number) for number in range(len(city.tails.names))]
     pool, found = "".join(names), 0
-    space, near_keys = work.work(), near_of(city.arena)
-    tables = work.nodes_of(city.arena), work.words_of(city.arena), near_keys
+    space, near_keys = work.work(), near_of(city.arena, Late())
+    tables = work.nodes_of(city.arena), work.words_of(city.arena, Late()), near_keys
     for name in rng.choices(names, k=600):
         written = _mistyped(rng, name, pool)
         if not 2 <= len(written) <= 14:

@@ -23,6 +23,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -66,7 +67,46 @@ def main() -> None:
     batch(index, texts)
     scalar(index, [text for _, text in texts][:20_000], texts)
     parsing([text for _, text in texts][:5_000])
+    edited(index, texts)
     floor(texts)
+
+
+def edited(index: object, texts: list[tuple[str, str]]) -> None:
+    """The same after one edit, and after forty; the log beside the file goes again."""
+    from address.batch import match_batch
+
+    log = index.arena.path.with_name(index.arena.path.name + ".edits")
+    if log.exists():
+        say("after edits", absent=f"{log.name} is there")
+        return
+    column = pa.array([text for _, text in texts[:20_000]])
+    roads = [row for row in range(0, index.built, 997) if index.level_of(row) == "road"][:40]
+    try:
+        for number, row in enumerate(roads):
+            if number == 0:
+                index.insert(index.id_of(row), "number", "7001号", lon=114.1, lat=30.4)
+            elif number % 2:
+                index.rename(index.id_of(row), f"新名{number}路")
+            else:
+                index.insert(index.id_of(index.parent[row]), "road", f"蓬莱{number}路")
+            if number + 1 not in (1, len(roads)):
+                continue
+            read = sum(index.quick(text) is not None for _, text in texts[:5_000])
+            for located in (False, True):
+                match_batch(index, column.slice(0, 2_000), located=located)
+                run = partial(match_batch, index, column, located=located)
+                say(
+                    "batch after edits", edits=number + 1, located=located,
+                    rows_a_second=rate(run, len(column)),
+                    compiled_path_answers=f"{100 * read / len(texts[:5_000]):.1f}%",
+                )  # fmt: skip
+            times = timed(index.match, [text for _, text in texts[:5_000]])
+            say(
+                "match after edits", edits=number + 1, a_second=round(len(times) / sum(times)),
+                p50_ms=percentile(times, 50), p99_ms=percentile(times, 99),
+            )  # fmt: skip
+    finally:
+        log.unlink(missing_ok=True)
 
 
 def floor(texts: list[tuple[str, str]]) -> None:

@@ -118,7 +118,9 @@ def serve(request: Request, root: Path, relative: str, cache: str) -> Response:
     return Response(content, headers={**headers, "Accept-Ranges": "bytes"}, media_type=media)
 
 
-def answer_bytes(request: Request, content: bytes, digest: str, media: str, cache: str) -> Response:
+def answer_bytes(
+    request: Request, content: bytes, digest: str, media: str, cache: str, packed: bytes = b""
+) -> Response:
     """Bytes that were just made; their hash is the ETag.
 
     Parameters
@@ -130,8 +132,15 @@ def answer_bytes(request: Request, content: bytes, digest: str, media: str, cach
         Hash of the content.
     media, cache : str
         Content-Type and Cache-Control of the answer.
+    packed : bytes
+        The content as gzip, for a client that takes it so; empty where there is none.
     """
     headers = {"ETag": f'"{digest}"', "Cache-Control": cache}
+    if packed:
+        headers["Vary"] = "Accept-Encoding"
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            headers |= {"ETag": f'"{digest}-gz"', "Content-Encoding": "gzip"}
+            content = packed
     if is_known(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     return Response(content, headers=headers, media_type=media)

@@ -28,7 +28,7 @@ __all__ = [
     "swap",
 ]
 
-FORMAT = 2
+FORMAT = 3
 """Part of every input hash: raise it when the same input should give other bytes."""
 MANIFEST = "manifest.json"
 

@@ -19,11 +19,14 @@ import numpy as np
 import pyarrow as pa
 import shapely
 
+from tiles.blocks import FACADE
 from tiles.buildings import stamped
 from tiles.districts import area_of, make_part
 from tiles.folder import read_manifest
 from tiles.membership import LAST_LEVEL, place, unmorton
 from tiles.outlines import Plan, StreamedSource, TableRows, plan_of
+from tiles.packing import pack
+from tiles.palette import facade
 from tiles.source import geometries
 
 if TYPE_CHECKING:
@@ -48,10 +51,16 @@ Cell = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A content, and the hash of its bytes."""
+    """A content, the hash of its bytes, and its form for the wire (gzip)."""
 
     data: bytes
     digest: str
+    packed: bytes
+    media: str = "model/gltf-binary"
+
+
+def _drawn_from(data: bytes) -> Drawn:
+    return Drawn(data, hashlib.sha256(data).hexdigest(), pack(data))
 
 
 @dataclass(slots=True)
@@ -63,6 +72,11 @@ class _State:
     stamp: str = ""
     plan: Plan | None = None
     district: dict[Cell, int] | None = None
+
+
+def _picture() -> Drawn:
+    png = facade().png
+    return Drawn(png, hashlib.sha256(png).hexdigest(), b"", "image/png")
 
 
 class OnDemand:
@@ -92,6 +106,8 @@ class OnDemand:
             None where the file in the folder, if there is one, is the answer: it is of another kind, it is as new
             as the base, or the base has no such tile.
         """
+        if name == f"buildings/{FACADE}" and not (self._out / name).is_file():
+            return _picture()
         match = NAME.fullmatch(name)
         if match is None:
             return None
@@ -157,7 +173,7 @@ class OnDemand:
         data = _made(rows, plan, i, part, state.terrain)
         if data is None:
             return None
-        made = Drawn(data, hashlib.sha256(data).hexdigest())
+        made = _drawn_from(data)
         self._keep((state.stamp, name), made)
         return made
 
@@ -166,10 +182,10 @@ class OnDemand:
             if key in self._cache or len(made.data) > CACHE_BYTES:
                 return
             self._cache[key] = made
-            self._held += len(made.data)
+            self._held += len(made.data) + len(made.packed)
             while self._held > CACHE_BYTES:
                 _, old = self._cache.popitem(last=False)
-                self._held -= len(old.data)
+                self._held -= len(old.data) + len(old.packed)
 
 
 def _made(

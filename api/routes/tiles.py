@@ -43,7 +43,9 @@ def any_tile(path: str, request: Request, state: State) -> Response:
     if made is None:
         return _tile(request, state, path)
     shared = "private" if state.settings.tokens else "public"
-    return answer_bytes(request, made.data, made.digest, "model/gltf-binary", f"{shared}, no-cache")
+    return answer_bytes(
+        request, made.data, made.digest, made.media, f"{shared}, no-cache", made.packed
+    )
 
 
 @router.get("/external/{asset}/{path:path}", summary="Finished tilesets, as they were delivered")

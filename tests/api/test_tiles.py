@@ -165,7 +165,10 @@ def test_tiles_of_buildings_are_made_when_none_were_built(make_city, serve, tmp_
             assert (found.status_code, found.content) == (200, whole)
             assert found.headers["content-type"] == "model/gltf-binary"
             tag = found.headers["etag"]
-            assert tag == f'"{hashlib.sha256(whole).hexdigest()}"'
+            assert tag == f'"{hashlib.sha256(whole).hexdigest()}-gz"'
+            assert found.headers["content-encoding"] == "gzip"
             known = httpx.get(f"{root}/tiles/{name}", headers={"If-None-Match": tag})
             assert (known.status_code, known.content) == (304, b"")
+            plain = httpx.get(f"{root}/tiles/{name}", headers={"Accept-Encoding": "identity"})
+            assert (plain.content, plain.headers["etag"]) == (whole, tag.replace("-gz", ""))
         assert httpx.get(f"{root}/tiles/buildings/13_1_1/top.glb").status_code == 404

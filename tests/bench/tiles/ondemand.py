@@ -17,16 +17,16 @@ import numpy as np
 import uvicorn
 
 sys.path.insert(0, str(Path(__file__).parent))
-from plan import fill  # noqa: E402 - a bench beside this one
+from plan import fill
 
-from api.app import create_app  # noqa: E402
-from api.state import CityState  # noqa: E402
-from tiles.membership import LAST_LEVEL, unmorton  # noqa: E402
-from tiles.outlines import Plan, plan_of  # noqa: E402
-from twin.city import City  # noqa: E402
-from twin.settings import ServerSettings  # noqa: E402
-from twin.store import Store  # noqa: E402
-from twin.store.scene import Scene  # noqa: E402
+from api.app import create_app
+from api.state import CityState
+from tiles.membership import LAST_LEVEL, unmorton
+from tiles.outlines import Plan, plan_of
+from twin.city import City
+from twin.settings import ServerSettings
+from twin.store import Store
+from twin.store.scene import Scene
 
 FEWEST, MOST = 350, 800
 

@@ -21,7 +21,7 @@ import shapely
 
 from tiles.blocks import FACADE
 from tiles.buildings import stamped
-from tiles.districts import area_of, make_part
+from tiles.districts import area_of, make_part, name_of
 from tiles.folder import read_manifest
 from tiles.membership import LAST_LEVEL, place, unmorton
 from tiles.outlines import Plan, StreamedSource, TableRows, plan_of
@@ -127,6 +127,26 @@ class OnDemand:
                         state.district = None
         return None
 
+    def warm(self) -> None:
+        """Plan the city as it is and draw one content, so that the first who asks does not wait for that.
+
+        Nothing is done where the layer in the folder is of this state of the base.
+        """
+        with self._rows() as rows:
+            state = self._at(rows.stamp())
+            if self._is_built(state.stamp):
+                return
+            with self._lock:
+                self._plan(rows, state)
+                plan = state.plan
+        if plan is not None:
+            level = int(plan.membership.tile_level[0])
+            cell = plan.membership.cell(0)
+            x, y = unmorton(plan.membership.key[:1] >> (2 * (LAST_LEVEL - level)))
+            down = level - cell[0]
+            own = (down, int(x[0]) - (cell[1] << down), int(y[0]) - (cell[2] << down))
+            self.draw(f"buildings/{name_of(cell)}/{name_of(own) if down else 'top'}.glb")
+
     @contextmanager
     def _rows(self) -> Iterator[BuildingRows]:
         if isinstance(self._source, StreamedSource):
@@ -164,10 +184,8 @@ class OnDemand:
             if found is not None:
                 self._cache.move_to_end((state.stamp, name))
                 return found
-            if state.district is None:  # others wait for the plan
-                state.plan = plan_of(rows.outlines())
-                state.district = {} if state.plan is None else _cells(state.plan)
-            plan, i = state.plan, state.district.get(cell)
+            districts = self._plan(rows, state)  # others wait for it
+            plan, i = state.plan, districts.get(cell)
         if plan is None or i is None or (part is not None and part[0] == 0):
             return None
         data = _made(rows, plan, i, part, state.terrain)
@@ -176,6 +194,14 @@ class OnDemand:
         made = _drawn_from(data)
         self._keep((state.stamp, name), made)
         return made
+
+    @staticmethod
+    def _plan(rows: BuildingRows, state: _State) -> dict[Cell, int]:
+        """Number of each district; the plan is made where there is none."""
+        if state.district is None:
+            state.plan = plan_of(rows.outlines())
+            state.district = {} if state.plan is None else _cells(state.plan)
+        return state.district
 
     def _keep(self, key: tuple[str, str], made: Drawn) -> None:
         with self._lock:

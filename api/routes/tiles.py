@@ -30,7 +30,7 @@ def _tile(request: Request, state: CityState, relative: str) -> Response:
     """A tile; indexes are revalidated every time, content is good for five minutes."""
     shared = "private" if state.settings.tokens else "public"
     cache = "no-cache" if relative.endswith(INDEX_SUFFIXES) else f"{shared}, max-age=300"
-    return serve(request, state.city.tiles, relative, cache)
+    return serve(request, state.city.tiles, relative, cache, state.hashes.find)
 
 
 @router.get("/tiles/{path:path}", summary="3D Tiles and everything else that is tiled")

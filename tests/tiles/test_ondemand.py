@@ -71,3 +71,12 @@ def test_what_travels_is_the_content_packed_and_the_picture_of_all(whole, tmp_pa
     picture = drawing.draw("buildings/facade.png")
     assert picture.data == (whole / "buildings" / "facade.png").read_bytes()
     assert OnDemand(make_city(400), whole).draw("buildings/facade.png") is None
+
+
+def test_a_warm_city_is_planned_before_anyone_asks(whole, tmp_path, make_city, monkeypatch):
+    drawing = OnDemand(make_city(400), tmp_path / "nothing")
+    drawing.warm()
+    monkeypatch.setattr("tiles.ondemand.plan_of", lambda _: pytest.fail("planned again"))
+    name = contents(whole)[3]
+    assert drawing.draw(name).data == (whole / name).read_bytes()
+    OnDemand(make_city(400), whole).warm()  # built: not planned at all

@@ -3,6 +3,7 @@
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
@@ -116,6 +117,7 @@ def run_server(
         CityState.open(settings) as state,
         announced(settings.city, settings.host, port),
         _making(),
+        _warming(state),
     ):
         config = uvicorn.Config(
             create_app(settings, state),
@@ -144,6 +146,17 @@ def _making() -> Iterator[None]:
     finally:
         maker.terminate()  # the next server goes on where it was
         maker.wait()
+
+
+@contextmanager
+def _warming(state: CityState) -> Iterator[None]:
+    """Plan tiles that were not built beside, so that the first who asks for one need not wait."""
+    thread = threading.Thread(target=state.drawing.warm, name="tiles", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join(GRACE_S)
 
 
 class _Server(uvicorn.Server):

@@ -16,7 +16,7 @@ from api.shared_lock import SharedLock
 from api.vector_tiles import VectorTiles
 from sample_data.district import SEED
 from sample_data.live import Simulator
-from tiles import OnDemand
+from tiles import Hashes, OnDemand
 from twin.cases import CaseDesk
 from twin.city import City
 from twin.codes import cim_classes, components
@@ -81,6 +81,7 @@ class CityState:
     turns: SharedLock
     drawing: OnDemand
     vectors: VectorTiles = field(init=False)
+    hashes: Hashes = field(init=False)
     started: datetime = field(default_factory=utc_now)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _seen: int = -1
@@ -91,6 +92,7 @@ class CityState:
     def __post_init__(self) -> None:
         """What hangs on the base."""
         self.vectors = VectorTiles(self.store, self.city.tiles)
+        self.hashes = Hashes(self.city.tiles)
 
     @classmethod
     @contextmanager

@@ -3,10 +3,11 @@
 import gzip
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from os import stat_result
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from fastapi import Request
 from starlette.responses import FileResponse, Response
@@ -53,6 +54,7 @@ MEDIA_TYPES: Final[Mapping[str, str]] = {
 
 SEGMENT = re.compile(r"[\w\-+~@][\w.\-+~@]*")
 IN_MEMORY = 4 << 20
+Hash: TypeAlias = Callable[[str, int], str | None]
 GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -76,7 +78,9 @@ def safe_path(root: Path, relative: str) -> Path:
     return path
 
 
-def serve(request: Request, root: Path, relative: str, cache: str) -> Response:
+def serve(
+    request: Request, root: Path, relative: str, cache: str, hashes: Hash | None = None
+) -> Response:
     """Serve one file.
 
     Parameters
@@ -89,6 +93,8 @@ def serve(request: Request, root: Path, relative: str, cache: str) -> Response:
         Path below it, as given from outside.
     cache : str
         Cache-Control of the answer.
+    hashes : callable, optional
+        Gives the hash of a file of that path and size, which is then its ETag; else its time and size are.
 
     Raises
     ------
@@ -102,23 +108,28 @@ def serve(request: Request, root: Path, relative: str, cache: str) -> Response:
     plain, packed = _file(path), _file(path.with_name(f"{path.name}.gz"))
     takes_gzip = "gzip" in request.headers.get("accept-encoding", "")
     if packed is not None and (plain is None or (takes_gzip and "range" not in request.headers)):
-        return _packed(request, path.with_name(f"{path.name}.gz"), packed, media, cache, takes_gzip)
+        twin, mark = path.with_name(f"{path.name}.gz"), "-gz" if takes_gzip else "-un"
+        tag = partial(_etag, packed, mark, f"{relative}.gz", hashes)
+        return _packed(request, twin, tag, media, cache, takes_gzip)
     if plain is None:
         raise NotFoundError(f"No file {relative[:120]!r} here.")
-    headers = {"ETag": _etag(plain), "Cache-Control": cache}
+    tag = partial(_etag, plain, "", relative, hashes)
+    headers = {"ETag": tag(), "Cache-Control": cache}
     if packed is not None:
         headers["Vary"] = "Accept-Encoding"
     if is_known(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     if "range" in request.headers or plain.st_size > IN_MEMORY:
         return FileResponse(path, headers=headers, media_type=media, stat_result=plain)
-    content = path.read_bytes()
+    content = _read(path, tag, headers)
     if content[:2] == GZIP_MAGIC:  # some builders write tiles compressed under their plain name
         return _unpacked(content, headers, media, takes_gzip)
     return Response(content, headers={**headers, "Accept-Ranges": "bytes"}, media_type=media)
 
 
-def answer_bytes(request: Request, content: bytes, digest: str, media: str, cache: str) -> Response:
+def answer_bytes(
+    request: Request, content: bytes, digest: str, media: str, cache: str, packed: bytes = b""
+) -> Response:
     """Bytes that were just made; their hash is the ETag.
 
     Parameters
@@ -130,8 +141,15 @@ def answer_bytes(request: Request, content: bytes, digest: str, media: str, cach
         Hash of the content.
     media, cache : str
         Content-Type and Cache-Control of the answer.
+    packed : bytes
+        The content as gzip, for a client that takes it so; empty where there is none.
     """
     headers = {"ETag": f'"{digest}"', "Cache-Control": cache}
+    if packed:
+        headers["Vary"] = "Accept-Encoding"
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            headers |= {"ETag": f'"{digest}-gz"', "Content-Encoding": "gzip"}
+            content = packed
     if is_known(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     return Response(content, headers=headers, media_type=media)
@@ -149,7 +167,10 @@ def _file(path: Path) -> stat_result | None:
     return found if stat.S_ISREG(found.st_mode) else None
 
 
-def _etag(found: stat_result, mark: str = "") -> str:
+def _etag(found: stat_result, mark: str, relative: str, hashes: Hash | None) -> str:
+    known = hashes(relative, found.st_size) if hashes is not None else None
+    if known is not None:
+        return f'"{known}{mark}"'
     return f'"{found.st_mtime_ns:x}-{found.st_size:x}{mark}"'
 
 
@@ -162,12 +183,20 @@ def is_known(request: Request, etag: str) -> bool:
 
 
 def _packed(
-    request: Request, path: Path, found: stat_result, media: str, cache: str, takes_gzip: bool
+    request: Request, path: Path, tag: Callable[[], str], media: str, cache: str, takes_gzip: bool
 ) -> Response:
-    headers = {"ETag": _etag(found, "-gz" if takes_gzip else "-un"), "Cache-Control": cache}
+    headers = {"ETag": tag(), "Cache-Control": cache, "Vary": "Accept-Encoding"}
     if is_known(request, headers["ETag"]):
-        return Response(status_code=304, headers=headers | {"Vary": "Accept-Encoding"})
-    return _unpacked(path.read_bytes(), headers, media, takes_gzip)
+        return Response(status_code=304, headers=headers)
+    return _unpacked(_read(path, tag, headers), headers, media, takes_gzip)
+
+
+def _read(path: Path, tag: Callable[[], str], headers: dict[str, str]) -> bytes:
+    """Content of a file; without an ETag where it was built again meanwhile, and whose bytes these are is not known."""
+    content = path.read_bytes()
+    if tag() != headers["ETag"]:
+        del headers["ETag"]
+    return content
 
 
 def _unpacked(content: bytes, headers: dict[str, str], media: str, takes_gzip: bool) -> Response:

@@ -20,6 +20,7 @@
 from tiles.build import LAYERS, LayerReport, TileReport, build
 from tiles.check import check
 from tiles.findings import Finding
+from tiles.folder import Hashes
 from tiles.ondemand import Drawn, OnDemand
 from tiles.source import TileSource
 
@@ -27,6 +28,7 @@ __all__ = [
     "LAYERS",
     "Drawn",
     "Finding",
+    "Hashes",
     "LayerReport",
     "OnDemand",
     "TileReport",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from tiles.blocks import FACADE
 from tiles.districts import Area, District, area_of, make_district, name_of
 from tiles.edits import Index, eid_words, touched, write_index
 from tiles.faces import mass, quarters, write_faces
@@ -15,6 +16,8 @@ from tiles.features import Layer, Progress, Write
 from tiles.folder import FORMAT, digest_of
 from tiles.membership import LAST_LEVEL
 from tiles.outlines import BuildingRows, EditedRows, Plan, TableRows, plan_of
+from tiles.packing import with_packed
+from tiles.palette import facade
 from tiles.records import FOLDER, Record, Shelf, digest_area, write_record
 
 if TYPE_CHECKING:
@@ -58,6 +61,7 @@ def build_buildings(
     plan = plan_of(source.outlines())
     if plan is None:
         return Layer(None)
+    write = with_packed(write)
     done, made = 0, []
     for area in areas(source, plan):
         made.append(make_district(area, terrain, write))
@@ -97,7 +101,7 @@ def refresh_buildings(
             run = _Refresh(ground, staging, shelf, progress, sum(index.counts))
             if run.edit(index, plans, source, terrain, crew):
                 run.keep_index(source.position(), index.left_out)
-                return finish(run.districts(), index.left_out, terrain, staging.write)
+                return finish(run.districts(), index.left_out, terrain, with_packed(staging.write))
     plan = plan_of(source.outlines())
     if plan is None:
         return Layer(None)
@@ -106,7 +110,7 @@ def refresh_buildings(
         run.store(made)
     if isinstance(source, EditedRows):
         run.keep_index(source.position(), plan.left_out)
-    return finish(run.districts(), plan.left_out, terrain, staging.write)
+    return finish(run.districts(), plan.left_out, terrain, with_packed(staging.write))
 
 
 class _Refresh:
@@ -214,6 +218,7 @@ def finish(made: list[District], left_out: int, terrain: Surface | None, write: 
     districts = [d for d in made if d.features]
     if not districts:
         return Layer(None, 0, said)
+    write(FACADE, facade().png)
     top = quarters(districts)
     mass(top, terrain, write)
     root, _ = write_faces(top, write)

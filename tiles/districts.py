@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tiles import membership
-from tiles.blocks import Blocks, content, prepare
+from tiles.blocks import FACADE, Blocks, content, prepare
 from tiles.massing import BLOCK, blocks_of, content_of, deviation
 from tiles.membership import LAST_LEVEL, unmorton
 from tiles.placement import frame_at
@@ -42,6 +42,8 @@ Ints = NDArray[np.int64]
 Cell = tuple[int, int, int]
 
 ORIGIN_STEP_M = 100.0
+FACADE_URI = f"../{FACADE}"
+"""Contents lie a folder below the layer, which has one picture for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +184,7 @@ def make_district(area: Area, terrain: Surface | None, write: Write) -> District
         mine, left = _mine(area, rows, depth, key)
         low = high = np.full(3, np.nan)
         if len(mine):
-            glb, low, high = content(blocks, mine, frame)
+            glb, low, high = content(blocks, mine, frame, facade_uri=FACADE_URI)
             write(f"{folder}/{_file(area.cell, depth, key)}.glb", glb)
         parts.append(Part(_local(area.cell, depth, key), len(mine), low, high, left))
     held = [p.cell for p in parts[1:] if p.features]
@@ -230,7 +232,8 @@ def make_part(area: Area, terrain: Surface | None, part: Cell | None) -> bytes |
     blocks, found = _prepared(own, terrain)
     if not len(found):
         return None
-    return content(blocks, np.arange(len(found)), frame_of(area.cell, terrain))[0]
+    frame = frame_of(area.cell, terrain)
+    return content(blocks, np.arange(len(found)), frame, facade_uri=FACADE_URI)[0]
 
 
 def _prepared(area: Area, terrain: Surface | None) -> tuple[Blocks, Ints]:

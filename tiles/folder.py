@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import threading
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FORMAT",
+    "Hashes",
     "Staging",
     "digest_of",
     "digest_pixels",
@@ -28,7 +30,7 @@ __all__ = [
     "swap",
 ]
 
-FORMAT = 2
+FORMAT = 3
 """Part of every input hash: raise it when the same input should give other bytes."""
 MANIFEST = "manifest.json"
 
@@ -152,6 +154,40 @@ def read_manifest(out: Path) -> dict[str, Any]:
         return {}
     layers: dict[str, Any] = document.get("layers", {}) if document.get("format") == FORMAT else {}
     return layers
+
+
+class Hashes:
+    """Content hashes of built files, from the manifest; safe to use from any thread.
+
+    Parameters
+    ----------
+    out : Path
+        The tiles folder.
+    """
+
+    def __init__(self, out: Path) -> None:
+        self._out = out
+        self._lock = threading.Lock()
+        self._read: tuple[tuple[int, int], dict[str, Any]] = (0, 0), {}
+
+    def find(self, name: str, size: int) -> str | None:
+        """sha256 of a file by its path in the tiles folder; None where the manifest has none of that size (bytes)."""
+        try:
+            found = (self._out / MANIFEST).stat()
+        except OSError:
+            return None
+        now = found.st_mtime_ns, found.st_ino
+        with self._lock:
+            if self._read[0] != now:
+                self._read = now, read_manifest(self._out)
+            layers = self._read[1]
+        parts = name.split("/")
+        for depth in (1, 2):
+            entry = layers.get("/".join(parts[:depth]))
+            known = entry and entry["files"].get("/".join(parts[depth:]))
+            if known and known[1] == size:
+                return str(known[0])
+        return None
 
 
 def write_manifest(out: Path, layers: Mapping[str, Any]) -> None:

@@ -19,11 +19,14 @@ import numpy as np
 import pyarrow as pa
 import shapely
 
+from tiles.blocks import FACADE
 from tiles.buildings import stamped
-from tiles.districts import area_of, make_part
+from tiles.districts import area_of, make_part, name_of
 from tiles.folder import read_manifest
 from tiles.membership import LAST_LEVEL, place, unmorton
 from tiles.outlines import Plan, StreamedSource, TableRows, plan_of
+from tiles.packing import pack
+from tiles.palette import facade
 from tiles.source import geometries
 
 if TYPE_CHECKING:
@@ -48,10 +51,16 @@ Cell = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A content, and the hash of its bytes."""
+    """A content, the hash of its bytes, and its form for the wire (gzip)."""
 
     data: bytes
     digest: str
+    packed: bytes
+    media: str = "model/gltf-binary"
+
+
+def _drawn_from(data: bytes) -> Drawn:
+    return Drawn(data, hashlib.sha256(data).hexdigest(), pack(data))
 
 
 @dataclass(slots=True)
@@ -63,6 +72,11 @@ class _State:
     stamp: str = ""
     plan: Plan | None = None
     district: dict[Cell, int] | None = None
+
+
+def _picture() -> Drawn:
+    png = facade().png
+    return Drawn(png, hashlib.sha256(png).hexdigest(), b"", "image/png")
 
 
 class OnDemand:
@@ -92,6 +106,8 @@ class OnDemand:
             None where the file in the folder, if there is one, is the answer: it is of another kind, it is as new
             as the base, or the base has no such tile.
         """
+        if name == f"buildings/{FACADE}" and not (self._out / name).is_file():
+            return _picture()
         match = NAME.fullmatch(name)
         if match is None:
             return None
@@ -110,6 +126,26 @@ class OnDemand:
                     with self._lock:
                         state.district = None
         return None
+
+    def warm(self) -> None:
+        """Plan the city as it is and draw one content, so that the first who asks does not wait for that.
+
+        Nothing is done where the layer in the folder is of this state of the base.
+        """
+        with self._rows() as rows:
+            state = self._at(rows.stamp())
+            if self._is_built(state.stamp):
+                return
+            with self._lock:
+                self._plan(rows, state)
+                plan = state.plan
+        if plan is not None:
+            level = int(plan.membership.tile_level[0])
+            cell = plan.membership.cell(0)
+            x, y = unmorton(plan.membership.key[:1] >> (2 * (LAST_LEVEL - level)))
+            down = level - cell[0]
+            own = (down, int(x[0]) - (cell[1] << down), int(y[0]) - (cell[2] << down))
+            self.draw(f"buildings/{name_of(cell)}/{name_of(own) if down else 'top'}.glb")
 
     @contextmanager
     def _rows(self) -> Iterator[BuildingRows]:
@@ -148,28 +184,34 @@ class OnDemand:
             if found is not None:
                 self._cache.move_to_end((state.stamp, name))
                 return found
-            if state.district is None:  # others wait for the plan
-                state.plan = plan_of(rows.outlines())
-                state.district = {} if state.plan is None else _cells(state.plan)
-            plan, i = state.plan, state.district.get(cell)
+            districts = self._plan(rows, state)  # others wait for it
+            plan, i = state.plan, districts.get(cell)
         if plan is None or i is None or (part is not None and part[0] == 0):
             return None
         data = _made(rows, plan, i, part, state.terrain)
         if data is None:
             return None
-        made = Drawn(data, hashlib.sha256(data).hexdigest())
+        made = _drawn_from(data)
         self._keep((state.stamp, name), made)
         return made
+
+    @staticmethod
+    def _plan(rows: BuildingRows, state: _State) -> dict[Cell, int]:
+        """Number of each district; the plan is made where there is none."""
+        if state.district is None:
+            state.plan = plan_of(rows.outlines())
+            state.district = {} if state.plan is None else _cells(state.plan)
+        return state.district
 
     def _keep(self, key: tuple[str, str], made: Drawn) -> None:
         with self._lock:
             if key in self._cache or len(made.data) > CACHE_BYTES:
                 return
             self._cache[key] = made
-            self._held += len(made.data)
+            self._held += len(made.data) + len(made.packed)
             while self._held > CACHE_BYTES:
                 _, old = self._cache.popitem(last=False)
-                self._held -= len(old.data)
+                self._held -= len(old.data) + len(old.packed)
 
 
 def _made(

@@ -5,13 +5,19 @@ and texts, which share few byte values; flushed at their borders, each gets tabl
 whole is about a twentieth smaller.
 """
 
+from __future__ import annotations
+
 import itertools
 import struct
+from typing import TYPE_CHECKING
 
 import orjson
 from isal import isal_zlib
 
-__all__ = ["pack"]
+if TYPE_CHECKING:
+    from tiles.features import Write
+
+__all__ = ["pack", "with_packed"]
 
 GZIP_WINDOW = 31
 """Window bits that ask for a gzip header."""
@@ -45,6 +51,17 @@ def pack(content: bytes, level: int = 1) -> bytes:
             out.append(stream.flush(isal_zlib.Z_SYNC_FLUSH))
     out.append(stream.flush())
     return b"".join(out)
+
+
+def with_packed(write: Write) -> Write:
+    """A way of writing that puts a compressed twin, ``….glb.gz``, beside every content."""
+
+    def both(name: str, data: bytes) -> None:
+        write(name, data)
+        if name.endswith(".glb"):
+            write(f"{name}.gz", pack(data))
+
+    return both
 
 
 def _borders(content: bytes) -> list[int]:

@@ -15,6 +15,7 @@ from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 from tiles.districts import Area, District, make_district
+from tiles.packing import with_packed
 from twin.errors import InvalidRequestError
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ class Made:
 def make(area: Area, terrain: Surface | None) -> Made:
     """Make one district."""
     files: list[tuple[str, bytes]] = []
-    return Made(make_district(area, terrain, lambda n, b: files.append((n, b))), files)
+    write = with_packed(lambda n, b: files.append((n, b)))
+    return Made(make_district(area, terrain, write), files)
 
 
 class Workers:

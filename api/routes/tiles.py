@@ -30,7 +30,7 @@ def _tile(request: Request, state: CityState, relative: str) -> Response:
     """A tile; indexes are revalidated every time, content is good for five minutes."""
     shared = "private" if state.settings.tokens else "public"
     cache = "no-cache" if relative.endswith(INDEX_SUFFIXES) else f"{shared}, max-age=300"
-    return serve(request, state.city.tiles, relative, cache)
+    return serve(request, state.city.tiles, relative, cache, state.hashes.find)
 
 
 @router.get("/tiles/{path:path}", summary="3D Tiles and everything else that is tiled")
@@ -43,7 +43,9 @@ def any_tile(path: str, request: Request, state: State) -> Response:
     if made is None:
         return _tile(request, state, path)
     shared = "private" if state.settings.tokens else "public"
-    return answer_bytes(request, made.data, made.digest, "model/gltf-binary", f"{shared}, no-cache")
+    return answer_bytes(
+        request, made.data, made.digest, made.media, f"{shared}, no-cache", made.packed
+    )
 
 
 @router.get("/external/{asset}/{path:path}", summary="Finished tilesets, as they were delivered")

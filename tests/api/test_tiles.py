@@ -165,7 +165,27 @@ def test_tiles_of_buildings_are_made_when_none_were_built(make_city, serve, tmp_
             assert (found.status_code, found.content) == (200, whole)
             assert found.headers["content-type"] == "model/gltf-binary"
             tag = found.headers["etag"]
-            assert tag == f'"{hashlib.sha256(whole).hexdigest()}"'
+            assert tag == f'"{hashlib.sha256(whole).hexdigest()}-gz"'
+            assert found.headers["content-encoding"] == "gzip"
             known = httpx.get(f"{root}/tiles/{name}", headers={"If-None-Match": tag})
             assert (known.status_code, known.content) == (304, b"")
+            plain = httpx.get(f"{root}/tiles/{name}", headers={"Accept-Encoding": "identity"})
+            assert (plain.content, plain.headers["etag"]) == (whole, tag.replace("-gz", ""))
         assert httpx.get(f"{root}/tiles/buildings/13_1_1/top.glb").status_code == 404
+
+
+def test_the_tag_of_a_built_file_is_the_hash_of_its_content(make_city, serve, tmp_path):
+    """Copied or built again elsewhere, it is the same; a file the manifest does not know has time and size."""
+    city = make_city(tmp_path / "built")
+    with Store.open(city) as store:
+        tiles.build(Scene(store), city.tiles, ["buildings"])
+    name = next(p.relative_to(city.tiles).as_posix() for p in city.tiles.rglob("top.glb"))
+    (city.tiles / "buildings" / "other.json").write_bytes(b"[1]")
+    with serve(create_app(ServerSettings(city=city.path))) as root:
+        for path, packed in ((name, f"{name}.gz"), ("buildings/tileset.json", "")):
+            data = (city.tiles / (packed or path)).read_bytes()
+            mark = "-gz" if packed else ""
+            tag = httpx.get(f"{root}/tiles/{path}").headers["etag"]
+            assert tag == f'"{hashlib.sha256(data).hexdigest()}{mark}"'
+        other = httpx.get(f"{root}/tiles/buildings/other.json").headers["etag"]
+        assert other.endswith('-3"')

@@ -1,5 +1,7 @@
 """Contents made when they are asked for are those a build writes."""
 
+import gzip
+
 import pytest
 
 import tiles
@@ -57,3 +59,24 @@ def test_what_is_built_is_left_to_the_folder_until_the_base_changes(whole, make_
 )
 def test_anything_else_is_not_made(tmp_path, make_city, name):
     assert OnDemand(make_city(20), tmp_path).draw(name) is None
+
+
+def test_what_travels_is_the_content_packed_and_the_picture_of_all(whole, tmp_path, make_city):
+    drawing = OnDemand(make_city(400), tmp_path / "nothing")
+    name = contents(whole)[3]
+    made = drawing.draw(name)
+    assert gzip.decompress(made.packed) == made.data
+    assert made.packed == (whole / f"{name}.gz").read_bytes()
+    assert b'"uri":"../facade.png"' in made.data
+    picture = drawing.draw("buildings/facade.png")
+    assert picture.data == (whole / "buildings" / "facade.png").read_bytes()
+    assert OnDemand(make_city(400), whole).draw("buildings/facade.png") is None
+
+
+def test_a_warm_city_is_planned_before_anyone_asks(whole, tmp_path, make_city, monkeypatch):
+    drawing = OnDemand(make_city(400), tmp_path / "nothing")
+    drawing.warm()
+    monkeypatch.setattr("tiles.ondemand.plan_of", lambda _: pytest.fail("planned again"))
+    name = contents(whole)[3]
+    assert drawing.draw(name).data == (whole / name).read_bytes()
+    OnDemand(make_city(400), whole).warm()  # built: not planned at all

@@ -123,7 +123,7 @@ def test_an_edit_and_its_undoing_give_the_first_bytes(small_tiles, make_city):
     changed = {n for n in first.keys() | second.keys() if first.get(n) != second.get(n)}
     contents = [n for n in changed if n.endswith(".glb") and not n.startswith("massing")]
     assert len(contents) == 1
-    chain = [n for n in changed if n.startswith("massing")]
+    chain = [n for n in changed if n.endswith(".glb") and n.startswith("massing")]
     levels = [int(n[8:].split("_")[0]) for n in chain]
     assert len(levels) == len(set(levels))
     # no massing but that of the district and of the cells above it

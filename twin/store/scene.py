@@ -23,11 +23,6 @@ BATCH = 1 << 17
 MOST_EDITS = 200
 """More changes than that are not followed one by one."""
 READ_OVER, MOST_RANGES = 2048, 24
-_SCAN = {
-    "geometry": "SELECT rowid AS r, wkb FROM geometry WHERE rowid BETWEEN {} AND {}",
-    "entity": "SELECT rowid AS r, eid, class_code, name, height_m, floors, attributes FROM entity "
-    "WHERE rowid BETWEEN {} AND {}",
-}
 OF_BUILDINGS = ("buildings", "building_parts")
 Box = tuple[float, float, float, float]
 
@@ -74,22 +69,37 @@ class Buildings:
 
     def rows(self, wanted: pa.Table, box: Box) -> pa.Table:  # noqa: ARG002 - rows are ranges already
         """Buildings by ``row``, ``thing`` and ``base_z`` of :meth:`outlines`; ``box`` holds the middles of all (degrees)."""
-        if not wanted.num_rows:
-            return self._cursor.execute("SELECT 0 AS row LIMIT 0").to_arrow_table()
-        parts: list[str] = []
+        rows, things = wanted["row"].to_numpy(), wanted["thing"].to_numpy()
+        shapes = self._scan("scene_building_shapes", rows)
+        named = self._scan("scene_building_things", things)
+        at, shaped = _found(shapes, rows)
+        of, known = _found(named, things)
+        both = np.flatnonzero(shaped & known)
+        columns = {"row": pa.array(rows[both]), "base_z": wanted["base_z"].take(pa.array(both))}
+        for table, taken in ((named, of[both]), (shapes, at[both])):
+            chosen = table.drop_columns("r").take(pa.array(taken))
+            columns |= dict(zip(chosen.column_names, chosen.columns, strict=True))
+        return pa.table(columns)
+
+    def _scan(self, name: str, numbers: NDArray[np.int64]) -> pa.Table:
+        """What a statement gives for the ranges of rows that some lie in, those between them included."""
         bound: dict[str, int] = {}
-        for view, table, column in (("shapes", "geometry", "row"), ("things", "entity", "thing")):
-            scans = []
-            for i, (first, last) in enumerate(_ranges(wanted[column].to_numpy())):
-                bound |= {f"{column}{i}a": first, f"{column}{i}b": last}
-                scans.append(_SCAN[table].format(f"${column}{i}a", f"${column}{i}b"))
-            parts.append(f"{view} AS ({' UNION ALL '.join(scans)})")
-        text = f"WITH {', '.join(parts)} {statement('scene_building_rows')}"
-        self._cursor.register("wanted", wanted)
-        try:
-            return self._cursor.execute(text, bound).to_arrow_table()
-        finally:
-            self._cursor.unregister("wanted")
+        scans = []
+        for i, (first, last) in enumerate(_ranges(numbers) if len(numbers) else [(0, -1)]):
+            bound |= {f"a{i}": first, f"b{i}": last}
+            scans.append(f"{statement(name)} WHERE rowid BETWEEN $a{i} AND $b{i}")
+        found = self._cursor.execute(" UNION ALL ".join(scans), bound).to_arrow_table()
+        return found.combine_chunks()
+
+
+def _found(table: pa.Table, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Where each row stands in a scan, and whether it is there."""
+    numbers = table["r"].to_numpy()
+    if not len(numbers):
+        return np.zeros(len(rows), np.int64), np.zeros(len(rows), bool)
+    order = np.argsort(numbers, kind="stable")
+    at = order[np.minimum(np.searchsorted(numbers, rows, sorter=order), len(order) - 1)]
+    return at, numbers[at] == rows
 
 
 def _ranges(numbers: NDArray[np.int64]) -> list[tuple[int, int]]:

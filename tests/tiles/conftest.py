@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -441,3 +442,33 @@ def clients(tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = [str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
     subprocess.run(words, cwd=folder, check=True, capture_output=True)
     return folder
+
+
+_READ = """
+import json, sys, pyarrow as pa, pyogrio
+path, layer = sys.argv[1:]
+meta, table = pyogrio.read_arrow(path, layer=layer)
+names = [str(name) for name, _ in pyogrio.list_layers(path)]
+about = json.dumps({"crs": meta["crs"], "layers": names})
+table = table.replace_schema_metadata({"about": about})
+with pa.ipc.new_stream(sys.stdout.buffer, table.schema) as stream:
+    stream.write_table(table)
+"""
+
+
+@pytest.fixture(scope="session")
+def gdal() -> Callable[[str, str], tuple[dict[str, Any], pa.Table]]:
+    """GDAL as others have it: in its own process, for our loaders take drivers away from theirs.
+
+    Takes what GDAL opens and a layer; gives ``crs`` and ``layers``, and the rows.
+    """
+
+    def read(source: str, layer: str) -> tuple[dict[str, Any], pa.Table]:
+        done = subprocess.run(
+            [sys.executable, "-c", _READ, source, layer], capture_output=True, check=False
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        table = pa.ipc.open_stream(done.stdout).read_all()
+        return json.loads(table.schema.metadata[b"about"]), table
+
+    return read

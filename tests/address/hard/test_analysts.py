@@ -27,6 +27,8 @@ FIELDS = [
     FieldCase(50, "收货地址：文一西路969号", {"road": "文一西路", "road_no": "969", "poi": None}),
     FieldCase(50, "事发地点：人民路35号", {"road": "人民路", "road_no": "35", "poi": None}),
     FieldCase(50, "具体位置在临江大道21号门前", {"road": "临江大道", "road_no": "21", "relation": "门前"}),
+    FieldCase(50, "人民路35号楼道里堆满杂物", {"road": "人民路", "road_no": "35", "unit": None}),
+    FieldCase(50, "临江花园5号楼2号楼道101室", {"building": "5", "unit": "2", "room": "101"}),
     FieldCase(44, "1203室2单元5号楼临江花园", {"compound": "临江花园", "building": "5", "unit": "2", "room": "1203"}),
     FieldCase(44, "301室3层2单元5栋阳光花园，人民路3号", {"compound": "阳光花园", "building": "5", "floor": "3", "room": "301", "road_no": "3"}),
 ]  # fmt: skip
@@ -37,6 +39,7 @@ MATCHES = [
     MatchCase(23, "临江花园5号楼10楼07室", "partial", "5号楼10层", "room"),
     MatchCase(44, "101室1单元7号楼甲子路1号", "exact", "甲子路1号7号楼1单元101室"),
     MatchCase(44, "7号楼甲子路1号", "exact", "甲子路1号7号楼"),
+    MatchCase(50, "我要反映人民路5号楼道里没有灯", "exact", "人民路5号"),
     MatchCase(43, "甲子路1号7号楼 400-820-8820", "exact", "甲子路1号7号楼"),
 ]
 

@@ -11,6 +11,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from tiles.rings import Rings
+from twin.earclip import clip, turn
 
 __all__ = ["MOST_CORNERS", "MOST_EARCUT", "triangulate"]
 
@@ -109,8 +110,8 @@ def _without_slivers(at: Steps, triangles: Ints, count: Ints, thinnest: float) -
 
 
 @njit(cache=True, nogil=True)
-def _turn(x: Ints, y: Ints, i: int, j: int, k: int) -> int:
-    return int((x[j] - x[i]) * (y[k] - y[i]) - (y[j] - y[i]) * (x[k] - x[i]))
+def _turns_over(x: Ints, y: Ints, corners: Ints, base: int) -> bool:
+    return bool(turn(x, y, corners[0] - base, corners[1] - base, corners[2] - base) < 0)
 
 
 @njit(cache=True, nogil=True)
@@ -132,73 +133,13 @@ def _clipped(at: Steps, ring_start: Ints, polygon_start: Ints, room: int) -> tup
             continue
         for i in range(n):
             x[i], y[i] = at[a + i, 0], at[a + i, 1]
-        end = _clip(x, y, n, a, triangles, used, links)
-        count[p] = LEFT if end < 0 else end - used
-        used = max(used, end)
-    return triangles[:used], count
-
-
-@njit(cache=True, nogil=True)
-def _linked(x: Ints, y: Ints, n: int, links: Ints) -> int:
-    """Fill the links of a whole ring; how many corners turn inward."""
-    after, ahead, inward = links[0], links[1], links[2]
-    n_inward = 0
-    for i in range(n):
-        after[i], ahead[i] = i + 1, i - 1
-    after[n - 1], ahead[0] = 0, n - 1
-    for i in range(n):
-        if _turn(x, y, ahead[i], i, after[i]) <= 0:
-            inward[n_inward] = i
-            n_inward += 1
-    return n_inward
-
-
-@njit(cache=True, nogil=True)
-def _clip(x: Ints, y: Ints, n: int, base: int, triangles: Ints, used: int, links: Ints) -> int:
-    """Ears of a ring of ``n`` corners cut off one by one; -1 where no ear is left to cut.
-
-    ``links`` (3, n) holds the corners after and before each, and those that turn inward: no other
-    can lie in an ear.
-    """
-    after, ahead, inward = links[0], links[1], links[2]
-    n_inward = _linked(x, y, n, links)
-    left, i, idle = n, 0, 0
-    while left > 3:
-        p, q = ahead[i], after[i]
-        ear = _turn(x, y, p, i, q) > 0
-        m = 0
-        while ear and m < n_inward:
-            k = inward[m]
-            m += 1
-            ear = not (
-                (_turn(x, y, p, i, k) >= 0)
-                & (_turn(x, y, i, q, k) >= 0)
-                & (_turn(x, y, q, p, k) >= 0)
-                & (k != p)
-                & (k != q)
-            )
-        if not ear:
-            i = q
-            idle += 1
-            if idle > left:
-                return -1
+        end = clip(x, y, n, a, triangles, used, links)
+        if end < 0 or _turns_over(x, y, triangles[end - 1], a):
+            count[p] = LEFT
             continue
-        triangles[used, 0], triangles[used, 1], triangles[used, 2] = base + p, base + i, base + q
-        used += 1
-        after[p], ahead[q] = q, p
-        left -= 1
-        idle = 0
-        for m in range(n_inward - 1, -1, -1):
-            k = inward[m]
-            if ((k == p) | (k == q)) and _turn(x, y, ahead[k], k, after[k]) > 0:
-                n_inward -= 1
-                inward[m] = inward[n_inward]
-        i = q
-    p, q = ahead[i], after[i]
-    if _turn(x, y, p, i, q) < 0:
-        return -1
-    triangles[used, 0], triangles[used, 1], triangles[used, 2] = base + p, base + i, base + q
-    return used + 1
+        count[p] = end - used
+        used = end
+    return triangles[:used], count
 
 
 def clipped_in_columns(

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from tiles.placement import M_PER_DEGREE
 from tiles.source import column
-from tiles.wkb import buffers, header, polygon_body, u32, u64
+from tiles.wkb import buffers, header, polygon_body
+from twin.wkb import u32, u64
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -10,6 +10,8 @@ import shapely
 from numba import njit
 from numpy.typing import NDArray
 
+from twin.wkb import u32, u64
+
 __all__ = [
     "Shapes",
     "buffers",
@@ -18,8 +20,6 @@ __all__ = [
     "polygon_body",
     "shapes_of",
     "spans",
-    "u32",
-    "u64",
 ]
 
 Bytes = NDArray[np.uint8]
@@ -133,26 +133,6 @@ def buffers(wkb: pa.Array) -> tuple[Bytes, Ints]:
     start = np.frombuffer(offsets, np.int64)[wkb.offset : wkb.offset + len(wkb) + 1]
     data = np.frombuffer(values, np.uint8) if values is not None else np.zeros(0, np.uint8)
     return data, start
-
-
-@njit(cache=True, nogil=True)
-def u32(data: Bytes, at: int) -> int:
-    """Little-endian whole number of four bytes."""
-    return int(
-        np.int64(data[at])
-        | np.int64(data[at + 1]) << 8
-        | np.int64(data[at + 2]) << 16
-        | np.int64(data[at + 3]) << 24
-    )
-
-
-@njit(cache=True, nogil=True)
-def u64(data: Bytes, at: int) -> np.uint64:
-    """Eight little-endian bytes as bits."""
-    out = np.uint64(0)
-    for k in range(8):
-        out |= np.uint64(data[at + k]) << np.uint64(8 * k)
-    return out
 
 
 @njit(cache=True, nogil=True)

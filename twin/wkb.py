@@ -23,6 +23,8 @@ __all__ = [
     "replaced",
     "ring_ends",
     "simple_ring",
+    "u32",
+    "u64",
 ]
 
 OTHER = -1
@@ -182,7 +184,8 @@ def _buffers(column: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
 
 @njit(cache=True)
-def _u32(data: Bytes, at: int) -> int:
+def u32(data: Bytes, at: int) -> int:
+    """Little-endian whole number of four bytes."""
     return int(
         np.int64(data[at])
         | np.int64(data[at + 1]) << 8
@@ -200,13 +203,13 @@ def _part(data: Bytes, at: int, end: int, type_: int, size: int) -> tuple[int, i
     if type_ == 3:
         if at + 4 > end:
             return -1, 0, 0
-        loops = _u32(data, at)
+        loops = u32(data, at)
         at += 4
     total = 0
     for _ in range(loops):
         if at + 4 > end:
             return -1, 0, 0
-        points = _u32(data, at)
+        points = u32(data, at)
         begin = at + 4
         at = begin + points * size
         total += points
@@ -225,7 +228,7 @@ def _shape(data: Bytes, start: int, end: int) -> tuple[int, int, bool, int]:
     other = (OTHER, 0, False, 0)
     if end - start < 9 or data[start] != 1:
         return other
-    code = _u32(data, start + 1)
+    code = u32(data, start + 1)
     type_, dim = code % 1000, code // 1000
     if type_ < 1 or type_ > 6 or dim > 1:
         return other
@@ -234,11 +237,11 @@ def _shape(data: Bytes, start: int, end: int) -> tuple[int, int, bool, int]:
     if type_ <= 3:
         at, total, rings = _part(data, at, end, type_, size)
         return (type_, total, dim == 1, rings) if at == end and total > 0 else other
-    parts = _u32(data, at)
+    parts = u32(data, at)
     at += 4
     total, rings = 0, 0
     for _ in range(parts):
-        if at + 9 > end or data[at] != 1 or _u32(data, at + 1) != type_ - 3 + 1000 * dim:
+        if at + 9 > end or data[at] != 1 or u32(data, at + 1) != type_ - 3 + 1000 * dim:
             return other
         at, points, loops = _part(data, at + 5, end, type_ - 3, size)
         if at < 0:
@@ -276,19 +279,19 @@ def _finite(data: Bytes, p: int, type_: int, size: int) -> bool:
     parts, part_type = 1, type_
     p += 5
     if type_ > 3:
-        parts, part_type = _u32(data, p), type_ - 3
+        parts, part_type = u32(data, p), type_ - 3
         p += 4
     for _ in range(parts):
         if type_ > 3:
             p += 5
         loops = 1
         if part_type == 3:
-            loops = _u32(data, p)
+            loops = u32(data, p)
             p += 4
         for _ in range(loops):
             points = 1
             if part_type > 1:
-                points = _u32(data, p)
+                points = u32(data, p)
                 p += 4
             for _ in range(points):
                 if _beyond(data, p) or _beyond(data, p + 8):
@@ -317,19 +320,19 @@ def _gather_shape(data: Bytes, p: int, type_: int, size: int, at: Ints, k: int) 
     parts, part_type = 1, type_
     p += 5
     if type_ > 3:
-        parts, part_type = _u32(data, p), type_ - 3
+        parts, part_type = u32(data, p), type_ - 3
         p += 4
     for _ in range(parts):
         if type_ > 3:
             p += 5
         loops = 1
         if part_type == 3:
-            loops = _u32(data, p)
+            loops = u32(data, p)
             p += 4
         for _ in range(loops):
             points = 1
             if part_type > 1:
-                points = _u32(data, p)
+                points = u32(data, p)
                 p += 4
             for _ in range(points):
                 at[k] = p
@@ -352,14 +355,15 @@ def _gather(
         size = 24 if has_z[i] else 16
         _gather_shape(data, offsets[i], kind[i], size, at, first[i])
         for k in range(first[i], first[i + 1]):
-            bx[k], by[k] = _u64(data, at[k]), _u64(data, at[k] + 8)
+            bx[k], by[k] = u64(data, at[k]), u64(data, at[k] + 8)
             if has_z[i]:
-                bz[k] = _u64(data, at[k] + 16)
+                bz[k] = u64(data, at[k] + 16)
     return at, x, y, z
 
 
 @njit(cache=True)
-def _u64(data: Bytes, at: int) -> np.uint64:
+def u64(data: Bytes, at: int) -> np.uint64:
+    """Eight little-endian bytes as bits."""
     out = np.uint64(0)
     for k in range(8):
         out |= np.uint64(data[at + k]) << np.uint64(8 * k)

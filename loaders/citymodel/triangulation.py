@@ -7,6 +7,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from twin.earclip import clip
+
 __all__ = ["columns_of", "planes", "triangulate"]
 
 FloatArray = NDArray[np.float64]
@@ -74,68 +76,6 @@ def _plane(nx: float, ny: float, nz: float) -> tuple[int, int]:
     return (1, 2) if nx >= 0 else (2, 1)
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _turns_in(u: FloatArray, v: FloatArray, i: int, j: int, k: int) -> bool:
-    """Whether corner ``j`` between ``i`` and ``k`` turns inward or not at all."""
-    return not (u[j] - u[i]) * (v[k] - v[i]) - (v[j] - v[i]) * (u[k] - u[i]) > 0
-
-
-@njit(cache=True, nogil=True)
-def _clip(
-    u: FloatArray, v: FloatArray, n: int, base: int, triangles: Numbers, at: int, room: IntArray
-) -> int:
-    """Ears of a ring of ``n`` corners cut off one by one; -1 where no ear is left to cut.
-
-    ``room`` (3, n) holds the corners behind and before each, and those that turn inward: no other can lie in an ear.
-    """
-    after, ahead, inward = room[0], room[1], room[2]
-    for i in range(n):
-        after[i], ahead[i] = i + 1, i - 1
-    after[n - 1], ahead[0] = 0, n - 1
-    n_inward = 0
-    for i in range(n):
-        if _turns_in(u, v, ahead[i], i, after[i]):
-            inward[n_inward] = i
-            n_inward += 1
-    left, i, idle = n, 0, 0
-    while left > 3:
-        p, q = ahead[i], after[i]
-        ax, ay, bx, by, cx, cy = u[p], v[p], u[i], v[i], u[q], v[q]
-        ear = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax) > 0
-        m = 0
-        while ear and m < n_inward:
-            k = inward[m]
-            m += 1
-            px, py = u[k], v[k]
-            ear = not (  # all sides at once: which one fails cannot be foreseen
-                ((bx - ax) * (py - ay) - (by - ay) * (px - ax) >= 0)
-                & ((cx - bx) * (py - by) - (cy - by) * (px - bx) >= 0)
-                & ((ax - cx) * (py - cy) - (ay - cy) * (px - cx) >= 0)
-                & (k != p)
-                & (k != q)
-            )
-        if not ear:
-            i = q
-            idle += 1
-            if idle > left:
-                return -1
-            continue
-        triangles[at, 0], triangles[at, 1], triangles[at, 2] = base + p, base + i, base + q
-        at += 1
-        after[p], ahead[q] = q, p
-        left -= 1
-        idle = 0
-        for m in range(n_inward - 1, -1, -1):
-            k = inward[m]
-            if (k == p) | (k == q) and not _turns_in(u, v, ahead[k], k, after[k]):
-                n_inward -= 1
-                inward[m] = inward[n_inward]
-        i = q
-    p, q = ahead[i], after[i]
-    triangles[at, 0], triangles[at, 1], triangles[at, 2] = base + p, base + i, base + q
-    return at + 1
-
-
 @njit(cache=True, nogil=True)
 def _simple(
     xyz: FloatArray,
@@ -187,7 +127,7 @@ def _simple(
         for i in range(n):
             u[i] = xyz[a + i, s] - xyz[a, s]
             v[i] = xyz[a + i, t] - xyz[a, t]
-        end = _clip(u, v, n, a, triangles, at, links)
+        end = clip(u, v, n, a, triangles, at, links)
         if end < 0:
             hard[n_hard] = f
             n_hard += 1

@@ -1,0 +1,1 @@
+"""Reading things by collection: what is asked, and what answers."""

@@ -1,6 +1,6 @@
 """Arrays the compiled search reads and writes: the tree's, and scratch space for one text."""
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -185,5 +185,9 @@ _WORK = np.dtype(
 
 
 def work() -> np.record:
-    """New scratch space, about 0.5 MB: one record, handed to compiled functions by its address."""
-    return np.zeros(1, _WORK).view(np.recarray)[0]
+    """New scratch space, about 0.5 MB: one record, handed to compiled functions by its address.
+
+    It is an `np.void`, which to compiled code is the same: `np.record` looks each attribute up in
+    Python, and every call asks it for one.
+    """
+    return cast("np.record", np.zeros(1, _WORK)[0])

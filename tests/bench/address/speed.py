@@ -22,6 +22,7 @@ import random
 import statistics
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -207,7 +208,7 @@ def parsing(texts: list[str]) -> None:
     from address.parse import parse
 
     say("normalise", a_second=rate(lambda: [normalise(text) for text in texts], len(texts)))
-    say("parse", a_second=rate(lambda: [parse(text) for text in texts], len(texts)))
+    say("parse", a_second=rate(lambda: deque(map(parse, texts), maxlen=0), len(texts)))
     for name, made in (("cpca", _cpca), ("addressparser", _addressparser), ("jionlp", _jionlp)):
         few = texts[:300] if name == "jionlp" else texts
         try:

@@ -7,8 +7,9 @@ import orjson
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
+from api.access import view_of
 from api.deps import State, base_url
-from api.imagery_tiles import imagery_tile_response
+from api.imagery_tiles import imagery_tile_response, narrowed
 from api.state import CityState
 from api.static import safe_path
 from twin.errors import InvalidRequestError, NotFoundError
@@ -79,9 +80,12 @@ def _whole(given: dict[str, str], key: str) -> int:
 
 def _document(request: Request, state: CityState) -> Response:
     path = safe_path(state.city.tiles, "imagery/tilejson.json")
-    if not path.is_file():
+    view = view_of(request)
+    if not path.is_file() or (view is not None and not view.named("imagery")):
         raise NotFoundError("No imagery here: load an orthophoto and run `twin tile`.")
-    body = capabilities(orjson.loads(path.read_bytes()), state.city.name, base_url(request))
+    body = capabilities(
+        narrowed(orjson.loads(path.read_bytes()), view), state.city.name, base_url(request)
+    )
     return Response(body, media_type="application/xml", headers={"Cache-Control": "no-cache"})
 
 

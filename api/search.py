@@ -1,5 +1,6 @@
 """What a text means: ids, codes, names, addresses, streams, cases, ranked and explained."""
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -49,6 +50,7 @@ SCORES: Final = {
 }  # fmt: skip
 """How sure each way of finding is by itself; addresses are weighed by their own confidence too."""
 
+UUID_TEXT: Final = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 MOST_STEPS: Final = 32
 MOST_TRIED: Final = 500
 """Candidates looked through for a caller who sees a part of the city."""
@@ -177,7 +179,7 @@ def _hit_by_id(row: dict[str, Any]) -> _Hit:
 
 
 def _is_uuid(text: str) -> bool:
-    return len(text) == 36 and text.count("-") == 4
+    return UUID_TEXT.fullmatch(text) is not None
 
 
 def _successors(state: CityState, gone: Iterable[str]) -> list[_Hit]:

@@ -191,7 +191,7 @@ class _Answer:
     def _unchanged(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         """Headers of a 304: the ETag is that of the answer the client has."""
         if self._coding is None:
-            return headers
+            return _varying(headers)
         suffix = SUFFIX[self._coding]
         told = []
         for name, value in headers:

@@ -82,6 +82,12 @@ class JobOut(BaseModel):
     )
 
 
+class JobList(BaseModel):
+    """Jobs, newest first."""
+
+    jobs: list[JobOut]
+
+
 BODY: Final = {
     "requestBody": {
         "required": True,
@@ -125,7 +131,7 @@ async def submit(
     return answer(_described(job, request), status=201, headers={"Location": where, **NO_STORE})
 
 
-@router.get("/address/batch", summary="Jobs", responses={200: {"model": list[JobOut]}})
+@router.get("/address/batch", summary="Jobs", responses={200: {"model": JobList}})
 def jobs(request: Request, state: State) -> Response:
     """Jobs that wait, run, or have ended lately, newest first."""
     only(request, {"f", "lang"})

@@ -230,7 +230,7 @@ def _case(request: Request, state: CityState, case_id: str) -> dict[str, Any]:
 
 
 @router.post(
-    "/cases", summary="Report a case", status_code=201, responses={201: {"model": CaseFeature}}
+    "/cases", summary="Report a case", status_code=201, responses={201: {"model": CaseFeature, "content": {GEOJSON: {}}}}
 )
 def report_case(report: CaseIn, request: Request, state: State) -> Response:
     """Open a case at stage 上报; it is placed on the ground and in its grid cell."""
@@ -247,7 +247,7 @@ def report_case(report: CaseIn, request: Request, state: State) -> Response:
 @router.post(
     "/cases/{case_id}/{action}",
     summary="Take a case one step on",
-    responses={200: {"model": CaseFeature}},
+    responses={200: {"model": CaseFeature, "content": {GEOJSON: {}}}},
 )
 def step_case(case_id: str, action: str, given: StepIn, request: Request, state: State) -> Response:
     """Take a step by its word or Chinese name; where it is not possible, 409 says which are."""

@@ -4,7 +4,7 @@ Vector tiles of a collection that was not built, or has changed since, are made 
 """
 
 import re
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import orjson
 from fastapi import APIRouter, Path, Request
@@ -22,6 +22,8 @@ from twin.errors import NotFoundError
 __all__ = ["router"]
 
 router = APIRouter(tags=["tiles"])
+FILE: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {"*/*": {}}}}
+"""In OpenAPI: a file of any kind."""
 INDEX_SUFFIXES: Final = (".json", ".subtree")
 EXTERNAL: Final = re.compile(r"[0-9a-f]{64}\.tileset")
 TERRAIN: Final = re.compile(r"(\d{1,2})/(\d{1,9})/(\d{1,9})\.terrain", re.ASCII)
@@ -37,7 +39,12 @@ def _tile(request: Request, state: CityState, relative: str) -> Response:
     return serve(request, state.city.tiles, relative, cache, state.hashes.find)
 
 
-@router.get("/tiles/{path:path}", summary="3D Tiles and everything else that is tiled")
+@router.get(
+    "/tiles/{path:path}",
+    summary="3D Tiles and everything else that is tiled",
+    response_class=Response,
+    responses=FILE,
+)
 def any_tile(path: str, request: Request, state: State) -> Response:
     """A file such as ``buildings/tileset.json``; query parameters are not looked at.
 
@@ -55,7 +62,12 @@ def any_tile(path: str, request: Request, state: State) -> Response:
     )
 
 
-@router.get("/external/{asset}/{path:path}", summary="Finished tilesets, as they were delivered")
+@router.get(
+    "/external/{asset}/{path:path}",
+    summary="Finished tilesets, as they were delivered",
+    response_class=Response,
+    responses=FILE,
+)
 def external_tile(asset: str, path: str, request: Request, state: State) -> Response:
     """A file of a tileset of ``/city`` whose ``external`` is true; query parameters are not looked at."""
     if EXTERNAL.fullmatch(asset) is None or view_of(request) is not None:
@@ -65,7 +77,12 @@ def external_tile(asset: str, path: str, request: Request, state: State) -> Resp
     return serve(request, state.city.assets / asset, path, cache)
 
 
-@router.get("/terrain/{path:path}", summary="Quantized-mesh terrain")
+@router.get(
+    "/terrain/{path:path}",
+    summary="Quantized-mesh terrain",
+    response_class=Response,
+    responses=FILE,
+)
 def terrain_tile(path: str, request: Request, state: State) -> Response:
     """``layer.json`` and its tiles; CesiumJS's own parameters (``?v=``) are not looked at."""
     if (view := view_of(request)) is not None:
@@ -84,13 +101,23 @@ def imagery_index(request: Request, state: State) -> Response:
     return _tile(request, state, "imagery/tilejson.json")
 
 
-@router.get("/imagery/{z}/{x}/{y}.webp", summary="Imagery tile (Web Mercator, XYZ)")
+@router.get(
+    "/imagery/{z}/{x}/{y}.webp",
+    summary="Imagery tile (Web Mercator, XYZ)",
+    response_class=Response,
+    responses=FILE,
+)
 def imagery_tile(z: Level, x: Column, y: Column, request: Request, state: State) -> Response:
     """One 256 × 256 tile as WebP."""
     return imagery_tile_response(request, state, z, x, y, "webp")
 
 
-@router.get("/imagery/{z}/{x}/{y}.jpg", summary="Imagery tile as JPEG (Web Mercator, XYZ)")
+@router.get(
+    "/imagery/{z}/{x}/{y}.jpg",
+    summary="Imagery tile as JPEG (Web Mercator, XYZ)",
+    response_class=Response,
+    responses=FILE,
+)
 def imagery_jpeg(z: Level, x: Column, y: Column, request: Request, state: State) -> Response:
     """One 256 × 256 tile as JPEG, made from the WebP."""
     return imagery_tile_response(request, state, z, x, y, "jpg")
@@ -118,7 +145,8 @@ def vector_index(collection: str, request: Request, state: State) -> Response:
 @router.get(
     "/mvt/{collection}/{z}/{x}/{y}",
     summary="Vector tile of a collection",
-    responses={204: {"description": "nothing there"}},
+    response_class=Response,
+    responses={**FILE, 204: {"description": "nothing there"}},
 )
 def vector_tile(
     collection: str, z: Level, x: Column, y: str, request: Request, state: State

@@ -17,6 +17,10 @@ from twin.errors import InvalidRequestError, NotFoundError
 __all__ = ["capabilities", "router"]
 
 router = APIRouter(tags=["tiles"])
+XML: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {"application/xml": {}}}}
+PICTURE: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"content": {"image/webp": {}, "image/jpeg": {}}}
+}
 LAYER, STYLE, MATRIX_SET = "imagery", "default", "WebMercatorQuad"
 SCALE_ZERO: Final = 559_082_264.0287178
 """Scale denominator of level 0 of GoogleMapsCompatible; each level halves it."""
@@ -26,7 +30,12 @@ Level = Annotated[int, Path(ge=0, le=30)]
 Place = Annotated[int, Path(ge=0, lt=2**30)]
 
 
-@router.get("/wmts", summary="WMTS by key-value pairs: GetCapabilities, GetTile")
+@router.get(
+    "/wmts",
+    summary="WMTS by key-value pairs: GetCapabilities, GetTile",
+    response_class=Response,
+    responses={200: {"content": {"application/xml": {}, "image/webp": {}, "image/jpeg": {}}}},
+)
 def by_keys(request: Request, state: State) -> Response:
     """Keys are read without regard to upper and lower case, as the standard asks."""
     given = {key.lower(): value for key, value in request.query_params.items()}
@@ -50,7 +59,12 @@ def by_keys(request: Request, state: State) -> Response:
     return imagery_tile_response(request, state, z, x, y, MEDIA[media])
 
 
-@router.get("/wmts/1.0.0/WMTSCapabilities.xml", summary="WMTS capabilities")
+@router.get(
+    "/wmts/1.0.0/WMTSCapabilities.xml",
+    summary="WMTS capabilities",
+    response_class=Response,
+    responses=XML,
+)
 def document(request: Request, state: State) -> Response:
     """Layer, bounds, tile matrices and addresses of the imagery."""
     return _document(request, state)
@@ -59,6 +73,8 @@ def document(request: Request, state: State) -> Response:
 @router.get(
     "/wmts/1.0.0/imagery/default/WebMercatorQuad/{z}/{row}/{col}.{suffix}",
     summary="Imagery tile by WMTS path",
+    response_class=Response,
+    responses=PICTURE,
 )
 def by_path(
     z: Level, row: Place, col: Place, suffix: str, request: Request, state: State

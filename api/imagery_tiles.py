@@ -64,5 +64,7 @@ def narrowed(index: dict[str, Any], view: View | None) -> dict[str, Any]:
         return index
     if shapely.is_empty(view.reach.area):
         return index | {"bounds": [0.0, 0.0, 0.0, 0.0]}
-    box = shapely.box(*index["bounds"]).intersection(shapely.box(*shapely.bounds(view.reach.area).tolist()))
+    box = shapely.box(*index["bounds"]).intersection(
+        shapely.box(*shapely.bounds(view.reach.area).tolist())
+    )
     return index | {"bounds": [0.0, 0.0, 0.0, 0.0] if box.is_empty else list(box.bounds)}

@@ -125,7 +125,8 @@ class Issuer:
                 f"[issuer] {unknown[0]}: expected some of {', '.join(sorted(known))}."
             )
         given: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in table.items()
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in table.items()
         }
         made = cls(**given)
         if not made.algorithms or not set(made.algorithms) <= set(ALGORITHMS):

@@ -230,7 +230,10 @@ def _case(request: Request, state: CityState, case_id: str) -> dict[str, Any]:
 
 
 @router.post(
-    "/cases", summary="Report a case", status_code=201, responses={201: {"model": CaseFeature, "content": {GEOJSON: {}}}}
+    "/cases",
+    summary="Report a case",
+    status_code=201,
+    responses={201: {"model": CaseFeature, "content": {GEOJSON: {}}}},
 )
 def report_case(report: CaseIn, request: Request, state: State) -> Response:
     """Open a case at stage 上报; it is placed on the ground and in its grid cell."""

@@ -6,6 +6,7 @@ nothing else. RFC 9110 §8.8.3: a strong ETag names bytes, so each encoding has 
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 import brotli
@@ -54,6 +55,7 @@ def weights(header: str) -> dict[str, float]:
     return found
 
 
+@lru_cache(512)
 def chosen(header: str) -> str | None:
     """The coding to answer in, None for none; of equal weights zstd, then gzip, then br.
 

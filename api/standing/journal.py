@@ -14,6 +14,7 @@ import orjson
 __all__ = ["AUDIT", "AccessLog", "AuditLog"]
 
 AUDIT: Final = "audit.jsonl"
+OPTIONS: Final = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
 REFUSALS_A_SECOND: Final = 20
 """More refusals are counted, not written one by one: nobody fills a disk by being refused."""
 
@@ -30,7 +31,7 @@ class AccessLog:
 
     def write(self, line: Mapping[str, Any]) -> None:
         """Append a line at once."""
-        os.write(self._file, orjson.dumps(line, default=str, option=orjson.OPT_APPEND_NEWLINE))
+        os.write(self._file, orjson.dumps(line, default=str, option=OPTIONS))
 
 
 class AuditLog:
@@ -55,7 +56,7 @@ class AuditLog:
 
     def write(self, line: Mapping[str, Any]) -> None:
         """Append a line at once."""
-        data = orjson.dumps(line, default=str, option=orjson.OPT_APPEND_NEWLINE)
+        data = orjson.dumps(line, default=str, option=OPTIONS)
         with self._lock:
             self._append(data)
 
@@ -66,12 +67,12 @@ class AuditLog:
             if second != self._second:
                 left_out = self._refused - REFUSALS_A_SECOND
                 if left_out > 0:
-                    told = {"time": _now(), "result": "refused", "not_listed": left_out}
-                    self._append(orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE))
+                    told = {"time": datetime.now(UTC), "result": "refused", "not_listed": left_out}
+                    self._append(orjson.dumps(told, option=OPTIONS))
                 self._second, self._refused = second, 0
             self._refused += 1
             if self._refused <= REFUSALS_A_SECOND:
-                self._append(orjson.dumps(line, default=str, option=orjson.OPT_APPEND_NEWLINE))
+                self._append(orjson.dumps(line, default=str, option=OPTIONS))
 
     def _append(self, data: bytes) -> None:
         if self._file < 0 or self._size + len(data) > self._most:
@@ -96,7 +97,3 @@ class AuditLog:
             if self._file >= 0:
                 os.close(self._file)
             self._file = -1
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

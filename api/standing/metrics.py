@@ -48,10 +48,10 @@ def _requests(tally: Tally) -> Iterator[Metric]:
     )
     for route, buckets in list(tally.times.items()):
         sizes.add_metric([route], tally.bytes.get(route, 0))
-        total: float = 0
+        total = 0.0
         listed: list[tuple[str, float]] = []
-        for bound, n in zip([*map(str, BOUNDS), "+Inf"], buckets[:-1], strict=True):
-            total += n
+        for bound, some in zip([*map(str, BOUNDS), "+Inf"], buckets[:-1], strict=True):
+            total += some
             listed.append((bound, total))
         times.add_metric([route], listed, buckets[-1])
     yield sizes

@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any, Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -51,6 +52,8 @@ class Watch:
     def __init__(self, app: ASGIApp, settings: ServerSettings, tally: Tally) -> None:
         self.app, self.tally = app, tally
         self.audit = AuditLog(settings.city, settings.audit_max_bytes)
+        self._begin = secrets.token_hex(4).encode()
+        self._numbers = count(1)
         self.access = AccessLog(settings.access_log) if settings.access_log else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,7 +63,7 @@ class Watch:
             return
         begun = time.perf_counter()
         given = next((value for name, value in scope["headers"] if name == REQUEST_ID), b"")
-        known = given if PLAIN.fullmatch(given) else secrets.token_hex(8).encode()
+        known = given if PLAIN.fullmatch(given) else b"%s%08x" % (self._begin, next(self._numbers))
         scope["request_id"] = known.decode()
         method = scope["method"]
         status, size = 0, 0
@@ -97,13 +100,13 @@ class Watch:
         client = scope.get("client")
         caller = scope.get("caller")
         line: dict[str, Any] = {
-            "time": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "time": datetime.now(UTC),
             "request": scope["request_id"],
             "subject": caller.subject if caller is not None else None,
             "role": caller.role if caller is not None else None,
             "address": client[0] if client else None,
             "method": method[:20],
-            "path": scope["path"][:500].encode("utf-8", "replace").decode(),
+            "path": _plain(scope["path"]),
             "route": route,
             "status": status,
         }
@@ -113,3 +116,8 @@ class Watch:
             self.audit.refused({**line, "result": "refused"})
         elif method not in SAFE:
             self.audit.write({**line, "result": "done" if status < 400 else "failed"})
+
+
+def _plain(path: str) -> str:
+    """A path as a line of JSON can hold it."""
+    return path[:500] if path.isascii() else path[:500].encode("utf-8", "replace").decode()

@@ -51,9 +51,21 @@ def jwk(name: str, key, **more) -> dict:
 
 def token(algorithm="RS256", key=None, kid=None, head=None, **claims) -> str:
     now = int(time.time())
-    content = {"iss": ISSUER, "aud": AUDIENCE, "sub": "zhang", "exp": now + 300, "iat": now, **claims}
+    content = {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "sub": "zhang",
+        "exp": now + 300,
+        "iat": now,
+        **claims,
+    }
     content = {name: value for name, value in content.items() if value is not None}
-    return jwt.encode(content, key or KEYS[algorithm], algorithm, headers={"kid": kid or algorithm, **(head or {})})
+    return jwt.encode(
+        content,
+        key or KEYS[algorithm],
+        algorithm,
+        headers={"kid": kid or algorithm, **(head or {})},
+    )
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +74,10 @@ def guarded(tmp_path_factory, make_city, serve):
     (city.path / FILE).write_text(POLICY, encoding="utf-8")
     (city.path / "jwks.json").write_text(json.dumps({"keys": [jwk(n, k) for n, k in KEYS.items()]}))
     log = city.path.parent / "access.jsonl"
-    with serve(create_app(ServerSettings(city=city.path, access_log=str(log)))) as root, httpx.Client(base_url=root, timeout=20) as client:
+    with (
+        serve(create_app(ServerSettings(city=city.path, access_log=str(log)))) as root,
+        httpx.Client(base_url=root, timeout=20) as client,
+    ):
         client.city, client.log = city.path, log
         yield client
 
@@ -74,7 +89,9 @@ def asked(client, given, path="/collections", method="GET"):
 @pytest.mark.parametrize("algorithm", list(KEYS))
 def test_tokens_of_the_issuer_are_taken(guarded, algorithm):
     assert asked(guarded, token(algorithm)).status_code == 200
-    assert asked(guarded, token(algorithm), method="POST").status_code == 405  # operator: past the gate
+    assert (
+        asked(guarded, token(algorithm), method="POST").status_code == 405
+    )  # operator: past the gate
 
 
 def test_a_group_gives_what_it_was_granted(guarded):
@@ -91,9 +108,17 @@ def _none() -> str:
 
 def _confused() -> str:
     """Signed with the public key as if it were a shared secret."""
-    public = KEYS["RS256"].public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    public = (
+        KEYS["RS256"]
+        .public_key()
+        .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    )
     part = lambda d: base64.urlsafe_b64encode(json.dumps(d).encode()).rstrip(b"=")  # noqa: E731
-    said = part({"alg": "HS256", "kid": "RS256"}) + b"." + part({"iss": ISSUER, "aud": AUDIENCE, "sub": "zhang", "exp": 9e9})
+    said = (
+        part({"alg": "HS256", "kid": "RS256"})
+        + b"."
+        + part({"iss": ISSUER, "aud": AUDIENCE, "sub": "zhang", "exp": 9e9})
+    )
     signed = hmac.new(public, said, hashlib.sha256).digest()
     return (said + b"." + base64.urlsafe_b64encode(signed).rstrip(b"=")).decode()
 
@@ -158,7 +183,24 @@ def test_keys_of_the_issuer_may_be_rotated(tmp_path, make_city):
 
 def test_keys_are_made_listed_used_and_revoked_on_the_command_line(guarded):
     run = CliRunner().invoke
-    made = json.loads(run(command, ["access", "key", "add", "燃气公司", "--city", str(guarded.city), "--collection", "pipes", "--days", "30", "--json"]).stdout)
+    made = json.loads(
+        run(
+            command,
+            [
+                "access",
+                "key",
+                "add",
+                "燃气公司",
+                "--city",
+                str(guarded.city),
+                "--collection",
+                "pipes",
+                "--days",
+                "30",
+                "--json",
+            ],
+        ).stdout
+    )
     text = (guarded.city / FILE).read_text()
     assert made["secret"] not in text
     assert made["secret"].rsplit("_", 1)[-1] not in text
@@ -167,11 +209,18 @@ def test_keys_are_made_listed_used_and_revoked_on_the_command_line(guarded):
     assert made["id"] in listed
     assert "燃气公司" in listed
     time.sleep(1.1)
-    for headers in ({"X-API-Key": made["secret"]}, {"Authorization": f"Bearer {made['secret']}"}, {"Cookie": f"twin_token={made['secret']}"}):
+    for headers in (
+        {"X-API-Key": made["secret"]},
+        {"Authorization": f"Bearer {made['secret']}"},
+        {"Cookie": f"twin_token={made['secret']}"},
+    ):
         assert guarded.get("/collections", headers=headers).status_code == 200
     assert asked(guarded, made["secret"][:-1]).status_code == 401
     assert asked(guarded, made["secret"], method="POST").status_code == 403
-    assert run(command, ["access", "key", "revoke", made["id"], "--city", str(guarded.city)]).exit_code == 0
+    assert (
+        run(command, ["access", "key", "revoke", made["id"], "--city", str(guarded.city)]).exit_code
+        == 0
+    )
     again = run(command, ["access", "key", "revoke", made["id"], "--city", str(guarded.city)])
     assert isinstance(again.exception, NotFoundError)
     time.sleep(1.1)
@@ -205,11 +254,21 @@ def test_a_policy_that_cannot_be_understood_lets_nobody_in(tmp_path, text):
 
 def test_requests_are_named_counted_and_written_down(guarded):
     given = token()
-    own = guarded.get("/collections/nothing?x=1", headers={"Authorization": f"Bearer {given}", "X-Request-Id": "mine-1"})
+    own = guarded.get(
+        "/collections/nothing?x=1",
+        headers={"Authorization": f"Bearer {given}", "X-Request-Id": "mine-1"},
+    )
     assert own.headers["x-request-id"] == own.json()["request"] == "mine-1"
-    odd = guarded.get("/collections", headers={"Authorization": f"Bearer {given}", "X-Request-Id": "a b\u00e9".encode("latin-1")})
+    odd = guarded.get(
+        "/collections",
+        headers={"Authorization": f"Bearer {given}", "X-Request-Id": "a b\u00e9".encode("latin-1")},
+    )
     assert len(odd.headers["x-request-id"]) == 16
-    refused = guarded.post("/cases", json={"title": "t", "actor": "a"}, headers={"Authorization": "Bearer wrong-secret"})
+    refused = guarded.post(
+        "/cases",
+        json={"title": "t", "actor": "a"},
+        headers={"Authorization": "Bearer wrong-secret"},
+    )
     written = asked(guarded, given, "/nothing", "POST")
     assert (refused.status_code, written.status_code) == (401, 404)
     lines = [json.loads(line) for line in guarded.log.read_text().splitlines()]
@@ -222,14 +281,20 @@ def test_requests_are_named_counted_and_written_down(guarded):
             break
         time.sleep(0.02)
     audited = [json.loads(entry) for entry in (guarded.city / AUDIT).read_text().splitlines()]
-    results = {entry.get("request"): (entry.get("method"), entry.get("status"), entry["result"]) for entry in audited}
+    results = {
+        entry.get("request"): (entry.get("method"), entry.get("status"), entry["result"])
+        for entry in audited
+    }
     assert results[refused.headers["x-request-id"]] == ("POST", 401, "refused")
     assert results[written.headers["x-request-id"]] == ("POST", 404, "failed")
     logs = guarded.log.read_text() + (guarded.city / AUDIT).read_text()
     assert given not in logs
     assert "wrong-secret" not in logs
     page = asked(guarded, given, "/metrics").text
-    assert 'twin_requests_total{method="GET",route="/collections/{collection}",status="400"} 1.0' in page
+    assert (
+        'twin_requests_total{method="GET",route="/collections/{collection}",status="400"} 1.0'
+        in page
+    )
     assert 'twin_things{collection="buildings"} 40.0' in page
     assert "twin_request_seconds_bucket" in page
     assert asked(guarded, token(sub="li", groups=["gas"]), "/metrics").status_code == 403
@@ -245,23 +310,37 @@ def test_the_audit_log_is_put_aside_when_full_and_does_not_fill_the_disk(tmp_pat
     files = sorted(tmp_path.glob("audit*.jsonl"))
     assert len(files) > 2
     assert all(file.stat().st_size <= 10_000 for file in files)
-    assert {json.loads(line)["request"] for file in files for line in file.read_text().splitlines()} == set(range(300))
+    assert {
+        json.loads(line)["request"] for file in files for line in file.read_text().splitlines()
+    } == set(range(300))
     quiet = AuditLog(tmp_path / ".", 10_000_000)
     for number in range(1000):
         quiet.refused({"refused": number})
-    assert sum('"refused"' in line for file in tmp_path.glob("audit*.jsonl") for line in file.read_text().splitlines()) <= 50
+    assert (
+        sum(
+            '"refused"' in line
+            for file in tmp_path.glob("audit*.jsonl")
+            for line in file.read_text().splitlines()
+        )
+        <= 50
+    )
 
 
 def test_who_asks_too_often_is_told_when_to_come_again(tmp_path, make_city, serve):
     city = make_city(tmp_path / "city")
-    settings = ServerSettings(city=city.path, tokens={"viewer": "v", "admin": "a"}, rate_per_s=0.5, rate_burst=3)
+    settings = ServerSettings(
+        city=city.path, tokens={"viewer": "v", "admin": "a"}, rate_per_s=0.5, rate_burst=3
+    )
     with serve(create_app(settings)) as root:
         asked = [httpx.get(f"{root}/landing", headers={"X-API-Key": "v"}) for _ in range(4)]
         assert [found.status_code for found in asked] == [200, 200, 200, 429]
         assert 1 <= int(asked[-1].headers["retry-after"]) <= 2
         assert asked[-1].json()["type"] == "urn:citytwin:problem:too-many-requests"
         assert httpx.get(f"{root}/landing", headers={"X-API-Key": "a"}).status_code == 200
-        wrong = [httpx.get(f"{root}/landing", headers={"X-API-Key": f"guess-{n}"}).status_code for n in range(4)]
+        wrong = [
+            httpx.get(f"{root}/landing", headers={"X-API-Key": f"guess-{n}"}).status_code
+            for n in range(4)
+        ]
         assert wrong == [401, 401, 401, 429]  # guesses count for the address
 
 

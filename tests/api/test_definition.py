@@ -13,7 +13,12 @@ from schemathesis.specs.openapi.checks import (
 from api.app import create_app
 from twin.settings import ServerSettings
 
-CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,12 @@ DECODE = {
 
 def raw(address, path, **headers):
     """The bytes as they came, not decoded."""
-    with httpx.Client(base_url=address) as client, client.stream("GET", path, headers={n.replace("_", "-"): v for n, v in headers.items()}) as found:
+    with (
+        httpx.Client(base_url=address) as client,
+        client.stream(
+            "GET", path, headers={n.replace("_", "-"): v for n, v in headers.items()}
+        ) as found,
+    ):
         return found, b"".join(found.iter_raw())
 
 
@@ -40,13 +45,17 @@ def test_the_client_says_what_it_takes(address, asked, coding):
     assert coding is None or len(data) < len(plain) / 4
 
 
-@pytest.mark.parametrize("path", ["/mvt/buildings/14/13380/6738", "/tiles/buildings/0.glb", "/page/index.html"])
+@pytest.mark.parametrize(
+    "path", ["/mvt/buildings/14/13380/6738", "/tiles/buildings/0.glb", "/page/index.html"]
+)
 def test_every_encoding_has_an_etag_of_its_own_and_is_known_again(address, path):
     tags = {}
     for coding in ("identity", "gzip", "zstd", "br"):
         found, _ = raw(address, path, accept_encoding=coding)
         assert found.status_code == 200, path
-        again, body = raw(address, path, accept_encoding=coding, if_none_match=f'"x", {found.headers["etag"]}')
+        again, body = raw(
+            address, path, accept_encoding=coding, if_none_match=f'"x", {found.headers["etag"]}'
+        )
         assert (again.status_code, body, again.headers["etag"]) == (304, b"", found.headers["etag"])
         assert "Accept-Encoding" in again.headers["vary"]
         tags[coding, found.headers.get("content-encoding")] = found.headers["etag"]
@@ -58,7 +67,9 @@ def test_every_encoding_has_an_etag_of_its_own_and_is_known_again(address, path)
 
 
 def test_ranges_are_of_the_file_itself(address):
-    found, data = raw(address, "/tiles/buildings/0.glb", accept_encoding="gzip, zstd", range="bytes=4-9")
+    found, data = raw(
+        address, "/tiles/buildings/0.glb", accept_encoding="gzip, zstd", range="bytes=4-9"
+    )
     assert (found.status_code, data) == (206, bytes(range(6)))
     assert "content-encoding" not in found.headers
 
@@ -66,7 +77,10 @@ def test_ranges_are_of_the_file_itself(address):
 def test_the_live_stream_and_small_answers_are_sent_as_they_are(address):
     found, _ = raw(address, "/conformance?f=json", accept_encoding="identity")
     assert "content-encoding" not in found.headers
-    with httpx.Client(base_url=address) as client, client.stream("GET", "/live", headers={"accept-encoding": "gzip, zstd"}) as stream:
+    with (
+        httpx.Client(base_url=address) as client,
+        client.stream("GET", "/live", headers={"accept-encoding": "gzip, zstd"}) as stream,
+    ):
         assert "content-encoding" not in stream.headers
         assert next(stream.iter_raw()).startswith(b"retry:")
     small, data = raw(address, "/address/parse?q=a", accept_encoding="gzip")

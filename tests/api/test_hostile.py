@@ -100,7 +100,9 @@ def test_hostile_ids_on_every_route_that_takes_one(hostile):
     app, _root, client = hostile
     slow = []
     for route in _get_routes(app.routes):
-        names = [part[1:-1].partition(":")[0] for part in route.path.split("/") if part.startswith("{")]
+        names = [
+            part[1:-1].partition(":")[0] for part in route.path.split("/") if part.startswith("{")
+        ]
         if not names or route.path == "/live":
             continue
         for text in TEXTS:
@@ -122,19 +124,26 @@ def test_hostile_values_of_every_parameter_of_every_route(hostile):
     app, _root, client = hostile
     slow = []
     for route in _get_routes(app.routes):
-        if "{" in route.path and "{collection}/items" not in route.path or route.path == "/live":
+        if ("{" in route.path and "{collection}/items" not in route.path) or route.path == "/live":
             continue
         path = route.path.replace("{collection}", "buildings").replace("{eid}", "x")
         names = [field.alias for field in route.dependant.query_params] + ["unknown"]
         for name in names:
-            for text in TEXTS[::1 if name in ("q", "bbox") else 3]:
+            for text in TEXTS[:: 1 if name in ("q", "bbox") else 3]:
                 found, ms = _ask(client, f"{path}?{quote(name)}={quote(text, safe='')}")
                 assert found.status_code < 500, (path, name, text, found.text)
-                if name == "unknown" and path not in ("/wmts", "/", "/wmts/1.0.0/WMTSCapabilities.xml", "/imagery/tilejson.json"):
+                if name == "unknown" and path not in (
+                    "/wmts",
+                    "/",
+                    "/wmts/1.0.0/WMTSCapabilities.xml",
+                    "/imagery/tilejson.json",
+                ):
                     assert found.status_code == 400, (path, found.status_code)
                 if ms > CPU_MS and found.status_code >= 400:
                     slow.append((path, name, text[:40], ms))
-    assert not [s for s in slow if _ask(client, f"{s[0]}?{quote(s[1])}={quote(s[2], safe='')}")[1] > CPU_MS], slow
+    assert not [
+        s for s in slow if _ask(client, f"{s[0]}?{quote(s[1])}={quote(s[2], safe='')}")[1] > CPU_MS
+    ], slow
 
 
 def test_hostile_paths_find_nothing(hostile):
@@ -149,12 +158,18 @@ def test_hostile_paths_find_nothing(hostile):
         text = found.read()
         connection.close()
         ms = (time.process_time() - before) * 1000
-        assert 400 <= found.status < 500 or path in ("//", "///"), (path[:80], found.status, text[:200])
+        assert 400 <= found.status < 500 or path in ("//", "///"), (
+            path[:80],
+            found.status,
+            text[:200],
+        )
         assert b"do not serve" not in text
         assert ms < CPU_MS or _ask(client, path)[1] < CPU_MS, path[:80]
 
 
-@pytest.mark.parametrize("path", ["/tiles/buildings/0.glb", "/collections/buildings/items", "/nothing", "/streams"])
+@pytest.mark.parametrize(
+    "path", ["/tiles/buildings/0.glb", "/collections/buildings/items", "/nothing", "/streams"]
+)
 def test_hostile_heads_are_answered_or_refused(hostile, path):
     """Raw requests that no client library would send."""
     _app, root, _client = hostile
@@ -167,7 +182,11 @@ def test_hostile_heads_are_answered_or_refused(hostile, path):
         found = connection.getresponse()
         found.read()
         connection.close()
-        assert found.status < 500 or (name == "Transfer-Encoding" and found.status == 501), (name, value[:30], found.status)
+        assert found.status < 500 or (name == "Transfer-Encoding" and found.status == 501), (
+            name,
+            value[:30],
+            found.status,
+        )
         assert (time.process_time() - before) * 1000 < 4 * CPU_MS, (name, value[:30])
 
 

@@ -23,7 +23,9 @@ AREA = "POLYGON ((113.9995 30.3995, 114.0056 30.3995, 114.0056 30.4016, 113.9995
 GRANTS = {
     "buildings of an area": Grant(collections=("buildings",), area=AREA),
     "all of an area": Grant(area=AREA),
-    "some collections": Grant(collections=("components", "streams", "cases", "addresses", "imagery")),
+    "some collections": Grant(
+        collections=("components", "streams", "cases", "addresses", "imagery")
+    ),
     "rooms": Grant(classes=("room",)),
     "an area that is not there": Grant(area="999999"),
 }
@@ -36,11 +38,14 @@ FAR_NAMES = ("远处的阀井", "FAR-0002", "AJ20260601999", "远处积水", "�
 
 def _far(con, building: str) -> None:
     """A stream, its alarm, a case and an address at building 39, far from the area."""
-    thing, at = str(uuid.UUID(int=79, version=4)), "114.0092, 30.4032"
-    con.execute(f"INSERT INTO thing VALUES ('{thing}', 'T-2', '远处的阀井', '燃气', NULL, NULL, NULL)")
+    thing, lon, lat = str(uuid.UUID(int=79, version=4)), 114.0092, 30.4032
     con.execute(
-        f"INSERT INTO datastream VALUES (2, '{thing}', 'FAR-0002', '甲烷浓度', '%', '燃气', NULL, 1.0, NULL, 2.0, 60, "
-        f"'building.code', 'FAR-CODE', {at}, 12.0, 'ellipsoid', NULL, NULL, NULL)"
+        "INSERT INTO thing VALUES (?, 'T-2', '远处的阀井', '燃气', NULL, NULL, NULL)", [thing]
+    )
+    con.execute(
+        "INSERT INTO datastream VALUES (2, ?, 'FAR-0002', '甲烷浓度', '%', '燃气', NULL, 1.0, NULL, 2.0, 60, "
+        "'building.code', 'FAR-CODE', ?, ?, 12.0, 'ellipsoid', NULL, NULL, NULL)",
+        [thing, lon, lat],
     )
     con.execute("INSERT INTO latest VALUES (2, TIMESTAMP '2026-06-01 08:00:00', 3.25, 'alarm')")
     con.execute(
@@ -50,23 +55,26 @@ def _far(con, building: str) -> None:
     )
     con.execute(
         "INSERT INTO case_file VALUES (?, 'AJ20260601999', '管理事项', '02103', 'GB/T 47678.5-2026', '远处积水', NULL, "
-        f"'远处大道1号', {at}, '立案', TIMESTAMP '2026-06-01 09:00:00', NULL, '市民', '城管', NULL, NULL, NULL, NULL)",
-        [FAR_CASE],
+        "'远处大道1号', ?, ?, '立案', TIMESTAMP '2026-06-01 09:00:00', NULL, '市民', '城管', NULL, NULL, NULL, NULL)",
+        [FAR_CASE, lon, lat],
     )
     for kind, subject in (("datastream", "2"), ("case", FAR_CASE), ("alarm", FAR_ALARM)):
         con.execute(
-            f"INSERT INTO anchor VALUES (?, ?, 'entity', ?, NULL, NULL, NULL, {at}, 10.0, 10.0, 'host', 1.0, NULL, NULL, "
+            "INSERT INTO anchor VALUES (?, ?, 'entity', ?, NULL, NULL, NULL, ?, ?, 10.0, 10.0, 'host', 1.0, NULL, NULL, "
             "TIMESTAMP '2026-06-01')",
-            [kind, subject, building],
+            [kind, subject, building, lon, lat],
         )
     for node, parent, level, name in (
         ("far1", "s", "road", "远处大道"), ("far2", "far1", "number", "1号"), ("far3", "far2", "compound", "远处花园")
     ):  # fmt: skip
-        full = "湖北省云梦泽市临江示范区滨江街道远处大道" + {"far1": "", "far2": "1号", "far3": "1号远处花园"}[node]
+        full = (
+            "湖北省云梦泽市临江示范区滨江街道远处大道"
+            + {"far1": "", "far2": "1号", "far3": "1号远处花园"}[node]
+        )
         con.execute(
             'INSERT INTO address_node (node_id, parent_id, level, name, "full", lon, lat, z, eid, status) '
-            f"VALUES (?, ?, ?, ?, ?, {at}, 10.0, ?, 'active')",
-            [node.rjust(16, "0"), parent.rjust(16, "0"), level, name, full, building if node == "far3" else None],
+            "VALUES (?, ?, ?, ?, ?, ?, ?, 10.0, ?, 'active')",
+            [node.rjust(16, "0"), parent.rjust(16, "0"), level, name, full, lon, lat, building if node == "far3" else None],
         )  # fmt: skip
 
 
@@ -75,8 +83,13 @@ def guarded(tmp_path_factory, make_city, serve, ids):
     city = make_city(tmp_path_factory.mktemp("reach") / "city")
     with Store.open(city) as store, store.transaction() as con:
         _far(con, ids.building(39))
-        con.execute("INSERT INTO relation VALUES (?, ?, 'serves', NULL, NULL, NULL, NULL)", [ids.tower, ids.building(39)])
-        con.execute("INSERT INTO change (at_time, kind, subject_kind) VALUES (TIMESTAMP '2026-06-01', 'load', 'dataset')")
+        con.execute(
+            "INSERT INTO relation VALUES (?, ?, 'serves', NULL, NULL, NULL, NULL)",
+            [ids.tower, ids.building(39)],
+        )
+        con.execute(
+            "INSERT INTO change (at_time, kind, subject_kind) VALUES (TIMESTAMP '2026-06-01', 'load', 'dataset')"
+        )
         things = con.execute(
             "SELECT e.eid::VARCHAR, e.collection, e.class_code, e.name, e.attributes ->> 'code', g.wkb, g.xmin, g.ymin, g.xmax, g.ymax "
             "FROM entity e LEFT JOIN geometry g USING (eid)"
@@ -90,14 +103,20 @@ def guarded(tmp_path_factory, make_city, serve, ids):
 
 def _shown(thing, grant) -> bool:
     """By hand: a thing's class is granted, and its shape (or the middle of its box) meets the area."""
-    eid, collection, code, _name, _code, wkb, xmin, ymin, xmax, ymax = thing
-    if (grant.collections or grant.classes) and collection not in grant.collections and code not in grant.classes:
+    _eid, collection, code, _name, _code, wkb, xmin, ymin, xmax, ymax = thing
+    if (
+        (grant.collections or grant.classes)
+        and collection not in grant.collections
+        and code not in grant.classes
+    ):
         return False
     if not grant.area:
         return True
     if not grant.area.startswith("POLYGON") or xmin is None:
         return False
-    shape = shapely.from_wkb(bytes(wkb)) if wkb else shapely.Point((xmin + xmax) / 2, (ymin + ymax) / 2)
+    shape = (
+        shapely.from_wkb(bytes(wkb)) if wkb else shapely.Point((xmin + xmax) / 2, (ymin + ymax) / 2)
+    )
     return shapely.from_wkt(grant.area).intersects(shape)
 
 
@@ -112,9 +131,18 @@ class Searched:
         self.words = {thing[0] for thing in hidden if thing[0] not in self.shown}
         self.words |= {text for thing in hidden for text in thing[3:5] if text and text not in told}
         if "addresses" in grant.collections or "room" in grant.classes:
-            self.words -= {"临江花园5号楼", "301室"}  # a part of the addresses granted, and of the room's own
+            self.words -= {
+                "临江花园5号楼",
+                "301室",
+            }  # a part of the addresses granted, and of the room's own
         if grant.area:
-            self.words |= {*FAR_NAMES, FAR_CASE, FAR_ALARM, "far1".rjust(16, "0"), "far3".rjust(16, "0")}
+            self.words |= {
+                *FAR_NAMES,
+                FAR_CASE,
+                FAR_ALARM,
+                "far1".rjust(16, "0"),
+                "far3".rjust(16, "0"),
+            }
         boxes = [shapely.box(*thing[6:]) for thing in shown if thing[6] is not None]
         places = [shapely.from_wkt(grant.area)] if grant.area.startswith("POLYGON") else []
         self.place = shapely.union_all(boxes + places).buffer(1e-7) if grant.area else None
@@ -124,13 +152,21 @@ class Searched:
         said = [word for word in self.words if word in text and word not in asked]
         if "vector-tile" in found.headers.get("content-type", "") and found.content:
             for layer in mapbox_vector_tile.decode(found.content).values():
-                said += [f["properties"]["eid"] for f in layer["features"] if f["properties"]["eid"] not in self.shown]
+                said += [
+                    f["properties"]["eid"]
+                    for f in layer["features"]
+                    if f["properties"]["eid"] not in self.shown
+                ]
         if "json" in found.headers.get("content-type", "") and self.place is not None:
-            said += [str(p) for p in _points(orjson.loads(found.content)) if not self.place.intersects(shapely.Point(p))]
+            said += [
+                str(p)
+                for p in _points(orjson.loads(found.content))
+                if not self.place.intersects(shapely.Point(p))
+            ]
         return said
 
 
-def _points(node):
+def _points(node):  # noqa: C901 -- every way a place is written
     """Every place a document names: positions, boxes, lon/lat pairs, regions of tilesets (radians)."""
     if isinstance(node, dict):
         if "query" in node:
@@ -141,17 +177,34 @@ def _points(node):
             west, south, east, north = (v * 180 / 3.141592653589793 for v in node["region"][:4])
             yield from ((west, south), (east, north))
         for name, value in node.items():
-            if name in ("bounds", "bbox") and isinstance(value, list) and value and isinstance(value[0], float):
+            if (
+                name in ("bounds", "bbox")
+                and isinstance(value, list)
+                and value
+                and isinstance(value[0], float)
+            ):
                 half = len(value) // 2
                 yield from (tuple(value[:2]), tuple(value[half : half + 2])) if any(value) else ()
             elif isinstance(value, dict) and "xmin" in value:
-                yield from ((value["xmin"], value["ymin"]), (value["xmax"], value["ymax"])) if value["xmin"] else ()
+                yield from (
+                    ((value["xmin"], value["ymin"]), (value["xmax"], value["ymax"]))
+                    if value["xmin"]
+                    else ()
+                )
             elif name not in ("region", "box", "transform"):
                 yield from _points(value)
     elif isinstance(node, list):
-        if len(node) in (2, 3) and all(isinstance(v, float | int) for v in node) and abs(node[0] - 114) < 5:
+        if (
+            len(node) in (2, 3)
+            and all(isinstance(v, float | int) for v in node)
+            and abs(node[0] - 114) < 5
+        ):
             yield node[0], node[1]
-        elif len(node) in (4, 6) and all(isinstance(v, float | int) for v in node) and abs(node[0] - 114) < 5:
+        elif (
+            len(node) in (4, 6)
+            and all(isinstance(v, float | int) for v in node)
+            and abs(node[0] - 114) < 5
+        ):
             yield from ((node[0], node[1]), (node[len(node) // 2], node[len(node) // 2 + 1]))
         else:
             for value in node:
@@ -160,14 +213,32 @@ def _points(node):
 
 def examples(ids) -> dict[str, list[str]]:
     """Every GET route of the application, and what to ask it: what is shown, what is hidden, what is not there."""
-    things = [ids.tower, ids.building(39), ids.courtyard, ids.old, ids.room, ids.grid, ids.pipe, ids.merged, ids.component(299), ids.lost]
+    things = [
+        ids.tower,
+        ids.building(39),
+        ids.courtyard,
+        ids.old,
+        ids.room,
+        ids.grid,
+        ids.pipe,
+        ids.merged,
+        ids.component(299),
+        ids.lost,
+    ]
     collections = ["buildings", "components", "grids", "pipes", "rooms", "nothing"]
     words = ["临江花园5号楼", "住宅39号楼", "远处大道1号远处花园", "远处", "FAR-0002", "AJ20260601999", "网格001", "429871001001001", ids.merged,
              ids.building(39), "LJ-0005", "GAS-0001", "旧仓库"]  # fmt: skip
     tiles = ["buildings/tileset.json", "buildings/0.glb", "manifest.json", "mvt/grids/3/6/3.mvt", "mvt/grids/tilejson.json", "pipes/tileset.json",
              "rooms/tileset.json", "models/tileset.json", "scene/tileset.json", "imagery/tilejson.json", "terrain/layer.json"]  # fmt: skip
     nodes = [name.rjust(16, "0") for name in ("far1", "far3", "b", "o", "p", "zz")]
-    places = sorted({_tile(z, lon, lat) for z in (13, 14, 16) for lon in (114.0, 114.0045, 114.0095) for lat in (30.4, 30.4035)})
+    places = sorted(
+        {
+            _tile(z, lon, lat)
+            for z in (13, 14, 16)
+            for lon in (114.0, 114.0045, 114.0095)
+            for lat in (30.4, 30.4035)
+        }
+    )
     box = "bbox=113,30,115,31"
     return {
         "/": ["/", "/?f=html"],
@@ -257,7 +328,11 @@ def test_no_answer_holds_what_a_key_may_not_see(guarded, ids, name):
                 assert found.status_code < 500, (path, found.text)
                 if template in SAME_FOR_ALL:
                     continue
-                assert not searched.leaks(found, path), (template, path, searched.leaks(found, path))
+                assert not searched.leaks(found, path), (
+                    template,
+                    path,
+                    searched.leaks(found, path),
+                )
                 answered += found.status_code == 200
                 if template in OPEN:
                     continue
@@ -271,7 +346,9 @@ def test_the_search_itself_finds_what_a_whole_answer_holds(guarded, ids):
     _app, root, _keys, things = guarded
     searched = Searched(things, GRANTS["buildings of an area"])
     found_out = set()
-    with httpx.Client(base_url=root, headers={"Authorization": "Bearer whole"}, timeout=30) as client:
+    with httpx.Client(
+        base_url=root, headers={"Authorization": "Bearer whole"}, timeout=30
+    ) as client:
         for template, paths in examples(ids).items():
             if any(searched.leaks(client.get(path), path) for path in paths):
                 found_out.add(template)
@@ -287,7 +364,9 @@ def test_what_is_granted_is_seen_and_counted(guarded, ids):
     _app, root, keys, things = guarded
     grant = GRANTS["buildings of an area"]
     wanted = {thing[0] for thing in things if _shown(thing, grant)}
-    with httpx.Client(base_url=root, headers={"Authorization": f"Bearer {keys['buildings of an area']}"}) as client:
+    with httpx.Client(
+        base_url=root, headers={"Authorization": f"Bearer {keys['buildings of an area']}"}
+    ) as client:
         found = client.get("/collections/buildings/items?limit=1000").json()
         present = wanted - {ids.old}
         assert {feature["id"] for feature in found["features"]} == present
@@ -298,8 +377,15 @@ def test_what_is_granted_is_seen_and_counted(guarded, ids):
         drawn = _eids_of_tiles(client, "/tiles/buildings/tileset.json")
         assert drawn == present
         assert client.get(f"/entities/{ids.tower}").json()["name"] == "临江花园5号楼"
-        same = client.get(f"/entities/{ids.building(39)}").json(), client.get(f"/entities/{ids.lost}").json()
-        assert [doc["detail"].replace(eid, "") for doc, eid in zip(same, (ids.building(39), ids.lost), strict=True)][0] == same[1]["detail"].replace(ids.lost, "")  # fmt: skip
+        same = (
+            client.get(f"/entities/{ids.building(39)}").json(),
+            client.get(f"/entities/{ids.lost}").json(),
+        )
+        hidden, unknown = (
+            doc["detail"].replace(eid, "")
+            for doc, eid in zip(same, (ids.building(39), ids.lost), strict=True)
+        )
+        assert hidden == unknown
         assert client.get("/streams").json()["numberMatched"] == 1
         assert client.get("/geocode?q=远处大道1号远处花园").json()["status"] == "none"
 
@@ -319,7 +405,12 @@ def _eids_of_tiles(client: httpx.Client, path: str) -> set[str]:
                 inner = data.json()["root"]
                 deeper = f"{base}/{content['uri']}"
                 found |= _eids_of_tiles(client, deeper) if inner else set()
-            found |= {eid.decode() for eid in re.findall(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", data.content)}
+            found |= {
+                eid.decode()
+                for eid in re.findall(
+                    rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", data.content
+                )
+            }
     return found
 
 
@@ -328,7 +419,10 @@ def test_the_live_stream_tells_of_what_is_seen(guarded):
     told: dict[str, str] = {}
 
     def follow(who: str, headers: dict[str, str]) -> None:
-        with httpx.Client(base_url=root, headers=headers, timeout=10) as client, client.stream("GET", "/live") as stream:
+        with (
+            httpx.Client(base_url=root, headers=headers, timeout=10) as client,
+            client.stream("GET", "/live") as stream,
+        ):
             text = ""
             for line in stream.iter_lines():
                 text += line + "\n"
@@ -336,7 +430,10 @@ def test_the_live_stream_tells_of_what_is_seen(guarded):
                     break
             told[who] = text
 
-    people = {"whole": {"Authorization": "Bearer whole"}, "area": {"X-API-Key": keys["all of an area"]}}
+    people = {
+        "whole": {"Authorization": "Bearer whole"},
+        "area": {"X-API-Key": keys["all of an area"]},
+    }
     threads = [threading.Thread(target=follow, args=item, daemon=True) for item in people.items()]
     for thread in threads:
         thread.start()
@@ -348,7 +445,11 @@ def test_the_live_stream_tells_of_what_is_seen(guarded):
     assert hub.events.followers == 2
     now = datetime.now(UTC)
     hub.ingest(["FAR-0002"], [now], [9.75])
-    hub.events.publish("case", {"id": FAR_CASE, "key": "AJ20260601999", "lon": 114.0092, "lat": 30.4032, "eid": None}, place=(114.0092, 30.4032))
+    hub.events.publish(
+        "case",
+        {"id": FAR_CASE, "key": "AJ20260601999", "lon": 114.0092, "lat": 30.4032, "eid": None},
+        place=(114.0092, 30.4032),
+    )
     hub.events.publish("indicators", {"streams": {"total": 2}})
     hub.events.publish("alarm", {"stream_id": 2, "key": "FAR-0002", "eid": None}, position=1)
     hub.events.publish("alarm", {"stream_id": 1, "key": "GAS-0001", "eid": None}, position=0)
@@ -370,10 +471,14 @@ def test_an_operator_with_a_limited_reach_writes_only_there(guarded, ids):
         there = {"title": "t", "lon": 114.0002, "lat": 30.4002, "actor": "a"}
         opened = client.post("/cases", json=there)
         assert opened.status_code == 201, opened.text
-        assert client.post("/cases", json=there | {"lon": 114.0092, "lat": 30.4032}).status_code == 403
+        assert (
+            client.post("/cases", json=there | {"lon": 114.0092, "lat": 30.4032}).status_code == 403
+        )
         assert client.post("/cases", json={"title": "t", "actor": "a"}).status_code == 403
         assert client.post(f"/cases/{FAR_CASE}/dispatch", json={"actor": "a"}).status_code == 404
-        assert client.post(f"/alarms/{FAR_ALARM}/acknowledge", json={"actor": "a"}).status_code == 404
+        assert (
+            client.post(f"/alarms/{FAR_ALARM}/acknowledge", json={"actor": "a"}).status_code == 404
+        )
         assert client.post(f"/alarms/{FAR_ALARM}/case", json={"actor": "a"}).status_code == 404
         at = "2026-06-01T09:00:00Z"
         for stream, status in (("FAR-0002", 404), ("nothing", 404), ("GAS-0001", 201)):

@@ -5,6 +5,7 @@ Every error leaves as ``application/problem+json`` (RFC 9457): ``type``, ``title
 ``successors``).
 """
 
+import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -125,7 +126,7 @@ def problem(
         "request": _id(request),
     } | {name: value for name, value in members.items() if value is not None}
     return Response(
-        orjson.dumps(body, default=str),
+        _written(body),
         kind.status,
         {
             "Content-Language": "zh" if chinese else "en",
@@ -134,6 +135,14 @@ def problem(
         },
         PROBLEM_JSON,
     )
+
+
+def _written(body: dict[str, Any]) -> bytes:
+    """JSON; what was given may hold numbers beyond 64 bits and halves of surrogate pairs, which orjson refuses."""
+    try:
+        return orjson.dumps(body, default=str)
+    except TypeError:
+        return json.dumps(body, default=str).encode()
 
 
 def response_for_status(

@@ -105,7 +105,9 @@ class StreamCollection(BaseModel):
 class ReadingIn(BaseModel):
     """One reading to store."""
 
-    stream: str | int = Field(description="Key or id of the stream")
+    stream: str | Annotated[int, Field(ge=0, lt=2**62)] = Field(
+        description="Key or id of the stream"
+    )
     time: datetime = Field(description="When it was observed; without a zone: UTC")
     result: float | None = Field(description="In the unit of the stream")
     quality: str | None = None

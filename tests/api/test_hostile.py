@@ -190,6 +190,19 @@ def test_hostile_heads_are_answered_or_refused(hostile, path):
         assert (time.process_time() - before) * 1000 < 4 * CPU_MS, (name, value[:30])
 
 
+@pytest.mark.parametrize(
+    "body",
+    [b'{"observations":[{"stream":-5600879004917148617839006973952,"time":"2026-01-01T00:00:00Z","result":1}]}', b'{"\\ud800":1,"title":"t","actor":"a"}',
+     b'{"title":"\\ud800","actor":"a"}', b"[" * 100_000, b'{"a":' * 20_000, b"nan", b"\xff\xfe", b'{"title":1e999,"actor":"a"}', b'"', b""],
+)  # fmt: skip
+@pytest.mark.parametrize("path", ["/cases", "/observations", "/address/edits", "/address/batch"])
+def test_hostile_bodies_are_refused(hostile, path, body):
+    _app, _root, client = hostile
+    found = client.post(path, content=body, headers={"Content-Type": "application/json"})
+    assert 400 <= found.status_code < 500, found.text
+    assert found.headers["content-type"] == "application/problem+json"
+
+
 def test_a_hundred_headers_are_too_many(hostile):
     _app, root, _client = hostile
     found = httpx.get(f"{root}/landing", headers={f"x-{n}": "1" for n in range(150)})

@@ -50,6 +50,9 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it with what it lacks."""
+        if scope["type"] == "websocket":
+            await self._socket(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -73,6 +76,21 @@ class Gate:
             await self.app(read, receive, send)
             scope["route"] = read.get("route")
             return
+        await self.app(scope, receive, send)
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A WebSocket reads as its caller; one that a page of another site opens is refused, as a write would be."""
+        heads: Heads = dict(scope["headers"])
+        known = {**scope, "type": "http", "method": "GET"}
+        origin = heads.get(b"origin")
+        foreign = origin is not None and self._cross_site(
+            {**known, "method": "POST"}, heads, origin.decode("latin-1")
+        )
+        if foreign or await self._unknown(known, heads, self.callers.are_known):
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        scope |= {"caller": known["caller"], "callers": self.callers}
         await self.app(scope, receive, send)
 
     def _misshapen(self, scope: Scope, heads: Heads) -> Response | None:

@@ -86,9 +86,17 @@ class JwksKeys:
     def _content(self) -> bytes:
         if not self._where.startswith("https://"):
             return (self._folder / self._where).read_bytes()[:MOST_BYTES]
-        with urllib.request.urlopen(self._where, timeout=PATIENCE_S) as answer:  # noqa: S310 -- https alone
+        opener = urllib.request.build_opener(_StayHere)
+        with opener.open(self._where, timeout=PATIENCE_S) as answer:
             content: bytes = answer.read(MOST_BYTES)
         return content
+
+
+class _StayHere(urllib.request.HTTPRedirectHandler):
+    """Keys are taken from the address that was given, and from no other."""
+
+    def redirect_request(self, *_: object) -> None:
+        """Follow nothing."""
 
 
 def _fitting(entry: Mapping[str, Any], algorithm: str) -> Any:  # noqa: ANN401 -- a public key

@@ -7,6 +7,7 @@ nothing else. RFC 9110 §8.8.3: a strong ETag names bytes, so each encoding has 
 
 from collections.abc import Mapping
 from functools import lru_cache
+from hashlib import blake2b
 from typing import Any, Final
 
 import brotli
@@ -20,6 +21,8 @@ __all__ = ["Encodings", "chosen", "weights"]
 LEAST: Final = 500
 """Bytes below which an answer is sent as it is."""
 MOST: Final = 32 << 20
+TAGGED: Final = 64 << 10
+"""Bytes up to which an answer without an ETag is given one."""
 IN_PLACE: Final = 256 << 10
 """Bytes up to which an answer is compressed on the event loop: under a millisecond."""
 LEVEL: Final = 1
@@ -118,7 +121,7 @@ class Encodings:
                 (n, _with_plain(v, SUFFIX[coding]) if n == b"if-none-match" else v)
                 for n, v in scope["headers"]
             ]
-        answer = _Answer(send, coding, known)
+        answer = _Answer(send, coding, known, scope["method"] in ("GET", "HEAD"))
         await self.app(scope, receive, answer.send)
 
 
@@ -132,10 +135,10 @@ def _with_plain(given: bytes, suffix: bytes) -> bytes:
 class _Answer:
     """One answer on its way out; its head waits for the first piece of the body."""
 
-    __slots__ = ("_coding", "_head", "_known", "_send")
+    __slots__ = ("_coding", "_head", "_known", "_reads", "_send")
 
-    def __init__(self, send: Send, coding: str | None, known: bytes) -> None:
-        self._send, self._coding, self._known = send, coding, known
+    def __init__(self, send: Send, coding: str | None, known: bytes, reads: bool) -> None:
+        self._send, self._coding, self._known, self._reads = send, coding, known, reads
         self._head: Message | None = None
 
     async def send(self, message: Message) -> None:
@@ -147,12 +150,35 @@ class _Answer:
         if head is None or message["type"] != "http.response.body":
             await self._send(message)
             return
+        if self._reads and head["status"] == 200:
+            message = self._tagged(head, message)
         if head["status"] == 304:
             head["headers"] = self._unchanged(head["headers"])
         elif self._fits(head, message):
             message = await self._compressed(head, message)
         await self._send(head)
         await self._send(message)
+
+    def _tagged(self, head: Message, message: Message) -> Message:
+        """A small answer without an ETag gets the hash of its bytes, unless it is not to be kept; 304 where it is known."""
+        body = message.get("body", b"")
+        if message.get("more_body", False) or not 0 < len(body) <= TAGGED:
+            return message
+        for name, value in head["headers"]:
+            if name == b"etag" or (name == b"cache-control" and b"no-store" in value):
+                return message
+        tag = b'"' + blake2b(body, digest_size=12).hexdigest().encode() + b'"'
+        headers = [*head["headers"], (b"etag", tag)]
+        mark = b"" if self._coding is None else SUFFIX[self._coding]
+        tags = {part.strip().removeprefix(b"W/") for part in self._known.split(b",")}
+        if tags.isdisjoint((tag, tag[:-1] + mark + b'"')):
+            head["headers"] = headers
+            return message
+        head["status"] = 304
+        head["headers"] = [
+            (n, v) for n, v in headers if n not in (b"content-length", b"content-type")
+        ]
+        return {"type": "http.response.body", "body": b""}
 
     def _fits(self, head: Message, message: Message) -> bool:
         body = message.get("body", b"")

@@ -1,21 +1,30 @@
 """API keys, tokens of an identity provider, roles, rates, and what is written down of it."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
+import http.server
 import json
+import ssl
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import jwt
 import pytest
-from cryptography.hazmat.primitives import serialization
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.x509.oid import NameOID
 from typer.testing import CliRunner
 
-from api.access.policy import FILE, Grant, add_key, read_policy, revoke_key
+from api.access.callers import Callers, Refused
+from api.access.gate import Gate
+from api.access.policy import FILE, Grant, Issuer, add_key, read_policy, revoke_key
 from api.access.rates import Rates
+from api.access.tokens import TokenChecker, UnacceptableTokenError
 from api.app import create_app
 from api.cli import app as command
 from api.standing.journal import AUDIT, AuditLog
@@ -162,9 +171,6 @@ def test_clocks_may_differ_a_little(guarded):
 
 
 def test_keys_of_the_issuer_may_be_rotated(tmp_path, make_city):
-    from api.access.policy import Issuer
-    from api.access.tokens import TokenChecker, UnacceptableTokenError
-
     old, new = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     (tmp_path / "keys").write_text(json.dumps({"keys": [jwk("ES256", old, kid="a")]}))
     checker = TokenChecker(Issuer(ISSUER, AUDIENCE, "keys"), tmp_path)
@@ -179,6 +185,93 @@ def test_keys_of_the_issuer_may_be_rotated(tmp_path, make_city):
     assert checker.check(second).subject == "zhang"
     with pytest.raises(UnacceptableTokenError):
         TokenChecker.check(checker, token("ES256", old, "a"))
+
+
+def test_keys_of_the_issuer_are_fetched_over_tls_alone(tmp_path, monkeypatch):
+    """From a real server with a certificate of its own; another that is not trusted gives none."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    own, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(own.public_key()).serial_number(1)
+        .not_valid_before(now - timedelta(1)).not_valid_after(now + timedelta(1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True).sign(own, hashes.SHA256())
+    )  # fmt: skip
+    pem = certificate.public_bytes(serialization.Encoding.PEM)
+    secret = own.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (tmp_path / "cert.pem").write_bytes(pem)
+    (tmp_path / "both.pem").write_bytes(pem + secret)
+    signing = KEYS["EdDSA"]
+
+    class Keys(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(302 if self.path == "/moved" else 200)
+            self.send_header("Location", "/jwks")
+            self.end_headers()
+            self.wfile.write(json.dumps({"keys": [jwk("EdDSA", signing)]}).encode())
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Keys)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "both.pem")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("no_proxy", "localhost")
+    where = f"https://localhost:{server.server_port}"
+    with pytest.raises(UnacceptableTokenError):
+        TokenChecker(Issuer(ISSUER, AUDIENCE, f"{where}/jwks"), tmp_path).check(token("EdDSA"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+    assert (
+        TokenChecker(Issuer(ISSUER, AUDIENCE, f"{where}/jwks"), tmp_path)
+        .check(token("EdDSA"))
+        .subject
+        == "zhang"
+    )
+    with pytest.raises(UnacceptableTokenError):
+        TokenChecker(Issuer(ISSUER, AUDIENCE, f"{where}/moved"), tmp_path).check(token("EdDSA"))
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_socket_is_let_in_as_its_caller_and_not_from_another_site(tmp_path):
+    _, secret = add_key(tmp_path, "k", Grant(collections=("pipes",)))
+    seen = []
+
+    async def inner(scope, receive, send):
+        seen.append(scope["caller"].grant.collections)
+
+    async def receive():
+        return {"type": "websocket.connect"}
+
+    async def opened(*headers) -> list:
+        sent: list = []
+
+        async def send(message):
+            sent.append(message)
+
+        scope = {
+            "type": "websocket",
+            "path": "/live/ws",
+            "headers": [(b"host", b"twin"), *headers],
+            "query_string": b"",
+        }
+        await Gate(inner, ServerSettings(city=tmp_path))(scope, receive, send)
+        return sent
+
+    key, cookie = (b"x-api-key", secret.encode()), (b"cookie", f"twin_token={secret}".encode())
+    closed = [{"type": "websocket.close", "code": 1008}]
+    assert asyncio.run(opened()) == closed
+    assert asyncio.run(opened((b"x-api-key", b"twk_1_2"))) == closed
+    assert asyncio.run(opened(cookie, (b"origin", b"https://evil.example"))) == closed
+    assert seen == []
+    assert (
+        asyncio.run(opened(key)) == asyncio.run(opened(cookie, (b"origin", b"https://twin"))) == []
+    )
+    assert seen == [("pipes",), ("pipes",)]
 
 
 def test_keys_are_made_listed_used_and_revoked_on_the_command_line(guarded):
@@ -245,8 +338,6 @@ def test_a_policy_that_cannot_be_understood_lets_nobody_in(tmp_path, text):
     (tmp_path / FILE).write_text(text)
     with pytest.raises(CityError):
         read_policy(tmp_path / FILE)
-    from api.access.callers import Callers, Refused
-
     callers = Callers(ServerSettings(city=tmp_path))
     assert callers.are_known
     assert isinstance(callers.caller("anything"), Refused)

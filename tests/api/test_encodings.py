@@ -46,7 +46,15 @@ def test_the_client_says_what_it_takes(address, asked, coding):
 
 
 @pytest.mark.parametrize(
-    "path", ["/mvt/buildings/14/13380/6738", "/tiles/buildings/0.glb", "/page/index.html"]
+    "path",
+    [
+        "/mvt/buildings/14/13380/6738",
+        "/tiles/buildings/0.glb",
+        "/page/index.html",
+        "/collections",
+        "/api",
+        "/city",
+    ],
 )
 def test_every_encoding_has_an_etag_of_its_own_and_is_known_again(address, path):
     tags = {}

@@ -90,7 +90,7 @@ class Gate:
             await receive()
             await send({"type": "websocket.close", "code": 1008})
             return
-        scope |= {"caller": known["caller"], "callers": self.callers}
+        scope["caller"], scope["callers"] = known["caller"], self.callers
         await self.app(scope, receive, send)
 
     def _misshapen(self, scope: Scope, heads: Heads) -> Response | None:

@@ -360,7 +360,8 @@ async def follow(
     after = None if text is None else parse_whole(text, "last_event_id", 0, 0)
     flag = asyncio.Event()
     wake = partial(asyncio.get_running_loop().call_soon_threadsafe, flag.set)
-    view = await to_thread.run_sync(view_of, request)
+    limited = caller_of(request).grant.is_limited
+    view = await to_thread.run_sync(view_of, request) if limited else None
     subscription = state.hub.subscribe(
         after,
         bbox=simple_box(bbox),

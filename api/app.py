@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from api import errors
+from api.access import Gate
 from api.models import RawJson
 from api.routes import (
     address_batch,
@@ -25,7 +26,8 @@ from api.routes import (
     wmts,
 )
 from api.routes.health import program_version
-from api.security import Gate
+from api.standing import Encodings, Watch
+from api.standing.tally import Tally
 from api.state import CityState
 from twin.settings import ServerSettings
 
@@ -36,6 +38,18 @@ ROUTERS = (
     geocode.router, address_batch.router, address_edits.router, tiles.router, wmts.router, live.router, alarms.router,
     cases.router, health.router,
 )  # fmt: skip
+
+CORS_TAKES = ["Authorization", "X-API-Key", "X-Request-Id", "Content-Type", "Last-Event-ID", "If-Match", "If-None-Match",
+              "Content-Crs", "Prefer"]  # fmt: skip
+CORS_TELLS = [
+    "ETag",
+    "Content-Language",
+    "Content-Crs",
+    "Link",
+    "Location",
+    "Retry-After",
+    "X-Request-Id",
+]
 
 
 def create_app(settings: ServerSettings, opened: CityState | None = None) -> FastAPI:
@@ -75,13 +89,16 @@ def create_app(settings: ServerSettings, opened: CityState | None = None) -> Fas
     errors.install(app)
     for router in ROUTERS:
         app.include_router(router)
+    app.state.tally = Tally()
+    app.add_middleware(Encodings)
+    app.add_middleware(Gate, settings=settings)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
-            allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "Last-Event-ID"],
-            expose_headers=["ETag", "Content-Language"],
+            allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=CORS_TAKES,
+            expose_headers=CORS_TELLS,
         )
-    app.add_middleware(Gate, settings=settings)
+    app.add_middleware(Watch, settings=settings, tally=app.state.tally)
     return app

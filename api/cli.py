@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from api.access_cli import access
 from api.address_cli import address, geocode, reverse
 from api.ending import plain_endings
 from api.terminal import CityOption, JsonOption, StrictOption, document, err, out, progress
@@ -36,6 +37,7 @@ app = typer.Typer(
 app.command()(geocode)
 app.command()(reverse)
 app.add_typer(address)
+app.add_typer(access, name="access")
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ Every error leaves as ``application/problem+json`` (RFC 9457): ``type``, ``title
 ``successors``).
 """
 
+import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ __all__ = ["PROBLEM_JSON", "Problem", "install", "problem", "problem_of", "respo
 
 PROBLEM_JSON = "application/problem+json"
 log = logging.getLogger("citytwin.api")
+FAILED = "%s %s failed (request %s)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +69,14 @@ BY_STATUS: Mapping[int, Problem] = {
     406: Problem(406, "not-acceptable", "This format is not offered", "不提供该格式"),
     409: CONFLICT,
     410: Problem(410, "gone", "This thing is no more", "该对象已注销"),
+    408: Problem(408, "request-timeout", "The request came too slowly", "请求超时"),
+    412: Problem(412, "precondition-failed", "It has changed meanwhile", "前置条件不满足"),
     413: Problem(413, "content-too-large", "The request body is too large", "请求体过大"),
+    414: Problem(414, "uri-too-long", "The address is too long", "请求地址过长"),
     416: Problem(416, "range-not-satisfiable", "No such range", "请求范围无效"),
     422: UNUSABLE,
+    429: Problem(429, "too-many-requests", "Too many requests", "请求过于频繁"),
+    431: Problem(431, "headers-too-large", "The headers are too large", "请求头过大"),
     500: INTERNAL,
     503: CITY,
 }
@@ -110,15 +117,16 @@ def problem(
         Extension members; those that are None are left out.
     """
     chinese = _wants_chinese(request)
-    body = {
+    body: dict[str, Any] = {
         "type": f"urn:citytwin:problem:{kind.slug}",
         "title": kind.zh if chinese else kind.en,
         "status": kind.status,
         "detail": detail,
         "instance": request.url.path,
+        "request": _id(request),
     } | {name: value for name, value in members.items() if value is not None}
     return Response(
-        orjson.dumps(body, default=str),
+        _written(body),
         kind.status,
         {
             "Content-Language": "zh" if chinese else "en",
@@ -127,6 +135,14 @@ def problem(
         },
         PROBLEM_JSON,
     )
+
+
+def _written(body: dict[str, Any]) -> bytes:
+    """JSON; what was given may hold numbers beyond 64 bits and halves of surrogate pairs, which orjson refuses."""
+    try:
+        return orjson.dumps(body, default=str)
+    except TypeError:
+        return json.dumps(body, default=str).encode()
 
 
 def response_for_status(
@@ -147,6 +163,11 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _on_surprise)
 
 
+def _id(request: Request) -> str | None:
+    found: str | None = request.scope.get("request_id")
+    return found
+
+
 def _wants_chinese(request: Request) -> bool:
     asked = request.query_params.get("lang") or request.headers.get("accept-language", "zh")
     return not asked.lower().startswith("en")
@@ -156,7 +177,7 @@ def _on_twin_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.TwinError)  # noqa: S101 -- registered for it
     kind = problem_of(error)
     if kind.status >= 500:
-        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        log.error(FAILED, request.method, request.url.path, _id(request), exc_info=error)
     detail = (
         str(error) if kind is not INTERNAL else "The server could not finish; its log says why."
     )
@@ -198,5 +219,5 @@ def _on_validation(request: Request, error: Exception) -> Response:
 
 
 def _on_surprise(request: Request, error: Exception) -> Response:
-    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    log.error(FAILED, request.method, request.url.path, _id(request), exc_info=error)
     return problem(request, INTERNAL, "The server could not finish this request; its log says why.")

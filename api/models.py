@@ -94,6 +94,7 @@ class ProblemModel(BaseModel):
     status: int
     detail: str
     instance: str
+    request: str | None = None
     parameter: str | None = None
 
 

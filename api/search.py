@@ -1,5 +1,6 @@
 """What a text means: ids, codes, names, addresses, streams, cases, ranked and explained."""
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -7,6 +8,7 @@ from typing import Any, Final
 
 from address import Match
 from address.codes import split_code
+from api.access.view import View
 from api.deps import Language
 from api.state import CityState, utc_now
 from twin.store.read import cards, rows
@@ -48,7 +50,10 @@ SCORES: Final = {
 }  # fmt: skip
 """How sure each way of finding is by itself; addresses are weighed by their own confidence too."""
 
+UUID_TEXT: Final = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 MOST_STEPS: Final = 32
+MOST_TRIED: Final = 500
+"""Candidates looked through for a caller who sees a part of the city."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +88,9 @@ class _Hit:
     detail: str = ""
 
 
-def find(state: CityState, text: str, limit: int, language: Language) -> list[Candidate]:
+def find(
+    state: CityState, text: str, limit: int, language: Language, view: View | None = None
+) -> list[Candidate]:
     """Candidates for a text, best first.
 
     Parameters
@@ -95,7 +102,11 @@ def find(state: CityState, text: str, limit: int, language: Language) -> list[Ca
         At most so many.
     language : str
         ``zh`` or ``en``, for the reasons.
+    view : View, optional
+        Only what it shows.
     """
+    if view is not None:
+        return _shown(find(state, text, MOST_TRIED, language), view)[:limit]
     wanted = unicodedata.normalize("NFKC", text).strip()
     found = _things(state, wanted, limit, language)
     found += _streams(state, wanted, limit, language)
@@ -104,6 +115,37 @@ def find(state: CityState, text: str, limit: int, language: Language) -> list[Ca
     found += _addresses(state, wanted, limit, language)
     ranked = sorted(found, key=lambda candidate: -candidate.score)
     return _merged(ranked)[:limit]
+
+
+def _shown(found: list[Candidate], view: View) -> list[Candidate]:
+    """The candidates that are seen; reasons that may name others are left out."""
+    nodes = view.nodes(str(entry.id) for entry in found if entry.kind == "address")
+    kept = []
+    for entry in found:
+        eid = entry.eid if view.sight.has(entry.eid) else None
+        if entry.kind == "address":
+            shown = str(entry.id) in nodes
+        elif entry.kind == "datastream":
+            shown = view.stream(int(entry.id))
+        elif entry.kind == "case":
+            shown = view.case(_case_row(entry)) is not None
+        else:
+            shown = eid is not None
+        if shown:
+            kept.append(replace(entry, eid=eid, why="", note=None, **_own_place(entry, eid)))
+    return kept
+
+
+def _own_place(entry: Candidate, eid: str | None) -> dict[str, Any]:
+    """Nothing to change, but for an address that names a thing which is not seen: what came from that is left out."""
+    if entry.kind != "address" or eid is not None or entry.eid is None:
+        return {}
+    return {"location": None, "bbox": None, "class_code": None, "collection": None}
+
+
+def _case_row(entry: Candidate) -> dict[str, Any]:
+    place = entry.location or {}
+    return {"eid": entry.eid, "lon": place.get("lon"), "lat": place.get("lat")}
 
 
 def _why(reason: str, language: Language, detail: str = "") -> str:
@@ -137,7 +179,7 @@ def _hit_by_id(row: dict[str, Any]) -> _Hit:
 
 
 def _is_uuid(text: str) -> bool:
-    return len(text) == 36 and text.count("-") == 4
+    return UUID_TEXT.fullmatch(text) is not None
 
 
 def _successors(state: CityState, gone: Iterable[str]) -> list[_Hit]:
@@ -278,8 +320,12 @@ _SILENT = (".unused", ".several")
 """Faults that are no news to whoever asked: words of the text that tell no place, and the list itself."""
 
 
-def find_code(state: CityState, wanted: str, language: Language) -> list[Candidate]:
+def find_code(
+    state: CityState, wanted: str, language: Language, view: View | None = None
+) -> list[Candidate]:
     """Addresses that have or had a code or id; what was retired leads to what came after it."""
+    if view is not None:
+        return _shown(find_code(state, wanted, language), view)
     parts = split_code(wanted)
     text = "".join(parts) if parts is not None else wanted
     reasons: dict[str, str] = {}

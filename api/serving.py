@@ -14,8 +14,10 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from address.made import COLUMN, CUT, SINGLE, is_made
+from api.access.callers import Callers
 from api.address_remote import announced
 from api.app import create_app
+from api.standing.wire import bounded
 from api.state import CityState
 from twin.errors import InvalidRequestError
 from twin.settings import ServerSettings
@@ -49,11 +51,11 @@ def server_settings(city: Path, host: str, port: int, simulate: bool) -> ServerS
             f"the environment cannot be used: {error}. Lists and tokens are given as JSON, e.g. "
             'TWIN_TOKENS=\'{"viewer": "…"}\'.'
         ) from error
-    if not _is_loopback(host) and not settings.tokens:
+    if not _is_loopback(host) and not Callers(settings).are_known:
         raise InvalidRequestError(
             f"host {host} is reachable from other machines, and no tokens are set: "
             "anyone could write. Set TWIN_TOKENS, e.g. "
-            '\'{"viewer": "…", "operator": "…"}\', or listen on 127.0.0.1.',
+            '\'{"viewer": "…", "operator": "…"}\', make a key with `twin access key add`, or listen on 127.0.0.1.',
             "host",
         )
     return settings
@@ -123,6 +125,10 @@ def run_server(
             create_app(settings, state),
             log_level="warning",
             timeout_graceful_shutdown=GRACE_S,
+            http=bounded(settings.client_timeout_s),
+            limit_concurrency=settings.max_connections,
+            server_header=False,
+            access_log=False,
             lifespan="on",
         )
         try:

@@ -8,6 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from address import AddressIndex, History
+from api.access.limited_tiles import LimitedTiles
+from api.access.sights import Sights
+from api.access.view import View
 from api.address_book import AddressBook
 from api.address_edits import Edits
 from api.address_jobs import AddressJobs
@@ -81,6 +84,8 @@ class CityState:
     turns: SharedLock
     drawing: OnDemand
     vectors: VectorTiles = field(init=False)
+    sights: Sights = field(init=False)
+    limited: LimitedTiles = field(init=False)
     hashes: Hashes = field(init=False)
     started: datetime = field(default_factory=utc_now)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -93,6 +98,8 @@ class CityState:
         """What hangs on the base."""
         self.vectors = VectorTiles(self.store, self.city.tiles)
         self.hashes = Hashes(self.city.tiles)
+        self.sights = Sights(self.store, self.hub)
+        self.limited = LimitedTiles(self.store)
 
     @classmethod
     @contextmanager
@@ -113,7 +120,11 @@ class CityState:
                 with _running(settings, hub):
                     drawing = OnDemand(Scene(store), city.tiles)
                     desk = CaseDesk(store)
-                    yield cls(settings, city, store, hub, desk, book, jobs, turns, drawing)
+                    state = cls(settings, city, store, hub, desk, book, jobs, turns, drawing)
+                    try:
+                        yield state
+                    finally:
+                        state.limited.close()
             finally:
                 jobs.close()
                 hub.close()
@@ -158,6 +169,12 @@ class CityState:
                 self._seen = now
             return self._collections
 
+    def seen(self, view: View | None) -> dict[str, CollectionInfo]:
+        """Collections as a caller sees them; all where he sees everything."""
+        if view is None:
+            return self.collections()
+        return _grouped(view.sight.counts, view.sight.extents)
+
     def fields(self, collection: str) -> list[str]:
         """Attributes that things of a collection can be filtered by."""
         self.collections()
@@ -188,13 +205,19 @@ def _running(settings: ServerSettings, hub: LiveHub) -> Iterator[None]:
 
 def _collections(store: Store) -> dict[str, CollectionInfo]:
     now = utc_now()
-    boxes = extents(store, now)
+    return _grouped(rows(store, "counts", valid_at=now), extents(store, now))
+
+
+def _grouped(
+    counts: list[dict[str, Any]], boxes: dict[str, dict[str, Any]]
+) -> dict[str, CollectionInfo]:
+    """Collections of counts by class, in the order of the class table."""
     table = {row["code"]: row for row in cim_classes().to_pylist()}
     order: dict[str, list[dict[str, Any]]] = {}
     for row in table.values():
         order.setdefault(row["collection"], []).append(row)
     counted: dict[str, dict[str, dict[str, Any]]] = {}
-    for row in rows(store, "counts", valid_at=now):
+    for row in counts:
         counted.setdefault(row["collection"], {})[row["class_code"]] = row
     found: dict[str, CollectionInfo] = {}
     for name in [

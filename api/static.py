@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 from fastapi import Request
 from starlette.responses import FileResponse, Response
 
+from api.standing.encodings import weights
 from twin.errors import NotFoundError
 
 __all__ = ["MEDIA_TYPES", "answer_bytes", "is_known", "safe_path", "serve"]
@@ -106,7 +107,7 @@ def serve(
     if media is None:
         raise NotFoundError(f"No file {relative[:120]!r} here.")
     plain, packed = _file(path), _file(path.with_name(f"{path.name}.gz"))
-    takes_gzip = "gzip" in request.headers.get("accept-encoding", "")
+    takes_gzip = _takes_gzip(request)
     if packed is not None and (plain is None or (takes_gzip and "range" not in request.headers)):
         twin, mark = path.with_name(f"{path.name}.gz"), "-gz" if takes_gzip else "-un"
         tag = partial(_etag, packed, mark, f"{relative}.gz", hashes)
@@ -147,12 +148,18 @@ def answer_bytes(
     headers = {"ETag": f'"{digest}"', "Cache-Control": cache}
     if packed:
         headers["Vary"] = "Accept-Encoding"
-        if "gzip" in request.headers.get("accept-encoding", ""):
+        if _takes_gzip(request):
             headers |= {"ETag": f'"{digest}-gz"', "Content-Encoding": "gzip"}
             content = packed
     if is_known(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     return Response(content, headers=headers, media_type=media)
+
+
+def _takes_gzip(request: Request) -> bool:
+    """Whether the client takes gzip, by its weight."""
+    given = weights(request.headers.get("accept-encoding", ""))
+    return given.get("gzip", given.get("x-gzip", given.get("*", 0.0))) > 0
 
 
 def _is_plain(segment: str) -> bool:

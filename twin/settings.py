@@ -40,4 +40,26 @@ class ServerSettings(BaseSettings):
         default=2.0, gt=0, le=3600, description="Seconds between simulated readings."
     )
     max_body_bytes: int = Field(default=10_000_000, ge=1_000, description="Largest request body.")
+    rate_per_s: float = Field(
+        default=0.0, ge=0, description="Requests a second of one key or address; 0: no limit."
+    )
+    rate_burst: int = Field(
+        default=200, ge=1, description="Requests one key or address may make at once."
+    )
+    access_log: str = Field(
+        default="",
+        description="File of the access log (JSON lines), - for standard error; empty: none.",
+    )
+    audit_max_bytes: int = Field(
+        default=10_000_000, ge=10_000, description="Size at which the audit log begins a new file."
+    )
+    max_connections: int = Field(
+        default=1_000, ge=1, description="Connections at once; more are answered 503."
+    )
+    client_timeout_s: float = Field(
+        default=15.0,
+        gt=0,
+        le=600,
+        description="Seconds a client may take to send a head, or 64 KiB of a body.",
+    )
     max_limit: int = Field(default=10_000, ge=1, description="Largest page of items.")

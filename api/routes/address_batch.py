@@ -14,6 +14,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.responses import Response
 
+from api.access import whole_only
 from api.address_jobs import Job
 from api.address_tables import writer_for
 from api.deps import State, base_url, only
@@ -81,6 +82,12 @@ class JobOut(BaseModel):
     )
 
 
+class JobList(BaseModel):
+    """Jobs, newest first."""
+
+    jobs: list[JobOut]
+
+
 BODY: Final = {
     "requestBody": {
         "required": True,
@@ -107,6 +114,7 @@ async def submit(
 ) -> Response:
     """Send texts or rows as JSON, or a file as CSV, Parquet or XLSX; the answer says where the job is."""
     only(request, {"column", "f", "lang"})
+    whole_only(request)
     body = await request.body()
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media == "application/json":
@@ -123,10 +131,11 @@ async def submit(
     return answer(_described(job, request), status=201, headers={"Location": where, **NO_STORE})
 
 
-@router.get("/address/batch", summary="Jobs", responses={200: {"model": list[JobOut]}})
+@router.get("/address/batch", summary="Jobs", responses={200: {"model": JobList}})
 def jobs(request: Request, state: State) -> Response:
     """Jobs that wait, run, or have ended lately, newest first."""
     only(request, {"f", "lang"})
+    whole_only(request)
     return answer(
         {"jobs": [_described(job, request) for job in state.jobs.listed()]}, headers=NO_STORE
     )
@@ -138,6 +147,7 @@ def jobs(request: Request, state: State) -> Response:
 def status(job_id: str, request: Request, state: State) -> Response:
     """Status, progress in percent, and the report when it has ended."""
     only(request, {"f", "lang"})
+    whole_only(request)
     return answer(_described(state.jobs.get(job_id), request), headers=NO_STORE)
 
 
@@ -153,6 +163,7 @@ def result(
 ) -> Response:
     """The rows that were sent, each with its answer; a workbook also has the review list and the report as sheets."""
     only(request, {"f", "part", "lang"})
+    whole_only(request)
     if f not in (None, "json", "csv", "parquet", "xlsx"):
         raise InvalidRequestError(f"f={f[:20]!r}: expected json, csv, parquet or xlsx.", "f")
     if part not in (None, "all", "review"):
@@ -176,6 +187,7 @@ def result(
 def dismiss(job_id: str, request: Request, state: State) -> Response:
     """End a job that waits or runs; forget one that has ended."""
     only(request, {"f", "lang"})
+    whole_only(request)
     return answer(_described(state.jobs.dismiss(job_id), request), headers=NO_STORE)
 
 

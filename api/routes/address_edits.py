@@ -6,6 +6,8 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.responses import Response
 
+from address.codes import split_code
+from api.access import View, view_of, whole_only
 from api.address_edits import Edits, meaning_of, moment_of
 from api.deps import State, only, parse_text, parse_time, parse_whole
 from api.gazetteers import faults_of
@@ -17,6 +19,9 @@ __all__ = ["router"]
 router = APIRouter(tags=["addresses"])
 NO_STORE: Final = {"Cache-Control": "no-store"}
 MOST_EVENTS: Final = 1_000
+
+
+TOLD: Final = ("node_id", "level", "name", "full", "code", "lon", "lat", "z", "status")
 
 
 class EditIn(BaseModel):
@@ -96,6 +101,7 @@ def edit(given: EditIn, request: Request, state: State) -> Response:
     In the base and in the index of every process when it is answered; kept as an event with its actor.
     """
     only(request, {"f", "lang"})
+    whole_only(request)
     with state.editing_addresses(given.actor, moment_of(given.at)) as edits:
         said = _done(edits, given)
     return answer(said, status=201, headers=NO_STORE)
@@ -128,6 +134,7 @@ def events(
 ) -> Response:
     """Events, newest first, each with its actor."""
     only(request, {"since", "limit", "f", "lang"})
+    whole_only(request)
     after = None if since is None else parse_time(since, "since")
     found = rows(state.store, "address_events", since=after, node_id=None)
     return answer(
@@ -139,11 +146,26 @@ def events(
 def node(node_id: str, request: Request, state: State) -> Response:
     """A node of any time, by its id or a code it ever had: itself, every code, every event."""
     only(request, {"f", "lang"})
-    return answer(meaning_of(state.store, parse_text(node_id, "node_id", 80)), headers=NO_STORE)
+    wanted = parse_text(node_id, "node_id", 80)
+    found = meaning_of(state.store, wanted)
+    if (view := view_of(request)) is not None:
+        found = _narrowed(found, wanted, view)
+    return answer(found, headers=NO_STORE)
+
+
+def _narrowed(found: dict[str, Any], wanted: str, view: View) -> dict[str, Any]:
+    """The node without its history, which names others; as unknown where it is not seen."""
+    node = found["node"]
+    nodes = view.nodes([node["node_id"]])
+    text = "".join(split_code(wanted) or ()) or wanted.strip()
+    view.expect(bool(nodes), f"there never was an address node {text!r}")
+    told = {name: node[name] for name in TOLD if name in node} | {"eid": nodes[node["node_id"]]}
+    return {"node": told, "codes": found["codes"], "events": []}
 
 
 @router.get("/address/faults", summary="What is wrong with the gazetteers that were loaded")
 def faults(request: Request, state: State) -> Response:
     """Duplicates, orphans, holes in numbering, places, spellings: as `twin address check` has them."""
     only(request, {"f", "lang"})
+    whole_only(request)
     return answer(faults_of(state.store), headers=NO_STORE)

@@ -7,16 +7,18 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from api.access import view_of
 from api.deps import State, only, parse_whole
 from api.models import answer
 from api.routes.cases import tell
-from twin.errors import InvalidRequestError
+from twin.errors import InvalidRequestError, NotFoundError
 from twin.live.alarms import OPEN_STATES, listed, one
 
 __all__ = ["router"]
 
 router = APIRouter(tags=["alarms"])
 STATES: Final = (*OPEN_STATES, "closed")
+MOST_ALARMS: Final = 100_000
 NO_STORE: Final = {"Cache-Control": "no-store"}
 
 
@@ -112,8 +114,12 @@ def list_alarms(
                 f"state={unknown[0][:40]!r}: expected all or one of {', '.join(STATES)}.", "state"
             )
     most = parse_whole(limit, "limit", 1000, 1, state.settings.max_limit)
+    view = view_of(request)
     with state.store.cursor() as cursor:
-        found = listed(cursor, wanted, most)
+        found = listed(cursor, wanted, most if view is None else MOST_ALARMS)
+    if view is not None:
+        shown = (view.alarm(alarm) for alarm in found)
+        found = [alarm for alarm in shown if alarm is not None][:most]
     return answer({"alarms": found, "count": len(found)}, headers=NO_STORE)
 
 
@@ -121,16 +127,19 @@ def list_alarms(
 def one_alarm(alarm_id: str, request: Request, state: State) -> Response:
     """An alarm with every step of its life as ``events``."""
     only(request, {"f", "lang"})
-    return answer(_alarm(state, alarm_id), headers=NO_STORE)
+    return answer(_alarm(request, state, alarm_id), headers=NO_STORE)
 
 
 @router.post("/alarms/{alarm_id}/case", summary="Open a case about an alarm", status_code=201)
 def open_case(alarm_id: str, given: AlarmAnswer, request: Request, state: State) -> Response:
     """Open a case at the place of the alarm's stream; one at a time."""
     only(request, {"f", "lang"})
+    if (view := view_of(request)) is not None:
+        alarm = _alarm(request, state, alarm_id)
+        view.may_write_at(alarm["lon"], alarm["lat"], "cases")
     case = state.desk.from_alarm(alarm_id, given.actor, given.note)
     return answer(
-        tell(state, case, "open"), status=201, headers={"Location": f"/cases/{case['id']}"}
+        tell(request, state, case, "open"), status=201, headers={"Location": f"/cases/{case['id']}"}
     )
 
 
@@ -146,10 +155,18 @@ def answer_alarm(
 ) -> Response:
     """Acknowledge an alarm, or close it; closing while its condition holds needs a note."""
     only(request, {"f", "lang"})
+    if view_of(request) is not None:
+        _alarm(request, state, alarm_id)
     state.hub.answer(alarm_id, step, given.actor, given.note)
-    return answer(_alarm(state, alarm_id), headers=NO_STORE)
+    return answer(_alarm(request, state, alarm_id), headers=NO_STORE)
 
 
-def _alarm(state: State, alarm_id: str) -> dict[str, Any]:
+def _alarm(request: Request, state: State, alarm_id: str) -> dict[str, Any]:
     with state.store.cursor() as cursor:
-        return one(cursor, alarm_id)
+        found = one(cursor, alarm_id)
+    if (view := view_of(request)) is None:
+        return found
+    shown = view.alarm(found)
+    if shown is None:
+        raise NotFoundError(f"there is no alarm {alarm_id}")
+    return shown

@@ -10,15 +10,19 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from api.access import View, view_of
 from api.deps import BboxText, State, only, parse_whole
 from api.models import GEOJSON, answer, document
 from api.routes.live import simple_box
 from api.state import CityState
 from twin.cases import NewCase
+from twin.cases.desk import CasePage
+from twin.errors import NotFoundError
 
 __all__ = ["router", "tell"]
 
 router = APIRouter(tags=["cases"])
+MOST_CASES: Final = 100_000
 NO_STORE: Final = {"Cache-Control": "no-store"}
 
 
@@ -151,13 +155,14 @@ def _feature(case: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def tell(state: CityState, case: Mapping[str, Any], event: str) -> dict[str, Any]:
-    """Tell subscribers what became of a case, and give it as a feature."""
+def tell(request: Request, state: CityState, case: Mapping[str, Any], event: str) -> dict[str, Any]:
+    """Tell subscribers what became of a case, and give it as a feature, as its caller sees it."""
     feature = _feature(case)
     place = None if feature["geometry"] is None else (case["lon"], case["lat"])
     data = orjson.loads(document({**case, "event": event}))
     state.hub.events.publish("case", data, place=place)
-    return feature
+    view = view_of(request)
+    return feature if view is None else _feature(view.case(case) or view.untied(case))
 
 
 @router.get(
@@ -178,13 +183,16 @@ def list_cases(
 ) -> Response:
     """Cases as GeoJSON points, newest first, each with the steps it can take now."""
     only(request, {"stage", "bbox", "grid", "limit", "offset", "f", "lang"})
-    page = state.desk.listed(
-        stage.split(",") if stage else None,
-        simple_box(bbox),
-        grid,
-        parse_whole(limit, "limit", 100, 1, state.settings.max_limit),
-        parse_whole(offset, "offset", 0, 0),
-    )
+    asked = stage.split(",") if stage else None
+    size = parse_whole(limit, "limit", 100, 1, state.settings.max_limit)
+    start = parse_whole(offset, "offset", 0, 0)
+    view = view_of(request)
+    if view is None:
+        page = state.desk.listed(asked, simple_box(bbox), grid, size, start)
+    else:
+        page = _seen(
+            state.desk.listed(asked, simple_box(bbox), grid, MOST_CASES), view, size, start
+        )
     content = {
         "type": "FeatureCollection",
         "features": [_feature(case) for case in page.cases],
@@ -202,29 +210,52 @@ def list_cases(
 def one_case(case_id: str, request: Request, state: State) -> Response:
     """A case by id or key (案件编号), with every step as ``properties.events``."""
     only(request, {"f", "lang"})
-    return answer(_feature(state.desk.get(case_id)), media=GEOJSON, headers=NO_STORE)
+    return answer(_feature(_case(request, state, case_id)), media=GEOJSON, headers=NO_STORE)
+
+
+def _seen(found: CasePage, view: View, size: int, start: int) -> CasePage:
+    """The page of the cases that are seen."""
+    told = [case for row in found.cases if (case := view.case(row)) is not None]
+    return CasePage(told[start : start + size], len(told))
+
+
+def _case(request: Request, state: CityState, case_id: str) -> dict[str, Any]:
+    found = state.desk.get(case_id)
+    if (view := view_of(request)) is None:
+        return found
+    shown = view.case(found)
+    if shown is None:
+        raise NotFoundError(f"there is no case {case_id}")
+    return shown
 
 
 @router.post(
-    "/cases", summary="Report a case", status_code=201, responses={201: {"model": CaseFeature}}
+    "/cases",
+    summary="Report a case",
+    status_code=201,
+    responses={201: {"model": CaseFeature, "content": {GEOJSON: {}}}},
 )
 def report_case(report: CaseIn, request: Request, state: State) -> Response:
     """Open a case at stage 上报; it is placed on the ground and in its grid cell."""
     only(request, {"f", "lang"})
+    if (view := view_of(request)) is not None:
+        view.may_write_at(report.lon, report.lat, "cases")
     names = [field.name for field in fields(NewCase)]
     new = NewCase(**{name: getattr(report, name) for name in names})
     case = state.desk.open(new, report.actor, report.note)
-    feature = tell(state, case, "open")
+    feature = tell(request, state, case, "open")
     return answer(feature, media=GEOJSON, status=201, headers={"Location": f"/cases/{case['id']}"})
 
 
 @router.post(
     "/cases/{case_id}/{action}",
     summary="Take a case one step on",
-    responses={200: {"model": CaseFeature}},
+    responses={200: {"model": CaseFeature, "content": {GEOJSON: {}}}},
 )
 def step_case(case_id: str, action: str, given: StepIn, request: Request, state: State) -> Response:
     """Take a step by its word or Chinese name; where it is not possible, 409 says which are."""
     only(request, {"f", "lang"})
+    if view_of(request) is not None:
+        _case(request, state, case_id)
     case = state.desk.step(case_id, action, given.actor, given.note, given.role)
-    return answer(tell(state, case, action), media=GEOJSON)
+    return answer(tell(request, state, case, action), media=GEOJSON)

@@ -1,11 +1,13 @@
 """Collections of city objects and their items (OGC API – Features, Part 1)."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from api.access import View, view_of
 from api.deps import (
     DEFAULT_LIMIT,
     BboxText,
@@ -52,7 +54,8 @@ def list_collections(request: Request, state: State, lang: Lang) -> Response:
     only(request, {"f", "lang"})
     here = f"{base_url(request)}/collections"
     listed = [
-        collection_document(info, base_url(request), lang) for info in state.collections().values()
+        collection_document(info, base_url(request), lang)
+        for info in state.seen(view_of(request)).values()
     ]
     return answer({"links": [link(here, "self")], "collections": listed}, language=lang)
 
@@ -66,7 +69,8 @@ def one_collection(collection: str, request: Request, state: State, lang: Lang) 
     """Names, extent, number of items and links of a collection."""
     only(request, {"f", "lang"})
     return answer(
-        collection_document(_known(state, collection), base_url(request), lang), language=lang
+        collection_document(_known(state, collection, view_of(request)), base_url(request), lang),
+        language=lang,
     )
 
 
@@ -95,7 +99,8 @@ def list_items(
 
     Any field of the collection's items is a parameter too: ``class_code=01001``, ``floors=18``.
     """
-    info = _known(state, collection)
+    view = view_of(request)
+    info = _known(state, collection, view)
     known = [*TYPED_FIELDS, *state.fields(info.id)]
     only(request, OWN | set(known))
     size = parse_whole(limit, "limit", DEFAULT_LIMIT, 1, state.settings.max_limit)
@@ -103,7 +108,7 @@ def list_items(
     filters = {name: text for name, text in request.query_params.items() if name not in OWN}
     box = parse_bbox(bbox) if bbox is not None else None
     moment = parse_moment(valid_at, known_at, datetime)
-    page = items(state.store, ItemQuery(info.id, moment, box, filters, size, start))
+    page = items(state.store, _within(view, ItemQuery(info.id, moment, box, filters, size, start)))
     found = features(page.things)
     content = {
         "type": "FeatureCollection",
@@ -132,9 +137,11 @@ def one_item(
 ) -> Response:
     """One item as a GeoJSON feature."""
     only(request, {"f", "lang", "valid_at", "known_at"})
-    info = _known(state, collection)
+    view = view_of(request)
+    info = _known(state, collection, view)
     moment = parse_moment(valid_at, known_at)
-    page = items(state.store, ItemQuery(info.id, moment, limit=1, eids=[checked_eid(eid)]))
+    query = ItemQuery(info.id, moment, limit=1, eids=[checked_eid(eid)])
+    page = items(state.store, _within(view, query))
     if not page.things.num_rows:
         raise NotFoundError(
             f"No item {eid} in {collection} at that time; "
@@ -213,8 +220,19 @@ def _extent(info: CollectionInfo) -> dict[str, Any]:
     return {"spatial": {"bbox": [numbers], "crs": CRS84}, **temporal}
 
 
-def _known(state: CityState, collection: str) -> CollectionInfo:
-    have = state.collections()
+def _within(view: View | None, query: ItemQuery) -> ItemQuery:
+    """The query, of what is seen alone."""
+    if view is None:
+        return query
+    eids = view.sight.eids.astype(str).tolist()
+    if query.eids is not None:
+        eids = [eid for eid in query.eids if view.sight.has(eid)]
+    classes = None if view.reach.classes is None else sorted(view.reach.classes)
+    return replace(query, eids=eids, classes=classes)
+
+
+def _known(state: CityState, collection: str, view: View | None = None) -> CollectionInfo:
+    have = state.seen(view)
     if collection not in have:
         raise NotFoundError(
             f"No collection {collection[:80]!r} in this city; "

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
+from api.access import View, view_of
 from api.deps import KnownAt, Lang, State, ValidAt, base_url, only, parse_moment
 from api.errors import BY_STATUS, problem
 from api.models import GEOJSON, answer, fragment, instant, link
@@ -40,16 +41,20 @@ def one_entity(
     only(request, {"valid_at", "known_at", "lang", "f"})
     wanted = checked_eid(eid)
     moment = parse_moment(valid_at, known_at)
-    page = items(state.store, ItemQuery(None, moment, limit=1, eids=[wanted]))
+    view = view_of(request)
+    if view is not None and not view.sight.has(wanted):
+        raise _unknown(wanted)
+    classes = None if view is None or view.reach.classes is None else sorted(view.reach.classes)
+    page = items(state.store, ItemQuery(None, moment, limit=1, eids=[wanted], classes=classes))
     if not page.things.num_rows:
-        return _absent(request, state, wanted, moment)
+        return _absent(request, state, wanted, moment, view)
     thing = page.things.drop_columns(["wkb"]).to_pylist()[0]
     card = cards(state.store, [wanted], moment.now).get(wanted)
     content = _head(state, thing) | {
         "geometry": fragment(geojson_of(page.things)[0]),
         "bbox": _bbox(card or thing),
     }
-    content |= _surroundings(state, wanted) | _evidence(state, wanted)
+    content |= _surroundings(state, wanted, view) | _evidence(state, wanted, view)
     root = base_url(request)
     content["links"] = [
         link(f"{root}/entities/{wanted}", "self"),
@@ -64,7 +69,10 @@ def entity_history(eid: EntityId, request: Request, state: State, lang: Lang) ->
     """Every state the base has held, newest knowledge first, and the lineage of the id."""
     only(request, {"lang", "f"})
     wanted = checked_eid(eid)
-    states, lineage = _history(state, wanted), _lineage(state, wanted)
+    view = view_of(request)
+    if view is not None and not view.sight.has(wanted):
+        raise _unknown(wanted)
+    states, lineage = _history(state, wanted, view), _lineage(state, wanted, view)
     if not states and not lineage:
         raise _unknown(wanted)
     return answer({"eid": wanted, "states": states, "lineage": lineage}, language=lang)
@@ -104,38 +112,44 @@ def _bbox(thing: dict[str, Any]) -> list[float] | None:
     return [thing[name] for name in ("xmin", "ymin", "zmin", "xmax", "ymax", "zmax")]
 
 
-def _surroundings(state: CityState, eid: str) -> dict[str, Any]:
+def _surroundings(state: CityState, eid: str, view: View | None) -> dict[str, Any]:
     """Where it stands, what it belongs to, what is measured and reported on it."""
     store = state.store
     relations = rows(store, "relations_of", eid=eid, limit=MOST)
+    streams = rows(store, "streams_of", eid=eid, limit=MOST)
+    cases = rows(store, "cases_of", eid=eid, limit=MOST)
+    if view is not None:
+        relations = view.rows_of(relations, "eid")
+        streams = [row for row in streams if view.stream(row["id"])]
+        desk = state.desk
+        cases = [row for row in cases if view.case(desk.get(row["id"])) is not None]
     upward = [row for row in relations if row["kind"] in UPWARD]
     addresses = rows(store, "address_of", eid=eid, limit=MOST)
     return {
-        "anchor": _anchor(state, eid, addresses),
+        "anchor": _anchor(state, eid, addresses, view),
         "addresses": addresses,
         "parent": next((row for row in upward if row["direction"] == "out"), None),
         "children": [row for row in upward if row["direction"] == "in"],
         "relations": relations,
-        "streams": [
-            row | {"time": instant(row["time"])}
-            for row in rows(store, "streams_of", eid=eid, limit=MOST)
-        ],
+        "streams": [row | {"time": instant(row["time"])} for row in streams],
         "cases": [
             row
             | {"reported_at": instant(row["reported_at"]), "closed_at": instant(row["closed_at"])}
-            for row in rows(store, "cases_of", eid=eid, limit=MOST)
+            for row in cases
         ],
     }
 
 
-def _anchor(state: CityState, eid: str, addresses: list[dict[str, Any]]) -> dict[str, Any] | None:
+def _anchor(
+    state: CityState, eid: str, addresses: list[dict[str, Any]], view: View | None
+) -> dict[str, Any] | None:
     found = rows(state.store, "anchor_of", kind="entity", id=eid)
     if not found:
         return None
     row = found[0]
     grid = (
         {"eid": row["grid_eid"], "code": row["grid_code"], "name": row["grid_name"]}
-        if row["grid_eid"]
+        if row["grid_eid"] and (view is None or view.sight.has(row["grid_eid"]))
         else None
     )
     own = addresses[0]["full"] if addresses else None
@@ -143,11 +157,11 @@ def _anchor(state: CityState, eid: str, addresses: list[dict[str, Any]]) -> dict
     return {name: row[name] for name in kept} | {
         "grid": grid,
         "address": own or row["address"],
-        "evidence": fragment(row["evidence"]),
+        "evidence": fragment(row["evidence"]) if view is None else None,
     }
 
 
-def _evidence(state: CityState, eid: str) -> dict[str, Any]:
+def _evidence(state: CityState, eid: str, view: View | None) -> dict[str, Any]:
     """Where the knowledge comes from."""
     store = state.store
     representations = rows(store, "representations_of", eid=eid)
@@ -165,30 +179,38 @@ def _evidence(state: CityState, eid: str) -> dict[str, Any]:
             for row in rows(store, "datasets_of", eid=eid)
         ],
         "fusion": [
-            row | {"at": instant(row["at"]), "evidence": fragment(row["evidence"])}
+            row
+            | {
+                "at": instant(row["at"]),
+                "evidence": fragment(row["evidence"]) if view is None else None,
+            }
             for row in rows(store, "fusion_of", eid=eid, limit=MOST)
         ],
         "conflicts": [
             row | {"at": instant(row["at"])}
             for row in rows(store, "conflicts_of", eid=eid, limit=MOST)
         ],
-        "history": _history(state, eid),
-        "lineage": _lineage(state, eid),
+        "history": _history(state, eid, view),
+        "lineage": _lineage(state, eid, view),
     }
 
 
-def _history(state: CityState, eid: str) -> list[dict[str, Any]]:
+def _history(state: CityState, eid: str, view: View | None) -> list[dict[str, Any]]:
     times = ("valid_from", "valid_to", "known_from", "known_to")
     return [
         row
         | {name: instant(row[name]) for name in times}
         | {"attributes": fragment(row["attributes"])}
         for row in rows(state.store, "states_of", eid=eid)
+        if view is None or view.reach.classes is None or row["class_code"] in view.reach.classes
     ]
 
 
-def _lineage(state: CityState, eid: str) -> list[dict[str, Any]]:
-    return [row | {"at": instant(row["at"])} for row in rows(state.store, "lineage_of", eid=eid)]
+def _lineage(state: CityState, eid: str, view: View | None) -> list[dict[str, Any]]:
+    found = rows(state.store, "lineage_of", eid=eid)
+    if view is not None:
+        found = view.rows_of(found, "from_eid", "to_eid")
+    return [row | {"at": instant(row["at"])} for row in found]
 
 
 def _unknown(eid: str) -> NotFoundError:
@@ -198,9 +220,11 @@ def _unknown(eid: str) -> NotFoundError:
     )
 
 
-def _absent(request: Request, state: CityState, eid: str, moment: Moment) -> Response:
+def _absent(
+    request: Request, state: CityState, eid: str, moment: Moment, view: View | None
+) -> Response:
     """Answer for an id that has no state at the asked time."""
-    states, lineage = _history(state, eid), _lineage(state, eid)
+    states, lineage = _history(state, eid, view), _lineage(state, eid, view)
     if not states and not lineage:
         raise _unknown(eid)
     after = [row for row in lineage if row["from_eid"] == eid]

@@ -8,6 +8,8 @@ from starlette.responses import Response
 
 from address import Match, parse, standardise
 from address.compare import compare
+from address.model import changed
+from api.access import View, view_of
 from api.deps import (
     Lang,
     Language,
@@ -24,6 +26,7 @@ from api.models import answer
 
 __all__ = ["router"]
 
+MOST_SUGGESTED = 500
 router = APIRouter(tags=["addresses"])
 AddressText = Annotated[str | None, Query(description="An address as people write it.")]
 Degrees = Annotated[str | None, Query(description="Degrees, EPSG:4490.")]
@@ -51,6 +54,8 @@ def geocode(
     then = parse_time(valid_at, "valid_at") if valid_at else None
     with state.addresses(then) as (_, told):
         found = told.geocode(text, focus)
+    if (view := view_of(request)) is not None:
+        found = narrowed(found, view)
     return answer({"query": text, **_match(found, lang)}, language=lang)
 
 
@@ -71,6 +76,8 @@ def reverse(
     height = None if z is None else parse_metres(z, "z")
     with state.addresses() as (index, _):
         found = index.reverse(east, north, height)
+    if (view := view_of(request)) is not None:
+        found = narrowed(found, view)
     return answer(
         {"query": {"lon": east, "lat": north, "z": height}, **_match(found, lang)}, language=lang
     )
@@ -89,8 +96,12 @@ def suggest(
     only(request, {"q", "limit", "lon", "lat", "lang", "f"})
     text = parse_text(q, "q")
     most, focus = parse_whole(limit, "limit", 10, 1, 50), _focus(lon, lat)
+    view = view_of(request)
     with state.addresses() as (index, _):
-        found = index.suggest(text, most, focus)
+        found = index.suggest(text, most if view is None else MOST_SUGGESTED, focus)
+    if view is not None:
+        nodes = view.nodes(entry.node_id for entry in found)
+        found = [entry for entry in found if entry.node_id in nodes][:most]
     return answer({"query": text, "suggestions": found})
 
 
@@ -116,6 +127,17 @@ def comparison(
     return answer(
         {"a": left, "b": right, **told, "elements": {"a": parse(left), "b": parse(right)}}
     )
+
+
+def narrowed(found: Match, view: View) -> Match:
+    """An answer of what a caller sees alone: where that is nothing, the answer to a text that means nothing here."""
+    nodes = view.nodes([found.node_id or "", *(other.node_id for other in found.alternatives)])
+    alternatives = tuple(other for other in found.alternatives if other.node_id in nodes)
+    if found.node_id in nodes:
+        faults = found.faults if len(alternatives) == len(found.alternatives) else ()
+        eid = nodes[found.node_id]
+        return changed(found, eid=eid, faults=faults, alternatives=alternatives)
+    return Match("none", elements=found.elements)
 
 
 def _focus(lon: str | None, lat: str | None) -> tuple[float, float] | None:

@@ -7,7 +7,10 @@ import orjson
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from api.access import View, view_of
+from api.access.limited_tiles import LAYERS, MOST_THINGS
 from api.deps import State, only
+from api.imagery_tiles import narrowed
 from api.models import answer, instant
 from api.state import CityState, CollectionInfo
 from twin.errors import CityError
@@ -28,6 +31,7 @@ TILESETS = {
     "pipes": ("地下管线", "Utility pipes", ("pipes",)),
     "points": ("点云", "Point clouds", ("point_clouds",)),
 }
+MOST_CASES = 100_000
 METRES_PER_DEGREE = 111_320.0
 
 
@@ -35,10 +39,14 @@ METRES_PER_DEGREE = 111_320.0
 def city(request: Request, state: State) -> Response:
     """Name, bounds (degrees), home camera, layers with names, colours, counts; terrain, imagery."""
     only(request, {"lang", "f"})
-    collections = state.collections()
+    view = view_of(request)
+    collections = state.seen(view)
     bounds = _bounds(collections)
     standing = rows(state.store, "standing")[0]
     tilesets = [name for name in TILESETS if (state.city.tiles / name / "tileset.json").is_file()]
+    if view is not None:
+        standing |= _standing(state, view)
+        tilesets = _tilesets(collections, view)
     content = {
         "name": state.city.name,
         "admin_code": state.city.admin_code,
@@ -46,7 +54,7 @@ def city(request: Request, state: State) -> Response:
         "geoid_undulation_m": state.city.undulation,
         "bounds": bounds,
         "home": _home(bounds),
-        "layers": [_layer(state, info, tilesets) for info in collections.values()],
+        "layers": [_layer(state, info, tilesets, view) for info in collections.values()],
         "tilesets": [
             {
                 "id": name,
@@ -55,10 +63,10 @@ def city(request: Request, state: State) -> Response:
             }
             for name in tilesets
         ]
-        + _external(state, "3d-tiles"),
-        "terrains": _external(state, "terrain"),
-        "terrain": _terrain(state),
-        "imagery": _imagery(state),
+        + (_external(state, "3d-tiles") if view is None else []),
+        "terrains": _external(state, "terrain") if view is None else [],
+        "terrain": _terrain(state) if view is None or view.named("terrain") else None,
+        "imagery": _imagery(state, view),
         "counts": {
             name: standing[name]
             for name in ("entities", "streams", "cases", "addresses", "quarantined")
@@ -68,9 +76,35 @@ def city(request: Request, state: State) -> Response:
     return answer(content, headers={"Cache-Control": "no-cache"})
 
 
-def _layer(state: CityState, info: CollectionInfo, tilesets: list[str]) -> dict[str, Any]:
+def _standing(state: CityState, view: View) -> dict[str, Any]:
+    """Numbers of what is seen."""
+    cases = state.desk.listed(limit=MOST_CASES).cases
+    return {
+        "entities": sum(row["n"] for row in view.sight.counts),
+        "streams": int(view.streams.sum()),
+        "cases": sum(view.case(case) is not None for case in cases),
+        "addresses": None,
+        "quarantined": None,
+        "loaded_at": None,
+    }
+
+
+def _tilesets(collections: dict[str, CollectionInfo], view: View) -> list[str]:
+    """3D layers that are made of what is seen."""
+    if len(view.sight.eids) > MOST_THINGS:
+        return []
+    return [
+        name
+        for name, (_, _, held) in TILESETS.items()
+        if name in LAYERS and any(collection in collections for collection in held)
+    ]
+
+
+def _layer(
+    state: CityState, info: CollectionInfo, tilesets: list[str], view: View | None
+) -> dict[str, Any]:
     own = [name for name in tilesets if info.id in TILESETS[name][2]]
-    vector = state.vectors.has(info.id)
+    vector = info.id in state.vectors.known() if view else state.vectors.has(info.id)
     return {
         "id": info.id,
         "title": {"zh": info.zh, "en": info.en},
@@ -140,12 +174,12 @@ def _terrain(state: CityState) -> dict[str, Any] | None:
     return {"url": "/terrain"} if (state.city.tiles / "terrain" / "layer.json").is_file() else None
 
 
-def _imagery(state: CityState) -> dict[str, Any] | None:
+def _imagery(state: CityState, view: View | None) -> dict[str, Any] | None:
     path = state.city.tiles / "imagery" / "tilejson.json"
-    if not path.is_file():
+    if not path.is_file() or (view is not None and not view.named("imagery")):
         return None
     try:
-        index: dict[str, Any] = orjson.loads(path.read_bytes())
+        index: dict[str, Any] = narrowed(orjson.loads(path.read_bytes()), view)
     except orjson.JSONDecodeError as err:
         raise CityError(
             f"{path} cannot be read ({err}); build the tiles again with `twin tile`."

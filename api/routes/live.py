@@ -1,16 +1,21 @@
 """What happens now: streams, their readings, the event stream, key numbers, new readings."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any, Final
 
 import orjson
+from anyio import to_thread
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response, StreamingResponse
 
+from api.access import View, caller_of, view_of
+from api.access.callers import Callers
+from api.access.gate import token_of
 from api.deps import BboxText, State, only, parse_bbox, parse_time, parse_whole
 from api.errors import BY_STATUS, problem
 from api.models import GEOJSON, answer
@@ -23,6 +28,7 @@ __all__ = ["router", "simple_box"]
 
 router = APIRouter(tags=["live"])
 HEARTBEAT_S: Final = 15.0
+MOST_CASES: Final = 100_000
 MOST_READINGS: Final = 50_000
 NO_STORE: Final = {"Cache-Control": "no-store"}
 SubjectText = Annotated[
@@ -99,7 +105,9 @@ class StreamCollection(BaseModel):
 class ReadingIn(BaseModel):
     """One reading to store."""
 
-    stream: str | int = Field(description="Key or id of the stream")
+    stream: str | Annotated[int, Field(ge=0, lt=2**62)] = Field(
+        description="Key or id of the stream"
+    )
     time: datetime = Field(description="When it was observed; without a zone: UTC")
     result: float | None = Field(description="In the unit of the stream")
     quality: str | None = None
@@ -174,12 +182,23 @@ def _feature(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _stream(state: CityState, name: str) -> dict[str, Any]:
+def _stream(state: CityState, name: str, view: View | None) -> dict[str, Any]:
     """A stream by key, else by id."""
     hub = state.hub
-    if name.isascii() and name.isdigit() and len(name) < 19 and not hub.knows(name):
-        return hub.stream(int(name))
-    return hub.stream(name)
+    numbered = name.isascii() and name.isdigit() and len(name) < 19 and not hub.knows(name)
+    wanted = int(name) if numbered else name
+    found = hub.stream(wanted)
+    if view is None:
+        return found
+    view.expect(view.stream(found["stream_id"]), f"there is no datastream {wanted!r}")
+    return _untied(found, view)
+
+
+def _untied(row: dict[str, Any], view: View) -> dict[str, Any]:
+    told = view.untied(row)
+    if told["eid"] is None:
+        told |= {"host_scheme": None, "host_value": None}
+    return told
 
 
 @router.get(
@@ -200,7 +219,11 @@ def list_streams(
     """Every stream as a point with its newest value, state and time, from memory."""
     only(request, {"bbox", "subject", "state", "limit", "f", "lang"})
     as_of = state.hub.events.last_id
-    rows = state.hub.streams(simple_box(bbox), subject).to_pylist()
+    view = view_of(request)
+    shown = None if view is None else view.shown
+    rows = state.hub.streams(simple_box(bbox), subject, shown).to_pylist()
+    if view is not None:
+        rows = [_untied(row, view) for row in rows]
     if level is not None:
         rows = [row for row in rows if row["state"] == level]
     most = parse_whole(limit, "limit", len(rows), 1)
@@ -228,7 +251,7 @@ def list_observations(
     only(request, {"from", "to", "limit", "rollup", "f", "lang"})
     if rollup not in (None, "hour"):
         raise InvalidRequestError(f"rollup={rollup!r}: expected hour.", "rollup")
-    found = _stream(state, stream)
+    found = _stream(state, stream, view_of(request))
     first = parse_time(start, "from") if start else None
     last = parse_time(end, "to") if end else None
     most = parse_whole(limit, "limit", 1000, 1, 100_000)
@@ -252,7 +275,9 @@ def list_observations(
 def one_stream(stream: str, request: Request, state: State) -> Response:
     """A stream by id or key, with thresholds, place and newest reading."""
     only(request, {"f", "lang"})
-    return answer(_feature(_stream(state, stream)), media=GEOJSON, headers=NO_STORE)
+    return answer(
+        _feature(_stream(state, stream, view_of(request))), media=GEOJSON, headers=NO_STORE
+    )
 
 
 @router.post(
@@ -270,6 +295,8 @@ def store_observations(batch: ReadingsIn, request: Request, state: State) -> Res
     """
     only(request, {"f", "lang"})
     given = batch.observations
+    if (view := view_of(request)) is not None:
+        _expect_streams(view, [reading.stream for reading in given])
     report = state.hub.ingest(
         [reading.stream for reading in given],
         [reading.time for reading in given],
@@ -297,7 +324,12 @@ def store_observations(batch: ReadingsIn, request: Request, state: State) -> Res
 def indicators(request: Request, state: State) -> Response:
     """Streams by state and subject, alarms by level, cases by stage, completeness, freshness."""
     only(request, {"f", "lang"})
-    return answer(state.hub.indicators(), headers=NO_STORE)
+    view = view_of(request)
+    if view is None:
+        return answer(state.hub.indicators(), headers=NO_STORE)
+    cases = (view.case(case) for case in state.desk.listed(limit=MOST_CASES).cases)
+    stages = Counter(case["stage"] for case in cases if case is not None)
+    return answer(state.hub.indicators(view.shown, stages), headers=NO_STORE)
 
 
 @router.get(
@@ -328,20 +360,59 @@ async def follow(
     after = None if text is None else parse_whole(text, "last_event_id", 0, 0)
     flag = asyncio.Event()
     wake = partial(asyncio.get_running_loop().call_soon_threadsafe, flag.set)
-    subscription = state.hub.subscribe(after, bbox=simple_box(bbox), subject=subject, wake=wake)
+    limited = caller_of(request).grant.is_limited
+    view = await to_thread.run_sync(view_of, request) if limited else None
+    subscription = state.hub.subscribe(
+        after,
+        bbox=simple_box(bbox),
+        subject=subject,
+        wake=wake,
+        shown=None if view is None else view.shown,
+        told=None if view is None else view.told,
+    )
     headers = {**NO_STORE, "X-Accel-Buffering": "no"}
-    body = _wire(subscription, flag)
+    body = _wire(subscription, flag, partial(_may_follow, request), view is not None)
     return StreamingResponse(body, media_type="text/event-stream", headers=headers)
 
 
-async def _wire(subscription: Subscription, flag: asyncio.Event) -> AsyncIterator[bytes]:
-    """Events as they come; a heartbeat that carries the last number where none do."""
+def _may_follow(request: Request) -> bool:
+    """Whether the caller of an endless answer would still be let in, as he was."""
+    callers: Callers | None = request.scope.get("callers")
+    if callers is None:
+        return True
+    return callers.still(caller_of(request), token_of("GET", dict(request.scope["headers"])))
+
+
+def _expect_streams(view: View, streams: list[str | int]) -> None:
+    """Readings are taken for streams that are seen; others are answered as unknown ones."""
+    catalogue = view.catalogue
+    at = catalogue.positions(streams)
+    for stream, position in zip(streams, at.tolist(), strict=True):
+        view.expect(
+            position >= 0 and bool(view.streams[position]), f"there is no datastream {stream!r}"
+        )
+
+
+async def _wire(
+    subscription: Subscription, flag: asyncio.Event, may: Callable[[], bool], narrow: bool
+) -> AsyncIterator[bytes]:
+    """Events as they come; a heartbeat that carries the last number where none do.
+
+    A caller whose token has run out or was revoked is told no more; one with a limited reach begins anew after a
+    resync, as other streams may stand where his stood.
+    """
     try:
         yield f"retry: 2000\nid: {subscription.cursor}\n: {datetime.now(UTC):%FT%TZ}\n\n".encode()
         while not subscription.ended:
             flag.clear()
             events = subscription.take()
+            if not may():
+                return
             if events:
+                kinds = [event.kind for event in events]
+                if narrow and "resync" in kinds:
+                    yield b"".join(e.wire() for e in events[: kinds.index("resync") + 1])
+                    return
                 yield b"".join(event.wire() for event in events)
             elif not subscription.pending():
                 try:

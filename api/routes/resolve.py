@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from api.access import view_of
 from api.deps import Lang, State, only, parse_text, parse_whole
 from api.models import answer
 from api.search import find, find_code
@@ -37,11 +38,14 @@ def resolve(
     came after it.
     """
     only(request, {"q", "code", "limit", "lang", "f"})
+    view = view_of(request)
     if code is not None:
         if q is not None:
             raise InvalidRequestError("Give q or code, not both.", "code")
         given = parse_text(code, "code", 80)
-        return answer({"query": given, "candidates": find_code(state, given, lang)}, language=lang)
+        return answer(
+            {"query": given, "candidates": find_code(state, given, lang, view)}, language=lang
+        )
     text = parse_text(q, "q")
     most = parse_whole(limit, "limit", 10, 1, 50)
-    return answer({"query": text, "candidates": find(state, text, most, lang)}, language=lang)
+    return answer({"query": text, "candidates": find(state, text, most, lang, view)}, language=lang)

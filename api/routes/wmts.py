@@ -7,8 +7,9 @@ import orjson
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
+from api.access import view_of
 from api.deps import State, base_url
-from api.imagery_tiles import imagery_tile_response
+from api.imagery_tiles import imagery_tile_response, narrowed
 from api.state import CityState
 from api.static import safe_path
 from twin.errors import InvalidRequestError, NotFoundError
@@ -16,6 +17,10 @@ from twin.errors import InvalidRequestError, NotFoundError
 __all__ = ["capabilities", "router"]
 
 router = APIRouter(tags=["tiles"])
+XML: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {"application/xml": {}}}}
+PICTURE: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"content": {"image/webp": {}, "image/jpeg": {}}}
+}
 LAYER, STYLE, MATRIX_SET = "imagery", "default", "WebMercatorQuad"
 SCALE_ZERO: Final = 559_082_264.0287178
 """Scale denominator of level 0 of GoogleMapsCompatible; each level halves it."""
@@ -25,7 +30,12 @@ Level = Annotated[int, Path(ge=0, le=30)]
 Place = Annotated[int, Path(ge=0, lt=2**30)]
 
 
-@router.get("/wmts", summary="WMTS by key-value pairs: GetCapabilities, GetTile")
+@router.get(
+    "/wmts",
+    summary="WMTS by key-value pairs: GetCapabilities, GetTile",
+    response_class=Response,
+    responses={200: {"content": {"application/xml": {}, "image/webp": {}, "image/jpeg": {}}}},
+)
 def by_keys(request: Request, state: State) -> Response:
     """Keys are read without regard to upper and lower case, as the standard asks."""
     given = {key.lower(): value for key, value in request.query_params.items()}
@@ -49,7 +59,12 @@ def by_keys(request: Request, state: State) -> Response:
     return imagery_tile_response(request, state, z, x, y, MEDIA[media])
 
 
-@router.get("/wmts/1.0.0/WMTSCapabilities.xml", summary="WMTS capabilities")
+@router.get(
+    "/wmts/1.0.0/WMTSCapabilities.xml",
+    summary="WMTS capabilities",
+    response_class=Response,
+    responses=XML,
+)
 def document(request: Request, state: State) -> Response:
     """Layer, bounds, tile matrices and addresses of the imagery."""
     return _document(request, state)
@@ -58,6 +73,8 @@ def document(request: Request, state: State) -> Response:
 @router.get(
     "/wmts/1.0.0/imagery/default/WebMercatorQuad/{z}/{row}/{col}.{suffix}",
     summary="Imagery tile by WMTS path",
+    response_class=Response,
+    responses=PICTURE,
 )
 def by_path(
     z: Level, row: Place, col: Place, suffix: str, request: Request, state: State
@@ -79,9 +96,12 @@ def _whole(given: dict[str, str], key: str) -> int:
 
 def _document(request: Request, state: CityState) -> Response:
     path = safe_path(state.city.tiles, "imagery/tilejson.json")
-    if not path.is_file():
+    view = view_of(request)
+    if not path.is_file() or (view is not None and not view.named("imagery")):
         raise NotFoundError("No imagery here: load an orthophoto and run `twin tile`.")
-    body = capabilities(orjson.loads(path.read_bytes()), state.city.name, base_url(request))
+    body = capabilities(
+        narrowed(orjson.loads(path.read_bytes()), view), state.city.name, base_url(request)
+    )
     return Response(body, media_type="application/xml", headers={"Cache-Control": "no-cache"})
 
 

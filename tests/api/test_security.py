@@ -7,8 +7,8 @@ from urllib.parse import quote, urlsplit
 import httpx
 import pytest
 
+from api.access.callers import role_of
 from api.app import create_app
-from api.security import role_of
 from twin.settings import ServerSettings
 
 TOKENS = {"viewer": "look-1", "analyst": "think-2", "operator": "act-3", "admin": "rule-4"}

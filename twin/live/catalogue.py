@@ -66,6 +66,20 @@ class Catalogue:
             numbers("lat"),
         )
 
+    def part(self, chosen: NDArray[np.bool_]) -> "Catalogue":
+        """The streams where ``chosen`` (shape (n,)) is true."""
+        table = self.table.filter(pa.array(chosen))
+        keys = {key: row for row, key in enumerate(table.column("key").to_pylist())}
+        return Catalogue(
+            table,
+            self.ids[chosen],
+            keys,
+            self.thresholds[chosen],
+            self.interval_s[chosen],
+            self.lon[chosen],
+            self.lat[chosen],
+        )
+
     def row(self, position: int) -> Mapping[str, Any]:
         """The row of the stream at ``position`` as a dict; made once."""
         found = self._rows.get(position)

@@ -80,10 +80,13 @@ class View:
         Which streams' states and alarms to tell; all where None.
     bbox : tuple of float, optional
         West, south, east, north in degrees: cases outside are not told.
+    told : callable, optional
+        Given the kind and data of an event, what of it is told; None for nothing.
     """
 
     streams: NDArray[np.bool_] | None = None
     bbox: tuple[float, float, float, float] | None = None
+    told: Callable[[str, Mapping[str, Any]], Mapping[str, Any] | None] | None = None
 
     def shows(self, position: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which of the streams at ``position`` are shown; streams newer than the view are not."""
@@ -154,6 +157,14 @@ class Event:
             return self if west <= lon <= east and south <= lat <= north else None
         return self
 
+    def told_to(self, view: View) -> "Event | None":
+        """As :meth:`seen_by`, with what of its data the view tells."""
+        seen = self.seen_by(view)
+        if seen is None or seen.data is None or view.told is None:
+            return seen
+        told = view.told(seen.kind, seen.data)
+        return None if told is None else Event(seen.event_id, seen.kind, told)
+
 
 class EventLog:
     """Numbered events in memory, bounded by count and weight; safe to use from any thread."""
@@ -164,6 +175,7 @@ class EventLog:
         self._weight = 0
         self._limits = (max_events, max_weight)
         self._next = time.time_ns() // 1_000_000 * 1_000
+        self.published = 0
         self._wakers: dict[int, Callable[[], object]] = {}
         self.closed = False
 
@@ -172,6 +184,11 @@ class EventLog:
         """Number of the newest event, or of the moment before the first."""
         with self._lock:
             return self._next - 1
+
+    @property
+    def followers(self) -> int:
+        """Subscribers that are woken."""
+        return len(self._wakers)
 
     def publish(
         self,
@@ -186,6 +203,7 @@ class EventLog:
         with self._lock:
             event = Event(self._next, kind, data, changes, position, place)
             self._next += 1
+            self.published += 1
             self._events.append(event)
             self._weight += event.weight
             while len(self._events) > 1 and (
@@ -266,7 +284,7 @@ class Subscription:
             return [Event(self.cursor, "resync", {"missed_after": missed_after})]
         if found:
             self.cursor = found[-1].event_id
-        seen = (event.seen_by(self.view) for event in found)
+        seen = (event.told_to(self.view) for event in found)
         return [event for event in seen if event is not None]
 
     def pending(self) -> bool:

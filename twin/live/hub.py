@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from twin.errors import ConflictError, NotFoundError
 from twin.live import alarms
 from twin.live.alarms import Alarm, AlarmEvent, Draft
-from twin.live.catalogue import StreamIds
+from twin.live.catalogue import Catalogue, StreamIds
 from twin.live.conditions import Transitions, evaluate
 from twin.live.events import EventLog, Subscription, View
 from twin.live.history import CLOCK_TOLERANCE
@@ -300,7 +300,17 @@ class LiveHub:
         with self._view:
             return self._memory.latest()
 
-    def streams(self, bbox: Box | None = None, subject: str | None = None) -> pa.Table:
+    @property
+    def catalogue(self) -> Catalogue:
+        """The streams as they are; another object after a reload."""
+        return self._memory.catalogue
+
+    def streams(
+        self,
+        bbox: Box | None = None,
+        subject: str | None = None,
+        shown: tuple[Catalogue, NDArray[np.bool_]] | None = None,
+    ) -> pa.Table:
         """Streams with their newest reading.
 
         Parameters
@@ -309,6 +319,8 @@ class LiveHub:
             West, south, east, north, degrees.
         subject : str, optional
             One of the monitored subjects, such as 燃气.
+        shown : (Catalogue, ndarray of bool), optional
+            Which streams of a catalogue may be shown; none where it is no longer that of the hub.
 
         Returns
         -------
@@ -321,7 +333,10 @@ class LiveHub:
         table = memory.catalogue.table
         for column, name in (("result", "value"), ("state", "state"), ("phenomenon_time", "time")):
             table = table.append_column(name, newest.column(column))
-        return table.filter(pa.array(memory.catalogue.select(bbox, subject)))
+        chosen = memory.catalogue.select(bbox, subject)
+        if shown is not None:
+            chosen &= shown[1] if shown[0] is memory.catalogue else False
+        return table.filter(pa.array(chosen))
 
     def stream(self, stream: str | int) -> dict[str, Any]:
         """One stream by key or id, with its newest reading.
@@ -341,21 +356,35 @@ class LiveHub:
         """Whether there is a stream of this key."""
         return key in self._memory.catalogue.keys
 
-    def indicators(self) -> dict[str, Any]:
-        """Key numbers of the city now; see :func:`twin.live.indicators.indicators`."""
+    def indicators(
+        self,
+        shown: tuple[Catalogue, NDArray[np.bool_]] | None = None,
+        stages: Mapping[str, int] | None = None,
+    ) -> dict[str, Any]:
+        """Key numbers of the city now; see :func:`twin.live.indicators.indicators`.
+
+        ``shown`` as in :meth:`streams`; ``stages`` counts the cases instead of the base.
+        """
         with self._view:
             memory = self._memory
             state, time_us = memory.state.copy(), memory.time_us.copy()
             standing = list(memory.standing.values())
+        catalogue = memory.catalogue
+        if shown is not None:
+            chosen = shown[1] if shown[0] is catalogue else np.zeros(len(state), bool)
+            catalogue, state, time_us = catalogue.part(chosen), state[chosen], time_us[chosen]
+            streams = set(catalogue.ids.tolist())
+            standing = [alarm for alarm in standing if alarm.stream_id in streams]
         with self._store.cursor() as cursor:
             return indicators(
                 cursor,
-                memory.catalogue,
+                catalogue,
                 state,
                 time_us,
                 standing,
                 self._now(),
                 self.listening_since,
+                stages,
             )
 
     def subscribe(
@@ -365,16 +394,22 @@ class LiveHub:
         bbox: Box | None = None,
         subject: str | None = None,
         wake: Callable[[], object] | None = None,
+        shown: tuple[Catalogue, NDArray[np.bool_]] | None = None,
+        told: Callable[[str, Mapping[str, Any]], Mapping[str, Any] | None] | None = None,
     ) -> Subscription:
         """Follow what happens, from now on or after an event seen before.
 
         ``bbox`` (degrees) and ``subject`` narrow streams and alarms, ``bbox`` also cases; ``wake``
-        as in :meth:`twin.live.events.EventLog.subscribe`.
+        as in :meth:`twin.live.events.EventLog.subscribe`; ``shown`` as in :meth:`streams`, ``told`` as in
+        :class:`twin.live.events.View`.
         """
-        streams = None
+        streams, catalogue = None, self._memory.catalogue
         if bbox is not None or subject is not None:
-            streams = self._memory.catalogue.select(bbox, subject)
-        return self.events.subscribe(last_event_id, View(streams, bbox), wake)
+            streams = catalogue.select(bbox, subject)
+        if shown is not None:
+            own = shown[1] if shown[0] is catalogue else np.zeros(len(catalogue.ids), bool)
+            streams = own if streams is None else streams & own
+        return self.events.subscribe(last_event_id, View(streams, bbox, told), wake)
 
 
 def _write_readings(

@@ -111,6 +111,8 @@ class ItemQuery:
         Page size and number of things before it.
     eids : sequence of str, optional
         Only these things.
+    classes : sequence of str, optional
+        Only states of these class codes.
     """
 
     collection: str | None
@@ -120,6 +122,7 @@ class ItemQuery:
     limit: int = 10
     offset: int = 0
     eids: Sequence[str] | None = None
+    classes: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +268,9 @@ def _conditions(query: ItemQuery) -> tuple[str, dict[str, Any]]:
     if query.eids is not None:
         parts.append("e.eid IN (SELECT unnest($eids::UUID[]))")
         values["eids"] = list(query.eids)
+    if query.classes is not None:
+        parts.append("list_contains($classes::VARCHAR[], e.class_code)")
+        values["classes"] = list(query.classes)
     for number, (name, wanted) in enumerate(query.filters.items()):
         key = f"filter_{number}"
         values[key] = wanted

@@ -172,6 +172,13 @@ class Store:
             row = cursor.execute(sql, dict(parameters) if parameters else None).fetchone()
         return row[0] if row else None
 
+    def answers(self) -> bool:
+        """Whether the base is open and can be read."""
+        try:
+            return self.scalar("SELECT count(*) FROM base_meta") is not None
+        except duckdb.Error:
+            return False
+
     @contextmanager
     def on_one_thread(self) -> Iterator[None]:
         """Statements inside the block run on one thread.

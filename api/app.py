@@ -8,17 +8,16 @@ from starlette.middleware.cors import CORSMiddleware
 
 from api import errors
 from api.models import RawJson
+from api.ogc import collections, landing, schemas
 from api.routes import (
     address_batch,
     address_edits,
     alarms,
     cases,
-    collections,
     entities,
     geocode,
     health,
     info,
-    landing,
     live,
     resolve,
     tiles,
@@ -32,7 +31,7 @@ from twin.settings import ServerSettings
 __all__ = ["create_app"]
 
 ROUTERS = (
-    landing.router, info.router, collections.router, entities.router, resolve.router,
+    landing.router, info.router, collections.router, schemas.router, entities.router, resolve.router,
     geocode.router, address_batch.router, address_edits.router, tiles.router, wmts.router, live.router, alarms.router,
     cases.router, health.router,
 )  # fmt: skip
@@ -79,9 +78,11 @@ def create_app(settings: ServerSettings, opened: CityState | None = None) -> Fas
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
-            allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "Last-Event-ID"],
-            expose_headers=["ETag", "Content-Language"],
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=[
+                "Authorization", "Content-Type", "Content-Crs", "If-Match", "If-None-Match", "Last-Event-ID",
+            ],
+            expose_headers=["ETag", "Content-Language", "Content-Crs", "Location"],
         )
     app.add_middleware(Gate, settings=settings)
     return app

@@ -68,8 +68,11 @@ BY_STATUS: Mapping[int, Problem] = {
     409: CONFLICT,
     410: Problem(410, "gone", "This thing is no more", "该对象已注销"),
     413: Problem(413, "content-too-large", "The request body is too large", "请求体过大"),
+    412: Problem(412, "precondition-failed", "The item is in another state", "对象状态已变化"),
+    415: Problem(415, "unsupported-media-type", "This encoding is not taken", "不接受该编码"),
     416: Problem(416, "range-not-satisfiable", "No such range", "请求范围无效"),
     422: UNUSABLE,
+    428: Problem(428, "precondition-required", "A lock is needed", "需要条件请求"),
     500: INTERNAL,
     503: CITY,
 }

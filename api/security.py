@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.errors import response_for_status
 from twin.settings import Role, ServerSettings
 
-__all__ = ["COOKIE", "Gate", "role_of"]
+__all__ = ["COOKIE", "Gate", "may_write", "role_of"]
 
 ROLES: Final[tuple[Role, ...]] = ("viewer", "analyst", "operator", "admin")
 """Each may do what those before it may."""
@@ -49,6 +49,15 @@ def role_of(given: str | None, settings: ServerSettings) -> Role | None:
         ):
             found = role
     return found
+
+
+def may_write(request: Request) -> bool:
+    """Whether the caller of a request may change things."""
+    settings: ServerSettings = request.app.state.city_state.settings
+    if not settings.tokens:
+        return True
+    role = role_of(_token(request), settings)
+    return role is not None and ROLES.index(role) >= ROLES.index("operator")
 
 
 class Gate:

@@ -41,3 +41,7 @@ class ServerSettings(BaseSettings):
     )
     max_body_bytes: int = Field(default=10_000_000, ge=1_000, description="Largest request body.")
     max_limit: int = Field(default=10_000, ge=1, description="Largest page of items.")
+    edit_lock: bool = Field(
+        default=True,
+        description="Replacing and updating an item needs If-Match with its ETag (428 without).",
+    )

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from api.openapi import downgraded
-from api.routes.landing import PAGE
+from api.ogc.landing import PAGE
 
 
 def test_the_city_says_where_it_is_and_which_layers_it_has(get):

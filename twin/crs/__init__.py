@@ -4,6 +4,8 @@
     one spelling for every system, from EPSG codes, WKT, Chinese names;
 ``fuzzy``
     systems by loosely written names;
+``axes``
+    systems as registries define them: order of axes, shapes and boxes in them;
 ``offsets``
     GCJ-02, BD-09 and BD-09 Mercator, exact both ways;
 ``transforms``
@@ -24,6 +26,15 @@
     what a source's heights stand on.
 """
 
+from twin.crs.axes import (
+    box_in_degrees,
+    projjson,
+    ring_in_degrees,
+    shapes_from_geographic,
+    with_official_axes,
+    with_x_first,
+    zone_at,
+)
 from twin.crs.candidates import Candidate
 from twin.crs.clues import Clue, clues_of, named_as_degrees
 from twin.crs.confirm import Trusted, TrustedShapes, confirm
@@ -53,9 +64,10 @@ from twin.crs.vertical import HeightVerdict, judge_heights
 
 __all__ = [
     "BD09", "BD09MC", "GCJ02", "GCJ02MC", "Candidate", "Clue", "CrsVerdict", "Evidence", "Grid",
-    "HeightVerdict", "Trusted", "TrustedShapes", "accuracy", "area_of_use", "canonical",
+    "HeightVerdict", "Trusted", "TrustedShapes", "accuracy", "area_of_use", "box_in_degrees", "canonical",
     "clues_of", "confirm", "define_local", "ecef_to_geographic", "enu_matrix", "from_geographic",
     "geographic_to_ecef", "hint", "is_geocentric", "is_geographic", "judge", "judge_heights",
-    "local_to_ecef_matrices", "named_as_degrees", "resembling", "to_geographic", "transform_shapes",
-    "transform_wkb", "unit_metres",
+    "local_to_ecef_matrices", "named_as_degrees", "projjson", "resembling", "ring_in_degrees",
+    "shapes_from_geographic", "to_geographic", "transform_shapes",
+    "transform_wkb", "unit_metres", "with_official_axes", "with_x_first", "zone_at",
 ]  # fmt: skip

@@ -37,7 +37,9 @@ class _Collection:
             values = [one.get(name) for one in self.properties]
         known = np.array([value is not None for value in values], dtype=bool)
         kind = kind_of(values)
-        if kind in (Kind.NUMBER, Kind.WHOLE):
+        if name in ("valid_from", "valid_to"):
+            kind = Kind.INSTANT
+        if kind in (Kind.NUMBER, Kind.WHOLE) or name in ("height_m", "floors"):
             return np.array([v if v is not None else np.nan for v in values], dtype=float), known
         if kind is Kind.TRUTH:
             return np.array([bool(v) for v in values]), known

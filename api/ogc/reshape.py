@@ -40,21 +40,17 @@ def in_system(shapes: NDArray[np.object_], system: System) -> NDArray[np.object_
         return shapes
     moved = crs.shapes_from_geographic(system.name, shapes)
     decimals = _FINE if crs.is_geographic(system.name) else _METRES
-    return np.asarray(
-        shapely.transform(moved, lambda xyz: np.round(xyz, decimals), include_z=False)
-        if not shapely.has_z(moved).any()
-        else _rounded(moved, decimals)
-    )
-
-
-def _rounded(shapes: NDArray[np.object_], decimals: int) -> NDArray[np.object_]:
-    out = shapes.copy()
     for z in (False, True):
-        rows = ~shapely.is_missing(shapes) & (shapely.has_z(shapes) == z)
+        rows = ~shapely.is_missing(moved) & (shapely.has_z(moved) == z)
         if rows.any():
-            out[rows] = shapely.transform(
-                shapes[rows], lambda xyz: np.round(xyz, [decimals, decimals, _METRES][: xyz.shape[1]]), include_z=z
-            )
+            moved[rows] = shapely.transform(moved[rows], lambda c: _rounded(c, decimals), include_z=z)
+    return moved
+
+
+def _rounded(coordinates: NDArray[np.float64], decimals: int) -> NDArray[np.float64]:
+    out = np.round(coordinates, decimals)
+    if out.shape[1] == 3:
+        out[:, 2] = np.round(coordinates[:, 2], _METRES)
     return out
 
 

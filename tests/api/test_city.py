@@ -92,8 +92,8 @@ def test_the_definition_says_nothing_that_openapi_30_does_not_know(client):
 
     walk(definition, ())
     expected = {
-        "/collections", "/collections/{collection}", "/collections/{collection}/items",
-        "/collections/{collection}/items/{eid}", "/entities/{eid}", "/resolve", "/geocode",
+        "/collections", "/collections/buildings", "/collections/buildings/items",
+        "/collections/buildings/items/{featureId}", "/entities/{eid}", "/resolve", "/geocode",
         "/reverse", "/suggest", "/live", "/alarms", "/cases", "/observations", "/city", "/healthz",
     }  # fmt: skip
     assert expected <= definition["paths"].keys()

@@ -229,7 +229,6 @@ def _row(collection: str, draft: Draft) -> dict[str, Any]:
     return {
         "class_code": draft.class_code,
         "edition": codes.edition_of(np.array([draft.class_code], dtype=object))[0],
-        "collection": collection,
         "name": draft.name,
         "height_m": _number(attributes, "height_m"),
         "floors": _number(attributes, "floors"),

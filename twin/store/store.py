@@ -39,6 +39,7 @@ Rows: TypeAlias = pa.Table | duckdb.DuckDBPyRelation
 def run(
     con: duckdb.DuckDBPyConnection,
     name: str,
+    /,
     package: str = "twin.store",
     incoming: Rows | None = None,  # noqa: ARG001 -- DuckDB finds it by its name
     **parameters: Any,  # noqa: ANN401 -- whatever DuckDB binds

@@ -73,7 +73,8 @@ def write_geoparquet(
             writer.write_batch(batch)
             shapes = shapely.from_wkb(batch["geometry"].to_numpy(zero_copy_only=False))
             types |= {_named(shape) for shape in shapes if shape is not None}
-            box = _joined(box, shapely.total_bounds(shapes).tolist())
+            if len(shapes):
+                box = _joined(box, shapely.total_bounds(shapes).tolist())
         if writer is None:
             raise InvalidRequestError("no table to write: not even an empty one was given")
         column: dict[str, Any] = {"encoding": "WKB", "geometry_types": sorted(types), "crs": projjson or _PROJJSON_CRS84}

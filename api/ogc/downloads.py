@@ -1,8 +1,9 @@
 """Any question's answer as a file: CSV as it comes, GeoParquet and FlatGeobuf through a file that is gone afterwards."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -17,8 +18,17 @@ from api.ogc.reshape import in_system
 from api.ogc.systems import CRS84, CRS84H
 from loaders.writing import csv_parts, write_flatgeobuf, write_geoparquet
 from twin import crs
+from twin.features.asking import Kind
 
 __all__ = ["response"]
+
+_TYPES: Final = {
+    Kind.NUMBER: pa.float64(),
+    Kind.WHOLE: pa.int64(),
+    Kind.TRUTH: pa.bool_(),
+    Kind.DATE: pa.date32(),
+    Kind.INSTANT: pa.timestamp("us", tz="UTC"),
+}
 
 
 def response(request: Request, asked: Question, headers: dict[str, str]) -> Response:
@@ -52,8 +62,20 @@ def _batches(request: Request, asked: Question) -> Iterator[pa.RecordBatch]:
     """The answer by column, in the system asked for; files keep x before y, whatever the order of its axes."""
     ask = asked.ask if "limit" in request.query_params else asked.everything()
     names = None if asked.properties is None else [n for n in asked.fields() if n in asked.properties and n != "geometry"]
+    empty = True
     for batch in asked.reader.table(ask, names):
         yield _moved(batch, asked)
+        empty = False
+    if empty:
+        yield _nothing(asked, names)
+
+
+def _nothing(asked: Question, names: Sequence[str] | None) -> pa.RecordBatch:
+    """A table without rows."""
+    fields = asked.fields()
+    shown = [n for n in (names or fields) if n not in ("eid", "geometry")]
+    columns = [("eid", pa.string()), *((n, _TYPES.get(fields[n].kind, pa.string())) for n in shown), ("geometry", pa.binary())]
+    return pa.RecordBatch.from_pylist([], schema=pa.schema(columns))
 
 
 def _moved(batch: pa.RecordBatch, asked: Question) -> pa.RecordBatch:

@@ -80,7 +80,12 @@ def create_app(settings: ServerSettings, opened: CityState | None = None) -> Fas
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=[
-                "Authorization", "Content-Type", "Content-Crs", "If-Match", "If-None-Match", "Last-Event-ID",
+                "Authorization",
+                "Content-Type",
+                "Content-Crs",
+                "If-Match",
+                "If-None-Match",
+                "Last-Event-ID",
             ],
             expose_headers=["ETag", "Content-Language", "Content-Crs", "Location"],
         )

@@ -20,9 +20,7 @@ GONE_IN_30 = (
 )
 
 
-def definition(
-    app: FastAPI, server: str, more: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
+def definition(app: FastAPI, server: str, more: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The whole definition for the address ``server``, with paths written by hand; every operation may answer a problem."""
     document: dict[str, Any] = downgraded(app.openapi())
     document["paths"] = {**(more or {}), **document["paths"]}

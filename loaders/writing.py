@@ -18,6 +18,9 @@ from twin.errors import InvalidRequestError
 
 __all__ = ["csv_parts", "write_flatgeobuf", "write_geoparquet"]
 
+TYPES = (
+    "Point", "LineString", "LinearRing", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon", "GeometryCollection",
+)  # fmt: skip
 _PROJJSON_CRS84: dict[str, Any] = {
     "$schema": "https://proj.org/schemas/v0.7/projjson.schema.json",
     "type": "GeographicCRS",
@@ -77,7 +80,11 @@ def write_geoparquet(
                 box = _joined(box, shapely.total_bounds(shapes).tolist())
         if writer is None:
             raise InvalidRequestError("no table to write: not even an empty one was given")
-        column: dict[str, Any] = {"encoding": "WKB", "geometry_types": sorted(types), "crs": projjson or _PROJJSON_CRS84}
+        column: dict[str, Any] = {
+            "encoding": "WKB",
+            "geometry_types": sorted(types),
+            "crs": projjson or _PROJJSON_CRS84,
+        }
         if box is not None:
             column["bbox"] = box
         geo = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}
@@ -110,7 +117,8 @@ def write_flatgeobuf(path: Path, batches: Iterable[pa.RecordBatch], crs: str, la
 
 
 def _named(shape: shapely.Geometry) -> str:
-    return f"{shape.geom_type} Z" if shape.has_z else str(shape.geom_type)
+    name = TYPES[int(shapely.get_type_id(shape))]
+    return f"{name} Z" if shapely.has_z(shape) else name
 
 
 def _joined(box: list[float] | None, more: list[float]) -> list[float] | None:
@@ -133,7 +141,10 @@ def _flat(batch: pa.RecordBatch) -> pa.RecordBatch:
     """The batch with nested columns as JSON text and dictionaries as their values."""
     for i, field in enumerate(batch.schema):
         if pa.types.is_nested(field.type):
-            texts = [None if v is None else json.dumps(v, ensure_ascii=False) for v in batch[i].to_pylist()]
+            texts = [
+                None if v is None else json.dumps(v, ensure_ascii=False)
+                for v in batch[i].to_pylist()
+            ]
             batch = batch.set_column(i, field.name, pa.array(texts, pa.string()))
         elif pa.types.is_dictionary(field.type):
             batch = batch.set_column(i, field.name, batch[i].cast(field.type.value_type))

@@ -101,7 +101,11 @@ class Adapter:
         things = self._things(ask.collection, ask.version)
         found = self._found(things, ask)
         part = found[ask.start : ask.start + ask.limit]
-        return Page(now if ask.version is None else ask.version, len(found), [things.encoded[i] for i in part])
+        return Page(
+            now if ask.version is None else ask.version,
+            len(found),
+            [things.encoded[i] for i in part],
+        )
 
     def one(
         self, collection: str, eid: str, reach: Reach = EVERYTHING, version: int | None = None
@@ -121,14 +125,20 @@ class Adapter:
             values, known = things.column(name)
             columns[name] = pa.array(values[part], mask=~known[part])
         columns["geometry"] = pa.array(
-            [g and shapely.to_wkb(g, output_dimension=3, flavor="iso") for g in things.geometry[part]], pa.binary()
+            [
+                g and shapely.to_wkb(g, output_dimension=3, flavor="iso")
+                for g in things.geometry[part]
+            ],
+            pa.binary(),
         )
         yield from pa.table(columns).to_batches(max_chunksize=5_000)
 
     def _found(self, things: _Collection, ask: Ask) -> NDArray[np.int64]:
         keep = np.ones(things.n, dtype=bool)
         if ask.box is not None:
-            inside = items(self.store, ItemQuery(ask.collection, self.moment, ask.box, limit=10**8)).things
+            inside = items(
+                self.store, ItemQuery(ask.collection, self.moment, ask.box, limit=10**8)
+            ).things
             keep &= np.isin(np.array(things.eids, dtype=object), inside["eid"].to_pylist())
         if ask.where is not None:
             keep &= ask.where.holds(things)
@@ -147,15 +157,25 @@ class Adapter:
 
     def _things(self, collection: str, wanted: int | None) -> _Collection:
         when = (self.moment.valid_at, self.moment.known_at, self.moment.since, self.moment.until)
-        key = (id(self.store), collection, when, self.version(collection) if wanted is None else wanted)
+        key = (
+            id(self.store),
+            collection,
+            when,
+            self.version(collection) if wanted is None else wanted,
+        )
         if key not in _kept:
             if wanted is not None and wanted != self.version(collection):
-                raise NotFoundError(f"Version {wanted} of {collection} is no longer kept; start again without token.")
+                raise NotFoundError(
+                    f"Version {wanted} of {collection} is no longer kept; start again without token."
+                )
             table = items(self.store, ItemQuery(collection, self.moment, limit=10**8)).things
             made = features(table)
             encoded = [orjson.dumps(one) for one in made]
             parsed = [orjson.loads(one) for one in encoded]
-            shapes = [orjson.dumps(one["geometry"]).decode() if one["geometry"] else None for one in parsed]
+            shapes = [
+                orjson.dumps(one["geometry"]).decode() if one["geometry"] else None
+                for one in parsed
+            ]
             _kept[key] = _Collection(
                 len(made), [one["id"] for one in made], encoded, [one["properties"] for one in parsed],
                 np.asarray(shapely.from_geojson(np.array(shapes, dtype=object)), dtype=object).reshape(-1),

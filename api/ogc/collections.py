@@ -47,9 +47,7 @@ def list_collections(request: Request, state: State, lang: Lang) -> Response:
         link(f"{root}/collections", "self", form.media),
         *alternates(request, form, DOCUMENTS, lang == "zh"),
     ]
-    listed = [
-        collection_document(state, info, root, lang) for info in state.collections().values()
-    ]
+    listed = [collection_document(state, info, root, lang) for info in state.collections().values()]
     content = {"links": links, "collections": listed}
     if form is HTML:
         return pages.collections(request, state, content, lang)

@@ -30,18 +30,22 @@ from twin.features.asking import Ask, Field, Kind
 __all__ = ["paths"]
 
 Json = dict[str, Any]
-_CONFORMANCE: Final = [{"bearer": []}]
-_ITEM_ID: Final = "标识, as items give it in id"
+_OBJECT: Final[Json] = {"schema": {"type": "object"}}
+_SCHEMA_KINDS: Final[Json] = {
+    "type": "string",
+    "enum": ["returnables", "create", "replace", "update"],
+}
+_ITEM_ID: Final = "Id, as items give it"
 
 
 def paths(state: CityState) -> Json:
     """Paths of landing document, conformance, collections and everything below them."""
     out: Json = {
-        "/": _get("landing", "The landing document, or the scene page for browsers", _forms(DOCUMENTS, LandingModel), [_f(DOCUMENTS), _LANG]),
-        "/landing": _get("landingPage", "The landing document", _forms(DOCUMENTS, LandingModel), [_f(DOCUMENTS), _LANG]),
-        "/conformance": _get("conformance", "Conformance classes", _forms(DOCUMENTS, ConformanceModel), [_f(DOCUMENTS), _LANG]),
-        "/functions": _get("functions", "Functions of filters", {"application/json": {"schema": {"type": "object"}}}, [_LANG]),
-        "/collections": _get("collections", "All collections", _forms(DOCUMENTS, CollectionsModel), [_f(DOCUMENTS), _LANG]),
+        "/": _document("landing", "The landing document, or the scene page for browsers", LandingModel),
+        "/landing": _document("landingPage", "The landing document", LandingModel),
+        "/conformance": _document("conformance", "Conformance classes", ConformanceModel),
+        "/functions": _get("functions", "Functions of filters", {"application/json": _OBJECT}, [_LANG]),
+        "/collections": _document("collections", "All collections", CollectionsModel),
     }  # fmt: skip
     for info in state.collections().values():
         out |= _collection(state, info)
@@ -55,37 +59,59 @@ def _collection(state: CityState, info: CollectionInfo) -> Json:
     first = reader.page(Ask(info.id, limit=1)).features
     some = str(orjson.loads(first[0])["id"]) if first else None
     at = [_VALID_AT, _KNOWN_AT]
-    schema = {"application/schema+json": {"schema": {"type": "object"}}}
+    schema = {"application/schema+json": _OBJECT}
     crs = _crs_parameter("crs", "Coordinates of the answer", list(offered(state.city, info)))
     select = [_names("properties", "Only these properties (and geometry, where named)", list(fields)),
               _names("exclude-properties", "All properties but these", list(fields))]  # fmt: skip
     one = [_feature_id(some), _f(FEATURE), _LANG, crs, *select, *at]
     items = _item_parameters(state, info, fields, crs, select)
     body = _body("One GeoJSON feature", FeatureModel, ("application/geo+json", "application/json"))
-    patch = _body("A merge patch (RFC 7396) of the feature", None, ("application/merge-patch+json",))
+    patch = _body(
+        "A merge patch (RFC 7396) of the feature", None, ("application/merge-patch+json",)
+    )
     writes = _crs_header(list(offered(state.city, info)))
+    kind = _query("type", "What a body must hold to", _SCHEMA_KINDS)
+    mine, lock = _feature_id(some), _IF_MATCH
+    made = {"201": {"description": "Made; Location leads to it"}}
+    about = [_f(SCHEMAS), _LANG, *at]
     return {
-        here: _get(f"{name}.collection", f"{info.en}: names, extent, links", _forms(DOCUMENTS, CollectionModel), [_f(DOCUMENTS), _LANG]),
+        here: _document(f"{name}.collection", f"{info.en}: names, extent, links", CollectionModel),
         f"{here}/items": {
-            **_get(f"{name}.items", f"{info.en}: items", _forms(ITEMS, FeatureCollectionModel), items),
-            "post": _operation(f"{name}.create", f"{info.en}: a new item", [writes], {
-                "201": {"description": "Made; Location leads to it"}}, body),
+            **_get(
+                f"{name}.items", f"{info.en}: items", _forms(ITEMS, FeatureCollectionModel), items
+            ),
+            "post": _operation(f"{name}.create", f"{info.en}: a new item", [writes], made, body),
         },
         f"{here}/items/{{featureId}}": {
             **_get(f"{name}.item", f"{info.en}: one item", _forms(FEATURE, FeatureModel), one),
-            "put": _operation(f"{name}.replace", f"{info.en}: a new state of an item", [_feature_id(some), writes, _IF_MATCH], _DONE, body),
-            "patch": _operation(f"{name}.update", f"{info.en}: another value of some members", [_feature_id(some), writes, _IF_MATCH], _DONE, patch),
-            "delete": _operation(f"{name}.delete", f"{info.en}: an item ends", [_feature_id(some), _IF_MATCH], _DONE, None),
+            "put": _operation(
+                f"{name}.replace", f"{info.en}: a new state", [mine, writes, lock], _DONE, body
+            ),
+            "patch": _operation(
+                f"{name}.update", f"{info.en}: some members", [mine, writes, lock], _DONE, patch
+            ),
+            "delete": _operation(
+                f"{name}.delete", f"{info.en}: an item ends", [mine, lock], _DONE, None
+            ),
         },
-        f"{here}/queryables": _get(f"{name}.queryables", f"{info.en}: what filters may ask for", schema, [_f(SCHEMAS), _LANG, *at]),
-        f"{here}/sortables": _get(f"{name}.sortables", f"{info.en}: what sortby may name", schema, [_f(SCHEMAS), _LANG, *at]),
-        f"{here}/schema": _get(f"{name}.schema", f"{info.en}: schema of its items", schema, [_f(SCHEMAS), _LANG, *at, _query(
-            "type", "What a body must hold to", {"type": "string", "enum": ["returnables", "create", "replace", "update"]})]),
-    }  # fmt: skip
+        f"{here}/queryables": _get(
+            f"{name}.queryables", f"{info.en}: what filters may ask for", schema, about
+        ),
+        f"{here}/sortables": _get(
+            f"{name}.sortables", f"{info.en}: what sortby may name", schema, about
+        ),
+        f"{here}/schema": _get(
+            f"{name}.schema", f"{info.en}: schema of its items", schema, [*about, kind]
+        ),
+    }
 
 
 def _item_parameters(
-    state: CityState, info: CollectionInfo, fields: Mapping[str, Field], crs: Json, select: Sequence[Json]
+    state: CityState,
+    info: CollectionInfo,
+    fields: Mapping[str, Field],
+    crs: Json,
+    select: Sequence[Json],
 ) -> list[Json]:
     systems = list(offered(state.city, info))
     sortable = [name for name, field in fields.items() if field.kind not in (Kind.SHAPE, Kind.LIST)]
@@ -94,7 +120,12 @@ def _item_parameters(
     bbox = _query("bbox", "west,south,east,north in degrees, or six numbers with heights in metres; in bbox-crs where given",
                   {"type": "array", "minItems": 4, "maxItems": 6, "items": {"type": "number"}}, example)  # fmt: skip
     bbox["schema"]["oneOf"] = [{"minItems": 4, "maxItems": 4}, {"minItems": 6, "maxItems": 6}]
-    limit = {"type": "integer", "minimum": 1, "maximum": state.settings.max_limit, "default": DEFAULT_LIMIT}
+    limit = {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": state.settings.max_limit,
+        "default": DEFAULT_LIMIT,
+    }
     return [
         _f(ITEMS), _LANG, bbox, _crs_parameter("bbox-crs", "Coordinates of bbox", systems), crs,
         _query("limit", "Items of a page; more than the maximum are cut to it", limit, DEFAULT_LIMIT),
@@ -115,8 +146,10 @@ def _item_parameters(
 
 def _field(field: Field) -> Json:
     said = field_schema(field, "en")
-    schema = {name: said[name] for name in ("type", "format", "enum") if name in said}
-    return _query(field.name, f"{said['title']} equals", schema, field.values[0] if field.values else None)
+    schema: Json = {name: said[name] for name in said if name in ("type", "format", "enum")}
+    return _query(
+        field.name, f"{said['title']} equals", schema, field.values[0] if field.values else None
+    )
 
 
 def _filter_example(fields: Mapping[str, Field]) -> str | None:
@@ -130,16 +163,34 @@ def _filter_example(fields: Mapping[str, Field]) -> str | None:
 
 
 def _query(name: str, text: str, schema: Json, example: Any = None) -> Json:  # noqa: ANN401 -- JSON
-    made = {"name": name, "in": "query", "required": False, "description": text, "schema": schema, "style": "form", "explode": False}
+    made = {
+        "name": name,
+        "in": "query",
+        "required": False,
+        "description": text,
+        "schema": schema,
+        "style": "form",
+        "explode": False,
+    }
     return made if example is None else {**made, "example": example}  # fmt: skip
 
 
 def _names(name: str, text: str, values: Sequence[str]) -> Json:
-    return _query(name, text, {"type": "array", "items": {"type": "string", "enum": list(values)}}, list(values[:1]) or None)
+    return _query(
+        name,
+        text,
+        {"type": "array", "items": {"type": "string", "enum": list(values)}},
+        list(values[:1]) or None,
+    )
 
 
 def _crs_parameter(name: str, text: str, uris: Sequence[str]) -> Json:
-    return _query(name, text, {"type": "string", "format": "uri", "enum": list(uris), "default": uris[0]}, uris[-1])
+    return _query(
+        name,
+        text,
+        {"type": "string", "format": "uri", "enum": list(uris), "default": uris[0]},
+        uris[-1],
+    )
 
 
 def _crs_header(uris: Sequence[str]) -> Json:
@@ -148,21 +199,41 @@ def _crs_header(uris: Sequence[str]) -> Json:
 
 
 def _feature_id(example: str | None) -> Json:
-    made = {"name": "featureId", "in": "path", "required": True, "description": _ITEM_ID, "schema": {"type": "string", "format": "uuid"}}
+    made = {
+        "name": "featureId",
+        "in": "path",
+        "required": True,
+        "description": _ITEM_ID,
+        "schema": {"type": "string", "format": "uuid"},
+    }
     return made if example is None else {**made, "example": example}  # fmt: skip
 
 
 def _f(forms: Sequence[Format]) -> Json:
     names = [form.name for form in forms]
-    return _query("f", "Format of the answer, before Accept", {"type": "string", "enum": names}, names[0])
+    return _query(
+        "f", "Format of the answer, before Accept", {"type": "string", "enum": names}, names[0]
+    )
 
 
 _LANG: Final = _query("lang", "Language of titles", {"type": "string", "enum": ["zh", "en"]}, "zh")
-_VALID_AT: Final = _query("valid_at", "RFC 3339 time: the city as it was then", {"type": "string", "format": "date-time"}, "2026-07-01T00:00:00Z")  # fmt: skip
-_KNOWN_AT: Final = _query("known_at", "RFC 3339 time: as the base knew it then", {"type": "string", "format": "date-time"})  # fmt: skip
-_IF_MATCH: Final = {"name": "If-Match", "in": "header", "required": False, "description": "ETag of the state that is changed (412 if it is another)",
-                    "schema": {"type": "string"}}  # fmt: skip
+_MOMENT: Final[Json] = {"type": "string", "format": "date-time"}
+_VALID_AT: Final = _query(
+    "valid_at", "RFC 3339 time: the city as it was then", _MOMENT, "2026-07-01T00:00:00Z"
+)
+_KNOWN_AT: Final = _query("known_at", "RFC 3339 time: as the base knew it then", _MOMENT)
+_IF_MATCH: Final = {
+    "name": "If-Match",
+    "in": "header",
+    "required": False,
+    "description": "ETag of the state that is changed (412 if it is another)",
+    "schema": {"type": "string"},
+}
 _DONE: Final = {"204": {"description": "Done"}}
+
+
+def _document(operation: str, summary: str, model: Any) -> Json:  # noqa: ANN401 -- a pydantic model
+    return _get(operation, summary, _forms(DOCUMENTS, model), [_f(DOCUMENTS), _LANG])
 
 
 def _forms(forms: Sequence[Format], model: Any) -> Json:  # noqa: ANN401 -- a pydantic model
@@ -199,7 +270,11 @@ def _model(model: Any) -> Json:  # noqa: ANN401 -- a pydantic model
 
 def _body(text: str, model: Any, medias: Sequence[str]) -> Json:  # noqa: ANN401 -- a pydantic model
     schema = {"type": "object"} if model is None else _draft_schema()
-    return {"description": text, "required": True, "content": {media: {"schema": schema} for media in medias}}
+    return {
+        "description": text,
+        "required": True,
+        "content": {media: {"schema": schema} for media in medias},
+    }
 
 
 def _draft_schema() -> Json:
@@ -232,7 +307,9 @@ def _operation(
     return made if body is None else {**made, "requestBody": body}
 
 
-_PROBLEM: Final = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemModel"}}}
+_PROBLEM: Final = {
+    "application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemModel"}}
+}
 _PROBLEMS: Final = {
     status: {"description": text, "content": _PROBLEM}
     for status, text in (

@@ -41,7 +41,9 @@ def response(request: Request, asked: Question, headers: dict[str, str]) -> Resp
     headers = {**headers, "Content-Disposition": f'attachment; filename="{name}"'}
     batches = _batches(request, asked)
     if asked.form is CSV:
-        return StreamingResponse(csv_parts(batches), 200, headers, "text/csv; charset=utf-8; header=present")
+        return StreamingResponse(
+            csv_parts(batches), 200, headers, "text/csv; charset=utf-8; header=present"
+        )
     with tempfile.NamedTemporaryFile(suffix=f".{asked.form.name}", delete=False) as file:
         path = Path(file.name)
     try:
@@ -55,13 +57,19 @@ def response(request: Request, asked: Question, headers: dict[str, str]) -> Resp
         path.unlink(missing_ok=True)
         raise
     gone = BackgroundTask(path.unlink, missing_ok=True)
-    return FileResponse(path, 200, headers, PARQUET.media if asked.form is PARQUET else FGB.media, gone)
+    return FileResponse(
+        path, 200, headers, PARQUET.media if asked.form is PARQUET else FGB.media, gone
+    )
 
 
 def _batches(request: Request, asked: Question) -> Iterator[pa.RecordBatch]:
     """The answer by column, in the system asked for; files keep x before y, whatever the order of its axes."""
     ask = asked.ask if "limit" in request.query_params else asked.everything()
-    names = None if asked.properties is None else [n for n in asked.fields() if n in asked.properties and n != "geometry"]
+    names = (
+        None
+        if asked.properties is None
+        else [n for n in asked.fields() if n in asked.properties and n != "geometry"]
+    )
     empty = True
     for batch in asked.reader.table(ask, names):
         yield _moved(batch, asked)
@@ -74,7 +82,11 @@ def _nothing(asked: Question, names: Sequence[str] | None) -> pa.RecordBatch:
     """A table without rows."""
     fields = asked.fields()
     shown = [n for n in (names or fields) if n not in ("eid", "geometry")]
-    columns = [("eid", pa.string()), *((n, _TYPES.get(fields[n].kind, pa.string())) for n in shown), ("geometry", pa.binary())]
+    columns = [
+        ("eid", pa.string()),
+        *((n, _TYPES.get(fields[n].kind, pa.string())) for n in shown),
+        ("geometry", pa.binary()),
+    ]
     return pa.RecordBatch.from_pylist([], schema=pa.schema(columns))
 
 
@@ -82,7 +94,9 @@ def _moved(batch: pa.RecordBatch, asked: Question) -> pa.RecordBatch:
     if asked.system.stored and not asked.system.flat:
         return batch
     system = asked.system.with_x_first()
-    shapes = np.asarray(shapely.from_wkb(batch["geometry"].to_numpy(zero_copy_only=False)), dtype=object)
+    shapes = np.asarray(
+        shapely.from_wkb(batch["geometry"].to_numpy(zero_copy_only=False)), dtype=object
+    )
     moved = shapely.to_wkb(in_system(shapes, system), output_dimension=3, flavor="iso")
     at = batch.schema.get_field_index("geometry")
     return batch.set_column(at, "geometry", pa.array(moved, pa.binary()))

@@ -40,7 +40,7 @@ def feature_of(body: bytes) -> dict[str, Any]:
     return found
 
 
-def merged(feature: Mapping[str, Any], patch: Any, depth: int = 0) -> Any:  # noqa: ANN401 -- JSON
+def merged(feature: Any, patch: Any, depth: int = 0) -> Any:  # noqa: ANN401 -- JSON
     """A value with a merge patch applied (RFC 7396).
 
     Examples
@@ -80,16 +80,23 @@ def draft(feature: Mapping[str, Any], info: CollectionInfo, system: System) -> D
     """
     if feature.get("type") != "Feature":
         raise InvalidRequestError(
-            f"type={str(feature.get('type'))[:40]!r}: expected Feature; send one feature at a time.", "type"
+            f"type={str(feature.get('type'))[:40]!r}: expected Feature; send one feature at a time.",
+            "type",
         )
     properties = feature.get("properties")
     if properties is None:
         properties = {}
     if not isinstance(properties, dict) or len(properties) > _MOST_PROPERTIES:
-        raise InvalidRequestError(f"properties: expected an object of at most {_MOST_PROPERTIES} members.", "properties")
+        raise InvalidRequestError(
+            f"properties: expected an object of at most {_MOST_PROPERTIES} members.", "properties"
+        )
     if _depth(properties) > _DEEPEST:
-        raise InvalidRequestError(f"properties: nested deeper than {_DEEPEST} levels.", "properties")
-    given = {name: value for name, value in properties.items() if value is not None and name != "eid"}
+        raise InvalidRequestError(
+            f"properties: nested deeper than {_DEEPEST} levels.", "properties"
+        )
+    given = {
+        name: value for name, value in properties.items() if value is not None and name != "eid"
+    }
     since, until = _time(given, "valid_from"), _time(given, "valid_to")
     if since and until and since >= until:
         raise InvalidRequestError(f"valid_to={until} is not after valid_from={since}.", "valid_to")

@@ -6,6 +6,7 @@ from typing import Final
 from zlib import crc32
 
 import orjson
+import shapely
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -120,9 +121,11 @@ def page_tag(request: Request, asked: Question, version: int) -> str:
     reach = b""
     if asked.ask.reach is not EVERYTHING:
         classes, area = asked.ask.reach.classes, asked.ask.reach.area
-        reach = f"{classes and sorted(classes)} {area and area.wkt}".encode()
+        reach = f"{classes and sorted(classes)} {area and shapely.to_wkt(area)}".encode()
     shown = f"{version} {asked.form.name} {asked.language} {request.url.path} {base_url(request)} ".encode()
-    return f'W/"{blake2b(shown + request.scope["query_string"] + reach, digest_size=10).hexdigest()}"'
+    return (
+        f'W/"{blake2b(shown + request.scope["query_string"] + reach, digest_size=10).hexdigest()}"'
+    )
 
 
 def fresh(request: Request, tag: str, headers: Mapping[str, str]) -> Response | None:

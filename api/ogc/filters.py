@@ -44,7 +44,8 @@ class AllOf:
 
     def holds(self, rows: Rows) -> NDArray[np.bool_]:
         """For which rows all are true."""
-        return np.logical_and.reduce([part.holds(rows) for part in self.parts])
+        found: NDArray[np.bool_] = np.logical_and.reduce([part.holds(rows) for part in self.parts])
+        return found
 
 
 def condition(

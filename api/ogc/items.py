@@ -53,7 +53,9 @@ def _items(request: Request, state: CityState) -> Response:
         "Cache-Control": "no-cache",
         "Content-Crs": f"<{asked.system.uri}>",
     }
-    version = asked.reader.version(asked.info.id) if asked.ask.version is None else asked.ask.version
+    version = (
+        asked.reader.version(asked.info.id) if asked.ask.version is None else asked.ask.version
+    )
     tag = page_tag(request, asked, version)
     known_already = fresh(request, tag, headers)
     if known_already is not None:
@@ -112,7 +114,6 @@ def _item(request: Request, state: CityState) -> Response:
 
 def _one(request: Request, state: CityState) -> Question:
     """A request for one item, understood."""
-
     only(request, {"crs", "exclude-properties", "f", "known_at", "lang", "properties", "valid_at"})
     info = known(state, request.path_params["collectionId"])
     given = request.query_params
@@ -125,4 +126,6 @@ def _one(request: Request, state: CityState) -> Question:
     if "properties" in given or "exclude-properties" in given:
         shown = selection(given, reader.fields(info.id))
     ask = Ask(info.id, reach=reach_of(request))
-    return Question(info, reader, moment, ask, wanted(request, FEATURE), target, shown, language(request))
+    return Question(
+        info, reader, moment, ask, wanted(request, FEATURE), target, shown, language(request)
+    )

@@ -33,7 +33,7 @@ def collection(state: CityState, asked: Question, page: Page, links: Links) -> b
             "type": "FeatureCollection",
             "conformsTo": CLASSES,
             "featureType": asked.info.id,
-            "featureSchema": _schema(links, asked),
+            "featureSchema": _schema(links),
             "coordRefSys": _system(asked),
             "timeStamp": instant(utc_now()),
             "numberMatched": page.matched,
@@ -51,7 +51,7 @@ def one(state: CityState, asked: Question, feature: bytes | memoryview, links: L
         "type": "Feature",
         "conformsTo": CLASSES,
         "featureType": asked.info.id,
-        "featureSchema": _schema(links, asked),
+        "featureSchema": _schema(links),
         "coordRefSys": _system(asked),
     }
     return orjson.dumps({**head, **made, "links": links})
@@ -62,7 +62,7 @@ def _system(asked: Question) -> str:
     return CRS84H if asked.system.stored else asked.system.uri
 
 
-def _schema(links: Links, asked: Question) -> str:
+def _schema(links: Links) -> str:
     root = next(one["href"] for one in links if one["rel"] == "collection")
     return f"{root}/schema"
 
@@ -103,14 +103,22 @@ def _prisms(
     places: list[Any] = [None] * len(made)
     if not areas:
         return places
-    found = {row["eid"]: row for row in rows(state.store, "heights_of", eids=[made[i]["id"] for i in areas])}
+    found = {
+        row["eid"]: row
+        for row in rows(state.store, "heights_of", eids=[made[i]["id"] for i in areas])
+    }
     bases = shapely.force_2d(shapes[areas])
     for i, base in zip(areas, bases, strict=True):
         row = found.get(made[i]["id"])
         if row is None or row["foot"] is None or row["top"] is None or row["top"] <= row["foot"]:
             continue
         parts = [
-            {"type": "Prism", "base": orjson.loads(shapely.to_geojson(part)), "lower": row["foot"], "upper": row["top"]}
+            {
+                "type": "Prism",
+                "base": orjson.loads(shapely.to_geojson(part)),
+                "lower": row["foot"],
+                "upper": row["top"],
+            }
             for part in shapely.get_parts(base)
         ]
         places[i] = parts[0] if len(parts) == 1 else {"type": "MultiPrism", "prisms": parts}

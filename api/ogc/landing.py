@@ -21,6 +21,8 @@ __all__ = ["PAGE", "router"]
 
 router = APIRouter(tags=["landing"])
 PAGE: Final = Path(__file__).resolve().parents[1] / "page"
+
+
 @router.get("/", include_in_schema=False)
 def front_door(request: Request, state: State, lang: Lang) -> Response:
     """The page where a browser asks (``f=html``), the landing document otherwise (``f=json``)."""
@@ -79,8 +81,12 @@ def _landing(request: Request, state: CityState, lang: Language, form: Format) -
     name = state.city.name
     other = HTML if form is JSON else JSON
     links = [
-        link(f"{root}/landing?f={form.name}", "self", form.media, "本文档" if zh else "This document"),
-        link(f"{root}/landing?f={other.name}", "alternate", other.media, other.zh if zh else other.en),
+        link(
+            f"{root}/landing?f={form.name}", "self", form.media, "本文档" if zh else "This document"
+        ),
+        link(
+            f"{root}/landing?f={other.name}", "alternate", other.media, other.zh if zh else other.en
+        ),
         link(f"{root}/?f=html", "related", HTML.media, "三维场景" if zh else "The scene page"),
         link(
             f"{root}/api", "service-desc", OPENAPI_JSON, "接口定义" if zh else "The API definition"

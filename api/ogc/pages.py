@@ -29,10 +29,19 @@ Links = Sequence[Mapping[str, str]]
 
 def landing(request: Request, state: CityState, content: Mapping[str, Any], lang: str) -> Response:
     """The landing document."""
-    return _page(request, state, "landing.html", lang, links=content["links"], description=content["description"])
+    return _page(
+        request,
+        state,
+        "landing.html",
+        lang,
+        links=content["links"],
+        description=content["description"],
+    )
 
 
-def conformance(request: Request, state: CityState, parts: Mapping[str, Any], lang: str) -> Response:
+def conformance(
+    request: Request, state: CityState, parts: Mapping[str, Any], lang: str
+) -> Response:
     """The conformance classes, part by part."""
     return _page(request, state, "conformance.html", lang, parts=parts)
 
@@ -41,18 +50,33 @@ def collections(
     request: Request, state: CityState, content: Mapping[str, Any], lang: str
 ) -> Response:
     """All collections."""
-    return _page(request, state, "collections.html", lang, collections=content["collections"], links=content["links"])
+    return _page(
+        request,
+        state,
+        "collections.html",
+        lang,
+        collections=content["collections"],
+        links=content["links"],
+    )
 
 
 def collection(
     request: Request, state: CityState, info: CollectionInfo, content: Mapping[str, Any], lang: str
 ) -> Response:
     """One collection with where it lies."""
-    box = None if info.extent is None else [info.extent[n] for n in ("xmin", "ymin", "xmax", "ymax")]
+    box = (
+        None if info.extent is None else [info.extent[n] for n in ("xmin", "ymin", "xmax", "ymax")]
+    )
     there = f"{base_url(request)}/collections/{info.id}/items?f=html"
     drawing = ""
     if box is not None:
-        drawing = sketch(np.array([shapely.box(*box)], dtype=object), [info.title(lang)], [there], None, info.color)
+        drawing = sketch(
+            np.array([shapely.box(*box)], dtype=object),
+            [info.title(lang)],
+            [there],
+            None,
+            info.color,
+        )
     return _page(request, state, "collection.html", lang, collection=content, links=content["links"], map=drawing,
                  crumbs=[_crumb(request, info, lang)])  # fmt: skip
 
@@ -71,13 +95,17 @@ def items(
     hrefs = [f"{root}/{one['id']}?f=html" for one in made]
     names = [str(one["properties"].get("name") or one["id"]) for one in made]
     drawing = sketch(shapes_of(made), names, hrefs, None, asked.info.color) if made else ""
-    shown = [one["properties"] for one in decoded(reshaped(page.features, asked.system, asked.properties))]
+    shown = [
+        one["properties"]
+        for one in decoded(reshaped(page.features, asked.system, asked.properties))
+    ]
     full = [name for one in shown for name, value in one.items() if value is not None]
     columns = list(dict.fromkeys(full))[:MOST_COLUMNS]
+    first = asked.ask.start
     return _page(
-        request, state, "items.html", asked.language, headers, info=asked.info, matched=page.matched, first=asked.ask.start + 1,
-        last=asked.ask.start + len(made), columns=columns, rows=list(zip(hrefs, made, shown, strict=True)), links=links, map=drawing,
-        crumbs=[_crumb(request, asked.info, asked.language)],
+        request, state, "items.html", asked.language, headers, info=asked.info, matched=page.matched, first=first + 1,
+        last=first + len(made), columns=columns, rows=list(zip(hrefs, made, shown, strict=True)), links=links,
+        map=drawing, crumbs=[_crumb(request, asked.info, asked.language)],
     )  # fmt: skip
 
 
@@ -94,7 +122,10 @@ def item(
     shown = decoded(reshaped([feature], asked.system, asked.properties))[0]
     name = str(made[0]["properties"].get("name") or made[0]["id"])
     geometry = orjson.dumps(shown["geometry"]).decode()
-    items_ = (f"{base_url(request)}/collections/{asked.info.id}/items?f=html", "要素" if asked.language == "zh" else "Items")
+    items_ = (
+        f"{base_url(request)}/collections/{asked.info.id}/items?f=html",
+        "要素" if asked.language == "zh" else "Items",
+    )
     return _page(
         request, state, "item.html", asked.language, headers, name=name, feature=shown, geometry=geometry, links=links,
         map=sketch(shapes_of(made), [name], [None], None, asked.info.color), system=asked.system.uri,
@@ -122,7 +153,16 @@ def _page(
         base.append((f"{root}/collections?f=html", "数据集合" if zh else "Collections"))
     values["crumbs"] = [*base, *values["crumbs"]]
     text = _pages.get_template(template).render(
-        lang=lang, t=(lambda a, b: a if zh else b), city=state.city.name, other_language=other, root=root, **values
+        lang=lang,
+        t=(lambda a, b: a if zh else b),
+        city=state.city.name,
+        other_language=other,
+        root=root,
+        **values,
     )
-    more = {"Content-Language": lang, "Vary": "Accept, Accept-Language", "Cache-Control": "no-cache"}
+    more = {
+        "Content-Language": lang,
+        "Vary": "Accept, Accept-Language",
+        "Cache-Control": "no-cache",
+    }
     return Response(text.encode(), 200, {**more, **(headers or {})}, "text/html; charset=utf-8")

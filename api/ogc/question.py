@@ -159,7 +159,9 @@ def _where(given: Any, fields: Any, values: Any, systems: Any, ring: Any) -> Any
 
 
 def _box(
-    text: str | None, of: str | None, systems: Any  # noqa: ANN401 -- Mapping of systems
+    text: str | None,
+    of: str | None,
+    systems: Any,  # noqa: ANN401 -- Mapping of systems
 ) -> tuple[Box | None, list[list[float]] | None]:
     """The box asked for in degrees and, where edges of its own system are bent there, the ring it is."""
     where = None if of is None else system(of, "bbox-crs", systems)
@@ -209,7 +211,8 @@ def _start(token: str | None, offset: str | None) -> tuple[int | None, int]:
     found = _TOKEN.fullmatch(token)
     if found is None or offset is not None:
         raise InvalidRequestError(
-            f"token={token[:40]!r}: expected what a next or prev link gives, without offset.", "token"
+            f"token={token[:40]!r}: expected what a next or prev link gives, without offset.",
+            "token",
         )
     return int(found[1]), int(found[2])
 
@@ -223,7 +226,8 @@ def _sort(text: str | None, fields: dict[str, Field] | Any) -> tuple[tuple[str, 
         if name not in fields or fields[name].kind in (Kind.SHAPE, Kind.LIST) or len(keys) >= 8:
             some = ", ".join(n for n, f in fields.items() if f.kind not in (Kind.SHAPE, Kind.LIST))
             raise InvalidRequestError(
-                f"sortby={text[:80]!r}: expected up to 8 of {some}, each with + or - before it.", "sortby"
+                f"sortby={text[:80]!r}: expected up to 8 of {some}, each with + or - before it.",
+                "sortby",
             )
         keys.append((name, part.startswith("-")))
     return tuple(keys)
@@ -247,6 +251,7 @@ def selection(given: Any, fields: Any) -> frozenset[str] | None:  # noqa: ANN401
     for name in names:
         if name not in fields:
             raise InvalidRequestError(
-                f"{parameter}: {name[:80]!r} is no property; there are: {', '.join(fields)}.", parameter
+                f"{parameter}: {name[:80]!r} is no property; there are: {', '.join(fields)}.",
+                parameter,
             )
     return frozenset(names) if only_ is not None else frozenset(fields) - set(names)

@@ -26,7 +26,9 @@ def decoded(features: Sequence[Encoded]) -> list[dict[str, Any]]:
 
 def shapes_of(features: Sequence[dict[str, Any]]) -> NDArray[np.object_]:
     """Their shapes (degrees, EPSG:4490), None where there is none."""
-    texts = [orjson.dumps(one["geometry"]).decode() if one["geometry"] else None for one in features]
+    texts = [
+        orjson.dumps(one["geometry"]).decode() if one["geometry"] else None for one in features
+    ]
     out = np.empty(len(texts), dtype=object)
     out[:] = shapely.from_geojson(np.array(texts, dtype=object))
     return out
@@ -43,7 +45,9 @@ def in_system(shapes: NDArray[np.object_], system: System) -> NDArray[np.object_
     for z in (False, True):
         rows = ~shapely.is_missing(moved) & (shapely.has_z(moved) == z)
         if rows.any():
-            moved[rows] = shapely.transform(moved[rows], lambda c: _rounded(c, decimals), include_z=z)
+            moved[rows] = shapely.transform(
+                moved[rows], lambda c: _rounded(c, decimals), include_z=z
+            )
     return moved
 
 

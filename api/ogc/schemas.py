@@ -87,7 +87,9 @@ def _schema(
     return answer(document, media=SCHEMA.media, language=lang)
 
 
-def _fields(request: Request, state: State, *more: str) -> tuple[CollectionInfo, Mapping[str, Field]]:
+def _fields(
+    request: Request, state: State, *more: str
+) -> tuple[CollectionInfo, Mapping[str, Field]]:
     only(request, {"f", "known_at", "lang", "valid_at", *more})
     wanted(request, SCHEMAS)
     info = known(state, request.path_params["collectionId"])

@@ -43,10 +43,14 @@ def sketch(
     west, south, east, north = bounds.tolist()
     east, north = max(east, west + 1e-5), max(north, south + 1e-5)
     squeeze = max(math.cos(math.radians((south + north) / 2)), 0.05)
-    scale = min((WIDTH - 2 * MARGIN) / ((east - west) * squeeze), (HEIGHT - 2 * MARGIN) / (north - south))
+    scale = min(
+        (WIDTH - 2 * MARGIN) / ((east - west) * squeeze), (HEIGHT - 2 * MARGIN) / (north - south)
+    )
     x0 = WIDTH / 2 - (west + east) / 2 * squeeze * scale
     y0 = HEIGHT / 2 + (south + north) / 2 * scale
-    flat = shapely.transform(shapes, lambda xy: np.round([x0 + xy[:, 0] * squeeze * scale, y0 - xy[:, 1] * scale], 1).T)
+    flat = shapely.transform(
+        shapes, lambda xy: np.round([x0 + xy[:, 0] * squeeze * scale, y0 - xy[:, 1] * scale], 1).T
+    )
     drawn = [
         _anchored(_path(shape), name, href)
         for shape, name, href in zip(flat, names, links, strict=False)
@@ -54,7 +58,7 @@ def sketch(
     ]
     return (
         f'<svg class="map" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" xmlns="http://www.w3.org/2000/svg" '
-        f'style="--ink:{escape(color)}">{_grid(x0, y0, squeeze * scale, scale)}{"".join(drawn)}'
+        f'style="--ink:{escape(color)}">{"".join(drawn)}{_grid(x0, y0, squeeze * scale, scale)}'
         f"{_bar(scale)}</svg>"
     )
 
@@ -99,12 +103,16 @@ def _grid(x0: float, y0: float, per_lon: float, per_lat: float) -> str:
     for k in range(first, first + 12):
         x = x0 + k * step * per_lon
         if x <= WIDTH:
-            out.append(f'<path class="grid" d="M{x:.1f} 0V{HEIGHT}"/><text x="{x + 3:.1f}" y="10">{k * step:.6g}°</text>')
+            out.append(
+                f'<path class="grid" d="M{x:.1f} 0V{HEIGHT}"/><text x="{x + 3:.1f}" y="10">{k * step:.6g}°</text>'
+            )
     first = math.ceil((y0 - HEIGHT) / per_lat / step)
     for k in range(first, first + 12):
         y = y0 - k * step * per_lat
-        if y >= 0:
-            out.append(f'<path class="grid" d="M0 {y:.1f}H{WIDTH}"/><text x="3" y="{y - 3:.1f}">{k * step:.6g}°</text>')
+        if y >= 24:
+            out.append(
+                f'<path class="grid" d="M0 {y:.1f}H{WIDTH}"/><text x="3" y="{y - 3:.1f}">{k * step:.6g}°</text>'
+            )
     return "".join(out)
 
 

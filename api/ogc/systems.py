@@ -83,6 +83,7 @@ def system(text: str, parameter: str, have: Mapping[str, System]) -> System:
         given = CRS84
     if given not in have:
         raise InvalidRequestError(
-            f"{parameter}={text[:120]!r}: not offered here; there are: {', '.join(have)}.", parameter
+            f"{parameter}={text[:120]!r}: not offered here; there are: {', '.join(have)}.",
+            parameter,
         )
     return have[given]

@@ -25,7 +25,17 @@ from twin.features.asking import Reader
 from twin.features.editing import Draft, editing
 from twin.heights import Heights
 
-__all__ = ["PATCHES", "READ", "WRITE_ITEM", "WRITE_ITEMS", "create", "options", "remove", "replace", "update"]
+__all__ = [
+    "PATCHES",
+    "READ",
+    "WRITE_ITEM",
+    "WRITE_ITEMS",
+    "create",
+    "options",
+    "remove",
+    "replace",
+    "update",
+]
 
 READ: Final = ("GET", "HEAD", "OPTIONS")
 WRITE_ITEMS: Final = ("POST",)
@@ -119,7 +129,9 @@ def _edit(state: CityState) -> Any:  # noqa: ANN401 -- context manager of Edit
     return editing(state.store, Heights(state.city.undulation))
 
 
-def _begun(request: Request, state: CityState, medias: tuple[str, ...]) -> tuple[CollectionInfo, System]:
+def _begun(
+    request: Request, state: CityState, medias: tuple[str, ...]
+) -> tuple[CollectionInfo, System]:
     """The collection written to and the system of the body's coordinates."""
     only(request, {"f", "lang"})
     info = known(state, request.path_params["collectionId"])
@@ -142,7 +154,11 @@ def _stored(state: CityState, info: CollectionInfo) -> System:
 
 
 def _locked(
-    request: Request, state: CityState, current: bytes | memoryview | None, collection: str, eid: str
+    request: Request,
+    state: CityState,
+    current: bytes | memoryview | None,
+    collection: str,
+    eid: str,
 ) -> None:
     """Hold a request's If-Match against what is there, before anything is written (RFC 9110, 13.1.1).
 
@@ -159,16 +175,20 @@ def _locked(
             )
         if state.settings.edit_lock and request.method != "DELETE":
             raise HTTPException(
-                428, f"Send If-Match with the ETag of the state you {request.method.lower()}: GET the item for it."
+                428,
+                f"Send If-Match with the ETag of the state you {request.method.lower()}: GET the item for it.",
             )
         return
     if current is not None and given.strip() == "*":
         return
     tags = [tag.strip() for tag in given.split(",")]
     now = None if current is None else state_of(current)
-    if now is None or not any(tag.startswith('"') and tag[1:].partition(".")[0] == now for tag in tags):
+    if now is None or not any(
+        tag.startswith('"') and tag[1:].partition(".")[0] == now for tag in tags
+    ):
         raise HTTPException(
-            412, "The item is not in the state that If-Match names: GET it again, and repeat the change on that."
+            412,
+            "The item is not in the state that If-Match names: GET it again, and repeat the change on that.",
         )
 
 
@@ -189,7 +209,9 @@ def _patched(current: bytes, patch: dict[str, Any]) -> dict[str, Any]:
 def _degrees(made: Draft) -> shapely.Geometry | None:
     if made.shape is None:
         return None
-    found: shapely.Geometry = crs.transform_shapes(made.crs, np.array([made.shape], dtype=object))[0]
+    found: shapely.Geometry = crs.transform_shapes(made.crs, np.array([made.shape], dtype=object))[
+        0
+    ]
     return found
 
 

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from api.openapi import downgraded
 from api.ogc.landing import PAGE
+from api.openapi import downgraded
 
 
 def test_the_city_says_where_it_is_and_which_layers_it_has(get):

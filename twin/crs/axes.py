@@ -4,7 +4,6 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 from pyproj import CRS
 
@@ -101,11 +100,29 @@ def ring_in_degrees(crs: str, box: tuple[float, float, float, float]) -> NDArray
     """
     a, b, c, d = box
     along = np.linspace(0.0, 1.0, _ALONG)[:-1]
-    x = np.concatenate([a + (c - a) * along, np.full(len(along), c), c - (c - a) * along, np.full(len(along), a), [a]])
-    y = np.concatenate([np.full(len(along), b), b + (d - b) * along, np.full(len(along), d), d - (d - b) * along, [b]])
+    x = np.concatenate(
+        [
+            a + (c - a) * along,
+            np.full(len(along), c),
+            c - (c - a) * along,
+            np.full(len(along), a),
+            [a],
+        ]
+    )
+    y = np.concatenate(
+        [
+            np.full(len(along), b),
+            b + (d - b) * along,
+            np.full(len(along), d),
+            d - (d - b) * along,
+            [b],
+        ]
+    )
     lon, lat, _ = to_geographic(crs, x, y)
     if not (np.isfinite(lon).all() and np.isfinite(lat).all()):
-        raise CrsError(f"the box {a:g}, {b:g}, {c:g}, {d:g} reaches where {names.plain(crs)} has no place")
+        raise CrsError(
+            f"the box {a:g}, {b:g}, {c:g}, {d:g} reaches where {names.plain(crs)} has no place"
+        )
     return np.stack([lon, lat], axis=1)
 
 
@@ -119,5 +136,6 @@ def box_in_degrees(
     >>> box_in_degrees("EPSG:4326@yx", (30.0, 114.0, 31.0, 115.0))
     (114.0, 30.0, 115.0, 31.0)
     """
-    west, south, east, north = shapely.linestrings(ring_in_degrees(crs, box)).bounds
-    return float(west), float(south), float(east), float(north)
+    ring = ring_in_degrees(crs, box)
+    (west, south), (east, north) = ring.min(axis=0).tolist(), ring.max(axis=0).tolist()
+    return west, south, east, north

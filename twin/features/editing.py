@@ -31,7 +31,15 @@ __all__ = ["SOURCE", "Draft", "Edit", "editing"]
 
 SOURCE: Final = "api:items"
 """Source that edits are booked under."""
-_ROLES: Final = {0: "point", 1: "centreline", 2: "centreline", 3: "area", 4: "point", 5: "centreline", 6: "area"}
+_ROLES: Final = {
+    0: "point",
+    1: "centreline",
+    2: "centreline",
+    3: "area",
+    4: "point",
+    5: "centreline",
+    6: "area",
+}
 _AREAS: Final = frozenset({"buildings", "building_parts", "bridges", "rooms", "units", "storeys"})
 
 
@@ -114,7 +122,7 @@ class Edit:
             raise InvalidRequestError("geometry: null; a new thing needs a place.", "geometry")
         eid = str(uuid7())
         stamp = self._stamp(eid, collection, changed=0)
-        run(self._con, "edit_create", HERE, **stamp, **_row(collection, draft))
+        run(self._con, "edit_create", HERE, **stamp, **_row(draft))
         self._write_shape(shape, stamp)
         if client_id:
             alias = {"scheme": f"source:{SOURCE}:{collection}", "value": client_id}
@@ -137,7 +145,7 @@ class Edit:
         was = self._state(collection, eid)
         shape = self._placed(collection, draft, was)
         kept = was["wkb"] is None if shape is None else _same(shape.wkb, was["wkb"])
-        row = _row(collection, draft)
+        row = _row(draft)
         if kept and _said(was) == _said(row):
             return False
         stamp = self._stamp(eid, collection, changed=1)
@@ -169,7 +177,9 @@ class Edit:
 
     def _state(self, collection: str, eid: str) -> dict[str, Any]:
         asked = {"eid": eid, "collection": collection, "now": self.at_time}
-        found: list[dict[str, Any]] = run(self._con, "edit_state", HERE, **asked).to_arrow_table().to_pylist()
+        found: list[dict[str, Any]] = (
+            run(self._con, "edit_state", HERE, **asked).to_arrow_table().to_pylist()
+        )
         if not found:
             raise NotFoundError(f"No item {eid} in {collection} now.")
         return found[0]
@@ -179,13 +189,21 @@ class Edit:
             self._con, "edit_dataset", HERE, dataset_id=uuid7(), source_key=SOURCE, at_time=self.at_time, changed=changed
         ).fetchone()  # fmt: skip
         assert booked is not None  # noqa: S101 -- just written
-        return {"eid": eid, "collection": collection, "dataset_id": booked[0], "at_time": self.at_time}
+        return {
+            "eid": eid,
+            "collection": collection,
+            "dataset_id": booked[0],
+            "at_time": self.at_time,
+        }
 
-    def _placed(self, collection: str, draft: Draft, was: Mapping[str, Any] | None) -> _Shape | None:
+    def _placed(
+        self, collection: str, draft: Draft, was: Mapping[str, Any] | None
+    ) -> _Shape | None:
         """The draft's shape in the base's coordinates."""
         if codes.collection_of(np.array([draft.class_code], dtype=object))[0] != collection:
             raise InvalidRequestError(
-                f"class_code={draft.class_code[:60]!r} does not belong to {collection}.", "class_code"
+                f"class_code={draft.class_code[:60]!r} does not belong to {collection}.",
+                "class_code",
             )
         if draft.shape is None:
             return None
@@ -198,7 +216,9 @@ class Edit:
         if role == "area" and collection in _AREAS:
             role = "footprint"
         if was is not None and was["wkb"] is not None and was["role"] != "mesh":
-            same = shapely.get_dimensions(shapely.from_wkb(was["wkb"])) == shapely.get_dimensions(draft.shape)
+            same = shapely.get_dimensions(shapely.from_wkb(was["wkb"])) == shapely.get_dimensions(
+                draft.shape
+            )
             role = was["role"] if same else role
         box = [None if np.isnan(v) else float(v) for v in placed.boxes[0]]
         west, south, _, east, north, _ = placed.boxes[0]
@@ -223,7 +243,7 @@ _TEXTS: Final = ("class_code", "name", "lifecycle", "valid_from", "valid_to")
 _NUMBERS: Final = ("height_m", "floors")
 
 
-def _row(collection: str, draft: Draft) -> dict[str, Any]:
+def _row(draft: Draft) -> dict[str, Any]:
     """The columns of an entity that a draft says."""
     attributes = dict(draft.attributes)
     return {
@@ -251,9 +271,18 @@ def _number(attributes: Mapping[str, Any], name: str) -> float | None:
 def _said(row: Mapping[str, Any]) -> tuple[Any, ...]:
     """What a row says, however it is kept: typed values may stand among the attributes as well, unknown ones anywhere."""
     attributes: dict[str, Any] = orjson.loads(row["attributes"] or "{}")
-    rest = {name: value for name, value in attributes.items() if value is not None and name not in _NUMBERS}
+    rest = {
+        name: value
+        for name, value in attributes.items()
+        if value is not None and name not in _NUMBERS
+    }
     floors = row["floors"]
-    return (*(row[name] for name in _TEXTS), row["height_m"], None if floors is None else round(floors), rest)
+    return (
+        *(row[name] for name in _TEXTS),
+        row["height_m"],
+        None if floors is None else round(floors),
+        rest,
+    )
 
 
 def _same(new: bytes, was: bytes | None) -> bool:
@@ -262,7 +291,11 @@ def _same(new: bytes, was: bytes | None) -> bool:
         return False
     a, b = shapely.from_wkb([new, was])
     same: bool = shapely.equals_exact(a, b, tolerance=1e-9, normalize=False)
-    return same and a.has_z == b.has_z and (not a.has_z or bool(np.allclose(_z(a), _z(b), atol=1e-4, equal_nan=True)))
+    return (
+        same
+        and a.has_z == b.has_z
+        and (not a.has_z or bool(np.allclose(_z(a), _z(b), atol=1e-4, equal_nan=True)))
+    )
 
 
 def _z(shape: shapely.Geometry) -> Any:  # noqa: ANN401 -- array

@@ -57,7 +57,9 @@ def anchor_again(
         grids["code"].to_numpy(zero_copy_only=False),
     )
     reference = np.where(np.isnan(z), "ground", "ellipsoid").astype(object)
-    anchor = anchor_points(lon, lat, z, reference, terrain, cells if grids.num_rows else None, heights)
+    anchor = anchor_points(
+        lon, lat, z, reference, terrain, cells if grids.num_rows else None, heights
+    )
     row = anchor.to_pylist()[0] | {"node_id": None}
     if np.isfinite(lon[0]) and np.isfinite(lat[0]):
         _address(con, eid, float(lon[0]), float(lat[0]), row)
@@ -67,7 +69,9 @@ def anchor_again(
 _SCHEMA: Final = ANCHORS.append(pa.field("node_id", pa.string()))
 
 
-def _address(con: duckdb.DuckDBPyConnection, eid: str, lon: float, lat: float, row: dict[str, Any]) -> None:
+def _address(
+    con: duckdb.DuckDBPyConnection, eid: str, lon: float, lat: float, row: dict[str, Any]
+) -> None:
     """The address node of the thing, with the distance of the door as evidence."""
     found = run(
         con, "edit_address", HERE, eid=eid, lon=lon, lat=lat,
@@ -83,5 +87,7 @@ def _address(con: duckdb.DuckDBPyConnection, eid: str, lon: float, lat: float, r
         ).decode()
 
 
-def _write(con: duckdb.DuckDBPyConnection, eid: str, anchor: pa.Table, stamp: Mapping[str, Any]) -> None:
+def _write(
+    con: duckdb.DuckDBPyConnection, eid: str, anchor: pa.Table, stamp: Mapping[str, Any]
+) -> None:
     run(con, "edit_anchor_write", HERE, incoming=anchor, eid=eid, **stamp)

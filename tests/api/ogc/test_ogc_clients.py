@@ -40,10 +40,18 @@ def owslib(address) -> Features:
 def test_owslib_finds_collections_schemas_and_items(owslib):
     assert owslib.conformance()["conformsTo"]
     assert owslib.api()["openapi"] == "3.0.3"
-    assert set(owslib.feature_collections()) == {"buildings", "rooms", "pipes", "grids", "components"}
+    assert set(owslib.feature_collections()) == {
+        "buildings",
+        "rooms",
+        "pipes",
+        "grids",
+        "components",
+    }
     assert owslib.collection("buildings")["id"] == "buildings"
     assert "floors" in owslib.collection_queryables("buildings")["properties"]
-    page = owslib.collection_items("buildings", limit=3, bbox=[114, 30.4, 114.0045, 30.4005], filter="floors > 2")
+    page = owslib.collection_items(
+        "buildings", limit=3, bbox=[114, 30.4, 114.0045, 30.4005], filter="floors > 2"
+    )
     assert (page["numberMatched"], len(page["features"])) == (3, 3)
     one = owslib.collection_item("buildings", page["features"][0]["id"])
     assert one["properties"] == page["features"][0]["properties"]
@@ -53,7 +61,12 @@ def test_owslib_finds_collections_schemas_and_items(owslib):
 def gdal(address) -> dict:
     """What GDAL read; the loaders of this process take its network drivers away."""
     asked = json.dumps([address, CODES, list(COUNTS)])
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", ASK, asked], capture_output=True, text=True, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", ASK, asked],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout)
 

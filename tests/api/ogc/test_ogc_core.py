@@ -50,7 +50,9 @@ def test_the_definition_is_valid_openapi_and_its_examples_run(client, definition
     """/conf/oas30/completeness, definition-1, oas-impl: each example is answered from what is loaded"""
     assert definition["openapi"] == "3.0.3"
     assert not list(OpenAPIV30SpecValidator(definition).iter_errors())
-    operations = [op["operationId"] for path in definition["paths"].values() for op in path.values()]
+    operations = [
+        op["operationId"] for path in definition["paths"].values() for op in path.values()
+    ]
     assert len(operations) == len(set(operations))
     ran = 0
     for path, methods in definition["paths"].items():
@@ -91,7 +93,9 @@ def test_collections_link_to_themselves_and_their_items(client, get):
         assert -180 <= west <= east <= 180
         assert -90 <= south <= north <= 90
         alone = get(f"/collections/{one['id']}")
-        assert {k: v for k, v in alone.items() if k != "links"} == {k: v for k, v in one.items() if k != "links"}
+        assert {k: v for k, v in alone.items() if k != "links"} == {
+            k: v for k, v in one.items() if k != "links"
+        }
         assert links(alone, "alternate")
 
 
@@ -109,7 +113,12 @@ def test_limit_bbox_and_datetime_are_defined_as_the_standard_says(definition):
         time = parameter(definition, path, "datetime")
         assert time["schema"]["type"] == "string"
         for one in (limit, bbox, time):
-            assert (one["in"], one["required"], one["style"], one["explode"]) == ("query", False, "form", False)
+            assert (one["in"], one["required"], one["style"], one["explode"]) == (
+                "query",
+                False,
+                "form",
+                False,
+            )
 
 
 @pytest.mark.conformance(CORE)
@@ -215,6 +224,7 @@ class Page(HTMLParser):
 
     def handle_startendtag(self, tag, attrs):
         self.seen.add(tag)
+        self.links += [v for k, v in attrs if k in ("href", "src")]
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag

@@ -35,13 +35,19 @@ def test_collections_say_their_systems(get):
 def test_answers_in_another_system_in_the_order_of_its_axes(client, get, ids, code):
     """/conf/crs/crs-parameter, crs-parameter-transform, ogc-crs-header"""
     plain = coordinates(get(ITEMS, limit=40))
-    there = Transformer.from_crs("EPSG:4490" if code != "4326" and code != "3857" else "EPSG:4326", f"EPSG:{code}", always_xy=True)
+    there = Transformer.from_crs(
+        "EPSG:4490" if code != "4326" and code != "3857" else "EPSG:4326",
+        f"EPSG:{code}",
+        always_xy=True,
+    )
     x, y = there.transform(plain[:, 0], plain[:, 1])
     northing_first = CRS.from_epsg(int(code)).axis_info[0].direction == "north"
     expected = np.column_stack([y, x] if northing_first else [x, y])
     found = client.get(ITEMS, params={"limit": 40, "crs": EPSG + code})
     assert found.headers["content-crs"] == f"<{EPSG}{code}>"
-    np.testing.assert_allclose(coordinates(found.json()), expected, rtol=0, atol=2e-4 if abs(x[0]) > 200 else 2e-9)
+    np.testing.assert_allclose(
+        coordinates(found.json()), expected, rtol=0, atol=2e-4 if abs(x[0]) > 200 else 2e-9
+    )
     one = client.get(f"{ITEMS}/{ids.tower}", params={"crs": EPSG + code})
     assert one.headers["content-crs"] == f"<{EPSG}{code}>"
     np.testing.assert_array_equal(coordinates(one.json()), coordinates(found.json())[:5])
@@ -63,12 +69,19 @@ def test_boxes_in_another_system(get, code):
     there = Transformer.from_crs("EPSG:4490", f"EPSG:{code}", always_xy=True)
     back = Transformer.from_crs(f"EPSG:{code}", "EPSG:4490", always_xy=True)
     northing_first = CRS.from_epsg(int(code)).axis_info[0].direction == "north"
-    shapes = {f["id"]: shapely.geometry.shape(f["geometry"]) for f in get(ITEMS, limit=40)["features"]}
-    for west, south, east, north in ((114.00041, 30.40041, 114.0034, 30.4021), (113.9, 30.3, 114.0011, 30.4011)):
+    shapes = {
+        f["id"]: shapely.geometry.shape(f["geometry"]) for f in get(ITEMS, limit=40)["features"]
+    }
+    for west, south, east, north in (
+        (114.00041, 30.40041, 114.0034, 30.4021),
+        (113.9, 30.3, 114.0011, 30.4011),
+    ):
         x, y = there.transform([west, east], [south, north])
         numbers = [y[0], x[0], y[1], x[1]] if northing_first else [x[0], y[0], x[1], y[1]]
         ring = shapely.segmentize(shapely.box(x[0], y[0], x[1], y[1]), (x[1] - x[0]) / 50)
-        ring = shapely.transform(ring, lambda xy: np.column_stack(back.transform(xy[:, 0], xy[:, 1])))
+        ring = shapely.transform(
+            ring, lambda xy: np.column_stack(back.transform(xy[:, 0], xy[:, 1]))
+        )
         expected = {name for name, shape in shapes.items() if shape.intersects(ring)}
         page = get(ITEMS, limit=40, bbox=",".join(map(repr, numbers)), **{"bbox-crs": EPSG + code})
         assert {f["id"] for f in page["features"]} == expected

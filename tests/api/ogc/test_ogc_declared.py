@@ -18,7 +18,9 @@ def named() -> set[str]:
         text = path.read_text(encoding="utf-8")
         constants = dict(re.findall(r'^([A-Z]+) = "([^"]+)"$', text, re.M))
         for mark in re.findall(r"mark\.conformance\(([^)]+)\)", text):
-            parts = [constants.get(part.strip(), part.strip().strip('"')) for part in mark.split("+")]
+            parts = [
+                constants.get(part.strip(), part.strip().strip('"')) for part in mark.split("+")
+            ]
             found.add("".join(parts))
     return found
 
@@ -29,7 +31,9 @@ def test_a_declared_class_has_a_test_of_its_name(uri):
 
 
 def test_cql2_is_held_to_by_its_own_abstract_tests():
-    texts = "".join(path.read_text(encoding="utf-8") for path in (TESTS / "twin" / "cql2").glob("*.py"))
+    texts = "".join(
+        path.read_text(encoding="utf-8") for path in (TESTS / "twin" / "cql2").glob("*.py")
+    )
     texts += (TESTS / "twin" / "cql2" / "data" / "abstract_tests.json").read_text(encoding="utf-8")
     for uri in CONFORMS_TO:
         if "/cql2/" in uri:

@@ -15,7 +15,9 @@ from jsonschema import Draft202012Validator
 ITEMS = "/collections/buildings/items"
 EPSG = "http://www.opengis.net/def/crs/EPSG/0/"
 JSONFG = "json-fg-1/1.0/conf/"
-SCHEMA = Path(__file__).parent / "data" / "jsonfg-root-object.min.json"  # schemas.opengis.net, Apache-2.0
+SCHEMA = (
+    Path(__file__).parent / "data" / "jsonfg-root-object.min.json"
+)  # schemas.opengis.net, Apache-2.0
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +29,12 @@ def schema() -> Draft202012Validator:
 @pytest.mark.conformance(JSONFG + "types-schemas")
 def test_jsonfg_holds_to_its_schema(get, ids, schema):
     """/req/core/schema-valid, metadata, time, coordinates; /req/types-schemas/feature-type"""
-    for path in (ITEMS, "/collections/pipes/items", f"{ITEMS}/{ids.tower}", f"/collections/pipes/items/{ids.pipe}"):
+    for path in (
+        ITEMS,
+        "/collections/pipes/items",
+        f"{ITEMS}/{ids.tower}",
+        f"/collections/pipes/items/{ids.pipe}",
+    ):
         for crs in ({}, {"crs": EPSG + "4547"}):
             root = get(path, f="jsonfg", **crs)
             assert not list(schema.iter_errors(root)), path
@@ -39,7 +46,9 @@ def test_jsonfg_holds_to_its_schema(get, ids, schema):
                 assert feature["place"] != feature["geometry"]
                 if crs:
                     assert root["coordRefSys"] == EPSG + "4547"
-                    assert shapely.geometry.shape(feature["place"]).bounds[0] > 3e6  # northing first
+                    assert (
+                        shapely.geometry.shape(feature["place"]).bounds[0] > 3e6
+                    )  # northing first
                 assert -180 <= shapely.geometry.shape(feature["geometry"]).bounds[0] <= 180
 
 
@@ -72,14 +81,21 @@ def test_csv_holds_what_geojson_holds(client, get):
     assert set(table["eid"]) == set(features)
     for row in table.to_dict("records"):
         feature = features[row["eid"]]
-        assert (row["name"], row["floors"]) == (feature["properties"]["name"], feature["properties"]["floors"])
-        assert shapely.equals_exact(shapely.from_wkt(row["geometry"]), shapely.geometry.shape(feature["geometry"]), 1e-8)
+        assert (row["name"], row["floors"]) == (
+            feature["properties"]["name"],
+            feature["properties"]["floors"],
+        )
+        assert shapely.equals_exact(
+            shapely.from_wkt(row["geometry"]), shapely.geometry.shape(feature["geometry"]), 1e-8
+        )
 
 
 @pytest.mark.parametrize("code", [None, "4547", "4326"])
 @pytest.mark.parametrize("form", ["parquet", "fgb"])
 def test_files_are_read_by_geopandas(client, get, tmp_path, form, code):
-    given = {"f": form, "bbox": "114,30.4,114.0045,30.4005"} | ({"crs": EPSG + code} if code else {})
+    given = {"f": form, "bbox": "114,30.4,114.0045,30.4005"} | (
+        {"crs": EPSG + code} if code else {}
+    )
     found = client.get(ITEMS, params=given)
     path = tmp_path / f"b.{form}"
     path.write_bytes(found.content)
@@ -88,10 +104,12 @@ def test_files_are_read_by_geopandas(client, get, tmp_path, form, code):
     assert set(frame["eid"]) == set(features)
     assert len(frame) == 5
     shapes = np.array([shapely.geometry.shape(features[eid]["geometry"]) for eid in frame["eid"]])
-    assert frame.crs.equals(code and f"EPSG:{code}" or frame.crs)
+    assert frame.crs.equals((code and f"EPSG:{code}") or frame.crs)
     there = frame.to_crs("EPSG:4490" if code == "4547" else "EPSG:4326") if code else frame
     assert shapely.hausdorff_distance(there.geometry.to_numpy(), shapes).max() < 1e-8
-    assert frame["floors"].tolist() == [features[eid]["properties"]["floors"] for eid in frame["eid"]]
+    assert frame["floors"].tolist() == [
+        features[eid]["properties"]["floors"] for eid in frame["eid"]
+    ]
     if form == "parquet":
         geo = json.loads(pq.read_metadata(path).metadata[b"geo"])
         assert geo["columns"]["geometry"]["geometry_types"] == ["Polygon"]
@@ -104,5 +122,7 @@ def test_nothing_found_is_a_file_of_nothing(client, tmp_path):
         assert found.status_code == 200, form
         path = tmp_path / f"b.{form}"
         path.write_bytes(found.content)
-        rows = {"parquet": geopandas.read_parquet, "fgb": geopandas.read_file, "csv": pd.read_csv}[form](path)
+        rows = {"parquet": geopandas.read_parquet, "fgb": geopandas.read_file, "csv": pd.read_csv}[
+            form
+        ](path)
         assert len(rows) == 0

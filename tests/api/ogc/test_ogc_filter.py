@@ -26,7 +26,9 @@ def test_text_and_json_say_the_same_and_join_with_all_else(get):
     expected = {n for n in range(31, 41) if (n - 1) % 2}
     assert set(floors(text)) == set(floors(same)) == expected
     assert text["numberMatched"] == len(expected)
-    mixed = get(ITEMS, limit=40, filter="floors > 30", usage="住宅", bbox="114,30.403,114.0045,30.404")
+    mixed = get(
+        ITEMS, limit=40, filter="floors > 30", usage="住宅", bbox="114,30.403,114.0045,30.404"
+    )
     assert set(floors(mixed)) == {32, 34}
 
 
@@ -44,10 +46,16 @@ def test_shapes_of_a_filter_are_in_the_system_it_names(get):
 @pytest.mark.conformance(SCHEMAS + "queryables")
 def test_queryables_are_a_closed_schema(client, get):
     """/req/queryables/get-queryables-op, get-queryables-response, expression-construction"""
-    (link,) = [one for one in get("/collections/buildings")["links"] if one["rel"] == REL + "queryables"]
+    (link,) = [
+        one for one in get("/collections/buildings")["links"] if one["rel"] == REL + "queryables"
+    ]
     schema = checked(client, link)
     assert schema["additionalProperties"] is False
-    assert schema["properties"]["geometry"] == {"title": "几何", "format": "geometry-any", "x-ogc-role": "primary-geometry"}
+    assert schema["properties"]["geometry"] == {
+        "title": "几何",
+        "format": "geometry-any",
+        "x-ogc-role": "primary-geometry",
+    }
     assert schema["properties"]["floors"]["type"] == "integer"
     assert set(schema["properties"]["usage"]["enum"]) == {"住宅", "商业"}
     assert client.get(ITEMS, params={"filter": "storeys = 3"}).status_code == 400
@@ -78,7 +86,9 @@ def test_functions_are_listed_and_can_be_called(get):
     """/req/filter/get-functions-operation, get-functions-response-json"""
     listed = get("/functions")["functions"]
     assert len(listed) > 5
-    assert all({"name", "returns"} <= one.keys() and isinstance(one["returns"], list) for one in listed)
+    assert all(
+        {"name", "returns"} <= one.keys() and isinstance(one["returns"], list) for one in listed
+    )
     assert "s3d_dwithin" in {one["name"].lower() for one in listed}
 
 
@@ -101,7 +111,9 @@ def checked(client, link: dict) -> dict:
 @pytest.mark.conformance(SCHEMAS + "advanced-property-roles")
 @pytest.mark.conformance(SCHEMAS + "returnables-and-receivables")
 def test_the_schema_says_ids_roles_and_what_items_hold(client, get):
-    (link,) = [one for one in get("/collections/buildings")["links"] if one["rel"] == REL + "schema"]
+    (link,) = [
+        one for one in get("/collections/buildings")["links"] if one["rel"] == REL + "schema"
+    ]
     schema = checked(client, link)
     roles = [said["x-ogc-role"] for said in schema["properties"].values() if "x-ogc-role" in said]
     assert roles.count("id") == roles.count("primary-geometry") == roles.count("type") == 1
@@ -123,7 +135,9 @@ def test_the_schema_says_ids_roles_and_what_items_hold(client, get):
 @pytest.mark.conformance("ogcapi-features-8/1.0/conf/sorting")
 @pytest.mark.conformance("ogcapi-features-8/1.0/conf/features-sorting")
 def test_items_are_sorted_by_what_sortables_lists(client, get):
-    (link,) = [one for one in get("/collections/buildings")["links"] if one["rel"] == REL + "sortables"]
+    (link,) = [
+        one for one in get("/collections/buildings")["links"] if one["rel"] == REL + "sortables"
+    ]
     schema = checked(client, link)
     assert "geometry" not in schema["properties"]
     for name in schema["properties"]:

@@ -18,7 +18,9 @@ PART = "ogcapi-features-4/1.0/conf/"
 ITEMS = "/collections/buildings/items"
 GEOJSON = {"content-type": "application/geo+json"}
 PATCH = {"content-type": "application/merge-patch+json"}
-SQUARE = [[[114.05, 30.45], [114.0503, 30.45], [114.0503, 30.4502], [114.05, 30.4502], [114.05, 30.45]]]
+SQUARE = [
+    [[114.05, 30.45], [114.0503, 30.45], [114.0503, 30.4502], [114.05, 30.4502], [114.05, 30.45]]
+]
 
 
 def feature(name: str = "新楼", **properties) -> dict:
@@ -32,7 +34,10 @@ def here(make_city, serve, tmp_path_factory) -> Iterator[SimpleNamespace]:
     city = make_city(tmp_path_factory.mktemp("write") / "city")
     with Store.open(city) as store:
         before = broken(store)
-    with serve(create_app(ServerSettings(city=city.path))) as root, httpx.Client(base_url=root, timeout=20) as client:
+    with (
+        serve(create_app(ServerSettings(city=city.path))) as root,
+        httpx.Client(base_url=root, timeout=20) as client,
+    ):
         yield SimpleNamespace(client=client, city=city)
     with Store.open(city) as store:
         assert broken(store) == before
@@ -64,7 +69,12 @@ def state(client, path: str) -> tuple[dict, dict]:
 @pytest.mark.conformance(PART + "features")
 def test_options_name_the_methods(client, made):
     """/req/core/methods, /req/create-replace-delete/options-op, options-response"""
-    assert set(client.options(ITEMS).headers["allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}
+    assert set(client.options(ITEMS).headers["allow"].split(", ")) == {
+        "GET",
+        "HEAD",
+        "OPTIONS",
+        "POST",
+    }
     found = client.options(made)
     assert found.status_code == 200
     assert {"PUT", "PATCH", "DELETE"} <= set(found.headers["allow"].split(", "))
@@ -79,9 +89,15 @@ def test_a_new_item_is_where_location_says(client):
     assert found.status_code == 201
     item = client.get(found.headers["location"])
     assert item.headers["etag"] == found.headers["etag"]
-    assert item.json()["properties"] | {"name": "新楼", "usage": "住宅", "floors": 4, "class_code": "building"} == item.json()["properties"]
+    assert (
+        item.json()["properties"]
+        | {"name": "新楼", "usage": "住宅", "floors": 4, "class_code": "building"}
+        == item.json()["properties"]
+    )
     assert item.json()["id"] != "mine-7"
-    assert shapely.equals(shapely.geometry.shape(item.json()["geometry"]), shapely.Polygon(SQUARE[0]))
+    assert shapely.equals(
+        shapely.geometry.shape(item.json()["geometry"]), shapely.Polygon(SQUARE[0])
+    )
     assert client.get(ITEMS).json()["numberMatched"] == before + 1
     assert item.json()["id"] in client.get("/resolve", params={"q": "mine-7"}).text
     entity = client.get(f"/entities/{item.json()['id']}").json()
@@ -118,12 +134,25 @@ def test_a_state_that_has_gone_by_is_not_written_over(client, made):
     assert client.put(made, json=feature("一"), headers={**GEOJSON, **lock}).status_code == 204
     for headers in ({**GEOJSON, **lock}, {**GEOJSON, "if-match": 'W/"x"'}):
         assert client.put(made, json=feature("二"), headers=headers).status_code == 412
-    assert client.patch(made, json={"properties": {"name": "三"}}, headers={**PATCH, **lock}).status_code == 412
+    assert (
+        client.patch(
+            made, json={"properties": {"name": "三"}}, headers={**PATCH, **lock}
+        ).status_code
+        == 412
+    )
     assert client.delete(made, headers=lock).status_code == 412
     assert client.get(made).json()["properties"]["name"] == "一"
     html = client.get(made, params={"f": "html", "lang": "en"}).headers["etag"]
-    assert client.put(made, json=feature("四"), headers={**GEOJSON, "if-match": f'"no", {html}'}).status_code == 204
-    assert client.put(made, json=feature("五"), headers={**GEOJSON, "if-match": "*"}).status_code == 204
+    assert (
+        client.put(
+            made, json=feature("四"), headers={**GEOJSON, "if-match": f'"no", {html}'}
+        ).status_code
+        == 204
+    )
+    assert (
+        client.put(made, json=feature("五"), headers={**GEOJSON, "if-match": "*"}).status_code
+        == 204
+    )
 
 
 @pytest.mark.conformance(PART + "optimistic-locking-etags")
@@ -147,16 +176,26 @@ def test_of_many_who_hold_one_state_one_writes(client, made):
 def test_a_patch_changes_what_it_names(client, made):
     """/req/update/update-patch-op, rid; /req/features/update-json-merge-patch"""
     was, lock = state(client, made)
-    found = client.patch(made, json={"properties": {"floors": 9, "usage": None, "owner": {"name": "甲"}}}, headers={**PATCH, **lock})
+    found = client.patch(
+        made,
+        json={"properties": {"floors": 9, "usage": None, "owner": {"name": "甲"}}},
+        headers={**PATCH, **lock},
+    )
     assert found.status_code == 204
     now, lock = state(client, made)
     assert found.headers["etag"] == lock["if-match"]
     assert now["geometry"] == was["geometry"]
-    assert (now["properties"]["floors"], now["properties"]["owner"], now["properties"]["name"]) == (9, {"name": "甲"}, "新楼")
+    assert (now["properties"]["floors"], now["properties"]["owner"], now["properties"]["name"]) == (
+        9,
+        {"name": "甲"},
+        "新楼",
+    )
     assert "usage" not in now["properties"]
     assert client.patch(made, json={"id": "other"}, headers={**PATCH, **lock}).status_code == 400
     point = {"type": "Point", "coordinates": [114.07, 30.47]}
-    assert client.patch(made, json={"geometry": point}, headers={**PATCH, **lock}).status_code == 204
+    assert (
+        client.patch(made, json={"geometry": point}, headers={**PATCH, **lock}).status_code == 204
+    )
     assert client.get(made).json()["geometry"] == point
     assert client.get(made).json()["properties"]["floors"] == 9
 
@@ -219,15 +258,22 @@ def test_bodies_that_are_no_feature_write_nothing(client, body, status):
 
 
 def test_other_media_types_are_415(client, made):
-    assert client.post(ITEMS, content=b"<x/>", headers={"content-type": "application/xml"}).status_code == 415
-    found = client.patch(made, content=b"[]", headers={"content-type": "application/json-patch+json"})
+    assert (
+        client.post(ITEMS, content=b"<x/>", headers={"content-type": "application/xml"}).status_code
+        == 415
+    )
+    found = client.patch(
+        made, content=b"[]", headers={"content-type": "application/json-patch+json"}
+    )
     assert found.status_code == 415
     assert found.headers["accept-patch"].startswith("application/merge-patch+json")
 
 
 def test_a_viewer_may_not_write_and_a_lock_may_be_waived(make_city, serve, tmp_path, ids):
     city = make_city(tmp_path / "city")
-    settings = ServerSettings(city=city.path, tokens={"viewer": "v" * 20, "operator": "o" * 20}, edit_lock=False)
+    settings = ServerSettings(
+        city=city.path, tokens={"viewer": "v" * 20, "operator": "o" * 20}, edit_lock=False
+    )
     with serve(create_app(settings)) as root:
         path = f"{root}{ITEMS}/{ids.tower}"
         viewer, operator = ({"authorization": f"Bearer {letter * 20}"} for letter in "vo")

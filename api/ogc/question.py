@@ -26,6 +26,9 @@ OWN: Final = frozenset({
 })  # fmt: skip
 """Parameters of items that are no fields."""
 MOST: Final = 2**53
+_IN_SYSTEMS: Final = frozenset({"crs", "bbox-crs", "filter-crs"})
+_PLAIN: Final = frozenset({"bbox", "crs", "f", "known_at", "lang", "limit", "offset", "token", "valid_at"})
+"""Parameters that name no field."""
 _TOKEN: Final = re.compile(r"(\d{1,18})-(\d{1,15})", re.ASCII)
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
 
@@ -115,14 +118,14 @@ def question(request: Request, state: CityState) -> Question:
     moment = moment_of(request)
     reader = reader_at(state, moment)
     given = request.query_params
-    if not given.keys() <= {"f", "lang", "limit", "bbox", "offset", "token"}:
+    if not given.keys() <= _PLAIN:
         fields = reader.fields(info.id)
         queryable = [n for n, field in fields.items() if field.kind in SIMPLE and n not in OWN]
         only(request, OWN | set(queryable))
     else:
         fields, queryable = {}, []
         only(request, OWN)
-    systems = offered(state.city, info)
+    systems = offered(state.city, info) if given.keys() & _IN_SYSTEMS else {}
     target = system(given["crs"], "crs", systems) if "crs" in given else storage(info)
     box, ring = _box(given.get("bbox"), given.get("bbox-crs"), systems)
     version, start = _start(given.get("token"), given.get("offset"))

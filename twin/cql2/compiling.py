@@ -1,0 +1,204 @@
+"""From a tree of CQL2 JSON to a typed term, every name, type and number of arguments checked against the collection."""
+
+import difflib
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+import shapely
+
+from twin.cql2 import comparing, lists, shapes, texts, times
+from twin.cql2.functions import Function
+from twin.cql2.reading import refusal
+from twin.cql2.terms import ALL, At, Column, Term, View, constant
+from twin.features.asking import Field, Kind
+
+__all__ = ["MAX_NESTING", "Compiler", "truths"]
+
+MAX_NESTING: Final = 80
+"""Operators within one another."""
+_TEXT_FUNCTIONS: Final = {"casei": texts.casei, "accenti": texts.accenti}
+_ARGUMENTS: Final = {"not": 1, "isnull": 1, "like": 2, "between": 3, "in": 2, "casei": 1, "accenti": 1}
+_PAIRS: Final = frozenset({
+    *comparing.COMPARISONS, *comparing.ARITHMETIC, *times.RELATIONS, *shapes.RELATIONS, *lists.RELATIONS,
+})  # fmt: skip
+
+
+class Compiler:
+    """Makes terms for one collection.
+
+    Parameters
+    ----------
+    fields : mapping
+        Of the collection, by name.
+    functions : mapping
+        Allowed functions by name in lower case.
+    crs : str, optional
+        System of literal coordinates; None for degrees, x first.
+    """
+
+    def __init__(self, fields: Mapping[str, Field], functions: Mapping[str, Function], crs: str | None) -> None:
+        self._fields, self._functions, self._crs = fields, functions, crs
+        self._vertices = 0
+        self._depth = 0
+
+    def condition(self, item: object, where: str = "") -> Term:
+        """The term of something that is true, false or unknown."""
+        term = self.term(item, where)
+        if term.kind != Kind.TRUTH:
+            raise refusal(f"filter at {where or '/'}: a {term.kind} stands where a condition is expected")
+        return term
+
+    def term(self, item: object, where: str) -> Term:
+        """The term of any part."""
+        self._depth += 1
+        if self._depth > MAX_NESTING:
+            raise refusal(f"filter: operators lie deeper than {MAX_NESTING} within one another; write it flatter")
+        found = self._term(item, where)
+        self._depth -= 1
+        return found
+
+    def _term(self, item: object, where: str) -> Term:
+        if isinstance(item, bool):
+            return comparing.truth(item)
+        if isinstance(item, (int, float)):
+            if not math.isfinite(item):
+                raise refusal(f"filter at {where or '/'}: the number is too large; expected one below 1.8e308")
+            return constant(Kind.NUMBER, float(item))
+        if isinstance(item, str):
+            return constant(Kind.TEXT, texts.normal(item))
+        if isinstance(item, list):
+            return lists.array([self.term(v, f"{where}/{i}") for i, v in enumerate(item)])
+        if isinstance(item, dict):
+            return self._object(item, where)
+        raise refusal(f"filter at {where or '/'}: null is no value here; write IS NULL")
+
+    def _object(self, item: dict[str, Any], where: str) -> Term:
+        if "op" in item:
+            args = item.get("args", [])
+            if not isinstance(item["op"], str) or not isinstance(args, list):
+                raise refusal(f"filter at {where or '/'}: expected op to be a text and args a list")
+            return self._call(item["op"], args, where)
+        if "property" in item:
+            return self._property(item["property"], where)
+        if "date" in item:
+            return times.day(item["date"], f"{where}/date")
+        if "timestamp" in item:
+            return times.instant(item["timestamp"], f"{where}/timestamp")
+        if "interval" in item:
+            return self._interval(item["interval"], f"{where}/interval")
+        if "bbox" in item and "type" not in item:
+            return self._counted(shapes.box(item["bbox"], self._crs, f"{where}/bbox"), where)
+        if "type" in item:
+            return self._counted(shapes.literal(item, self._crs, where or "/"), where)
+        raise refusal(f"filter at {where or '/'}: the members {sorted(item)[:6]} are no part of CQL2")
+
+    def _counted(self, term: Term, where: str) -> Term:
+        self._vertices += int(shapely.get_num_coordinates(term.value))
+        if self._vertices > 4 * shapes.MAX_VERTICES:
+            raise refusal(f"filter at {where}: too many vertices altogether; simplify the shapes")
+        return term
+
+    def _property(self, name: object, where: str) -> Term:
+        field = self._fields.get(name) if isinstance(name, str) else None
+        if field is None:
+            near = difflib.get_close_matches(str(name)[:40], self._fields, 1, 0.7) if len(self._fields) <= 500 else []
+            known = ", ".join(sorted(self._fields)[:40])
+            raise refusal(
+                f"filter at {where or '/'}: no property {str(name)[:60]!r} here"
+                + (f"; did you mean {near[0]!r}?" if near else f"; there are {known}")
+            )
+        name = field.name
+        if field.kind == Kind.SHAPE:
+            return self._shape(name)
+        kind = Kind.NUMBER if field.kind == Kind.WHOLE else field.kind
+        return Term(kind, lambda view, at: view.column(name, at), ("field", name), frozenset({name}))
+
+    @staticmethod
+    def _shape(name: str) -> Term:
+        def run(view: View, at: At) -> Column:
+            found = view.shapes(at) if name == "geometry" else view.column(name, at)[0]
+            return found, ~shapely.is_missing(found)
+
+        return Term(Kind.SHAPE, run, ("field", name), frozenset({name}), 2)
+
+    def _interval(self, given: object, where: str) -> Term:
+        if not isinstance(given, list) or len(given) != 2:
+            raise refusal(f"filter at {where}: an interval has a start and an end")
+        return times.interval(*(self._end(v, f"{where}/{i}") for i, v in enumerate(given)), where=where)
+
+    def _end(self, item: object, where: str) -> Term | None:
+        if item == "..":
+            return None
+        if isinstance(item, str):
+            return times.day(item, where) if len(item) == 10 else times.instant(item, where)
+        return self.term(item, where)
+
+    def _call(self, op: str, args: list[Any], where: str) -> Term:
+        name = op.lower()
+        if name in ("and", "or"):
+            if len(args) < 2:
+                raise refusal(f"filter at {where or '/'}: {name} joins two conditions or more; {len(args)} given")
+            parts = [self.condition(a, f"{where}/args/{i}") for i, a in enumerate(args)]
+            return comparing.all_of(parts) if name == "and" else comparing.any_of(parts)
+        wanted = 2 if name in _PAIRS else _ARGUMENTS.get(name)
+        if wanted is None:
+            return self._function(op, args, where)
+        if len(args) != wanted:
+            raise refusal(f"filter at {where or '/'}: {op} takes {wanted} argument(s); {len(args)} given")
+        return self._standard(name, args, where)
+
+    def _standard(self, name: str, args: list[Any], where: str) -> Term:
+        at = where or "/"
+        if name == "not":
+            return comparing.negated(self.condition(args[0], f"{where}/args/0"))
+        if name == "in":
+            if not isinstance(args[1], list):
+                raise refusal(f"filter at {where}/args/1: IN takes a list")
+            items = [self.term(v, f"{where}/args/1/{i}") for i, v in enumerate(args[1])]
+            return comparing.listed(self.term(args[0], f"{where}/args/0"), items, at)
+        terms = [self.term(a, f"{where}/args/{i}") for i, a in enumerate(args)]
+        if name == "isnull":
+            return comparing.unknown(terms[0])
+        if name in _TEXT_FUNCTIONS:
+            return comparing.text_of(_TEXT_FUNCTIONS[name], name, terms[0], at)
+        if name == "like":
+            return comparing.like(terms[0], terms[1], at)
+        if name == "between":
+            return comparing.between(terms[0], terms[1], terms[2], at)
+        for family, make in (
+            (comparing.COMPARISONS, comparing.compared), (comparing.ARITHMETIC, comparing.arithmetic),
+            (times.RELATIONS, times.relation), (shapes.RELATIONS, shapes.relation),
+        ):  # fmt: skip
+            if name in family:
+                return make(name, terms[0], terms[1], at)
+        return lists.relation(name, terms[0], terms[1], at)
+
+    def _function(self, op: str, args: list[Any], where: str) -> Term:
+        function = self._functions.get(op.lower())
+        if function is None:
+            raise refusal(
+                f"filter at {where or '/'}: no function {op[:60]!r}; beside the standard's there are "
+                + ", ".join(f.name for f in self._functions.values())
+            )
+        if len(args) != len(function.arguments):
+            titles = ", ".join(a.title for a in function.arguments)
+            raise refusal(
+                f"filter at {where or '/'}: {function.name} takes {len(function.arguments)} argument(s) ({titles}); "
+                f"{len(args)} given"
+            )
+        terms = tuple(self.term(a, f"{where}/args/{i}") for i, a in enumerate(args))
+        for i, (term, argument) in enumerate(zip(terms, function.arguments, strict=True)):
+            if term.kind not in argument.kinds:
+                raise refusal(
+                    f"filter at {where}/args/{i}: {function.name} takes {' or '.join(argument.kinds)} "
+                    f"({argument.title}), not {term.kind}"
+                )
+        return function.make(function, terms, where or "/")
+
+
+def truths(term: Term, view: View) -> Any:  # noqa: ANN401 - array
+    """For which rows a condition is true."""
+    values, known = term.run(view, ALL)
+    return np.array(np.broadcast_to(values & known, view.size(ALL)), dtype=bool)

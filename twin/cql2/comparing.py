@@ -131,8 +131,8 @@ def listed(term: Term, items: Sequence[Term], where: str) -> Term:
         raise refusal(f"filter at {where}: the list of IN is empty; give at least one value")
     term, *items = aligned((term, *items), "IN", where)
     if not all(i.fixed and i.value is not None for i in items) or len({i.kind for i in (term, *items)} & TEMPORAL) > 1:
-        if len(items) > 100:
-            raise refusal(f"filter at {where}: more than 100 items of IN that are no literals of one type; give fewer")
+        if len(items) > 500:
+            raise refusal(f"filter at {where}: more than 500 items of IN that are not of one type; give fewer")
         return any_of([compared("=", term, i, where) for i in items])
     forms = tuple(sorted({i.form for i in items}, key=repr))
     if term.kind == Kind.TEXT:

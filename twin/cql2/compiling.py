@@ -16,6 +16,8 @@ from twin.features.asking import Field, Kind
 
 __all__ = ["MAX_NESTING", "Compiler", "truths"]
 
+MAX_OPEN_ITEMS: Final = 200
+"""Items of IN that are no literals."""
 MAX_NESTING: Final = 80
 """Operators within one another."""
 _TEXT_FUNCTIONS: Final = {"casei": texts.casei, "accenti": texts.accenti}
@@ -39,8 +41,7 @@ class Compiler:
     """
 
     def __init__(self, fields: Mapping[str, Field], functions: Mapping[str, Function], crs: str | None) -> None:
-        self._fields, self._functions, self._crs = fields, functions, crs
-        self._vertices = 0
+        self._fields, self._functions, self._literals = fields, functions, shapes.Literals(crs)
         self._depth = 0
 
     def condition(self, item: object, where: str = "") -> Term:
@@ -89,16 +90,10 @@ class Compiler:
         if "interval" in item:
             return self._interval(item["interval"], f"{where}/interval")
         if "bbox" in item and "type" not in item:
-            return self._counted(shapes.box(item["bbox"], self._crs, f"{where}/bbox"), where)
+            return self._literals.box(item["bbox"], f"{where}/bbox")
         if "type" in item:
-            return self._counted(shapes.literal(item, self._crs, where or "/"), where)
+            return self._literals.geometry(item, where or "/")
         raise refusal(f"filter at {where or '/'}: the members {sorted(item)[:6]} are no part of CQL2")
-
-    def _counted(self, term: Term, where: str) -> Term:
-        self._vertices += int(shapely.get_num_coordinates(term.value))
-        if self._vertices > 4 * shapes.MAX_VERTICES:
-            raise refusal(f"filter at {where}: too many vertices altogether; simplify the shapes")
-        return term
 
     def _property(self, name: object, where: str) -> Term:
         field = self._fields.get(name) if isinstance(name, str) else None
@@ -156,6 +151,8 @@ class Compiler:
         if name == "in":
             if not isinstance(args[1], list):
                 raise refusal(f"filter at {where}/args/1: IN takes a list")
+            if len(args[1]) > MAX_OPEN_ITEMS and any(isinstance(v, dict) and ("property" in v or "op" in v) for v in args[1]):
+                raise refusal(f"filter at {where}/args/1: more than {MAX_OPEN_ITEMS} items of IN that are no literals; give fewer")
             items = [self.term(v, f"{where}/args/1/{i}") for i, v in enumerate(args[1])]
             return comparing.listed(self.term(args[0], f"{where}/args/0"), items, at)
         terms = [self.term(a, f"{where}/args/{i}") for i, a in enumerate(args)]

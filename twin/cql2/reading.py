@@ -16,7 +16,7 @@ import orjson
 
 from twin.errors import InvalidRequestError
 
-__all__ = ["JSON", "MAX_DEPTH", "MAX_LENGTH", "MAX_LITERALS", "MAX_OPERATORS", "TEXT", "refusal", "tree"]
+__all__ = ["JSON", "MAX_DEPTH", "MAX_LENGTH", "MAX_LITERALS", "MAX_OPERATORS", "MAX_VERTICES", "TEXT", "refusal", "tree"]
 
 TEXT: Final = "cql2-text"
 JSON: Final = "cql2-json"
@@ -27,8 +27,10 @@ MAX_DEPTH: Final = 48
 _MAX_MEMBERS: Final = 120
 MAX_LITERALS: Final = 5_000
 """Names, strings, numbers and shapes, the numbers of coordinates not counted."""
+MAX_VERTICES: Final = 5_000
+"""Of a shape."""
 MAX_OPERATORS: Final = 500
-"""Logical and comparison operators each; arithmetic ones, ``NOT`` and signs are a tenth of it."""
+"""Logical operators, comparisons and calls, each; arithmetic operators, ``NOT`` and signs are a fifth of it."""
 
 _TOKEN = re.compile(
     r"""(?P<space>\s+)
@@ -52,7 +54,10 @@ _COORDINATES = re.compile(r"[-+.\w\s(),]*", re.ASCII)
 _STANDARD = re.compile(r"(?:[sta]_[a-z]+|casei|accenti|bbox|interval|date|timestamp)$", re.IGNORECASE)
 _LOGICAL = frozenset({"and", "or"})
 _CHAINED = frozenset({"not", "div"})
-_KEYWORDS = _LOGICAL | _CHAINED | {"in", "like", "between", "is", "null", "true", "false"}
+_COMPARING = frozenset({"in", "like", "between", "is"})
+_KEYWORDS = _LOGICAL | _CHAINED | _COMPARING | {"null", "true", "false"}
+_MOST_COMPARES: Final = 3
+_STANDIN = re.compile(r"q\d+", re.ASCII)
 _ESCAPED: Final = {"a": "\a", "b": "\b", "t": "\t", "n": "\n", "v": "\v", "f": "\f", "r": "\r", "'": "'", "\\": "\\"}
 _MEMBERS: Final = (
     {"op", "args"}, {"property"}, {"date"}, {"timestamp"}, {"interval"}, {"bbox"}, {"type", "coordinates"},
@@ -123,6 +128,8 @@ def _asked(source: str, read: Any) -> Any:  # noqa: ANN401 - JSON in, JSON out
 
 
 def _json(text: str) -> Any:  # noqa: ANN401
+    if text.count("[") > MAX_VERTICES + 4 * MAX_OPERATORS:
+        raise _too_many_vertices()
     try:
         given = orjson.loads(text)
     except orjson.JSONDecodeError as err:
@@ -176,6 +183,7 @@ class _Frame:
     parts: list[str] = field(default_factory=list)
     pieces: list[str] = field(default_factory=list)
     plain: bool = True
+    compares: int = 0
 
 
 class _Text:
@@ -185,11 +193,12 @@ class _Text:
         self._text = text
         self._stand: list[tuple[bool, Any]] = []  # (whether a name, what the word q0, q1 … stands for)
         self._stack = [_Frame(0)]
-        self._counts = {"literal": 0, "logical": 0, "compare": 0, "chained": 0}
+        self._counts = {"literal": 0, "logical": 0, "compare": 0, "chained": 0, "call": 0}
 
     def read(self) -> Any:  # noqa: ANN401 - JSON
+        take = self._take
         for kind, word, start, end in self._tokens():
-            self._take(kind, word, start, end)
+            take(kind, word, start, end)
         if len(self._stack) > 1:
             raise refusal(f"filter: the bracket at character {self._stack[-1].start + 1} is never closed")
         root = self._stack[0]
@@ -244,17 +253,27 @@ class _Text:
             self._count("chained", MAX_OPERATORS // 5)
             self._add(frame, word, plain=False)
         elif kind == "compare":
-            self._count("compare", MAX_OPERATORS)
+            self._compare(frame, start)
             self._add(frame, word, plain=False)
         elif kind == "word" and word.lower() in _KEYWORDS:
-            self._keyword(frame, word.lower())
+            self._keyword(frame, word.lower(), start)
         else:
             self._count("literal", MAX_LITERALS)
-            self._add(frame, self._literal(kind, word, start, end), plain=kind != "shape")
+            self._add(frame, self._literal(kind, word, start, end), plain=True)
 
-    def _keyword(self, frame: _Frame, word: str) -> None:
+    def _compare(self, frame: _Frame, start: int) -> None:
+        """A chain of comparisons means nothing, and the package's stack grows with it."""
+        self._count("compare", MAX_OPERATORS)
+        frame.compares += 1
+        if frame.compares > _MOST_COMPARES:
+            raise refusal(f"filter: comparisons follow one another at character {start + 1}; join them with AND or OR")
+
+    def _keyword(self, frame: _Frame, word: str, start: int) -> None:
         if word in _LOGICAL:
             self._count("logical", MAX_OPERATORS)
+            frame.compares = 0
+        elif word in _COMPARING:
+            self._compare(frame, start)
         elif word in _CHAINED:
             self._count("chained", MAX_OPERATORS // 5)
         self._add(frame, word, plain=word in ("true", "false"))
@@ -268,10 +287,13 @@ class _Text:
         if kind == "quoted":
             return self._word(True, word[1:-1].replace('""', '"'))
         if kind == "shape":
+            if word.count(",") >= MAX_VERTICES:
+                raise _too_many_vertices()
             if not _COORDINATES.fullmatch(word):
                 raise refusal(f"filter: the shape at character {start + 1} holds more than numbers and brackets")
             return _NUMBER.sub(_plain_number, word) if _ODD_NUMBER.search(word) else word
         if _CALLED.match(self._text, end):
+            self._count("call", MAX_OPERATORS)
             return "\0" + (word if _STANDARD.match(word) else self._word(True, word))
         return self._word(True, word)
 
@@ -299,7 +321,7 @@ class _Text:
             raise refusal(f"filter: nothing stands before character {end + 1}; expected a value")
         done = frame.pieces[0] if frame.plain else self._word(False, self._parsed(frame, end))
         frame.parts.append(done)
-        frame.pieces, frame.plain = [], True
+        frame.pieces, frame.plain, frame.compares = [], True, 0
 
     def _close(self, end: int) -> None:
         if len(self._stack) == 1:
@@ -318,24 +340,25 @@ class _Text:
     def _parsed(self, frame: _Frame, end: int) -> Any:  # noqa: ANN401 - JSON
         source = " ".join(p.lstrip("\0") for p in frame.pieces)
         try:
-            found = _asked(source, cql2.parse_text)
+            return self._resolved(_asked(source, cql2.parse_text))
         except ValueError as err:
             snippet = self._text[frame.start : end].strip()
             raise refusal(f"filter: no CQL2 near {snippet[:60]!r} (characters {frame.start + 1} to {end})") from err
-        return self._resolved(found)
 
     def _resolved(self, item: Any) -> Any:  # noqa: ANN401 - JSON
         """The package's tree with the words replaced by what they stand for."""
         if isinstance(item, dict):
             name = item.get("property")
             if name is not None:
+                if not _STANDIN.fullmatch(name):
+                    raise ValueError(f"{name} stands where a value is expected")
                 is_name, value = self._stand[int(name[1:])]
                 return {"property": value} if is_name else value
             if "coordinates" in item or "geometries" in item:
                 return item
             found = {k: self._resolved(v) for k, v in item.items()}
             op = item.get("op", "")
-            if op[:1] == "q" and op[1:].isdigit():
+            if _STANDIN.fullmatch(op):
                 found["op"] = self._stand[int(op[1:])][1]
             return found
         if isinstance(item, list):
@@ -355,6 +378,10 @@ def _plain_number(found: re.Match[str]) -> str:
     if not abs(value) < 1e12:
         raise refusal(f"filter: {found.group()[:20]} is no coordinate; expected degrees or metres")
     return format(value, ".17f")
+
+
+def _too_many_vertices() -> InvalidRequestError:
+    return refusal(f"filter: a shape of more than {MAX_VERTICES:,} vertices; simplify it")
 
 
 def _short(err: ValueError) -> str:

@@ -15,18 +15,20 @@ import orjson
 import shapely
 
 from twin import crs as reference
-from twin.cql2.reading import refusal
+from twin.cql2.reading import MAX_VERTICES, refusal
 from twin.cql2.terms import At, Column, Extent, Term, View, constant, folded
 from twin.errors import CrsError
 from twin.features.asking import Kind
 from twin.store.read import Box
 
-__all__ = ["MAX_VERTICES", "RELATIONS", "box", "hull", "literal", "meet", "relation"]
+__all__ = ["MAX_ALL_VERTICES", "MAX_MENDED", "RELATIONS", "Literals", "hull", "meet", "relation", "z_range"]
 
-MAX_VERTICES: Final = 5_000
-"""Of all shapes of a filter together."""
+MAX_ALL_VERTICES: Final = 30_000
+"""Of all shapes of a filter, as many as they have when their edges are cut."""
+MAX_MENDED: Final = 150
+"""Vertices of shapes that cross themselves."""
 _STEP: Final = 1_000.0  # metres: a chord of this length bends by about 1 cm at 40° in a transverse Mercator
-_MOST: Final = 20_000
+_MOST: Final = 10_000
 
 RELATIONS: Final = {
     "s_intersects": shapely.intersects, "s_disjoint": shapely.disjoint, "s_equals": shapely.equals,
@@ -37,44 +39,86 @@ _TURNED: Final = {"s_within": "s_contains", "s_contains": "s_within"}
 _WITH_HEIGHT: Final = frozenset({"s_intersects", "s_disjoint", "s_within"})
 
 
-def literal(given: dict[str, Any], crs: str | None, where: str) -> Term:
-    """A GeoJSON geometry as a term, in degrees.
+class Literals:
+    """Makes the shapes of one filter.
 
-    Raises
-    ------
-    InvalidRequestError
-        It is no geometry, has no place in its system, or too many vertices.
+    Parameters
+    ----------
+    crs : str, optional
+        Canonical name of the system of their coordinates; None for degrees, x first.
     """
-    try:
-        shape = shapely.from_geojson(orjson.dumps(given))
-    except (shapely.GEOSException, orjson.JSONEncodeError, ValueError) as err:
-        raise refusal(f"filter at {where}: no geometry ({' '.join(str(err).split())[:100]})") from err
-    if shape is None or shapely.is_empty(shape):
-        raise refusal(f"filter at {where}: the shape is empty; give it coordinates")
-    return _placed(shape, crs, where)
 
+    def __init__(self, crs: str | None) -> None:
+        self._crs = crs
+        self._vertices = 0
+        self._mended = 0
 
-def _placed(shape: shapely.Geometry, crs: str | None, where: str, span: tuple[float, float] | None = None) -> Term:
-    count = shapely.get_num_coordinates(shape)
-    if count > MAX_VERTICES:
-        raise refusal(f"filter at {where}: {count:,} vertices, at most {MAX_VERTICES:,} are read; simplify the shape")
-    if crs is not None:
-        shape = _degrees(shape, crs, where)
-    low, high = shapely.get_coordinates(shape).min(0), shapely.get_coordinates(shape).max(0)
-    ends = (*low, *high)
-    if not all(map(math.isfinite, ends)) or low[0] < -180 or low[1] < -90 or high[0] > 180 or high[1] > 90:
-        raise refusal(
-            f"filter at {where}: coordinates from ({low[0]:g}, {low[1]:g}) to ({high[0]:g}, {high[1]:g}) are no "
-            "longitude and latitude; put x first, or name their system with filter-crs"
-        )
-    if not shapely.is_valid(shape):
-        shape = shapely.make_valid(shape, method="structure", keep_collapsed=True)
-    shapely.prepare(shape)
-    return constant(Kind.SHAPE, shape, ("shape", _digest(shape), span), span=span)
+    def geometry(self, given: dict[str, Any], where: str) -> Term:
+        """A GeoJSON geometry as a term, in degrees.
 
+        Raises
+        ------
+        InvalidRequestError
+            It is no geometry, has no place in its system, or too many vertices.
+        """
+        try:
+            source = orjson.dumps(given)
+            shape = shapely.from_geojson(source)
+        except (shapely.GEOSException, orjson.JSONEncodeError, ValueError) as err:
+            raise refusal(f"filter at {where}: no geometry ({' '.join(str(err).split())[:100]})") from err
+        if shape is None or shape.is_empty:
+            raise refusal(f"filter at {where}: the shape is empty; give it coordinates")
+        return self._placed(shape, where, source)
 
-def _digest(shape: shapely.Geometry) -> str:
-    return hashlib.blake2b(shapely.to_wkb(shape, byte_order=1), digest_size=16).hexdigest()
+    def box(self, numbers: object, where: str) -> Term:
+        """A box of four or six numbers; in degrees, west beyond east crosses the antimeridian."""
+        if not isinstance(numbers, list) or len(numbers) not in (4, 6) or not all(
+            isinstance(v, (int, float)) and not isinstance(v, bool) and math.isfinite(v) for v in numbers
+        ):  # fmt: skip
+            raise refusal(f"filter at {where}: a box has 4 numbers (west, south, east, north) or 6 with heights")
+        half = len(numbers) // 2
+        (west, south, *low), (east, north, *high) = numbers[:half], numbers[half:]
+        crossing = west > east and (self._crs is None or reference.is_geographic(self._crs))
+        if south > north or (low and low[0] > high[0]) or (west > east and not crossing):
+            raise refusal(f"filter at {where}: the box ends before it begins; give its lower corner first")
+        span = (float(low[0]), float(high[0])) if low else None
+        source = repr(numbers).encode()
+        if not crossing:
+            return self._placed(shapely.box(west, south, east, north), where, source, span)
+        halves = [shapely.box(west, south, 180.0, north), shapely.box(-180.0, south, east, north)]
+        return self._placed(shapely.multipolygons(halves), where, source, span)
+
+    def _placed(
+        self, shape: shapely.Geometry, where: str, source: bytes, span: tuple[float, float] | None = None
+    ) -> Term:
+        count = int(shapely.get_num_coordinates(shape))
+        if count > MAX_VERTICES:
+            raise refusal(f"filter at {where}: {count:,} vertices, at most {MAX_VERTICES:,} are read; simplify the shape")
+        if self._crs is not None:
+            shape = _degrees(shape, self._crs, where)
+            count = int(shapely.get_num_coordinates(shape))
+        self._vertices += count
+        if self._vertices > MAX_ALL_VERTICES:
+            raise refusal(f"filter at {where}: too many vertices altogether; simplify the shapes")
+        west, south, east, north = shape.bounds
+        if not (west >= -180 and south >= -90 and east <= 180 and north <= 90):
+            raise refusal(
+                f"filter at {where}: coordinates from ({west:g}, {south:g}) to ({east:g}, {north:g}) are no "
+                "longitude and latitude; put x first, or name their system with filter-crs"
+            )
+        if count > 1 and not shapely.is_valid(shape):
+            shape = self._repaired(shape, count, where)
+        shapely.prepare(shape)
+        form = ("shape", hashlib.blake2b(source, digest_size=16).hexdigest(), self._crs)
+        return constant(Kind.SHAPE, shape, form, span=span)
+
+    def _repaired(self, shape: shapely.Geometry, count: int, where: str) -> shapely.Geometry:
+        """Areas of a shape that crosses itself; the time this takes grows with the square of its size and more."""
+        self._mended += count
+        if self._mended > MAX_MENDED:
+            why = shapely.is_valid_reason(shape)
+            raise refusal(f"filter at {where}: the shape crosses itself ({why[:60]}); repair it")
+        return shapely.make_valid(shape, method="linework")
 
 
 def _degrees(shape: shapely.Geometry, crs: str, where: str) -> shapely.Geometry:
@@ -82,38 +126,18 @@ def _degrees(shape: shapely.Geometry, crs: str, where: str) -> shapely.Geometry:
     try:
         if not reference.is_geographic(crs):
             step = _STEP / reference.unit_metres(crs)
-            length = shapely.length(shape)
+            length = float(shapely.length(shape))
             if not math.isfinite(length):
                 raise CrsError("coordinates are no finite numbers")
             shape = shapely.segmentize(shape, max(step, length / _MOST))
-        moved = reference.transform_shapes(crs, np.array([shape], dtype=object))[0]
+        return reference.transform_shapes(crs, np.array([shape], dtype=object))[0]
     except (CrsError, shapely.GEOSException) as err:
         raise refusal(f"filter at {where}: the shape cannot be placed in {crs} ({err}); see filter-crs") from err
-    return moved
-
-
-def box(numbers: object, crs: str | None, where: str) -> Term:
-    """A box of four or six numbers; in degrees, west beyond east crosses the antimeridian."""
-    if not isinstance(numbers, list) or len(numbers) not in (4, 6) or not all(
-        isinstance(v, (int, float)) and not isinstance(v, bool) and math.isfinite(v) for v in numbers
-    ):  # fmt: skip
-        raise refusal(f"filter at {where}: a box has 4 numbers (west, south, east, north) or 6 with heights")
-    half = len(numbers) // 2
-    (west, south, *low), (east, north, *high) = numbers[:half], numbers[half:]
-    if south > north or (low and low[0] > high[0]):
-        raise refusal(f"filter at {where}: the box ends before it begins; give its lower corner first")
-    span = (float(low[0]), float(high[0])) if low else None
-    if west <= east:
-        return _placed(shapely.box(west, south, east, north), crs, where, span)
-    if crs is not None and not reference.is_geographic(crs):
-        raise refusal(f"filter at {where}: the box ends before it begins; give its lower corner first")
-    halves = [shapely.box(west, south, 180.0, north), shapely.box(-180.0, south, east, north)]
-    return _placed(shapely.multipolygons(halves), crs, where, span)
 
 
 def _bounds(term: Term) -> Box:
     shape = term.value
-    west, south, east, north = shapely.bounds(shape).tolist()
+    west, south, east, north = shape.bounds
     if west == -180.0 and east == 180.0 and shapely.get_num_geometries(shape) == 2:
         parts = shapely.bounds(shapely.get_parts(shape))
         right, left = (parts[i] for i in np.argsort(-parts[:, 0]))

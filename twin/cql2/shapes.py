@@ -25,7 +25,7 @@ __all__ = ["MAX_ALL_VERTICES", "MAX_MENDED", "RELATIONS", "Literals", "hull", "m
 
 MAX_ALL_VERTICES: Final = 30_000
 """Of all shapes of a filter, as many as they have when their edges are cut."""
-MAX_MENDED: Final = 150
+MAX_MENDED: Final = 100
 """Vertices of shapes that cross themselves."""
 _STEP: Final = 1_000.0  # metres: a chord of this length bends by about 1 cm at 40° in a transverse Mercator
 _MOST: Final = 10_000
@@ -118,7 +118,12 @@ class Literals:
         if self._mended > MAX_MENDED:
             why = shapely.is_valid_reason(shape)
             raise refusal(f"filter at {where}: the shape crosses itself ({why[:60]}); repair it")
-        return shapely.make_valid(shape, method="linework")
+        mended = shapely.make_valid(shape, method="structure", keep_collapsed=True)
+        if mended.is_empty and count <= MAX_MENDED // 5:  # a hole around its own area: all that the lines enclose
+            mended = shapely.make_valid(shape, method="linework")
+        if mended.is_empty:
+            raise refusal(f"filter at {where}: the shape encloses nothing; repair it")
+        return mended
 
 
 def _degrees(shape: shapely.Geometry, crs: str, where: str) -> shapely.Geometry:

@@ -33,7 +33,10 @@ def shape_of(given: dict[str, Any]) -> Any:
             return shapely.box(w, s, e, t)
         return shapely.MultiPolygon([shapely.box(w, s, 180, t), shapely.box(-180, s, e, t)])
     found = shapely.from_geojson(json.dumps(given))
-    return found if shapely.is_valid(found) else shapely.make_valid(found, method="linework")
+    if shapely.is_valid(found):
+        return found
+    mended = shapely.make_valid(found, method="structure", keep_collapsed=True)
+    return shapely.make_valid(found, method="linework") if mended.is_empty else mended
 
 
 def moment(text: str) -> Any:

@@ -20,6 +20,11 @@ INTERVAL: Final = "interval"
 NUMERIC: Final = frozenset({Kind.NUMBER, Kind.WHOLE})
 TEMPORAL: Final = frozenset({Kind.DATE, Kind.INSTANT})
 
+_SPARE: Final[dict[str, Any]] = {
+    Kind.NUMBER: 0.0, Kind.WHOLE: 0, Kind.TRUTH: False, Kind.TEXT: "", Kind.DATE: np.datetime64(0, "D"),
+    Kind.INSTANT: np.datetime64(0, "us"),
+}  # fmt: skip
+
 Column = tuple[Any, Any]
 At = NDArray[np.intp] | None
 ALL: At = None
@@ -111,9 +116,11 @@ def constant(kind: str, value: object, form: tuple[Any, ...] | None = None, **mo
     if kind == INTERVAL:
         column: Column = (value, np.bool_(True))
     else:
-        cell: Any = np.empty((), dtype=object) if not isinstance(value, (bool, int, float, np.datetime64)) else value
-        if isinstance(cell, np.ndarray):
-            cell[()] = value
+        cell: Any = _SPARE.get(kind) if value is None else value
+        if not isinstance(cell, (bool, int, float, np.datetime64)):
+            boxed = np.empty((), dtype=object)
+            boxed[()] = cell
+            cell = boxed
         column = (np.asarray(cell), np.bool_(value is not None))
     return Term(
         kind, lambda _view, _at: column, form or (kind, repr(value)), cost=0, fixed=True, value=value, **more

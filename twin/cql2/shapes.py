@@ -1,6 +1,6 @@
 """Shapes: literals in degrees (EPSG:4490), how shapes lie to each other (OGC 06-103r4, 6.1.15), and boxes implied.
 
-An edge of a literal given in a projected system is bent in degrees: it is cut so that no part of it lies farther than
+An edge of a literal given in a projected or shifted (GCJ-02, BD-09) system is bent in degrees: it is cut so that no part of it lies farther than
 about a centimetre from where it was meant. A literal that crosses itself is repaired as areas. Heights count only where
 the box has six numbers and in the 3D functions; the other functions look at shapes from above.
 """
@@ -28,6 +28,7 @@ MAX_ALL_VERTICES: Final = 30_000
 MAX_MENDED: Final = 100
 """Vertices of shapes that cross themselves."""
 _STEP: Final = 1_000.0  # metres: a chord of this length bends by about 1 cm at 40° in a transverse Mercator
+_STEP_SHIFTED: Final = 300.0  # the shift of GCJ-02 and BD-09 waves by metres within some kilometres
 _MOST: Final = 10_000
 
 RELATIONS: Final = {
@@ -129,8 +130,9 @@ class Literals:
 def _degrees(shape: shapely.Geometry, crs: str, where: str) -> shapely.Geometry:
     """The shape in degrees, its edges cut where the system is projected."""
     try:
-        if not reference.is_geographic(crs):
-            step = _STEP / reference.unit_metres(crs)
+        shifted = crs.startswith((reference.GCJ02, reference.BD09))
+        if shifted or not reference.is_geographic(crs):
+            step = (_STEP_SHIFTED if shifted else _STEP) / reference.unit_metres(crs)
             length = float(shapely.length(shape))
             if not math.isfinite(length):
                 raise CrsError("coordinates are no finite numbers")

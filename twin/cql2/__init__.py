@@ -31,7 +31,18 @@ from twin.errors import CrsError, InvalidRequestError
 from twin.features.asking import Field, Rows
 from twin.store.read import Box
 
-__all__ = ["CONFORMANCE", "FUNCTIONS", "JSON", "TEXT", "Argument", "Filter", "Function", "described", "parse", "tree"]
+__all__ = [
+    "CONFORMANCE",
+    "FUNCTIONS",
+    "JSON",
+    "TEXT",
+    "Argument",
+    "Filter",
+    "Function",
+    "described",
+    "parse",
+    "tree",
+]
 
 CONFORMANCE: Final = tuple(
     f"http://www.opengis.net/spec/cql2/1.0/conf/{name}"

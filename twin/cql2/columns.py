@@ -28,7 +28,11 @@ class TableRows:
     """
 
     def __init__(
-        self, table: pa.Table | pa.RecordBatch, geometry: str = "geometry", low: str | None = None, high: str | None = None
+        self,
+        table: pa.Table | pa.RecordBatch,
+        geometry: str = "geometry",
+        low: str | None = None,
+        high: str | None = None,
     ) -> None:
         self._table = table
         self._geometry, self._low, self._high = geometry, low, high
@@ -37,7 +41,9 @@ class TableRows:
     def column(self, name: str) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Values of a field and which are known."""
         if name not in self._table.schema.names:
-            raise NotFoundError(f"no column {name!r}; there are {', '.join(self._table.schema.names)}")
+            raise NotFoundError(
+                f"no column {name!r}; there are {', '.join(self._table.schema.names)}"
+            )
         column = self._table.column(name)
         if isinstance(column, pa.ChunkedArray):
             column = column.combine_chunks()
@@ -52,8 +58,13 @@ class TableRows:
         """Lowest and highest in metres, NaN where unknown."""
         if self._low is None or self._high is None:
             return z_range(self.shapes())
-        low, high = (pc.fill_null(pc.cast(self._table.column(name), pa.float64()), np.nan) for name in (self._low, self._high))
-        return np.asarray(low.to_numpy(zero_copy_only=False)), np.asarray(high.to_numpy(zero_copy_only=False))
+        low, high = (
+            pc.fill_null(pc.cast(self._table.column(name), pa.float64()), np.nan)
+            for name in (self._low, self._high)
+        )
+        return np.asarray(low.to_numpy(zero_copy_only=False)), np.asarray(
+            high.to_numpy(zero_copy_only=False)
+        )
 
 
 def _values(column: pa.Array) -> NDArray[Any]:
@@ -62,11 +73,15 @@ def _values(column: pa.Array) -> NDArray[Any]:
         column = column.dictionary_decode()
         kind = column.type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return np.asarray(pc.utf8_normalize(column, form="NFC").to_numpy(zero_copy_only=False), dtype=object)
+        return np.asarray(
+            pc.utf8_normalize(column, form="NFC").to_numpy(zero_copy_only=False), dtype=object
+        )
     if pa.types.is_boolean(kind):
         return np.asarray(pc.fill_null(column, False).to_numpy(zero_copy_only=False))
     if pa.types.is_date(kind):
-        return np.asarray(pc.fill_null(pc.cast(column, pa.date32()), 0).to_numpy(zero_copy_only=False))
+        return np.asarray(
+            pc.fill_null(pc.cast(column, pa.date32()), 0).to_numpy(zero_copy_only=False)
+        )
     if pa.types.is_timestamp(kind):
         plain = pc.cast(column, pa.timestamp("us"), safe=False)
         return np.asarray(plain.to_numpy(zero_copy_only=False), dtype="datetime64[us]")

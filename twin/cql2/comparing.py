@@ -1,6 +1,6 @@
 """Comparisons, patterns, lists, ranges, arithmetic and logic, with unknown values as SQL and the standard have them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any, Final
 
@@ -12,7 +12,17 @@ from twin.cql2.terms import NUMERIC, TEMPORAL, At, Column, Term, View, constant,
 from twin.cql2.times import day, instant
 from twin.features.asking import Kind
 
-__all__ = ["ARITHMETIC", "COMPARISONS", "aligned", "arithmetic", "between", "compared", "like", "listed", "unknown"]
+__all__ = [
+    "ARITHMETIC",
+    "COMPARISONS",
+    "aligned",
+    "arithmetic",
+    "between",
+    "compared",
+    "like",
+    "listed",
+    "unknown",
+]
 
 COMPARISONS: Final = {"=": eq, "<>": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
 _FLIPPED: Final = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
@@ -25,17 +35,27 @@ def aligned(terms: Sequence[Term], what: str, where: str) -> list[Term]:
     kinds = {t.kind for t in terms}
     if kinds & TEMPORAL and Kind.TEXT in kinds:
         read = instant if Kind.INSTANT in kinds else day
-        terms = [
-            (day if len(t.value) == 10 else read)(t.value, where) if t.kind == Kind.TEXT and t.fixed and t.value is not None else t
-            for t in terms
-        ]  # fmt: skip
+        terms = [_as_time(t, read, where) for t in terms]
         kinds = {t.kind for t in terms}
-    if kinds <= NUMERIC or kinds <= TEMPORAL or (len(kinds) == 1 and kinds <= {Kind.TEXT, Kind.TRUTH}):
+    if (
+        kinds <= NUMERIC
+        or kinds <= TEMPORAL
+        or (len(kinds) == 1 and kinds <= {Kind.TEXT, Kind.TRUTH})
+    ):
         return list(terms)
-    named = " with ".join(str(t.kind) for t in terms[:2]) if len(kinds) > 1 else str(next(iter(kinds)))
+    named = (
+        " with ".join(str(t.kind) for t in terms[:2]) if len(kinds) > 1 else str(next(iter(kinds)))
+    )
     raise refusal(
         f"filter at {where}: {what} cannot compare {named}; both sides must be text, numbers, truth values or times"
     )
+
+
+def _as_time(term: Term, read: Callable[[object, str], Term], where: str) -> Term:
+    """A text literal as the date or timestamp it spells."""
+    if term.kind != Kind.TEXT or not term.fixed or term.value is None:
+        return term
+    return (day if len(term.value) == 10 else read)(term.value, where)
 
 
 def _plain(term: Term) -> Any:  # noqa: ANN401 - a scalar
@@ -49,7 +69,9 @@ def _plain(term: Term) -> Any:  # noqa: ANN401 - a scalar
 def compared(op: str, one: Term, two: Term, where: str) -> Term:
     """``=``, ``<>``, ``<``, ``<=``, ``>`` or ``>=``."""
     one, two = aligned((one, two), op, where)
-    if (one.fixed and not two.fixed) or (op in ("=", "<>") and one.fixed == two.fixed and repr(one.form) > repr(two.form)):
+    if (one.fixed and not two.fixed) or (
+        op in ("=", "<>") and one.fixed == two.fixed and repr(one.form) > repr(two.form)
+    ):
         one, two, op = two, one, _FLIPPED[op]
     test = COMPARISONS[op]
     scalar = _plain(two) if two.fixed and one.kind in NUMERIC else None
@@ -65,7 +87,9 @@ def compared(op: str, one: Term, two: Term, where: str) -> Term:
         return test(left, right) & known, known
 
     cost = one.cost + two.cost + _COST.get(Kind(one.kind), 1)
-    return folded(Term(Kind.TRUTH, run, (op, one.form, two.form), one.names | two.names, cost), (one, two))
+    return folded(
+        Term(Kind.TRUTH, run, (op, one.form, two.form), one.names | two.names, cost), (one, two)
+    )
 
 
 def _texts(test: Any, left: Any, right: Any, known: Any) -> Column:  # noqa: ANN401 - arrays
@@ -93,16 +117,22 @@ def unknown(term: Term) -> Term:
 def like(term: Term, pattern: Term, where: str) -> Term:
     """``LIKE``."""
     if term.kind != Kind.TEXT or pattern.kind != Kind.TEXT:
-        raise refusal(f"filter at {where}: LIKE compares texts, not {term.kind} with {pattern.kind}")
+        raise refusal(
+            f"filter at {where}: LIKE compares texts, not {term.kind} with {pattern.kind}"
+        )
     if not pattern.fixed or pattern.value is None:
-        raise refusal(f"filter at {where}: the pattern of LIKE must be a text, or CASEI or ACCENTI of one")
+        raise refusal(
+            f"filter at {where}: the pattern of LIKE must be a text, or CASEI or ACCENTI of one"
+        )
     test = texts.matching(pattern.value)
 
     def run(view: View, at: At) -> Column:
         values, known = term.run(view, at)
         return texts.each(test, values, known, bool), known
 
-    return folded(Term(Kind.TRUTH, run, ("like", term.form, pattern.form), term.names, term.cost + 6), (term,))
+    return folded(
+        Term(Kind.TRUTH, run, ("like", term.form, pattern.form), term.names, term.cost + 6), (term,)
+    )
 
 
 def between(term: Term, low: Term, high: Term, where: str) -> Term:
@@ -130,9 +160,14 @@ def listed(term: Term, items: Sequence[Term], where: str) -> Term:
     if not items:
         raise refusal(f"filter at {where}: the list of IN is empty; give at least one value")
     term, *items = aligned((term, *items), "IN", where)
-    if not all(i.fixed and i.value is not None for i in items) or len({i.kind for i in (term, *items)} & TEMPORAL) > 1:
+    if (
+        not all(i.fixed and i.value is not None for i in items)
+        or len({i.kind for i in (term, *items)} & TEMPORAL) > 1
+    ):
         if len(items) > 500:
-            raise refusal(f"filter at {where}: more than 500 items of IN that are not of one type; give fewer")
+            raise refusal(
+                f"filter at {where}: more than 500 items of IN that are not of one type; give fewer"
+            )
         return any_of([compared("=", term, i, where) for i in items])
     forms = tuple(sorted({i.form for i in items}, key=repr))
     if term.kind == Kind.TEXT:
@@ -141,7 +176,9 @@ def listed(term: Term, items: Sequence[Term], where: str) -> Term:
         def run(view: View, at: At) -> Column:
             values, known = term.run(view, at)
             values = np.asarray(values)
-            found = np.fromiter((v in among for v in values.reshape(-1).tolist()), bool, values.size)
+            found = np.fromiter(
+                (v in among for v in values.reshape(-1).tolist()), bool, values.size
+            )
             return found.reshape(values.shape) & known, known
     else:
         wanted = np.unique(np.asarray([_plain(i) for i in items]))
@@ -150,7 +187,9 @@ def listed(term: Term, items: Sequence[Term], where: str) -> Term:
             values, known = term.run(view, at)
             return np.isin(values, wanted) & known, known
 
-    return folded(Term(Kind.TRUTH, run, ("in", term.form, forms), term.names, term.cost + 3), (term,))
+    return folded(
+        Term(Kind.TRUTH, run, ("in", term.form, forms), term.names, term.cost + 3), (term,)
+    )
 
 
 def negated(term: Term) -> Term:
@@ -161,7 +200,15 @@ def negated(term: Term) -> Term:
         return ~values & known, known
 
     return folded(
-        Term(Kind.TRUTH, run, ("not", term.form), term.names, term.cost, extent=term.outside, outside=term.extent),
+        Term(
+            Kind.TRUTH,
+            run,
+            ("not", term.form),
+            term.names,
+            term.cost,
+            extent=term.outside,
+            outside=term.extent,
+        ),
         (term,),
     )
 
@@ -191,7 +238,9 @@ def _joined(op: str, terms: Sequence[Term]) -> Term:
         true, false = np.full(n, both), np.full(n, not both)
         still: At = None
         for i, part in enumerate(ordered):
-            values, known = part.run(view, at if still is None else still if at is None else at[still])
+            values, known = part.run(
+                view, at if still is None else still if at is None else at[still]
+            )
             hit, miss = values & known, ~values & known
             if still is None:
                 true = np.logical_and(true, hit) if both else np.logical_or(true, hit)
@@ -219,7 +268,7 @@ def _divided(a: Any, b: Any) -> Any:  # noqa: ANN401
     return np.trunc(np.divide(a, b))
 
 
-ARITHMETIC: Final = {
+ARITHMETIC: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide, "%": np.fmod, "^": np.power, "div": _divided,
 }  # fmt: skip
 """``div`` cuts towards zero and ``%`` has the sign of what is divided, as in SQL."""
@@ -241,7 +290,9 @@ def arithmetic(op: str, one: Term, two: Term, where: str) -> Term:
         return np.where(known, values, 0.0), known
 
     form = (op, one.form, two.form)
-    return folded(Term(Kind.NUMBER, run, form, one.names | two.names, one.cost + two.cost + 1), (one, two))
+    return folded(
+        Term(Kind.NUMBER, run, form, one.names | two.names, one.cost + two.cost + 1), (one, two)
+    )
 
 
 def text_of(change: Any, name: str, term: Term, where: str) -> Term:  # noqa: ANN401

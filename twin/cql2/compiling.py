@@ -2,7 +2,7 @@
 
 import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -20,11 +20,33 @@ MAX_OPEN_ITEMS: Final = 200
 """Items of IN that are no literals."""
 MAX_NESTING: Final = 80
 """Operators within one another."""
-_TEXT_FUNCTIONS: Final = {"casei": texts.casei, "accenti": texts.accenti}
-_ARGUMENTS: Final = {"not": 1, "isnull": 1, "like": 2, "between": 3, "in": 2, "casei": 1, "accenti": 1}
-_PAIRS: Final = frozenset({
-    *comparing.COMPARISONS, *comparing.ARITHMETIC, *times.RELATIONS, *shapes.RELATIONS, *lists.RELATIONS,
-})  # fmt: skip
+_Maker = Callable[[list[Term], str], Term]
+
+
+def _pairs(
+    family: Iterable[str], make: Callable[[str, Term, Term, str], Term]
+) -> dict[str, _Maker]:
+    """Makers of operators with two arguments."""
+    return {
+        name: lambda terms, at, name=name: make(name, terms[0], terms[1], at) for name in family
+    }  # type: ignore[misc]  # a default
+
+
+_MAKERS: Final[dict[str, _Maker]] = {
+    "isnull": lambda terms, _at: comparing.unknown(terms[0]),
+    "casei": lambda terms, at: comparing.text_of(texts.casei, "casei", terms[0], at),
+    "accenti": lambda terms, at: comparing.text_of(texts.accenti, "accenti", terms[0], at),
+    "like": lambda terms, at: comparing.like(terms[0], terms[1], at),
+    "between": lambda terms, at: comparing.between(terms[0], terms[1], terms[2], at),
+    **_pairs(comparing.COMPARISONS, comparing.compared),
+    **_pairs(comparing.ARITHMETIC, comparing.arithmetic),
+    **_pairs(times.RELATIONS, times.relation),
+    **_pairs(shapes.RELATIONS, shapes.relation),
+    **_pairs(lists.RELATIONS, lists.relation),
+}
+_ARGUMENTS: Final = dict.fromkeys(_MAKERS, 2) | {
+    "not": 1, "isnull": 1, "casei": 1, "accenti": 1, "between": 3, "in": 2,
+}  # fmt: skip
 
 
 class Compiler:
@@ -40,7 +62,9 @@ class Compiler:
         System of literal coordinates; None for degrees, x first.
     """
 
-    def __init__(self, fields: Mapping[str, Field], functions: Mapping[str, Function], crs: str | None) -> None:
+    def __init__(
+        self, fields: Mapping[str, Field], functions: Mapping[str, Function], crs: str | None
+    ) -> None:
         self._fields, self._functions, self._literals = fields, functions, shapes.Literals(crs)
         self._depth = 0
 
@@ -48,14 +72,18 @@ class Compiler:
         """The term of something that is true, false or unknown."""
         term = self.term(item, where)
         if term.kind != Kind.TRUTH:
-            raise refusal(f"filter at {where or '/'}: a {term.kind} stands where a condition is expected")
+            raise refusal(
+                f"filter at {where or '/'}: a {term.kind} stands where a condition is expected"
+            )
         return term
 
     def term(self, item: object, where: str) -> Term:
         """The term of any part."""
         self._depth += 1
         if self._depth > MAX_NESTING:
-            raise refusal(f"filter: operators lie deeper than {MAX_NESTING} within one another; write it flatter")
+            raise refusal(
+                f"filter: operators lie deeper than {MAX_NESTING} within one another; write it flatter"
+            )
         found = self._term(item, where)
         self._depth -= 1
         return found
@@ -65,7 +93,9 @@ class Compiler:
             return comparing.truth(item)
         if isinstance(item, (int, float)):
             if not math.isfinite(item):
-                raise refusal(f"filter at {where or '/'}: the number is too large; expected one below 1.8e308")
+                raise refusal(
+                    f"filter at {where or '/'}: the number is too large; expected one below 1.8e308"
+                )
             return constant(Kind.NUMBER, float(item))
         if isinstance(item, str):
             return constant(Kind.TEXT, texts.normal(item))
@@ -93,12 +123,18 @@ class Compiler:
             return self._literals.box(item["bbox"], f"{where}/bbox")
         if "type" in item:
             return self._literals.geometry(item, where or "/")
-        raise refusal(f"filter at {where or '/'}: the members {sorted(item)[:6]} are no part of CQL2")
+        raise refusal(
+            f"filter at {where or '/'}: the members {sorted(item)[:6]} are no part of CQL2"
+        )
 
     def _property(self, name: object, where: str) -> Term:
         field = self._fields.get(name) if isinstance(name, str) else None
         if field is None:
-            near = difflib.get_close_matches(str(name)[:40], self._fields, 1, 0.7) if len(self._fields) <= 500 else []
+            near = (
+                difflib.get_close_matches(str(name)[:40], self._fields, 1, 0.7)
+                if len(self._fields) <= 500
+                else []
+            )
             known = ", ".join(sorted(self._fields)[:40])
             raise refusal(
                 f"filter at {where or '/'}: no property {str(name)[:60]!r} here"
@@ -108,7 +144,9 @@ class Compiler:
         if field.kind == Kind.SHAPE:
             return self._shape(name)
         kind = Kind.NUMBER if field.kind == Kind.WHOLE else field.kind
-        return Term(kind, lambda view, at: view.column(name, at), ("field", name), frozenset({name}))
+        return Term(
+            kind, lambda view, at: view.column(name, at), ("field", name), frozenset({name})
+        )
 
     @staticmethod
     def _shape(name: str) -> Term:
@@ -121,7 +159,8 @@ class Compiler:
     def _interval(self, given: object, where: str) -> Term:
         if not isinstance(given, list) or len(given) != 2:
             raise refusal(f"filter at {where}: an interval has a start and an end")
-        return times.interval(*(self._end(v, f"{where}/{i}") for i, v in enumerate(given)), where=where)
+        start, end = (self._end(v, f"{where}/{i}") for i, v in enumerate(given))
+        return times.interval(start, end, where)
 
     def _end(self, item: object, where: str) -> Term | None:
         if item == "..":
@@ -134,14 +173,18 @@ class Compiler:
         name = op.lower()
         if name in ("and", "or"):
             if len(args) < 2:
-                raise refusal(f"filter at {where or '/'}: {name} joins two conditions or more; {len(args)} given")
+                raise refusal(
+                    f"filter at {where or '/'}: {name} joins two conditions or more; {len(args)} given"
+                )
             parts = [self.condition(a, f"{where}/args/{i}") for i, a in enumerate(args)]
             return comparing.all_of(parts) if name == "and" else comparing.any_of(parts)
-        wanted = 2 if name in _PAIRS else _ARGUMENTS.get(name)
+        wanted = _ARGUMENTS.get(name)
         if wanted is None:
             return self._function(op, args, where)
         if len(args) != wanted:
-            raise refusal(f"filter at {where or '/'}: {op} takes {wanted} argument(s); {len(args)} given")
+            raise refusal(
+                f"filter at {where or '/'}: {op} takes {wanted} argument(s); {len(args)} given"
+            )
         return self._standard(name, args, where)
 
     def _standard(self, name: str, args: list[Any], where: str) -> Term:
@@ -151,26 +194,15 @@ class Compiler:
         if name == "in":
             if not isinstance(args[1], list):
                 raise refusal(f"filter at {where}/args/1: IN takes a list")
-            if len(args[1]) > MAX_OPEN_ITEMS and any(isinstance(v, dict) and ("property" in v or "op" in v) for v in args[1]):
-                raise refusal(f"filter at {where}/args/1: more than {MAX_OPEN_ITEMS} items of IN that are no literals; give fewer")
+            if len(args[1]) > MAX_OPEN_ITEMS and any(
+                isinstance(v, dict) and ("property" in v or "op" in v) for v in args[1]
+            ):
+                raise refusal(
+                    f"filter at {where}/args/1: more than {MAX_OPEN_ITEMS} items of IN that are no literals; give fewer"
+                )
             items = [self.term(v, f"{where}/args/1/{i}") for i, v in enumerate(args[1])]
             return comparing.listed(self.term(args[0], f"{where}/args/0"), items, at)
-        terms = [self.term(a, f"{where}/args/{i}") for i, a in enumerate(args)]
-        if name == "isnull":
-            return comparing.unknown(terms[0])
-        if name in _TEXT_FUNCTIONS:
-            return comparing.text_of(_TEXT_FUNCTIONS[name], name, terms[0], at)
-        if name == "like":
-            return comparing.like(terms[0], terms[1], at)
-        if name == "between":
-            return comparing.between(terms[0], terms[1], terms[2], at)
-        for family, make in (
-            (comparing.COMPARISONS, comparing.compared), (comparing.ARITHMETIC, comparing.arithmetic),
-            (times.RELATIONS, times.relation), (shapes.RELATIONS, shapes.relation),
-        ):  # fmt: skip
-            if name in family:
-                return make(name, terms[0], terms[1], at)
-        return lists.relation(name, terms[0], terms[1], at)
+        return _MAKERS[name]([self.term(a, f"{where}/args/{i}") for i, a in enumerate(args)], at)
 
     def _function(self, op: str, args: list[Any], where: str) -> Term:
         function = self._functions.get(op.lower())

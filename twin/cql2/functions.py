@@ -11,7 +11,7 @@ import shapely
 from twin.cql2 import spatial3d, texts
 from twin.cql2.reading import refusal
 from twin.cql2.shapes import z_range
-from twin.cql2.terms import ALL, NUMERIC, TEMPORAL, At, Column, Extent, Term, View, folded
+from twin.cql2.terms import NUMERIC, TEMPORAL, At, Column, Extent, Term, View, folded
 from twin.features.asking import Kind
 from twin.store.read import Box
 
@@ -58,7 +58,9 @@ def _types(kinds: Sequence[str]) -> list[str]:
     return sorted({"datetime" if k in TEMPORAL else str(k) for k in kinds})
 
 
-def by_column(compute: Callable[..., Any], cost: int = 2) -> Callable[[Function, tuple[Term, ...], str], Term]:
+def by_column(
+    compute: Callable[..., Any], cost: int = 2
+) -> Callable[[Function, tuple[Term, ...], str], Term]:
     """The maker of a function of values that are known; a number that is not finite is unknown."""
 
     def make(function: Function, terms: tuple[Term, ...], where: str) -> Term:  # noqa: ARG001
@@ -78,7 +80,9 @@ def by_column(compute: Callable[..., Any], cost: int = 2) -> Callable[[Function,
 
         names = frozenset().union(*(t.names for t in terms))
         form = (function.name.lower(), *(t.form for t in terms))
-        return folded(Term(function.returns, run, form, names, sum(t.cost for t in terms) + cost), terms)
+        return folded(
+            Term(function.returns, run, form, names, sum(t.cost for t in terms) + cost), terms
+        )
 
     return make
 
@@ -108,7 +112,9 @@ def _year(_known: Any, values: Any) -> Any:  # noqa: ANN401
 
 def _main(term: Term, name: str, where: str) -> None:
     if term.form != ("field", "geometry"):
-        raise refusal(f"filter at {where}: the first argument of {name} is the thing's own shape; write geometry")
+        raise refusal(
+            f"filter at {where}: the first argument of {name} is the thing's own shape; write geometry"
+        )
 
 
 def _height(which: str) -> Callable[[Function, tuple[Term, ...], str], Term]:
@@ -129,7 +135,9 @@ def _height(which: str) -> Callable[[Function, tuple[Term, ...], str], Term]:
 def _upright(literal: Term, name: str, where: str) -> tuple[float, float]:
     """Heights of a literal."""
     if not literal.fixed or literal.value is None:
-        raise refusal(f"filter at {where}: the second argument of {name} is a literal shape with heights")
+        raise refusal(
+            f"filter at {where}: the second argument of {name} is a literal shape with heights"
+        )
     if literal.span is not None:
         return literal.span
     low, high = z_range(np.array([literal.value], dtype=object))
@@ -154,7 +162,9 @@ def _beside(over: bool) -> Callable[[Function, tuple[Term, ...], str], Term]:
         elif other.fixed and other.value is not None:
             span = (float(other.value), float(other.value))
         else:
-            raise refusal(f"filter at {where}: the second argument of {function.name} is a number of metres or a literal")
+            raise refusal(
+                f"filter at {where}: the second argument of {function.name} is a number of metres or a literal"
+            )
         level = span[1] if over else span[0]
 
         def run(view: View, at: At) -> Column:
@@ -170,10 +180,14 @@ def _beside(over: bool) -> Callable[[Function, tuple[Term, ...], str], Term]:
             sure = ~shapely.is_missing(shapes)
             return hit & here & sure, sure & (known | ~here)
 
-        west, south, east, north = (-180.0, -90.0, 180.0, 90.0) if shape is None else shape.bounds
+        west, south, east, north = (
+            (-180.0, -90.0, 180.0, 90.0) if shape is None else shapely.bounds(shape).tolist()
+        )
         box = Box(west, south, east, north, level if over else None, None if over else level)
         form = (function.name.lower(), other.form)
-        return Term(Kind.TRUTH, run, form, thing.names, 5 if shape is None else 65, extent=Extent(box))
+        return Term(
+            Kind.TRUTH, run, form, thing.names, 5 if shape is None else 65, extent=Extent(box)
+        )
 
     return make
 
@@ -184,43 +198,71 @@ def _apart(function: Function, terms: tuple[Term, ...], where: str) -> Term:
     _main(thing, function.name, where)
     reach = 0.0 if len(terms) == 2 else _reach(terms[2], function.name, where)
     span = _upright(literal, function.name, where)
-    bounds = np.array(literal.value.bounds)
+    bounds = np.array(shapely.bounds(literal.value))
     frame = spatial3d.Frame(float(bounds[[0, 2]].mean()), float(bounds[[1, 3]].mean()))
     local = frame.metres(literal.value)
     size = np.ptp(np.array(local.bounds).reshape(2, 2), axis=0).max()
     if not size <= spatial3d.MAX_REACH:
-        raise refusal(f"filter at {where}: the shape given to {function.name} is larger than 100 km; give a smaller one")
+        raise refusal(
+            f"filter at {where}: the shape given to {function.name} is larger than 100 km; give a smaller one"
+        )
     other = spatial3d.Body.of(local, *span)
     west, south, east, north = spatial3d.near_degrees(bounds, reach).tolist()
 
     def run(view: View, at: At) -> Column:
         shapes, (low, high) = view.shapes(at), view.heights(at)
         ends = shapely.bounds(shapes)
-        near = (ends[:, 0] <= east) & (ends[:, 2] >= west) & (ends[:, 1] <= north) & (ends[:, 3] >= south)
+        near = (
+            (ends[:, 0] <= east)
+            & (ends[:, 2] >= west)
+            & (ends[:, 1] <= north)
+            & (ends[:, 3] >= south)
+        )
         known = ~shapely.is_missing(shapes) & (~near | (np.isfinite(low) & np.isfinite(high)))
         rows = np.flatnonzero(near & known & (low <= span[1] + reach) & (high >= span[0] - reach))
         hit = np.zeros(len(shapes), dtype=bool)
         moved = frame.metres(shapes[rows])
         close = shapely.dwithin(moved, local, reach) if len(rows) else np.zeros(0, dtype=bool)
         rows, moved = rows[close], moved[close]
-        bodies = [spatial3d.Body.of(s, float(low[r]), float(high[r])) for s, r in zip(moved, rows, strict=True)]
+        bodies = [
+            spatial3d.Body.of(s, float(low[r]), float(high[r]))
+            for s, r in zip(moved, rows, strict=True)
+        ]
         hit[rows] = spatial3d.distances(bodies, other) <= reach
         return hit, known
 
-    box = Box(max(west, -180.0), max(south, -90.0), min(east, 180.0), min(north, 90.0), span[0] - reach, span[1] + reach)
-    return Term(Kind.TRUTH, run, (function.name.lower(), literal.form, reach), thing.names, 300, extent=Extent(box))
+    box = Box(
+        max(west, -180.0),
+        max(south, -90.0),
+        min(east, 180.0),
+        min(north, 90.0),
+        span[0] - reach,
+        span[1] + reach,
+    )
+    return Term(
+        Kind.TRUTH,
+        run,
+        (function.name.lower(), literal.form, reach),
+        thing.names,
+        300,
+        extent=Extent(box),
+    )
 
 
 def _reach(term: Term, name: str, where: str) -> float:
     value = term.value if term.fixed else None
     if not isinstance(value, (int, float)) or not 0 <= value <= spatial3d.MAX_REACH:
-        raise refusal(f"filter at {where}: the distance of {name} is a number of metres from 0 to 100000")
+        raise refusal(
+            f"filter at {where}: the distance of {name} is a number of metres from 0 to 100000"
+        )
     return float(value)
 
 
 def _function(name: str, description: str, arguments: Sequence[tuple[str, Sequence[str]]], returns: str,
               make: Callable[[Function, tuple[Term, ...], str], Term]) -> Function:  # fmt: skip
-    return Function(name, description, tuple(Argument(t, tuple(k)) for t, k in arguments), returns, make)
+    return Function(
+        name, description, tuple(Argument(t, tuple(k)) for t, k in arguments), returns, make
+    )
 
 
 _ALL: Final = (
@@ -228,13 +270,16 @@ _ALL: Final = (
               [("geometry", _SHAPE), ("shape with heights", _SHAPE)], Kind.TRUTH, _apart),
     _function("S3D_DWITHIN", "Whether a thing lies within a distance of a shape in three dimensions.",
               [("geometry", _SHAPE), ("shape with heights", _SHAPE), ("metres", _NUMBER)], Kind.TRUTH, _apart),
-    _function("ABOVE", "Whether all of a thing lies at or above a height (metres above the ellipsoid), or right above a shape.",
+    _function("ABOVE", "Whether all of a thing is above a height (metres over the ellipsoid) or right above a shape.",
               [("geometry", _SHAPE), ("metres or shape with heights", (*_NUMBER, Kind.SHAPE))], Kind.TRUTH, _beside(True)),
-    _function("BELOW", "Whether all of a thing lies at or below a height (metres above the ellipsoid), or right below a shape.",
+    _function("BELOW", "Whether all of a thing is below a height (metres over the ellipsoid) or right below a shape.",
               [("geometry", _SHAPE), ("metres or shape with heights", (*_NUMBER, Kind.SHAPE))], Kind.TRUTH, _beside(False)),
-    _function("LOWEST", "Lowest height of a thing, metres above the ellipsoid.", [("geometry", _SHAPE)], Kind.NUMBER, _height("low")),
-    _function("HIGHEST", "Highest height of a thing, metres above the ellipsoid.", [("geometry", _SHAPE)], Kind.NUMBER, _height("high")),
-    _function("HEIGHT", "Metres between a thing's lowest and highest height.", [("geometry", _SHAPE)], Kind.NUMBER, _height("height")),
+    _function("LOWEST", "Lowest height of a thing, metres above the ellipsoid.", [("geometry", _SHAPE)], Kind.NUMBER,
+              _height("low")),
+    _function("HIGHEST", "Highest height of a thing, metres above the ellipsoid.", [("geometry", _SHAPE)], Kind.NUMBER,
+              _height("high")),
+    _function("HEIGHT", "Metres between a thing's lowest and highest height.", [("geometry", _SHAPE)], Kind.NUMBER,
+              _height("height")),
     _function("CENTROID", "Middle of a shape seen from above.", [("shape", _SHAPE)], Kind.SHAPE,
               by_column(lambda _known, shapes: shapely.centroid(shapes), 20)),
     _function("LOWER", "A text in lower case.", [("text", _TEXT)], Kind.TEXT, by_column(_texts(str.lower), 8)),
@@ -244,8 +289,10 @@ _ALL: Final = (
     _function("FLOOR", "Largest whole number not above.", [("number", _NUMBER)], Kind.NUMBER, by_column(_numbers(np.floor))),
     _function("CEIL", "Smallest whole number not below.", [("number", _NUMBER)], Kind.NUMBER, by_column(_numbers(np.ceil))),
     _function("SQRT", "Square root; unknown below 0.", [("number", _NUMBER)], Kind.NUMBER, by_column(_numbers(np.sqrt))),
-    _function("LEAST", "Smaller of two numbers.", [("number", _NUMBER), ("number", _NUMBER)], Kind.NUMBER, by_column(_numbers(np.minimum))),
-    _function("GREATEST", "Larger of two numbers.", [("number", _NUMBER), ("number", _NUMBER)], Kind.NUMBER, by_column(_numbers(np.maximum))),
+    _function("LEAST", "Smaller of two numbers.", [("number", _NUMBER), ("number", _NUMBER)], Kind.NUMBER,
+              by_column(_numbers(np.minimum))),
+    _function("GREATEST", "Larger of two numbers.", [("number", _NUMBER), ("number", _NUMBER)], Kind.NUMBER,
+              by_column(_numbers(np.maximum))),
     _function("YEAR", "Year of a date or timestamp (UTC).", [("time", _TIME)], Kind.WHOLE, by_column(_year)),
     _function("MONTH", "Month of a date or timestamp (UTC), 1 to 12.", [("time", _TIME)], Kind.WHOLE,
               by_column(_part("datetime64[M]", "datetime64[Y]", 1))),

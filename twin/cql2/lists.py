@@ -33,7 +33,10 @@ def element(value: object) -> Any:  # noqa: ANN401 - hashable
         value = value.item()
     if isinstance(value, np.datetime64):
         whole = value.dtype == np.dtype("datetime64[D]")
-        return ("date" if whole else "instant", int(value.astype("datetime64[us]").astype(np.int64)))
+        return (
+            "date" if whole else "instant",
+            int(value.astype("datetime64[us]").astype(np.int64)),
+        )
     if isinstance(value, bool):
         return ("truth", value)
     if isinstance(value, (int, float)):
@@ -83,23 +86,23 @@ def array(items: Sequence[Term]) -> Term:
 
 def relation(name: str, one: Term, two: Term, where: str) -> Term:
     """One of :data:`RELATIONS` between two arrays."""
-    one, two = (array([t]) if t.kind != Kind.LIST and t.fixed else t for t in (one, two))  # ('a') reads as 'a'
+    one, two = (
+        array([t]) if t.kind != Kind.LIST and t.fixed else t for t in (one, two)
+    )  # ('a') reads as 'a'
     for i, t in enumerate((one, two)):
         if t.kind != Kind.LIST:
-            raise refusal(f"filter at {where}: argument {i + 1} of {name.upper()} is a {t.kind}; expected an array")
-    test = RELATIONS[name]
-    sets = [_set(t.value) if t.fixed and t.value is not None else None for t in (one, two)]
+            raise refusal(
+                f"filter at {where}: argument {i + 1} of {name.upper()} is a {t.kind}; expected an array"
+            )
+    test, first, second = RELATIONS[name], _sets(one), _sets(two)
 
     def run(view: View, at: At) -> Column:
         n = view.size(at)
-        (left, sure), (right, known) = (t.run(view, at) if s is None else (None, np.True_)
-                                        for t, s in zip((one, two), sets, strict=True))  # fmt: skip
+        (left, sure), (right, known) = first(view, at), second(view, at)
         known = np.broadcast_to(sure & known, n)
         out = np.zeros(n, dtype=bool)
         for row in np.flatnonzero(known):
-            out[row] = test(
-                sets[0] if sets[0] is not None else _set(left[row]), sets[1] if sets[1] is not None else _set(right[row])
-            )
+            out[row] = test(left(row), right(row))
         return out, known
 
     made = Term(
@@ -108,5 +111,20 @@ def relation(name: str, one: Term, two: Term, where: str) -> Term:
     return folded(made, (one, two))
 
 
+def _sets(term: Term) -> Callable[[View, At], tuple[Callable[[int], _Set], Any]]:
+    """Gives for rows the set of each, and whether it is known; that of a literal is made once."""
+    if term.fixed and term.value is not None:
+        same = _set(term.value)
+        return lambda _view, _at: (lambda _row: same, np.True_)
+
+    def run(view: View, at: At) -> tuple[Callable[[int], _Set], Any]:
+        values, known = term.run(view, at)
+        return lambda row: _set(values[row]), known
+
+    return run
+
+
 def _set(values: Any) -> _Set:  # noqa: ANN401
-    return frozenset(v if isinstance(v, tuple) and v[:1] == ("interval",) else element(v) for v in values)
+    return frozenset(
+        v if isinstance(v, tuple) and v[:1] == ("interval",) else element(v) for v in values
+    )

@@ -1,9 +1,9 @@
-"""CQL2 text or JSON to one JSON tree, through the ``cql2`` package, at a cost that grows with the length only.
+r"""CQL2 text or JSON to one JSON tree, through the ``cql2`` package, at a cost that grows with the length only.
 
 That package's parser takes time exponential in unclosed or nested brackets and overflows the stack on long chains, so
 text is cut at its brackets first: every bracketed part is read alone, names and strings stand in for themselves as
 plain words, and no part it sees holds another. Also done here because the package does not: escapes in strings
-(``\\'``, ``\\n``), ``.5``, exponents in coordinates, names that begin with ``_`` or ``:``.
+(``\'``, ``\n``), ``.5``, exponents in coordinates, names that begin with ``_`` or ``:``.
 """
 
 import re
@@ -16,7 +16,17 @@ import orjson
 
 from twin.errors import InvalidRequestError
 
-__all__ = ["JSON", "MAX_DEPTH", "MAX_LENGTH", "MAX_LITERALS", "MAX_OPERATORS", "MAX_VERTICES", "TEXT", "refusal", "tree"]
+__all__ = [
+    "JSON",
+    "MAX_DEPTH",
+    "MAX_LENGTH",
+    "MAX_LITERALS",
+    "MAX_OPERATORS",
+    "MAX_VERTICES",
+    "TEXT",
+    "refusal",
+    "tree",
+]
 
 TEXT: Final = "cql2-text"
 JSON: Final = "cql2-json"
@@ -51,14 +61,26 @@ _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?", re.IGNORECAS
 _ODD_NUMBER = re.compile(r"[.\d]e|[\s(,+-]\.", re.IGNORECASE)
 _CALLED = re.compile(r"\s*\(")
 _COORDINATES = re.compile(r"[-+.\w\s(),]*", re.ASCII)
-_STANDARD = re.compile(r"(?:[sta]_[a-z]+|casei|accenti|bbox|interval|date|timestamp)$", re.IGNORECASE)
+_STANDARD = re.compile(
+    r"(?:[sta]_[a-z]+|casei|accenti|bbox|interval|date|timestamp)$", re.IGNORECASE
+)
 _LOGICAL = frozenset({"and", "or"})
 _CHAINED = frozenset({"not", "div"})
 _COMPARING = frozenset({"in", "like", "between", "is"})
 _KEYWORDS = _LOGICAL | _CHAINED | _COMPARING | {"null", "true", "false"}
 _MOST_COMPARES: Final = 3
 _STANDIN = re.compile(r"q\d+", re.ASCII)
-_ESCAPED: Final = {"a": "\a", "b": "\b", "t": "\t", "n": "\n", "v": "\v", "f": "\f", "r": "\r", "'": "'", "\\": "\\"}
+_ESCAPED: Final = {
+    "a": "\a",
+    "b": "\b",
+    "t": "\t",
+    "n": "\n",
+    "v": "\v",
+    "f": "\f",
+    "r": "\r",
+    "'": "'",
+    "\\": "\\",
+}
 _MEMBERS: Final = (
     {"op", "args"}, {"property"}, {"date"}, {"timestamp"}, {"interval"}, {"bbox"}, {"type", "coordinates"},
     {"type", "geometries"}, {"type", "coordinates", "bbox"}, {"type", "geometries", "bbox"},
@@ -119,7 +141,9 @@ def _asked(source: str, read: Any) -> Any:  # noqa: ANN401 - JSON in, JSON out
     except (cql2.ParseError, cql2.ValidationError) as err:
         raise ValueError(str(err)) from err
     except Exception as err:
-        if type(err) is not Exception and not isinstance(err, (ValueError, TypeError, OverflowError)):
+        if type(err) is not Exception and not isinstance(
+            err, (ValueError, TypeError, OverflowError)
+        ):
             raise
         raise ValueError(str(err)) from err
 
@@ -133,7 +157,9 @@ def _json(text: str) -> Any:  # noqa: ANN401
     try:
         given = orjson.loads(text)
     except orjson.JSONDecodeError as err:
-        raise refusal(f"filter: no JSON ({err}); with filter-lang={TEXT} it is read as text") from err
+        raise refusal(
+            f"filter: no JSON ({err}); with filter-lang={TEXT} it is read as text"
+        ) from err
     _check_json(given)
     try:
         return _asked(text, cql2.parse_json)
@@ -167,7 +193,9 @@ def _check_json(given: object) -> None:
         if not below:
             return
         level = below
-    raise refusal(f"filter: members lie deeper than {_MAX_MEMBERS} within one another; write it flatter")
+    raise refusal(
+        f"filter: members lie deeper than {_MAX_MEMBERS} within one another; write it flatter"
+    )
 
 
 # --- text -------------------------------------------------------------------------------------------------------------
@@ -191,7 +219,9 @@ class _Text:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._stand: list[tuple[bool, Any]] = []  # (whether a name, what the word q0, q1 … stands for)
+        self._stand: list[
+            tuple[bool, Any]
+        ] = []  # (whether a name, what the word q0, q1 … stands for)
         self._stack = [_Frame(0)]
         self._counts = {"literal": 0, "logical": 0, "compare": 0, "chained": 0, "call": 0}
 
@@ -200,7 +230,9 @@ class _Text:
         for kind, word, start, end in self._tokens():
             take(kind, word, start, end)
         if len(self._stack) > 1:
-            raise refusal(f"filter: the bracket at character {self._stack[-1].start + 1} is never closed")
+            raise refusal(
+                f"filter: the bracket at character {self._stack[-1].start + 1} is never closed"
+            )
         root = self._stack[0]
         if root.parts:
             raise refusal("filter: a comma stands outside of brackets; expected one condition")
@@ -233,13 +265,17 @@ class _Text:
             if depth == 0:
                 return bracket.end()
             if depth > 5:
-                raise refusal(f"filter: shapes lie within one another too deeply at character {bracket.start() + 1}")
+                raise refusal(
+                    f"filter: shapes lie within one another too deeply at character {bracket.start() + 1}"
+                )
         raise refusal(f"filter: the bracket at character {at + 1} is never closed")
 
     def _count(self, what: str, most: int) -> None:
         self._counts[what] += 1
         if self._counts[what] > most:
-            raise refusal(f"filter: more than {most:,} operators or values of a kind ({what}); write it shorter")
+            raise refusal(
+                f"filter: more than {most:,} operators or values of a kind ({what}); write it shorter"
+            )
 
     def _take(self, kind: str, word: str, start: int, end: int) -> None:
         frame = self._stack[-1]
@@ -266,7 +302,9 @@ class _Text:
         self._count("compare", MAX_OPERATORS)
         frame.compares += 1
         if frame.compares > _MOST_COMPARES:
-            raise refusal(f"filter: comparisons follow one another at character {start + 1}; join them with AND or OR")
+            raise refusal(
+                f"filter: comparisons follow one another at character {start + 1}; join them with AND or OR"
+            )
 
     def _keyword(self, frame: _Frame, word: str, start: int) -> None:
         if word in _LOGICAL:
@@ -290,7 +328,9 @@ class _Text:
             if word.count(",") >= MAX_VERTICES:
                 raise _too_many_vertices()
             if not _COORDINATES.fullmatch(word):
-                raise refusal(f"filter: the shape at character {start + 1} holds more than numbers and brackets")
+                raise refusal(
+                    f"filter: the shape at character {start + 1} holds more than numbers and brackets"
+                )
             return _NUMBER.sub(_plain_number, word) if _ODD_NUMBER.search(word) else word
         if _CALLED.match(self._text, end):
             self._count("call", MAX_OPERATORS)
@@ -307,7 +347,9 @@ class _Text:
 
     def _open(self, frame: _Frame, start: int) -> None:
         if len(self._stack) > MAX_DEPTH:
-            raise refusal(f"filter: brackets lie deeper than {MAX_DEPTH} within one another; write it flatter")
+            raise refusal(
+                f"filter: brackets lie deeper than {MAX_DEPTH} within one another; write it flatter"
+            )
         before = frame.pieces[-1] if frame.pieces else ""
         if before[:1] == "\0":
             frame.pieces.pop()
@@ -343,7 +385,9 @@ class _Text:
             return self._resolved(_asked(source, cql2.parse_text))
         except ValueError as err:
             snippet = self._text[frame.start : end].strip()
-            raise refusal(f"filter: no CQL2 near {snippet[:60]!r} (characters {frame.start + 1} to {end})") from err
+            raise refusal(
+                f"filter: no CQL2 near {snippet[:60]!r} (characters {frame.start + 1} to {end})"
+            ) from err
 
     def _resolved(self, item: Any) -> Any:  # noqa: ANN401 - JSON
         """The package's tree with the words replaced by what they stand for."""

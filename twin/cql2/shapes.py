@@ -1,8 +1,8 @@
 """Shapes: literals in degrees (EPSG:4490), how shapes lie to each other (OGC 06-103r4, 6.1.15), and boxes implied.
 
-An edge of a literal given in a projected or shifted (GCJ-02, BD-09) system is bent in degrees: it is cut so that no part of it lies farther than
-about a centimetre from where it was meant. A literal that crosses itself is repaired as areas. Heights count only where
-the box has six numbers and in the 3D functions; the other functions look at shapes from above.
+An edge of a literal given in a projected or shifted (GCJ-02, BD-09) system is bent in degrees: it is cut so that no part
+of it lies farther than about a centimetre from where it was meant. A literal that crosses itself is repaired as areas.
+Heights count only where the box has six numbers and in the 3D functions; the others look at shapes from above.
 """
 
 import hashlib
@@ -21,13 +21,24 @@ from twin.errors import CrsError
 from twin.features.asking import Kind
 from twin.store.read import Box
 
-__all__ = ["MAX_ALL_VERTICES", "MAX_MENDED", "RELATIONS", "Literals", "hull", "meet", "relation", "z_range"]
+__all__ = [
+    "MAX_ALL_VERTICES",
+    "MAX_MENDED",
+    "RELATIONS",
+    "Literals",
+    "hull",
+    "meet",
+    "relation",
+    "z_range",
+]
 
 MAX_ALL_VERTICES: Final = 30_000
 """Of all shapes of a filter, as many as they have when their edges are cut."""
 MAX_MENDED: Final = 100
 """Vertices of shapes that cross themselves."""
-_STEP: Final = 1_000.0  # metres: a chord of this length bends by about 1 cm at 40° in a transverse Mercator
+_STEP: Final = (
+    1_000.0  # metres: a chord of this length bends by about 1 cm at 40° in a transverse Mercator
+)
 _STEP_SHIFTED: Final = 300.0  # the shift of GCJ-02 and BD-09 waves by metres within some kilometres
 _MOST: Final = 10_000
 
@@ -66,8 +77,10 @@ class Literals:
             source = orjson.dumps(given)
             shape = shapely.from_geojson(source)
         except (shapely.GEOSException, orjson.JSONEncodeError, ValueError) as err:
-            raise refusal(f"filter at {where}: no geometry ({' '.join(str(err).split())[:100]})") from err
-        if shape is None or shape.is_empty:
+            raise refusal(
+                f"filter at {where}: no geometry ({' '.join(str(err).split())[:100]})"
+            ) from err
+        if shapely.is_missing(shape) or shapely.is_empty(shape):
             raise refusal(f"filter at {where}: the shape is empty; give it coordinates")
         return self._placed(shape, where, source)
 
@@ -76,12 +89,16 @@ class Literals:
         if not isinstance(numbers, list) or len(numbers) not in (4, 6) or not all(
             isinstance(v, (int, float)) and not isinstance(v, bool) and math.isfinite(v) for v in numbers
         ):  # fmt: skip
-            raise refusal(f"filter at {where}: a box has 4 numbers (west, south, east, north) or 6 with heights")
+            raise refusal(
+                f"filter at {where}: a box has 4 numbers (west, south, east, north) or 6 with heights"
+            )
         half = len(numbers) // 2
         (west, south, *low), (east, north, *high) = numbers[:half], numbers[half:]
         crossing = west > east and (self._crs is None or reference.is_geographic(self._crs))
         if south > north or (low and low[0] > high[0]) or (west > east and not crossing):
-            raise refusal(f"filter at {where}: the box ends before it begins; give its lower corner first")
+            raise refusal(
+                f"filter at {where}: the box ends before it begins; give its lower corner first"
+            )
         span = (float(low[0]), float(high[0])) if low else None
         source = repr(numbers).encode()
         if not crossing:
@@ -90,18 +107,24 @@ class Literals:
         return self._placed(shapely.multipolygons(halves), where, source, span)
 
     def _placed(
-        self, shape: shapely.Geometry, where: str, source: bytes, span: tuple[float, float] | None = None
+        self,
+        shape: shapely.Geometry,
+        where: str,
+        source: bytes,
+        span: tuple[float, float] | None = None,
     ) -> Term:
         count = int(shapely.get_num_coordinates(shape))
         if count > MAX_VERTICES:
-            raise refusal(f"filter at {where}: {count:,} vertices, at most {MAX_VERTICES:,} are read; simplify the shape")
+            raise refusal(
+                f"filter at {where}: {count:,} vertices, at most {MAX_VERTICES:,} are read; simplify the shape"
+            )
         if self._crs is not None:
             shape = _degrees(shape, self._crs, where)
             count = int(shapely.get_num_coordinates(shape))
         self._vertices += count
         if self._vertices > MAX_ALL_VERTICES:
             raise refusal(f"filter at {where}: too many vertices altogether; simplify the shapes")
-        west, south, east, north = shape.bounds
+        west, south, east, north = shapely.bounds(shape).tolist()
         if not (west >= -180 and south >= -90 and east <= 180 and north <= 90):
             raise refusal(
                 f"filter at {where}: coordinates from ({west:g}, {south:g}) to ({east:g}, {north:g}) are no "
@@ -120,7 +143,9 @@ class Literals:
             why = shapely.is_valid_reason(shape)
             raise refusal(f"filter at {where}: the shape crosses itself ({why[:60]}); repair it")
         mended = shapely.make_valid(shape, method="structure", keep_collapsed=True)
-        if mended.is_empty and count <= MAX_MENDED // 5:  # a hole around its own area: all that the lines enclose
+        if (
+            mended.is_empty and count <= MAX_MENDED // 5
+        ):  # a hole around its own area: all that the lines enclose
             mended = shapely.make_valid(shape, method="linework")
         if mended.is_empty:
             raise refusal(f"filter at {where}: the shape encloses nothing; repair it")
@@ -137,14 +162,19 @@ def _degrees(shape: shapely.Geometry, crs: str, where: str) -> shapely.Geometry:
             if not math.isfinite(length):
                 raise CrsError("coordinates are no finite numbers")
             shape = shapely.segmentize(shape, max(step, length / _MOST))
-        return reference.transform_shapes(crs, np.array([shape], dtype=object))[0]
+        moved: shapely.Geometry = reference.transform_shapes(crs, np.array([shape], dtype=object))[
+            0
+        ]
     except (CrsError, shapely.GEOSException) as err:
-        raise refusal(f"filter at {where}: the shape cannot be placed in {crs} ({err}); see filter-crs") from err
+        raise refusal(
+            f"filter at {where}: the shape cannot be placed in {crs} ({err}); see filter-crs"
+        ) from err
+    return moved
 
 
 def _bounds(term: Term) -> Box:
     shape = term.value
-    west, south, east, north = shape.bounds
+    west, south, east, north = shapely.bounds(shape).tolist()
     if west == -180.0 and east == 180.0 and shapely.get_num_geometries(shape) == 2:
         parts = shapely.bounds(shapely.get_parts(shape))
         right, left = (parts[i] for i in np.argsort(-parts[:, 0]))
@@ -158,14 +188,18 @@ def relation(name: str, one: Term, two: Term, where: str) -> Term:
     """One of :data:`RELATIONS` between two shapes; unknown where either is."""
     for i, t in enumerate((one, two)):
         if t.kind != Kind.SHAPE:
-            raise refusal(f"filter at {where}: argument {i + 1} of {name.upper()} is a {t.kind}; expected a geometry")
+            raise refusal(
+                f"filter at {where}: argument {i + 1} of {name.upper()} is a {t.kind}; expected a geometry"
+            )
         if t.span and name not in _WITH_HEIGHT:
             raise refusal(
                 f"filter at {where}: {name.upper()} does not look at heights; give the box 4 numbers, or use "
                 "S_INTERSECTS, S_WITHIN or S_DISJOINT"
             )
     if one.span and name == "s_within":
-        raise refusal(f"filter at {where}: a box with heights can only be the second argument of S_WITHIN")
+        raise refusal(
+            f"filter at {where}: a box with heights can only be the second argument of S_WITHIN"
+        )
     if one.fixed and not two.fixed:
         one, two, name = two, one, _TURNED.get(name, name)
     test, turned = RELATIONS[name], RELATIONS[_TURNED.get(name, name)]
@@ -178,7 +212,7 @@ def relation(name: str, one: Term, two: Term, where: str) -> Term:
         found = turned(two.value, shapes) if two.fixed else test(shapes, others)
         if two.span is None:
             return found & known, known
-        return _at_heights(name, found, known, _span_of(one, view, at), two.span)
+        return _at_heights(name, (found, known), _span_of(one, view, at), two.span)
 
     made = Term(
         Kind.TRUTH, run, (name, one.form, two.form), one.names | two.names, one.cost + two.cost + 60,
@@ -187,12 +221,17 @@ def relation(name: str, one: Term, two: Term, where: str) -> Term:
     return folded(made, (one, two))
 
 
-def _at_heights(name: str, found: Any, known: Any, heights: Column, span: tuple[float, float]) -> Column:  # noqa: ANN401
+def _at_heights(name: str, column: Column, heights: Column, span: tuple[float, float]) -> Column:
     """With heights: a thing whose heights are unknown is decided only by where it lies."""
+    found, known = column
     low, high = heights
     sure = np.isfinite(low) & np.isfinite(high)
     near = found if name != "s_disjoint" else ~found
-    inside = (low >= span[0]) & (high <= span[1]) if name == "s_within" else (low <= span[1]) & (high >= span[0])
+    inside = (
+        (low >= span[0]) & (high <= span[1])
+        if name == "s_within"
+        else (low <= span[1]) & (high >= span[0])
+    )
     met = near & inside
     known = known & (sure | ~near)
     return (met if name != "s_disjoint" else ~met) & known, known
@@ -242,7 +281,10 @@ def _met(a: Extent, b: Extent) -> Extent:
         near = min((a, b), key=lambda e: _size(e.box))
         far = b if near is a else a
         low, high = _heights(near.box, far.box)
-        return Extent(Box(near.box.west, near.box.south, near.box.east, near.box.north, low, high), near.within)
+        return Extent(
+            Box(near.box.west, near.box.south, near.box.east, near.box.north, low, high),
+            near.within,
+        )
     west, south = max(p.west, q.west), max(p.south, q.south)
     east, north = min(p.east, q.east), min(p.north, q.north)
     if west > east or south > north:
@@ -252,7 +294,9 @@ def _met(a: Extent, b: Extent) -> Extent:
 
 
 def _size(box: Box) -> float:
-    return ((box.east - box.west) % 360.0 or (360.0 if box.east > box.west else 0.0)) * (box.north - box.south)
+    return ((box.east - box.west) % 360.0 or (360.0 if box.east > box.west else 0.0)) * (
+        box.north - box.south
+    )
 
 
 def _heights(box: Box, other: Box) -> tuple[float | None, float | None]:

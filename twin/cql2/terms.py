@@ -14,7 +14,20 @@ from numpy.typing import NDArray
 from twin.features.asking import Kind, Rows
 from twin.store.read import Box
 
-__all__ = ["ALL", "INTERVAL", "NUMERIC", "TEMPORAL", "At", "Column", "Extent", "Term", "View", "constant", "folded", "nothing"]
+__all__ = [
+    "ALL",
+    "INTERVAL",
+    "NUMERIC",
+    "TEMPORAL",
+    "At",
+    "Column",
+    "Extent",
+    "Term",
+    "View",
+    "constant",
+    "folded",
+    "nothing",
+]
 
 INTERVAL: Final = "interval"
 NUMERIC: Final = frozenset({Kind.NUMBER, Kind.WHOLE})
@@ -123,7 +136,13 @@ def constant(kind: str, value: object, form: tuple[Any, ...] | None = None, **mo
             cell = boxed
         column = (np.asarray(cell), np.bool_(value is not None))
     return Term(
-        kind, lambda _view, _at: column, form or (kind, repr(value)), cost=0, fixed=True, value=value, **more
+        kind,
+        lambda _view, _at: column,
+        form or (kind, repr(value)),
+        cost=0,
+        fixed=True,
+        value=value,
+        **more,
     )
 
 

@@ -7,7 +7,6 @@ from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from twin.cql2.reading import refusal
 
@@ -55,7 +54,7 @@ def accenti(text: str) -> str:
 def each(change: Callable[[str], Any], values: Any, known: Any, otype: type = object) -> Any:  # noqa: ANN401
     """Apply to every known text; anything where it is not known. Equal texts are worked on once."""
     values, known = np.asarray(values), np.broadcast_to(known, np.shape(values))
-    out: NDArray[Any] = np.zeros(values.shape, dtype=otype)
+    out: Any = np.zeros(values.shape, dtype=otype)
     some = values[known]
     once = {v: change(v) for v in set(some.tolist())}
     out[known] = np.fromiter((once[v] for v in some.tolist()), dtype=otype, count=len(some))
@@ -74,15 +73,19 @@ def matching(pattern: str) -> Callable[[str], bool]:
     (True, False)
     """
     if len(pattern) > MAX_PATTERN:
-        raise refusal(f"filter: a pattern of {len(pattern):,} characters; at most {MAX_PATTERN:,} are read")
+        raise refusal(
+            f"filter: a pattern of {len(pattern):,} characters; at most {MAX_PATTERN:,} are read"
+        )
     parts, simple = _parts(pattern)
     if simple:
-        texts = ["".join(p) for p in parts]
+        texts = ["".join(c or "" for c in p) for p in parts]
         if len(texts) == 1:
             return texts[0].__eq__
         if len(texts) == 2:
             head, tail = texts
-            return lambda v: len(v) >= len(head) + len(tail) and v.startswith(head) and v.endswith(tail)
+            return lambda v: (
+                len(v) >= len(head) + len(tail) and v.startswith(head) and v.endswith(tail)
+            )
         if len(texts) == 3 and not texts[0] and not texts[2]:
             return lambda v, inner=texts[1]: inner in v  # type: ignore[misc]
     found = ["".join("." if c is None else re.escape(c) for c in p) for p in parts]
@@ -92,7 +95,9 @@ def matching(pattern: str) -> Callable[[str], bool]:
         source = found[0] + "".join(f"(?>.*?{p})" for p in found[1:-1]) + f".*{found[-1]}"
         if found[-1]:
             source = found[0] + "".join(f"(?>.*?{p})" for p in found[1:-1])
-            return _ending(re.compile(source, re.DOTALL), re.compile(found[-1], re.DOTALL), len(parts[-1]))
+            return _ending(
+                re.compile(source, re.DOTALL), re.compile(found[-1], re.DOTALL), len(parts[-1])
+            )
     test = re.compile(source, re.DOTALL).fullmatch
     return lambda v: test(v) is not None
 

@@ -58,8 +58,13 @@ def value(item: Any, row: dict[str, Any], calls: dict[str, Any]) -> Any:
     if "date" in item or "timestamp" in item:
         return moment(item.get("date", item.get("timestamp")))
     if "interval" in item:
-        ends = [None if e == ".." else moment(e) if isinstance(e, str) else value(e, row, calls) for e in item["interval"]]
-        if any(e is None and given != ".." for e, given in zip(ends, item["interval"], strict=True)):
+        ends = [
+            None if e == ".." else moment(e) if isinstance(e, str) else value(e, row, calls)
+            for e in item["interval"]
+        ]
+        if any(
+            e is None and given != ".." for e, given in zip(ends, item["interval"], strict=True)
+        ):
             return None
         return Interval(*ends)
     if "op" not in item:
@@ -67,7 +72,7 @@ def value(item: Any, row: dict[str, Any], calls: dict[str, Any]) -> Any:
     return _call(item["op"].lower(), item["args"], row, calls)
 
 
-def _call(op: str, args: list[Any], row: dict[str, Any], calls: dict[str, Any]) -> Any:
+def _call(op: str, args: list[Any], row: dict[str, Any], calls: dict[str, Any]) -> Any:  # noqa: C901 - a table of operators
     if op in ("and", "or"):
         found = [value(a, row, calls) for a in args]
         decisive = op == "or"
@@ -78,7 +83,11 @@ def _call(op: str, args: list[Any], row: dict[str, Any], calls: dict[str, Any]) 
         found = [_call("=", [args[0], v], row, calls) for v in args[1]]
         return True if True in found else None if None in found else False
     values = [value(a, row, calls) for a in args]
-    if op.startswith("s_") and len(args) == 2 and any(isinstance(a, dict) and len(a.get("bbox", ())) == 6 for a in args):
+    if (
+        op.startswith("s_")
+        and len(args) == 2
+        and any(isinstance(a, dict) and len(a.get("bbox", ())) == 6 for a in args)
+    ):
         return _boxed(op, args, values, row)
     if any(v is None for v in values):
         return None
@@ -91,7 +100,11 @@ def _call(op: str, args: list[Any], row: dict[str, Any], calls: dict[str, Any]) 
     if op == "casei":
         return unicodedata.normalize("NFC", values[0].casefold())
     if op == "accenti":
-        kept = [c for c in unicodedata.normalize("NFD", values[0]) if unicodedata.category(c) != "Mn" or c in "\u3099\u309a"]
+        kept = [
+            c
+            for c in unicodedata.normalize("NFD", values[0])
+            if unicodedata.category(c) != "Mn" or c in "\u3099\u309a"
+        ]
         return unicodedata.normalize("NFC", "".join(kept))
     if op in _SPATIAL:
         return bool(getattr(values[0], _SPATIAL[op])(values[1]))
@@ -99,7 +112,12 @@ def _call(op: str, args: list[Any], row: dict[str, Any], calls: dict[str, Any]) 
         return _temporal(op, *values)
     if op.startswith("a_"):
         a, b = (frozenset(map(_element, v if isinstance(v, list) else [v])) for v in values)
-        return {"a_equals": a == b, "a_contains": a.issuperset(b), "a_containedby": a.issubset(b), "a_overlaps": bool(a & b)}[op]
+        return {
+            "a_equals": a == b,
+            "a_contains": a.issuperset(b),
+            "a_containedby": a.issubset(b),
+            "a_overlaps": bool(a & b),
+        }[op]
     if op in ("+", "-", "*", "/", "%", "^", "div"):
         return _arithmetic(op, *values)
     return calls[op](*values)
@@ -125,7 +143,9 @@ def _compare(op: str, values: list[Any]) -> bool:
     times = [v for v in values if isinstance(v, date)]
     if times:
         values = [moment(v) if isinstance(v, str) else v for v in values]
-        values = [v if isinstance(v, datetime) else datetime(v.year, v.month, v.day) for v in values]
+        values = [
+            v if isinstance(v, datetime) else datetime(v.year, v.month, v.day) for v in values
+        ]
     if op == "between":
         return values[1] <= values[0] <= values[2]
     a, b = values
@@ -170,7 +190,9 @@ def _ends(v: Any, *, days: bool) -> tuple[datetime, datetime]:
         starts = datetime(starts.year, starts.month, starts.day)
     if not isinstance(ends, datetime):
         whole = days or not v.dates
-        ends = datetime(ends.year, ends.month, ends.day) + (timedelta(days=1) - timedelta(microseconds=1) if whole else timedelta())
+        ends = datetime(ends.year, ends.month, ends.day) + (
+            timedelta(days=1) - timedelta(microseconds=1) if whole else timedelta()
+        )
     return starts, ends
 
 
@@ -184,7 +206,7 @@ def _grain(v: Any) -> str:
     return "instant" if isinstance(v, datetime) else "date"
 
 
-def _temporal(op: str, a: Any, b: Any) -> bool:
+def _temporal(op: str, a: Any, b: Any) -> bool:  # noqa: C901 - a table of relations
     days = {_grain(a), _grain(b)} >= {"date", "instant"}
     (s, e), (p, q) = _ends(a, days=days), _ends(b, days=days)
     match op:
@@ -231,4 +253,8 @@ def _arithmetic(op: str, a: float, b: float) -> float | None:
         }[op]()  # fmt: skip
     except (OverflowError, ZeroDivisionError, ValueError):
         return None
-    return None if isinstance(found, complex) or found != found or abs(found) == float("inf") else found
+    return (
+        None
+        if isinstance(found, complex) or found != found or abs(found) == float("inf")
+        else found
+    )

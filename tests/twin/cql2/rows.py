@@ -10,8 +10,20 @@ import shapely
 
 from twin.features.asking import Field, Kind
 
-_DTYPES = {Kind.NUMBER: np.float64, Kind.WHOLE: np.int64, Kind.TRUTH: bool, Kind.DATE: "datetime64[D]", Kind.INSTANT: "datetime64[us]"}
-_SPARE: dict[str, Any] = {Kind.NUMBER: np.nan, Kind.WHOLE: 0, Kind.TRUTH: False, Kind.DATE: None, Kind.INSTANT: None}
+_DTYPES = {
+    Kind.NUMBER: np.float64,
+    Kind.WHOLE: np.int64,
+    Kind.TRUTH: bool,
+    Kind.DATE: "datetime64[D]",
+    Kind.INSTANT: "datetime64[us]",
+}
+_SPARE: dict[str, Any] = {
+    Kind.NUMBER: np.nan,
+    Kind.WHOLE: 0,
+    Kind.TRUTH: False,
+    Kind.DATE: None,
+    Kind.INSTANT: None,
+}
 
 
 class DictRows:
@@ -25,7 +37,9 @@ class DictRows:
         cells = [r[name] for r in self._rows]
         known = np.array([c is not None for c in cells])
         if kind in _DTYPES:
-            return np.array([_SPARE[kind] if c is None else c for c in cells], dtype=_DTYPES[kind]), known
+            return np.array(
+                [_SPARE[kind] if c is None else c for c in cells], dtype=_DTYPES[kind]
+            ), known
         out = np.empty(self.n, dtype=object)
         for i, cell in enumerate(cells):
             out[i] = cell
@@ -35,7 +49,10 @@ class DictRows:
         return self.column("geometry")[0]
 
     def heights(self) -> tuple[Any, Any]:
-        return tuple(np.array([np.nan if r[k] is None else r[k] for r in self._rows]) for k in ("_low", "_high"))  # type: ignore[return-value]
+        return tuple(
+            np.array([np.nan if r[k] is None else r[k] for r in self._rows])
+            for k in ("_low", "_high")
+        )  # type: ignore[return-value]
 
 
 def fields_of(kinds: dict[str, Kind]) -> dict[str, Field]:
@@ -47,7 +64,11 @@ def literals(item: Any) -> list[Any]:
     if isinstance(item, dict):
         if "type" in item or ("bbox" in item):
             return [item]
-        return [] if "property" in item else [v for key, part in item.items() if key != "op" for v in literals(part)]
+        return (
+            []
+            if "property" in item
+            else [v for key, part in item.items() if key != "op" for v in literals(part)]
+        )
     if isinstance(item, list):
         return [v for part in item for v in literals(part)]
     return [item]
@@ -56,7 +77,11 @@ def literals(item: Any) -> list[Any]:
 def properties(item: Any) -> list[str]:
     """Names of all properties of a tree."""
     if isinstance(item, dict):
-        return [item["property"]] if "property" in item else [n for part in item.values() for n in properties(part)]
+        return (
+            [item["property"]]
+            if "property" in item
+            else [n for part in item.values() for n in properties(part)]
+        )
     return [n for part in item for n in properties(part)] if isinstance(item, list) else []
 
 
@@ -80,7 +105,11 @@ def cell(kind: Kind, pool: Sequence[Any], rng: random.Random) -> Any:
         return None
     if kind in (Kind.NUMBER, Kind.WHOLE):
         near = [v for v in pool if isinstance(v, (int, float)) and not isinstance(v, bool)] or [3.0]
-        found = rng.choice(near) + rng.choice([-1, 0, 0, 0, 1, 0.05, -0.05]) if rng.random() < 0.8 else rng.uniform(-10, 220)
+        found = (
+            rng.choice(near) + rng.choice([-1, 0, 0, 0, 1, 0.05, -0.05])
+            if rng.random() < 0.8
+            else rng.uniform(-10, 220)
+        )
         return round(found) if kind == Kind.WHOLE else float(found)
     if kind == Kind.TRUTH:
         return rng.random() < 0.5
@@ -88,12 +117,29 @@ def cell(kind: Kind, pool: Sequence[Any], rng: random.Random) -> Any:
         return _time(kind, pool, rng)
     if kind == Kind.LIST:
         near = [v for v in pool if not isinstance(v, dict)] or ["a"]
-        return [rng.choice(near) for _ in range(rng.randrange(4))] if rng.random() < 0.6 else list(near)
+        return (
+            [rng.choice(near) for _ in range(rng.randrange(4))]
+            if rng.random() < 0.6
+            else list(near)
+        )
     if kind == Kind.SHAPE:
         return _shape(pool, rng)
     near = [v for v in pool if isinstance(v, str)] or ["foo"]
     base = rng.choice(near).replace("%", rng.choice(["", "x", "Ab"]))
-    return rng.choice([*[base] * 6, base.upper(), base.lower(), base.casefold(), base + "s", "q" + base, base[:-1], "Beyonce", "Strasse", ""])
+    return rng.choice(
+        [
+            *[base] * 6,
+            base.upper(),
+            base.lower(),
+            base.casefold(),
+            base + "s",
+            "q" + base,
+            base[:-1],
+            "Beyonce",
+            "Strasse",
+            "",
+        ]
+    )
 
 
 def _time(kind: Kind, pool: Sequence[Any], rng: random.Random) -> Any:
@@ -101,7 +147,9 @@ def _time(kind: Kind, pool: Sequence[Any], rng: random.Random) -> Any:
 
     near = [moment(v) for v in pool if isinstance(v, str) and v[:4].isdigit() and v[4:5] == "-"]
     base = rng.choice(near) if near else datetime(2012, 8, 10)
-    shifted = np.datetime64(base, "us") + np.timedelta64(rng.choice([0, 0, 0, 1, -1, 86_400, -86_400, 40_000, 10**7, -(10**7)]), "s")
+    shifted = np.datetime64(base, "us") + np.timedelta64(
+        rng.choice([0, 0, 0, 1, -1, 86_400, -86_400, 40_000, 10**7, -(10**7)]), "s"
+    )
     found = shifted.astype(datetime)
     return found if kind == Kind.INSTANT else found.date()
 

@@ -24,7 +24,14 @@ CORRECTED = {
     "ACCENTI(name) LIKE accenti('Ch%')": 3, "ACCENTI(CASEI(name)) LIKE accenti(casei('Chiș%'))": 1,
     "ACCENTI(CASEI(name)) LIKE accenti(casei('cHis%'))": 1,
 }  # fmt: skip
-_KINDS = {"geom": Kind.SHAPE, "date": Kind.DATE, "start": Kind.INSTANT, "end": Kind.INSTANT, "boolean": Kind.TRUTH, "POP_EST": Kind.NUMBER}
+_KINDS = {
+    "geom": Kind.SHAPE,
+    "date": Kind.DATE,
+    "start": Kind.INSTANT,
+    "end": Kind.INSTANT,
+    "boolean": Kind.TRUTH,
+    "POP_EST": Kind.NUMBER,
+}
 
 
 class Layer:
@@ -33,7 +40,13 @@ class Layer:
     def __init__(self, name: str) -> None:
         table = pq.read_table(DATA / f"{name}.parquet")
         self.rows = TableRows(table, "geom")
-        self.fields = {c.name: Field(c.name, _KINDS.get(c.name) or (Kind.TEXT if pa.types.is_string(c.type) else Kind.WHOLE)) for c in table.schema}
+        self.fields = {
+            c.name: Field(
+                c.name,
+                _KINDS.get(c.name) or (Kind.TEXT if pa.types.is_string(c.type) else Kind.WHOLE),
+            )
+            for c in table.schema
+        }
 
     def found(self, text: str, language: str = "cql2-text") -> list[bool]:
         return parse(text, language, self.fields).holds(self.rows).tolist()  # type: ignore[no-any-return]
@@ -45,38 +58,60 @@ class Layer:
         return found
 
 
-LAYERS = {name: Layer(name) for name in ("ne_110m_admin_0_countries", "ne_110m_populated_places_simple", "ne_110m_rivers_lake_centerlines")}
+LAYERS = {
+    name: Layer(name)
+    for name in (
+        "ne_110m_admin_0_countries",
+        "ne_110m_populated_places_simple",
+        "ne_110m_rivers_lake_centerlines",
+    )
+}
 PLACES = LAYERS["ne_110m_populated_places_simple"]
 
 
 @pytest.mark.parametrize("uri", CONFORMANCE)
 def test_every_declared_class_is_tested_here(uri: str) -> None:
-    tested = {CONF + t[0] for t in TESTS["predicates"]} | {CONF + n for n in ("cql2-text", "cql2-json", "functions", "array-functions")}
+    tested = {CONF + t[0] for t in TESTS["predicates"]} | {
+        CONF + n for n in ("cql2-text", "cql2-json", "functions", "array-functions")
+    }
     assert uri in tested
     assert len(CONFORMANCE) == len(set(CONFORMANCE)) == 14
 
 
 @pytest.mark.parametrize(
     ("layer", "predicate", "expected"),
-    [pytest.param(*t[1:], id=f"{CONF}{t[0]}/test-data-{i}") for i, t in enumerate(TESTS["predicates"])],
+    [
+        pytest.param(*t[1:], id=f"{CONF}{t[0]}/test-data-{i}")
+        for i, t in enumerate(TESTS["predicates"])
+    ],
 )
 def test_predicates_on_the_test_data(layer: str, predicate: str, expected: int) -> None:
     assert sum(LAYERS[layer].both(predicate)) == CORRECTED.get(predicate, expected)
 
 
 @pytest.mark.parametrize(
-    ("parts", "expected"), [pytest.param(t[:4], t[4], id=f"{CONF}basic-cql2/logical-{i}") for i, t in enumerate(TESTS["combinations"])]
+    ("parts", "expected"),
+    [
+        pytest.param(t[:4], t[4], id=f"{CONF}basic-cql2/logical-{i}")
+        for i, t in enumerate(TESTS["combinations"])
+    ],
 )
 def test_combinations_on_the_test_data(parts: list[str], expected: int) -> None:
     p1, p2, p3, p4 = parts
-    assert sum(PLACES.both(f"(NOT ({p2}) AND {p1}) OR ({p3} and {p4}) or not ({p1} OR {p4})")) == expected
+    assert (
+        sum(PLACES.both(f"(NOT ({p2}) AND {p1}) OR ({p3} and {p4}) or not ({p1} OR {p4})"))
+        == expected
+    )
 
 
 @pytest.mark.parametrize("conformance", sorted({t[0] for t in TESTS["predicates"]}))
 def test_random_combinations_follow_the_truth_table(conformance: str) -> None:
     """/conf/…/logical: true, false and unknown of each part are found by it, its negation and neither."""
     rng = random.Random(conformance)
-    of_layer = {name: [t[2] for t in TESTS["predicates"] if t[1] == name and t[0] == conformance] for name in LAYERS}
+    of_layer = {
+        name: [t[2] for t in TESTS["predicates"] if t[1] == name and t[0] == conformance]
+        for name in LAYERS
+    }
     for name, predicates in of_layer.items():
         for _ in range(10 if predicates else 0):
             four = [rng.choice(predicates) for _ in range(4)]
@@ -85,7 +120,8 @@ def test_random_combinations_follow_the_truth_table(conformance: str) -> None:
             a, b, c, d = (f"({p})" for p in four)
             found = layer.found(f"((NOT {a} AND {b}) OR ({c} and NOT {d}) or not ({a} AND {d}))")
             expected = [
-                _or(_or(_and(_not(w), x), _and(y, _not(z))), _not(_and(w, z))) is True for w, x, y, z in zip(p1, p2, p3, p4, strict=True)
+                _or(_or(_and(_not(w), x), _and(y, _not(z))), _not(_and(w, z))) is True
+                for w, x, y, z in zip(p1, p2, p3, p4, strict=True)
             ]
             assert found == expected, four
 
@@ -114,7 +150,11 @@ QUERYABLES = [(n, f'"{q}"', f.kind) for n, layer in LAYERS.items() for q, f in l
 SCALARS = [q for q in QUERYABLES if q[2] in _VALUES]
 
 
-@pytest.mark.parametrize("layer, queryable, kind", SCALARS, ids=[f"{CONF}basic-cql2/comparison-{n}-{q}" for n, q, _ in SCALARS])
+@pytest.mark.parametrize(
+    ("layer", "queryable", "kind"),
+    SCALARS,
+    ids=[f"{CONF}basic-cql2/comparison-{n}-{q}" for n, q, _ in SCALARS],
+)
 def test_comparisons_of_every_queryable(layer: str, queryable: str, kind: Kind) -> None:
     """/conf/basic-cql2/comparison, /conf/property-property/comparison-value-property and -property-property."""
     at, literal = LAYERS[layer], _VALUES[kind]
@@ -130,15 +170,30 @@ def test_comparisons_of_every_queryable(layer: str, queryable: str, kind: Kind) 
     assert not any(map(any, (itself["<>"], itself["<"], itself[">"])))
 
 
-@pytest.mark.parametrize("layer, queryable, kind", QUERYABLES, ids=[f"{CONF}basic-cql2/is-null-{n}-{q}" for n, q, _ in QUERYABLES])
+@pytest.mark.parametrize(
+    ("layer", "queryable", "kind"),
+    QUERYABLES,
+    ids=[f"{CONF}basic-cql2/is-null-{n}-{q}" for n, q, _ in QUERYABLES],
+)
 def test_null_of_every_queryable(layer: str, queryable: str, kind: Kind) -> None:
     null, known = (LAYERS[layer].both(f"{queryable} {p}") for p in ("IS NULL", "is not null"))
     assert [not v for v in null] == known
 
 
-@pytest.mark.parametrize("literal", _VALUES.values(), ids=[f"{CONF}property-property/comparison-value-value-{k}" for k in _VALUES])
+@pytest.mark.parametrize(
+    "literal",
+    _VALUES.values(),
+    ids=[f"{CONF}property-property/comparison-value-value-{k}" for k in _VALUES],
+)
 def test_comparisons_of_literals(literal: str) -> None:
-    for op, holds in (("=", True), ("<=", True), (">=", True), ("<>", False), ("<", False), (">", False)):
+    for op, holds in (
+        ("=", True),
+        ("<=", True),
+        (">=", True),
+        ("<>", False),
+        ("<", False),
+        (">", False),
+    ):
         assert set(PLACES.both(f"{literal} {op} {literal}")) == {holds}
 
 
@@ -151,12 +206,25 @@ def test_true_and_false(uri: str) -> None:
 TEXTS = [q for q in QUERYABLES if q[2] == Kind.TEXT]
 
 
-@pytest.mark.parametrize("layer, queryable, kind", TEXTS, ids=[f"{CONF}advanced-comparison-operators/like-{n}-{q}" for n, q, _ in TEXTS])
+@pytest.mark.parametrize(
+    ("layer", "queryable", "kind"),
+    TEXTS,
+    ids=[f"{CONF}advanced-comparison-operators/like-{n}-{q}" for n, q, _ in TEXTS],
+)
 def test_patterns_and_folding(layer: str, queryable: str, kind: Kind) -> None:
     """/conf/advanced-comparison-operators/like, case- and accent-insensitive-comparison/…-like."""
     at = LAYERS[layer]
-    assert at.both(f"{queryable} LIKE '%'") == at.both(f"{queryable} like '%%'") == at.found(f"{queryable} is not null")
-    assert not any(a and b for a, b in zip(at.both(f"{queryable} like '_%'"), at.both(f"{queryable} like ''"), strict=True))
+    assert (
+        at.both(f"{queryable} LIKE '%'")
+        == at.both(f"{queryable} like '%%'")
+        == at.found(f"{queryable} is not null")
+    )
+    assert not any(
+        a and b
+        for a, b in zip(
+            at.both(f"{queryable} like '_%'"), at.both(f"{queryable} like ''"), strict=True
+        )
+    )
     assert at.both(f"{queryable} like '\\%\\_'") == at.both(f"{queryable} = '%_'")
     for one, two in (("CASEI({q}) LIKE casei('l%')", "CASEI({q}) LIKE casei('L%')"), ("ACCENTI({q}) LIKE accenti('Á%')", "ACCENTI({q}) LIKE accenti('A%')"),
                      ("ACCENTI(CASEI({q})) LIKE accenti(casei('Á%'))", "ACCENTI(CASEI({q})) LIKE accenti(casei('a%'))"),
@@ -164,17 +232,36 @@ def test_patterns_and_folding(layer: str, queryable: str, kind: Kind) -> None:
         assert at.both(one.format(q=queryable)) == at.both(two.format(q=queryable))
 
 
-@pytest.mark.parametrize("layer", LAYERS, ids=[f"{CONF}spatial-functions/s_intersects-{n}" for n in LAYERS])
+@pytest.mark.parametrize(
+    "layer", LAYERS, ids=[f"{CONF}spatial-functions/s_intersects-{n}" for n in LAYERS]
+)
 def test_spatial_functions_on_every_layer(layer: str) -> None:
     """/conf/spatial-functions/*, /conf/basic-spatial-functions-plus/s_intersects and, turned round, property-property."""
     at = LAYERS[layer]
     world = "BBOX(-180,-90,180,90)", "POLYGON((-180 -90,180 -90,180 90,-180 90,-180 -90))"
-    for name in ("INTERSECTS", "DISJOINT", "EQUALS", "TOUCHES", "CROSSES", "WITHIN", "CONTAINS", "OVERLAPS"):
+    for name in (
+        "INTERSECTS",
+        "DISJOINT",
+        "EQUALS",
+        "TOUCHES",
+        "CROSSES",
+        "WITHIN",
+        "CONTAINS",
+        "OVERLAPS",
+    ):
         assert at.both(f"S_{name}(geom,{world[0]})") == at.both(f"S_{name}(geom,{world[1]})")
-        for literal in ("LINESTRING(7 50,10 51)", "POINT(7.02 49.92)", "MULTIPOINT(7 50,10 51)", "MULTILINESTRING((-180 -45, 0 -45), (0 45, 180 45))"):
+        for literal in (
+            "LINESTRING(7 50,10 51)",
+            "POINT(7.02 49.92)",
+            "MULTIPOINT(7 50,10 51)",
+            "MULTILINESTRING((-180 -45, 0 -45), (0 45, 180 45))",
+        ):
             other = {"WITHIN": "CONTAINS", "CONTAINS": "WITHIN"}.get(name, name)
             assert at.both(f"S_{name}(geom,{literal})") == at.both(f"S_{other}({literal},geom)")
-    inside, apart = at.both(f"S_INTERSECTS(geom,{world[0]})"), at.both(f"S_DISJOINT(geom,{world[0]})")
+    inside, apart = (
+        at.both(f"S_INTERSECTS(geom,{world[0]})"),
+        at.both(f"S_DISJOINT(geom,{world[0]})"),
+    )
     assert all(inside)
     assert not any(apart)
 
@@ -188,7 +275,18 @@ def test_coordinates_that_are_no_place_are_refused(literal: str) -> None:
 
 @pytest.mark.parametrize("uri", [f"{CONF}temporal-functions/instants-in-functions-of-intervals"])
 def test_instants_are_a_client_error_where_intervals_are_needed(uri: str) -> None:
-    for name in "CONTAINS DURING FINISHEDBY FINISHES MEETS METBY OVERLAPPEDBY OVERLAPS STARTEDBY STARTS".split():
+    for name in (
+        "CONTAINS",
+        "DURING",
+        "FINISHEDBY",
+        "FINISHES",
+        "MEETS",
+        "METBY",
+        "OVERLAPPEDBY",
+        "OVERLAPS",
+        "STARTEDBY",
+        "STARTS",
+    ):
         with pytest.raises(InvalidRequestError, match="INTERVAL"):
             PLACES.found(f"T_{name}(start,INTERVAL('2022-01-01','2022-12-31'))")
 
@@ -209,15 +307,39 @@ def test_arrays_are_sets(uri: str) -> None:
 @pytest.mark.parametrize("uri", [f"{CONF}functions/functions"])
 def test_every_listed_function_can_be_called_as_described(uri: str) -> None:
     """Each with every type it lists; the list has the form of the standard's schema."""
-    fields = {n: Field(n, k) for n, k in (("geometry", Kind.SHAPE), ("name", Kind.TEXT), ("n", Kind.NUMBER), ("t", Kind.INSTANT))}
-    given = {"geometry": "geometry", "string": "name", "number": "2", "integer": "2", "datetime": "t"}
+    fields = {
+        n: Field(n, k)
+        for n, k in (
+            ("geometry", Kind.SHAPE),
+            ("name", Kind.TEXT),
+            ("n", Kind.NUMBER),
+            ("t", Kind.INSTANT),
+        )
+    }
+    given = {
+        "geometry": "geometry",
+        "string": "name",
+        "number": "2",
+        "integer": "2",
+        "datetime": "t",
+    }
     table = pa.table({"geometry": pa.array([b"\x01\x01\x00\x00\x00" + b"\x00" * 16, None]), "name": ["a", None], "n": [1.0, None],
                       "t": pa.array([0, None], pa.timestamp("us"))})  # fmt: skip
     for function in described()["functions"]:
         assert set(function) == {"name", "description", "args", "returns"}
-        assert {t for a in function["args"] for t in a["type"]} | set(function["returns"]) <= {"string", "number", "integer", "datetime", "geometry", "boolean"}
+        assert {t for a in function["args"] for t in a["type"]} | set(function["returns"]) <= {
+            "string",
+            "number",
+            "integer",
+            "datetime",
+            "geometry",
+            "boolean",
+        }
         for kinds in itertools.product(*(a["type"] for a in function["args"])):
-            arguments = [given[k] if i == 0 or k != "geometry" else "BBOX(0,0,0,0.1,0.1,1)" for i, k in enumerate(kinds)]
+            arguments = [
+                given[k] if i == 0 or k != "geometry" else "BBOX(0,0,0,0.1,0.1,1)"
+                for i, k in enumerate(kinds)
+            ]
             call = f"{function['name']}({','.join(arguments)})"
             match function["returns"]:
                 case ["boolean"]:
@@ -237,14 +359,50 @@ def test_every_listed_function_can_be_called_as_described(uri: str) -> None:
 @pytest.mark.parametrize("uri", [f"{CONF}cql2-text/escaping"])
 def test_escapes_in_texts(uri: str) -> None:
     fields = {"name": Field("name", Kind.TEXT)}
-    for written, meant in (("''", "'"), ("\\'", "'"), ("\\a", "\a"), ("\\b", "\b"), ("\\t", "\t"), ("\\n", "\n"), ("\\v", "\v"), ("\\f", "\f"), ("\\r", "\r"), ("\\\\", "\\")):
-        rows = TableRows(pa.table({"name": [f"x{meant}y", f"x{written}y" if written != meant else "", "xy"]}))
-        assert parse(f"name = 'x{written}y'", "cql2-text", fields).holds(rows).tolist() == [True, False, False]
+    for written, meant in (
+        ("''", "'"),
+        ("\\'", "'"),
+        ("\\a", "\a"),
+        ("\\b", "\b"),
+        ("\\t", "\t"),
+        ("\\n", "\n"),
+        ("\\v", "\v"),
+        ("\\f", "\f"),
+        ("\\r", "\r"),
+        ("\\\\", "\\"),
+    ):
+        rows = TableRows(
+            pa.table({"name": [f"x{meant}y", f"x{written}y" if written != meant else "", "xy"]})
+        )
+        assert parse(f"name = 'x{written}y'", "cql2-text", fields).holds(rows).tolist() == [
+            True,
+            False,
+            False,
+        ]
 
 
 @pytest.mark.parametrize("uri", [f"{CONF}cql2-text/validate", f"{CONF}cql2-json/validate"])
 def test_names_that_look_like_words_of_the_language(uri: str) -> None:
-    names = ["notes", "nullable", "truename", "order", "android", "inside", "isle", "likely", "dividend", "_x", ":y", "date", "not", "q0", "q1", "between", "类别", "名-称 (1)"]
+    names = [
+        "notes",
+        "nullable",
+        "truename",
+        "order",
+        "android",
+        "inside",
+        "isle",
+        "likely",
+        "dividend",
+        "_x",
+        ":y",
+        "date",
+        "not",
+        "q0",
+        "q1",
+        "between",
+        "类别",
+        "名-称 (1)",
+    ]
     fields = {n: Field(n, Kind.NUMBER) for n in names}
     rows = TableRows(pa.table({n: [1.0, 2.0] for n in names}))
     for name in names:

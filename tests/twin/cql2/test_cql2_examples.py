@@ -15,7 +15,9 @@ from twin.cql2.functions import by_column
 from twin.errors import InvalidRequestError
 from twin.features.asking import Kind
 
-EXAMPLES: dict[str, Any] = json.loads((Path(__file__).parent / "data" / "examples.json").read_text(encoding="utf-8"))
+EXAMPLES: dict[str, Any] = json.loads(
+    (Path(__file__).parent / "data" / "examples.json").read_text(encoding="utf-8")
+)
 _KINDS: dict[Kind, str] = {
     Kind.NUMBER: "windSpeed balance depth vehicle_height bridge_clearance eo:cloud_cover taxes value foo bar x",
     Kind.WHOLE: "category landsat:wrs_row floors",
@@ -32,19 +34,25 @@ _OTHERWISE = {"example04": {"landsat:wrs_path": Kind.WHOLE}, "example06a": {"lan
 
 
 def _call(name: str, kinds: tuple[Kind, ...], returns: Kind, compute: Any) -> Function:
-    return Function(name, name, tuple(Argument(str(i), (k,)) for i, k in enumerate(kinds)), returns, by_column(compute))
+    return Function(
+        name,
+        name,
+        tuple(Argument(str(i), (k,)) for i, k in enumerate(kinds)),
+        returns,
+        by_column(compute),
+    )
 
 
 CALLS = {
     "avg": _call("avg", (Kind.NUMBER,), Kind.NUMBER, lambda _known, v: v),
     "foo": _call("Foo", (Kind.SHAPE,), Kind.TRUTH, lambda _known, g: shapely.get_dimensions(g) == 2),
     "bar": _call("Bar", (Kind.SHAPE, Kind.NUMBER, Kind.TEXT, Kind.TEXT, Kind.TRUTH), Kind.TRUTH,
-                 lambda _known, g, n, a, b, c: shapely.area(g) > n / 100),
-    "buffer": _call("Buffer", (Kind.SHAPE, Kind.NUMBER, Kind.TEXT), Kind.SHAPE, lambda _known, g, n, u: shapely.buffer(g, n / 100)),
+                 lambda _known, g, n, *_rest: shapely.area(g) > n / 100),
+    "buffer": _call("Buffer", (Kind.SHAPE, Kind.NUMBER, Kind.TEXT), Kind.SHAPE, lambda _known, g, n, _unit: shapely.buffer(g, n / 100)),
 }  # fmt: skip
 BRUTE = {
-    "avg": lambda v: v, "foo": lambda g: bool(shapely.get_dimensions(g) == 2), "bar": lambda g, n, a, b, c: bool(g.area > n / 100),
-    "buffer": lambda g, n, u: g.buffer(n / 100),
+    "avg": lambda v: v, "foo": lambda g: bool(shapely.get_dimensions(g) == 2), "bar": lambda g, n, *_rest: bool(g.area > n / 100),
+    "buffer": lambda g, n, _unit: g.buffer(n / 100),
 }  # fmt: skip
 
 
@@ -78,10 +86,18 @@ def test_answers_as_row_by_row(name: str) -> None:
     fields = fields_of(kinds)
     rng = random.Random(name)
     near = pools(example["json"])
-    rows = [{n: cell(k, near.get(n, []), rng) for n, k in kinds.items()} | _heights(rng) for _ in range(300)]
-    rows.append({n: 0 if k in (Kind.NUMBER, Kind.WHOLE) else None for n, k in kinds.items()} | _heights(rng))
+    rows = [
+        {n: cell(k, near.get(n, []), rng) for n, k in kinds.items()} | _heights(rng)
+        for _ in range(300)
+    ]
+    rows.append(
+        {n: 0 if k in (Kind.NUMBER, Kind.WHOLE) else None for n, k in kinds.items()} | _heights(rng)
+    )
     expected = [value(example["json"], r, BRUTE) is True for r in rows]
-    for language, text in (("cql2-json", json.dumps(example["json"])), *(("cql2-text", t) for t in example["text"])):
+    for language, text in (
+        ("cql2-json", json.dumps(example["json"])),
+        *(("cql2-text", t) for t in example["text"]),
+    ):
         found = parse(text, language, fields, functions={**FUNCTIONS, **CALLS})
         assert found.holds(DictRows(rows, fields)).tolist() == expected, text
         assert found.names == kinds.keys()
@@ -90,15 +106,28 @@ def test_answers_as_row_by_row(name: str) -> None:
 
 def _heights(rng: random.Random) -> dict[str, float | None]:
     low = rng.uniform(-150_000, 150_000)
-    return {"_low": None, "_high": None} if rng.random() < 0.2 else {"_low": low, "_high": low + rng.uniform(0, 50)}
+    return (
+        {"_low": None, "_high": None}
+        if rng.random() < 0.2
+        else {"_low": low, "_high": low + rng.uniform(0, 50)}
+    )
 
 
 def test_a_value_is_no_condition() -> None:
     with pytest.raises(InvalidRequestError, match="a number stands where a condition is expected"):
-        parse(EXAMPLES["clause6_01"]["text"][0], "cql2-text", fields_of(KINDS), functions={**FUNCTIONS, **CALLS})
+        parse(
+            EXAMPLES["clause6_01"]["text"][0],
+            "cql2-text",
+            fields_of(KINDS),
+            functions={**FUNCTIONS, **CALLS},
+        )
 
 
-@pytest.mark.parametrize("name", ["clause6_01", "clause6_02b", "clause7_18", "example68", "example69"])
+@pytest.mark.parametrize(
+    "name", ["clause6_01", "clause6_02b", "clause7_18", "example68", "example69"]
+)
 def test_functions_that_are_not_listed_are_refused(name: str) -> None:
-    with pytest.raises(InvalidRequestError, match=r"no function '(avg|Buffer|Foo|Bar)'.*S3D_DWITHIN"):
+    with pytest.raises(
+        InvalidRequestError, match=r"no function '(avg|Buffer|Foo|Bar)'.*S3D_DWITHIN"
+    ):
         parse(EXAMPLES[name]["text"][0], "cql2-text", fields_of(KINDS))

@@ -13,7 +13,18 @@ from twin.features.asking import Kind
 
 FIELDS = fields_of({"floors": Kind.WHOLE, "rank": Kind.NUMBER, "geometry": Kind.SHAPE, "name": Kind.TEXT, "seen": Kind.INSTANT, "built": Kind.DATE,
                     "flag": Kind.TRUTH, "tags": Kind.LIST})  # fmt: skip
-_ROW = {"floors": 1, "rank": 1.0, "geometry": None, "name": "a" * 200, "seen": None, "built": None, "flag": True, "tags": ["a"], "_low": None, "_high": None}
+_ROW = {
+    "floors": 1,
+    "rank": 1.0,
+    "geometry": None,
+    "name": "a" * 200,
+    "seen": None,
+    "built": None,
+    "flag": True,
+    "tags": ["a"],
+    "_low": None,
+    "_high": None,
+}
 ROWS = DictRows([_ROW, dict.fromkeys(_ROW)], FIELDS)
 
 

@@ -26,12 +26,15 @@ __all__ = [
 
 COMPARISONS: Final = {"=": eq, "<>": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
 _FLIPPED: Final = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
-_COST: Final = {Kind.TEXT: 4}
+_COMPARED: Final = (Kind.NUMBER, Kind.TEXT, Kind.DATE, Kind.INSTANT, Kind.TRUTH)
 _EXACT: Final = float(2**53)
 
 
 def aligned(terms: Sequence[Term], what: str, where: str) -> list[Term]:
     """The terms with one kind: texts read as times and whole numbers as numbers where the others are; else refused."""
+    first = terms[0].kind
+    if first in _COMPARED and all(t.kind is first for t in terms):
+        return list(terms)
     kinds = {t.kind for t in terms}
     if kinds & TEMPORAL and Kind.TEXT in kinds:
         read = instant if Kind.INSTANT in kinds else day
@@ -86,7 +89,7 @@ def compared(op: str, one: Term, two: Term, where: str) -> Term:
             return _texts(test, left, right, known)
         return test(left, right) & known, known
 
-    cost = one.cost + two.cost + _COST.get(Kind(one.kind), 1)
+    cost = one.cost + two.cost + (4 if one.kind == Kind.TEXT else 1)
     return folded(
         Term(Kind.TRUTH, run, (op, one.form, two.form), one.names | two.names, cost), (one, two)
     )

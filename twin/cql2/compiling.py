@@ -23,13 +23,15 @@ MAX_NESTING: Final = 80
 _Maker = Callable[[list[Term], str], Term]
 
 
+def _pair(name: str, make: Callable[[str, Term, Term, str], Term]) -> _Maker:
+    return lambda terms, at: make(name, terms[0], terms[1], at)
+
+
 def _pairs(
     family: Iterable[str], make: Callable[[str, Term, Term, str], Term]
 ) -> dict[str, _Maker]:
     """Makers of operators with two arguments."""
-    return {
-        name: lambda terms, at, name=name: make(name, terms[0], terms[1], at) for name in family
-    }  # type: ignore[misc]  # a default
+    return {name: _pair(name, make) for name in family}
 
 
 _MAKERS: Final[dict[str, _Maker]] = {

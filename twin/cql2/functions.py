@@ -17,6 +17,7 @@ from twin.store.read import Box
 
 __all__ = ["FUNCTIONS", "Argument", "Function", "described"]
 
+_MOST_DEGREES: Final = spatial3d.MAX_REACH / 111_319.5
 _NUMBER, _TEXT, _TIME, _SHAPE = tuple(NUMERIC), (Kind.TEXT,), tuple(TEMPORAL), (Kind.SHAPE,)
 
 
@@ -198,18 +199,23 @@ def _apart(function: Function, terms: tuple[Term, ...], where: str) -> Term:
     _main(thing, function.name, where)
     reach = 0.0 if len(terms) == 2 else _reach(terms[2], function.name, where)
     span = _upright(literal, function.name, where)
-    bounds = np.array(shapely.bounds(literal.value))
-    frame = spatial3d.Frame(float(bounds[[0, 2]].mean()), float(bounds[[1, 3]].mean()))
-    local = frame.metres(literal.value)
-    size = np.ptp(np.array(local.bounds).reshape(2, 2), axis=0).max()
-    if not size <= spatial3d.MAX_REACH:
+    bounds = shapely.bounds(literal.value)
+    if (
+        max(
+            bounds[3] - bounds[1],
+            (bounds[2] - bounds[0]) * math.cos(math.radians(max(abs(bounds[1]), abs(bounds[3])))),
+        )
+        > _MOST_DEGREES
+    ):
         raise refusal(
             f"filter at {where}: the shape given to {function.name} is larger than 100 km; give a smaller one"
         )
-    other = spatial3d.Body.of(local, *span)
     west, south, east, north = spatial3d.near_degrees(bounds, reach).tolist()
 
     def run(view: View, at: At) -> Column:
+        frame = spatial3d.Frame((bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2)
+        local = frame.metres(literal.value)
+        other = spatial3d.Body.of(local, *span)
         shapes, (low, high) = view.shapes(at), view.heights(at)
         ends = shapely.bounds(shapes)
         near = (

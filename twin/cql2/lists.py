@@ -111,13 +111,13 @@ def relation(name: str, one: Term, two: Term, where: str) -> Term:
     return folded(made, (one, two))
 
 
-def _sets(term: Term) -> Callable[[View, At], tuple[Callable[[int], _Set], Any]]:
+def _sets(term: Term) -> Callable[[View, At], tuple[Callable[[Any], _Set], Any]]:
     """Gives for rows the set of each, and whether it is known; that of a literal is made once."""
     if term.fixed and term.value is not None:
         same = _set(term.value)
         return lambda _view, _at: (lambda _row: same, np.True_)
 
-    def run(view: View, at: At) -> tuple[Callable[[int], _Set], Any]:
+    def run(view: View, at: At) -> tuple[Callable[[Any], _Set], Any]:
         values, known = term.run(view, at)
         return lambda row: _set(values[row]), known
 

@@ -85,7 +85,9 @@ class Extent:
     within: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(
+    slots=True, eq=False
+)  # not frozen: that makes it four times as dear; nobody writes to it
 class Term:
     """A typed expression.
 

@@ -244,6 +244,7 @@ def _temporal(op: str, a: Any, b: Any) -> bool:  # noqa: C901 - a table of relat
 
 
 def _arithmetic(op: str, a: float, b: float) -> float | None:
+    a, b = float(a), float(b)
     try:
         if op in ("/", "%", "div") and b == 0:
             return None

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from twin.cql2.compiling import Compiler, truths
@@ -78,6 +79,13 @@ class Filter:
         return found
 
 
+def _encoded(given: Mapping[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(dict(given))
+    except orjson.JSONEncodeError as err:
+        raise refusal(f"filter: no JSON ({err})") from err
+
+
 def parse(
     text: str | bytes | Mapping[str, Any],
     language: str,
@@ -89,8 +97,8 @@ def parse(
 
     Parameters
     ----------
-    text : str or bytes
-        The filter.
+    text : str, bytes or mapping
+        The filter; CQL2 JSON may come as the object it is.
     language : str
         ``cql2-text`` or ``cql2-json``.
     fields : mapping of name to Field
@@ -121,8 +129,8 @@ def parse(
             raise InvalidRequestError(f"filter-crs: {err}", "filter-crs") from err
         if crs in ("EPSG:4326", "EPSG:4490"):
             crs = None
-    if not isinstance(text, (str, bytes)):
-        raise refusal("filter: expected text")
+    if isinstance(text, Mapping):
+        text = _encoded(text)
     term = Compiler(fields, functions, crs).condition(tree(text, language))
     digest = hashlib.blake2b(repr(term.form).encode("utf-8", "backslashreplace"), digest_size=16)
     return Filter(term, digest.hexdigest())

@@ -97,8 +97,8 @@ def compared(op: str, one: Term, two: Term, where: str) -> Term:
 
 def _texts(test: Any, left: Any, right: Any, known: Any) -> Column:  # noqa: ANN401 - arrays
     """Compared only where both are known: what stands elsewhere may be no text."""
-    if known.all():
-        return np.asarray(test(left, right), dtype=bool), known
+    if test in (eq, ne) or known.all():
+        return np.asarray(test(left, right), dtype=bool) & known, known
     known = np.asarray(known)
     shape = np.broadcast_shapes(np.shape(left), np.shape(right), known.shape)
     left, right, known = (np.broadcast_to(a, shape) for a in (left, right, known))

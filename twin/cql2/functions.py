@@ -230,11 +230,7 @@ def _apart(function: Function, terms: tuple[Term, ...], where: str) -> Term:
         moved = frame.metres(shapes[rows])
         close = shapely.dwithin(moved, local, reach) if len(rows) else np.zeros(0, dtype=bool)
         rows, moved = rows[close], moved[close]
-        bodies = [
-            spatial3d.Body.of(s, float(low[r]), float(high[r]))
-            for s, r in zip(moved, rows, strict=True)
-        ]
-        hit[rows] = spatial3d.distances(bodies, other) <= reach
+        hit[rows] = spatial3d.distances(moved, low[rows], high[rows], other) <= reach
         return hit, known
 
     box = Box(

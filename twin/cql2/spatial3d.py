@@ -16,6 +16,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from twin.cql2.shapes import z_range
 from twin.crs import enu_matrix, geographic_to_ecef
 
 __all__ = ["MAX_REACH", "Body", "Frame", "distances", "near_degrees"]
@@ -74,19 +75,37 @@ def near_degrees(bounds: Array, metres: float) -> Array:
     return np.array([west - across, south - up, east + across, north + up])
 
 
-def distances(bodies: list[Body], other: Body) -> Array:
-    """Distance in metres of each body from another, 0 where they meet."""
-    out = np.empty(len(bodies))
-    flat = [i for i, b in enumerate(bodies) if not _sloping(b) and not _sloping(other)]
-    if flat:
-        shapes = np.array([bodies[i].shape for i in flat], dtype=object)
-        across = shapely.distance(shapes, other.shape)
-        low, high = (np.array([getattr(bodies[i], name) for i in flat]) for name in ("low", "high"))
-        out[flat] = np.hypot(
-            across, np.maximum(0.0, np.maximum(low - other.high, other.low - high))
-        )
-    for i in set(range(len(bodies))).difference(flat):
-        out[i] = _between(bodies[i], other)
+def distances(shapes: Any, low: Array, high: Array, other: Body) -> Array:  # noqa: ANN401 - array of shapes
+    """Distance of things from a body, 0 where they meet.
+
+    Parameters
+    ----------
+    shapes : ndarray of shapely geometries, shape (n,)
+        In metres (:meth:`Frame.metres`), none missing.
+    low, high : ndarray of float64, shape (n,)
+        Lowest and highest height, metres; not looked at for lines and points that have heights of their own.
+    other : Body
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+        Metres.
+    """
+    own = shapely.has_z(shapes) & (shapely.get_dimensions(shapes) < 2)
+    if own.any():
+        low, high = low.copy(), high.copy()
+        least, most = z_range(shapes[own])
+        sure = np.isfinite(least) & np.isfinite(most)
+        own[own] = sure
+        low[own], high[own] = least[sure], most[sure]
+    flat = ~(own & (low != high)) & (not _sloping(other))
+    out = np.empty(len(shapes))
+    across = shapely.distance(shapes[flat], other.shape)
+    out[flat] = np.hypot(
+        across, np.maximum(0.0, np.maximum(low[flat] - other.high, other.low - high[flat]))
+    )
+    for i in np.flatnonzero(~flat):
+        out[i] = _between(Body.of(shapes[i], float(low[i]), float(high[i])), other)
     return out
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import shapely
-from rows import DictRows, fields_of
+from cql2_rows import DictRows, fields_of
 
 from twin.cql2 import parse
 from twin.crs import from_geographic, to_geographic

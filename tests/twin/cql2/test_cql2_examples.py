@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import shapely
-from brute import value
-from rows import DictRows, cell, fields_of, pools, properties
+from cql2_brute import value
+from cql2_rows import DictRows, cell, fields_of, pools, properties
 
 from twin.cql2 import FUNCTIONS, Argument, Function, parse, tree
 from twin.cql2.functions import by_column

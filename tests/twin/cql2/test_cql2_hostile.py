@@ -3,8 +3,8 @@
 import time
 
 import pytest
-from hostile import FILTERS
-from rows import DictRows, fields_of
+from cql2_hostile import FILTERS
+from cql2_rows import DictRows, fields_of
 
 from twin.cql2 import parse
 from twin.cql2.reading import MAX_LENGTH

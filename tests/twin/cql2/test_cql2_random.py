@@ -7,10 +7,10 @@ from typing import Any
 import cql2
 import numpy as np
 import shapely
-from brute import value
+from cql2_brute import value
+from cql2_rows import DictRows, cell, fields_of
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from rows import DictRows, cell, fields_of
 
 from twin.cql2 import parse
 from twin.features.asking import Kind

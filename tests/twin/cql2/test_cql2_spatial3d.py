@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import shapely
-from rows import DictRows, fields_of
+from cql2_rows import DictRows, fields_of
 
 from twin.cql2 import parse
 from twin.cql2.spatial3d import Body, Frame, distances
@@ -138,6 +138,11 @@ def test_pipes_lie_where_their_own_heights_put_them() -> None:
     assert _holds(f"S3D_DWITHIN(geometry, {lower}, {exact + 0.002})", upper) == [True]
 
 
+def _distances(bodies: list[Body], other: Body) -> Any:
+    low, high = (np.array([getattr(b, name) for b in bodies]) for name in ("low", "high"))
+    return distances(np.array([b.shape for b in bodies], dtype=object), low, high, other)
+
+
 def _body(rng: random.Random) -> Body:
     low = rng.uniform(-10, 10)
     high = low + rng.choice([0.0, rng.uniform(0, 15)])
@@ -172,11 +177,6 @@ def _body(rng: random.Random) -> Body:
     )
 
 
-def _samples(body: Body, step: float) -> Any:
-    """Points of a line or point in space, close to each other."""
-    return shapely.get_coordinates(shapely.segmentize(body.shape, step), include_z=True)
-
-
 def _z_along(body: Body, step: float) -> Any:
     flat = shapely.get_coordinates(body.shape, include_z=True)
     if len(flat) == 1:
@@ -208,7 +208,7 @@ def test_distances_are_those_of_dense_samples() -> None:
         if not (a.path or b.path):
             continue
         tried += 1
-        exact, sampled = float(distances([a], b)[0]), _sampled(a, b, step)
+        exact, sampled = float(_distances([a], b)[0]), _sampled(a, b, step)
         assert sampled - step <= exact + 1e-9 <= sampled + 2e-9, (a, b)
 
 
@@ -216,7 +216,7 @@ def test_upright_bodies_part_into_plan_and_height() -> None:
     rng = random.Random(5)
     bodies = [b for b in (_body(rng) for _ in range(200)) if not b.path]
     other = bodies.pop()
-    for body, found in zip(bodies, distances(bodies, other), strict=True):
+    for body, found in zip(bodies, _distances(bodies, other), strict=True):
         up = max(0.0, body.low - other.high, other.low - body.high)
         assert found == pytest.approx(math.hypot(body.shape.distance(other.shape), up), abs=1e-12)
 

@@ -143,7 +143,7 @@ def cell(kind: Kind, pool: Sequence[Any], rng: random.Random) -> Any:
 
 
 def _time(kind: Kind, pool: Sequence[Any], rng: random.Random) -> Any:
-    from brute import moment
+    from cql2_brute import moment
 
     near = [moment(v) for v in pool if isinstance(v, str) and v[:4].isdigit() and v[4:5] == "-"]
     base = rng.choice(near) if near else datetime(2012, 8, 10)
@@ -155,7 +155,7 @@ def _time(kind: Kind, pool: Sequence[Any], rng: random.Random) -> Any:
 
 
 def _shape(pool: Sequence[Any], rng: random.Random) -> Any:
-    from brute import shape_of
+    from cql2_brute import shape_of
 
     near = [shape_of(v) for v in pool if isinstance(v, dict)] or [shapely.box(0, 0, 10, 10)]
     base = shapely.force_2d(rng.choice(near))

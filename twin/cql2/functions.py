@@ -10,7 +10,7 @@ import shapely
 
 from twin.cql2 import spatial3d, texts
 from twin.cql2.reading import refusal
-from twin.cql2.shapes import z_range
+from twin.cql2.shapes import PerThread, z_range
 from twin.cql2.terms import NUMERIC, TEMPORAL, At, Column, Extent, Term, View, folded
 from twin.features.asking import Kind
 from twin.store.read import Box
@@ -167,6 +167,7 @@ def _beside(over: bool) -> Callable[[Function, tuple[Term, ...], str], Term]:
                 f"filter at {where}: the second argument of {function.name} is a number of metres or a literal"
             )
         level = span[1] if over else span[0]
+        mine = PerThread(shape) if shape is not None else None
 
         def run(view: View, at: At) -> Column:
             low, high = view.heights(at)
@@ -174,10 +175,10 @@ def _beside(over: bool) -> Callable[[Function, tuple[Term, ...], str], Term]:
             known = np.isfinite(edge)
             hit = (edge >= level) if over else (edge <= level)
             hit = hit & known
-            if shape is None:
+            if mine is None:
                 return hit, known
             shapes = view.shapes(at)
-            here = shapely.intersects(shape, shapes)
+            here = shapely.intersects(mine.get(), shapes)
             sure = ~shapely.is_missing(shapes)
             return hit & here & sure, sure & (known | ~here)
 
@@ -199,7 +200,7 @@ def _apart(function: Function, terms: tuple[Term, ...], where: str) -> Term:
     _main(thing, function.name, where)
     reach = 0.0 if len(terms) == 2 else _reach(terms[2], function.name, where)
     span = _upright(literal, function.name, where)
-    bounds = shapely.bounds(literal.value)
+    bounds, mine = shapely.bounds(literal.value), PerThread(literal.value)
     if (
         max(
             bounds[3] - bounds[1],
@@ -214,7 +215,8 @@ def _apart(function: Function, terms: tuple[Term, ...], where: str) -> Term:
 
     def run(view: View, at: At) -> Column:
         frame = spatial3d.Frame((bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2)
-        local = frame.metres(literal.value)
+        local = frame.metres(mine.get())
+        shapely.prepare(local)
         other = spatial3d.Body.of(local, *span)
         shapes, (low, high) = view.shapes(at), view.heights(at)
         ends = shapely.bounds(shapes)
@@ -228,7 +230,7 @@ def _apart(function: Function, terms: tuple[Term, ...], where: str) -> Term:
         rows = np.flatnonzero(near & known & (low <= span[1] + reach) & (high >= span[0] - reach))
         hit = np.zeros(len(shapes), dtype=bool)
         moved = frame.metres(shapes[rows])
-        close = shapely.dwithin(moved, local, reach) if len(rows) else np.zeros(0, dtype=bool)
+        close = np.asarray(shapely.dwithin(local, moved, reach), dtype=bool)
         rows, moved = rows[close], moved[close]
         hit[rows] = spatial3d.distances(moved, low[rows], high[rows], other) <= reach
         return hit, known

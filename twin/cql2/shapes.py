@@ -7,8 +7,9 @@ Heights count only where the box has six numbers and in the 3D functions; the ot
 
 import hashlib
 import math
+import threading
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 import orjson
@@ -26,6 +27,7 @@ __all__ = [
     "MAX_MENDED",
     "RELATIONS",
     "Literals",
+    "PerThread",
     "hull",
     "meet",
     "relation",
@@ -49,6 +51,27 @@ RELATIONS: Final = {
 }  # fmt: skip
 _TURNED: Final = {"s_within": "s_contains", "s_contains": "s_within"}
 _WITH_HEIGHT: Final = frozenset({"s_intersects", "s_disjoint", "s_within"})
+
+
+class PerThread:
+    """A literal's shape, copied and prepared for each thread: GEOS fills a prepared shape while it is read."""
+
+    __slots__ = ("_local", "_shape")
+    _copying: ClassVar = threading.Lock()
+
+    def __init__(self, shape: shapely.Geometry) -> None:
+        self._shape = shape
+        self._local = threading.local()
+
+    def get(self) -> shapely.Geometry:
+        """The copy of the thread that asks."""
+        found: shapely.Geometry | None = getattr(self._local, "shape", None)
+        if found is None:
+            with self._copying:
+                found = shapely.from_wkb(shapely.to_wkb(self._shape))
+            shapely.prepare(found)
+            self._local.shape = found
+        return found
 
 
 class Literals:
@@ -132,7 +155,6 @@ class Literals:
             )
         if count > 1 and not shapely.is_valid(shape):
             shape = self._repaired(shape, count, where)
-        shapely.prepare(shape)
         form = ("shape", hashlib.blake2b(source, digest_size=16).hexdigest(), self._crs)
         return constant(Kind.SHAPE, shape, form, span=span)
 
@@ -203,13 +225,14 @@ def relation(name: str, one: Term, two: Term, where: str) -> Term:
     if one.fixed and not two.fixed:
         one, two, name = two, one, _TURNED.get(name, name)
     test, turned = RELATIONS[name], RELATIONS[_TURNED.get(name, name)]
+    mine = PerThread(two.value) if two.fixed and two.value is not None else None
 
     def run(view: View, at: At) -> Column:
         shapes, sure = one.run(view, at)
         others, known = two.run(view, at)
         known = sure & known
         # a prepared shape is fast as the first argument only
-        found = turned(two.value, shapes) if two.fixed else test(shapes, others)
+        found = turned(mine.get(), shapes) if mine else test(shapes, others)
         if two.span is None:
             return found & known, known
         return _at_heights(name, (found, known), _span_of(one, view, at), two.span)

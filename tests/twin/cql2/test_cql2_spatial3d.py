@@ -3,6 +3,7 @@
 import itertools
 import math
 import random
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -234,3 +235,25 @@ def test_the_plane_keeps_distances_on_the_ellipsoid() -> None:
         )
         true = np.linalg.norm(p - q, axis=1)
         assert np.abs(np.linalg.norm(a - b, axis=1) / true - 1).max() < most
+
+
+def test_a_filter_is_tried_by_several_threads_at_once() -> None:
+    """GEOS fills a prepared shape as it is used: shared by threads it ends the process."""
+    ring = ",".join(
+        f"{114 + 0.01 * math.cos(a):.6f} {30 + 0.01 * math.sin(a):.6f}"
+        for a in [*np.linspace(0, 2 * math.pi, 200)[:-1], 0.0]
+    )
+    rng = np.random.default_rng(2)
+    lon, lat = rng.uniform(113.98, 114.02, 20_000), rng.uniform(29.98, 30.02, 20_000)
+    rows = [_row(s, 0.0, 9.0) for s in shapely.box(lon, lat, lon + 1e-4, lat + 1e-4)]
+    table = DictRows(rows, FIELDS)
+    text = f"S_INTERSECTS(geometry, POLYGON(({ring}))) AND NOT S3D_DWITHIN(geometry, POINT Z(114 30 5), 300) AND ABOVE(geometry, POLYGON Z((113 29 0,115 29 0,115 31 0,113 29 0)))"
+    expected = parse(text, "cql2-text", FIELDS).holds(table).tolist()
+    assert 0.02 < np.mean(expected) < 0.5
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(5):
+            found = parse(text, "cql2-text", FIELDS)
+            assert all(
+                hits.tolist() == expected
+                for hits in pool.map(lambda _i, f=found: f.holds(table), range(4))
+            )

@@ -220,6 +220,7 @@ class Column:
         self._known = arrays[f"{name}/known"] if not self._sparse and not self._coded else None
         self._at = arrays[f"{name}/at"] if self._coded else None
         self._texts = memoryview(arrays[f"{name}/texts"]) if self._coded else memoryview(b"")
+        self._empty = -1 if self._coded else 0
         self._decoded: dict[Kind, NDArray[Any]] = {}
 
     def take(self, rows: NDArray[np.int64], kind: Kind) -> tuple[NDArray[Any], NDArray[np.bool_]]:
@@ -254,11 +255,11 @@ class Column:
             known = values >= 0 if self._known is None else self._known[rows].view(bool)
             return values, known
         if not len(self._rows):
-            return np.full(len(rows), -1, self._values.dtype), np.zeros(len(rows), bool)
+            return np.full(len(rows), self._empty, self._values.dtype), np.zeros(len(rows), bool)
         at = np.minimum(np.searchsorted(self._rows, rows), len(self._rows) - 1)
         known = self._rows[at] == rows
         values = self._values[at]
-        values[~known] = -1
+        values[~known] = self._empty
         return values, known
 
     def _decode(self, codes: NDArray[np.int32], kind: Kind) -> NDArray[Any]:

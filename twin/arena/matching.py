@@ -19,6 +19,7 @@ __all__ = ["Masks", "matched", "within_reach"]
 TRIED: Final = 1 << 16
 """Things a condition is tried on at a time."""
 MOST_MASKS: Final = 16
+NONE: Final = np.empty(0, np.int64)
 
 
 class Masks:
@@ -110,21 +111,24 @@ def _window(box: Box) -> NDArray[np.float64]:
 def _in_box(view: View, box: Box, exact: bool) -> Ints:
     """Handles of what meets a box; of what may meet it where not ``exact``."""
     segment, later = view.segment, view.later
-    rows: Ints = np.empty(0, np.int64)
+    rows: Ints = NONE
     late = np.zeros(len(later.at), bool)
     for half in box.halves():
         window = _window(half)
         hits, doubtful = segment.search(window, exact)
         if len(doubtful):
-            shapes = segment.shapes(hits[doubtful])
-            hits = np.delete(hits, doubtful[~meets_shape(half, shapes)])
+            met = meets_shape(half, segment.shapes(hits[doubtful]))
+            if not met.all():
+                kept = np.ones(len(hits), bool)
+                kept[doubtful] = met
+                hits = hits[kept]
         rows = hits if not len(rows) else np.union1d(rows, hits)
         if len(late):
             verdict = overlapping(later.boxes, later.heights, later.form, window, exact)
             late |= verdict == 1
             for i in np.flatnonzero(verdict == 2).tolist():
                 late[i] |= bool(meets_shape(half, np.array([later.things[i].shape]))[0])
-    return view.in_order(rows, np.flatnonzero(late))
+    return view.in_order(rows, np.flatnonzero(late)) if len(late) else view.in_order(rows, NONE)
 
 
 def _near(view: View, handles: Ints, box: Box) -> NDArray[np.bool_]:

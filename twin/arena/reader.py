@@ -1,5 +1,7 @@
 """Answers from arenas: of this version and of those still kept, in any process that can map the files."""
 
+import itertools
+import os
 import threading
 import time
 from collections import OrderedDict
@@ -34,6 +36,8 @@ VIEWS: Final = 32
 CACHE_BYTES: Final = 64 << 20
 TABLE_ROWS: Final = 1 << 14
 TRIES: Final = 5
+NUMBERS: Final = itertools.count()
+FIRST: Final = np.zeros(1, np.int64)
 
 
 def folder_of(arenas: Path, collection: str) -> Path:
@@ -88,11 +92,11 @@ class Pieces(Sequence["bytes | memoryview"]):
         if self._late:
             return b",".join(self)
         breaks = np.flatnonzero(self._starts[1:] != self._ends[:-1] + 1)
-        starts = self._starts[np.concatenate([[0], breaks + 1])].tolist()
-        ends = self._ends[np.append(breaks, len(self) - 1)].tolist()
         data = self._data
-        if len(starts) == 1:
-            return data[starts[0] : ends[0]]
+        if not len(breaks):
+            return data[int(self._starts[0]) : int(self._ends[-1])]
+        starts = self._starts[np.concatenate([FIRST, breaks + 1])].tolist()
+        ends = [*self._ends[breaks].tolist(), int(self._ends[-1])]
         return b",".join([data[a:b] for a, b in zip(starts, ends, strict=True)])
 
 
@@ -100,6 +104,7 @@ class Generation:
     """A segment and what came after it."""
 
     def __init__(self, folder: Path, segment: str, delta: str) -> None:
+        self.number = next(NUMBERS)
         self.segment = Segment(folder / segment)
         self._delta = DeltaReader(folder / delta)
         self._lock = threading.Lock()
@@ -152,7 +157,7 @@ class Collection:
 
     def __init__(self, name: str, folder: Path) -> None:
         self.name, self._folder = name, folder
-        self._pointer = folder / CURRENT
+        self._pointer = str(folder / CURRENT)
         self._seen: tuple[int, int] | None = None
         self._lock = threading.Lock()
         self._held: list[tuple[float, Generation]] = []
@@ -166,7 +171,7 @@ class Collection:
             If there is none, or it is waiting for another.
         """
         try:
-            found = self._pointer.stat()
+            found = os.stat(self._pointer)
         except OSError:
             raise NotReadyError(
                 f"The arena of {self.name} is not built yet; ask again in a moment."
@@ -195,8 +200,8 @@ class Collection:
         with self._lock:
             for _ in range(TRIES):
                 try:
-                    found = self._pointer.stat()
-                    named = read_document(self._pointer)
+                    found = os.stat(self._pointer)
+                    named = read_document(Path(self._pointer))
                     made = Generation(self._folder, named["segment"], named["delta"])
                     break
                 except (DamagedArenaError, OSError):  # replaced meanwhile, or not whole
@@ -300,7 +305,7 @@ class ArenaReader:
     def _found(self, generation: Generation, view: View, ask: Ask) -> Ints:
         """Handles of everything asked for, in order; kept for the next page."""
         key = (
-            generation.segment.folder, ask.collection, view.version, ask.box,
+            generation.number, ask.collection, view.version, ask.box,
             None if ask.where is None else ask.where.key, ask.reach, ask.sort,
         )  # fmt: skip
         with self._lock:

@@ -148,7 +148,7 @@ class View:
 
     def in_order(self, rows: Ints, later: Ints) -> Ints:
         """Rows of the segment (ascending) and places of later things (ascending) as handles in order; rows that are gone left out."""
-        if len(self.gone) and len(rows):
+        if len(rows) and len(self.gone):
             at = np.minimum(np.searchsorted(self.gone, rows), len(self.gone) - 1)
             rows = rows[self.gone[at] != rows]
         if not len(later):

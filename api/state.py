@@ -17,9 +17,11 @@ from api.vector_tiles import VectorTiles
 from sample_data.district import SEED
 from sample_data.live import Simulator
 from tiles import Hashes, OnDemand
+from twin.arena import ArenaKeeper, ArenaReader, CityReader
 from twin.cases import CaseDesk
 from twin.city import City
 from twin.codes import cim_classes, components
+from twin.features.stored import StoredReader
 from twin.ingest.source import utc_now
 from twin.live import LiveHub, run_simulator, run_ticker
 from twin.settings import ServerSettings
@@ -80,6 +82,7 @@ class CityState:
     jobs: AddressJobs
     turns: SharedLock
     drawing: OnDemand
+    reader: CityReader
     vectors: VectorTiles = field(init=False)
     hashes: Hashes = field(init=False)
     started: datetime = field(default_factory=utc_now)
@@ -109,14 +112,18 @@ class CityState:
             book, turns = AddressBook.of(store), SharedLock()
             hub = LiveHub(store)
             jobs = AddressJobs(lambda: book.history, turns.reading)
+            keeper = ArenaKeeper(store, city.arenas)
+            keeper.start()
+            reader = CityReader(ArenaReader(city.arenas), StoredReader(store))
             try:
                 with _running(settings, hub):
                     drawing = OnDemand(Scene(store), city.tiles)
                     desk = CaseDesk(store)
-                    yield cls(settings, city, store, hub, desk, book, jobs, turns, drawing)
+                    yield cls(settings, city, store, hub, desk, book, jobs, turns, drawing, reader)
             finally:
                 jobs.close()
                 hub.close()
+                keeper.close()
 
     def moment(self) -> Moment:
         """The present."""

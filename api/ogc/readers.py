@@ -1,18 +1,36 @@
-"""Who answers a question about collections: the base at a moment."""
+"""Who answers a question about collections: arenas for the present, the base for any other moment."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Hashable
+from typing import Final
 
 from starlette.requests import Request
 
-from api.ogc.adapter import Adapter
 from api.state import CityState
 from twin.features.asking import EVERYTHING, Reach, Reader
+from twin.features.stored import StoredReader
 from twin.store.read import Moment
 
 __all__ = ["reach_of", "reader_at"]
 
+MOMENTS: Final = 16
+"""Moments whose readers are kept, with the fields they found."""
+_kept: "OrderedDict[Hashable, StoredReader]" = OrderedDict()
+_lock = threading.Lock()
+
 
 def reader_at(state: CityState, moment: Moment) -> Reader:
     """The reader of a moment."""
-    return Adapter(state.store, moment)
+    if moment.is_present:
+        return state.reader
+    key = (id(state.store), moment.valid_at, moment.known_at, moment.since, moment.until)
+    with _lock:
+        found = _kept.pop(key, None) or StoredReader(state.store, moment)
+        _kept[key] = found
+        while len(_kept) > MOMENTS:
+            _kept.popitem(last=False)
+    return found
 
 
 def reach_of(request: Request) -> Reach:

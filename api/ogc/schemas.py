@@ -172,7 +172,7 @@ def functions(request: Request) -> Response:
     """Functions that filters may call."""
     only(request, {"f", "lang"})
     links = [link(f"{base_url(request)}/functions", "self")]
-    return answer({"functions": described(), "links": links})
+    return answer({**described(), "links": links})
 
 
 def parameters(fields: Mapping[str, Field]) -> list[str]:

@@ -62,7 +62,7 @@ def test_buildings_are_prisms_from_their_foot_to_their_top(get, ids, schema):
     for n in range(39):
         place = places[ids.building(n)]
         assert (place["type"], place["lower"], place["upper"]) == ("Prism", 10.0, 13.0 + 3 * n)
-        assert shapely.equals(shapely.geometry.shape(place["base"]), ids.shape(n))
+        assert shapely.equals_exact(shapely.geometry.shape(place["base"]), ids.shape(n), 1e-9)
     anchored = places[ids.building(39)]
     assert (anchored["lower"], anchored["upper"]) == (10.0, 130.0)
 

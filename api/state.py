@@ -21,6 +21,7 @@ from twin.arena import ArenaKeeper, ArenaReader, CityReader
 from twin.cases import CaseDesk
 from twin.city import City
 from twin.codes import cim_classes, components
+from twin.errors import NotReadyError
 from twin.features.stored import StoredReader
 from twin.ingest.source import utc_now
 from twin.live import LiveHub, run_simulator, run_ticker
@@ -91,6 +92,7 @@ class CityState:
     _then: dict[tuple[int, datetime], AddressIndex | None] = field(default_factory=dict)
     _collections: dict[str, CollectionInfo] = field(default_factory=dict)
     _fields: dict[str, list[str]] = field(default_factory=dict)
+    _seen_at: dict[str, tuple[int, CollectionInfo]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """What hangs on the base."""
@@ -164,6 +166,20 @@ class CityState:
                 self._fields = {}
                 self._seen = now
             return self._collections
+
+    def collection(self, name: str) -> CollectionInfo | None:
+        """A collection that holds something; costs no query while its arena stays as it is."""
+        try:
+            now = self.reader.arenas.version(name)
+        except NotReadyError:
+            return self.collections().get(name)
+        held = self._seen_at.get(name)
+        if held is None or held[0] != now:
+            found = self.collections().get(name)
+            if found is None:
+                return None
+            held = self._seen_at[name] = (now, found)
+        return held[1]
 
     def fields(self, collection: str) -> list[str]:
         """Attributes that things of a collection can be filtered by."""

@@ -15,13 +15,13 @@ from api.models import instant, link
 from api.ogc.formats import FEATURE, ITEMS, Format
 from api.ogc.question import Question
 from api.state import utc_now
+from twin.arena.reader import Pieces
 from twin.features.asking import EVERYTHING, Page
 
 __all__ = ["VARY", "collection_bytes", "feature_bytes", "feature_links", "feature_tag", "fresh", "page_links",
            "page_tag", "query_with", "state_of"]  # fmt: skip
 
 VARY: Final = "Accept, Accept-Language, Authorization"
-_EMPTY: Final = b'"features":['
 
 
 def query_with(request: Request, drop: frozenset[str], add: str = "") -> str:
@@ -74,7 +74,8 @@ def collection_bytes(
         b'{"type":"FeatureCollection","timeStamp":"%s","numberMatched":%d,"numberReturned":%d,"links":%s,"features":['
         % (str(instant(utc_now())).encode(), page.matched, len(features), orjson.dumps(links))
     )
-    return b"".join((head, b",".join(features), b"]}"))
+    inside = features.joined() if isinstance(features, Pieces) else b",".join(features)
+    return b"".join((head, inside, b"]}"))
 
 
 def feature_links(
@@ -122,7 +123,7 @@ def page_tag(request: Request, asked: Question, version: int) -> str:
     if asked.ask.reach is not EVERYTHING:
         classes, area = asked.ask.reach.classes, asked.ask.reach.area
         reach = f"{classes and sorted(classes)} {area and shapely.to_wkt(area)}".encode()
-    shown = f"{version} {asked.form.name} {asked.language} {request.url.path} {base_url(request)} ".encode()
+    shown = f"{version} {asked.form.name} {asked.language} {request.scope['path']} {base_url(request)} ".encode()
     return (
         f'W/"{blake2b(shown + request.scope["query_string"] + reach, digest_size=10).hexdigest()}"'
     )

@@ -25,7 +25,7 @@ from api.ogc.question import (
     question,
     selection,
 )
-from api.ogc.readers import reach_of, reader_at
+from api.ogc.readers import is_quick, reach_of, reader_at
 from api.ogc.reshape import reshaped
 from api.ogc.systems import offered, storage, system
 from api.state import CityState
@@ -37,12 +37,18 @@ __all__ = ["item", "items"]
 
 async def items(request: Request) -> Response:
     """``GET /collections/{collectionId}/items``."""
-    return await run_in_threadpool(_items, request, request.app.state.city_state)
+    state: CityState = request.app.state.city_state
+    if is_quick(request, state):
+        return _items(request, state)
+    return await run_in_threadpool(_items, request, state)
 
 
 async def item(request: Request) -> Response:
     """``GET /collections/{collectionId}/items/{featureId}``."""
-    return await run_in_threadpool(_item, request, request.app.state.city_state)
+    state: CityState = request.app.state.city_state
+    if is_quick(request, state):
+        return _item(request, state)
+    return await run_in_threadpool(_item, request, state)
 
 
 def _items(request: Request, state: CityState) -> Response:

@@ -27,7 +27,9 @@ OWN: Final = frozenset({
 """Parameters of items that are no fields."""
 MOST: Final = 2**53
 _IN_SYSTEMS: Final = frozenset({"crs", "bbox-crs", "filter-crs"})
-_PLAIN: Final = frozenset({"bbox", "crs", "f", "known_at", "lang", "limit", "offset", "token", "valid_at"})
+_PLAIN: Final = frozenset(
+    {"bbox", "crs", "f", "known_at", "lang", "limit", "offset", "token", "valid_at"}
+)
 """Parameters that name no field."""
 _TOKEN: Final = re.compile(r"(\d{1,18})-(\d{1,15})", re.ASCII)
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
@@ -71,13 +73,13 @@ def known(state: CityState, collection: str) -> CollectionInfo:
     NotFoundError
         If it has no such collection.
     """
-    have = state.collections()
-    if collection not in have:
+    found = state.collection(collection)
+    if found is None:
+        have = ", ".join(state.collections())
         raise NotFoundError(
-            f"No collection {collection[:80]!r} in this city; "
-            f"there are: {', '.join(have) or 'none yet'}."
+            f"No collection {collection[:80]!r} in this city; there are: {have or 'none yet'}."
         )
-    return have[collection]
+    return found
 
 
 def checked_eid(text: str) -> str:

@@ -26,6 +26,7 @@ from twin.ingest.placing import place, refuse_heights
 from twin.ingest.source import utc_now
 from twin.store import Store, run
 from twin.store.rasters import terrain_in
+from twin.store.shapes import rounded
 
 __all__ = ["SOURCE", "Draft", "Edit", "editing"]
 
@@ -286,15 +287,16 @@ def _said(row: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _same(new: bytes, was: bytes | None) -> bool:
-    """Whether two shapes are one, to within what encoding rounds (0.1 mm)."""
+    """Whether a shape is the one that is there, or what answers round it to."""
     if was is None:
         return False
-    a, b = shapely.from_wkb([new, was])
-    same: bool = shapely.equals_exact(a, b, tolerance=1e-9, normalize=False)
-    return (
-        same
-        and a.has_z == b.has_z
-        and (not a.has_z or bool(np.allclose(_z(a), _z(b), atol=1e-4, equal_nan=True)))
+    given, kept = shapely.from_wkb([new, was])
+    shown = rounded(np.array([kept], dtype=object))[0]
+    return any(
+        bool(shapely.equals_exact(given, one, tolerance=1e-9, normalize=False))
+        and given.has_z == one.has_z
+        and bool(np.allclose(_z(given), _z(one), rtol=0, atol=1e-4, equal_nan=True))
+        for one in (kept, shown)
     )
 
 

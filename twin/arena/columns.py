@@ -12,15 +12,7 @@ from twin.arena.files import Sections, Spill
 from twin.features.asking import Kind
 from twin.features.things import Things
 from twin.features.values import (
-    INSTANT,
-    MOST_VALUES,
-    RESERVED,
-    TYPED,
-    as_column,
-    as_text,
-    kind_of,
-    microseconds,
-    type_of,
+    INSTANT, MOST_VALUES, RESERVED, TYPED, as_column, as_text, kind_of, microseconds, type_of,
 )  # fmt: skip
 
 __all__ = ["Column", "ColumnMeta", "ColumnWriter"]
@@ -121,7 +113,9 @@ class ColumnWriter:
                     self._put(name, "c", part, np.array([building.code(v) for v in own], np.int32))
         self._flush(building)
 
-    def _numbers(self, building: _Building, rows: NDArray[np.uint32], values: list[Any]) -> None:
+    def _numbers(
+        self, building: _Building, rows: NDArray[np.uint32], values: list[Any]
+    ) -> None:
         """Put numbers or truths aside; whole ones beyond 64 bits become numbers."""
         kind = type(values[0])
         array = np.array(values)

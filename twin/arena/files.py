@@ -14,15 +14,7 @@ from numpy.typing import NDArray
 
 from twin.errors import CityError
 
-__all__ = [
-    "DamagedArenaError",
-    "Sections",
-    "Spill",
-    "Stream",
-    "read_document",
-    "sync_folder",
-    "write_document",
-]
+__all__ = ["DamagedArenaError", "Sections", "Spill", "Stream", "read_document", "sync_folder", "write_document"]
 
 ALIGNED: Final = 64
 Layout = dict[str, tuple[str, list[int], int]]
@@ -76,11 +68,7 @@ class Sections:
         self.add_parts(name, array.dtype, array.shape, iter((array,)))
 
     def add_parts(
-        self,
-        name: str,
-        dtype: "np.dtype[Any]",
-        shape: tuple[int, ...],
-        parts: Iterator[NDArray[Any]],
+        self, name: str, dtype: "np.dtype[Any]", shape: tuple[int, ...], parts: Iterator[NDArray[Any]]
     ) -> None:
         """Write an array that comes in parts along its first axis."""
         self._stream.write(bytes(-self._stream.size % ALIGNED))

@@ -140,9 +140,7 @@ class ArenaKeeper:
         except (DamagedArenaError, OSError, KeyError, TypeError, ValueError) as error:
             log.info("arena of %s: %s", name, error)
             return None
-        for path in (
-            folder.iterdir()
-        ):  # left over from what ended in the middle, or kept for readers of then
+        for path in folder.iterdir():  # left over from what ended in the middle, or kept for readers of then
             if path.name not in (named["segment"], named["delta"], CURRENT):
                 shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
         same = mark_of(cursor, name, live.mark.version) == live.mark
@@ -154,8 +152,7 @@ class ArenaKeeper:
     def _catch_up(self, cursor: Connection, name: str, live: _Live) -> None:
         """Write what the log tells since an arena ended."""
         found = cursor.execute(
-            CHANGES.replace("ORDER", "AND collection = $collection ORDER")
-            + f" LIMIT {MOST_AT_ONCE + 1}",
+            CHANGES.replace("ORDER", "AND collection = $collection ORDER") + f" LIMIT {MOST_AT_ONCE + 1}",
             {"since": live.mark.version, "collection": name},
         ).fetchall()
         if found:
@@ -180,9 +177,7 @@ class ArenaKeeper:
                         self._fall_behind(name)
                     else:
                         self._tell(cursor, name, live, [row for row in rows if row[4] == name])
-                found = cursor.execute(
-                    "SELECT max(seq) FROM change WHERE seq > $s", {"s": self._since}
-                )
+                found = cursor.execute("SELECT max(seq) FROM change WHERE seq > $s", {"s": self._since})
                 self._since = int((found.fetchone() or (self._since,))[0])
         except (duckdb.Error, OSError, pa.ArrowException):
             log.exception("arenas could not follow a transaction; they are made again")
@@ -273,10 +268,7 @@ class ArenaKeeper:
         self._live[name] = live
         if before is not None:
             before.delta.close()
-            self._old += [
-                (datetime.now(UTC), before.segment.folder),
-                (datetime.now(UTC), before.delta.path),
-            ]
+            self._old += [(datetime.now(UTC), before.segment.folder), (datetime.now(UTC), before.delta.path)]
 
     def _prune(self) -> None:
         now = datetime.now(UTC)

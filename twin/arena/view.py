@@ -90,13 +90,8 @@ class View:
     """
 
     def __init__(
-        self,
-        segment: Segment,
-        version: int,
-        gone: Ints,
-        later: Later,
-        types: dict[str, int],
-        few: dict[str, Any],
+        self, segment: Segment, version: int, gone: Ints, later: Later,
+        types: dict[str, int], few: dict[str, Any],
     ) -> None:
         self.segment, self.version, self.gone, self.later = segment, version, gone, later
         self._types, self._few = types, few
@@ -197,9 +192,7 @@ class View:
         made[where] = [self.later.things[i].shape for i in late.tolist()]
         return made
 
-    def column(
-        self, name: str, handles: Ints, kind: Kind
-    ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    def column(self, name: str, handles: Ints, kind: Kind) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Values of a field as a kind, and which are known."""
         rows, late, where = self._split(handles)
         found = self.segment.column(name, rows, kind)

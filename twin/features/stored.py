@@ -28,9 +28,7 @@ ORDER: Final = "ORDER BY s.hilbert NULLS LAST, w.eid"
 MINE: Final = "e.collection = $collection"
 OF_EIDS: Final = " AND e.eid IN (SELECT unnest($eids::UUID[]))"
 AS_ASKED: Final = """JOIN (SELECT unnest($eids::UUID[]) AS eid, generate_subscripts($eids, 1) AS i) asked USING (eid) ORDER BY asked.i"""
-OVERLAPS: Final = (
-    "(g.xmax >= $west{i} AND g.xmin <= $east{i} AND g.ymax >= $south{i} AND g.ymin <= $north{i})"
-)
+OVERLAPS: Final = "(g.xmax >= $west{i} AND g.xmin <= $east{i} AND g.ymax >= $south{i} AND g.ymin <= $north{i})"
 KNOWN: Final = "SELECT 1 FROM entity WHERE collection = $collection LIMIT 1"
 EidArray = NDArray[np.uint8]
 
@@ -91,9 +89,7 @@ class StoredReader:
             moment = self._at()
             eids = self._matched(cursor, ask, moment)
             wanted = eids[ask.start : ask.start + ask.limit]
-            features = [
-                f for things in _fetched(cursor, ask, moment, wanted) for f in things.features()
-            ]
+            features = [f for things in _fetched(cursor, ask, moment, wanted) for f in things.features()]
         return Page(version, len(eids), features)
 
     def one(
@@ -154,7 +150,9 @@ class StoredReader:
         conditions, values = _narrowed(ask)
         eids: list[EidArray] = [np.empty((0, 16), np.uint8)]
         columns: list[list[tuple[NDArray[Any], NDArray[np.bool_]]]] = []
-        found = things_of(cursor, moment, conditions, values, few=conditions != MINE, ending=ORDER)
+        found = things_of(
+            cursor, moment, conditions, values, few=conditions != MINE, ending=ORDER
+        )
         for things in found:
             met = _tried(things, ask, fields)
             eids.append(things.eids[met])
@@ -176,7 +174,9 @@ class StoredReader:
 def table_schema(fields: Mapping[str, Field], names: Sequence[str]) -> pa.Schema:
     """Schema of tables: eid, fields, geometry (WKB, degrees)."""
     columns = [pa.field(name, arrow_type(fields[name].kind)) for name in names]
-    return pa.schema([pa.field("eid", pa.string()), *columns, pa.field("geometry", pa.binary())])
+    return pa.schema(
+        [pa.field("eid", pa.string()), *columns, pa.field("geometry", pa.binary())]
+    )
 
 
 def _narrowed(ask: Ask) -> tuple[str, dict[str, Any]]:
@@ -212,7 +212,9 @@ def _tried(things: Things, ask: Ask, fields: Mapping[str, Field]) -> NDArray[np.
     return met
 
 
-def _fetched(cursor: Connection, ask: Ask, moment: Moment, eids: EidArray) -> Iterator[Things]:
+def _fetched(
+    cursor: Connection, ask: Ask, moment: Moment, eids: EidArray
+) -> Iterator[Things]:
     """Things by their ids, in that order."""
     for first in range(0, len(eids), BATCH):
         wanted = [bytes(eid).hex() for eid in eids[first : first + BATCH]]

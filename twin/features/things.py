@@ -10,7 +10,7 @@ import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
 
-from twin.features.asking import Field
+from twin.features.asking import Field, Kind
 from twin.features.geojson import encoded
 from twin.features.values import RESERVED, TYPED, as_column, typed_values
 from twin.store.read import Moment
@@ -196,3 +196,5 @@ def _heights(batch: pa.RecordBatch) -> NDArray[np.float64]:
     heights = np.stack([_numbers(batch, "foot"), _numbers(batch, "top")], axis=1)
     heights[np.isnan(heights[:, 0])] = np.nan
     return np.ascontiguousarray(heights)
+
+

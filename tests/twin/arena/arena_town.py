@@ -57,8 +57,7 @@ def thing(shape=None, *, eid=None, collection="buildings", box=None, attributes=
 def write(store: Store, rows, ended=()) -> None:
     """Put things in the place of those with the same ids, and end others, in one transaction."""
     incoming = pa.Table.from_pylist(
-        [*rows, *(thing(eid=eid, kind="end", collection=collection) for collection, eid in ended)],
-        SCHEMA,
+        [*rows, *(thing(eid=eid, kind="end", collection=collection) for collection, eid in ended)], SCHEMA
     )
     with store.transaction() as con:
         con.register("incoming", incoming)
@@ -102,10 +101,7 @@ class Where:
     @classmethod
     def meets(cls, shape):
         return cls(
-            shape.wkt,
-            ["geometry"],
-            lambda rows: shapely.intersects(shape, rows.shapes()),
-            Box(*shape.bounds),
+            shape.wkt, ["geometry"], lambda rows: shapely.intersects(shape, rows.shapes()), Box(*shape.bounds)
         )
 
 

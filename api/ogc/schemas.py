@@ -9,7 +9,7 @@ from starlette.responses import Response
 from api.deps import Language, State, base_url, language, only
 from api.models import answer, link
 from api.ogc.formats import SCHEMA, SCHEMAS, wanted
-from api.ogc.question import OWN, known, moment_of
+from api.ogc.question import known, moment_of
 from api.ogc.readers import reader_at
 from api.state import CollectionInfo
 from twin.cql2 import described
@@ -173,8 +173,3 @@ def functions(request: Request) -> Response:
     only(request, {"f", "lang"})
     links = [link(f"{base_url(request)}/functions", "self")]
     return answer({**described(), "links": links})
-
-
-def parameters(fields: Mapping[str, Field]) -> list[str]:
-    """Fields that are parameters of items."""
-    return [name for name in fields if name not in OWN]

@@ -27,7 +27,6 @@
 """
 
 from twin.crs.axes import (
-    box_in_degrees,
     projjson,
     ring_in_degrees,
     shapes_from_geographic,
@@ -64,7 +63,7 @@ from twin.crs.vertical import HeightVerdict, judge_heights
 
 __all__ = [
     "BD09", "BD09MC", "GCJ02", "GCJ02MC", "Candidate", "Clue", "CrsVerdict", "Evidence", "Grid",
-    "HeightVerdict", "Trusted", "TrustedShapes", "accuracy", "area_of_use", "box_in_degrees", "canonical",
+    "HeightVerdict", "Trusted", "TrustedShapes", "accuracy", "area_of_use", "canonical",
     "clues_of", "confirm", "define_local", "ecef_to_geographic", "enu_matrix", "from_geographic",
     "geographic_to_ecef", "hint", "is_geocentric", "is_geographic", "judge", "judge_heights",
     "local_to_ecef_matrices", "named_as_degrees", "projjson", "resembling", "ring_in_degrees",

@@ -11,7 +11,7 @@ from twin.crs import names
 from twin.crs.transforms import from_geographic, moved_shapes, to_geographic
 from twin.errors import CrsError
 
-__all__ = ["box_in_degrees", "projjson", "ring_in_degrees", "shapes_from_geographic", "with_official_axes",
+__all__ = ["projjson", "ring_in_degrees", "shapes_from_geographic", "with_official_axes",
            "with_x_first", "zone_at"]  # fmt: skip
 
 DEGREES = "EPSG:4490"
@@ -124,18 +124,3 @@ def ring_in_degrees(crs: str, box: tuple[float, float, float, float]) -> NDArray
             f"the box {a:g}, {b:g}, {c:g}, {d:g} reaches where {names.plain(crs)} has no place"
         )
     return np.stack([lon, lat], axis=1)
-
-
-def box_in_degrees(
-    crs: str, box: tuple[float, float, float, float]
-) -> tuple[float, float, float, float]:
-    """West, south, east, north of a box of a system (:func:`ring_in_degrees`).
-
-    Examples
-    --------
-    >>> box_in_degrees("EPSG:4326@yx", (30.0, 114.0, 31.0, 115.0))
-    (114.0, 30.0, 115.0, 31.0)
-    """
-    ring = ring_in_degrees(crs, box)
-    (west, south), (east, north) = ring.min(axis=0).tolist(), ring.max(axis=0).tolist()
-    return west, south, east, north

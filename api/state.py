@@ -17,9 +17,12 @@ from api.vector_tiles import VectorTiles
 from sample_data.district import SEED
 from sample_data.live import Simulator
 from tiles import Hashes, OnDemand
+from twin.arena import ArenaKeeper, ArenaReader, CityReader
 from twin.cases import CaseDesk
 from twin.city import City
 from twin.codes import cim_classes, components
+from twin.features.asking import Reader
+from twin.features.stored import StoredReader
 from twin.ingest.source import utc_now
 from twin.live import LiveHub, run_simulator, run_ticker
 from twin.settings import ServerSettings
@@ -81,6 +84,7 @@ class CityState:
     turns: SharedLock
     drawing: OnDemand
     vectors: VectorTiles = field(init=False)
+    _present: CityReader = field(init=False)
     hashes: Hashes = field(init=False)
     started: datetime = field(default_factory=utc_now)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -93,6 +97,7 @@ class CityState:
         """What hangs on the base."""
         self.vectors = VectorTiles(self.store, self.city.tiles)
         self.hashes = Hashes(self.city.tiles)
+        self._present = CityReader(ArenaReader(self.city.arenas), StoredReader(self.store))
 
     @classmethod
     @contextmanager
@@ -109,7 +114,9 @@ class CityState:
             book, turns = AddressBook.of(store), SharedLock()
             hub = LiveHub(store)
             jobs = AddressJobs(lambda: book.history, turns.reading)
+            arenas = ArenaKeeper(store, city.arenas)
             try:
+                arenas.start()
                 with _running(settings, hub):
                     drawing = OnDemand(Scene(store), city.tiles)
                     desk = CaseDesk(store)
@@ -117,6 +124,13 @@ class CityState:
             finally:
                 jobs.close()
                 hub.close()
+                arenas.close()
+
+    def reader(self, moment: Moment | None = None) -> Reader:
+        """What answers questions about collections: from arenas now, from the base at other times."""
+        if moment is None or moment.is_present:
+            return self._present
+        return StoredReader(self.store, moment)
 
     def moment(self) -> Moment:
         """The present."""

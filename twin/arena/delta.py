@@ -138,7 +138,7 @@ def _whole(data: bytes, at: int) -> int | None:
     if len(data) - at < HEAD.size:
         return None
     length, crc = HEAD.unpack_from(data, at)
-    end = at + HEAD.size + length
+    end = at + HEAD.size + int(length)
     if length > MOST_BYTES or end > len(data) or zlib.crc32(data[at + HEAD.size : end]) != crc:
         return None
     return end

@@ -27,8 +27,14 @@ EID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 ORDER: Final = "ORDER BY s.hilbert NULLS LAST, w.eid"
 MINE: Final = "e.collection = $collection"
 OF_EIDS: Final = " AND e.eid IN (SELECT unnest($eids::UUID[]))"
-AS_ASKED: Final = """JOIN (SELECT unnest($eids::UUID[]) AS eid, generate_subscripts($eids, 1) AS i) asked USING (eid) ORDER BY asked.i"""
-OVERLAPS: Final = "(g.xmax >= $west{i} AND g.xmin <= $east{i} AND g.ymax >= $south{i} AND g.ymin <= $north{i})"
+AS_ASKED: Final = (
+    "JOIN (SELECT unnest($eids::UUID[]) AS eid, generate_subscripts($eids, 1) AS i) asked USING (eid) "
+    "ORDER BY asked.i"
+)
+OVERLAPS: Final = (
+    "(g.xmax >= $west{i} AND g.xmin <= $east{i} AND g.ymax >= $south{i} AND g.ymin <= $north{i})"
+)
+MEETING: Final = "e.eid IN (SELECT g.eid FROM geometry g WHERE {halves})"
 KNOWN: Final = "SELECT 1 FROM entity WHERE collection = $collection LIMIT 1"
 EidArray = NDArray[np.uint8]
 
@@ -89,7 +95,9 @@ class StoredReader:
             moment = self._at()
             eids = self._matched(cursor, ask, moment)
             wanted = eids[ask.start : ask.start + ask.limit]
-            features = [f for things in _fetched(cursor, ask, moment, wanted) for f in things.features()]
+            features = [
+                f for things in _fetched(cursor, ask, moment, wanted) for f in things.features()
+            ]
         return Page(version, len(eids), features)
 
     def one(
@@ -150,9 +158,7 @@ class StoredReader:
         conditions, values = _narrowed(ask)
         eids: list[EidArray] = [np.empty((0, 16), np.uint8)]
         columns: list[list[tuple[NDArray[Any], NDArray[np.bool_]]]] = []
-        found = things_of(
-            cursor, moment, conditions, values, few=conditions != MINE, ending=ORDER
-        )
+        found = things_of(cursor, moment, conditions, values, few=conditions != MINE, ending=ORDER)
         for things in found:
             met = _tried(things, ask, fields)
             eids.append(things.eids[met])
@@ -174,9 +180,7 @@ class StoredReader:
 def table_schema(fields: Mapping[str, Field], names: Sequence[str]) -> pa.Schema:
     """Schema of tables: eid, fields, geometry (WKB, degrees)."""
     columns = [pa.field(name, arrow_type(fields[name].kind)) for name in names]
-    return pa.schema(
-        [pa.field("eid", pa.string()), *columns, pa.field("geometry", pa.binary())]
-    )
+    return pa.schema([pa.field("eid", pa.string()), *columns, pa.field("geometry", pa.binary())])
 
 
 def _narrowed(ask: Ask) -> tuple[str, dict[str, Any]]:
@@ -192,7 +196,7 @@ def _narrowed(ask: Ask) -> tuple[str, dict[str, Any]]:
             halves.append(OVERLAPS.replace("{i}", i))
             for name in ("west", "south", "east", "north"):
                 values[name + i] = getattr(half, name)
-        parts.append(f"e.eid IN (SELECT g.eid FROM geometry g WHERE {' OR '.join(halves)})")
+        parts.append(MEETING.replace("{halves}", " OR ".join(halves)))
     return " AND ".join(parts), values
 
 
@@ -212,9 +216,7 @@ def _tried(things: Things, ask: Ask, fields: Mapping[str, Field]) -> NDArray[np.
     return met
 
 
-def _fetched(
-    cursor: Connection, ask: Ask, moment: Moment, eids: EidArray
-) -> Iterator[Things]:
+def _fetched(cursor: Connection, ask: Ask, moment: Moment, eids: EidArray) -> Iterator[Things]:
     """Things by their ids, in that order."""
     for first in range(0, len(eids), BATCH):
         wanted = [bytes(eid).hex() for eid in eids[first : first + BATCH]]

@@ -19,7 +19,7 @@ from twin.features.things import BATCH, ThingRows, Things, things_of
 from twin.features.values import arrow_type, as_arrow, sort_key, sorted_rows
 from twin.store.flat import flat_version
 from twin.store.read import Moment
-from twin.store.store import Connection, Store
+from twin.store.store import Connection, Store, statement
 
 __all__ = ["EID", "StoredReader", "no_collection", "no_version"]
 
@@ -93,6 +93,8 @@ class StoredReader:
         version = self._version(ask)
         with self._reading() as cursor:
             moment = self._at()
+            if _is_plain(ask):
+                return self._plain(cursor, ask, moment, version)
             eids = self._matched(cursor, ask, moment)
             wanted = eids[ask.start : ask.start + ask.limit]
             features = [
@@ -130,6 +132,20 @@ class StoredReader:
                 columns = [as_arrow(*rows.column(n), fields[n].kind) for n in chosen]
                 shapes = pa.array(shapely.to_wkb(things.shapes), pa.binary())
                 yield pa.record_batch([things.table["eid"], *columns, shapes], schema=schema)
+
+    def _plain(self, cursor: Connection, ask: Ask, moment: Moment, version: int) -> Page:
+        """A page of all things, cut out by the base."""
+        checked(ask, {})
+        values = {"collection": ask.collection, "limit": ask.limit, "start": ask.start}
+        ending = f"{ORDER} LIMIT $limit OFFSET $start"
+        found = things_of(cursor, moment, MINE, values, ending=ending)
+        features = [feature for things in found for feature in things.features()]
+        sql = statement("read_matched").replace("{states}", moment.states())
+        sql = sql.replace("{conditions}", MINE)
+        bound = {**moment.values(), **values}
+        named = cursor.extract_statements(sql)[0].named_parameters
+        row = cursor.execute(sql, {name: bound[name] for name in named}).fetchone()
+        return Page(version, int(row[0]) if row else 0, features)
 
     def _at(self) -> Moment:
         return self._moment or Moment(datetime.now(UTC).replace(tzinfo=None))
@@ -175,6 +191,10 @@ class StoredReader:
             known = np.concatenate([part[i][1] for part in columns])
             keys.append(sort_key(column, known, fields[name].kind, descending))
         return all_eids[sorted_rows(keys)]
+
+
+def _is_plain(ask: Ask) -> bool:
+    return ask.box is None and ask.where is None and not ask.sort and ask.reach == EVERYTHING
 
 
 def table_schema(fields: Mapping[str, Field], names: Sequence[str]) -> pa.Schema:

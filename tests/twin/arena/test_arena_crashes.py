@@ -116,7 +116,8 @@ def test_a_killed_writer_leaves_arenas_that_are_right_or_made_again(city):
                 assert len(set(names)) <= 1
         time.sleep(rng.random() / 20)
         writer.send_signal(signal.SIGKILL)
-        lines = writer.communicate()[0].split()
+        lines = writer.stdout.read().split()
+        writer.communicate()
         said = int(lines[-1]) if lines else int(last)
         with kept(city) as (store, _, own):
             features = {f["id"]: f["properties"]["name"] for f in agree(store, own)}
@@ -124,7 +125,9 @@ def test_a_killed_writer_leaves_arenas_that_are_right_or_made_again(city):
             said = int(features[eids[0]])
             assert not [p for p in city.arenas.rglob(".*") if p.is_dir()]
     assert said >= 9
-    reader.communicate()
+    reader.stdin.close()
+    reader.stdout.close()
+    reader.wait()
 
 
 def test_another_process_sees_a_write_with_its_next_question(city):

@@ -22,6 +22,7 @@ from twin.cases import CaseDesk
 from twin.city import City
 from twin.codes import cim_classes, components
 from twin.errors import NotReadyError
+from twin.features.asking import Reader
 from twin.features.stored import StoredReader
 from twin.ingest.source import utc_now
 from twin.live import LiveHub, run_simulator, run_ticker
@@ -83,8 +84,8 @@ class CityState:
     jobs: AddressJobs
     turns: SharedLock
     drawing: OnDemand
-    reader: CityReader
     vectors: VectorTiles = field(init=False)
+    present: CityReader = field(init=False)
     hashes: Hashes = field(init=False)
     started: datetime = field(default_factory=utc_now)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -98,6 +99,7 @@ class CityState:
         """What hangs on the base."""
         self.vectors = VectorTiles(self.store, self.city.tiles)
         self.hashes = Hashes(self.city.tiles)
+        self.present = CityReader(ArenaReader(self.city.arenas), StoredReader(self.store))
 
     @classmethod
     @contextmanager
@@ -114,18 +116,23 @@ class CityState:
             book, turns = AddressBook.of(store), SharedLock()
             hub = LiveHub(store)
             jobs = AddressJobs(lambda: book.history, turns.reading)
-            keeper = ArenaKeeper(store, city.arenas)
-            keeper.start()
-            reader = CityReader(ArenaReader(city.arenas), StoredReader(store))
+            arenas = ArenaKeeper(store, city.arenas)
             try:
+                arenas.start()
                 with _running(settings, hub):
                     drawing = OnDemand(Scene(store), city.tiles)
                     desk = CaseDesk(store)
-                    yield cls(settings, city, store, hub, desk, book, jobs, turns, drawing, reader)
+                    yield cls(settings, city, store, hub, desk, book, jobs, turns, drawing)
             finally:
                 jobs.close()
                 hub.close()
-                keeper.close()
+                arenas.close()
+
+    def reader(self, moment: Moment | None = None) -> Reader:
+        """What answers questions about collections: from arenas now, from the base at other times."""
+        if moment is None or moment.ispresent:
+            return self.present
+        return StoredReader(self.store, moment)
 
     def moment(self) -> Moment:
         """The present."""
@@ -170,7 +177,7 @@ class CityState:
     def collection(self, name: str) -> CollectionInfo | None:
         """A collection that holds something; costs no query while its arena stays as it is."""
         try:
-            now = self.reader.arenas.version(name)
+            now = self.present.arenas.version(name)
         except NotReadyError:
             return self.collections().get(name)
         held = self._seen_at.get(name)

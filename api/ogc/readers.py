@@ -27,7 +27,7 @@ _lock = threading.Lock()
 def reader_at(state: CityState, moment: Moment) -> Reader:
     """The reader of a moment."""
     if moment.is_present:
-        return state.reader
+        return state.present
     key = (id(state.store), moment.valid_at, moment.known_at, moment.since, moment.until)
     with _lock:
         found = _kept.pop(key, None) or StoredReader(state.store, moment)
@@ -45,7 +45,7 @@ def is_quick(request: Request, state: CityState) -> bool:
     if given.get("f", "json") != "json" or "html" in request.headers.get("accept", ""):
         return False
     try:
-        state.reader.arenas.version(request.path_params["collectionId"])
+        state.present.arenas.version(request.path_params["collectionId"])
     except NotReadyError:
         return False
     return True

@@ -12,7 +12,15 @@ from twin.arena.files import Sections, Spill
 from twin.features.asking import Kind
 from twin.features.things import Things
 from twin.features.values import (
-    INSTANT, MOST_VALUES, RESERVED, TYPED, as_column, as_text, kind_of, microseconds, type_of,
+    INSTANT,
+    MOST_VALUES,
+    RESERVED,
+    TYPED,
+    as_column,
+    as_text,
+    kind_of,
+    microseconds,
+    type_of,
 )  # fmt: skip
 
 __all__ = ["Column", "ColumnMeta", "ColumnWriter"]
@@ -113,9 +121,7 @@ class ColumnWriter:
                     self._put(name, "c", part, np.array([building.code(v) for v in own], np.int32))
         self._flush(building)
 
-    def _numbers(
-        self, building: _Building, rows: NDArray[np.uint32], values: list[Any]
-    ) -> None:
+    def _numbers(self, building: _Building, rows: NDArray[np.uint32], values: list[Any]) -> None:
         """Put numbers or truths aside; whole ones beyond 64 bits become numbers."""
         kind = type(values[0])
         array = np.array(values)
@@ -219,7 +225,7 @@ class Column:
         self._rows = arrays[f"{name}/rows"] if self._sparse else None
         self._known = arrays[f"{name}/known"] if not self._sparse and not self._coded else None
         self._at = arrays[f"{name}/at"] if self._coded else None
-        self._texts = memoryview(arrays[f"{name}/texts"]) if self._coded else memoryview(b"")
+        self._texts = arrays[f"{name}/texts"].data if self._coded else memoryview(b"")
         self._empty = -1 if self._coded else 0
         self._decoded: dict[Kind, NDArray[Any]] = {}
 

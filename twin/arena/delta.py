@@ -111,9 +111,9 @@ class DeltaReader:
         self._fd = os.open(path, os.O_RDONLY)
         self.end = 0
 
-    def has_news(self) -> bool:
-        """Whether the file is longer than what was read of it: one call of the system."""
-        return os.fstat(self._fd).st_size > self.end
+    def has_news(self, since: int) -> bool:
+        """Whether the file is longer than what was taken of it: one call of the system."""
+        return os.fstat(self._fd).st_size > since
 
     def news(self) -> list[Record]:
         """Whole records that came since the last call."""
@@ -138,7 +138,7 @@ def _whole(data: bytes, at: int) -> int | None:
     if len(data) - at < HEAD.size:
         return None
     length, crc = HEAD.unpack_from(data, at)
-    end = at + HEAD.size + length
+    end = at + HEAD.size + int(length)
     if length > MOST_BYTES or end > len(data) or zlib.crc32(data[at + HEAD.size : end]) != crc:
         return None
     return end

@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 
 from twin.errors import CityError
 
-__all__ = ["DamagedArenaError", "Sections", "Spill", "Stream", "read_document", "sync_folder", "write_document"]
+__all__ = [
+    "DamagedArenaError",
+    "Sections",
+    "Spill",
+    "Stream",
+    "read_document",
+    "sync_folder",
+    "write_document",
+]
 
 ALIGNED: Final = 64
 Layout = dict[str, tuple[str, list[int], int]]
@@ -68,7 +76,11 @@ class Sections:
         self.add_parts(name, array.dtype, array.shape, iter((array,)))
 
     def add_parts(
-        self, name: str, dtype: "np.dtype[Any]", shape: tuple[int, ...], parts: Iterator[NDArray[Any]]
+        self,
+        name: str,
+        dtype: "np.dtype[Any]",
+        shape: tuple[int, ...],
+        parts: Iterator[NDArray[Any]],
     ) -> None:
         """Write an array that comes in parts along its first axis."""
         self._stream.write(bytes(-self._stream.size % ALIGNED))
@@ -89,7 +101,7 @@ class Spill:
         """Put an array aside as the next chunk of a name."""
         data = np.ascontiguousarray(array)
         self._chunks.setdefault(name, []).append((data.dtype.str, data.shape, self._size))
-        self._file.write(data.view(np.uint8).ravel())
+        self._file.write(data.view(np.uint8).ravel().data)
         self._size += data.nbytes
 
     def chunks(self, name: str) -> Iterator[NDArray[Any]]:

@@ -35,7 +35,10 @@ CHANGES: Final = (
     "SELECT seq, epoch_us(at_time), subject_kind, subject_id, collection FROM change "
     "WHERE seq > $since AND collection IS NOT NULL ORDER BY seq"
 )
-COUNTED: Final = "SELECT collection, count(*) FILTER (subject_kind <> 'entity'), count(*) FROM change WHERE seq > $since AND collection IS NOT NULL GROUP BY ALL"
+COUNTED: Final = (
+    "SELECT collection, count(*) FILTER (subject_kind <> 'entity'), count(*) FROM change "
+    "WHERE seq > $since AND collection IS NOT NULL GROUP BY ALL"
+)
 COLLECTIONS: Final = "SELECT DISTINCT collection FROM entity WHERE collection IS NOT NULL"
 log = logging.getLogger("citytwin.arena")
 
@@ -72,6 +75,7 @@ class ArenaKeeper:
         self._live: dict[str, _Live] = {}
         self._since = 0
         self._wanted: set[str] = set()
+        self._unchecked: set[str] = set()
         self._old: list[tuple[datetime, Path]] = []
         self._stop, self._work = threading.Event(), threading.Event()
         self._idle = threading.Event()
@@ -128,6 +132,7 @@ class ArenaKeeper:
                     self._wanted.add(name)
                     continue
                 self._live[name] = live
+                self._unchecked.add(name)
                 self._catch_up(cursor, name, live)
 
     def _opened(self, cursor: Connection, name: str, anchors: list[int]) -> _Live | None:
@@ -140,7 +145,9 @@ class ArenaKeeper:
         except (DamagedArenaError, OSError, KeyError, TypeError, ValueError) as error:
             log.info("arena of %s: %s", name, error)
             return None
-        for path in folder.iterdir():  # left over from what ended in the middle, or kept for readers of then
+        for path in (
+            folder.iterdir()
+        ):  # left over from what ended in the middle, or kept for readers of then
             if path.name not in (named["segment"], named["delta"], CURRENT):
                 shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
         same = mark_of(cursor, name, live.mark.version) == live.mark
@@ -152,7 +159,8 @@ class ArenaKeeper:
     def _catch_up(self, cursor: Connection, name: str, live: _Live) -> None:
         """Write what the log tells since an arena ended."""
         found = cursor.execute(
-            CHANGES.replace("ORDER", "AND collection = $collection ORDER") + f" LIMIT {MOST_AT_ONCE + 1}",
+            CHANGES.replace("ORDER", "AND collection = $collection ORDER")
+            + f" LIMIT {MOST_AT_ONCE + 1}",
             {"since": live.mark.version, "collection": name},
         ).fetchall()
         if found:
@@ -177,7 +185,9 @@ class ArenaKeeper:
                         self._fall_behind(name)
                     else:
                         self._tell(cursor, name, live, [row for row in rows if row[4] == name])
-                found = cursor.execute("SELECT max(seq) FROM change WHERE seq > $s", {"s": self._since})
+                found = cursor.execute(
+                    "SELECT max(seq) FROM change WHERE seq > $s", {"s": self._since}
+                )
                 self._since = int((found.fetchone() or (self._since,))[0])
         except (duckdb.Error, OSError, pa.ArrowException):
             log.exception("arenas could not follow a transaction; they are made again")
@@ -224,6 +234,8 @@ class ArenaKeeper:
     def _run(self) -> None:
         while not self._stop.is_set():
             self._work.clear()
+            while self._unchecked and not self._stop.is_set():
+                self._check(self._unchecked.pop())
             while self._wanted and not self._stop.is_set():
                 name = next(iter(self._wanted))
                 try:
@@ -238,6 +250,14 @@ class ArenaKeeper:
             if not self._wanted:
                 self._idle.set()
             self._work.wait(60)
+
+    def _check(self, name: str) -> None:
+        """Read the files of an arena that was taken up, and make it again where a byte is wrong."""
+        try:
+            self._live[name].segment.check()
+        except DamagedArenaError as error:
+            log.warning("%s", error)
+            self.rebuild(name)
 
     def _build(self, name: str) -> None:
         """Make a segment, put it in the place of the one before with what came meanwhile."""
@@ -268,7 +288,10 @@ class ArenaKeeper:
         self._live[name] = live
         if before is not None:
             before.delta.close()
-            self._old += [(datetime.now(UTC), before.segment.folder), (datetime.now(UTC), before.delta.path)]
+            self._old += [
+                (datetime.now(UTC), before.segment.folder),
+                (datetime.now(UTC), before.delta.path),
+            ]
 
     def _prune(self) -> None:
         now = datetime.now(UTC)

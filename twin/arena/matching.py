@@ -41,10 +41,8 @@ class Masks:
 
     def _made(self, reach: Reach) -> NDArray[np.bool_]:
         segment = self._segment
-        if reach.classes is None:
-            mask = np.ones(segment.n, bool)
-        else:
-            mask = segment.class_mask(reach.classes)
+        classes = reach.classes
+        mask = np.ones(segment.n, bool) if classes is None else segment.class_mask(classes)
         if reach.area is not None:
             inside = np.zeros(segment.n, bool)
             west, south, east, north = shapely.bounds(reach.area)

@@ -60,7 +60,10 @@ class Pieces(Sequence["bytes | memoryview"]):
         if later and not segment.n:
             self._starts = self._ends = np.zeros(len(handles), np.int64)
         else:
-            self._starts, self._ends = segment.feature_at[handles], segment.feature_at[handles + 1] - 1
+            self._starts, self._ends = (
+                segment.feature_at[handles],
+                segment.feature_at[handles + 1] - 1,
+            )
 
     def __len__(self) -> int:
         return len(self._starts)
@@ -107,6 +110,7 @@ class Generation:
         self.number = next(NUMBERS)
         self.segment = Segment(folder / segment)
         self._delta = DeltaReader(folder / delta)
+        self._taken = 0
         self._lock = threading.Lock()
         self._records: list[Record] = []
         self.latest = View.of(self.segment)
@@ -116,7 +120,7 @@ class Generation:
 
     def refresh(self) -> None:
         """Take what was written since."""
-        if not self._delta.has_news():
+        if not self._delta.has_news(self._taken):
             return
         with self._lock:
             for record in self._delta.news():
@@ -125,6 +129,7 @@ class Generation:
                     continue
                 self._records.append(record)
                 self._keep(self.latest.after(record))
+            self._taken = self._delta.end  # only now: who asks meanwhile waits for it
 
     def view(self, version: int) -> View | None:
         """A version; None where this segment and its changes never had it."""
@@ -133,7 +138,7 @@ class Generation:
             return found
         with self._lock:
             after = [r for r in self._records if r.mark.version <= version]
-            if not after or after[-1].mark.version != version:
+            if version != (after[-1].mark.version if after else self.segment.version):
                 return None
             made = View.of(self.segment)
             for record in after:
@@ -171,7 +176,7 @@ class Collection:
             If there is none, or it is waiting for another.
         """
         try:
-            found = os.stat(self._pointer)
+            found = os.stat(self._pointer)  # noqa: PTH116 -- for every question: half the time
         except OSError:
             raise NotReadyError(
                 f"The arena of {self.name} is not built yet; ask again in a moment."
@@ -181,7 +186,9 @@ class Collection:
         generation = self._held[0][1]
         generation.refresh()
         if generation.behind:
-            raise NotReadyError(f"The arena of {self.name} is being made again; ask again in a moment.")
+            raise NotReadyError(
+                f"The arena of {self.name} is being made again; ask again in a moment."
+            )
         return generation
 
     def view(self, version: int | None) -> tuple[Generation, View]:
@@ -200,14 +207,16 @@ class Collection:
         with self._lock:
             for _ in range(TRIES):
                 try:
-                    found = os.stat(self._pointer)
+                    found = os.stat(self._pointer)  # noqa: PTH116 -- for every question: half the time
                     named = read_document(Path(self._pointer))
                     made = Generation(self._folder, named["segment"], named["delta"])
                     break
                 except (DamagedArenaError, OSError):  # replaced meanwhile, or not whole
                     time.sleep(0.01)
             else:
-                raise NotReadyError(f"The arena of {self.name} is damaged and is made again; ask again in a moment.")
+                raise NotReadyError(
+                    f"The arena of {self.name} is damaged and is made again; ask again in a moment."
+                )
             now = time.monotonic()
             kept = [(since, g) for since, g in self._held if now - since < KEEP_S or since == 0]
             if kept and kept[0][0] == 0:
@@ -256,9 +265,13 @@ class ArenaReader:
         if ask.where is not None or ask.sort or ask.limit < 0 or ask.start < 0:
             checked(ask, view.fields())
         if ask.box is None and ask.where is None and not ask.sort and ask.reach == EVERYTHING:
-            return Page(view.version, view.n, Pieces(view, view.handles(ask.start, ask.start + ask.limit)))
+            return Page(
+                view.version, view.n, Pieces(view, view.handles(ask.start, ask.start + ask.limit))
+            )
         found = self._found(generation, view, ask)
-        return Page(view.version, len(found), Pieces(view, found[ask.start : ask.start + ask.limit]))
+        return Page(
+            view.version, len(found), Pieces(view, found[ask.start : ask.start + ask.limit])
+        )
 
     def one(
         self, collection: str, eid: str, reach: Reach = EVERYTHING, version: int | None = None

@@ -82,7 +82,9 @@ class Segment:
         path, size = self.folder / name, int(self.meta["files"][name][0])
         try:
             if path.stat().st_size != size:
-                raise DamagedArenaError(f"{path} is not as long as it was written; it is made again.")
+                raise DamagedArenaError(
+                    f"{path} is not as long as it was written; it is made again."
+                )
             if not size:
                 return memoryview(b"")
             with path.open("rb") as file:
@@ -124,9 +126,7 @@ class Segment:
         self, window: NDArray[np.float64], exact: bool
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Rows that meet a window; see :func:`twin.arena.tree.search`."""
-        return search(
-            self.boxes, self.heights, self.form, self._nodes, self._counts, window, exact
-        )
+        return search(self.boxes, self.heights, self.form, self._nodes, self._counts, window, exact)
 
     def shapes(self, rows: NDArray[np.int64]) -> NDArray[np.object_]:
         """Shapes of rows in degrees, None for none."""

@@ -63,8 +63,15 @@ def build(boxes: Floats) -> Floats:
 
 @njit(cache=True, nogil=True)
 def _verdict(
-    west: float, south: float, east: float, north: float,
-    w: float, s: float, e: float, n: float, shape: int,
+    west: float,
+    south: float,
+    east: float,
+    north: float,
+    w: float,
+    s: float,
+    e: float,
+    n: float,
+    shape: int,
 ) -> int:
     """Whether a shape with a box meets a window: 1 yes, 0 no, 2 cannot be said from the box."""
     if not (west <= e and east >= w and south <= n and north >= s):
@@ -80,9 +87,14 @@ def _verdict(
 
 
 @njit(cache=True, nogil=True)
-def search(
-    boxes: Floats, heights: Floats, shape: NDArray[np.uint8], nodes: Floats, counts: Ints,
-    window: Floats, exact: bool,
+def search(  # noqa: C901 -- one walk, compiled
+    boxes: Floats,
+    heights: Floats,
+    shape: NDArray[np.uint8],
+    nodes: Floats,
+    counts: Ints,
+    window: Floats,
+    exact: bool,
 ) -> tuple[Ints, Ints]:
     """Rows that meet a window, and those of them that only their shape can decide.
 

@@ -90,8 +90,13 @@ class View:
     """
 
     def __init__(
-        self, segment: Segment, version: int, gone: Ints, later: Later,
-        types: dict[str, int], few: dict[str, Any],
+        self,
+        segment: Segment,
+        version: int,
+        gone: Ints,
+        later: Later,
+        types: dict[str, int],
+        few: dict[str, Any],
     ) -> None:
         self.segment, self.version, self.gone, self.later = segment, version, gone, later
         self._types, self._few = types, few
@@ -147,7 +152,7 @@ class View:
         return self.handles(0, self.n)
 
     def in_order(self, rows: Ints, later: Ints) -> Ints:
-        """Rows of the segment (ascending) and places of later things (ascending) as handles in order; rows that are gone left out."""
+        """Rows of the segment and places of later things, both ascending, as handles in order; without rows that are gone."""
         if len(rows) and len(self.gone):
             at = np.minimum(np.searchsorted(self.gone, rows), len(self.gone) - 1)
             rows = rows[self.gone[at] != rows]
@@ -192,7 +197,9 @@ class View:
         made[where] = [self.later.things[i].shape for i in late.tolist()]
         return made
 
-    def column(self, name: str, handles: Ints, kind: Kind) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    def column(
+        self, name: str, handles: Ints, kind: Kind
+    ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Values of a field as a kind, and which are known."""
         rows, late, where = self._split(handles)
         found = self.segment.column(name, rows, kind)

@@ -27,9 +27,7 @@ def properties(thing: Mapping[str, Any], attributes: Mapping[str, Any]) -> dict[
     {'class_code': 'building', 'name': None, 'usage': '住宅'}
     """
     typed = {name: thing[name] for name in PLAIN if name in thing}
-    times = {
-        name: f"{thing[name].isoformat()}Z" for name in TIMES if thing.get(name) is not None
-    }
+    times = {name: f"{thing[name].isoformat()}Z" for name in TIMES if thing.get(name) is not None}
     if not typed.keys() & attributes.keys():
         return {**typed, **attributes, **times}
     return typed | {name: value for name, value in attributes.items() if name not in typed} | times

@@ -24,7 +24,8 @@ def checked(ask: Ask, fields: "dict[str, Field]") -> None:
     for name in [*sorted(wanted), *(name for name, _ in ask.sort)]:
         if name not in fields:
             raise InvalidRequestError(
-                f"{ask.collection} has no field {name[:80]!r}; there are: {', '.join(fields)}.", name
+                f"{ask.collection} has no field {name[:80]!r}; there are: {', '.join(fields)}.",
+                name,
             )
     if any(name == "geometry" for name, _ in ask.sort):
         raise InvalidRequestError("geometry cannot be sorted by; name another field.", "sortby")

@@ -19,7 +19,7 @@ from twin.features.things import BATCH, ThingRows, Things, things_of
 from twin.features.values import arrow_type, as_arrow, sort_key, sorted_rows
 from twin.store.flat import flat_version
 from twin.store.read import Moment
-from twin.store.store import Connection, Store
+from twin.store.store import Connection, Store, statement
 
 __all__ = ["EID", "StoredReader", "no_collection", "no_version"]
 
@@ -27,8 +27,14 @@ EID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 ORDER: Final = "ORDER BY s.hilbert NULLS LAST, w.eid"
 MINE: Final = "e.collection = $collection"
 OF_EIDS: Final = " AND e.eid IN (SELECT unnest($eids::UUID[]))"
-AS_ASKED: Final = """JOIN (SELECT unnest($eids::UUID[]) AS eid, generate_subscripts($eids, 1) AS i) asked USING (eid) ORDER BY asked.i"""
-OVERLAPS: Final = "(g.xmax >= $west{i} AND g.xmin <= $east{i} AND g.ymax >= $south{i} AND g.ymin <= $north{i})"
+AS_ASKED: Final = (
+    "JOIN (SELECT unnest($eids::UUID[]) AS eid, generate_subscripts($eids, 1) AS i) asked USING (eid) "
+    "ORDER BY asked.i"
+)
+OVERLAPS: Final = (
+    "(g.xmax >= $west{i} AND g.xmin <= $east{i} AND g.ymax >= $south{i} AND g.ymin <= $north{i})"
+)
+MEETING: Final = "e.eid IN (SELECT g.eid FROM geometry g WHERE {halves})"
 KNOWN: Final = "SELECT 1 FROM entity WHERE collection = $collection LIMIT 1"
 EidArray = NDArray[np.uint8]
 
@@ -87,9 +93,13 @@ class StoredReader:
         version = self._version(ask)
         with self._reading() as cursor:
             moment = self._at()
+            if _is_plain(ask):
+                return self._plain(cursor, ask, moment, version)
             eids = self._matched(cursor, ask, moment)
             wanted = eids[ask.start : ask.start + ask.limit]
-            features = [f for things in _fetched(cursor, ask, moment, wanted) for f in things.features()]
+            features = [
+                f for things in _fetched(cursor, ask, moment, wanted) for f in things.features()
+            ]
         return Page(version, len(eids), features)
 
     def one(
@@ -123,6 +133,20 @@ class StoredReader:
                 shapes = pa.array(shapely.to_wkb(things.shapes), pa.binary())
                 yield pa.record_batch([things.table["eid"], *columns, shapes], schema=schema)
 
+    def _plain(self, cursor: Connection, ask: Ask, moment: Moment, version: int) -> Page:
+        """A page of all things, cut out by the base."""
+        checked(ask, {})
+        values = {"collection": ask.collection, "limit": ask.limit, "start": ask.start}
+        ending = f"{ORDER} LIMIT $limit OFFSET $start"
+        found = things_of(cursor, moment, MINE, values, ending=ending)
+        features = [feature for things in found for feature in things.features()]
+        sql = statement("read_matched").replace("{states}", moment.states())
+        sql = sql.replace("{conditions}", MINE)
+        bound = {**moment.values(), **values}
+        named = cursor.extract_statements(sql)[0].named_parameters
+        row = cursor.execute(sql, {name: bound[name] for name in named}).fetchone()
+        return Page(version, int(row[0]) if row else 0, features)
+
     def _at(self) -> Moment:
         return self._moment or Moment(datetime.now(UTC).replace(tzinfo=None))
 
@@ -150,9 +174,7 @@ class StoredReader:
         conditions, values = _narrowed(ask)
         eids: list[EidArray] = [np.empty((0, 16), np.uint8)]
         columns: list[list[tuple[NDArray[Any], NDArray[np.bool_]]]] = []
-        found = things_of(
-            cursor, moment, conditions, values, few=conditions != MINE, ending=ORDER
-        )
+        found = things_of(cursor, moment, conditions, values, few=conditions != MINE, ending=ORDER)
         for things in found:
             met = _tried(things, ask, fields)
             eids.append(things.eids[met])
@@ -171,12 +193,14 @@ class StoredReader:
         return all_eids[sorted_rows(keys)]
 
 
+def _is_plain(ask: Ask) -> bool:
+    return ask.box is None and ask.where is None and not ask.sort and ask.reach == EVERYTHING
+
+
 def table_schema(fields: Mapping[str, Field], names: Sequence[str]) -> pa.Schema:
     """Schema of tables: eid, fields, geometry (WKB, degrees)."""
     columns = [pa.field(name, arrow_type(fields[name].kind)) for name in names]
-    return pa.schema(
-        [pa.field("eid", pa.string()), *columns, pa.field("geometry", pa.binary())]
-    )
+    return pa.schema([pa.field("eid", pa.string()), *columns, pa.field("geometry", pa.binary())])
 
 
 def _narrowed(ask: Ask) -> tuple[str, dict[str, Any]]:
@@ -192,7 +216,7 @@ def _narrowed(ask: Ask) -> tuple[str, dict[str, Any]]:
             halves.append(OVERLAPS.replace("{i}", i))
             for name in ("west", "south", "east", "north"):
                 values[name + i] = getattr(half, name)
-        parts.append(f"e.eid IN (SELECT g.eid FROM geometry g WHERE {' OR '.join(halves)})")
+        parts.append(MEETING.replace("{halves}", " OR ".join(halves)))
     return " AND ".join(parts), values
 
 
@@ -212,9 +236,7 @@ def _tried(things: Things, ask: Ask, fields: Mapping[str, Field]) -> NDArray[np.
     return met
 
 
-def _fetched(
-    cursor: Connection, ask: Ask, moment: Moment, eids: EidArray
-) -> Iterator[Things]:
+def _fetched(cursor: Connection, ask: Ask, moment: Moment, eids: EidArray) -> Iterator[Things]:
     """Things by their ids, in that order."""
     for first in range(0, len(eids), BATCH):
         wanted = [bytes(eid).hex() for eid in eids[first : first + BATCH]]

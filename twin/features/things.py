@@ -10,7 +10,7 @@ import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
 
-from twin.features.asking import Field, Kind
+from twin.features.asking import Field
 from twin.features.geojson import encoded
 from twin.features.values import RESERVED, TYPED, as_column, typed_values
 from twin.store.read import Moment
@@ -26,8 +26,9 @@ LAST: Final = (1 << 63) - 1
 OTHER_SHAPE, CONNECTED, BOX = 0, 1, 2
 SINGLE_TYPES: Final = (1, 2, 3)
 POINT: Final = 0
-ALL: Final = {"{of_wanted}": "", "{tied_to_wanted}": ""}
+ALL: Final = {"{kept}": "", "{of_wanted}": "", "{tied_to_wanted}": ""}
 SOME: Final = {
+    "{kept}": "MATERIALIZED",
     "{of_wanted}": "WHERE g.eid IN (SELECT eid FROM wanted)",
     "{tied_to_wanted}": "AND a.subject_id IN (SELECT eid::VARCHAR FROM wanted)",
 }
@@ -151,7 +152,7 @@ def prepared(batch: pa.RecordBatch) -> Things:
     texts = batch["eid"].to_pylist()
     raw = bytes.fromhex("".join(texts).replace("-", ""))
     attributes = [orjson.loads(text) if text else {} for text in batch["attributes"].to_pylist()]
-    place = batch["hilbert"].fill_null(LAST).to_numpy(zero_copy_only=False)
+    place = batch["hilbert"].to_numpy(zero_copy_only=False)
     return Things(
         batch,
         [own if isinstance(own, dict) else {} for own in attributes],
@@ -196,5 +197,3 @@ def _heights(batch: pa.RecordBatch) -> NDArray[np.float64]:
     heights = np.stack([_numbers(batch, "foot"), _numbers(batch, "top")], axis=1)
     heights[np.isnan(heights[:, 0])] = np.nan
     return np.ascontiguousarray(heights)
-
-

@@ -45,7 +45,7 @@ KINDS: Final = {
     INSTANT: Kind.INSTANT,
     LIST: Kind.LIST,
 }
-EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 -- times of the base have no zone
+EPOCH: Final = datetime(1970, 1, 1)
 LEAST, MOST = -(1 << 63), (1 << 63) - 1
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import pyarrow as pa
 import shapely
-from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
     from twin.store.read import Box
 
 __all__ = ["HEIGHT_DECIMALS", "PLACE_DECIMALS", "rounded", "shown", "window"]
@@ -61,7 +62,7 @@ def shown(things: pa.Table | pa.RecordBatch) -> tuple[NDArray[np.object_], NDArr
         )
         boxed &= np.isfinite(west)
         middle = np.stack([(west + east) / 2, (south + north) / 2, foot], axis=1)[boxed]
-        points = shapely.points(middle)
+        points = np.asarray(shapely.points(middle), dtype=object)
         flat = np.isnan(middle[:, 2])
         points[flat] = shapely.points(middle[flat, :2])
         shapes[boxed] = points

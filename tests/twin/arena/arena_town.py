@@ -57,12 +57,13 @@ def thing(shape=None, *, eid=None, collection="buildings", box=None, attributes=
 def write(store: Store, rows, ended=()) -> None:
     """Put things in the place of those with the same ids, and end others, in one transaction."""
     incoming = pa.Table.from_pylist(
-        [*rows, *(thing(eid=eid, kind="end", collection=collection) for collection, eid in ended)], SCHEMA
+        [*rows, *(thing(eid=eid, kind="end", collection=collection) for collection, eid in ended)],
+        SCHEMA,
     )
     with store.transaction() as con:
         con.register("incoming", incoming)
         for name in ("entity", "geometry"):
-            con.execute(f"DELETE FROM {name} WHERE eid IN (SELECT eid::UUID FROM incoming)")
+            con.execute(f"DELETE FROM {name} WHERE eid IN (SELECT eid::UUID FROM incoming)")  # noqa: S608 -- constant names
         con.execute("DELETE FROM anchor WHERE subject_id IN (SELECT eid FROM incoming)")
         con.register("incoming", incoming.filter(pa.compute.not_equal(incoming["kind"], "end")))
         con.execute(ENTITY, {"now": NOW})
@@ -101,7 +102,10 @@ class Where:
     @classmethod
     def meets(cls, shape):
         return cls(
-            shape.wkt, ["geometry"], lambda rows: shapely.intersects(shape, rows.shapes()), Box(*shape.bounds)
+            shape.wkt,
+            ["geometry"],
+            lambda rows: shapely.intersects(shape, rows.shapes()),
+            Box(*shape.bounds),
         )
 
 

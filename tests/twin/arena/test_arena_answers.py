@@ -1,10 +1,6 @@
 """Arenas and the base answer every question with the same bytes, while things are written between the questions."""
 
-import json
-
-import numpy as np
 import pyarrow as pa
-import pytest
 import shapely
 from arena_town import Where, plain, thing, write
 from hypothesis import HealthCheck, Phase, settings
@@ -13,7 +9,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from twin.arena import ArenaKeeper, ArenaReader
 from twin.city import City
-from twin.errors import InvalidRequestError, NotFoundError
 from twin.features.asking import EVERYTHING, Ask, Reach
 from twin.features.stored import StoredReader
 from twin.store import Store
@@ -24,7 +19,9 @@ ALONG = st.integers(0, 8).map(lambda i: 30.0 + i / 1024)
 HEIGHT = st.integers(0, 6).map(float)
 POINT = st.builds(shapely.Point, GRID, ALONG)
 RECT = st.tuples(GRID, ALONG, GRID, ALONG).map(
-    lambda c: shapely.box(min(c[0], c[2]), min(c[1], c[3]), max(c[0], c[2]) + 1 / 4096, max(c[1], c[3]) + 1 / 4096)
+    lambda c: shapely.box(
+        min(c[0], c[2]), min(c[1], c[3]), max(c[0], c[2]) + 1 / 4096, max(c[1], c[3]) + 1 / 4096
+    )
 )
 RING = RECT.map(lambda r: r.difference(r.buffer(-1 / 8192, join_style="mitre")))
 LINE = st.lists(st.tuples(GRID, ALONG), min_size=2, max_size=3, unique=True).map(shapely.LineString)
@@ -33,7 +30,13 @@ SOLID = st.tuples(RECT, HEIGHT).map(lambda p: shapely.force_3d(p[0], p[1]))
 VALUE = st.sampled_from([{}, {"usage": "住宅"}, {"usage": "商业", "year": 1998}, {"year": 2001, "share": 0.5}, {"on": "2020-02-03"},
                          {"tags": ["a", "b"]}, {"usage": "住宅", "share": 2.5, "open": True}, {"usage": None}])  # fmt: skip
 BOXES = st.tuples(GRID, ALONG, GRID, ALONG, st.one_of(st.none(), st.tuples(HEIGHT, HEIGHT))).map(
-    lambda c: Box(min(c[0], c[2]), min(c[1], c[3]), max(c[0], c[2]), max(c[1], c[3]), *(sorted(c[4]) if c[4] else (None, None)))
+    lambda c: Box(
+        min(c[0], c[2]),
+        min(c[1], c[3]),
+        max(c[0], c[2]),
+        max(c[1], c[3]),
+        *(sorted(c[4]) if c[4] else (None, None)),
+    )
 )
 CROSSING = st.just(Box(114.003, 29, 114.001, 31))
 
@@ -108,7 +111,11 @@ class Town(RuleBasedStateMachine):
 
     @rule(things=st.lists(made(), max_size=4), data=st.data())
     def edit(self, things, data):
-        old = data.draw(st.lists(st.sampled_from(self.eids), max_size=3, unique=True)) if self.eids else []
+        old = (
+            data.draw(st.lists(st.sampled_from(self.eids), max_size=3, unique=True))
+            if self.eids
+            else []
+        )
         ended, replaced = old[:1], old[1:]
         for row, eid in zip(things, replaced, strict=False):
             row["eid"] = eid
@@ -119,7 +126,17 @@ class Town(RuleBasedStateMachine):
     def question(self, ask):
         found = self.arenas.page(ask)
         assert plain(found) == plain(self.stored.page(ask))
-        self.seen.append((found.version, ask, plain(self.stored.page(Ask(ask.collection, ask.box, ask.where, ask.sort, 99, 0, reach=ask.reach)))))
+        self.seen.append(
+            (
+                found.version,
+                ask,
+                plain(
+                    self.stored.page(
+                        Ask(ask.collection, ask.box, ask.where, ask.sort, 99, 0, reach=ask.reach)
+                    )
+                ),
+            )
+        )
 
     @rule(reach=REACH, data=st.data())
     @precondition(lambda self: self.eids)
@@ -130,7 +147,10 @@ class Town(RuleBasedStateMachine):
 
     @rule(ask=ASK)
     def columns(self, ask):
-        ours, theirs = (pa.Table.from_batches(list(r.table(ask)), None) if list(r.table(ask)) else None for r in (self.arenas, self.stored))
+        ours, theirs = (
+            pa.Table.from_batches(list(r.table(ask)), None) if list(r.table(ask)) else None
+            for r in (self.arenas, self.stored)
+        )
         assert (ours is None) == (theirs is None)
         assert ours is None or ours.equals(theirs)
 
@@ -145,7 +165,9 @@ class Town(RuleBasedStateMachine):
         version, ask, then = data.draw(st.sampled_from(self.seen[-8:]))
         pages, start = [], 0
         while True:
-            page = self.arenas.page(Ask(ask.collection, ask.box, ask.where, ask.sort, 3, start, version, ask.reach))
+            page = self.arenas.page(
+                Ask(ask.collection, ask.box, ask.where, ask.sort, 3, start, version, ask.reach)
+            )
             assert page.version == version
             assert page.matched == then[1]
             pages += [bytes(feature) for feature in page.features]
@@ -170,7 +192,11 @@ def test_arenas_and_base_agree_while_things_change(tmp_path):
     Town.folder = tmp_path
     case = Town.TestCase()
     case.settings = settings(
-        max_examples=15, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True,
+        max_examples=8,
+        stateful_step_count=20,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        derandomize=True,
         phases=[Phase.explicit, Phase.generate],
     )
     case.runTest()

@@ -286,7 +286,10 @@ def parse_moment(valid_at: str | None, known_at: str | None, interval: str | Non
 
 def base_url(request: Request) -> str:
     """Address of the server as the client wrote it, no slash at the end."""
-    return str(request.base_url).rstrip("/")
+    found: str | None = request.scope.get("citytwin.root")
+    if found is None:
+        found = request.scope["citytwin.root"] = str(request.base_url).rstrip("/")
+    return found
 
 
 def link_with(request: Request, changes: Mapping[str, str | None]) -> str:

@@ -1,5 +1,6 @@
 """The API definition as OpenAPI 3.0.3, which OGC clients read; FastAPI itself writes 3.1."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -19,9 +20,10 @@ GONE_IN_30 = (
 )
 
 
-def definition(app: FastAPI, server: str) -> dict[str, Any]:
-    """The whole definition for the address ``server``; every operation may answer a problem."""
+def definition(app: FastAPI, server: str, more: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The whole definition for the address ``server``, with paths written by hand; every operation may answer a problem."""
     document: dict[str, Any] = downgraded(app.openapi())
+    document["paths"] = {**(more or {}), **document["paths"]}
     document["openapi"] = "3.0.3"
     document["servers"] = [{"url": server}]
     schemas = document.setdefault("components", {}).setdefault("schemas", {})

@@ -20,9 +20,12 @@ from api.vector_tiles import VectorTiles
 from sample_data.district import SEED
 from sample_data.live import Simulator
 from tiles import Hashes, OnDemand
+from twin.arena import ArenaKeeper, ArenaReader, CityReader
 from twin.cases import CaseDesk
 from twin.city import City
 from twin.codes import cim_classes, components
+from twin.errors import NotReadyError
+from twin.features.stored import StoredReader
 from twin.ingest.source import utc_now
 from twin.live import LiveHub, run_simulator, run_ticker
 from twin.settings import ServerSettings
@@ -86,6 +89,7 @@ class CityState:
     vectors: VectorTiles = field(init=False)
     sights: Sights = field(init=False)
     limited: LimitedTiles = field(init=False)
+    present: CityReader = field(init=False)
     hashes: Hashes = field(init=False)
     started: datetime = field(default_factory=utc_now)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -93,6 +97,7 @@ class CityState:
     _then: dict[tuple[int, datetime], AddressIndex | None] = field(default_factory=dict)
     _collections: dict[str, CollectionInfo] = field(default_factory=dict)
     _fields: dict[str, list[str]] = field(default_factory=dict)
+    _seen_at: dict[str, tuple[int, CollectionInfo]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """What hangs on the base."""
@@ -100,6 +105,7 @@ class CityState:
         self.hashes = Hashes(self.city.tiles)
         self.sights = Sights(self.store, self.hub)
         self.limited = LimitedTiles(self.store)
+        self.present = CityReader(ArenaReader(self.city.arenas), StoredReader(self.store))
 
     @classmethod
     @contextmanager
@@ -116,7 +122,9 @@ class CityState:
             book, turns = AddressBook.of(store), SharedLock()
             hub = LiveHub(store)
             jobs = AddressJobs(lambda: book.history, turns.reading)
+            arenas = ArenaKeeper(store, city.arenas)
             try:
+                arenas.start()
                 with _running(settings, hub):
                     drawing = OnDemand(Scene(store), city.tiles)
                     desk = CaseDesk(store)
@@ -128,6 +136,7 @@ class CityState:
             finally:
                 jobs.close()
                 hub.close()
+                arenas.close()
 
     def moment(self) -> Moment:
         """The present."""
@@ -174,6 +183,20 @@ class CityState:
         if view is None:
             return self.collections()
         return _grouped(view.sight.counts, view.sight.extents)
+
+    def collection(self, name: str) -> CollectionInfo | None:
+        """A collection that holds something; costs no query while its arena stays as it is."""
+        try:
+            now = self.present.arenas.version(name)
+        except NotReadyError:
+            return self.collections().get(name)
+        held = self._seen_at.get(name)
+        if held is None or held[0] != now:
+            found = self.collections().get(name)
+            if found is None:
+                return None
+            held = self._seen_at[name] = (now, found)
+        return held[1]
 
     def fields(self, collection: str) -> list[str]:
         """Attributes that things of a collection can be filtered by."""

@@ -65,6 +65,11 @@ class City:
         return self.path / "assets"
 
     @property
+    def arenas(self) -> Path:
+        """What collections are served from (:mod:`twin.arena`); may be deleted and is built again."""
+        return self.path / "arenas"
+
+    @property
     def tiles(self) -> Path:
         """Tiles; may be deleted and built again."""
         return self.path / "tiles"

@@ -9,7 +9,8 @@
     ├── ConflictError            the state does not allow it (illegal transition, already exists)
     ├── ForbiddenError           the caller's role does not allow it
     ├── CityError                the city folder is missing, damaged or of another version
-    │   └── CityInUseError       another process holds the base
+    │   ├── CityInUseError       another process holds the base
+    │   └── NotReadyError        it is being made; the same call works a moment later
     ├── SourceError              a source file cannot be read
     │   ├── UnsupportedFormatError   no loader knows this kind of file
     │   └── UnsafeSourceError        refused: path traversal, oversized header, entity bomb…
@@ -35,6 +36,7 @@ __all__ = [
     "LawError",
     "MissingCrsError",
     "NotFoundError",
+    "NotReadyError",
     "PlanError",
     "SourceError",
     "TwinError",
@@ -81,6 +83,10 @@ class CityError(TwinError):
 
 class CityInUseError(CityError):
     """Another process holds the base."""
+
+
+class NotReadyError(CityError):
+    """What the call needs is being made; the same call works a moment later."""
 
 
 class SourceError(TwinError):

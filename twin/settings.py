@@ -63,3 +63,7 @@ class ServerSettings(BaseSettings):
         description="Seconds a client may take to send a head, or 64 KiB of a body.",
     )
     max_limit: int = Field(default=10_000, ge=1, description="Largest page of items.")
+    edit_lock: bool = Field(
+        default=True,
+        description="Replacing and updating an item needs If-Match with its ETag (428 without).",
+    )

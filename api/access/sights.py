@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from api.access.callers import Caller
 from api.access.policy import Grant
+from api.access.roles import at_least
 from api.access.view import View
 from twin.codes import cim_classes, components
 from twin.errors import ForbiddenError, InvalidRequestError
@@ -24,7 +25,16 @@ from twin.store import Store
 from twin.store.read import rows, version
 from twin.store.sight import EDGE, Sight, area_of_code, inside, sight_of
 
-__all__ = ["BESIDE", "Sights", "caller_of", "key_of", "reach_of", "view_of", "whole_only"]
+__all__ = [
+    "BESIDE",
+    "Sights",
+    "caller_of",
+    "key_of",
+    "may_write",
+    "reach_of",
+    "view_of",
+    "whole_only",
+]
 
 BESIDE: Final = frozenset({"streams", "cases", "addresses", "imagery", "terrain"})
 """What has no class code and is granted by name beside the collections."""
@@ -38,6 +48,11 @@ def caller_of(request: Request) -> Caller:
     """Who asks, as the gate knows him."""
     caller: Caller = request.scope["caller"]
     return caller
+
+
+def may_write(request: Request) -> bool:
+    """Whether the caller of a request may change things."""
+    return at_least(caller_of(request).role, "operator")
 
 
 def reach_of(request: Request) -> Reach:

@@ -9,7 +9,7 @@ from api.access import View, view_of
 from api.deps import KnownAt, Lang, State, ValidAt, base_url, only, parse_moment
 from api.errors import BY_STATUS, problem
 from api.models import GEOJSON, answer, fragment, instant, link
-from api.routes.collections import checked_eid
+from api.ogc.question import checked_eid
 from api.state import CityState
 from twin.errors import NotFoundError
 from twin.store.read import ItemQuery, Moment, cards, geojson_of, items, rows

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from api.ogc.landing import PAGE
 from api.openapi import downgraded
-from api.routes.landing import PAGE
 
 
 def test_the_city_says_where_it_is_and_which_layers_it_has(get):
@@ -92,8 +92,8 @@ def test_the_definition_says_nothing_that_openapi_30_does_not_know(client):
 
     walk(definition, ())
     expected = {
-        "/collections", "/collections/{collection}", "/collections/{collection}/items",
-        "/collections/{collection}/items/{eid}", "/entities/{eid}", "/resolve", "/geocode",
+        "/collections", "/collections/buildings", "/collections/buildings/items",
+        "/collections/buildings/items/{featureId}", "/entities/{eid}", "/resolve", "/geocode",
         "/reverse", "/suggest", "/live", "/alarms", "/cases", "/observations", "/city", "/healthz",
     }  # fmt: skip
     assert expected <= definition["paths"].keys()
@@ -103,7 +103,7 @@ def test_the_definition_says_nothing_that_openapi_30_does_not_know(client):
         for operation in path.values()
     ]
     assert len(names) == len(set(names))
-    items = definition["paths"]["/collections/{collection}/items"]["get"]
+    items = definition["paths"]["/collections/buildings/items"]["get"]
     assert {p["name"] for p in items["parameters"]} >= {"bbox", "limit", "offset", "datetime"}
     assert "application/problem+json" in items["responses"]["default"]["content"]
     for path, operations in definition["paths"].items():

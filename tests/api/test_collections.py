@@ -69,7 +69,7 @@ def test_an_item_carries_its_shape_and_its_attributes(client, ids):
     assert found.headers["content-type"] == "application/geo+json"
     feature = found.json()
     assert feature["id"] == ids.courtyard
-    assert shapely.equals(shapely.geometry.shape(feature["geometry"]), ids.shape(1))
+    assert shapely.equals_exact(shapely.geometry.shape(feature["geometry"]), ids.shape(1), 1e-9)
     properties = feature["properties"]
     assert (properties["name"], properties["height_m"], properties["floors"]) == (
         "住宅1号楼",

@@ -16,7 +16,7 @@ def test_one_answer_holds_everything(get, ids):
         ("source:建筑物", "B-0001"),
         ("building.code", "LJ-0005"),
     }
-    assert shapely.equals(shapely.geometry.shape(tower["geometry"]), ids.shape(0))
+    assert shapely.equals_exact(shapely.geometry.shape(tower["geometry"]), ids.shape(0), 1e-9)
     assert tower["bbox"] == pytest.approx([114.0, 30.4, 10.0, 114.0004, 30.4004, 13.0])
     assert tower["anchor"]["grid"] == {"eid": ids.grid, "code": "001", "name": "网格001"}
     assert tower["anchor"]["address"] == "湖北省云梦泽市临江示范区滨江街道临江大道35号临江花园5号楼"

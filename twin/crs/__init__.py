@@ -4,6 +4,8 @@
     one spelling for every system, from EPSG codes, WKT, Chinese names;
 ``fuzzy``
     systems by loosely written names;
+``axes``
+    systems as registries define them: order of axes, shapes and boxes in them;
 ``offsets``
     GCJ-02, BD-09 and BD-09 Mercator, exact both ways;
 ``transforms``
@@ -24,6 +26,14 @@
     what a source's heights stand on.
 """
 
+from twin.crs.axes import (
+    projjson,
+    ring_in_degrees,
+    shapes_from_geographic,
+    with_official_axes,
+    with_x_first,
+    zone_at,
+)
 from twin.crs.candidates import Candidate
 from twin.crs.clues import Clue, clues_of, named_as_degrees
 from twin.crs.confirm import Trusted, TrustedShapes, confirm
@@ -56,6 +66,7 @@ __all__ = [
     "HeightVerdict", "Trusted", "TrustedShapes", "accuracy", "area_of_use", "canonical",
     "clues_of", "confirm", "define_local", "ecef_to_geographic", "enu_matrix", "from_geographic",
     "geographic_to_ecef", "hint", "is_geocentric", "is_geographic", "judge", "judge_heights",
-    "local_to_ecef_matrices", "named_as_degrees", "resembling", "to_geographic", "transform_shapes",
-    "transform_wkb", "unit_metres",
+    "local_to_ecef_matrices", "named_as_degrees", "projjson", "resembling", "ring_in_degrees",
+    "shapes_from_geographic", "to_geographic", "transform_shapes",
+    "transform_wkb", "unit_metres", "with_official_axes", "with_x_first", "zone_at",
 ]  # fmt: skip

@@ -26,7 +26,7 @@ from twin.errors import CrsError
 
 __all__ = [
     "Grid", "accuracy", "area_of_use", "define_local", "from_geographic", "is_geocentric", "is_geographic",
-    "to_geographic", "transform_shapes", "transform_wkb", "unit_metres",
+    "moved_shapes", "to_geographic", "transform_shapes", "transform_wkb", "unit_metres",
 ]  # fmt: skip
 
 set_network_enabled(active=False)
@@ -348,10 +348,17 @@ def transform_wkb(crs: str, wkb: pa.Array | list[bytes | None]) -> NDArray[np.ob
 
 def transform_shapes(crs: str, shapes: NDArray[np.object_]) -> NDArray[np.object_]:
     """Copies of shapely geometries in the base's longitude and latitude; see :func:`transform_wkb`."""
+    return moved_shapes(shapes, lambda x, y, z: to_geographic(crs, x, y, z))
+
+
+def moved_shapes(
+    shapes: NDArray[np.object_], move: Callable[[Array, Array, Array | None], Triple]
+) -> NDArray[np.object_]:
+    """Copies of shapely geometries, None among them, with their coordinates moved."""
     geoms = shapes.copy()
     has_z = shapely.has_z(geoms)
     present = ~shapely.is_missing(geoms)
     for mask, z in ((present & ~has_z, False), (present & has_z, True)):
         if mask.any():
-            geoms[mask] = _moved(geoms[mask], lambda x, y, z: to_geographic(crs, x, y, z), has_z=z)
+            geoms[mask] = _moved(geoms[mask], move, has_z=z)
     return geoms

@@ -19,7 +19,7 @@ from twin.store import Store, run
 from twin.store.rasters import terrain_of
 from twin.terrain import Surface
 
-__all__ = ["MATCHED", "AddressMatcher", "anchor_everything", "anchors_pending"]
+__all__ = ["MATCHED", "AddressMatcher", "anchor_everything", "anchors_pending", "representative"]
 
 NEAR_DOOR_M = 300.0
 """A door farther away than this is no address of a thing."""
@@ -98,7 +98,7 @@ def anchor_everything(
 def _things(con: duckdb.DuckDBPyConnection, setting: _Setting) -> pa.Table:
     """Anchors of all entities: from their geometry, their parts, or what they belong to."""
     rows = run(con, "anchor_entities").to_arrow_table()
-    lon, lat, z = _representative(rows)
+    lon, lat, z = representative(rows)
     own = anchor_points(
         lon,
         lat,
@@ -241,7 +241,7 @@ def _cases(
     )
 
 
-def _representative(
+def representative(
     rows: pa.Table,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """A point on each thing (degrees) and the height of its foot (ellipsoidal metres, NaN where unknown)."""

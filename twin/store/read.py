@@ -16,6 +16,7 @@ import shapely
 from numpy.typing import NDArray
 
 from twin.errors import InvalidRequestError
+from twin.store.shapes import rounded, shown
 from twin.store.store import Store, statement
 
 __all__ = [
@@ -233,19 +234,10 @@ def geojson_of(things: pa.Table) -> NDArray[np.object_]:
     Returns
     -------
     ndarray of object, shape (n,)
-        JSON text of a geometry (CRS84h), ``null`` for a thing without a place.
+        JSON text of a geometry (CRS84h) to 11 mm and heights to 1 mm, ``null`` for a thing without a place.
     """
-    shapes = shapely.from_wkb(_objects(things["wkb"]))
-    bare = shapely.is_missing(shapes)
-    if bare.any():
-        west, south, east, north, foot = (
-            things[name].to_numpy(zero_copy_only=False).astype(float)
-            for name in ("xmin", "ymin", "xmax", "ymax", "zmin")
-        )
-        placed = bare & np.isfinite(west)
-        middle = np.stack([(west + east) / 2, (south + north) / 2, foot], axis=1)[placed]
-        shapes[placed] = shapely.points(middle)
-    texts = shapely.to_geojson(shapes)
+    shapes, _ = shown(things)
+    texts = shapely.to_geojson(rounded(shapes))
     texts[shapely.is_missing(shapes)] = "null"
     return np.asarray(texts, dtype=object)
 

@@ -4,7 +4,7 @@ import os
 import re
 import secrets
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
@@ -39,6 +39,7 @@ Rows: TypeAlias = pa.Table | duckdb.DuckDBPyRelation
 def run(
     con: duckdb.DuckDBPyConnection,
     name: str,
+    /,
     package: str = "twin.store",
     incoming: Rows | None = None,  # noqa: ARG001 -- DuckDB finds it by its name
     **parameters: Any,  # noqa: ANN401 -- whatever DuckDB binds
@@ -120,6 +121,7 @@ class Store:
     def __init__(self, connection: duckdb.DuckDBPyConnection, city: City) -> None:
         self._connection = connection
         self._write_lock = threading.RLock()
+        self.committed: list[Callable[[], None]] = []
         self.city = city
         self.assets = city.assets
 
@@ -195,7 +197,10 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Write transaction: all or nothing, durable when the block has ended, one at a time."""
+        """Write transaction: all or nothing, durable when the block has ended, one at a time.
+
+        Whoever stands in ``committed`` is told right after, before anyone else writes.
+        """
         with self._write_lock, self.cursor() as cursor:
             cursor.execute("BEGIN")
             try:
@@ -204,6 +209,14 @@ class Store:
                 cursor.execute("ROLLBACK")
                 raise
             cursor.execute("COMMIT")
+            for told in self.committed:
+                told()
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Nothing is written by others inside the block."""
+        with self._write_lock:
+            yield
 
     def close(self) -> None:
         """Checkpoint and close; safe to call twice."""

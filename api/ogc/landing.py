@@ -1,35 +1,30 @@
 """Front door: scene page, landing document, conformance, API definition."""
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from api.access import view_of
 from api.deps import Lang, Language, State, base_url, only
-from api.models import ConformanceModel, LandingModel, answer, document, link
+from api.models import answer, document, link
+from api.ogc import pages
+from api.ogc.conformance import CONFORMS_TO, PARTS
+from api.ogc.definition import paths
+from api.ogc.formats import DOCUMENTS, HTML, JSON, Format, wanted
 from api.openapi import OPENAPI_JSON, definition
 from api.state import CityState
 from api.static import serve
 from twin.errors import InvalidRequestError
 
-__all__ = ["CONFORMS_TO", "PAGE", "router"]
+__all__ = ["PAGE", "router"]
 
 router = APIRouter(tags=["landing"])
 PAGE: Final = Path(__file__).resolve().parents[1] / "page"
-CONFORMS_TO: Final = (
-    "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/core",
-    "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/landing-page",
-    "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/json",
-    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
-    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
-)
-"""Only what tests hold this server to."""
 
 
-@router.get(
-    "/", summary="The scene page, or the landing document", responses={200: {"model": LandingModel}}
-)
+@router.get("/", include_in_schema=False)
 def front_door(request: Request, state: State, lang: Lang) -> Response:
     """The page where a browser asks (``f=html``), the landing document otherwise (``f=json``)."""
     asked = request.query_params.get("f")
@@ -42,30 +37,31 @@ def front_door(request: Request, state: State, lang: Lang) -> Response:
         page.headers["Vary"] = "Accept"
         return page
     only(request, {"f", "lang"})
-    return _landing(request, state, lang)
+    return _landing(request, state, lang, HTML if asked == "html" else JSON)
 
 
-@router.get("/landing", summary="The landing document", responses={200: {"model": LandingModel}})
+@router.get("/landing", include_in_schema=False)
 def landing(request: Request, state: State, lang: Lang) -> Response:
     """What this server is and where everything stands."""
     only(request, {"f", "lang"})
-    return _landing(request, state, lang)
+    return _landing(request, state, lang, wanted(request, DOCUMENTS))
 
 
-@router.get(
-    "/conformance", summary="Conformance classes", responses={200: {"model": ConformanceModel}}
-)
-def conformance(request: Request) -> Response:
+@router.get("/conformance", include_in_schema=False)
+def conformance(request: Request, state: State, lang: Lang) -> Response:
     """The OGC conformance classes this server holds to."""
     only(request, {"f", "lang"})
-    return answer({"conformsTo": list(CONFORMS_TO)})
+    if wanted(request, DOCUMENTS) is HTML:
+        return pages.conformance(request, state, PARTS, lang)
+    return answer({"conformsTo": list(dict.fromkeys(CONFORMS_TO))})
 
 
 @router.get("/api", summary="The API definition", include_in_schema=False)
-def api_definition(request: Request) -> Response:
-    """OpenAPI 3.0 definition of everything served."""
+def api_definition(request: Request, state: State) -> Response:
+    """OpenAPI 3.0 definition of everything served, with the collections of this city."""
     only(request, {"f", "lang"})
-    return Response(document(definition(request.app, base_url(request))), media_type=OPENAPI_JSON)
+    whole = definition(request.app, base_url(request), paths(state, view_of(request)))
+    return Response(document(whole), media_type=OPENAPI_JSON)
 
 
 @router.get("/page/{path:path}", summary="Files of the scene page", include_in_schema=False)
@@ -81,17 +77,28 @@ def _prefers_html(accept: str) -> bool:
     return html >= 0 and (json < 0 or html < json)
 
 
-def _landing(request: Request, state: CityState, lang: Language) -> Response:
+def _landing(request: Request, state: CityState, lang: Language, form: Format) -> Response:
     root, zh = base_url(request), lang == "zh"
     name = state.city.name
+    other = HTML if form is JSON else JSON
     links = [
-        link(f"{root}/landing", "self", title="本文档" if zh else "This document"),
-        link(f"{root}/", "alternate", "text/html", "三维场景" if zh else "The scene page"),
+        link(
+            f"{root}/landing?f={form.name}", "self", form.media, "本文档" if zh else "This document"
+        ),
+        link(
+            f"{root}/landing?f={other.name}", "alternate", other.media, other.zh if zh else other.en
+        ),
+        link(f"{root}/?f=html", "related", HTML.media, "三维场景" if zh else "The scene page"),
         link(
             f"{root}/api", "service-desc", OPENAPI_JSON, "接口定义" if zh else "The API definition"
         ),
         link(f"{root}/conformance", "conformance", title="符合性" if zh else "Conformance classes"),
         link(f"{root}/collections", "data", title="数据集合" if zh else "Collections"),
+        link(
+            f"{root}/functions",
+            "http://www.opengis.net/def/rel/ogc/1.0/functions",
+            title="过滤函数" if zh else "Functions of filters",
+        ),
         link(f"{root}/city", "describedby", title="城市概况" if zh else "The city and its layers"),
         link(
             f"{root}/resolve?q={{q}}",
@@ -105,4 +112,7 @@ def _landing(request: Request, state: CityState, lang: Language) -> Response:
         link(f"{root}/healthz", "status", title="运行状态" if zh else "Health"),
     ]
     text = f"{name}的数字孪生底座" if zh else f"Digital-twin base of {name}"
-    return answer({"title": name, "description": text, "links": links}, language=lang)
+    content: dict[str, Any] = {"title": name, "description": text, "links": links}
+    if form is HTML:
+        return pages.landing(request, state, content, lang)
+    return answer(content, language=lang)

@@ -1,0 +1,44 @@
+"""Nothing is declared that no test holds the server to."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from api.ogc.conformance import CONFORMS_TO
+
+TESTS = Path(__file__).resolve().parents[2]
+SPEC = "http://www.opengis.net/spec/"
+
+
+def named() -> set[str]:
+    """URIs below spec/ that marks of tests name, constants of their modules put in."""
+    found = set()
+    for path in (TESTS / "api").rglob("test_*.py"):
+        text = path.read_text(encoding="utf-8")
+        constants = dict(re.findall(r'^([A-Z]+) = "([^"]+)"$', text, re.M))
+        for mark in re.findall(r"mark\.conformance\(([^)]+)\)", text):
+            parts = [
+                constants.get(part.strip(), part.strip().strip('"')) for part in mark.split("+")
+            ]
+            found.add("".join(parts))
+    return found
+
+
+@pytest.mark.parametrize("uri", [uri for uri in CONFORMS_TO if "/cql2/" not in uri])
+def test_a_declared_class_has_a_test_of_its_name(uri):
+    assert uri.removeprefix(SPEC) in named()
+
+
+def test_cql2_is_held_to_by_its_own_abstract_tests():
+    texts = "".join(
+        path.read_text(encoding="utf-8") for path in (TESTS / "twin" / "cql2").glob("*.py")
+    )
+    texts += (TESTS / "twin" / "cql2" / "data" / "abstract_tests.json").read_text(encoding="utf-8")
+    for uri in CONFORMS_TO:
+        if "/cql2/" in uri:
+            assert uri.rpartition("/conf/")[2] in texts, uri
+
+
+def test_no_test_names_a_class_that_is_not_declared():
+    assert {SPEC + name for name in named()} <= set(CONFORMS_TO)

@@ -1,0 +1,259 @@
+"""Functions in three dimensions: vectors by hand, and dense sampling of the same bodies."""
+
+import itertools
+import math
+import random
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+import shapely
+from cql2_rows import DictRows, fields_of
+
+from twin.cql2 import parse
+from twin.cql2.spatial3d import Body, Frame, distances
+from twin.crs import from_geographic, geographic_to_ecef, to_geographic
+from twin.features.asking import Kind
+
+FIELDS = fields_of({"geometry": Kind.SHAPE})
+METRES = 1 / 111_194.0
+
+
+def _row(shape: Any, low: float | None, high: float | None) -> dict[str, Any]:
+    return {"geometry": shape, "_low": low, "_high": high}
+
+
+def _holds(text: str, *rows: dict[str, Any]) -> list[bool]:
+    return parse(text, "cql2-text", FIELDS).holds(DictRows(rows, FIELDS)).tolist()  # type: ignore[no-any-return]
+
+
+def _square(east: float, north: float, side: float) -> Any:
+    """A square in metres east and north of 114° E, 30° N."""
+    x, y = _degrees(
+        [east, east + side, east + side, east], [north, north, north + side, north + side]
+    )
+    return shapely.polygons(np.column_stack([x, y]))
+
+
+def _degrees(east: Any, north: Any) -> tuple[Any, Any]:
+    """By the Gauss-Kruger zone whose middle is 114° E: exact on its middle."""
+    _, origin, _ = from_geographic("EPSG:4547", 114.0, 30.0)
+    lon, lat, _ = to_geographic(
+        "EPSG:4547", 500_000.0 + np.asarray(east, float), origin + np.asarray(north, float)
+    )
+    return lon, lat
+
+
+def test_distances_by_hand() -> None:
+    """A house 10 m east of a pipe's end and 4 m above it is hypot(10, 4) = 10.770 m from it."""
+    (x0, x1), (y0, y1) = _degrees([0.0, 0.0], [0.0, 50.0])
+    house = _row(_square(10, 20, 8), 24.0, 40.0)
+    for metres, hit in ((10.76, False), (10.78, True)):
+        assert _holds(
+            f"S3D_DWITHIN(geometry, LINESTRING Z({x0} {y0} 20, {x1} {y1} 20), {metres})", house
+        ) == [hit]
+    # a pipe that rises from 20 to 24 m over 50 m along the wall is nearest where it is highest beside the house, at north 28:
+    # gap 10 east, 24 - (20 + 4 * 28 / 50) = 1.76 up
+    exact = math.hypot(10, 1.76)
+    for metres, hit in ((exact - 0.01, False), (exact + 0.01, True)):
+        assert _holds(
+            f"S3D_DWITHIN(geometry, LINESTRING Z({x0} {y0} 20, {x1} {y1} 24), {metres})", house
+        ) == [hit]
+
+
+def test_meeting_in_space_is_not_meeting_on_the_map() -> None:
+    house, tunnel, unknown = (
+        _row(_square(0, 0, 10), 20.0, 50.0),
+        _row(_square(0, 0, 10), -10.0, 0.0),
+        _row(_square(0, 0, 10), None, None),
+    )
+    x, y = _degrees([5.0], [5.0])
+    point = f"POINT Z({x[0]} {y[0]} 30)"
+    assert _holds(f"S_INTERSECTS(geometry, {point})", house, tunnel, unknown) == [True, True, True]
+    assert _holds(f"S3D_INTERSECTS(geometry, {point})", house, tunnel, unknown) == [
+        True,
+        False,
+        False,
+    ]
+    assert _holds(f"NOT S3D_INTERSECTS(geometry, {point})", house, tunnel, unknown) == [
+        False,
+        True,
+        False,
+    ]
+    assert _holds(f"S3D_DWITHIN(geometry, {point}, 30)", house, tunnel, unknown) == [
+        True,
+        True,
+        False,
+    ]
+    assert _holds(f"S3D_DWITHIN({point}, geometry, 29.9)", house, tunnel, unknown) == [
+        True,
+        False,
+        False,
+    ]
+    box = f"BBOX({x[0]}, {y[0]}, -5, {x[0] + METRES}, {y[0] + METRES}, 10)"
+    assert _holds(f"S_INTERSECTS(geometry, {box})", house, tunnel, unknown) == [False, True, False]
+    assert _holds(f"S3D_INTERSECTS(geometry, {box})", house, tunnel, unknown) == [
+        False,
+        True,
+        False,
+    ]
+
+
+def test_heights_above_and_below() -> None:
+    rows = [
+        _row(_square(0, 0, 10), 20.0, 50.0),
+        _row(_square(0, 0, 10), -10.0, 0.0),
+        _row(_square(500, 0, 10), 60.0, 70.0),
+        _row(None, None, None),
+    ]
+    x, y = _degrees([5.0], [5.0])
+    assert _holds("ABOVE(geometry, 20)", *rows) == [True, False, True, False]
+    assert _holds("BELOW(geometry, 0)", *rows) == [False, True, False, False]
+    assert _holds(f"ABOVE(geometry, POINT Z({x[0]} {y[0]} 10))", *rows) == [
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert _holds(
+        f"BELOW(geometry, BBOX({x[0]}, {y[0]}, 5, {x[0] + METRES}, {y[0] + METRES}, 6))", *rows
+    ) == [False, True, False, False]
+    assert _holds(
+        "HEIGHT(geometry) = 30 AND LOWEST(geometry) = 20 AND HIGHEST(geometry) = 50", *rows
+    ) == [True, False, False, False]
+    box = parse("ABOVE(geometry, 20) AND BELOW(geometry, 60)", "cql2-text", FIELDS).box
+    assert box is not None
+    assert (box.low, box.high) in ((20.0, None), (None, 60.0))
+
+
+def test_pipes_lie_where_their_own_heights_put_them() -> None:
+    """Two pipes that cross on the map, 3 m apart in height."""
+    (x0, x1), (y0, y1) = _degrees([-20.0, 20.0], [0.0, 0.0])
+    upper = _row(shapely.linestrings([[x0, y0, 8.0], [x1, y1, 12.0]]), 8.0, 12.0)
+    (a0, a1), (b0, b1) = _degrees([0.0, 0.0], [-20.0, 20.0])
+    lower = f"LINESTRING Z({a0} {b0} 7, {a1} {b1} 7)"
+    # at the crossing the upper pipe is at 10; it slopes 4 in 40, so the nearest point is 3 cos(atan(0.1)) away
+    exact = 3 * math.cos(math.atan(0.1))
+    assert _holds(f"S3D_DWITHIN(geometry, {lower}, {exact - 0.002})", upper) == [False]
+    assert _holds(f"S3D_DWITHIN(geometry, {lower}, {exact + 0.002})", upper) == [True]
+
+
+def _distances(bodies: list[Body], other: Body) -> Any:
+    low, high = (np.array([getattr(b, name) for b in bodies]) for name in ("low", "high"))
+    return distances(np.array([b.shape for b in bodies], dtype=object), low, high, other)
+
+
+def _body(rng: random.Random) -> Body:
+    low = rng.uniform(-10, 10)
+    high = low + rng.choice([0.0, rng.uniform(0, 15)])
+    x, y, size = rng.uniform(-20, 20), rng.uniform(-20, 20), rng.uniform(1, 15)
+    kind = rng.randrange(5)
+    if kind == 0:
+        area = shapely.Polygon(
+            [
+                (x, y),
+                (x + size, y),
+                (x + size, y + size),
+                (x + size / 2, y + size / 3),
+                (x, y + size),
+            ]
+        )
+        return Body.of(area, low, high)
+    if kind == 1:
+        ring = shapely.box(x, y, x + size, y + size).difference(
+            shapely.box(x + size / 4, y + size / 4, x + size / 2, y + size / 2)
+        )
+        return Body.of(ring, low, high)
+    if kind == 2:
+        return Body.of(shapely.LineString([(x, y), (x + size, y + size / 2)]), low, high)
+    vertices = [
+        (x + rng.uniform(-size, size), y + rng.uniform(-size, size), rng.uniform(-12, 20))
+        for _ in range(4)
+    ]
+    return Body.of(
+        shapely.Point(vertices[0]) if kind == 3 else shapely.LineString(vertices),
+        float("nan"),
+        float("nan"),
+    )
+
+
+def _z_along(body: Body, step: float) -> Any:
+    flat = shapely.get_coordinates(body.shape, include_z=True)
+    if len(flat) == 1:
+        return flat
+    pieces = [
+        np.linspace(a, b, max(2, int(np.linalg.norm(b - a) / step) + 2))
+        for a, b in itertools.pairwise(flat)
+    ]
+    return np.concatenate(pieces)
+
+
+def _sampled(a: Body, b: Body, step: float) -> float:
+    if not a.path:
+        a, b = b, a
+    points = _z_along(a, step)
+    if b.path:
+        others = _z_along(b, step)
+        return float(np.sqrt(((points[:, None] - others[None]) ** 2).sum(-1)).min())
+    across = shapely.distance(shapely.points(points[:, :2]), b.shape)
+    up = np.maximum(0, np.maximum(points[:, 2] - b.high, b.low - points[:, 2]))
+    return float(np.hypot(across, up).min())
+
+
+def test_distances_are_those_of_dense_samples() -> None:
+    rng = random.Random(20260927)
+    step, tried = 0.05, 0
+    while tried < 120:
+        a, b = _body(rng), _body(rng)
+        if not (a.path or b.path):
+            continue
+        tried += 1
+        exact, sampled = float(_distances([a], b)[0]), _sampled(a, b, step)
+        assert sampled - step <= exact + 1e-9 <= sampled + 2e-9, (a, b)
+
+
+def test_upright_bodies_part_into_plan_and_height() -> None:
+    rng = random.Random(5)
+    bodies = [b for b in (_body(rng) for _ in range(200)) if not b.path]
+    other = bodies.pop()
+    for body, found in zip(bodies, _distances(bodies, other), strict=True):
+        up = max(0.0, body.low - other.high, other.low - body.high)
+        assert found == pytest.approx(math.hypot(body.shape.distance(other.shape), up), abs=1e-12)
+
+
+def test_the_plane_keeps_distances_on_the_ellipsoid() -> None:
+    rng = np.random.default_rng(1)
+    for reach, most in ((10_000.0, 1.3e-6), (50_000.0, 3.2e-5)):
+        east, north = rng.uniform(-reach, reach, (2, 500)) / math.sqrt(2)
+        lon = 114 + east / (111_320 * math.cos(math.radians(30)))
+        lat = 30 + north / 110_852
+        near = shapely.points(lon, lat), shapely.points(lon + 2e-4, lat + 1e-4)
+        a, b = (shapely.get_coordinates(Frame(114.0, 30.0).metres(p)) for p in near)
+        p, q = (
+            np.column_stack(geographic_to_ecef(*shapely.get_coordinates(s).T, 0.0)) for s in near
+        )
+        true = np.linalg.norm(p - q, axis=1)
+        assert np.abs(np.linalg.norm(a - b, axis=1) / true - 1).max() < most
+
+
+def test_a_filter_is_tried_by_several_threads_at_once() -> None:
+    """GEOS fills a prepared shape as it is used: shared by threads it ends the process."""
+    ring = ",".join(
+        f"{114 + 0.01 * math.cos(a):.6f} {30 + 0.01 * math.sin(a):.6f}"
+        for a in [*np.linspace(0, 2 * math.pi, 200)[:-1], 0.0]
+    )
+    rng = np.random.default_rng(2)
+    lon, lat = rng.uniform(113.98, 114.02, 20_000), rng.uniform(29.98, 30.02, 20_000)
+    rows = [_row(s, 0.0, 9.0) for s in shapely.box(lon, lat, lon + 1e-4, lat + 1e-4)]
+    table = DictRows(rows, FIELDS)
+    text = f"S_INTERSECTS(geometry, POLYGON(({ring}))) AND NOT S3D_DWITHIN(geometry, POINT Z(114 30 5), 300) AND ABOVE(geometry, POLYGON Z((113 29 0,115 29 0,115 31 0,113 29 0)))"
+    expected = parse(text, "cql2-text", FIELDS).holds(table).tolist()
+    assert 0.02 < np.mean(expected) < 0.5
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(5):
+            found = parse(text, "cql2-text", FIELDS)
+            assert all(
+                hits.tolist() == expected
+                for hits in pool.map(lambda _i, f=found: f.holds(table), range(4))
+            )

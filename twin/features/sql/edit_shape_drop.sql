@@ -1,0 +1,2 @@
+-- Take a representation away.
+DELETE FROM geometry WHERE gid = $gid::UUID;

@@ -30,7 +30,16 @@ def some_things() -> list[dict]:
         x, y = 114 + RNG.random(2) / 64
         w, h = (1 + RNG.random(2)) / 4096
         box = shapely.box(x, y - 84, x + w, y - 84 + h)
-        ell = shapely.Polygon([(x, y - 84), (x + w, y - 84), (x + w, y - 84 + h / 3), (x + w / 3, y - 84 + h / 3), (x + w / 3, y - 84 + h), (x, y - 84 + h)])
+        ell = shapely.Polygon(
+            [
+                (x, y - 84),
+                (x + w, y - 84),
+                (x + w, y - 84 + h / 3),
+                (x + w / 3, y - 84 + h / 3),
+                (x + w / 3, y - 84 + h),
+                (x, y - 84 + h),
+            ]
+        )
         shape = [box, ell, shapely.Point(x, y - 84), shapely.LineString([(x, y - 84), (x + w, y - 84 + h)]),
                  shapely.MultiPolygon([box, shapely.box(x + 3 * w, y - 84, x + 4 * w, y - 84 + h)]),
                  shapely.force_3d(ell, i + 0.12345)][i % 6]  # fmt: skip
@@ -39,7 +48,11 @@ def some_things() -> list[dict]:
             class_code="shed" if i % 5 == 0 else "building", zmin=float(i % 30) if i % 2 else None, zmax=float(i % 30 + 10) if i % 2 else None,
             attributes=[{}, {"usage": "住宅", "year": 1990 + i % 30}, {"share": i / 7, "name": "hidden", "tags": ["a", 1], "note": 'say "hi"\n'}, {"big": 2**70, "deep": {"a": [1]}}][i % 4],
         ))  # fmt: skip
-    return [*rows, thing(name="nowhere"), thing(box=(114.001, 30.001, 114.002, 30.0015), name="mesh")]
+    return [
+        *rows,
+        thing(name="nowhere"),
+        thing(box=(114.001, 30.001, 114.002, 30.0015), name="mesh"),
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +82,9 @@ def test_features_are_byte_for_byte_what_the_items_route_writes(town):
         eid = json.loads(bytes(found))["id"]
         assert bytes(found) == routed[eid]
         assert bytes(reader.one("buildings", eid)) == routed[eid]
-    assert json.loads(b"[" + bytes(page.features.joined()) + b"]") == [json.loads(bytes(f)) for f in page.features]
+    assert json.loads(b"[" + bytes(page.features.joined()) + b"]") == [
+        json.loads(bytes(f)) for f in page.features
+    ]
 
 
 def test_boxes_are_exact_where_shapes_and_heights_are_tried_one_by_one(town):
@@ -121,7 +136,9 @@ def test_nothing_beyond_reach_is_given_or_counted(town):
     assert all(shapely.from_geojson(json.dumps(f["geometry"])).intersects(area) for f in found)
     inside = {f["id"] for f in found}
     for feature in map(json.loads, map(bytes, reader.page(Ask("buildings", limit=1000)).features)):
-        assert (reader.one("buildings", feature["id"], reach) is not None) == (feature["id"] in inside)
+        assert (reader.one("buildings", feature["id"], reach) is not None) == (
+            feature["id"] in inside
+        )
     where = Where.equals("class_code", "building")
     assert reader.page(Ask("buildings", where=where, reach=reach)).matched == 0
 
@@ -136,13 +153,23 @@ def test_the_tree_finds_what_looking_at_every_box_finds(n, seed):
     heights = np.sort(rng.integers(0, 9, (n, 2)) / 1.0, axis=1)
     heights[rng.random(n) < 0.2] = np.nan
     form = rng.integers(0, 3, n).astype(np.uint8)
-    window = np.array([*np.sort(rng.integers(0, 34, 2)), *np.sort(rng.integers(0, 34, 2)), *np.sort(rng.integers(0, 9, 2))], float)[[0, 2, 1, 3, 4, 5]]
+    window = np.array(
+        [
+            *np.sort(rng.integers(0, 34, 2)),
+            *np.sort(rng.integers(0, 34, 2)),
+            *np.sort(rng.integers(0, 9, 2)),
+        ],
+        float,
+    )[[0, 2, 1, 3, 4, 5]]
     w, s, e, north, low, high = window
     hits, doubtful = search(boxes, heights, form, build(boxes), np.array(levels(n)), window, True)
     met = (boxes[:, 0] <= e) & (boxes[:, 2] >= w) & (boxes[:, 1] <= north) & (boxes[:, 3] >= s)
     met &= ~(heights[:, 0] > high) & ~(heights[:, 1] < low)
     assert hits.tolist() == np.flatnonzero(met).tolist()
-    across, along = (boxes[:, 0] >= w) & (boxes[:, 2] <= e), (boxes[:, 1] >= s) & (boxes[:, 3] <= north)
+    across, along = (
+        (boxes[:, 0] >= w) & (boxes[:, 2] <= e),
+        (boxes[:, 1] >= s) & (boxes[:, 3] <= north),
+    )
     certain = (across & along) | (form == BOX) | ((form == CONNECTED) & (across | along))
     assert hits[doubtful].tolist() == np.flatnonzero(met & ~certain).tolist()
     assert OTHER_SHAPE == 0

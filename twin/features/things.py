@@ -152,12 +152,12 @@ def prepared(batch: pa.RecordBatch) -> Things:
     texts = batch["eid"].to_pylist()
     raw = bytes.fromhex("".join(texts).replace("-", ""))
     attributes = [orjson.loads(text) if text else {} for text in batch["attributes"].to_pylist()]
-    place = batch["hilbert"].to_numpy(zero_copy_only=False)
+    place = np.array(batch["hilbert"].to_pylist(), np.int64)  # to_numpy would load pandas
     return Things(
         batch,
         [own if isinstance(own, dict) else {} for own in attributes],
         np.frombuffer(raw, np.uint8).reshape(-1, 16),
-        place.astype(np.int64),
+        place,
         shapes,
         _boxes(batch, shapes, boxed),
         _form(shapes, boxed),
@@ -172,7 +172,7 @@ def attribute_names(attributes: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _numbers(batch: pa.RecordBatch, name: str) -> NDArray[np.float64]:
-    return np.asarray(batch[name].to_numpy(zero_copy_only=False), dtype=np.float64)
+    return np.array(batch[name].to_pylist(), dtype=np.float64)
 
 
 def _boxes(

@@ -57,7 +57,7 @@ def shown(things: pa.Table | pa.RecordBatch) -> tuple[NDArray[np.object_], NDArr
     boxed = shapely.is_missing(shapes)
     if boxed.any():
         west, south, east, north, foot = (
-            things[name].to_numpy(zero_copy_only=False).astype(float)
+            np.array(things[name].to_pylist(), dtype=float)
             for name in ("xmin", "ymin", "xmax", "ymax", "zmin")
         )
         boxed &= np.isfinite(west)

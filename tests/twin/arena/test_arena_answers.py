@@ -192,8 +192,8 @@ def test_arenas_and_base_agree_while_things_change(tmp_path):
     Town.folder = tmp_path
     case = Town.TestCase()
     case.settings = settings(
-        max_examples=8,
-        stateful_step_count=20,
+        max_examples=6,
+        stateful_step_count=15,
         deadline=None,
         suppress_health_check=list(HealthCheck),
         derandomize=True,

@@ -88,7 +88,7 @@ def test_features_are_byte_for_byte_what_the_items_route_writes(town):
 
 
 def test_boxes_are_exact_where_shapes_and_heights_are_tried_one_by_one(town):
-    store, reader = town
+    _, reader = town
     everything = reader.view("buildings")
     shapes = everything.shapes(everything.everything())
     table = next(reader.table(Ask("buildings", limit=1000)))

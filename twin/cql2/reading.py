@@ -40,7 +40,7 @@ MAX_LITERALS: Final = 5_000
 MAX_VERTICES: Final = 5_000
 """Of a shape."""
 MAX_OPERATORS: Final = 500
-"""Logical operators, comparisons and calls, each; arithmetic operators, ``NOT`` and signs are a fifth of it."""
+"""Logical operators, comparisons, calls and names, each; arithmetic operators, ``NOT`` and signs are a fifth of it."""
 
 _TOKEN = re.compile(
     r"""(?P<space>\s+)
@@ -223,7 +223,14 @@ class _Text:
             tuple[bool, Any]
         ] = []  # (whether a name, what the word q0, q1 … stands for)
         self._stack = [_Frame(0)]
-        self._counts = {"literal": 0, "logical": 0, "compare": 0, "chained": 0, "call": 0}
+        self._counts = {
+            "literal": 0,
+            "logical": 0,
+            "compare": 0,
+            "chained": 0,
+            "call": 0,
+            "name": 0,
+        }
 
     def read(self) -> Any:  # noqa: ANN401 - JSON
         take = self._take
@@ -322,6 +329,8 @@ class _Text:
             return "0" + word if word[0] == "." else word
         if kind == "string":
             return self._word(False, _unescaped(word))
+        if kind in ("quoted", "word"):
+            self._count("name", MAX_OPERATORS)
         if kind == "quoted":
             return self._word(True, word[1:-1].replace('""', '"'))
         if kind == "shape":

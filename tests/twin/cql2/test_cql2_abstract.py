@@ -414,3 +414,12 @@ def test_names_that_look_like_words_of_the_language(uri: str) -> None:
         assert found.holds(rows).tolist() == [True, False]
         if name not in ("not", "between", "名-称 (1)") and quoted[0] == '"':
             assert parse(f"{name} = 1", "cql2-text", fields).holds(rows).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("uri", [f"{CONF}accent-insensitive-comparison/japanese-non-spacing-marks"])
+def test_voicing_marks_stay(uri: str) -> None:
+    rows = TableRows(pa.table({"name": ["はじめ", "はしめ", "は\u3057\u3099め"]}))
+    found = parse(
+        "ACCENTI(name) = ACCENTI('はじめ')", "cql2-text", {"name": Field("name", Kind.TEXT)}
+    )
+    assert found.holds(rows).tolist() == [True, False, True]

@@ -15,6 +15,7 @@ from twin.cql2 import parse
 from twin.cql2.spatial3d import Body, Frame, distances
 from twin.crs import from_geographic, geographic_to_ecef, to_geographic
 from twin.features.asking import Kind
+from twin.store.read import Box
 
 FIELDS = fields_of({"geometry": Kind.SHAPE})
 METRES = 1 / 111_194.0
@@ -257,3 +258,64 @@ def test_a_filter_is_tried_by_several_threads_at_once() -> None:
                 hits.tolist() == expected
                 for hits in pool.map(lambda _i, f=found: f.holds(table), range(4))
             )
+
+
+@pytest.mark.parametrize(
+    ("path", "metres"),
+    [
+        ([(-5, 5, 4), (15, 5, 6)], 0.0),  # through two walls, no end within
+        ([(-10, 5, 1), (-3, 5, 5)], 3.0),  # its end before the middle of a wall
+        ([(5, 5, 20), (5.1, 5, -20)], 0.0),  # from above to below
+        ([(2, 2, 13), (8, 8, 15)], 3.0),  # over the roof
+        ([(2, 2, -4), (8, 8, -5)], 4.0),  # under the floor
+        ([(13, 14, 5), (13, 14, 25)], 5.0),  # upright beside a corner
+        ([(-3, 5, 14), (-3, 6, 15)], 5.0),  # 3 beside, 4 above
+        ([(4, 4, 3), (6, 6, 4)], 0.0),  # within
+    ],
+)
+def test_a_line_in_space_and_a_block_of_ten_metres(
+    path: list[tuple[float, float, float]], metres: float
+) -> None:
+    block = shapely.box(0, 0, 10, 10)
+    for shape, low, high in (
+        (block, 0.0, 10.0),
+        (shapely.multipolygons([block, shapely.box(90, 90, 91, 91)]), 0.0, 10.0),
+    ):
+        line = Body.of(shapely.linestrings(path), math.nan, math.nan)
+        assert _distances([Body.of(shape, low, high)], line) == pytest.approx([metres], abs=1e-9)
+        assert _distances([line], Body.of(shape, low, high)) == pytest.approx([metres], abs=1e-9)
+
+
+def test_what_is_far_on_the_map_is_decided_without_heights() -> None:
+    here, far = _row(_square(0, 0, 10), None, None), _row(_square(900, 0, 10), None, None)
+    box = "BBOX(114, 30, 0, 114.0001, 30.0001, 9)"
+    for name in ("S_INTERSECTS", "S3D_INTERSECTS"):
+        assert _holds(f"{name}(geometry, {box})", here, far) == [False, False]
+        assert _holds(f"NOT {name}(geometry, {box})", here, far) == [False, True]
+    assert _holds(f"S_DISJOINT(geometry, {box})", here, far) == [False, True]
+
+
+def test_two_boxes_a_thing_meets_need_not_meet_it_together() -> None:
+    """An angle goes round the corner the boxes share."""
+    angle = _row(shapely.Polygon([(0, 0), (9, 0), (9, 1), (1, 1), (1, 9), (0, 9)]), 0.0, 1.0)
+    for text in (
+        "S_INTERSECTS(geometry, BBOX(0,3,6,6)) AND S_INTERSECTS(geometry, BBOX(3,0,6,6))",
+        "S_INTERSECTS(geometry, BBOX(0,3,6,6)) AND S_WITHIN(geometry, BBOX(-1,-1,10,10))",
+        "S_INTERSECTS(geometry, BBOX(3,0,6,6)) AND NOT S_DISJOINT(geometry, BBOX(0,3,6,6)) AND ABOVE(geometry, -1)",
+        "S_EQUALS(geometry, POLYGON((0 0,9 0,9 1,1 1,1 9,0 9,0 0))) OR S_WITHIN(geometry, BBOX(50,50,60,60))",
+    ):
+        found = parse(text, "cql2-text", FIELDS)
+        assert found.holds(DictRows([angle], FIELDS)).tolist() == [True]
+        assert found.box is not None
+        assert shapely.box(
+            found.box.west, found.box.south, found.box.east, found.box.north
+        ).intersects(angle["geometry"])
+    assert parse(
+        "S_WITHIN(geometry, BBOX(0,0,6,6)) AND S_INTERSECTS(geometry, BBOX(3,3,9,9))",
+        "cql2-text",
+        FIELDS,
+    ).box == Box(3, 3, 6, 6)
+    assert (
+        parse("S_DISJOINT(geometry, BBOX(0,0,6,6)) OR ABOVE(geometry, 3)", "cql2-text", FIELDS).box
+        is None
+    )

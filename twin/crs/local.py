@@ -118,17 +118,16 @@ class LocalFrame:
         return float(y[0])
 
     def forward(self, lon: ArrayLike, lat: ArrayLike) -> tuple[Array, Array]:
-        """Metres east and north of degrees, shape (n,); NaN in, NaN out."""
+        """Metres east and north of degrees, any common shape; NaN in, NaN out."""
         p, q = np.broadcast_arrays(np.asarray(lon, np.float64), np.asarray(lat, np.float64))
-        x, y = _forward(np.ascontiguousarray(p), np.ascontiguousarray(q), self.lon, self.scale)
-        return x, y - self._north()
+        x, y = _forward(p.ravel(), q.ravel(), self.lon, self.scale)
+        return x.reshape(p.shape), (y - self._north()).reshape(p.shape)
 
     def inverse(self, x: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
-        """Degrees of metres east and north, shape (n,); NaN in, NaN out."""
+        """Degrees of metres east and north, any common shape; NaN in, NaN out."""
         p, q = np.broadcast_arrays(np.asarray(x, np.float64), np.asarray(y, np.float64))
-        north = np.ascontiguousarray(q + self._north())
-        lon, lat = _inverse(np.ascontiguousarray(p), north, self.lon, self.scale)
-        return lon, lat
+        lon, lat = _inverse(p.ravel(), q.ravel() + self._north(), self.lon, self.scale)
+        return lon.reshape(p.shape), lat.reshape(p.shape)
 
     def relative_error(self, reach: float, rise: float = 0.0) -> float:
         """Largest share by which a distance in the plane differs from one on the ground.

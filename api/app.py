@@ -20,6 +20,7 @@ from api.routes import (
     info,
     landing,
     live,
+    processes,
     resolve,
     tiles,
     wmts,
@@ -34,7 +35,7 @@ __all__ = ["create_app"]
 ROUTERS = (
     landing.router, info.router, collections.router, entities.router, resolve.router,
     geocode.router, address_batch.router, address_edits.router, tiles.router, wmts.router, live.router, alarms.router,
-    cases.router, health.router,
+    cases.router, health.router, processes.router,
 )  # fmt: skip
 
 

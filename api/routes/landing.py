@@ -9,6 +9,7 @@ from starlette.responses import Response
 from api.deps import Lang, Language, State, base_url, only
 from api.models import ConformanceModel, LandingModel, answer, document, link
 from api.openapi import OPENAPI_JSON, definition
+from api.routes.processes import PROCESSES_CONFORMANCE
 from api.state import CityState
 from api.static import serve
 from twin.errors import InvalidRequestError
@@ -23,6 +24,7 @@ CONFORMS_TO: Final = (
     "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/json",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
+    *PROCESSES_CONFORMANCE,
 )
 """Only what tests hold this server to."""
 
@@ -92,6 +94,16 @@ def _landing(request: Request, state: CityState, lang: Language) -> Response:
         ),
         link(f"{root}/conformance", "conformance", title="符合性" if zh else "Conformance classes"),
         link(f"{root}/collections", "data", title="数据集合" if zh else "Collections"),
+        link(
+            f"{root}/processes",
+            "http://www.opengis.net/def/rel/ogc/1.0/processes",
+            title="空间分析" if zh else "Analyses",
+        ),
+        link(
+            f"{root}/jobs",
+            "http://www.opengis.net/def/rel/ogc/1.0/job-list",
+            title="分析任务" if zh else "Jobs of analyses",
+        ),
         link(f"{root}/city", "describedby", title="城市概况" if zh else "The city and its layers"),
         link(
             f"{root}/resolve?q={{q}}",

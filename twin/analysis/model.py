@@ -146,7 +146,7 @@ def described(analysis: Analysis, inputs: Inputs, study: Study) -> dict[str, Any
     frame = study.scene.frame
     return {
         "process": analysis.id,
-        "jobID": job_id(analysis, inputs, study),
+        "result_id": job_id(analysis, inputs, study),
         "base_version": study.scene.stamp.seq,
         "inputs": inputs.model_dump(mode="json", exclude_none=True),
         "units": {"length": "m", "area": "m2", "coordinates": "deg (EPSG:4490), m above the ellipsoid"},

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from twin.analysis.scene import Scene
 from twin.errors import InvalidRequestError
@@ -41,12 +41,15 @@ def _coordinates(given: Any) -> Any:  # noqa: ANN401 -- any JSON
 def _in_the_world(given: list[float]) -> list[float]:
     if abs(given[0]) > 180 or abs(given[1]) > 90:
         raise ValueError("longitude comes first, within ±180, then latitude, within ±90")
+    if len(given) == 3 and abs(given[2]) > 20_000:
+        raise ValueError("the third number is a height, within ±20 000 m")
     return given
 
 
 Place = Annotated[
     list[float],
     BeforeValidator(_coordinates),
+    AfterValidator(_in_the_world),
     Field(
         min_length=2, max_length=3,
         description="Longitude, latitude in degrees (EPSG:4490, or CRS84 which is taken as the same) and, where given, "

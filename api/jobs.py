@@ -278,7 +278,10 @@ class Jobs:
                 job.status = "accepted"
             else:
                 job.status, job.finished = status, utc_now()
-                job.progress, job.updated = (100 if status == "successful" else job.progress), job.finished
+                job.progress, job.updated = (
+                    (100 if status == "successful" else job.progress),
+                    job.finished,
+                )
                 job.keep()
 
     def _forget(self) -> None:

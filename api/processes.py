@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 import numpy as np
@@ -174,7 +173,7 @@ def reach_key(reach: Reach) -> dict[str, Any]:
     """What a caller may see, as it is kept with a job."""
     return {
         "classes": None if reach.classes is None else sorted(reach.classes),
-        "area": None if reach.area is None else reach.area.wkb_hex,
+        "area": None if reach.area is None else shapely.to_wkb(reach.area, hex=True),
     }
 
 
@@ -232,10 +231,14 @@ def status_of(job: Job, root: str) -> dict[str, Any]:
         {"href": f"{root}/processes/{job.process}", "rel": "up", "type": "application/json", "title": "Its process"},
     ]  # fmt: skip
     if job.status == "successful":
-        links.append({"href": f"{here}/results", "rel": f"{REL}/results", "type": "application/json", "title": "Results"})  # fmt: skip
-    said: dict[str, datetime | str | None] = {
-        "message": job.message, "started": instant(job.started), "finished": instant(job.finished), "updated": instant(job.updated),
-    }  # fmt: skip
+        to = {"href": f"{here}/results", "rel": f"{REL}/results"}
+        links.append({**to, "type": "application/json", "title": "Results"})
+    said: dict[str, str | None] = {
+        "message": job.message,
+        "started": instant(job.started),
+        "finished": instant(job.finished),
+        "updated": instant(job.updated),
+    }
     return {
         "jobID": job.id, "processID": job.process, "type": "process", "status": job.status, "progress": job.progress,
         "created": instant(job.created), **{name: value for name, value in said.items() if value is not None}, "links": links,

@@ -46,6 +46,9 @@ PROCESSES_CONFORMANCE: Final = (
 _PROBLEM: Final = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0"
 _NO_STORE: Final = {"Cache-Control": "no-store"}
 _LIMIT: Final = 10
+_JOB_PARAMETERS: Final = (
+    "type", "processID", "status", "datetime", "minDuration", "maxDuration", "limit", "offset", "f", "lang",
+)  # fmt: skip
 _STATUSES: Final = ("accepted", "running", "successful", "failed", "dismissed")
 _EXAMPLES: Final = {
     name: {"summary": what.title, "value": {"inputs": dict(what.example)}}
@@ -160,7 +163,10 @@ def _at_once(request: Request, state: CityState, asked: Execution) -> Response:
 def _as_job(request: Request, state: CityState, asked: Execution) -> Response:
     job = submitted(state.runner, asked, _study(request, state))
     status = status_of(job, base_url(request))
-    headers = {"Location": f"{base_url(request)}/jobs/{job.id}", "Preference-Applied": "respond-async"}
+    headers = {
+        "Location": f"{base_url(request)}/jobs/{job.id}",
+        "Preference-Applied": "respond-async",
+    }
     return answer(status, status=201, headers=headers | _NO_STORE)  # fmt: skip
 
 
@@ -176,7 +182,7 @@ def _sent(content: bytes, media: str, *, document: bool) -> Response:
 def jobs(
     request: Request,
     state: State,
-    type: Annotated[str | None, Query(description="process.")] = None,  # noqa: A002 -- the standard's name
+    type: Annotated[str | None, Query(description="process.")] = None,
     processID: Annotated[str | None, Query(description="Process ids, with commas between.")] = None,  # noqa: N803
     status: Annotated[str | None, Query(description="Statuses, with commas between.")] = None,
     datetime: Annotated[str | None, Query(description="Created then: a time or start/end.")] = None,
@@ -186,7 +192,7 @@ def jobs(
     offset: Annotated[str | None, Query(description="Jobs before the page.")] = None,
 ) -> Response:
     """Jobs that wait, run or have ended, newest first."""
-    only(request, {"type", "processID", "status", "datetime", "minDuration", "maxDuration", "limit", "offset", "f", "lang"})  # fmt: skip
+    only(request, _JOB_PARAMETERS)
     most, start = parse_whole(limit, "limit", _LIMIT, 1, 1000), parse_whole(offset, "offset", 0, 0)
     found = jobs_within(state.runner, reach_of(request))
     if type is not None and "process" not in type.split(","):
@@ -199,7 +205,8 @@ def jobs(
             raise InvalidRequestError(f"status={wrong[0][:40]!r}: expected {', '.join(_STATUSES)}.", "status")  # fmt: skip
         found = [job for job in found if job.status in status.split(",")]
     found = _at(found, datetime)
-    least, longest = parse_whole(minDuration, "minDuration", 0, 0), parse_whole(maxDuration, "maxDuration", 1 << 40, 0)  # fmt: skip
+    least = parse_whole(minDuration, "minDuration", 0, 0)
+    longest = parse_whole(maxDuration, "maxDuration", 1 << 40, 0)
     if minDuration is not None or maxDuration is not None:
         found = [job for job in found if job.started and least <= _seconds(job) <= longest]
     listed = [status_of(job, base_url(request)) for job in found[start : start + most]]

@@ -17,7 +17,11 @@ SPEC = "http://www.opengis.net/spec/ogcapi-processes-1/1.0"
 PROBLEM = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0"
 REL = "http://www.opengis.net/def/rel/ogc/1.0"
 NEAR = {"at": [114.0002, 30.4002, 50.0], "count": 3, "collections": ["buildings"]}
-LINK = {"type": "object", "required": ["href"], "properties": {"href": {"type": "string"}, "rel": {"type": "string"}}}
+LINK = {
+    "type": "object",
+    "required": ["href"],
+    "properties": {"href": {"type": "string"}, "rel": {"type": "string"}},
+}
 SUMMARY = {
     "type": "object", "required": ["id", "version"],
     "properties": {
@@ -62,7 +66,9 @@ def links(body):
 
 def execute(client, process, inputs, prefer=None, **more):
     headers = {"Prefer": prefer} if prefer else {}
-    return client.post(f"/processes/{process}/execution", json={"inputs": inputs, **more}, headers=headers)
+    return client.post(
+        f"/processes/{process}/execution", json={"inputs": inputs, **more}, headers=headers
+    )
 
 
 def ended(client, job):
@@ -95,7 +101,12 @@ def _conformance(client):
     assert set(PROCESSES_CONFORMANCE) <= set(client.get("/conformance").json()["conformsTo"])
 
 
-@requirement("core/api-definition-op", "core/api-definition-success", "oas30/oas-definition-1", "oas30/completeness")
+@requirement(
+    "core/api-definition-op",
+    "core/api-definition-success",
+    "oas30/oas-definition-1",
+    "oas30/completeness",
+)
 def _definition(client):
     paths = client.get("/api").json()["paths"]
     for path, methods in {
@@ -103,7 +114,9 @@ def _definition(client):
         "/jobs": {"get"}, "/jobs/{job_id}": {"get", "delete"}, "/jobs/{job_id}/results": {"get"},
     }.items():  # fmt: skip
         assert methods <= paths[path].keys()
-    body = paths["/processes/{process_id}/execution"]["post"]["requestBody"]["content"]["application/json"]
+    body = paths["/processes/{process_id}/execution"]["post"]["requestBody"]["content"][
+        "application/json"
+    ]
     assert body["schema"]["properties"]["inputs"]
 
 
@@ -142,7 +155,9 @@ def _description(client):
         assert rels[f"{REL}/execute"].endswith(f"/processes/{name}/execution")
         for entry in (*body["inputs"].values(), *body["outputs"].values()):
             Draft202012Validator.check_schema(entry["schema"])
-        assert all(i["minOccurs"] in (0, 1) and i["maxOccurs"] == 1 for i in body["inputs"].values())
+        assert all(
+            i["minOccurs"] in (0, 1) and i["maxOccurs"] == 1 for i in body["inputs"].values()
+        )
 
 
 @requirement("core/process-exception-no-such-process")
@@ -170,7 +185,11 @@ def _document(client):
     assert found.json() == {"result": {"mediaType": "application/geo+json", "value": raw}}
 
 
-@requirement("core/process-execute-input-inline", "core/process-execute-input-inline-object", "core/process-execute-input-validation")
+@requirement(
+    "core/process-execute-input-inline",
+    "core/process-execute-input-inline-object",
+    "core/process-execute-input-validation",
+)
 def _inputs(client):
     raw = execute(client, "nearest", NEAR).json()
     point = {"type": "Point", "coordinates": NEAR["at"]}
@@ -188,12 +207,16 @@ def _inputs(client):
 
 @requirement("core/process-execute-default-outputs")
 def _outputs(client):
-    asked = {"result": {"transmissionMode": "value", "format": {"mediaType": "application/geo+json"}}}
+    asked = {
+        "result": {"transmissionMode": "value", "format": {"mediaType": "application/geo+json"}}
+    }
     assert execute(client, "nearest", NEAR, outputs=asked).status_code == 200
     for wrong in ({"other": {}}, {"result": {"transmissionMode": "reference"}}, {"result": 1}, []):
         refused(execute(client, "nearest", NEAR, outputs=wrong), 400, "")
     refused(execute(client, "nearest", NEAR, response="html"), 400, "")
-    refused(execute(client, "nearest", NEAR, subscriber={"successUri": "http://127.0.0.1/"}), 400, "")
+    refused(
+        execute(client, "nearest", NEAR, subscriber={"successUri": "http://127.0.0.1/"}), 400, ""
+    )
     refused(client.post("/processes/nearest/execution", content=b"{"), 400, "")
 
 
@@ -247,9 +270,15 @@ def _failed(client):
 def _job_list(client):
     ids = []
     for count in (11, 12, 13):
-        ids.append(execute(client, "nearest", NEAR | {"count": count}, "respond-async").json()["jobID"])
+        ids.append(
+            execute(client, "nearest", NEAR | {"count": count}, "respond-async").json()["jobID"]
+        )
         ended(client, ids[-1])
-    ids.append(execute(client, "within", {"at": NEAR["at"], "distance_m": 40}, "respond-async").json()["jobID"])
+    ids.append(
+        execute(client, "within", {"at": NEAR["at"], "distance_m": 40}, "respond-async").json()[
+            "jobID"
+        ]
+    )
     created = ended(client, ids[-1])["created"]
 
     def listed(**asked):
@@ -267,7 +296,13 @@ def _job_list(client):
     assert ids[0] not in listed(datetime=f"{created}/..")
     assert listed(minDuration=3600) == []
     assert set(ids) <= set(listed(maxDuration=3600, limit=100))
-    for wrong in ({"status": "lost"}, {"datetime": "soon"}, {"limit": "none"}, {"minDuration": "-1"}, {"x": "1"}):
+    for wrong in (
+        {"status": "lost"},
+        {"datetime": "soon"},
+        {"limit": "none"},
+        {"minDuration": "-1"},
+        {"x": "1"},
+    ):
         refused(client.get("/jobs", params=wrong), 400, "")
 
 
@@ -310,7 +345,7 @@ def until(claim):
 
 
 def test_a_dismissed_job_stops_and_the_next_one_runs(tmp_path):
-    jobs = Jobs(tmp_path / "jobs", {"wait": Work("a", waiting), "end": Work("a", lambda job: None)})
+    jobs = Jobs(tmp_path / "jobs", {"wait": Work("a", waiting), "end": Work("a", lambda _: None)})
     try:
         first = jobs.submit("wait", {})
         until(lambda: first.said)
@@ -354,7 +389,10 @@ def test_jobs_outlive_the_server(tmp_path):
 def test_jobs_and_what_they_hold_are_bounded(tmp_path, monkeypatch):
     monkeypatch.setattr("api.jobs.MOST_JOBS", 3)
     monkeypatch.setattr("api.jobs.MOST_BYTES", 1000)
-    jobs = Jobs(tmp_path / "jobs", {"w": Work("a", lambda job: (job.folder / "x").write_bytes(b"x" * job.given["n"]))})
+    jobs = Jobs(
+        tmp_path / "jobs",
+        {"w": Work("a", lambda job: (job.folder / "x").write_bytes(b"x" * job.given["n"]))},
+    )
     try:
         made = []
         for size in (1, 1, 1, 1, 600, 600):

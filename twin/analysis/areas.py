@@ -41,7 +41,9 @@ def areas_of(store: Store, collection: str, reach: Reach) -> Areas:
     shapes = shapely.from_wkb(np.array(table["wkb"].to_pylist(), dtype=object), on_invalid="ignore")
     keep = np.isin(shapely.get_type_id(shapes), (3, 6))
     if reach.classes is not None:
-        keep &= np.isin(np.array(table["class_code"].to_pylist(), dtype=object), list(reach.classes))
+        keep &= np.isin(
+            np.array(table["class_code"].to_pylist(), dtype=object), list(reach.classes)
+        )
     if reach.area is not None:
         keep &= shapely.intersects(reach.area, shapes)
     table, shapes = table.filter(pa.array(keep)), shapes[keep]

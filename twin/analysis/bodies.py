@@ -61,7 +61,7 @@ def bodies_of(table: pa.Table, frame: LocalFrame, terrain: Surface | None, asset
     as their diameter, lines without heights follow the ground at their vertices, meshes stand where they are placed.
     """
     shapes = _shapes(table)
-    kind = shapely.get_type_id(shapes)
+    kind = shapely.get_type_id(shapes).astype(np.int64)
     ground = _ground(table, shapes, terrain)
     assumed = int(np.isnan(ground[kind >= 0]).sum())
     ground = np.nan_to_num(ground)

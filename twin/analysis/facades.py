@@ -62,7 +62,7 @@ def facades_seen(
     seen = np.zeros(total, bool)
     seen[near] = view.hidden_by(eye, points[near]) == VISIBLE
     field = (length * height / (across * up))[owner]
-    of_wall = np.bincount(owner, seen * field, minlength=len(wall))
+    of_wall: Array = np.bincount(owner, seen * field, minlength=len(wall)).astype(np.float64)
     return _features(scene, bodies, wall, of, of_wall, length * height)
 
 

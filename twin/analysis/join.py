@@ -56,9 +56,9 @@ def _recorded(given: JoinInputs, study: Study) -> Iterator[dict[str, Any]]:
         classes = row.pop("left_class"), row.pop("right_class")
         if reach.classes is not None and not set(classes) <= reach.classes:
             continue
-        if reach.area is not None and seen is not None and not all(_in_reach(study, row[s], seen) for s in ("left", "right")):  # fmt: skip
-            continue
-        yield row
+        both = row["left"], row["right"]
+        if reach.area is None or seen is None or all(_in_reach(study, s, seen) for s in both):
+            yield row
 
 
 def _in_reach(study: Study, eid: str, seen: NDArray[np.bool_]) -> bool:

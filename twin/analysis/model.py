@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -134,7 +135,7 @@ def read_inputs(analysis: Analysis, given: Mapping[str, Any]) -> Inputs:
 def job_id(analysis: Analysis, inputs: Inputs, study: Study) -> str:
     """Id of the answer: the same for the same analysis, inputs, reach and state of the base, on any machine."""
     stamp = study.scene.stamp
-    area = None if study.reach.area is None else study.reach.area.wkb_hex
+    area = None if study.reach.area is None else shapely.to_wkb(study.reach.area, hex=True)
     classes = None if study.reach.classes is None else sorted(study.reach.classes)
     what = [_VERSION, analysis.id, inputs.model_dump(mode="json"), classes, area]
     text = json.dumps([*what, stamp.seq, stamp.anchors, stamp.anchored.isoformat()], sort_keys=True)
@@ -160,7 +161,9 @@ def described(analysis: Analysis, inputs: Inputs, study: Study) -> dict[str, Any
     }  # fmt: skip
 
 
-def error_bound(scene: Scene, distance: float, more: float = 0.0, of: str = "distances") -> dict[str, Any]:
+def error_bound(
+    scene: Scene, distance: float, more: float = 0.0, of: str = "distances"
+) -> dict[str, Any]:
     """Largest error of the computation, given the shapes of the base, over a distance in metres."""
     share = scene.relative_error
     metres = distance * share + more + 1e-6

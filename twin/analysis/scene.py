@@ -280,7 +280,9 @@ def _things(table: pa.Table) -> tuple[Things, Ints]:
     kept = table.take(pa.array(first))
     codes, classes = _coded(kept["class_code"])
     groups, collections = _coded(kept["collection"])
-    return Things(eid[first], codes, groups, kept["name"], classes, collections), thing.astype(np.int64)
+    return Things(eid[first], codes, groups, kept["name"], classes, collections), thing.astype(
+        np.int64
+    )
 
 
 def _coded(column: pa.ChunkedArray) -> tuple[NDArray[np.int16], tuple[str, ...]]:
@@ -309,4 +311,3 @@ def _hides(table: pa.Table) -> Flags:
     """Whether bodies stand in the way of sight: buildings and what they are built of, not the hulls of those drawn in parts."""
     built = np.isin(table["collection"].to_numpy(zero_copy_only=False), _HIDING)
     return np.asarray(built & ~table["hollow"].to_numpy(zero_copy_only=False).astype(bool))
-

@@ -3,11 +3,21 @@
 from typing import Annotated, Any, Final
 
 import numpy as np
+import orjson
 import shapely
 from numpy.typing import NDArray
 from pydantic import Field
 
-from twin.analysis.model import Analysis, Inputs, Names, Place, Study, coordinates, error_bound, named
+from twin.analysis.model import (
+    Analysis,
+    Inputs,
+    Names,
+    Place,
+    Study,
+    coordinates,
+    error_bound,
+    named,
+)
 from twin.errors import InvalidRequestError
 from twin.solids.cuts import TUBE_SIDES, cut
 
@@ -54,8 +64,7 @@ def _run(given: SectionInputs, study: Study) -> dict[str, Any]:
         shapes = cut(scene.solids.take(bodies), corner[k], corner[k + 1])
         for body, shape in zip(bodies.tolist(), shapes, strict=True):
             if shape is not None:
-                moved = shapely.transform(shape, lambda xy, k=k: xy + [begin[k], 0.0])
-                found.setdefault(int(scene.thing[body]), []).append(moved)
+                found.setdefault(int(scene.thing[body]), []).append(_moved(shape, begin[k]))
     rows = np.array(sorted(found, key=lambda r: scene.things.eid[r]), np.int64)
     features = [
         _feature(who, shapely.union_all(found[row]))
@@ -78,7 +87,18 @@ def _run(given: SectionInputs, study: Study) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _crossed(study: Study, a: Array, b: Array, wanted: NDArray[np.bool_] | None) -> NDArray[np.int64]:
+def _moved(shape: shapely.Geometry, metres: float) -> shapely.Geometry:
+    """A cut of one stretch, moved along the line."""
+
+    def along(xy: Array) -> Array:
+        return np.asarray(xy + np.array([metres, 0.0]))
+
+    return shapely.transform(shape, along)
+
+
+def _crossed(
+    study: Study, a: Array, b: Array, wanted: NDArray[np.bool_] | None
+) -> NDArray[np.int64]:
     """Bodies whose boxes a stretch of the line crosses in plan."""
     tree = study.scene.tree
     n = max(1, int(np.ceil(np.hypot(*(b - a)) / _STRETCH_M)))
@@ -91,23 +111,27 @@ def _crossed(study: Study, a: Array, b: Array, wanted: NDArray[np.bool_] | None)
     side = (b[0] - a[0]) * (corners[1] - a[1]) - (b[1] - a[1]) * (corners[0] - a[0])
     found = found[(side.min(axis=1) <= 0) & (side.max(axis=1) >= 0)]
     if len(found) > MOST_BODIES:
-        raise InvalidRequestError(f"line: {len(found)} bodies; at most {MOST_BODIES}: name collections", "line")
-    return found  # fmt: skip
+        raise InvalidRequestError(
+            f"line: {len(found)} bodies; at most {MOST_BODIES}: name collections", "line"
+        )
+    return np.asarray(found)  # fmt: skip
 
 
 def _feature(who: dict[str, Any], shape: shapely.Geometry) -> dict[str, Any]:
     shape = shapely.set_precision(shape, 1e-4)
-    west, low, east, high = shape.bounds
+    west, low, east, high = shapely.bounds(shape).tolist()
     return {
-        "type": "Feature", "id": who["eid"], "geometry": shapely.geometry.mapping(shape),
+        "type": "Feature", "id": who["eid"], "geometry": orjson.loads(shapely.to_geojson(shape)),
         "properties": {
             **who, "from_m": round(west, 3), "to_m": round(east, 3), "low_m": round(low, 3), "high_m": round(high, 3),
-            "area_m2": round(shape.area, 3),
+            "area_m2": round(float(shapely.area(shape)), 3),
         },
     }  # fmt: skip
 
 
-def _profile(study: Study, corner: Array, begin: Array, given: SectionInputs, lowest: float) -> dict[str, Any] | None:
+def _profile(
+    study: Study, corner: Array, begin: Array, given: SectionInputs, lowest: float
+) -> dict[str, Any] | None:
     """The line of the ground and what lies under it, down to below all that is cut."""
     if study.scene.terrain is None:
         return None

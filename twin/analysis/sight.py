@@ -25,6 +25,7 @@ __all__ = ["ANALYSIS", "REFRACTION", "bend_of", "ignored"]
 Array = NDArray[np.float64]
 REFRACTION: Final = 0.13
 """Share of the Earth's curvature by which light bends near the ground (usual in surveying)."""
+TERRAIN: Final = "terrain"
 _PIECE_M: Final = 500.0
 _MOST_SAMPLES: Final = 20_000
 _DEGREE_M: Final = 111_320.0
@@ -39,15 +40,18 @@ class SightInputs(Inputs):
         list[Place], Field(min_length=1, max_length=2000, description="What one looks at.")
     ]
     eye_height_m: Annotated[
-        float, Field(ge=0, le=1000, description="Metres over the ground of an eye without a height.")
+        float,
+        Field(ge=0, le=1000, description="Metres over the ground of an eye without a height."),
     ] = 1.6
-    target_height_m: Annotated[
-        float, Field(ge=0, le=1000, description="The same for targets.")
-    ] = 1.6
+    target_height_m: Annotated[float, Field(ge=0, le=1000, description="The same for targets.")] = (
+        1.6
+    )
     refraction: Annotated[
         float, Field(ge=-1, le=1, description="Share of the Earth's curvature taken off; 1: a flat Earth.")
     ] = REFRACTION  # fmt: skip
-    ignore: Annotated[Names | None, Field(description="Ids of things that hide nothing.")] = None
+    ignore: Annotated[
+        Names | None, Field(description="Ids of things that hide nothing; terrain: the ground.")
+    ] = None
 
 
 def bend_of(refraction: float) -> float:
@@ -63,6 +67,8 @@ def ignored(study: Study, names: list[str] | None) -> NDArray[np.bool_] | None:
         return hiding
     hiding = hiding.copy()
     for name in names:
+        if name == TERRAIN:
+            continue
         hiding[scene.bodies_of(scene.find(name))] = False
     return hiding
 
@@ -92,7 +98,7 @@ def _hit_of_ground(scene: Scene, eye: Array, target: Array, sag: float) -> float
     flat = float(np.hypot(*(target - eye)[:2]))
     step = min(scene.terrain.cell) * _DEGREE_M / 2
     n = int(np.clip(np.ceil(flat / step), 2, _MOST_SAMPLES))
-    share = np.arange(1, n) / n
+    share = np.arange(n + 1) / n
     at = eye + share[:, None] * (target - eye)
     line = at[:, 2] - sag * share * (1 - share)
     over = line - scene.ground(at[:, 0], at[:, 1]) + 1e-3
@@ -101,12 +107,14 @@ def _hit_of_ground(scene: Scene, eye: Array, target: Array, sag: float) -> float
         return 2.0
     k = int(below[0])
     if k == 0:
-        return float(share[0])
+        return 0.0
     before = over[k - 1]
     return float(share[k - 1] + (share[k] - share[k - 1]) * before / (before - over[k]))
 
 
-def _looked(given: SightInputs, study: Study, eye: Array, target: Array, hiding: NDArray[np.bool_] | None) -> dict[str, Any]:  # fmt: skip
+def _looked(
+    given: SightInputs, study: Study, eye: Array, target: Array, hiding: NDArray[np.bool_] | None
+) -> dict[str, Any]:
     scene = study.scene
     flat = float(np.hypot(*(target - eye)[:2]))
     sag = bend_of(given.refraction) * flat**2
@@ -115,16 +123,18 @@ def _looked(given: SightInputs, study: Study, eye: Array, target: Array, hiding:
     line = eye + share[:, None] * (target - eye)
     line[:, 2] -= sag * share * (1 - share)
     hit, body = _hit_of_bodies(scene, line, hiding)
-    ground = _hit_of_ground(scene, eye, target, sag)
+    buried = TERRAIN not in (given.ignore or ())
+    ground = _hit_of_ground(scene, eye, target, sag) if buried else 2.0
     ends = coordinates(scene, np.stack([eye, target]))
-    said: dict[str, Any] = {"visible": hit > 1 and ground > 1, "distance_m": round(float(np.linalg.norm(target - eye)), 3)}  # fmt: skip
+    away = round(float(np.linalg.norm(target - eye)), 3)
+    said: dict[str, Any] = {"visible": hit > 1 and ground > 1, "distance_m": away}
     if not said["visible"]:
         first = min(hit, ground)
         at = eye + first * (target - eye)
         at[2] -= sag * first * (1 - first)
         thing = int(scene.thing[body]) if hit <= ground else -1
         said |= {
-            "blocked_by": "terrain" if thing < 0 else scene.things.eid[thing].decode(),
+            "blocked_by": TERRAIN if thing < 0 else scene.things.eid[thing].decode(),
             "blocked_at": coordinates(scene, at)[0],
             "blocked_after_m": round(float(np.linalg.norm(at - eye)), 3),
         }

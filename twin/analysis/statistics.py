@@ -63,7 +63,10 @@ def _run(given: StatisticsInputs, study: Study) -> dict[str, Any]:
     count = np.bincount(key[counted], minlength=size)
     alive = np.isfinite(scene.tree.boxes[:, 0]) & counted[scene.thing]
     of = key[scene.thing[alive]]
-    sums = {name: np.bincount(of, values[alive], minlength=size) for name, values in measures(scene).items()}
+    sums = {
+        name: np.bincount(of, values[alive], minlength=size)
+        for name, values in measures(scene).items()
+    }
     rows = []
     for k in np.flatnonzero(count):
         area, code = int(k // n_classes) - 1, scene.things.classes[k % n_classes]

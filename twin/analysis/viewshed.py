@@ -5,6 +5,7 @@ import zlib
 from typing import Annotated, Any, Final, Literal
 
 import numpy as np
+import orjson
 import shapely
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
@@ -38,7 +39,8 @@ class ViewshedInputs(Inputs):
 
     at: Annotated[Place, Field(description="Where one looks from.")]
     eye_height_m: Annotated[
-        float, Field(ge=0, le=1000, description="Metres over the ground of an eye without a height.")
+        float,
+        Field(ge=0, le=1000, description="Metres over the ground of an eye without a height."),
     ] = 1.6
     radius_m: Annotated[float, Field(gt=0, le=5000, description="Metres, in plan.")] = 500.0
     resolution_m: Annotated[
@@ -60,7 +62,9 @@ class ViewshedInputs(Inputs):
     def _not_too_many(self) -> "ViewshedInputs":
         side = 2 * int(self.radius_m / self.resolution_m) + 1
         if side**2 > MOST_CELLS:
-            raise ValueError(f"{side} × {side} cells; at most {MOST_CELLS}: a coarser resolution or a smaller radius")
+            raise ValueError(
+                f"{side} × {side} cells; at most {MOST_CELLS}: a coarser resolution or a smaller radius"
+            )
         return self  # fmt: skip
 
 
@@ -89,7 +93,7 @@ def _run(given: ViewshedInputs, study: Study) -> dict[str, Any]:
         "error_bound": error_bound(scene, given.radius_m, bend_of(given.refraction) * 1e-3, "where a sight line passes"),
         "resolution_m": view.step,
         "eye": coordinates(scene, eye)[0],
-        "inside": _inside(scene, view, eye),
+        "inside": _inside(scene, ignored(study, given.ignore), eye),
         "ground": _said(scene, view),
         "visible_m2": round(float(seen.sum()) * area, 3),
         "visible_ground_m2": round(float((seen & ~roof).sum()) * area, 3),
@@ -103,7 +107,9 @@ def _run(given: ViewshedInputs, study: Study) -> dict[str, Any]:
         answer["features"].append(_outline(scene, view, cells == 1))
     if given.facades:
         bodies = _bodies(study, given, eye)
-        answer["features"] += facades_seen(scene, view, bodies, eye, given.radius_m, given.resolution_m)
+        answer["features"] += facades_seen(
+            scene, view, bodies, eye, given.radius_m, given.resolution_m
+        )
     return answer
 
 
@@ -132,23 +138,23 @@ def _said(scene: Scene, view: View) -> str:
     return f"terrain of {cell:.2f} m cells, taken at the cells of the view and as straight between"
 
 
-def _inside(scene: Scene, view: View, eye: Array) -> list[str]:
+def _inside(scene: Scene, hiding: NDArray[np.bool_] | None, eye: Array) -> list[str]:
     """Things the eye is inside of: they hide everything unless they are ignored."""
-    n = len(view.solids)
-    if not n:
-        return []
-    gap = distances(Solids.points(eye), view.solids, np.zeros(n, int), np.arange(n))
-    bodies = scene.tree.near(np.concatenate([eye, eye]), 0.0, scene.hides)
-    touched = distances(Solids.points(eye), scene.solids, np.zeros(len(bodies), int), bodies) == 0
-    if not (gap == 0).any():
-        return []
-    return sorted({scene.things.eid[t].decode() for t in scene.thing[bodies[touched]]})
+    bodies = scene.tree.near(np.concatenate([eye, eye]), 0.0, hiding)
+    gap = distances(Solids.points(eye), scene.solids, np.zeros(len(bodies), int), bodies)
+    return sorted({scene.things.eid[t].decode() for t in scene.thing[bodies[gap == 0]]})
 
 
 def _raster(scene: Scene, view: View, cells: NDArray[np.uint8]) -> dict[str, Any]:
     side, half = cells.shape[0], view.step / 2
-    low, high = (view.west - half, view.south - half), (view.west + side * view.step - half, view.south + side * view.step - half)  # fmt: skip
-    corners = [(low[0], high[1], 0), (high[0], high[1], 0), (high[0], low[1], 0), (low[0], low[1], 0)]
+    low = np.array([view.west, view.south]) - half
+    high = low + side * view.step
+    corners = [
+        (low[0], high[1], 0),
+        (high[0], high[1], 0),
+        (high[0], low[1], 0),
+        (low[0], low[1], 0),
+    ]
     north_up = np.ascontiguousarray(cells[::-1])
     return {
         "shape": [side, side], "order": "rows from north to south, cells from west to east",
@@ -171,12 +177,18 @@ def _outline(scene: Scene, view: View, seen: NDArray[np.bool_]) -> dict[str, Any
     shape = shapely.union_all(boxes, grid_size=view.step / 1024)
 
     def degrees(xy: Array) -> Array:
-        return np.round(np.stack(scene.frame.inverse(xy[:, 0], xy[:, 1]), axis=1), 9)
+        lonlat: Array = np.stack(scene.frame.inverse(xy[:, 0], xy[:, 1]), axis=1)
+        return lonlat.round(9)
 
     shape = shapely.transform(shape, degrees)
     parts = shapely.get_parts(shape)
-    geometry = shapely.geometry.mapping(shapely.MultiPolygon(list(parts)))
-    return {"type": "Feature", "id": "visible", "geometry": geometry, "properties": {"kind": "visible"}}
+    geometry = orjson.loads(shapely.to_geojson(shapely.MultiPolygon(list(parts))))
+    return {
+        "type": "Feature",
+        "id": "visible",
+        "geometry": geometry,
+        "properties": {"kind": "visible"},
+    }
 
 
 ANALYSIS = Analysis(

@@ -35,9 +35,9 @@ class Subject(Inputs):
         str | None, Field(description="Id (eid) of a thing, such as a pipe.", max_length=36)
     ] = None
     at: Annotated[Place | None, Field(description="A place, also underground.")] = None
-    collections: Annotated[
-        Names | None, Field(description="Only things of these collections.")
-    ] = None
+    collections: Annotated[Names | None, Field(description="Only things of these collections.")] = (
+        None
+    )
     classes: Annotated[Names | None, Field(description="Only things of these classes.")] = None
 
     @model_validator(mode="after")
@@ -76,7 +76,9 @@ def subject_of(given: Subject, study: Study) -> tuple[Solids, int]:
     return scene.solids.take(bodies), row
 
 
-def found_near(study: Study, subject: Solids, given: Subject, row: int, metres: float) -> tuple[Ints, Near]:
+def found_near(
+    study: Study, subject: Solids, given: Subject, row: int, metres: float
+) -> tuple[Ints, Near]:
     """Things within some metres of a subject, nearest first, ids decide between equals; the subject itself is left out."""
     scene = study.scene
     wanted = scene.wanted(given.collections, given.classes, study.reach)

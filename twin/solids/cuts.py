@@ -52,7 +52,9 @@ def cut(solids: Solids, start: Array, end: Array) -> NDArray[np.object_]:
 def _turned(points: Array, start: Array, along: Array) -> Array:
     """Distance along the line, distance to its left, height; shape (m, 3)."""
     x, y = points[:, 0] - start[0], points[:, 1] - start[1]
-    return np.stack([x * along[0] + y * along[1], y * along[0] - x * along[1], points[:, 2]], axis=1)
+    return np.stack(
+        [x * along[0] + y * along[1], y * along[0] - x * along[1], points[:, 2]], axis=1
+    )
 
 
 def _prisms(
@@ -86,7 +88,7 @@ def _crossings(triangles: Array) -> Array:
     after = np.roll(triangles, -1, axis=1)
     share = (left / np.where(cuts, left - np.roll(left, -1, axis=1), 1.0))[:, :, None]
     points = (triangles + share * (after - triangles))[:, :, [0, 2]]
-    return points[cuts].reshape(-1, 2, 2)
+    return np.asarray(points[cuts].reshape(-1, 2, 2))
 
 
 def _mesh(points: Array, length: float) -> shapely.Geometry | None:
@@ -101,8 +103,8 @@ def _mesh(points: Array, length: float) -> shapely.Geometry | None:
 
 
 def _clipped(shape: shapely.Geometry, length: float) -> shapely.Geometry | None:
-    low, high = shape.bounds[1] - 1.0, shape.bounds[3] + 1.0
-    kept = shapely.intersection(shape, shapely.box(0.0, low, length, high))
+    _, bottom, _, top = shapely.bounds(shape).tolist()
+    kept = shapely.intersection(shape, shapely.box(0.0, bottom - 1.0, length, top + 1.0))
     return None if kept.is_empty else kept
 
 

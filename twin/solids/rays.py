@@ -15,7 +15,9 @@ MISSED = 2.0
 """Share of a sight line that meets nothing."""
 
 
-def first_hits(start: ArrayLike, end: ArrayLike, solids: Solids, i: ArrayLike, j: ArrayLike) -> Array:
+def first_hits(
+    start: ArrayLike, end: ArrayLike, solids: Solids, i: ArrayLike, j: ArrayLike
+) -> Array:
     """Share of the way from ``start[i[k]]`` to ``end[i[k]]`` at which it first meets ``solids[j[k]]``.
 
     Parameters
@@ -54,7 +56,7 @@ def _hits(a: Array, b: Array, solids: Columns, rows: Ints, columns: Ints) -> Arr
 
 
 @njit(cache=True, nogil=True)
-def first_crossing(
+def first_crossing(  # noqa: C901 -- one pass over caps and walls
     ax: float, ay: float, az: float, bx: float, by: float, bz: float, b: Columns, j: int
 ) -> float:
     """Share of a segment at which it first meets a prism or a mesh; 2 where it does not."""
@@ -84,6 +86,11 @@ def first_crossing(
                 continue
             t = ((cx - ax) * vy - (cy - ay) * vx) / turn
             s = ((cx - ax) * uy - (cy - ay) * ux) / turn
-            if 0.0 <= t < first and t <= 1.0 and 0.0 <= s <= 1.0 and bottom <= az + t * (bz - az) <= top:
+            if (
+                0.0 <= t < first
+                and t <= 1.0
+                and 0.0 <= s <= 1.0
+                and bottom <= az + t * (bz - az) <= top
+            ):
                 first = t
     return first

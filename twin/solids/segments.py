@@ -79,7 +79,11 @@ def point_triangle(px: float, py: float, pz: float, t: Array) -> tuple[float, fl
     ux, uy, uz = t[1, 0] - ax, t[1, 1] - ay, t[1, 2] - az
     vx, vy, vz = t[2, 0] - ax, t[2, 1] - ay, t[2, 2] - az
     wx, wy, wz = px - ax, py - ay, pz - az
-    uu, uv, vv = ux * ux + uy * uy + uz * uz, ux * vx + uy * vy + uz * vz, vx * vx + vy * vy + vz * vz
+    uu, uv, vv = (
+        ux * ux + uy * uy + uz * uz,
+        ux * vx + uy * vy + uz * vz,
+        vx * vx + vy * vy + vz * vz,
+    )
     wu, wv = wx * ux + wy * uy + wz * uz, wx * vx + wy * vy + wz * vz
     area = uu * vv - uv * uv
     if area > 1e-14 * uu * vv:
@@ -163,9 +167,7 @@ def segment_wall(
     cx: float, cy: float, dx: float, dy: float, low: float, high: float,
 ) -> Six:  # fmt: skip
     """Squared distance of a segment and the wall that stands on c–d from ``low`` to ``high``, and the points of both."""
-    flat, x, y, _, _, _, _ = segment_segment(
-        ax, ay, 0.0, bx, by, 0.0, cx, cy, 0.0, dx, dy, 0.0
-    )
+    flat, x, y, _, _, _, _ = segment_segment(ax, ay, 0.0, bx, by, 0.0, cx, cy, 0.0, dx, dy, 0.0)
     if flat <= _TINY:
         ux, uy = bx - ax, by - ay
         length = ux * ux + uy * uy
@@ -198,6 +200,8 @@ def in_rings(xyz: Array, at: Ints, first: int, last: int, x: float, y: float) ->
     for ring in range(first, last):
         for i in range(at[ring], at[ring + 1] - 1):
             y0, y1 = xyz[i, 1], xyz[i + 1, 1]
-            if (y0 > y) != (y1 > y) and x < xyz[i, 0] + (y - y0) * (xyz[i + 1, 0] - xyz[i, 0]) / (y1 - y0):
+            if (y0 > y) != (y1 > y) and x < xyz[i, 0] + (y - y0) * (xyz[i + 1, 0] - xyz[i, 0]) / (
+                y1 - y0
+            ):
                 inside = not inside
     return inside

@@ -157,7 +157,9 @@ class Solids:
         points = np.repeat(np.arange(len(some.at) - 1), np.diff(some.at))
         rings = shapely.linearrings(some.xyz[:, :2], indices=points)
         return np.asarray(
-            shapely.polygons(rings, indices=np.repeat(np.arange(len(some)), np.diff(some.piece)))
+            shapely.polygons(
+                np.asarray(rings), indices=np.repeat(np.arange(len(some)), np.diff(some.piece))
+            )
         )
 
     def boxes(self) -> Array:
@@ -181,7 +183,8 @@ def _ranges(first: Ints, last: Ints) -> Ints:
     """All indices of the ranges ``first[i]:last[i]``, one after the other."""
     count = last - first
     before = np.cumsum(count) - count
-    return np.arange(int(count.sum()), dtype=np.int64) + np.repeat(first - before, count)
+    out: Ints = np.arange(int(count.sum()), dtype=np.int64) + np.repeat(first - before, count)
+    return out
 
 
 def _extremes(values: Array, owner: Ints, n: int) -> tuple[Array, Array]:

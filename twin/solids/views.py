@@ -61,7 +61,13 @@ class View:
 
     @classmethod
     def of(
-        cls, solids: Solids, west: float, south: float, step: float, ground: Array, bend: float = 0.0
+        cls,
+        solids: Solids,
+        west: float,
+        south: float,
+        step: float,
+        ground: Array,
+        bend: float = 0.0,
     ) -> "View":
         """A view over a square of cells; see the class."""
         walls, wall_of, triangles, triangle_of = _items(solids.columns)
@@ -94,7 +100,9 @@ class View:
         return np.asarray(_hidden_by(eye, targets, self.solids.columns, self.net, scene))
 
 
-def surface_of(solids: Solids, west: float, south: float, step: float, ground: Array) -> tuple[Array, Ints]:
+def surface_of(
+    solids: Solids, west: float, south: float, step: float, ground: Array
+) -> tuple[Array, Ints]:
     """Height of what lies on top in the middle of each cell, and the solid it belongs to (-1: the ground).
 
     Parameters
@@ -137,7 +145,9 @@ def _items(solids: Columns) -> tuple[Array, Ints, Ints, Ints]:
 
 
 @njit(cache=True, nogil=True)
-def _squares(ax: float, ay: float, bx: float, by: float, row: int, size: float, nx: int) -> tuple[int, int]:
+def _squares(
+    ax: float, ay: float, bx: float, by: float, row: int, size: float, nx: int
+) -> tuple[int, int]:
     """First and last square of a row of the net that a segment (from the net's corner) passes, with a margin."""
     low, high = row * size - 1e-6, (row + 1) * size + 1e-6
     t0, t1 = 0.0, 1.0
@@ -266,9 +276,9 @@ def _deck_hides(
     for h in (low[j], high[j]):
         t = (h - eye[2]) / fall
         t = (h - bend * t * t * (ux * ux + uy * uy) - eye[2]) / fall
-        if 0.0 < t < _END:
-            if in_rings(xyz, at, piece[j], piece[j + 1], eye[0] + t * ux, eye[1] + t * uy):
-                return True
+        x, y = eye[0] + t * ux, eye[1] + t * uy
+        if 0.0 < t < _END and in_rings(xyz, at, piece[j], piece[j + 1], x, y):
+            return True
     return False
 
 
@@ -363,7 +373,8 @@ def _over_ground(
             continue
         share = at - n
         m = min(n + 1, most - 1)
-        h = ground[n, k] * (1 - share) + ground[m, k] * share if across else ground[k, n] * (1 - share) + ground[k, m] * share  # fmt: skip
+        h0, h1 = (ground[n, k], ground[m, k]) if across else (ground[k, n], ground[k, m])
+        h = h0 * (1 - share) + h1 * share
         if h - bend * t * t * reach > eye[2] + way * rise + 1e-9:
             return False
     return True
@@ -384,16 +395,19 @@ def _hidden_by(
 
 
 @njit(cache=True, nogil=True)
-def _raise(solids: Columns, west: float, south: float, step: float, top: Array, owner: Ints) -> None:
+def _raise(
+    solids: Columns, west: float, south: float, step: float, top: Array, owner: Ints
+) -> None:
     kind, _, _, high, piece, at, xyz = solids
-    rows, cols = top.shape
     for j in range(len(kind)):
         if kind[j] == PRISM:
             points = xyz[at[piece[j]] : at[piece[j] + 1]]
             _raise_area(points, west, south, step, top, owner, j, high[j], piece, at, xyz)
         elif kind[j] == MESH:
             for i in range(at[piece[j]], at[piece[j + 1]], 3):
-                _raise_area(xyz[i : i + 3], west, south, step, top, owner, j, np.nan, piece, at, xyz)
+                _raise_area(
+                    xyz[i : i + 3], west, south, step, top, owner, j, np.nan, piece, at, xyz
+                )
 
 
 @njit(cache=True, nogil=True)

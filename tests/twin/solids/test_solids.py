@@ -68,7 +68,9 @@ def test_distances_computed_by_hand(first, second, expected):
         apart = np.linalg.norm(near.on_first[0] - near.on_second[0])
         assert apart == pytest.approx(expected, abs=1e-9)
         assert distances(Solids.points(near.on_first), a, [0], [0])[0] == pytest.approx(0, abs=1e-9)
-        assert distances(Solids.points(near.on_second), b, [0], [0])[0] == pytest.approx(0, abs=1e-9)
+        assert distances(Solids.points(near.on_second), b, [0], [0])[0] == pytest.approx(
+            0, abs=1e-9
+        )
     assert intersects(first, second, [0], [0]).tolist() == [expected == 0]
     assert within(first, second, [0, 0], [0, 0], expected + 1e-9).tolist() == [True, True]
 
@@ -112,7 +114,9 @@ def hull_distance(first, second):
         corral, weights = [*corral, j], np.append(weights, 0.0)
         while True:
             q = points[corral]
-            system = np.block([[np.zeros((1, 1)), np.ones((1, len(q)))], [np.ones((len(q), 1)), q @ q.T]])
+            system = np.block(
+                [[np.zeros((1, 1)), np.ones((1, len(q)))], [np.ones((len(q), 1)), q @ q.T]]
+            )
             affine = np.linalg.lstsq(system, np.r_[1.0, np.zeros(len(q))], rcond=None)[0][1:]
             if (affine > 1e-12).all():
                 weights = affine

@@ -3,7 +3,7 @@
 import numpy as np
 import shapely
 
-from twin.solids import MISSED, Solids, first_hits
+from twin.solids import Solids, first_hits
 from twin.solids.views import GROUND, VISIBLE, View, surface_of
 
 STEP, SIZE = 4.0, 60
@@ -13,7 +13,9 @@ def random_city(seed, n=60):
     """Turned boxes with courts, floating decks and some roofs of triangles on 240 m × 240 m, ground that undulates."""
     rng = np.random.default_rng(seed)
     shapes = []
-    for x, y, w, h, turn in zip(*rng.uniform((0, 0, 4, 4, 0), (240, 240, 25, 25, 90), (n, 5)).T, strict=True):
+    for x, y, w, h, turn in zip(
+        *rng.uniform((0, 0, 4, 4, 0), (240, 240, 25, 25, 90), (n, 5)).T, strict=True
+    ):
         shape = shapely.box(0, 0, w, h)
         if min(w, h) > 12:
             shape = shapely.difference(shape, shapely.box(4, 4, w - 4, h - 4))
@@ -69,7 +71,15 @@ def test_views_agree_with_sight_lines_one_by_one():
             sunk_xyz = solids.xyz.copy()
             sunk_xyz[:, 2] -= bend * ((sunk_xyz[:, :2] - eye[:2]) ** 2).sum(axis=1)
             meshes = np.flatnonzero(solids.kind == 3)
-            part = Solids(solids.kind, solids.radius, solids.low, solids.high, solids.piece, solids.at, sunk_xyz)
+            part = Solids(
+                solids.kind,
+                solids.radius,
+                solids.low,
+                solids.high,
+                solids.piece,
+                solids.at,
+                sunk_xyz,
+            )
             pairs = pairs[:, np.isin(pairs[1], meshes)]
             ends = targets[some].copy()
             ends[:, 2] -= bend * ((ends[:, :2] - eye[:2]) ** 2).sum(axis=1)
@@ -78,7 +88,9 @@ def test_views_agree_with_sight_lines_one_by_one():
             np.logical_or.at(hidden, pairs[0], hit)
             assert (found[some][hidden] != VISIBLE).all()
             continue
-        hit = first_hits(np.repeat(eye[None], len(some), 0), targets[some], solids, *pairs) < 1 - 1e-9
+        hit = (
+            first_hits(np.repeat(eye[None], len(some), 0), targets[some], solids, *pairs) < 1 - 1e-9
+        )
         hidden = np.zeros(len(some), bool)
         np.logical_or.at(hidden, pairs[0], hit)
         assert (found[some][hidden] != VISIBLE).all()

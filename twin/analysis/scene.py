@@ -20,6 +20,7 @@ from twin.errors import NotFoundError
 from twin.features.asking import EVERYTHING, Reach
 from twin.solids import Solids, Tree
 from twin.store.rasters import terrain_of
+from twin.store.read import version
 from twin.store.solids import Stamp, bodies, changed_since, stamp
 from twin.store.store import Store, statement
 from twin.terrain import Surface
@@ -206,21 +207,23 @@ class SceneBook:
         self._store = store
         self._lock = threading.Lock()
         self._scene: Scene | None = None
+        self._commits = -1
         self._looked = 0.0
 
     def now(self) -> Scene:
-        """The scene as the base is now."""
+        """The scene as the base is now; the log is asked only after something was written."""
         with self._lock:
+            commits = self._store.commits
             if self._scene is None:
                 self._scene = _built(self._store)
-            elif self._stale(self._scene):
+            elif commits != self._commits and self._stale(self._scene):
                 self._scene = _followed(self._store, self._scene)
+            self._commits = commits
             return self._scene
 
     def _stale(self, scene: Scene) -> bool:
-        """Whether the log has grown; anchors are counted once a second."""
-        seq = int(self._store.scalar(statement("read_version")))
-        if seq != scene.stamp.seq:
+        """Whether the log has grown; anchors that came without a change are looked for once a second."""
+        if version(self._store) != scene.stamp.seq:
             return True
         if time.monotonic() - self._looked < _ANCHORS_S:
             return False

@@ -167,14 +167,10 @@ def _raster(scene: Scene, view: View, cells: NDArray[np.uint8]) -> dict[str, Any
 
 def _outline(scene: Scene, view: View, seen: NDArray[np.bool_]) -> dict[str, Any]:
     """Visible cells as one shape."""
-    edge = np.diff(np.pad(seen, ((0, 0), (1, 1))).astype(np.int8), axis=1)
-    row, begin = np.nonzero(edge == 1)
-    _, end = np.nonzero(edge == -1)
-    west, south = view.west - view.step / 2, view.south - view.step / 2
-    boxes = shapely.box(
-        west + begin * view.step, south + row * view.step, west + end * view.step, south + (row + 1) * view.step
-    )  # fmt: skip
-    shape = shapely.union_all(boxes, grid_size=view.step / 1024)
+    row, col = np.nonzero(seen)
+    west, south = view.west + (col - 0.5) * view.step, view.south + (row - 0.5) * view.step
+    east, north = view.west + (col + 0.5) * view.step, view.south + (row + 0.5) * view.step
+    shape = shapely.coverage_union_all(shapely.box(west, south, east, north))
 
     def degrees(xy: Array) -> Array:
         lonlat: Array = np.stack(scene.frame.inverse(xy[:, 0], xy[:, 1]), axis=1)

@@ -245,11 +245,17 @@ def _wall_hides(
     turn = ux * vy - uy * vx
     if turn == 0.0:
         return False
-    t = ((wall[0] - ex) * vy - (wall[1] - ey) * vx) / turn
-    if not 0.0 <= t < _END:
-        return False
-    s = ((wall[0] - ex) * uy - (wall[1] - ey) * ux) / turn
-    if not 0.0 <= s <= 1.0:
+    wx, wy = wall[0] - ex, wall[1] - ey
+    if turn > 0.0:  # the sight line meets the wall in plan; told without dividing
+        s, t = wx * uy - wy * ux, wx * vy - wy * vx
+        if s < 0.0 or s > turn or t < 0.0 or t > turn:
+            return False
+    else:
+        s, t = wx * uy - wy * ux, wx * vy - wy * vx
+        if s > 0.0 or s < turn or t > 0.0 or t < turn:
+            return False
+    t /= turn
+    if t >= _END:
         return False
     z = ez + t * fall
     sunk = bend * t * t * (ux * ux + uy * uy)

@@ -120,6 +120,7 @@ class Store:
     def __init__(self, connection: duckdb.DuckDBPyConnection, city: City) -> None:
         self._connection = connection
         self._write_lock = threading.RLock()
+        self.commits = 0  # grows with every transaction: who has seen it need not ask the log
         self.city = city
         self.assets = city.assets
 
@@ -197,6 +198,7 @@ class Store:
                 cursor.execute("ROLLBACK")
                 raise
             cursor.execute("COMMIT")
+            self.commits += 1
 
     def close(self) -> None:
         """Checkpoint and close; safe to call twice."""

@@ -187,13 +187,16 @@ class Jobs:
             shutil.rmtree(job.folder, ignore_errors=True)
             raise
         with self._wake:
-            replaced = self._jobs.pop(job.id, None)
-            self._jobs[job.id] = job
-            self._wake.notify_all()
-        if replaced is not None:
-            replaced.stop.set()
-            shutil.rmtree(replaced.folder, ignore_errors=True)
-        return job
+            other = self._jobs.get(job.id)
+            twin = other is not None and other.status in (*_OPEN, "successful")
+            gone = job if twin else other
+            if not twin:
+                self._jobs.pop(job.id, None)
+                self._jobs[job.id] = job
+                self._wake.notify_all()
+        if gone is not None:  # another asked for the same meanwhile, or it had failed before
+            shutil.rmtree(gone.folder, ignore_errors=True)
+        return other if twin and other is not None else job
 
     def get(self, job_id: str) -> Job:
         """A job by id.

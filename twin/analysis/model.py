@@ -22,6 +22,8 @@ __all__ = [
 ]  # fmt: skip
 
 Array = NDArray[np.float64]
+FARTHEST_M: Final = 300_000.0
+"""Places beyond are no part of a city."""
 _VERSION: Final = 1
 """Part of every job id: grows when an analysis answers otherwise than before."""
 
@@ -176,9 +178,14 @@ def lifted(scene: Scene, place: list[float], above: float) -> Array:
     Raises
     ------
     InvalidRequestError
-        If it gives no height and the ground is not known there.
+        If it gives no height and the ground is not known there, or it lies far from the city.
     """
     x, y = scene.frame.forward([place[0]], [place[1]])
+    if not np.hypot(x[0], y[0]) <= FARTHEST_M:
+        raise InvalidRequestError(
+            f"{place}: more than {FARTHEST_M / 1000:.0f} km from the middle of the city "
+            f"({scene.frame.lon:.4f}, {scene.frame.lat:.4f}); nothing is measured there."
+        )
     if len(place) == 3:
         return np.array([x[0], y[0], place[2]])
     ground = float(scene.ground(x, y)[0])

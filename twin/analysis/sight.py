@@ -18,6 +18,7 @@ from twin.analysis.model import (
 )
 from twin.analysis.scene import Scene
 from twin.crs.local import EARTH_RADIUS_M
+from twin.errors import InvalidRequestError
 from twin.solids import first_hits
 
 __all__ = ["ANALYSIS", "REFRACTION", "bend_of", "ignored"]
@@ -27,6 +28,7 @@ REFRACTION: Final = 0.13
 """Share of the Earth's curvature by which light bends near the ground (usual in surveying)."""
 TERRAIN: Final = "terrain"
 _PIECE_M: Final = 500.0
+_MOST_M: Final = 1_000_000.0
 _MOST_SAMPLES: Final = 20_000
 _DEGREE_M: Final = 111_320.0
 _END: Final = 1 - 1e-9
@@ -146,11 +148,16 @@ def _run(given: SightInputs, study: Study) -> dict[str, Any]:
     scene = study.scene
     eye = lifted(scene, given.eye, given.eye_height_m)
     hiding = ignored(study, given.ignore)
-    features, longest = [], 0.0
-    for k, place in enumerate(given.targets):
-        study.tell(k / len(given.targets))
-        target = lifted(scene, place, given.target_height_m)
-        longest = max(longest, float(np.hypot(*(target - eye)[:2])))
+    targets = [lifted(scene, place, given.target_height_m) for place in given.targets]
+    flat = [float(np.hypot(*(target - eye)[:2])) for target in targets]
+    longest = max(flat)
+    if sum(flat) > _MOST_M:
+        raise InvalidRequestError(
+            f"{sum(flat) / 1000:.0f} km of sight lines; at most {_MOST_M / 1000:.0f} km at a time: fewer targets", "targets"
+        )  # fmt: skip
+    features = []
+    for k, target in enumerate(targets):
+        study.tell(k / len(targets))
         features.append({"id": str(k), **_looked(given, study, eye, target, hiding)})
     sag = bend_of(given.refraction) * min(longest, _PIECE_M) ** 2 / 4
     return {

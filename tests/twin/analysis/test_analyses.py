@@ -281,9 +281,12 @@ def test_nothing_outside_the_reach_is_named_or_hides(town):
         ("section", {"line": [[114, 30.5], [118, 30.5]]}, "at most 20000"),
         ("join", {"left": "a", "right": "b", "relation": "near"}, "distance_m"),
         ("statistics", {"by": "cities"}, "subdistricts"),
+        ("nearest", {"at": [-66, -30, 5]}, "km from the middle of the city"),
+        ("sight", {"eye": [114, 30.5, 9], "targets": [[115, 31, 9]] * 50}, "fewer targets"),
         ("sight", {"eye": [114, 30.5, float("nan")], "targets": [[114, 30.5, 0]]}, "eye"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_answered_says_what_to_do(town, name, asked, said):
+    town.put("components", shapely.Point(0, 0, 10))
     with pytest.raises((InvalidRequestError, NotFoundError), match=said):
         town.ask(name, **asked)

@@ -4,7 +4,7 @@
     points, pipes, prisms and meshes as a few columns;
 ``segments``
     the compiled distances of the simplest things;
-``distances``
+``pairs``
     distance of any two solids and the points that attain it; within a distance; in contact;
 ``rays``
     where a sight line first meets a solid;
@@ -20,7 +20,7 @@ kernels are exact but for the rounding of 64-bit numbers (a micrometre within 10
 :meth:`~twin.crs.local.LocalFrame.relative_error` says.
 """
 
-from twin.solids.distances import Near, distances, intersects, nearest_points, within
+from twin.solids.pairs import Near, distances, intersects, nearest_points, within
 from twin.solids.rays import MISSED, first_hits
 from twin.solids.shapes import LINE, MESH, POINT, PRISM, Solids
 from twin.solids.tree import Tree

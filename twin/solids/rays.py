@@ -37,7 +37,7 @@ def first_hits(
     --------
     >>> import shapely
     >>> house = Solids.prisms(np.array([shapely.box(10, -5, 20, 5)]), 0.0, 20.0)
-    >>> first_hits([[0, 0, 5]] * 2, [[40, 0, 5], [40, 0, 65]], house, [0, 1], [0, 0]).tolist()
+    >>> first_hits([[0, 0, 5]] * 2, [[40, 0, 5], [40, 0, 66]], house, [0, 1], [0, 0]).tolist()
     [0.25, 2.0]
     """
     a = np.ascontiguousarray(np.asarray(start, np.float64).reshape(-1, 3))

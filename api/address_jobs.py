@@ -1,76 +1,70 @@
-"""Tables of addresses answered in the background: one at a time, a bounded queue, results kept for a while."""
+"""Tables of addresses answered in the background, as jobs of :mod:`api.jobs`."""
 
-import shutil
-import tempfile
-import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from address import History
 from api.address_batch import geocode_source
 from api.address_tables import TextSource, open_source, writer_for
-from twin.errors import ConflictError, InvalidRequestError, NotFoundError, TwinError
-from twin.ids import uuid7
-from twin.ingest.source import utc_now
+from api.jobs import Job, Jobs, Work
+from twin.errors import InvalidRequestError, NotFoundError, TwinError
 
-__all__ = ["MOST_JOBS", "MOST_ROWS", "AddressJobs", "Job"]
+__all__ = ["MOST_ROWS", "PROCESS", "AddressJob", "AddressJobs", "address_work"]
 
 MOST_ROWS: Final = 200_000
 """Rows of one job; what is larger is for the command line."""
-
-MOST_WAITING: Final = 8
-MOST_JOBS: Final = 32
-"""Jobs kept; of those that have ended the oldest goes first."""
-
-Status = Literal["accepted", "running", "successful", "failed", "dismissed"]
+PROCESS: Final = "address-batch"
 
 
-@dataclass(slots=True)
-class Job:
-    """One table; times are UTC."""
+@dataclass(frozen=True, slots=True)
+class AddressJob:
+    """A job whose work is one table."""
 
-    id: str
-    source: Path
-    column: str | None
-    created: datetime
-    status: Status = "accepted"
-    rows: int = 0
-    expected: int | None = None
-    message: str | None = None
-    started: datetime | None = None
-    finished: datetime | None = None
-    report: dict[str, Any] | None = None
-    lines: list[tuple[str, Any]] = field(default_factory=list)
-    stop: threading.Event = field(default_factory=threading.Event)
+    job: Job
+
+    @property
+    def id(self) -> str:
+        """Of the job."""
+        return self.job.id
+
+    @property
+    def status(self) -> str:
+        """Of the job."""
+        return self.job.status
+
+    @property
+    def source(self) -> Path:
+        """The table as it was given."""
+        return self.job.folder / str(self.job.given["file"])
 
     @property
     def result(self) -> Path:
         """The answered rows."""
-        return self.source.with_name("answers.parquet")
+        return self.job.folder / "answers.parquet"
+
+    @property
+    def lines(self) -> list[tuple[str, Any]]:
+        """The report as lines of a sheet."""
+        return [(name, value) for name, value in self.job.said.get("lines", [])]
 
     def to_json(self) -> dict[str, Any]:
         """Status in the words of OGC API Processes: ``jobID``, ``status``, ``progress`` in percent."""
-        share = 100 if self.status == "successful" else 0
-        if self.status == "running" and self.expected:
-            share = min(99, 100 * self.rows // self.expected)
+        job = self.job
         return {
-            "jobID": self.id, "type": "process", "processID": "address-batch", "status": self.status,
-            "progress": share, "rows": self.rows, "message": self.message, "created": self.created,
-            "started": self.started, "finished": self.finished, "report": self.report,
+            "jobID": job.id, "type": "process", "processID": job.process, "status": job.status,
+            "progress": job.progress, "rows": job.said.get("rows", 0), "message": job.message, "created": job.created,
+            "started": job.started, "finished": job.finished, "report": job.said.get("report"),
         }  # fmt: skip
 
 
-class _DismissedError(Exception):
-    """The job was dismissed while it ran."""
-
-
-class AddressJobs:
-    """Runs jobs one after another in a thread of its own.
+def address_work(
+    index: Callable[[], History],
+    steady: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> Work:
+    """What answers tables.
 
     Parameters
     ----------
@@ -80,22 +74,41 @@ class AddressJobs:
         Gives a block in which what answers does not change; entered for some rows at a time.
     """
 
-    def __init__(
-        self,
-        index: Callable[[], History],
-        steady: Callable[[], AbstractContextManager[None]] = nullcontext,
-    ) -> None:
-        self._index = index
-        self._steady = steady
-        self._folder = Path(tempfile.mkdtemp(prefix="citytwin-jobs-"))
-        self._jobs: OrderedDict[str, Job] = OrderedDict()
-        self._lock = threading.Lock()
-        self._wake = threading.Condition(self._lock)
-        self._closed = False
-        self._thread = threading.Thread(target=self._work, daemon=True)
-        self._thread.start()
+    def do(job: Job) -> None:
+        table = AddressJob(job)
+        expected = job.given.get("expected")
 
-    def submit(self, content: bytes, suffix: str, column: str | None) -> Job:
+        def tell(_: str, done: int, __: int | None) -> None:
+            job.said["rows"] = done
+            job.tell(done / expected if expected else 0.0)
+            if done > MOST_ROWS:
+                raise InvalidRequestError(f"more than {MOST_ROWS} rows; send parts")
+
+        try:
+            given: TextSource = open_source(table.source, job.given["column"])
+            with writer_for(table.result) as writer:
+                report = geocode_source(index, given, writer, tell, 256, steady)
+        except TwinError as error:
+            raise InvalidRequestError(str(error).replace(str(table.source), "the table")) from error
+        kept = {k: v for k, v in report.to_json().items() if k not in ("files", "source")}
+        job.said |= {"lines": report.lines(), "report": kept}
+
+    return Work("addresses", do)
+
+
+class AddressJobs:
+    """The jobs of tables among all jobs.
+
+    Parameters
+    ----------
+    jobs : Jobs
+        With :func:`address_work` for :data:`PROCESS`.
+    """
+
+    def __init__(self, jobs: Jobs) -> None:
+        self._jobs = jobs
+
+    def submit(self, content: bytes, suffix: str, column: str | None) -> AddressJob:
         """Take a table.
 
         Parameters
@@ -113,35 +126,21 @@ class AddressJobs:
         ConflictError
             If too many jobs wait.
         """
-        with self._lock:
-            if (
-                sum(job.status in ("accepted", "running") for job in self._jobs.values())
-                >= MOST_WAITING
-            ):
-                raise ConflictError(
-                    f"{MOST_WAITING} jobs are waiting; ask again when one has ended"
-                )
-        job_id = uuid7()
-        folder = self._folder / job_id
-        folder.mkdir()
-        job = Job(job_id, folder / f"given{suffix}", column, utc_now())
-        job.source.write_bytes(content)
-        try:
-            given = open_source(job.source, column)
-            if given.count is not None and given.count > MOST_ROWS:
-                raise InvalidRequestError(
-                    f"{given.count} rows; at most {MOST_ROWS} in a job: send parts, or use twin geocode --batch"
-                )
-            job.expected = given.count
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-        with self._wake:
-            self._jobs[job_id] = job
-            self._wake.notify()
-        return job
 
-    def get(self, job_id: str) -> Job:
+        def fill(job: Job) -> None:
+            source = AddressJob(job).source
+            source.write_bytes(content)
+            count = open_source(source, column).count
+            if count is not None and count > MOST_ROWS:
+                raise InvalidRequestError(
+                    f"{count} rows; at most {MOST_ROWS} in a job: send parts, or use twin geocode --batch"
+                )
+            job.given["expected"] = count
+
+        given = {"file": f"given{suffix}", "column": column}
+        return AddressJob(self._jobs.submit(PROCESS, given, fill))
+
+    def get(self, job_id: str) -> AddressJob:
         """A job by id.
 
         Raises
@@ -149,84 +148,16 @@ class AddressJobs:
         NotFoundError
             If there is none, or it went with age.
         """
-        with self._lock:
-            job = self._jobs.get(job_id)
-        if job is None:
-            raise NotFoundError(
-                f"there is no job {job_id[:60]!r}; ended jobs are kept until {MOST_JOBS} others came"
-            )
-        return job
+        job = self._jobs.get(job_id)
+        if job.process != PROCESS:
+            raise NotFoundError(f"{job_id!r} is no table of addresses; see /jobs/{job_id}")
+        return AddressJob(job)
 
-    def listed(self) -> list[Job]:
-        """All jobs, newest first."""
-        with self._lock:
-            return list(reversed(self._jobs.values()))
+    def listed(self) -> list[AddressJob]:
+        """All of them, newest first."""
+        return [AddressJob(job) for job in self._jobs.listed() if job.process == PROCESS]
 
-    def dismiss(self, job_id: str) -> Job:
+    def dismiss(self, job_id: str) -> AddressJob:
         """End a job that waits or runs; forget the result of one that has ended."""
-        job = self.get(job_id)
-        job.stop.set()
-        with self._lock:
-            if job.status != "running":
-                job.status, job.finished = "dismissed", job.finished or utc_now()
-                self._jobs.pop(job_id, None)
-                shutil.rmtree(job.source.parent, ignore_errors=True)
-        return job
-
-    def close(self) -> None:
-        """End the work and remove what lies on disk."""
-        with self._wake:
-            self._closed = True
-            for job in self._jobs.values():
-                job.stop.set()
-            self._wake.notify()
-        self._thread.join()
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _work(self) -> None:
-        while True:
-            with self._wake:
-                while not self._closed and self._next() is None:
-                    self._wake.wait()
-                job = self._next()
-                if self._closed or job is None:
-                    return
-                job.status, job.started = "running", utc_now()
-            self._run(job)
-            self._forget()
-
-    def _next(self) -> Job | None:
-        return next((job for job in self._jobs.values() if job.status == "accepted"), None)
-
-    def _run(self, job: Job) -> None:
-        def tell(_: str, done: int, __: int | None) -> None:
-            job.rows = done
-            if job.stop.is_set():
-                raise _DismissedError
-            if done > MOST_ROWS:
-                raise InvalidRequestError(f"more than {MOST_ROWS} rows; send parts")
-
-        try:
-            given: TextSource = open_source(job.source, job.column)
-            with writer_for(job.result) as writer:
-                report = geocode_source(self._index, given, writer, tell, 256, self._steady)
-            job.lines = report.lines()
-            job.report = {k: v for k, v in report.to_json().items() if k not in ("files", "source")}
-            job.status = "successful"
-        except _DismissedError:
-            job.status = "dismissed"
-        except TwinError as error:
-            job.status, job.message = "failed", str(error).replace(str(job.source), "the table")
-        except Exception as error:  # noqa: BLE001 -- a defect ends the job, not the server
-            job.status, job.message = (
-                "failed",
-                f"the job ended with a defect ({type(error).__name__})",
-            )
-        job.finished = utc_now()
-
-    def _forget(self) -> None:
-        with self._lock:
-            ended = [j for j in self._jobs.values() if j.status not in ("accepted", "running")]
-            for job in ended[: max(0, len(self._jobs) - MOST_JOBS)]:
-                self._jobs.pop(job.id, None)
-                shutil.rmtree(job.source.parent, ignore_errors=True)
+        self.get(job_id)
+        return AddressJob(self._jobs.dismiss(job_id))

@@ -20,6 +20,7 @@ from api.routes import (
     health,
     info,
     live,
+    processes,
     resolve,
     tiles,
     wmts,
@@ -35,7 +36,7 @@ __all__ = ["create_app"]
 ROUTERS = (
     landing.router, info.router, collections.router, schemas.router, entities.router, resolve.router,
     geocode.router, address_batch.router, address_edits.router, tiles.router, wmts.router, live.router, alarms.router,
-    cases.router, health.router,
+    cases.router, health.router, processes.router,
 )  # fmt: skip
 
 CORS_TAKES = ["Authorization", "X-API-Key", "X-Request-Id", "Content-Type", "Last-Event-ID", "If-Match", "If-None-Match",

@@ -13,13 +13,16 @@ from api.access.sights import Sights
 from api.access.view import View
 from api.address_book import AddressBook
 from api.address_edits import Edits
-from api.address_jobs import AddressJobs
+from api.address_jobs import PROCESS, AddressJobs, address_work
 from api.address_tree import index_at
+from api.jobs import Jobs
+from api.processes import analysis_work
 from api.shared_lock import SharedLock
 from api.vector_tiles import VectorTiles
 from sample_data.district import SEED
 from sample_data.live import Simulator
 from tiles import Hashes, OnDemand
+from twin.analysis import SceneBook
 from twin.arena import ArenaKeeper, ArenaReader, CityReader
 from twin.cases import CaseDesk
 from twin.city import City
@@ -84,6 +87,8 @@ class CityState:
     desk: CaseDesk
     book: AddressBook
     jobs: AddressJobs
+    runner: Jobs
+    scenes: SceneBook
     turns: SharedLock
     drawing: OnDemand
     vectors: VectorTiles = field(init=False)
@@ -121,14 +126,18 @@ class CityState:
         with Store.open(city) as store:
             book, turns = AddressBook.of(store), SharedLock()
             hub = LiveHub(store)
-            jobs = AddressJobs(lambda: book.history, turns.reading)
+            scenes = SceneBook(store)
+            work = {PROCESS: address_work(lambda: book.history, turns.reading)}
+            jobs = Jobs(city.path / "jobs", work | analysis_work(scenes, store))
             arenas = ArenaKeeper(store, city.arenas)
             try:
                 arenas.start()
                 with _running(settings, hub):
                     drawing = OnDemand(Scene(store), city.tiles)
                     desk = CaseDesk(store)
-                    state = cls(settings, city, store, hub, desk, book, jobs, turns, drawing)
+                    state = cls(
+                        settings, city, store, hub, desk, book, AddressJobs(jobs), jobs, scenes, turns, drawing
+                    )  # fmt: skip
                     try:
                         yield state
                     finally:

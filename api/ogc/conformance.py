@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from api.routes.processes import PROCESSES_CONFORMANCE
 from twin.cql2 import CONFORMANCE
 
 __all__ = ["CONFORMS_TO", "PARTS"]
@@ -34,6 +35,7 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
     "Features 8": _classes("ogcapi-features-8/1.0", "sortables", "sorting", "features-sorting"),
     "JSON-FG": _classes("json-fg-1/1.0", "core", "prisms", "types-schemas"),
     "CQL2": CONFORMANCE,
+    "Processes 1": PROCESSES_CONFORMANCE,
 }  # fmt: skip
 """Classes by part of the standards."""
 

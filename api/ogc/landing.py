@@ -99,6 +99,16 @@ def _landing(request: Request, state: CityState, lang: Language, form: Format) -
             "http://www.opengis.net/def/rel/ogc/1.0/functions",
             title="过滤函数" if zh else "Functions of filters",
         ),
+        link(
+            f"{root}/processes",
+            "http://www.opengis.net/def/rel/ogc/1.0/processes",
+            title="空间分析" if zh else "Analyses",
+        ),
+        link(
+            f"{root}/jobs",
+            "http://www.opengis.net/def/rel/ogc/1.0/job-list",
+            title="分析任务" if zh else "Jobs of analyses",
+        ),
         link(f"{root}/city", "describedby", title="城市概况" if zh else "The city and its layers"),
         link(
             f"{root}/resolve?q={{q}}",

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.responses import Response
 
 from api.access import whole_only
-from api.address_jobs import Job
+from api.address_jobs import AddressJob
 from api.address_tables import writer_for
 from api.deps import State, base_url, only
 from api.models import answer
@@ -191,7 +191,7 @@ def dismiss(job_id: str, request: Request, state: State) -> Response:
     return answer(_described(state.jobs.dismiss(job_id), request), headers=NO_STORE)
 
 
-def _described(job: Job, request: Request) -> dict[str, Any]:
+def _described(job: AddressJob, request: Request) -> dict[str, Any]:
     here = f"{base_url(request)}/address/batch/{job.id}"
     links = [{"href": here, "rel": "self"}]
     if job.status == "successful":

@@ -12,6 +12,8 @@
     source ↔ longitude/latitude (EPSG:4490, taken as coincident with WGS 84), always x before y;
 ``ecef``
     geocentric points, local frames, where meshes stand;
+``local``
+    metres around a place: the plane distances of a city are measured in, compiled;
 ``boxes``
     boxes of many placed meshes, compiled, so imported only where they are needed;
 ``distinct``

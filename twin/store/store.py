@@ -122,6 +122,7 @@ class Store:
         self._connection = connection
         self._write_lock = threading.RLock()
         self.committed: list[Callable[[], None]] = []
+        self.commits = 0  # grows with every transaction: who has seen it need not ask the log
         self.city = city
         self.assets = city.assets
 
@@ -209,6 +210,7 @@ class Store:
                 cursor.execute("ROLLBACK")
                 raise
             cursor.execute("COMMIT")
+            self.commits += 1
             for told in self.committed:
                 told()
 

@@ -141,8 +141,9 @@ class _Inputs:
         return table.filter(is_room if rooms else pc.invert(is_room))
 
     def _models(self) -> _Job:
-        table, read = self._meshes(rooms=False), self.source.asset
-        return _Job("models", digest_table(table), lambda w, p: build_models(table, read, w, p))
+        table, read, image = self._meshes(rooms=False), self.source.asset, self.source.image
+        digest = digest_table(table)
+        return _Job("models", digest, lambda w, p: build_models(table, read, w, p, image))
 
     def _rooms(self) -> _Job:
         table, read = self._meshes(rooms=True), self.source.asset

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import orjson
 
+from tiles.check_pictures import check_pictures
 from tiles.meshopt import (
     MeshoptError,
     decode_attributes,
@@ -91,6 +92,7 @@ def read_content(blob: bytes) -> Content:
         used[ids] = True
         triangles += n
     _require(bool(used.all()), "feature-unused", f"{int((~used).sum())} features have no vertex")
+    check_pictures(document, lambda i: reader.view(i)[0], _require)
     columns = _properties(reader, document, table)
     return Content(from_y_up(np.concatenate(points)).astype(np.float64), _ids(columns), triangles)
 
@@ -194,6 +196,7 @@ def _primitive(
     length = np.linalg.norm(attributes["NORMAL"].astype(np.float64) / 127.0, axis=1)
     unit = bool((np.abs(length - 1.0) < 0.02).all())
     _require(unit, "normal-unit", f"normals are {length.min():.3f}–{length.max():.3f} long")
+    _coordinates(reader.document, primitive, attributes)
     index = reader.accessor(primitive["indices"]).ravel()
     whole = len(index) % 3 == 0 and len(index) > 0 and int(index.max()) < n
     _require(whole, "index-range", f"indices up to {int(index.max(initial=0))} for {n} vertices")
@@ -203,6 +206,18 @@ def _primitive(
     inside = bool(((ids >= 0) & (ids < count) & (ids == np.floor(ids))).all())
     _require(inside, "feature-id", f"feature ids {ids.min()}–{ids.max()} for {count} features")
     return position, np.unique(ids).astype(np.int64), len(index) // 3
+
+
+def _coordinates(
+    document: dict[str, Any], primitive: dict[str, Any], attributes: dict[str, NDArray[Any]]
+) -> None:
+    """A textured primitive has coordinates; those of a picture that does not go on lie within it."""
+    surface = document["materials"][primitive["material"]].get("pbrMetallicRoughness", {})
+    if "baseColorTexture" not in surface:
+        return
+    _require("TEXCOORD_0" in attributes, "texture-coordinates", "a texture without TEXCOORD_0")
+    uv = attributes["TEXCOORD_0"]
+    _require(bool(np.isfinite(uv).all()), "texture-coordinates", "a coordinate is no number")
 
 
 def _cloud(

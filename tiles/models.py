@@ -1,4 +1,7 @@
-"""Detailed models (IFC, CityJSON) and rooms: exteriors first, small parts by storey when near."""
+"""Detailed models (IFC, CityJSON, CityGML) and rooms: large parts first, small ones by storey when near.
+
+Where a tile's pictures are large, a copy with small ones stands in for it from afar (replacing refinement).
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tiles.album import Album
 from tiles.features import Layer, Progress, Write, feature_columns
 from tiles.glb import write_glb
 from tiles.meshes import Instances, Shapes, batch, place
 from tiles.palette import hash_of
 from tiles.placement import frame_at_ecef
 from tiles.quadtree import Branch, plan_quadtree
+from tiles.skins import COARSE, FINE, texels
 from tiles.tree import Tile, settle, walk, write_explicit
 from twin.crs import ecef_to_geographic
 
@@ -30,6 +35,12 @@ EXTERIOR_M = 3.0
 """Parts at least this large (diagonal of the box) belong to the far view of their building."""
 NODE_VERTICES, LEAF_VERTICES = 150_000.0, 300_000.0
 ROOM_ALPHA = 115
+LARGE_TEXELS = 4.0 * COARSE**2
+"""Pixels of pictures from which on a tile has a copy with small ones."""
+TEXEL_ERROR = 8.0
+"""Error in sizes of a pixel on the ground: at the 16 pixels that clients allow it is seen two pixels wide."""
+TEXELS_A_VERTEX = 14.0
+"""What a tile's budget counts as a vertex: the budget of a leaf is then that of its sheet."""
 
 
 def build_models(
@@ -37,6 +48,7 @@ def build_models(
     read: Callable[[str], pa.Table],
     write: Write,
     progress: Progress | None = None,
+    image: Callable[[str], bytes | None] | None = None,
     *,
     exterior: float = EXTERIOR_M,
     alpha: int | None = None,
@@ -54,6 +66,8 @@ def build_models(
     read : callable
         Gives the shapes of an asset (schema :data:`twin.schema.MESHES`).
     write, progress : callable
+    image : callable, optional
+        Gives the content of a picture that shapes name; without it no texture is drawn.
     exterior : float
         Metres; 0 puts everything into the far view.
     alpha : int, optional
@@ -69,10 +83,15 @@ def build_models(
     instances, shapes, notes = place(table, read)
     if not len(instances.eid):
         return Layer(None, 0, notes)
-    work = _Work(instances, shapes, write, progress, exterior, alpha)
+    album = None if image is None or alpha is not None else Album(image)
+    work = _Work(instances, shapes, write, progress, exterior, alpha, album)
     root = work.tile(work.plan())
     settle(root)
     write_explicit(root, write, whole_error=float(work.group_size.max()))
+    if album is not None and album.faults:
+        first = min(album.faults)
+        text = f"the first {first} {album.faults[first]}"
+        notes.append(f"{len(album.faults)} pictures that cannot be drawn, {text}")
     return Layer(root, sum(t.features for t in walk(root)), notes)
 
 
@@ -81,10 +100,11 @@ class _Work:
 
     def __init__(
         self, instances: Instances, shapes: Shapes, write: Write, progress: Progress | None,
-        exterior: float, alpha: int | None,
+        exterior: float, alpha: int | None, album: Album | None,
     ) -> None:  # fmt: skip
         self.instances, self.shapes = instances, shapes
-        self.write, self.progress, self.alpha = write, progress, alpha
+        self.write, self.progress, self.alpha, self.album = write, progress, alpha, album
+        self.texels, self.clad = texels(shapes, album)
         self.done = 0
         self.entity_eid, first, self.entity = np.unique(
             instances.eid.astype(str), return_index=True, return_inverse=True
@@ -110,6 +130,7 @@ class _Work:
     def plan(self) -> Branch:
         """Groups (buildings) over a quadtree, weighed by the vertices of their far view."""
         vertices = np.diff(self.shapes.v_start)[self.instances.shape].astype(np.float64)
+        vertices += self.texels[self.instances.shape] / TEXELS_A_VERTEX
         far = np.where(self.small, 0.0, vertices)
         weight = np.bincount(self.group, far, len(self.group_name)).astype(np.float64)
         centre = (self.group_low + self.group_high) / 2
@@ -120,15 +141,28 @@ class _Work:
         """The tile of a branch, its storeys and its children, all written."""
         groups = np.sort(branch.take)
         mine = np.isin(self.group, groups)
-        far = self._content("{}_{}_{}.glb".format(*branch.cell), np.flatnonzero(mine & ~self.small))
-        far.cell = branch.cell
-        near = np.flatnonzero(mine & self.small)
-        far.omitted = branch.omitted
-        if len(near):
-            far.omitted = max(far.omitted, float(self.entity_size[self.entity[near]].max()))
-        far.children = [self._content(name, rows) for name, rows in self._storeys(near)]
-        far.children += [self.tile(child) for child in branch.children]
-        return far
+        large, small = np.flatnonzero(mine & ~self.small), np.flatnonzero(mine & self.small)
+        stem = "{}_{}_{}".format(*branch.cell)
+        near = self._content(f"{stem}.glb", large)
+        near.children = [self._content(name, rows) for name, rows in self._storeys(small)]
+        if len(small):
+            near.omitted = float(self.entity_size[self.entity[small]].max())
+        top = self._with_far(stem, large, near, float(self.group_size[groups].max()))
+        top.cell = branch.cell
+        top.omitted = max(top.omitted, branch.omitted)
+        top.children += [self.tile(child) for child in branch.children]
+        return top
+
+    def _with_far(self, stem: str, rows: Ints, near: Tile, size: float) -> Tile:
+        """The tile itself, or one that shows a copy with small pictures until the camera is near."""
+        held = float(self.texels[self.instances.shape[rows]].sum())
+        if held <= LARGE_TEXELS:
+            return near
+        clad = float(self.clad[self.instances.shape[rows]].sum())
+        far = self._content(f"{stem}_far.glb", rows, COARSE)
+        far.refine, far.features, far.children = "REPLACE", 0, [near]
+        far.omitted = max(near.omitted, TEXEL_ERROR * float(np.sqrt(clad / min(held, COARSE**2))))
+        return Tile(far.frame, omitted=max(size, far.omitted), children=[far])
 
     def _storeys(self, rows: Ints) -> list[tuple[str, Ints]]:
         """(file name, instances) of each storey of each building; an entity stays whole."""
@@ -142,19 +176,19 @@ class _Work:
             else []
         )
 
-    def _content(self, name: str, rows: Ints) -> Tile:
+    def _content(self, name: str, rows: Ints, side: int = FINE) -> Tile:
         """One written tile content without children."""
         i = self.instances
         entities, feature = np.unique(self.entity[rows], return_inverse=True)
         centre = (i.low[rows].min(axis=0) + i.high[rows].max(axis=0)) / 2
         frame = frame_at_ecef(centre)
-        parts, low, high = batch(i, self.shapes, rows, feature, frame, self.alpha)
+        parts, low, high = batch(i, self.shapes, rows, feature, frame, self.alpha, self.album, side)
         at = self.first[entities]
         columns = feature_columns(
             i.eid[at], i.class_code[at], i.name[at], i.height_m[at], storey=i.storey[at]
         )
         self.write(name, write_glb(parts, columns, len(entities)))
-        self.done += len(entities)
+        self.done += len(entities) if side == FINE else 0
         if self.progress is not None:
             self.progress(self.done, len(self.first))
         return Tile(frame, low, high, content=name, features=len(entities))

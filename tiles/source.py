@@ -105,6 +105,10 @@ class TileSource(Protocol):
         """Shapes of one mesh asset (schema :data:`twin.schema.MESHES`)."""
         ...
 
+    def image(self, name: str) -> bytes | None:
+        """Content of a picture that meshes name; None where it is missing."""
+        ...
+
     def pipes(self) -> pa.Table:
         """Pipes by their axis (schema :data:`PIPES`)."""
         ...

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import orjson
 
+from tiles.check_instances import placed
 from tiles.check_pictures import check_pictures
 from tiles.meshopt import (
     MeshoptError,
@@ -86,11 +87,16 @@ def read_content(blob: bytes) -> Content:
     table = document["extensions"]["EXT_structural_metadata"]["propertyTables"][0]
     count = table["count"]
     points, triangles, used = [], 0, np.zeros(count, dtype=bool)
-    for primitive in mesh["primitives"]:
-        xyz, ids, n = _primitive(reader, primitive, count)
-        points.append(xyz)
-        used[ids] = True
-        triangles += n
+    for node in document["nodes"]:
+        instances = placed(reader, node, count, _require)
+        for primitive in document["meshes"][node["mesh"]]["primitives"]:
+            xyz, ids, n = _primitive(reader, primitive, count, own=instances is None)
+            if instances is not None:
+                ids = instances.ids
+                xyz, n = instances.moved(xyz), n * len(instances.ids)
+            points.append(xyz)
+            used[ids] = True
+            triangles += n
     _require(bool(used.all()), "feature-unused", f"{int((~used).sum())} features have no vertex")
     check_pictures(document, lambda i: reader.view(i)[0], _require)
     columns = _properties(reader, document, table)
@@ -184,7 +190,7 @@ class _Reader:
 
 
 def _primitive(
-    reader: _Reader, primitive: dict[str, Any], count: int
+    reader: _Reader, primitive: dict[str, Any], count: int, *, own: bool
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], int]:
     """(positions, feature ids in use, triangles) of one primitive."""
     attributes = {k: reader.accessor(v) for k, v in primitive["attributes"].items()}
@@ -200,6 +206,8 @@ def _primitive(
     index = reader.accessor(primitive["indices"]).ravel()
     whole = len(index) % 3 == 0 and len(index) > 0 and int(index.max()) < n
     _require(whole, "index-range", f"indices up to {int(index.max(initial=0))} for {n} vertices")
+    if not own:  # its instances are the features
+        return position, np.zeros(0, np.int64), len(index) // 3
     declared = primitive["extensions"]["EXT_mesh_features"]["featureIds"][0]
     _require(declared["featureCount"] == count, "feature-count", "featureCount is not the table's")
     ids = attributes[f"_FEATURE_ID_{declared['attribute']}"].ravel()

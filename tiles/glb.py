@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from tiles.materials import WEBP, Materials, Texture
 from tiles.meshopt import exponent_for, to_exponential
 from tiles.properties import NO_FLOAT, NO_INT, Column, property_table
+from tiles.repeats import INSTANCE_FEATURES, INSTANCING, Repeat, instance_node
 from tiles.views import MESHOPT, Views
 
 __all__ = [
@@ -57,7 +58,7 @@ class Primitive:
     colors : ndarray of uint8, shape (n, 4)
         Linear RGBA.
     feature_ids : ndarray of int, shape (n,)
-        Row of the property table.
+        Row of the property table; empty where instances have it.
     indices : ndarray of uint32, shape (3 m,)
         Counter-clockwise seen from outside.
     blend : bool
@@ -128,6 +129,7 @@ def write_glb(
     columns: Sequence[Column],
     n_features: int,
     *,
+    repeats: Sequence[Repeat] = (),
     compiled: bool = True,
 ) -> bytes:
     """Serialise one tile content.
@@ -135,11 +137,13 @@ def write_glb(
     Parameters
     ----------
     primitives : sequence of Primitive or Packed
-        At least one, each with at least one triangle.
+        Each with at least one triangle; at least one, or one repeat.
     columns : sequence of Column
         Properties of the features, each of length ``n_features``.
     n_features : int
         Rows of the property table.
+    repeats : sequence of Repeat
+        Shapes placed many times.
     compiled : bool
         Whether compiled loops pack the streams; the bytes are the same.
 
@@ -151,7 +155,13 @@ def write_glb(
     buffer = Views(compiled=compiled)
     looks = Materials()
     packed = [_packed(p, n_features) if isinstance(p, Primitive) else p for p in primitives]
-    entries = [_primitive(buffer, p, n_features, looks) for p in packed]
+    meshes = [[_primitive(buffer, p, n_features, looks) for p in packed]] if packed else []
+    nodes: list[dict[str, Any]] = [{"mesh": 0}] if packed else []
+    for repeat in repeats:
+        own = [_packed(p, n_features) for p in repeat.primitives]
+        ids = feature_elements(repeat.feature_ids, n_features)
+        nodes.append(instance_node(buffer, repeat, len(meshes), ids, n_features))
+        meshes.append([_primitive(buffer, p, n_features, looks) for p in own])
     metadata = property_table(buffer, columns, n_features)
     document: dict[str, Any] = {
         "asset": {"version": "2.0", "generator": GENERATOR},
@@ -164,14 +174,19 @@ def write_glb(
         "extensionsRequired": [MESHOPT, "KHR_mesh_quantization"],
         "extensions": {"EXT_structural_metadata": metadata},
         "scene": 0,
-        "scenes": [{"nodes": [0]}],
-        "nodes": [{"mesh": 0}],
-        "meshes": [{"primitives": entries}],
+        "scenes": [{"nodes": list(range(len(nodes)))}],
+        "nodes": nodes,
+        "meshes": [{"primitives": entries} for entries in meshes],
         **looks.described(buffer),
     }
     if looks.webp:
         document["extensionsUsed"].append(WEBP)
         document["extensionsRequired"].append(WEBP)
+    if repeats:
+        document["extensionsUsed"] += [INSTANCING, INSTANCE_FEATURES]
+        document["extensionsRequired"].append(INSTANCING)
+        if not packed:
+            document["extensionsUsed"].remove("EXT_mesh_features")
     document |= {
         "accessors": buffer.accessors,
         "bufferViews": buffer.views,
@@ -210,7 +225,6 @@ def _primitive(
     looks: Materials,
 ) -> dict[str, Any]:
     n = len(p.positions)
-    ids = 5126 if p.features.dtype.kind == "f" else 5123
     attributes = {
         "POSITION": buffer.accessor(
             buffer.elements(p.positions, filter_="EXPONENTIAL"), 5126, "VEC3", n,
@@ -218,8 +232,10 @@ def _primitive(
         ),
         "NORMAL": buffer.accessor(buffer.elements(p.normals), 5120, "VEC3", n, normalized=True),
         "COLOR_0": buffer.accessor(buffer.elements(p.colors), 5121, "VEC4", n, normalized=True),
-        "_FEATURE_ID_0": buffer.accessor(buffer.elements(p.features), ids, "SCALAR", n),
     }  # fmt: skip
+    if len(p.features):
+        ids = 5126 if p.features.dtype.kind == "f" else 5123
+        attributes["_FEATURE_ID_0"] = buffer.accessor(buffer.elements(p.features), ids, "SCALAR", n)
     if p.uv is not None:
         attributes["TEXCOORD_0"] = buffer.accessor(
             buffer.elements(p.uv, filter_="EXPONENTIAL"), 5126, "VEC2", n
@@ -228,24 +244,21 @@ def _primitive(
     indices = np.asarray(p.indices, dtype="<u2" if narrow else "<u4")
     view = buffer.sequence(indices) if p.in_sequence else buffer.triangles(indices)
     look = looks.add(p.texture, p.blend, p.cutout, p.double_sided)
-    return {
+    entry: dict[str, Any] = {
         "attributes": attributes,
         "indices": buffer.accessor(view, 5123 if narrow else 5125, "SCALAR", len(p.indices)),
         "material": look,
         "mode": 4,
-        "extensions": {
-            "EXT_mesh_features": {
-                "featureIds": [
-                    {
-                        "featureCount": n_features,
-                        "attribute": 0,
-                        "propertyTable": 0,
-                        "label": "entity",
-                    }
-                ]
-            }
-        },
     }
+    if len(p.features):
+        declared = {
+            "featureCount": n_features,
+            "attribute": 0,
+            "propertyTable": 0,
+            "label": "entity",
+        }
+        entry["extensions"] = {"EXT_mesh_features": {"featureIds": [declared]}}
+    return entry
 
 
 def _int8_normals(normals: NDArray[np.floating[Any]]) -> NDArray[np.int8]:

@@ -12,6 +12,7 @@ import numpy as np
 from tiles.album import Album
 from tiles.features import Layer, Progress, Write, feature_columns
 from tiles.glb import write_glb
+from tiles.mapped import repeated
 from tiles.meshes import Instances, Shapes, batch, place
 from tiles.palette import hash_of
 from tiles.placement import frame_at_ecef
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
     from numpy.typing import NDArray
+
+    from tiles.glb import Primitive
+    from tiles.repeats import Repeat
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
@@ -182,13 +186,29 @@ class _Work:
         entities, feature = np.unique(self.entity[rows], return_inverse=True)
         centre = (i.low[rows].min(axis=0) + i.high[rows].max(axis=0)) / 2
         frame = frame_at_ecef(centre)
-        parts, low, high = batch(i, self.shapes, rows, feature, frame, self.alpha, self.album, side)
+        shared, repeats, low, high = self._repeated(rows, feature, frame)
+        parts: list[Primitive] = []
+        if not shared.all():
+            own, lone = rows[~shared], feature[~shared]
+            parts, low_, high_ = batch(
+                i, self.shapes, own, lone, frame, self.alpha, self.album, side
+            )
+            low, high = np.minimum(low, low_), np.maximum(high, high_)
         at = self.first[entities]
         columns = feature_columns(
             i.eid[at], i.class_code[at], i.name[at], i.height_m[at], storey=i.storey[at]
         )
-        self.write(name, write_glb(parts, columns, len(entities)))
+        self.write(name, write_glb(parts, columns, len(entities), repeats=repeats))
         self.done += len(entities) if side == FINE else 0
         if self.progress is not None:
             self.progress(self.done, len(self.first))
         return Tile(frame, low, high, content=name, features=len(entities))
+
+    def _repeated(
+        self, rows: Ints, feature: Ints, frame: Floats
+    ) -> tuple[NDArray[np.bool_], list[Repeat], Floats, Floats]:
+        """See :func:`tiles.mapped.repeated`; nothing where all colours are overridden."""
+        if self.alpha is not None:
+            nothing = np.full(3, np.inf)
+            return np.zeros(len(rows), dtype=bool), [], nothing, -nothing
+        return repeated(self.instances, self.shapes, rows, feature, frame)

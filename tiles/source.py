@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from twin.terrain import Surface
 
 
-__all__ = ["BUILDINGS", "FLAT", "MESH_INSTANCES", "PIPES", "Imagery", "TileSource"]
+__all__ = ["BUILDINGS", "FLAT", "FURNITURE", "MESH_INSTANCES", "PIPES", "Imagery", "TileSource"]
 
 BUILDINGS = pa.schema(
     [
@@ -72,6 +72,18 @@ PIPES = pa.schema(
     ]
 )
 
+FURNITURE = pa.schema(
+    [
+        ("eid", pa.string()),
+        ("class_code", pa.string()),
+        ("name", pa.string()),
+        ("lon", pa.float64()),
+        ("lat", pa.float64()),
+        ("z", pa.float64()),  # ellipsoidal height of its foot; null where unknown
+    ]
+)
+"""One row per thing in the street that is drawn as a shape of its class."""
+
 FLAT = pa.schema(
     [
         ("eid", pa.string()),
@@ -111,6 +123,10 @@ class TileSource(Protocol):
 
     def pipes(self) -> pa.Table:
         """Pipes by their axis (schema :data:`PIPES`)."""
+        ...
+
+    def furniture(self) -> pa.Table:
+        """Things in the street that are points (:data:`FURNITURE`); those that have meshes are left out."""
         ...
 
     def flat(self, collection: str) -> pa.Table:

@@ -26,6 +26,7 @@ TILESETS = {
         ("building_parts", "storeys", "units", "rooms", "elements", "bridges", "tunnels"),
     ),
     "pipes": ("地下管线", "Utility pipes", ("pipes",)),
+    "furniture": ("部件与行道树", "Street furniture and trees", ("components",)),
     "points": ("点云", "Point clouds", ("point_clouds",)),
 }
 METRES_PER_DEGREE = 111_320.0

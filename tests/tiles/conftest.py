@@ -221,6 +221,18 @@ class City:
             }
         )
 
+    def furniture(self) -> pa.Table:
+        n = 40
+        columns = {
+            "eid": [eid(5000 + i) for i in range(n)],
+            "class_code": [("04002", "01037", "01002", "02008")[i % 4] for i in range(n)],
+            "name": ["" for _ in range(n)],
+            "lon": [LON + 0.0002 * (i % 8) for i in range(n)],
+            "lat": [LAT + 0.0002 * (i // 8) for i in range(n)],
+            "z": pa.array([None if i == 0 else 12.0 + i / 10 for i in range(n)], pa.float64()),
+        }
+        return pa.table(columns)
+
     def flat(self, collection: str) -> pa.Table:
         if collection == "components":
             geometry: list[shapely.Geometry] = [

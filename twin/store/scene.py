@@ -155,6 +155,10 @@ class Scene:
         """Pipe axes in 3D."""
         return self._store.table(statement("scene_pipes"))
 
+    def furniture(self) -> pa.Table:
+        """管理部件 that are points, with the height they stand at."""
+        return self._store.table(statement("scene_furniture"))
+
     def flat(self, collection: str) -> pa.Table:
         """Things of one collection on the map."""
         return flat_rows(self._store, collection)

@@ -9,6 +9,7 @@ import numpy as np
 import orjson
 
 from tiles.album import wrap_of
+from tiles.disciplines import disciplines
 from tiles.glb import Primitive
 from tiles.palette import class_colors, linear
 from tiles.placement import to_y_up
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from tiles.album import Album
     from tiles.skins import Skin
 
-__all__ = ["Instances", "Shapes", "batch", "place", "read_shapes"]
+__all__ = ["Instances", "Shapes", "batch", "place", "ragged", "read_shapes"]
 
 if TYPE_CHECKING:
     Floats = NDArray[np.float64]
@@ -65,6 +66,7 @@ class Instances:
     class_code: Objects
     name: Objects
     storey: Objects
+    discipline: Objects
     group: Objects
     height_m: Floats
     shape: Ints
@@ -244,7 +246,8 @@ def place(table: pa.Table, read: Callable[[str], pa.Table]) -> tuple[Instances, 
     ]
     instances = Instances(
         eid, texts(table, "class_code")[usable], texts(table, "name")[usable],
-        texts(table, "storey")[usable], np.where(group == "", eid, group), z[1] - z[0],
+        texts(table, "storey")[usable],
+        disciplines(texts(table, "ifc_class")[usable]), np.where(group == "", eid, group), z[1] - z[0],
         shape[usable], matrix[usable], low, high,
     )  # fmt: skip
     return instances, shapes, notes
@@ -259,8 +262,8 @@ def _ecef_boxes(shapes: Shapes, shape: Ints, matrix: Floats) -> tuple[Floats, Fl
     return points.min(axis=1), points.max(axis=1)
 
 
-def _ragged(start: Ints, count: Ints) -> Ints:
-    """Indices start[i] … start[i] + count[i] − 1 of all rows, one after the other."""
+def ragged(start: Ints, count: Ints) -> Ints:
+    """Indices ``start[i]`` … ``start[i] + count[i] - 1`` of all rows, one after the other."""
     total = np.cumsum(count)
     out = np.arange(total[-1] if len(total) else 0)
     return np.asarray(out + np.repeat(start - (total - count), count))
@@ -275,6 +278,7 @@ def batch(
     alpha: int | None,
     album: Album | None = None,
     side: int = FINE,
+    keep: NDArray[np.bool_] | None = None,
 ) -> tuple[list[Primitive], Floats, Floats]:
     """Draw instances in a tile's frame: one opaque primitive, a translucent one, one of each texture.
 
@@ -291,6 +295,8 @@ def batch(
         The pictures; without it no texture is drawn.
     side : int
         See :func:`tiles.skins.dress`.
+    keep : ndarray of bool, optional
+        Which of all their triangles are drawn, one instance after the other.
 
     Returns
     -------
@@ -299,7 +305,7 @@ def batch(
     """
     shape = instances.shape[rows]
     n_v, n_t = np.diff(shapes.v_start)[shape], np.diff(shapes.t_start)[shape]
-    vertex = _ragged(shapes.v_start[shape], n_v)
+    vertex = ragged(shapes.v_start[shape], n_v)
     rotation = np.einsum("ji,njk->nik", frame[:3, :3], instances.matrix[rows][:, :3, :3])
     shift = (instances.matrix[rows][:, :3, 3] - frame[:3, 3]) @ frame[:3, :3]
     of = np.repeat(np.arange(len(rows)), n_v)
@@ -308,12 +314,17 @@ def batch(
     length = np.linalg.norm(normals, axis=1, keepdims=True)
     normals = np.where(length > 1e-9, normals / np.maximum(length, 1e-9), (0.0, 0.0, 1.0))
     colors = _colors(instances, shapes, rows, vertex, of, alpha)
-    row = _ragged(shapes.t_start[shape], n_t)
+    row = ragged(shapes.t_start[shape], n_t)
     triangles = shapes.triangles[row]
     mirrored = np.repeat(np.linalg.det(rotation) < 0, n_t)
     triangles[mirrored] = triangles[mirrored][:, ::-1]
     triangles = triangles + np.repeat(np.cumsum(n_v) - n_v, n_t)[:, None]
     points = local.astype(np.float32)
+    if keep is not None:
+        triangles, row = triangles[keep], row[keep]
+        points = np.where(
+            np.isin(np.arange(len(points)), triangles)[:, None], points, points[triangles[0, 0]]
+        )
     skins: list[Skin] = []
     if album is not None and alpha is None and len(shapes.picture):
         uv = shapes.uv[vertex][triangles]

@@ -1,6 +1,7 @@
 """Detailed models (IFC, CityJSON, CityGML) and rooms: large parts first, small ones by storey when near.
 
-Where a tile's pictures are large, a copy with small ones stands in for it from afar (replacing refinement).
+Two kinds of stand-ins are replaced by the whole when the camera comes near: a copy with small pictures, where
+those of a tile are large; and the outer faces of a building that has storeys and an inside (its shell).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from tiles.meshes import Instances, Shapes, batch, place
 from tiles.palette import hash_of
 from tiles.placement import frame_at_ecef
 from tiles.quadtree import Branch, plan_quadtree
+from tiles.shells import Shell, shells
 from tiles.skins import COARSE, FINE, texels
 from tiles.tree import Tile, settle, walk, write_explicit
 from twin.crs import ecef_to_geographic
@@ -41,8 +43,8 @@ NODE_VERTICES, LEAF_VERTICES = 150_000.0, 300_000.0
 ROOM_ALPHA = 115
 LARGE_TEXELS = 4.0 * COARSE**2
 """Pixels of pictures from which on a tile has a copy with small ones."""
-TEXEL_ERROR = 8.0
-"""Error in sizes of a pixel on the ground: at the 16 pixels that clients allow it is seen two pixels wide."""
+PIXEL_ERROR = 8.0
+"""Error in sizes of a pixel of a stand-in: at the 16 pixels that clients allow it is seen two pixels wide."""
 TEXELS_A_VERTEX = 14.0
 """What a tile's budget counts as a vertex: the budget of a leaf is then that of its sheet."""
 
@@ -60,8 +62,10 @@ def build_models(
     """Write a layer of placed meshes: glb contents and the tileset.
 
     A building's large parts are drawn together with those of its neighbours; its small parts hang
-    below, one tile per storey, and appear when the camera is near (additive refinement). Every
-    entity is one feature in one tile.
+    below, one tile per storey, and appear when the camera is near (additive refinement). A building
+    with storeys and an inside shows its shell from afar; near, one tile per storey takes the place
+    of it, what is inside and small below again. Every entity is one feature in one tile, and in
+    at most one that stands in for it.
 
     Parameters
     ----------
@@ -124,6 +128,15 @@ class _Work:
         has_large = np.zeros(len(self.group_name), dtype=bool)
         has_large[self.group[~self.small]] = True
         self.small &= has_large[self.group]
+        self.shells: dict[int, Shell] = {}
+        if alpha is None and exterior > 0:
+            self.shells = shells(instances, shapes, self.group)
+        self.shelled = np.isin(self.group, list(self.shells))
+        outer = np.zeros(len(first), dtype=bool)
+        for shell in self.shells.values():
+            outer[self.entity[shell.rows]] = True
+        # what is seen of a building with a shell stays when the shell goes
+        self.small &= ~(self.shelled & outer[self.entity])
 
     def _bounds(self, key: Ints, n: int) -> tuple[Floats, Floats]:
         low, high = np.full((n, 3), np.inf), np.full((n, 3), -np.inf)
@@ -144,20 +157,54 @@ class _Work:
     def tile(self, branch: Branch) -> Tile:
         """The tile of a branch, its storeys and its children, all written."""
         groups = np.sort(branch.take)
-        mine = np.isin(self.group, groups)
-        large, small = np.flatnonzero(mine & ~self.small), np.flatnonzero(mine & self.small)
         stem = "{}_{}_{}".format(*branch.cell)
-        near = self._content(f"{stem}.glb", large)
-        near.children = [self._content(name, rows) for name, rows in self._storeys(small)]
-        if len(small):
-            near.omitted = float(self.entity_size[self.entity[small]].max())
-        top = self._with_far(stem, large, near, float(self.group_size[groups].max()))
+        mine = np.isin(self.group, groups)
+        size = float(self.group_size[groups].max())
+        parts = []
+        plain = np.flatnonzero(mine & ~self.shelled)
+        if len(plain):
+            parts.append(self._together(stem, plain))
+        if len(plain) < int(mine.sum()):
+            parts.append(self._shelled(stem, groups))
+        top = parts[0]
+        if len(parts) > 1 or top.refine == "REPLACE":
+            top = Tile(top.frame, omitted=max(size, *(p.omitted for p in parts)), children=parts)
         top.cell = branch.cell
         top.omitted = max(top.omitted, branch.omitted)
         top.children += [self.tile(child) for child in branch.children]
         return top
 
-    def _with_far(self, stem: str, rows: Ints, near: Tile, size: float) -> Tile:
+    def _together(self, stem: str, rows: Ints) -> Tile:
+        """Large parts of some buildings, the small ones by storey below."""
+        small = rows[self.small[rows]]
+        near = self._content(f"{stem}.glb", rows[~self.small[rows]])
+        near.children = [self._content(name, part) for name, part in self._storeys(small, "s")]
+        if len(small):
+            near.omitted = float(self.entity_size[self.entity[small]].max())
+        return self._with_far(stem, rows[~self.small[rows]], near)
+
+    def _shelled(self, stem: str, groups: Ints) -> Tile:
+        """The shells of some buildings, and the storeys that take their place."""
+        found = [self.shells[g] for g in groups.tolist() if g in self.shells]
+        rows = np.concatenate([shell.rows for shell in found])
+        keep = np.concatenate([shell.keep for shell in found])
+        far = self._content(f"{stem}_shell.glb", rows, COARSE, keep)
+        far.refine, far.features = "REPLACE", 0
+        far.omitted = PIXEL_ERROR * max(shell.cell for shell in found)
+        of = np.flatnonzero(np.isin(self.group, groups) & self.shelled)
+        below = dict(self._storeys(of[self.small[of]], "s"))
+        for name, part in self._storeys(of[~self.small[of]], "e"):
+            storey = self._content(name, part)
+            inside = below.pop("s" + name[1:], None)
+            if inside is not None:
+                storey.children = [self._content("s" + name[1:], inside)]
+                storey.omitted = float(self.entity_size[self.entity[inside]].max())
+            far.children.append(storey)
+        # storeys that have small parts only
+        far.children += [self._content(name, part) for name, part in below.items()]
+        return far
+
+    def _with_far(self, stem: str, rows: Ints, near: Tile) -> Tile:
         """The tile itself, or one that shows a copy with small pictures until the camera is near."""
         held = float(self.texels[self.instances.shape[rows]].sum())
         if held <= LARGE_TEXELS:
@@ -165,39 +212,40 @@ class _Work:
         clad = float(self.clad[self.instances.shape[rows]].sum())
         far = self._content(f"{stem}_far.glb", rows, COARSE)
         far.refine, far.features, far.children = "REPLACE", 0, [near]
-        far.omitted = max(near.omitted, TEXEL_ERROR * float(np.sqrt(clad / min(held, COARSE**2))))
-        return Tile(far.frame, omitted=max(size, far.omitted), children=[far])
+        far.omitted = max(near.omitted, PIXEL_ERROR * float(np.sqrt(clad / min(held, COARSE**2))))
+        return far
 
-    def _storeys(self, rows: Ints) -> list[tuple[str, Ints]]:
+    def _storeys(self, rows: Ints, kind: str) -> list[tuple[str, Ints]]:
         """(file name, instances) of each storey of each building; an entity stays whole."""
+        if not len(rows):
+            return []
         storey = self.instances.storey[self.first][self.entity[rows]].astype(str)
         keys = np.char.add(np.char.add(self.group_name[self.group[rows]], "\n"), storey)
         names, which = np.unique(keys, return_inverse=True)
-        stems = hash_of(names.astype(object))
-        return (
-            [(f"s{i}_{stems[i]:08x}.glb", rows[which == i]) for i in range(len(names))]
-            if len(rows)
-            else []
-        )
+        stems = hash_of(names.astype(object)).tolist()
+        return [(f"{kind}_{stems[i]:08x}.glb", rows[which == i]) for i in range(len(names))]
 
-    def _content(self, name: str, rows: Ints, side: int = FINE) -> Tile:
-        """One written tile content without children."""
+    def _content(
+        self, name: str, rows: Ints, side: int = FINE, keep: NDArray[np.bool_] | None = None
+    ) -> Tile:
+        """One written tile content without children, ``keep`` of all its triangles."""
         i = self.instances
         entities, feature = np.unique(self.entity[rows], return_inverse=True)
         centre = (i.low[rows].min(axis=0) + i.high[rows].max(axis=0)) / 2
         frame = frame_at_ecef(centre)
-        shared, repeats, low, high = self._repeated(rows, feature, frame)
+        shared, repeats, low, high = self._repeated(rows, feature, frame, whole=keep is None)
         parts: list[Primitive] = []
         if not shared.all():
             own, lone = rows[~shared], feature[~shared]
             parts, low_, high_ = batch(
-                i, self.shapes, own, lone, frame, self.alpha, self.album, side
+                i, self.shapes, own, lone, frame, self.alpha, self.album, side, keep
             )
             low, high = np.minimum(low, low_), np.maximum(high, high_)
         at = self.first[entities]
         columns = feature_columns(
-            i.eid[at], i.class_code[at], i.name[at], i.height_m[at], storey=i.storey[at]
-        )
+            i.eid[at], i.class_code[at], i.name[at], i.height_m[at],
+            storey=i.storey[at], discipline=i.discipline[at],
+        )  # fmt: skip
         self.write(name, write_glb(parts, columns, len(entities), repeats=repeats))
         self.done += len(entities) if side == FINE else 0
         if self.progress is not None:
@@ -205,10 +253,10 @@ class _Work:
         return Tile(frame, low, high, content=name, features=len(entities))
 
     def _repeated(
-        self, rows: Ints, feature: Ints, frame: Floats
+        self, rows: Ints, feature: Ints, frame: Floats, *, whole: bool
     ) -> tuple[NDArray[np.bool_], list[Repeat], Floats, Floats]:
-        """See :func:`tiles.mapped.repeated`; nothing where all colours are overridden."""
-        if self.alpha is not None:
+        """See :func:`tiles.mapped.repeated`; nothing where only some triangles or other colours are drawn."""
+        if self.alpha is not None or not whole:
             nothing = np.full(3, np.inf)
             return np.zeros(len(rows), dtype=bool), [], nothing, -nothing
         return repeated(self.instances, self.shapes, rows, feature, frame)

@@ -55,6 +55,7 @@ MESH_INSTANCES = pa.schema(
         ("lat", pa.float64()),
         ("zmin", pa.float64()),
         ("zmax", pa.float64()),
+        ("ifc_class", pa.string()),  # optional column: gives the discipline
     ]
 )
 """One row per placed mesh; several rows may share an eid (parts) or a mesh (mapped items)."""

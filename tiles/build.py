@@ -22,6 +22,7 @@ from tiles.folder import (
     swap,
     write_manifest,
 )
+from tiles.furniture import build_furniture
 from tiles.imagery import Photo, build_imagery
 from tiles.models import ROOM_ALPHA, build_models
 from tiles.mvt import build_mvt
@@ -45,8 +46,10 @@ if TYPE_CHECKING:
 
 __all__ = ["LAYERS", "LayerReport", "TileReport", "build"]
 
-LAYERS = ("buildings", "models", "rooms", "pipes", "points", "scene", "terrain", "imagery", "mvt")
-SCENE = ("buildings", "models", "pipes", "points")
+LAYERS = (
+    "buildings", "models", "rooms", "pipes", "furniture", "points", "scene", "terrain", "imagery", "mvt",
+)  # fmt: skip
+SCENE = ("buildings", "models", "pipes", "furniture", "points")
 """Layers the scene shows together."""
 
 
@@ -113,6 +116,7 @@ class _Inputs:
             "models": self._models,
             "rooms": self._rooms,
             "pipes": self._pipes,
+            "furniture": self._furniture,
             "points": self._points,
             "terrain": self._terrain,
             "imagery": self._imagery,
@@ -141,8 +145,9 @@ class _Inputs:
         return table.filter(is_room if rooms else pc.invert(is_room))
 
     def _models(self) -> _Job:
-        table, read = self._meshes(rooms=False), self.source.asset
-        return _Job("models", digest_table(table), lambda w, p: build_models(table, read, w, p))
+        table, read, image = self._meshes(rooms=False), self.source.asset, self.source.image
+        digest = digest_table(table)
+        return _Job("models", digest, lambda w, p: build_models(table, read, w, p, image))
 
     def _rooms(self) -> _Job:
         table, read = self._meshes(rooms=True), self.source.asset
@@ -155,6 +160,15 @@ class _Inputs:
     def _pipes(self) -> _Job:
         table = self.source.pipes()
         return _Job("pipes", digest_table(table), lambda w, p: build_pipes(table, w, p))
+
+    def _furniture(self) -> _Job:
+        table = self.source.furniture()
+        digest = digest_of(digest_table(table), self.terrain_digest())
+
+        def run(write: Write, progress: Progress) -> Layer:
+            return build_furniture(table, self.source.terrain(), write, progress)
+
+        return _Job("furniture", digest, run)
 
     def _points(self) -> _Job:
         clouds = self.source.clouds()

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import orjson
 
+from tiles.check_instances import placed
+from tiles.check_pictures import check_pictures
 from tiles.meshopt import (
     MeshoptError,
     decode_attributes,
@@ -85,12 +87,18 @@ def read_content(blob: bytes) -> Content:
     table = document["extensions"]["EXT_structural_metadata"]["propertyTables"][0]
     count = table["count"]
     points, triangles, used = [], 0, np.zeros(count, dtype=bool)
-    for primitive in mesh["primitives"]:
-        xyz, ids, n = _primitive(reader, primitive, count)
-        points.append(xyz)
-        used[ids] = True
-        triangles += n
+    for node in document["nodes"]:
+        instances = placed(reader, node, count, _require)
+        for primitive in document["meshes"][node["mesh"]]["primitives"]:
+            xyz, ids, n = _primitive(reader, primitive, count, own=instances is None)
+            if instances is not None:
+                ids = instances.ids
+                xyz, n = instances.moved(xyz), n * len(instances.ids)
+            points.append(xyz)
+            used[ids] = True
+            triangles += n
     _require(bool(used.all()), "feature-unused", f"{int((~used).sum())} features have no vertex")
+    check_pictures(document, lambda i: reader.view(i)[0], _require)
     columns = _properties(reader, document, table)
     return Content(from_y_up(np.concatenate(points)).astype(np.float64), _ids(columns), triangles)
 
@@ -182,7 +190,7 @@ class _Reader:
 
 
 def _primitive(
-    reader: _Reader, primitive: dict[str, Any], count: int
+    reader: _Reader, primitive: dict[str, Any], count: int, *, own: bool
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], int]:
     """(positions, feature ids in use, triangles) of one primitive."""
     attributes = {k: reader.accessor(v) for k, v in primitive["attributes"].items()}
@@ -194,15 +202,30 @@ def _primitive(
     length = np.linalg.norm(attributes["NORMAL"].astype(np.float64) / 127.0, axis=1)
     unit = bool((np.abs(length - 1.0) < 0.02).all())
     _require(unit, "normal-unit", f"normals are {length.min():.3f}–{length.max():.3f} long")
+    _coordinates(reader.document, primitive, attributes)
     index = reader.accessor(primitive["indices"]).ravel()
     whole = len(index) % 3 == 0 and len(index) > 0 and int(index.max()) < n
     _require(whole, "index-range", f"indices up to {int(index.max(initial=0))} for {n} vertices")
+    if not own:  # its instances are the features
+        return position, np.zeros(0, np.int64), len(index) // 3
     declared = primitive["extensions"]["EXT_mesh_features"]["featureIds"][0]
     _require(declared["featureCount"] == count, "feature-count", "featureCount is not the table's")
     ids = attributes[f"_FEATURE_ID_{declared['attribute']}"].ravel()
     inside = bool(((ids >= 0) & (ids < count) & (ids == np.floor(ids))).all())
     _require(inside, "feature-id", f"feature ids {ids.min()}–{ids.max()} for {count} features")
     return position, np.unique(ids).astype(np.int64), len(index) // 3
+
+
+def _coordinates(
+    document: dict[str, Any], primitive: dict[str, Any], attributes: dict[str, NDArray[Any]]
+) -> None:
+    """A textured primitive has coordinates; those of a picture that does not go on lie within it."""
+    surface = document["materials"][primitive["material"]].get("pbrMetallicRoughness", {})
+    if "baseColorTexture" not in surface:
+        return
+    _require("TEXCOORD_0" in attributes, "texture-coordinates", "a texture without TEXCOORD_0")
+    uv = attributes["TEXCOORD_0"]
+    _require(bool(np.isfinite(uv).all()), "texture-coordinates", "a coordinate is no number")
 
 
 def _cloud(

@@ -35,6 +35,9 @@ class TilesetCheck:
     findings: list[Finding] = field(default_factory=list)
     eid: dict[str, str] = field(default_factory=dict)
     tiles: int = 0
+    stand_in: bool = False
+    """Whether the tile at hand is replaced by those below it, so that its entities are drawn again."""
+    replaced: list[str] = field(default_factory=list)
 
     def run(self, path: Path) -> None:
         """Check a ``tileset.json``."""
@@ -85,10 +88,17 @@ class TilesetCheck:
             self._report(path, "tile-json", "a region, which only implicit roots have here")
             return
         boxes = [*above, box]
+        self.stand_in = tile.get("refine") == "REPLACE" and bool(tile.get("children"))
+        self.replaced = []
         if "content" in tile:
             self._content(path, tile["content"], matrix, boxes, own)
+        self.stand_in, wanted = False, self.replaced
         for child in tile.get("children", ()):
             self._tile(path, child, matrix, boxes, own)
+        lost = [e for e in wanted if e not in self.eid]
+        if lost:
+            text = f"{len(lost)} entities are gone when it is replaced, the first {lost[0]}"
+            self._report(path, "replaced-lost", text)
 
     def _content(
         self, path: Path, content: dict[str, Any], matrix: Floats, boxes: list[Floats], error: float
@@ -165,6 +175,9 @@ class TilesetCheck:
 
     def _ids(self, path: Path, eid: list[str]) -> None:
         name = path.relative_to(self.out).as_posix()
+        if self.stand_in:
+            self.replaced = eid
+            return
         twice = [e for e in eid if e in self.eid]
         if twice or len(set(eid)) < len(eid):
             which = twice[0] if twice else "one in the same tile"

@@ -36,12 +36,13 @@ def feature_columns(
     height_m: NDArray[np.float64],
     floors: NDArray[np.float64] | None = None,
     storey: Texts | None = None,
+    discipline: Texts | None = None,
 ) -> list[Column]:
     """Columns of the property table.
 
     Parameters
     ----------
-    eid, class_code, name, storey : ndarray of str or pyarrow.Array of string, shape (n,)
+    eid, class_code, name, storey, discipline : ndarray of str or pyarrow.Array of string, shape (n,)
         "" where missing.
     height_m, floors : ndarray of float64, shape (n,)
         NaN where missing.
@@ -57,4 +58,6 @@ def feature_columns(
         columns.append(Column("floors", "int16", whole))
     if storey is not None:
         columns.append(Column("storey", "string", storey))
+    if discipline is not None:
+        columns.append(Column("discipline", "string", discipline))
     return columns

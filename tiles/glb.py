@@ -17,14 +17,18 @@ from typing import Any
 
 import numpy as np
 import orjson
-import pyarrow as pa
 from numpy.typing import NDArray
 
+from tiles.materials import WEBP, Materials, Texture
 from tiles.meshopt import exponent_for, to_exponential
+from tiles.properties import NO_FLOAT, NO_INT, Column, property_table
+from tiles.repeats import INSTANCE_FEATURES, INSTANCING, Repeat, instance_node
 from tiles.views import MESHOPT, Views
 
 __all__ = [
     "GENERATOR",
+    "NO_FLOAT",
+    "NO_INT",
     "Column",
     "Packed",
     "Primitive",
@@ -34,25 +38,11 @@ __all__ = [
     "write_glb",
 ]
 
-NO_FLOAT = -9999.0
-"""Written where a float property is NaN (JSON has none), and declared as ``noData``."""
-NO_INT = -32768
 FINEST_STEP = -10
 """Positions are multiples of 2^-10 m, so they move by half a millimetre at most; beyond 8 km from
 the tile's origin of twice that, and so on."""
 FINEST_UV = -14
 GENERATOR = "citytwin"
-
-
-@dataclass(frozen=True, slots=True)
-class Texture:
-    """An image that multiplies the vertex colour, repeated in both directions.
-
-    ``png`` is embedded, unless ``uri`` says where the picture lies beside the content.
-    """
-
-    png: bytes
-    uri: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +58,7 @@ class Primitive:
     colors : ndarray of uint8, shape (n, 4)
         Linear RGBA.
     feature_ids : ndarray of int, shape (n,)
-        Row of the property table.
+        Row of the property table; empty where instances have it.
     indices : ndarray of uint32, shape (3 m,)
         Counter-clockwise seen from outside.
     blend : bool
@@ -78,6 +68,8 @@ class Primitive:
     uv : ndarray of float32, shape (n, 2), optional
         Texture coordinates; needs ``texture``.
     texture : Texture, optional
+    cutout : bool
+        The picture's clear pixels are not drawn at all (alpha mask).
     """
 
     positions: NDArray[np.float32]
@@ -89,6 +81,7 @@ class Primitive:
     double_sided: bool = False
     uv: NDArray[np.float32] | None = None
     texture: Texture | None = None
+    cutout: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +104,7 @@ class Packed:
     uv : ndarray of uint32, shape (n, 2), optional
         Packed like positions; needs ``texture``.
     texture : Texture, optional
-    blend, double_sided, in_sequence : bool
+    blend, double_sided, cutout, in_sequence : bool
         See :class:`Primitive`; ``in_sequence`` packs the indices as a sequence, which suits long
         repeats of one step, not as triangles.
     """
@@ -128,20 +121,7 @@ class Packed:
     blend: bool = False
     double_sided: bool = False
     in_sequence: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One property of all features.
-
-    ``kind`` is ``string``, ``float32`` or ``int16``; "", NaN and NO_INT mean missing. Texts are an
-    array of str or a column of Arrow.
-    """
-
-    name: str
-    kind: str
-    values: NDArray[Any] | pa.Array
-    required: bool = False
+    cutout: bool = False
 
 
 def write_glb(
@@ -149,6 +129,7 @@ def write_glb(
     columns: Sequence[Column],
     n_features: int,
     *,
+    repeats: Sequence[Repeat] = (),
     compiled: bool = True,
 ) -> bytes:
     """Serialise one tile content.
@@ -156,11 +137,13 @@ def write_glb(
     Parameters
     ----------
     primitives : sequence of Primitive or Packed
-        At least one, each with at least one triangle.
+        Each with at least one triangle; at least one, or one repeat.
     columns : sequence of Column
         Properties of the features, each of length ``n_features``.
     n_features : int
         Rows of the property table.
+    repeats : sequence of Repeat
+        Shapes placed many times.
     compiled : bool
         Whether compiled loops pack the streams; the bytes are the same.
 
@@ -170,12 +153,16 @@ def write_glb(
         A ``.glb`` file.
     """
     buffer = Views(compiled=compiled)
-    materials: list[dict[str, Any]] = []
-    pictures: list[Texture] = []
+    looks = Materials()
     packed = [_packed(p, n_features) if isinstance(p, Primitive) else p for p in primitives]
-    entries = [_primitive(buffer, p, n_features, materials, pictures) for p in packed]
-    metadata = _metadata(buffer, columns, n_features)
-    images = [_image(buffer, t) for t in pictures]
+    meshes = [[_primitive(buffer, p, n_features, looks) for p in packed]] if packed else []
+    nodes: list[dict[str, Any]] = [{"mesh": 0}] if packed else []
+    for repeat in repeats:
+        own = [_packed(p, n_features) for p in repeat.primitives]
+        ids = feature_elements(repeat.feature_ids, n_features)
+        nodes.append(instance_node(buffer, repeat, len(meshes), ids, n_features))
+        meshes.append([_primitive(buffer, p, n_features, looks) for p in own])
+    metadata = property_table(buffer, columns, n_features)
     document: dict[str, Any] = {
         "asset": {"version": "2.0", "generator": GENERATOR},
         "extensionsUsed": [
@@ -187,17 +174,19 @@ def write_glb(
         "extensionsRequired": [MESHOPT, "KHR_mesh_quantization"],
         "extensions": {"EXT_structural_metadata": metadata},
         "scene": 0,
-        "scenes": [{"nodes": [0]}],
-        "nodes": [{"mesh": 0}],
-        "meshes": [{"primitives": entries}],
-        "materials": materials,
+        "scenes": [{"nodes": list(range(len(nodes)))}],
+        "nodes": nodes,
+        "meshes": [{"primitives": entries} for entries in meshes],
+        **looks.described(buffer),
     }
-    if images:
-        document["images"] = images
-        document["samplers"] = [
-            {"magFilter": 9729, "minFilter": 9987, "wrapS": 10497, "wrapT": 10497}
-        ]
-        document["textures"] = [{"source": i, "sampler": 0} for i in range(len(images))]
+    if looks.webp:
+        document["extensionsUsed"].append(WEBP)
+        document["extensionsRequired"].append(WEBP)
+    if repeats:
+        document["extensionsUsed"] += [INSTANCING, INSTANCE_FEATURES]
+        document["extensionsRequired"].append(INSTANCING)
+        if not packed:
+            document["extensionsUsed"].remove("EXT_mesh_features")
     document |= {
         "accessors": buffer.accessors,
         "bufferViews": buffer.views,
@@ -218,12 +207,6 @@ def container(text: bytes, binary: bytes) -> bytes:
     ))  # fmt: skip
 
 
-def _image(buffer: Views, picture: Texture) -> dict[str, Any]:
-    if picture.uri:
-        return {"uri": picture.uri}
-    return {"bufferView": buffer.view(picture.png), "mimeType": "image/png"}
-
-
 def _packed(p: Primitive, n_features: int) -> Packed:
     """Numbers as the file holds them."""
     positions, decoded = to_exponential(p.positions, exponent_for(p.positions, FINEST_STEP))
@@ -231,7 +214,7 @@ def _packed(p: Primitive, n_features: int) -> Packed:
     return Packed(
         positions, decoded.min(axis=0).tolist(), decoded.max(axis=0).tolist(),
         _int8_normals(p.normals), p.colors, feature_elements(p.feature_ids, n_features),
-        p.indices, uv, p.texture, p.blend, p.double_sided,
+        p.indices, uv, p.texture, p.blend, p.double_sided, cutout=p.cutout,
     )  # fmt: skip
 
 
@@ -239,11 +222,9 @@ def _primitive(
     buffer: Views,
     p: Packed,
     n_features: int,
-    materials: list[dict[str, Any]],
-    pictures: list[Texture],
+    looks: Materials,
 ) -> dict[str, Any]:
     n = len(p.positions)
-    ids = 5126 if p.features.dtype.kind == "f" else 5123
     attributes = {
         "POSITION": buffer.accessor(
             buffer.elements(p.positions, filter_="EXPONENTIAL"), 5126, "VEC3", n,
@@ -251,8 +232,10 @@ def _primitive(
         ),
         "NORMAL": buffer.accessor(buffer.elements(p.normals), 5120, "VEC3", n, normalized=True),
         "COLOR_0": buffer.accessor(buffer.elements(p.colors), 5121, "VEC4", n, normalized=True),
-        "_FEATURE_ID_0": buffer.accessor(buffer.elements(p.features), ids, "SCALAR", n),
     }  # fmt: skip
+    if len(p.features):
+        ids = 5126 if p.features.dtype.kind == "f" else 5123
+        attributes["_FEATURE_ID_0"] = buffer.accessor(buffer.elements(p.features), ids, "SCALAR", n)
     if p.uv is not None:
         attributes["TEXCOORD_0"] = buffer.accessor(
             buffer.elements(p.uv, filter_="EXPONENTIAL"), 5126, "VEC2", n
@@ -260,40 +243,22 @@ def _primitive(
     narrow = n < 65_535
     indices = np.asarray(p.indices, dtype="<u2" if narrow else "<u4")
     view = buffer.sequence(indices) if p.in_sequence else buffer.triangles(indices)
-    materials.append(_material(p, pictures))
-    return {
+    look = looks.add(p.texture, p.blend, p.cutout, p.double_sided)
+    entry: dict[str, Any] = {
         "attributes": attributes,
         "indices": buffer.accessor(view, 5123 if narrow else 5125, "SCALAR", len(p.indices)),
-        "material": len(materials) - 1,
+        "material": look,
         "mode": 4,
-        "extensions": {
-            "EXT_mesh_features": {
-                "featureIds": [
-                    {
-                        "featureCount": n_features,
-                        "attribute": 0,
-                        "propertyTable": 0,
-                        "label": "entity",
-                    }
-                ]
-            }
-        },
     }
-
-
-def _material(p: Packed, pictures: list[Texture]) -> dict[str, Any]:
-    surface: dict[str, Any] = {
-        "metallicFactor": 0,
-        "roughnessFactor": 1 if p.texture is None else 0.85,
-    }
-    if p.texture is not None:
-        if p.texture not in pictures:
-            pictures.append(p.texture)
-        surface["baseColorTexture"] = {"index": pictures.index(p.texture)}
-    material: dict[str, Any] = {"pbrMetallicRoughness": surface, "doubleSided": p.double_sided}
-    if p.blend:
-        material["alphaMode"] = "BLEND"
-    return material
+    if len(p.features):
+        declared = {
+            "featureCount": n_features,
+            "attribute": 0,
+            "propertyTable": 0,
+            "label": "entity",
+        }
+        entry["extensions"] = {"EXT_mesh_features": {"featureIds": [declared]}}
+    return entry
 
 
 def _int8_normals(normals: NDArray[np.floating[Any]]) -> NDArray[np.int8]:
@@ -316,46 +281,3 @@ def feature_elements(ids: NDArray[np.integer[Any]], n_features: int) -> NDArray[
     padded = np.zeros((len(ids), 2), dtype="<u2")
     padded[:, 0] = ids
     return padded
-
-
-_NUMERIC = {"float32": ("FLOAT32", "<f4", NO_FLOAT), "int16": ("INT16", "<i2", NO_INT)}
-
-
-def _metadata(buffer: Views, columns: Sequence[Column], n_features: int) -> dict[str, Any]:
-    """The property table and its schema."""
-    declared: dict[str, Any] = {}
-    table: dict[str, Any] = {}
-    for c in columns:
-        if c.kind == "string":
-            values, offsets = _texts(c.values)
-            if values:  # a view may not be empty: a column without any text is left out
-                table[c.name] = {
-                    "values": buffer.view(values),
-                    "stringOffsets": buffer.view(offsets.tobytes()),
-                }
-            declared[c.name] = {"type": "STRING"} | (
-                {"required": True} if c.required else {"noData": ""}
-            )
-        else:
-            component, dtype, missing = _NUMERIC[c.kind]
-            numbers = np.where(
-                np.isfinite(np.asarray(c.values, dtype=float)), c.values, missing
-            ).astype(dtype)
-            table[c.name] = {"values": buffer.view(numbers.tobytes())}
-            declared[c.name] = {"type": "SCALAR", "componentType": component, "noData": missing}
-    return {
-        "schema": {"id": "citytwin", "classes": {"feature": {"properties": declared}}},
-        "propertyTables": [{"class": "feature", "count": n_features, "properties": table}],
-    }
-
-
-def _texts(values: NDArray[Any] | pa.Array) -> tuple[bytes, NDArray[np.uint32]]:
-    """UTF-8 of all texts, and where each begins."""
-    texts = values if isinstance(values, pa.Array) else pa.array([str(v) for v in values.tolist()])
-    texts = texts.cast(pa.string()).fill_null("")
-    _, ends, data = texts.buffers()
-    offsets = np.frombuffer(ends, np.int32)[texts.offset : texts.offset + len(texts) + 1]
-    first, last = int(offsets[0]), int(offsets[-1])
-    return data.slice(first, last - first).to_pybytes() if last else b"", (offsets - first).astype(
-        "<u4"
-    )

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import orjson
 
+from tiles.album import wrap_of
+from tiles.disciplines import disciplines
 from tiles.glb import Primitive
 from tiles.palette import class_colors, linear
 from tiles.placement import to_y_up
+from tiles.skins import FINE, dress
 from tiles.source import column, texts
 
 if TYPE_CHECKING:
@@ -18,7 +22,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-__all__ = ["Instances", "Shapes", "batch", "place", "read_shapes"]
+    from tiles.album import Album
+    from tiles.skins import Skin
+
+__all__ = ["Instances", "Shapes", "batch", "place", "ragged", "read_shapes"]
 
 if TYPE_CHECKING:
     Floats = NDArray[np.float64]
@@ -31,7 +38,10 @@ class Shapes:
     """Meshes in a row: ``v_start`` and ``t_start`` (m + 1) cut vertices and triangles.
 
     ``colored`` (m) says which meshes bring their own colours; ``low`` and ``high`` (m, 3) are
-    their local boxes, NaN for a mesh that has no triangle or a vertex that is no number.
+    their local boxes, NaN for a mesh that has no triangle or a vertex that is no number. ``picture``
+    is the place of each triangle's picture in ``pictures`` (name among the assets, wrap mode), -1 for
+    none, ``uv`` its coordinates at the vertices (origin lower left); both are empty where no mesh
+    has a picture.
     """
 
     positions: NDArray[np.float32]
@@ -43,6 +53,9 @@ class Shapes:
     t_start: Ints
     low: NDArray[np.float32]
     high: NDArray[np.float32]
+    uv: NDArray[np.float32]
+    picture: NDArray[np.int32]
+    pictures: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +66,7 @@ class Instances:
     class_code: Objects
     name: Objects
     storey: Objects
+    discipline: Objects
     group: Objects
     height_m: Floats
     shape: Ints
@@ -94,7 +108,8 @@ def read_shapes(
         (asset, mesh_id) → row of ``shapes``.
     """
     index: dict[tuple[str, str], int] = {}
-    columns: list[list[NDArray[Any]]] = [[] for _ in range(6)]
+    columns: list[list[NDArray[Any]]] = [[] for _ in range(8)]
+    known: dict[tuple[str, int], int] = {}
     for asset in assets:
         table = read(asset)
         for mesh_id in texts(table, "mesh_id").tolist():
@@ -115,15 +130,52 @@ def read_shapes(
         for store, values in zip(columns, found[:5], strict=False):
             store.append(values)
         columns[5].append(np.column_stack([n_vertices, n_triangles]))
+        uv, picture = _pictures(table, n_vertices, n_triangles, known)
+        columns[6].append(uv)
+        columns[7].append(picture)
     positions, normals, colors, colored, triangles = (np.concatenate(c) for c in columns[:5])
+    uv, picture = np.concatenate(columns[6]), np.concatenate(columns[7])
+    if not known:
+        uv, picture = uv[:0], picture[:0]
     counts = np.concatenate(columns[5])
     starts = np.concatenate([np.zeros((1, 2), np.int64), np.cumsum(counts, axis=0)])
     low, high = _boxes(positions, starts[:, 0], counts[:, 1] > 0)
     shapes = Shapes(
         positions, normals, colors, colored, triangles.astype(np.int64), starts[:, 0], starts[:, 1],
-        low, high,
+        low, high, uv, picture, tuple(known),
     )  # fmt: skip
     return shapes, index
+
+
+def _pictures(
+    table: pa.Table, n_vertices: Ints, n_triangles: Ints, known: dict[tuple[str, int], int]
+) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """Coordinates (v, 2) of the vertices, and the place in ``known`` of each triangle's picture."""
+    uv = np.zeros((int(n_vertices.sum()), 2), np.float32)
+    picture = np.full(int(n_triangles.sum()), -1, np.int32)
+    pairs, n_pairs = _flat(table, "uv", "<f4", 2)
+    number, n_numbers = _flat(table, "texture", "<i4", 1)
+    clad = (n_pairs == n_vertices) & (n_numbers == n_triangles) & (n_triangles > 0)
+    if not clad.any():
+        return uv, picture
+    uv[np.repeat(clad, n_vertices)] = pairs[np.repeat(clad, n_pairs)]
+    told = column(table, "textures").to_pylist()
+    start = np.cumsum(n_triangles) - n_triangles
+    begin = np.cumsum(n_numbers) - n_numbers
+    for i in np.flatnonzero(clad).tolist():
+        place = np.array([_picture(t, known) for t in orjson.loads(told[i] or "[]")] + [-1])
+        own = number[begin[i] : begin[i] + n_numbers[i], 0]
+        picture[start[i] : start[i] + n_triangles[i]] = place[
+            np.where((own >= 0) & (own < len(place) - 1), own, -1)
+        ]
+    return uv, picture
+
+
+def _picture(said: dict[str, Any], known: dict[tuple[str, int], int]) -> int:
+    """Place of a picture in ``known``, which takes it; -1 where the source had no such file."""
+    if not said.get("image"):
+        return -1
+    return known.setdefault((said["image"], wrap_of(said.get("wrapMode"))), len(known))
 
 
 def _boxes(
@@ -194,7 +246,8 @@ def place(table: pa.Table, read: Callable[[str], pa.Table]) -> tuple[Instances, 
     ]
     instances = Instances(
         eid, texts(table, "class_code")[usable], texts(table, "name")[usable],
-        texts(table, "storey")[usable], np.where(group == "", eid, group), z[1] - z[0],
+        texts(table, "storey")[usable],
+        disciplines(texts(table, "ifc_class")[usable]), np.where(group == "", eid, group), z[1] - z[0],
         shape[usable], matrix[usable], low, high,
     )  # fmt: skip
     return instances, shapes, notes
@@ -209,8 +262,8 @@ def _ecef_boxes(shapes: Shapes, shape: Ints, matrix: Floats) -> tuple[Floats, Fl
     return points.min(axis=1), points.max(axis=1)
 
 
-def _ragged(start: Ints, count: Ints) -> Ints:
-    """Indices start[i] … start[i] + count[i] − 1 of all rows, one after the other."""
+def ragged(start: Ints, count: Ints) -> Ints:
+    """Indices ``start[i]`` … ``start[i] + count[i] - 1`` of all rows, one after the other."""
     total = np.cumsum(count)
     out = np.arange(total[-1] if len(total) else 0)
     return np.asarray(out + np.repeat(start - (total - count), count))
@@ -223,8 +276,11 @@ def batch(
     feature: Ints,
     frame: Floats,
     alpha: int | None,
+    album: Album | None = None,
+    side: int = FINE,
+    keep: NDArray[np.bool_] | None = None,
 ) -> tuple[list[Primitive], Floats, Floats]:
-    """Draw instances in a tile's frame: one opaque primitive and, where needed, a translucent one.
+    """Draw instances in a tile's frame: one opaque primitive, a translucent one, one of each texture.
 
     Parameters
     ----------
@@ -234,7 +290,13 @@ def batch(
         Feature id of each.
     frame : ndarray of float64, shape (4, 4)
     alpha : int or None
-        Overrides the alpha of every colour (0–255).
+        Overrides the alpha of every colour (0–255); nothing has a texture then.
+    album : Album, optional
+        The pictures; without it no texture is drawn.
+    side : int
+        See :func:`tiles.skins.dress`.
+    keep : ndarray of bool, optional
+        Which of all their triangles are drawn, one instance after the other.
 
     Returns
     -------
@@ -243,7 +305,7 @@ def batch(
     """
     shape = instances.shape[rows]
     n_v, n_t = np.diff(shapes.v_start)[shape], np.diff(shapes.t_start)[shape]
-    vertex = _ragged(shapes.v_start[shape], n_v)
+    vertex = ragged(shapes.v_start[shape], n_v)
     rotation = np.einsum("ji,njk->nik", frame[:3, :3], instances.matrix[rows][:, :3, :3])
     shift = (instances.matrix[rows][:, :3, 3] - frame[:3, 3]) @ frame[:3, :3]
     of = np.repeat(np.arange(len(rows)), n_v)
@@ -252,16 +314,32 @@ def batch(
     length = np.linalg.norm(normals, axis=1, keepdims=True)
     normals = np.where(length > 1e-9, normals / np.maximum(length, 1e-9), (0.0, 0.0, 1.0))
     colors = _colors(instances, shapes, rows, vertex, of, alpha)
-    triangles = shapes.triangles[_ragged(shapes.t_start[shape], n_t)]
+    row = ragged(shapes.t_start[shape], n_t)
+    triangles = shapes.triangles[row]
     mirrored = np.repeat(np.linalg.det(rotation) < 0, n_t)
     triangles[mirrored] = triangles[mirrored][:, ::-1]
     triangles = triangles + np.repeat(np.cumsum(n_v) - n_v, n_t)[:, None]
     points = local.astype(np.float32)
+    if keep is not None:
+        triangles, row = triangles[keep], row[keep]
+        points = np.where(
+            np.isin(np.arange(len(points)), triangles)[:, None], points, points[triangles[0, 0]]
+        )
+    skins: list[Skin] = []
+    if album is not None and alpha is None and len(shapes.picture):
+        uv = shapes.uv[vertex][triangles]
+        skins = dress(album, shapes.pictures, shapes.picture[row], uv, side)
     clear = colors[triangles[:, 0], 3] < 250
+    bare = np.ones(len(triangles), dtype=bool)
+    for skin in skins:
+        bare[skin.rows] = False
     primitives = [
-        _part(points, normals, colors, feature[of], triangles[mask], blend)
+        _part(points, normals, colors, feature[of], triangles[mask & bare], blend)
         for mask, blend in ((~clear, False), (clear, True))
-        if mask.any()
+        if (mask & bare).any()
+    ]
+    primitives += [
+        _clad(points, normals, feature[of], triangles[skin.rows], skin) for skin in skins
     ]
     return primitives, points.min(axis=0).astype(np.float64), points.max(axis=0).astype(np.float64)
 
@@ -290,4 +368,21 @@ def _part(
     return Primitive(
         to_y_up(points[used]).astype(np.float32), to_y_up(normals[used]), colors[used],
         feature[used], number[triangles].ravel(), blend=blend, double_sided=True,
+    )  # fmt: skip
+
+
+def _clad(
+    points: NDArray[np.float32], normals: Floats, feature: Ints, triangles: Ints, skin: Skin
+) -> Primitive:
+    """Triangles under a texture; a vertex with several coordinates becomes several."""
+    corner = triangles.ravel()
+    key = np.column_stack([corner, skin.uv.reshape(-1, 2).view("<i4")])
+    found, number = np.unique(key, axis=0, return_inverse=True)
+    vertex = found[:, 0]
+    uv = np.ascontiguousarray(found[:, 1:]).astype("<i4").view("<f4")
+    white = np.full((len(vertex), 4), 255, np.uint8)
+    return Primitive(
+        to_y_up(points[vertex]).astype(np.float32), to_y_up(normals[vertex]), white,
+        feature[vertex], number.ravel(), blend=skin.alpha == "BLEND", double_sided=True,
+        uv=uv, texture=skin.texture, cutout=skin.alpha == "MASK",
     )  # fmt: skip

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from twin.terrain import Surface
 
 
-__all__ = ["BUILDINGS", "FLAT", "MESH_INSTANCES", "PIPES", "Imagery", "TileSource"]
+__all__ = ["BUILDINGS", "FLAT", "FURNITURE", "MESH_INSTANCES", "PIPES", "Imagery", "TileSource"]
 
 BUILDINGS = pa.schema(
     [
@@ -55,6 +55,7 @@ MESH_INSTANCES = pa.schema(
         ("lat", pa.float64()),
         ("zmin", pa.float64()),
         ("zmax", pa.float64()),
+        ("ifc_class", pa.string()),  # optional column: gives the discipline
     ]
 )
 """One row per placed mesh; several rows may share an eid (parts) or a mesh (mapped items)."""
@@ -71,6 +72,18 @@ PIPES = pa.schema(
         ),  # LineString Z or MultiLineString Z, lon/lat/ellipsoidal metres of the pipe's axis
     ]
 )
+
+FURNITURE = pa.schema(
+    [
+        ("eid", pa.string()),
+        ("class_code", pa.string()),
+        ("name", pa.string()),
+        ("lon", pa.float64()),
+        ("lat", pa.float64()),
+        ("z", pa.float64()),  # ellipsoidal height of its foot; null where unknown
+    ]
+)
+"""One row per thing in the street that is drawn as a shape of its class."""
 
 FLAT = pa.schema(
     [
@@ -105,8 +118,16 @@ class TileSource(Protocol):
         """Shapes of one mesh asset (schema :data:`twin.schema.MESHES`)."""
         ...
 
+    def image(self, name: str) -> bytes | None:
+        """Content of a picture that meshes name; None where it is missing."""
+        ...
+
     def pipes(self) -> pa.Table:
         """Pipes by their axis (schema :data:`PIPES`)."""
+        ...
+
+    def furniture(self) -> pa.Table:
+        """Things in the street that are points (:data:`FURNITURE`); those that have meshes are left out."""
         ...
 
     def flat(self, collection: str) -> pa.Table:

@@ -29,6 +29,7 @@ TILESETS = {
         ("building_parts", "storeys", "units", "rooms", "elements", "bridges", "tunnels"),
     ),
     "pipes": ("地下管线", "Utility pipes", ("pipes",)),
+    "furniture": ("部件与行道树", "Street furniture and trees", ("components",)),
     "points": ("点云", "Point clouds", ("point_clouds",)),
 }
 MOST_CASES = 100_000

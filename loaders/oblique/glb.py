@@ -14,10 +14,11 @@ from loaders.oblique.scenegraph import Mesh
 __all__ = ["glb_of"]
 
 QUALITY = 85
+WEBP = "EXT_texture_webp"
 
 
 def glb_of(meshes: Sequence[Mesh]) -> bytes:
-    """One GLB of meshes with local metres (x east, y north, z up); textures as JPEG, unlit."""
+    """One GLB of meshes with local metres (x east, y north, z up); textures as WebP, unlit."""
     binary = bytearray()
     views: list[dict[str, int]] = []
     accessors: list[dict[str, Any]] = []
@@ -59,17 +60,21 @@ def glb_of(meshes: Sequence[Mesh]) -> bytes:
             flipped = np.column_stack([mesh.uv[:, 0], 1 - mesh.uv[:, 1]]).astype(np.float32)
             attributes["TEXCOORD_0"] = accessor(flipped, "VEC2", 5126)
             picture = io.BytesIO()
-            Image.fromarray(mesh.texture).save(picture, "JPEG", quality=QUALITY)
+            Image.fromarray(mesh.texture).save(picture, "WEBP", quality=QUALITY)
             images = document.setdefault("images", [])
             document.setdefault("samplers", [{}])
-            document.setdefault("textures", []).append({"source": len(images), "sampler": 0})
-            images.append({"bufferView": view(picture.getvalue()), "mimeType": "image/jpeg"})
+            source = {"extensions": {WEBP: {"source": len(images)}}, "sampler": 0}
+            document.setdefault("textures", []).append(source)
+            images.append({"bufferView": view(picture.getvalue()), "mimeType": "image/webp"})
             material["pbrMetallicRoughness"] = {"baseColorTexture": {"index": len(images) - 1}, "metallicFactor": 0}  # fmt: skip
         indices = accessor(mesh.triangles.ravel(), "SCALAR", 5125)
         document["materials"].append(material)
         document["meshes"][0]["primitives"].append(
             {"attributes": attributes, "indices": indices, "material": len(document["materials"]) - 1, "mode": 4}
         )  # fmt: skip
+    if "images" in document:
+        document["extensionsUsed"].append(WEBP)
+        document["extensionsRequired"] = [WEBP]
     binary.extend(b"\0" * (-len(binary) % 4))
     document["buffers"] = [{"byteLength": len(binary)}]
     text = json.dumps(document, separators=(",", ":")).encode()

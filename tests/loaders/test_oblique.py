@@ -162,7 +162,7 @@ def test_a_model_becomes_tiles_at_its_place(tmp_path: Path) -> None:
     )
     assert placed[:, :3] == pytest.approx(np.column_stack(ecef), abs=0.01)
     image = gltf["images"][0]
-    assert image["mimeType"] == "image/jpeg"
+    assert image["mimeType"] == "image/webp"
     west, south, east, north = files.box
     assert west <= lon.min() <= lon.max() <= east
     assert south <= lat.min() <= lat.max() <= north

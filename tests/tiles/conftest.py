@@ -201,6 +201,9 @@ class City:
         assert sha == "a"
         return cube_asset()
 
+    def image(self, name: str) -> bytes | None:
+        return {}.get(name)
+
     def pipes(self) -> pa.Table:
         lines = [
             shapely.LineString(
@@ -217,6 +220,18 @@ class City:
                 "wkb": shapely.to_wkb(np.array(lines), output_dimension=3),
             }
         )
+
+    def furniture(self) -> pa.Table:
+        n = 40
+        columns = {
+            "eid": [eid(5000 + i) for i in range(n)],
+            "class_code": [("04002", "01037", "01002", "02008")[i % 4] for i in range(n)],
+            "name": ["" for _ in range(n)],
+            "lon": [LON + 0.0002 * (i % 8) for i in range(n)],
+            "lat": [LAT + 0.0002 * (i // 8) for i in range(n)],
+            "z": pa.array([None if i == 0 else 12.0 + i / 10 for i in range(n)], pa.float64()),
+        }
+        return pa.table(columns)
 
     def flat(self, collection: str) -> pa.Table:
         if collection == "components":

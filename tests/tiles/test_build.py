@@ -85,12 +85,14 @@ def test_an_unknown_layer_is_refused(tmp_path, city):
 def test_the_scene_shows_the_four_layers(built):
     scene = json.loads((built / "scene" / "tileset.json").read_text())
     uris = [c["content"]["uri"] for c in scene["root"]["children"]]
-    assert uris == [f"../{n}/tileset.json" for n in ("buildings", "models", "pipes", "points")]
+    assert uris == [
+        f"../{n}/tileset.json" for n in ("buildings", "models", "pipes", "furniture", "points")
+    ]
 
 
 def test_an_empty_city_has_a_manifest_and_nothing_else(tmp_path, make_city, monkeypatch):
     city = make_city(1)
-    for name in ("buildings", "meshes", "pipes"):
+    for name in ("buildings", "meshes", "pipes", "furniture"):
         empty = getattr(city, name)().slice(0, 0)
         monkeypatch.setattr(city, name, lambda empty=empty: empty)
     bare = city.flat("roads")

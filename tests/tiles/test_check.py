@@ -86,7 +86,7 @@ def attribute(name):
 
 def test_a_fresh_city_is_clean(built, city):
     known = set()
-    for table in (city.buildings(), city.meshes(), city.pipes()):
+    for table in (city.buildings(), city.meshes(), city.pipes(), city.furniture()):
         known |= set(table["eid"].to_pylist())
     assert tiles.check(built, known) == []
 
@@ -101,6 +101,7 @@ def test_the_hash_of_every_file_is_compared(folder):
 
 def test_entities_unknown_to_the_base_are_named(folder, city):
     known = set(city.buildings()["eid"].to_pylist()) | set(city.meshes()["eid"].to_pylist())
+    known |= set(city.furniture()["eid"].to_pylist())
     found = [f for f in tiles.check(folder, known) if f.rule == "eid-unknown"]
     assert len(found) == 2
 

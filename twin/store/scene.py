@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -145,9 +146,18 @@ class Scene:
         """Shapes of one mesh asset (:data:`twin.schema.MESHES`)."""
         return read_asset(self._store.assets, sha)
 
+    def image(self, name: str) -> bytes | None:
+        """Content of a picture among the assets; None where it is missing."""
+        path = self._store.assets / Path(name).name
+        return path.read_bytes() if path.is_file() else None
+
     def pipes(self) -> pa.Table:
         """Pipe axes in 3D."""
         return self._store.table(statement("scene_pipes"))
+
+    def furniture(self) -> pa.Table:
+        """管理部件 that are points, with the height they stand at."""
+        return self._store.table(statement("scene_furniture"))
 
     def flat(self, collection: str) -> pa.Table:
         """Things of one collection on the map."""

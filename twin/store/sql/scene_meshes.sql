@@ -11,7 +11,8 @@ home AS (
 best AS (SELECT eid, max(lod) AS lod FROM geometry WHERE mesh_id IS NOT NULL GROUP BY eid)
 SELECT e.eid::VARCHAR AS eid, e.class_code, e.name, coalesce(h.storey, e.attributes ->> 'storey') AS storey,
        coalesce(h.building, CASE WHEN e.collection IN ('buildings', 'bridges', 'tunnels') THEN e.eid END)::VARCHAR AS building_eid,
-       g.asset, g.mesh_id, g.matrix, (g.xmin + g.xmax) / 2 AS lon, (g.ymin + g.ymax) / 2 AS lat, g.zmin, g.zmax
+       g.asset, g.mesh_id, g.matrix, (g.xmin + g.xmax) / 2 AS lon, (g.ymin + g.ymax) / 2 AS lat, g.zmin, g.zmax,
+       e.attributes ->> 'ifc_class' AS ifc_class
 FROM geometry g JOIN best b ON b.eid = g.eid AND b.lod IS NOT DISTINCT FROM g.lod
 JOIN entity e ON e.eid = g.eid LEFT JOIN home h ON h.eid = g.eid
 WHERE g.mesh_id IS NOT NULL AND e.valid_to IS NULL

@@ -17,7 +17,7 @@ from api.models import GEOJSON, answer
 from api.state import CityState
 from twin.errors import InvalidRequestError
 from twin.live.events import Subscription
-from twin.live.history import hourly, observations
+from twin.live.history import SPANS_US, hourly, observations
 
 __all__ = ["router", "simple_box"]
 
@@ -222,19 +222,23 @@ def list_observations(
     start: Annotated[str | None, Query(alias="from", description="RFC 3339, inclusive")] = None,
     end: Annotated[str | None, Query(alias="to", description="RFC 3339, exclusive")] = None,
     limit: Annotated[str | None, Query(description="The newest so many")] = None,
-    rollup: Annotated[str | None, Query(description="hour: mean, low and high by hour")] = None,
+    rollup: Annotated[
+        str | None, Query(description="minute, hour or day: mean, low and high by that")
+    ] = None,
 ) -> Response:
-    """The newest readings of an interval, oldest first; or their roll-up by hours (UTC)."""
+    """The newest readings of an interval, oldest first; or their roll-up by minutes, hours or days (UTC)."""
     only(request, {"from", "to", "limit", "rollup", "f", "lang"})
-    if rollup not in (None, "hour"):
-        raise InvalidRequestError(f"rollup={rollup!r}: expected hour.", "rollup")
+    if rollup is not None and rollup not in SPANS_US:
+        spans = ", ".join(SPANS_US)
+        raise InvalidRequestError(f"rollup={rollup[:20]!r}: expected one of {spans}.", "rollup")
     found = _stream(state, stream)
     first = parse_time(start, "from") if start else None
     last = parse_time(end, "to") if end else None
     most = parse_whole(limit, "limit", 1000, 1, 100_000)
-    read = observations if rollup is None else hourly
-    with state.store.cursor() as cursor:
-        rows = read(cursor, found["stream_id"], first, last, most).to_pylist()
+    if rollup is None:
+        rows = observations(state.store, found["stream_id"], first, last, most).to_pylist()
+    else:
+        rows = hourly(state.store, found["stream_id"], first, last, most, rollup).to_pylist()
     names = ("key", "name", "property", "unit", "warn_low", "warn_high", "alarm_low", "alarm_high")
     content = {
         "stream": {"id": found["stream_id"], **{name: found[name] for name in names}},

@@ -1,9 +1,11 @@
 """The live hub: takes readings, keeps the newest of each, raises alarms, tells subscribers.
 
-A batch goes one way: judged → sorted → what the base already has left out → readings, alarm steps
-and alarm conditions written in **one transaction** → on disk → memory follows → subscribers are
-told → the caller gets its report. What was acknowledged is stored, what was told is stored; a
-crash anywhere loses neither, because memory is rebuilt from the base.
+Batches go one way, all that wait as one group: judged → sorted → what is kept already left out →
+readings appended to the log and **synced** → alarm steps and conditions written in one transaction,
+with the number of the frame they follow from → memory follows → subscribers are told → each caller
+gets its report. What was acknowledged is stored, what was told is stored. A crash between log and
+alarms loses nothing: the same frames give the same alarms, and those the base does not know of yet
+are evaluated again at the start.
 """
 
 import threading
@@ -19,25 +21,21 @@ from numpy.typing import ArrayLike, NDArray
 from twin.errors import ConflictError, NotFoundError
 from twin.live import alarms
 from twin.live.alarms import Alarm, AlarmEvent, Draft
+from twin.live.archive import SEAL_ROWS, Archive
+from twin.live.aside import UNKNOWN, Aside
 from twin.live.catalogue import StreamIds
 from twin.live.conditions import Transitions, evaluate
 from twin.live.events import EventLog, Subscription, View
-from twin.live.history import CLOCK_TOLERANCE
-from twin.live.incoming import (
-    IngestReport,
-    Times,
-    as_microseconds,
-    fresh,
-    judge,
-    marks_of,
-    report,
-    values_of,
-)
+from twin.live.groups import Group, Queue, finish
+from twin.live.history import CLOCK_TOLERANCE, loaded_values
+from twin.live.incoming import Batch, IngestReport, Times, as_microseconds, marks_of, values_of
 from twin.live.indicators import indicators
+from twin.live.ledger import Sequences
 from twin.live.memory import Memory
+from twin.live.readings import NO_SEQUENCE
 from twin.live.register import naive_utc
 from twin.live.state import STALE, microseconds, moment_of
-from twin.store import Store
+from twin.store import Store, run
 
 __all__ = ["LiveHub"]
 
@@ -70,27 +68,82 @@ class LiveHub:
         self._store = store
         self._clock = clock
         self.events = EventLog()
+        self.archive = Archive.of(store)
+        self.aside = Aside(store.city.path / "live" / "aside")
+        self.generation = 0
+        self.queue = Queue()
         self._lock = threading.RLock()  # one batch, answer or tick at a time
         self._view = threading.Lock()  # held for moments while memory follows or is read
         self._sound = False
         self.listening_since = self._now()
         self._checkpointed = self.listening_since
         self._told = self.events.last_id
+        self.sequences = (
+            Sequences() if not self.archive.state else Sequences.load(self.archive.state)
+        )
+        for _, readings in self.archive.since(0):
+            self.sequences.follow(readings)
         self.reload()
 
     def _now(self) -> datetime:
         return naive_utc(self._clock())
 
     def reload(self) -> None:
-        """Rebuild memory from the base, as after a load; subscribers are told to resync."""
+        """Rebuild memory from base and log, as after a load; subscribers are told to resync.
+
+        Readings in the log that the alarms in the base do not know yet are evaluated now. Readings
+        parked because their stream was unknown are stored where it has become known.
+        """
         with self._lock:
             with self._store.transaction() as con:
-                memory = Memory.load(con, self._now())
+                if self._sound:
+                    _write_applied(con, self.archive.next_frame)
+                applied = _applied(con)
+                now = self._now()
+                memory = Memory.load(con, self.archive.newest(applied), now)
                 _snapshot(con, memory)
+            self._sound = False
             with self._view:
                 self._memory = memory
+            for frame, readings in self.archive.since(applied):
+                at = memory.catalogue.of_ids(readings.stream_id)
+                known = at >= 0
+                when, what = readings.time_us[known], readings.value[known]
+                self._advance(frame, at[known], when, what, now, tell=False)
             self._sound = True
+            self.generation += 1
             self.events.publish("resync", {"reason": "reload"})
+            self._replay_parked()
+
+    def _replay_parked(self) -> None:
+        """Store readings that were parked for want of a stream that is known by now."""
+        keys = self._memory.catalogue.keys
+        if not self.aside.waits_for(keys):
+            return
+        records = self.aside.records()
+        known = [r for r in records if r["reason"] == UNKNOWN and r["stream"] in keys]
+        if known:
+            times = np.array([r["time_us"] for r in known], np.int64).view("M8[us]")
+            results = [np.nan if r["result"] is None else r["result"] for r in known]
+            sequence = [r.get("sequence", NO_SEQUENCE) for r in known]
+            quality = [r.get("quality") for r in known]
+            self.ingest([r["stream"] for r in known], times, results, quality, sequence, park=True)
+            gone = set(map(id, known))
+            later = self.aside.records()[len(records) :]
+            self.aside.replace([*(r for r in records if id(r) not in gone), *later])
+
+    def maintain(self) -> None:
+        """Seal, merge and let go of old readings where it is time; beside everything else."""
+        if self.archive.open_rows >= SEAL_ROWS or self.archive.frozen:
+            with self._lock:
+                if self._sound:
+                    first = self.archive.freeze(self.sequences.dump())
+                    with self._store.transaction() as con:
+                        _write_applied(con, max(first, _applied(con)))
+                elif not self.archive.frozen:
+                    return
+            self.archive.seal()
+            self.archive.merge()
 
     def ingest(
         self,
@@ -98,6 +151,8 @@ class LiveHub:
         times: Times,
         results: ArrayLike | pa.Array,
         quality: Sequence[str | None] | None = None,
+        sequence: Sequence[int] | NDArray[np.int64] | None = None,
+        park: bool = False,
     ) -> IngestReport:
         """Store readings, durably before this returns.
 
@@ -115,6 +170,10 @@ class LiveHub:
             In the unit of the stream.
         quality : sequence of str, shape (n,), optional
             Source's own mark of quality, kept as it is.
+        sequence : sequence of int, shape (n,), optional
+            Running numbers the streams give their readings; −1 for none.
+        park : bool
+            Keep aside what is refused, for a sender that cannot be told.
 
         Returns
         -------
@@ -127,43 +186,97 @@ class LiveHub:
             If lengths or types do not fit; nothing is stored then.
         """
         n = len(streams)
-        time_us, value = as_microseconds(times, n), values_of(results, n)
-        marks = marks_of(quality, n)
-        with self._lock:
-            if not self._sound:
-                self.reload()
-            memory, now = self._memory, self._now()
-            position = memory.catalogue.positions(streams)
-            verdict = judge(position, time_us, value, microseconds(now + CLOCK_TOLERANCE))
-            good = np.flatnonzero(verdict == 0)
-            order = good[np.lexsort((time_us[good], position[good]))]
-            stored = self._store_batch(order, position, time_us, value, marks, now) if n else 0
-        return report(streams, verdict, stored)
+        batch = Batch(
+            streams,
+            as_microseconds(times, n),
+            values_of(results, n),
+            None if quality is None else marks_of(quality, n),
+            None if sequence is None else np.asarray(sequence, np.int64),
+            park,
+        )
+        self.submit(batch)
+        self.commit()
+        if batch.error is not None:
+            raise batch.error
+        assert batch.report is not None  # noqa: S101 -- settled without an error
+        return batch.report
 
-    def _store_batch(
-        self,
-        order: NDArray[np.int64],
-        position: NDArray[np.int64],
-        time_us: NDArray[np.int64],
-        value: NDArray[np.float64],
-        marks: pa.Array,
-        now: datetime,
-    ) -> int:
+    def submit(self, batch: Batch) -> None:
+        """Queue a batch; it is stored with the next :meth:`commit` of any thread.
+
+        Blocks while more than :data:`twin.live.groups.MOST_WAITING` readings wait.
+        """
+        self.queue.put(batch)
+
+    def commit(self) -> int:
+        """Store what waits as one group; how many batches it was, 0 where another thread took them.
+
+        Every batch queued before the call is settled when it returns.
+        """
+        with self._lock:
+            batches = self.queue.take()
+            if not batches:
+                return 0
+            try:
+                finish(batches, self._store_group)
+            finally:
+                self.queue.settled(batches)
+        for batch in batches:
+            if batch.done is not None:
+                batch.done(batch)
+        return len(batches)
+
+    def _store_group(self, batches: list[Batch]) -> None:
+        if not self._sound:
+            self.reload()
+        memory, now = self._memory, self._now()
+        latest_us = microseconds(now + CLOCK_TOLERANCE)
+        group = Group(batches, memory.catalogue, memory.time_us, self._kept, latest_us)
+        aside = group.aside(microseconds(now))
+        if aside:
+            self.aside.keep(aside)
+        new = group.settled.new
+        if len(new):
+            readings = group.readings(microseconds(now))
+            self._sound = False  # until memory has followed the log again
+            frame = self.archive.append(readings, microseconds(now))
+            self._advance(frame, group.position[new], readings.time_us, readings.value, now)
+            self.sequences.follow(readings)
+            self._sound = True
+        group.report()
+
+    def _kept(self, position: NDArray[np.int64], time_us: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Results kept for streams and times, NaN where there is none."""
         memory = self._memory
-        self._sound = False  # until memory has followed the base again
-        with self._store.transaction() as con:
-            ids = memory.catalogue.ids
-            kept = fresh(con, order, position, time_us, memory.time_us, ids)
-            at, when, what = position[kept], time_us[kept], value[kept]
-            if len(kept):
-                _write_readings(con, ids[at], when, what, marks.take(pa.array(kept)), now)
-            current = when > memory.time_us[at]
-            at, when, what = at[current], when[current], what[current]
-            outcome = evaluate(memory.rules, memory.conditions, at, when, what)
-            draft = self._draft(outcome.transitions)
-            moved = memory.moved(outcome)
-            if moved.num_rows or draft.events:
+        ids = memory.catalogue.ids[position]
+        value = self.archive.find(ids, time_us)
+        open_ = np.flatnonzero(np.isnan(value) & (time_us <= memory.loaded_us))
+        if len(open_):
+            with self._store.cursor() as con:
+                value[open_] = loaded_values(con, ids[open_], time_us[open_])
+        return value
+
+    def _advance(
+        self,
+        frame: int,
+        at: NDArray[np.int64],
+        when: NDArray[np.int64],
+        what: NDArray[np.float64],
+        now: datetime,
+        tell: bool = True,
+    ) -> None:
+        """Let alarms and memory follow the readings of a frame, which are on disk."""
+        memory = self._memory
+        memory.received.count(at, when)
+        current = when > memory.time_us[at]
+        at, when, what = at[current], when[current], what[current]
+        outcome = evaluate(memory.rules, memory.conditions, at, when, what)
+        draft = self._draft(outcome.transitions)
+        moved = memory.moved(outcome)
+        if moved.num_rows or draft.events:
+            with self._store.transaction() as con:
                 alarms.write(con, draft, moved, now)
+                _write_applied(con, frame + 1)
         newest = np.flatnonzero(np.append(np.diff(at) != 0, True)[: len(at)])
         with self._view:
             touched = at[newest]
@@ -171,11 +284,10 @@ class LiveHub:
             memory.state[touched] = memory.judged(touched, now)
             memory.follow(outcome)
             memory.standing = draft.standing_after()
-        self._sound = True
-        if len(touched):
-            self.events.publish("state", changes=memory.changes(touched))
-        self._tell(draft)
-        return len(kept)
+        if tell:
+            if len(touched):
+                self.events.publish("state", changes=memory.changes(touched))
+            self._tell(draft)
 
     def _draft(self, transitions: Transitions) -> Draft:
         """Alarm steps that follow from conditions that began or ended."""
@@ -288,12 +400,15 @@ class LiveHub:
         """Write the newest readings to the ``latest`` table, for readers of the base."""
         with self._lock, self._store.transaction() as con:
             _snapshot(con, self._memory)
+            if self._sound:
+                _write_applied(con, self.archive.next_frame)
             self._checkpointed = self._now()
 
     def close(self) -> None:
         """End every subscription and write the ``latest`` table."""
         self.events.close()
         self.checkpoint()
+        self.aside.close()
 
     def latest(self) -> pa.Table:
         """Newest reading of every stream: ``stream_id, key, phenomenon_time, result, state``."""
@@ -354,6 +469,7 @@ class LiveHub:
                 state,
                 time_us,
                 standing,
+                memory.received,
                 self._now(),
                 self.listening_since,
             )
@@ -377,31 +493,14 @@ class LiveHub:
         return self.events.subscribe(last_event_id, View(streams, bbox), wake)
 
 
-def _write_readings(
-    con: duckdb.DuckDBPyConnection,
-    stream_id: NDArray[np.int64],
-    time_us: NDArray[np.int64],
-    value: NDArray[np.float64],
-    marks: pa.Array,
-    now: datetime,
-) -> None:
-    con.register(
-        "incoming_reading",
-        pa.table(
-            {
-                "stream_id": stream_id,
-                "phenomenon_time": time_us.view("M8[us]"),
-                "result": value,
-                "quality": marks,
-            }
-        ),
-    )
-    con.execute(
-        "INSERT INTO observation SELECT stream_id, phenomenon_time, $now, result, quality "
-        "FROM incoming_reading",
-        {"now": now},
-    )
-    con.unregister("incoming_reading")
+def _applied(con: duckdb.DuckDBPyConnection) -> int:
+    """Number of the first frame of the log that the alarms in the base do not know."""
+    row = con.execute("SELECT value FROM base_meta WHERE key = 'live_applied'").fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def _write_applied(con: duckdb.DuckDBPyConnection, frame: int) -> None:
+    run(con, "applied", "twin.live", frame=str(frame))
 
 
 def _snapshot(con: duckdb.DuckDBPyConnection, memory: Memory) -> None:

@@ -28,7 +28,7 @@ from twin.live.conditions import Transitions, evaluate
 from twin.live.events import EventLog, Subscription, View
 from twin.live.groups import Group, Queue, finish
 from twin.live.history import CLOCK_TOLERANCE, loaded_values
-from twin.live.incoming import Batch, IngestReport, Times, as_microseconds, marks_of, values_of
+from twin.live.incoming import Batch, IngestReport, Times, batch_of
 from twin.live.indicators import indicators
 from twin.live.ledger import Sequences
 from twin.live.memory import Memory
@@ -127,7 +127,9 @@ class LiveHub:
             results = [np.nan if r["result"] is None else r["result"] for r in known]
             sequence = [r.get("sequence", NO_SEQUENCE) for r in known]
             quality = [r.get("quality") for r in known]
-            self.ingest([r["stream"] for r in known], times, results, quality, sequence, park=True)
+            streams = [r["stream"] for r in known]
+            batch = batch_of(streams, times, results, quality, sequence, park=True)
+            self._store_group([batch])
             gone = set(map(id, known))
             later = self.aside.records()[len(records) :]
             self.aside.replace([*(r for r in records if id(r) not in gone), *later])
@@ -185,15 +187,7 @@ class LiveHub:
         InvalidRequestError
             If lengths or types do not fit; nothing is stored then.
         """
-        n = len(streams)
-        batch = Batch(
-            streams,
-            as_microseconds(times, n),
-            values_of(results, n),
-            None if quality is None else marks_of(quality, n),
-            None if sequence is None else np.asarray(sequence, np.int64),
-            park,
-        )
+        batch = batch_of(streams, times, results, quality, sequence, park)
         self.submit(batch)
         self.commit()
         if batch.error is not None:

@@ -14,11 +14,13 @@ from twin.live.catalogue import StreamIds
 from twin.live.state import NO_TIME
 
 __all__ = [
+    "Batch",
     "IngestReport",
     "Refusal",
     "Settled",
     "Times",
     "as_microseconds",
+    "batch_of",
     "judge",
     "marks_of",
     "report",
@@ -259,3 +261,29 @@ class Batch:
     def settled(self) -> bool:
         """Whether it is on disk or has failed."""
         return self.report is not None or self.error is not None
+
+
+def batch_of(
+    streams: StreamIds,
+    times: Times,
+    results: ArrayLike | pa.Array,
+    quality: Sequence[str | None] | None = None,
+    sequence: Sequence[int] | NDArray[np.int64] | None = None,
+    park: bool = False,
+) -> Batch:
+    """A batch from columns in any of the usual forms.
+
+    Raises
+    ------
+    InvalidRequestError
+        If lengths or types do not fit.
+    """
+    n = len(streams)
+    return Batch(
+        streams,
+        as_microseconds(times, n),
+        values_of(results, n),
+        None if quality is None else marks_of(quality, n),
+        None if sequence is None else np.asarray(sequence, np.int64),
+        park,
+    )

@@ -8,6 +8,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from api import errors
 from api.models import RawJson
+from api.receiving import receiving
 from api.routes import (
     address_batch,
     address_edits,
@@ -59,7 +60,9 @@ def create_app(settings: ServerSettings, opened: CityState | None = None) -> Fas
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with CityState.open(settings) if opened is None else nullcontext(opened) as state:
             app.state.city_state = state
-            yield
+            async with receiving(state.hub, settings) as receivers:
+                app.state.receivers = receivers
+                yield
 
     app = FastAPI(
         title="citytwin",

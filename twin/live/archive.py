@@ -11,7 +11,7 @@ import os
 import secrets
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,6 +28,9 @@ __all__ = ["SEAL_ROWS", "Archive", "Newest", "newest_of"]
 
 SEAL_ROWS = 1_000_000
 """Readings in the open log from which on they are sealed."""
+
+SEAL_FRAMES = 10_000
+"""Frames of the open log from which on they are sealed, so that a start replays few."""
 
 MERGED_ROWS = 4 * SEAL_ROWS
 """Chunks are merged up to so many readings."""
@@ -126,6 +129,17 @@ class Archive:
     def frozen(self) -> bool:
         """Whether readings were frozen that :meth:`seal` has not moved yet."""
         return self._frozen is not None
+
+    @property
+    def due(self) -> bool:
+        """Whether the open log is long enough to be sealed."""
+        return len(self._tail) >= SEAL_ROWS or self._tail.frames >= SEAL_FRAMES
+
+    def open_blocks(self, rows: int = 16_384) -> Iterator[Readings]:
+        """Open readings in the order they came, some at a time."""
+        everything = self._tail.view()
+        for start in range(0, len(everything), rows):
+            yield everything.take(slice(start, start + rows))
 
     def __len__(self) -> int:
         with self._lock:

@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from twin.errors import ConflictError, NotFoundError
 from twin.live import alarms
 from twin.live.alarms import Alarm, AlarmEvent, Draft
-from twin.live.archive import SEAL_ROWS, Archive
+from twin.live.archive import Archive
 from twin.live.aside import UNKNOWN, Aside
 from twin.live.catalogue import StreamIds
 from twin.live.conditions import Transitions, evaluate
@@ -81,8 +81,8 @@ class LiveHub:
         self.sequences = (
             Sequences() if not self.archive.state else Sequences.load(self.archive.state)
         )
-        for _, readings in self.archive.since(0):
-            self.sequences.follow(readings)
+        for readings in self.archive.open_blocks():
+            self.sequences.follow(readings.by_stream())
         self.reload()
 
     def _now(self) -> datetime:
@@ -136,7 +136,7 @@ class LiveHub:
 
     def maintain(self) -> None:
         """Seal, merge and let go of old readings where it is time; beside everything else."""
-        if self.archive.open_rows >= SEAL_ROWS or self.archive.frozen:
+        if self.archive.due or self.archive.frozen:
             with self._lock:
                 if self._sound:
                     first = self.archive.freeze(self.sequences.dump())
@@ -445,6 +445,17 @@ class LiveHub:
             raise NotFoundError(f"there is no datastream {stream!r}")
         with self._view:
             return self._memory.stream(position)
+
+    def seen(self, stream: str | int, number: int) -> bool:
+        """Whether a stream gave a reading of this running number before."""
+        memory = self._memory
+        position = int(memory.catalogue.positions([stream])[0])
+        return position >= 0 and self.sequences.seen(int(memory.catalogue.ids[position]), number)
+
+    def keep_aside(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Keep what cannot be read; see :meth:`twin.live.aside.Aside.keep`."""
+        with self._lock:
+            self.aside.keep(records)
 
     def knows(self, key: str) -> bool:
         """Whether there is a stream of this key."""

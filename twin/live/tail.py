@@ -35,6 +35,11 @@ class Tail:
     def __len__(self) -> int:
         return self._n
 
+    @property
+    def frames(self) -> int:
+        """Frames of the log it holds."""
+        return len(self._frames)
+
     def append(self, frame: int, readings: Readings) -> None:
         """Add the readings of a frame of the log."""
         n = len(readings)

@@ -29,7 +29,7 @@ FULL: Final = 0x97
 
 MOST_MESSAGES: Final = 50_000
 MOST_BYTES: Final = 64 << 20
-MOST_GROUP: Final = 20_000
+MOST_GROUP: Final = 5_000
 MOST_TOPICS: Final = 1_000_000
 ERROR: Final = 0x80
 

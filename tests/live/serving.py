@@ -11,6 +11,8 @@ import sys
 import time
 from pathlib import Path
 
+from paho.mqtt.client import Client
+
 from api.intake import Intake
 from api.receiving import receiving
 from twin.city import City
@@ -35,6 +37,17 @@ def acknowledge_early():
     Intake.put, Intake._store = early, slow
 
 
+def start_clean():
+    """A bridge the broker forgets: the other control."""
+    connect = Client.connect_async
+
+    def clean(self, *args, **options):
+        options["clean_start"] = True
+        connect(self, *args, **options)
+
+    Client.connect_async = clean
+
+
 async def serve(hub, settings):
     async with receiving(hub, settings):
         while True:
@@ -53,6 +66,8 @@ def main(folder, port, *broker):
 if __name__ == "__main__":
     if os.environ.get("ACK_EARLY"):
         acknowledge_early()
+    if os.environ.get("CLEAN_SESSION"):
+        start_clean()
     child = 0
     for _ in sys.stdin:
         if child:

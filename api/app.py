@@ -21,6 +21,7 @@ from api.routes import (
     info,
     landing,
     live,
+    readings,
     resolve,
     tiles,
     wmts,
@@ -34,8 +35,8 @@ __all__ = ["create_app"]
 
 ROUTERS = (
     landing.router, info.router, collections.router, entities.router, resolve.router,
-    geocode.router, address_batch.router, address_edits.router, tiles.router, wmts.router, live.router, alarms.router,
-    cases.router, health.router,
+    geocode.router, address_batch.router, address_edits.router, tiles.router, wmts.router, live.router, readings.router,
+    alarms.router, cases.router, health.router,
 )  # fmt: skip
 
 

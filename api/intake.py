@@ -58,7 +58,6 @@ class Intake:
         self._waiting = 0
         self._wake = threading.Event()
         self._stop = False
-        self._last_us = 0
         self._streams: dict[str, str | int | None] = {}
         self.counts: Counter[str] = Counter()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -130,7 +129,7 @@ class Intake:
         if bad:
             self._keep_bad([group[at] for at in bad])
         if len(columns):
-            batch, known = columns.batch(self._arrivals, self._seen)
+            batch, known = columns.batch(self._hub.arrivals, self._hub.seen)
             if len(batch):
                 self._hub.submit(batch)
                 while not batch.settled:
@@ -171,11 +170,3 @@ class Intake:
                 self._streams.clear()
             found = self._streams[topic] = stream_of(topic)
             return found
-
-    def _arrivals(self, n: int) -> NDArray[np.int64]:
-        first = max(time.time_ns() // 1000, self._last_us + 1)
-        self._last_us = first + n - 1
-        return np.arange(first, first + n)
-
-    def _seen(self, stream: str | int, number: int) -> bool:
-        return self._hub.seen(stream, number)

@@ -21,7 +21,7 @@ from twin.cases import CaseDesk
 from twin.city import City
 from twin.codes import cim_classes, components
 from twin.ingest.source import utc_now
-from twin.live import LiveHub, run_simulator, run_ticker
+from twin.live import LiveHub, run_committer, run_simulator, run_ticker
 from twin.settings import ServerSettings
 from twin.store import Store
 from twin.store.read import Moment, extents, fields, rows, version
@@ -171,7 +171,10 @@ class CityState:
 def _running(settings: ServerSettings, hub: LiveHub) -> Iterator[None]:
     """Let time pass, and simulated readings arrive if asked for, until the block ends."""
     stop = threading.Event()
-    work: list[Callable[[], None]] = [lambda: run_ticker(hub, stop)]
+    work: list[Callable[[], None]] = [
+        lambda: run_ticker(hub, stop),
+        lambda: run_committer(hub, stop),
+    ]
     if settings.simulate:
         simulator = Simulator(hub.streams(), SEED)
         work.append(lambda: run_simulator(hub, simulator, stop, settings.simulate_interval_s))

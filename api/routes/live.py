@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response, StreamingResponse
 
 from api.deps import BboxText, State, only, parse_bbox, parse_time, parse_whole
-from api.errors import BY_STATUS, problem
 from api.models import GEOJSON, answer
 from api.state import CityState
 from twin.errors import InvalidRequestError
@@ -23,7 +22,6 @@ __all__ = ["router", "simple_box"]
 
 router = APIRouter(tags=["live"])
 HEARTBEAT_S: Final = 15.0
-MOST_READINGS: Final = 50_000
 NO_STORE: Final = {"Cache-Control": "no-store"}
 SubjectText = Annotated[
     str | None, Query(description="Monitored subject, such as 燃气 or 供水.", examples=["燃气"])
@@ -94,53 +92,6 @@ class StreamCollection(BaseModel):
     numberMatched: int  # noqa: N815 -- spelled as in OGC API Features
     numberReturned: int  # noqa: N815
     asOf: int  # noqa: N815
-
-
-class ReadingIn(BaseModel):
-    """One reading to store."""
-
-    stream: str | int = Field(description="Key or id of the stream")
-    time: datetime = Field(description="When it was observed; without a zone: UTC")
-    result: float | None = Field(description="In the unit of the stream")
-    quality: str | None = None
-
-
-class ReadingsIn(BaseModel):
-    """A batch of readings."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "observations": [
-                    {"stream": "RQ-0017/ch4", "time": "2026-07-01T16:00:00+08:00", "result": 0.12}
-                ]
-            }
-        }
-    )
-    observations: list[ReadingIn] = Field(min_length=1, max_length=MOST_READINGS)
-
-
-class RefusalOut(BaseModel):
-    """A reading that was not stored."""
-
-    position: int
-    stream: str | int
-    reason: str
-
-
-class IngestOut(BaseModel):
-    """What became of a batch; what is stored is on disk."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {"stored": 1, "duplicate": 0, "unknown": 0, "rejected": 0, "refusals": []}
-        }
-    )
-    stored: int
-    duplicate: int
-    unknown: int
-    rejected: int
-    refusals: list[RefusalOut]
 
 
 def simple_box(text: str | None) -> tuple[float, float, float, float] | None:
@@ -257,44 +208,6 @@ def one_stream(stream: str, request: Request, state: State) -> Response:
     """A stream by id or key, with thresholds, place and newest reading."""
     only(request, {"f", "lang"})
     return answer(_feature(_stream(state, stream)), media=GEOJSON, headers=NO_STORE)
-
-
-@router.post(
-    "/observations",
-    summary="Store readings",
-    status_code=201,
-    responses={200: {"model": IngestOut}, 201: {"model": IngestOut}},
-)
-def store_observations(batch: ReadingsIn, request: Request, state: State) -> Response:
-    """Store a batch; the answer comes when it is on disk.
-
-    A reading is known by its stream and time: sending it again changes nothing. 201: something was
-    stored; 200: all of it was there already; 422: all of it was refused. Readings refused are
-    listed with the reason.
-    """
-    only(request, {"f", "lang"})
-    given = batch.observations
-    report = state.hub.ingest(
-        [reading.stream for reading in given],
-        [reading.time for reading in given],
-        [float("nan") if reading.result is None else reading.result for reading in given],
-        [reading.quality for reading in given],
-    )
-    refusals = [
-        {"position": refused.position, "stream": refused.stream, "reason": refused.reason}
-        for refused in report.refusals
-    ]
-    if len(refusals) == len(given):
-        detail = f"None of the {len(given)} readings could be stored: {refusals[0]['reason']}."
-        return problem(request, BY_STATUS[422], detail, refusals=refusals)
-    content = {
-        "stored": report.stored,
-        "duplicate": report.duplicate,
-        "unknown": report.unknown,
-        "rejected": report.rejected,
-        "refusals": refusals,
-    }
-    return answer(content, status=201 if report.stored else 200, headers=NO_STORE)
 
 
 @router.get("/indicators", summary="Key numbers of the city now")

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 
+from twin.live.events import iso_times
 from twin.live.incoming import REASONS, Batch
 from twin.live.log import Log
 from twin.live.readings import NO_SEQUENCE
@@ -94,6 +96,24 @@ class Aside:
         if self.beyond:
             return True
         return any(reason == UNKNOWN and key in keys for key, reason in self.by_key)
+
+    def summary(self, limit: int) -> dict[str, Any]:
+        """How many of which stream, why, and when they arrived (RFC 3339), the most numerous first."""
+        rows = sorted(self.by_key.items(), key=lambda row: -row[1].n)[:limit]
+        first, last = (
+            iso_times(np.array([getattr(parked, name) for _, parked in rows], np.int64))
+            for name in ("first_us", "last_us")
+        )
+        listed = [
+            {"stream": stream, "reason": reason, "count": parked.n, "first": begun, "last": ended}
+            for ((stream, reason), parked), begun, ended in zip(rows, first, last, strict=True)
+        ]
+        return {
+            "count": len(self),
+            "bytes": self._bytes,
+            "most_bytes": self._most_bytes,
+            "streams": listed,
+        }
 
     def records(self) -> list[dict[str, Any]]:
         """Everything kept, oldest first."""

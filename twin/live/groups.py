@@ -27,6 +27,12 @@ class Queue:
         self._batches: list[Batch] = []
         self._room = threading.Condition()
         self.rows = 0
+        self.filled = threading.Event()
+
+    @property
+    def full(self) -> bool:
+        """Whether :meth:`put` would wait."""
+        return self.rows > MOST_WAITING
 
     def put(self, batch: Batch) -> None:
         """Add a batch; blocks while too many readings wait."""
@@ -35,11 +41,13 @@ class Queue:
                 self._room.wait()
             self._batches.append(batch)
             self.rows += len(batch)
+        self.filled.set()
 
     def take(self) -> list[Batch]:
         """All that wait, in the order they came."""
         with self._room:
             taken, self._batches = self._batches, []
+            self.filled.clear()
         return taken
 
     def settled(self, batches: list[Batch]) -> None:

@@ -72,6 +72,7 @@ class LiveHub:
         self.aside = Aside(store.city.path / "live" / "aside")
         self.generation = 0
         self.queue = Queue()
+        self._arrived = 0
         self._lock = threading.RLock()  # one batch, answer or tick at a time
         self._view = threading.Lock()  # held for moments while memory follows or is read
         self._sound = False
@@ -445,6 +446,27 @@ class LiveHub:
             raise NotFoundError(f"there is no datastream {stream!r}")
         with self._view:
             return self._memory.stream(position)
+
+    @property
+    def memory(self) -> Memory:
+        """The live state; replaced as a whole by :meth:`reload`, not to be changed from outside."""
+        return self._memory
+
+    def now(self) -> datetime:
+        """The present moment of this hub's clock, naive UTC."""
+        return self._now()
+
+    def aside_summary(self, limit: int) -> dict[str, Any]:
+        """Readings kept aside by stream and reason, the most numerous first; see :mod:`twin.live.aside`."""
+        with self._lock:
+            return self.aside.summary(limit)
+
+    def arrivals(self, n: int) -> NDArray[np.int64]:
+        """Moments for ``n`` readings that bring none: now, and each given only once (µs UTC)."""
+        with self._view:
+            first = max(microseconds(self._now()), self._arrived + 1)
+            self._arrived = first + n - 1
+        return np.arange(first, first + n)
 
     def seen(self, stream: str | int, number: int) -> bool:
         """Whether a stream gave a reading of this running number before."""

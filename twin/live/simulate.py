@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from twin.errors import TwinError
 from twin.live.hub import LiveHub
 
-__all__ = ["Simulator", "run_simulator", "run_ticker"]
+__all__ = ["Simulator", "run_committer", "run_simulator", "run_ticker"]
 
 log = logging.getLogger("citytwin.live")
 
@@ -58,3 +58,10 @@ def run_ticker(hub: LiveHub, stop_event: threading.Event, interval: float = 1.0)
             hub.maintain()
         except (TwinError, duckdb.Error, OSError):
             log.exception("the live state could not follow the clock")
+
+
+def run_committer(hub: LiveHub, stop_event: threading.Event) -> None:
+    """Store what others only queue (:meth:`LiveHub.submit`), until ``stop_event`` is set."""
+    while not stop_event.is_set():
+        if hub.queue.filled.wait(0.2):
+            hub.commit()

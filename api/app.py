@@ -79,6 +79,7 @@ def create_app(settings: ServerSettings, opened: CityState | None = None) -> Fas
     errors.install(app)
     for router in ROUTERS:
         app.include_router(router)
+    app.add_middleware(readings.Lane)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,

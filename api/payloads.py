@@ -222,7 +222,7 @@ def times_us(times: list[Any]) -> NDArray[np.int64]:
         try:
             zoned = pa.array(times, pa.string()).cast(pa.timestamp("us", tz="UTC"))
             if not zoned.null_count:
-                return zoned.cast(pa.int64()).to_numpy()
+                return np.asarray(zoned.cast(pa.int64()).to_numpy())
         except (pa.ArrowException, TypeError):
             pass
     return np.fromiter(map(_moment, times), np.int64, len(times))

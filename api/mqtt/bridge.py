@@ -71,7 +71,7 @@ class Bridge:
         client.on_disconnect = self._gone
         client.reconnect_delay_set(1, 30)
         self.intake = Intake(hub, self._settle, "bridge")
-        kept = Properties(PacketTypes.CONNECT)
+        kept = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # paho leaves it so
         kept.SessionExpiryInterval = WEEK_S
         kept.ReceiveMaximum = INFLIGHT
         port = url.port or (8883 if url.scheme == "mqtts" else 1883)
@@ -93,7 +93,7 @@ class Bridge:
             log.warning("the broker has gone: %s", code)
 
     def _message(self, _: Client, __: Any, message: MQTTMessage) -> None:  # noqa: ANN401
-        self.intake.put(message.qos, message.mid, message.topic, message.payload)
+        self.intake.put(message.qos, message.mid, message.topic, bytes(message.payload))
         self.intake.flush()
         # No more than INFLIGHT are ever under way: the broker sends on as they are acknowledged.
 

@@ -12,9 +12,10 @@ import pyarrow.csv as pa_csv
 from fastapi import APIRouter, HTTPException, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.deps import State, only, parse_whole
-from api.errors import BY_STATUS, problem
+from api.errors import BY_STATUS, problem, response_for_status
 from api.models import answer
 from api.payloads import Columns, times_us
 from twin.errors import InvalidRequestError
@@ -22,7 +23,7 @@ from twin.live import LiveHub
 from twin.live.completeness import completeness
 from twin.live.incoming import Batch
 
-__all__ = ["router"]
+__all__ = ["Lane", "router", "stored"]
 
 router = APIRouter(tags=["live"])
 NO_STORE: Final = {"Cache-Control": "no-store"}
@@ -154,14 +155,23 @@ async def store_observations(request: Request, state: State) -> Response:
     listed with the reason (the first thousand of them).
     """
     only(request, {"f", "lang"})
-    body = await request.body()
+    return await stored(request, await request.body(), state.hub)
+
+
+async def stored(request: Request, body: bytes, hub: LiveHub) -> Response:
+    """Answer to a POST of readings.
+
+    Raises
+    ------
+    HTTPException
+        422 where the body cannot be understood, 503 where the disk cannot take it.
+    """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    batch = _from_csv(body) if kind == CSV else _from_json(body, state.hub)
+    batch = _from_csv(body) if kind == CSV else _from_json(body, hub)
     if batch is None:
-        content = {name: 0 for name in IngestOut.model_fields if name != "refusals"}
-        return answer({**content, "duplicate": 1, "refusals": []}, headers=NO_STORE)
+        return answer(_NOTHING_NEW, headers=NO_STORE)
     try:
-        await _stored(state.hub, batch)
+        await _stored(hub, batch)
     except OSError as error:  # disk or the room for what does not fit is full
         raise HTTPException(503, f"Nothing of it could be stored: {error}.") from error
     report = batch.report
@@ -173,13 +183,52 @@ async def store_observations(request: Request, state: State) -> Response:
     if len(report.refusals) == len(batch):
         detail = f"None of the {len(batch)} readings could be stored: {refusals[0]['reason']}."
         return problem(request, BY_STATUS[422], detail, refusals=refusals)
-    counts = {
-        name: getattr(report, name)
-        for name in ("stored", "duplicate", "aside", "unknown", "rejected")
+    content = {
+        "stored": report.stored,
+        "duplicate": report.duplicate,
+        "aside": report.aside,
+        "unknown": report.unknown,
+        "rejected": report.rejected,
+        "refusals": refusals,
     }
-    return answer(
-        {**counts, "refusals": refusals}, status=201 if report.stored else 200, headers=NO_STORE
-    )
+    return answer(content, status=201 if report.stored else 200, headers=NO_STORE)
+
+
+_NOTHING_NEW: Final = {
+    **dict.fromkeys(("stored", "aside", "unknown", "rejected"), 0),
+    "duplicate": 1,
+    "refusals": [],
+}
+
+
+class Lane:
+    """ASGI middleware that takes the POSTs of readings off before the routes are searched.
+
+    Devices that send one reading a request are many; finding the route costs several times what the
+    reading does. The answers are those of :func:`store_observations`.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a POST of readings; pass on everything else."""
+        if (
+            scope["type"] != "http"
+            or scope["method"] != "POST"
+            or scope["path"] != "/observations"
+            or scope["query_string"]
+        ):
+            await self.app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        try:
+            response = await stored(
+                request, await request.body(), scope["app"].state.city_state.hub
+            )
+        except HTTPException as error:
+            response = response_for_status(request, error.status_code, str(error.detail))
+        await response(scope, receive, send)
 
 
 def _from_json(body: bytes, hub: LiveHub) -> Batch | None:

@@ -18,7 +18,17 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from twin.live.chunks import HOUR_US, LEAST, MOST, Chunk, Rollup, among, rolled, write_chunk
+from twin.live.chunks import (
+    HOUR_US,
+    LEAST,
+    MOST,
+    MOST_TABLE,
+    Chunk,
+    Rollup,
+    among,
+    rolled,
+    write_chunk,
+)
 from twin.live.log import Log, sync_folder
 from twin.live.readings import Readings, decode, encode, joined
 from twin.live.tail import Tail
@@ -336,16 +346,19 @@ class Archive:
             return len(chosen)
 
     def _mergeable(self) -> list[Chunk]:
-        """Eight or more small chunks of one day."""
+        """Small chunks of one day: eight or more, or as many as make a large one."""
         days: dict[tuple[int, int], list[Chunk]] = {}
         for chunk in self._chunks:
-            days.setdefault((chunk.low_us // DAY_US, chunk.high_us // DAY_US), []).append(chunk)
+            if chunk.rows <= MERGED_ROWS // 2:
+                days.setdefault((chunk.low_us // DAY_US, chunk.high_us // DAY_US), []).append(chunk)
         for chunks in days.values():
             chosen: list[Chunk] = []
+            rows = 0
             for chunk in sorted(chunks, key=lambda c: c.rows):
-                if sum(c.rows for c in chosen) + chunk.rows <= MERGED_ROWS:
+                if rows + chunk.rows <= MERGED_ROWS:
                     chosen.append(chunk)
-            if len(chosen) >= 8 or (len(chosen) > 1 and len(chunks) >= 64):
+                    rows += chunk.rows
+            if len(chosen) >= 8 or (len(chosen) > 1 and 4 * rows >= 3 * MERGED_ROWS):
                 return chosen
         return []
 
@@ -389,18 +402,31 @@ def newest_of(known: Newest, parts: list[Readings]) -> Newest:
     stream = np.concatenate([known[0], *(part.stream_id for part in parts)])
     moment = np.concatenate([known[1], *(part.time_us for part in parts)])
     value = np.concatenate([known[2], *(part.value for part in parts)])
-    order = np.lexsort((moment, stream))
-    last = order[np.append(np.diff(stream[order]) != 0, True)[: len(order)]]
-    return stream[last], moment[last], value[last]
+    order = np.argsort(moment, kind="stable")  # fast where they came nearly in order
+    ids, owner = _numbered(stream)
+    last = np.empty(len(ids), np.int64)
+    last[owner[order]] = order  # the latest of each is written last
+    return ids, moment[last], value[last]
+
+
+def _numbered(stream: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Distinct ids, ascending, and the place of each row's id among them."""
+    if not len(stream) or stream.max() >= MOST_TABLE or stream.min() < 0:
+        return np.unique(stream, return_inverse=True)
+    there = np.zeros(int(stream.max()) + 1, bool)
+    there[stream] = True
+    ids = np.flatnonzero(there)
+    place = np.cumsum(there) - 1
+    return ids, place[stream]
 
 
 def _chosen(
     readings: Readings, streams: NDArray[np.int64] | None, low_us: int, high_us: int
 ) -> Readings:
-    keep = (readings.time_us >= low_us) & (readings.time_us < high_us)
     if streams is not None:
-        keep &= among(readings.stream_id, streams)
-    return readings.take(keep)
+        readings = readings.take(np.flatnonzero(among(readings.stream_id, streams)))
+    keep = (readings.time_us >= low_us) & (readings.time_us < high_us)
+    return readings if keep.all() else readings.take(keep)
 
 
 def _by_day(readings: Readings) -> list[Readings]:

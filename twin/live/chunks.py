@@ -17,12 +17,23 @@ from numpy.typing import NDArray
 
 from twin.live.readings import NO_SEQUENCE, Readings, joined
 
-__all__ = ["HOUR_US", "LEAST", "MOST", "Chunk", "Rollup", "among", "rolled", "write_chunk"]
+__all__ = [
+    "HOUR_US",
+    "LEAST",
+    "MOST",
+    "MOST_TABLE",
+    "Chunk",
+    "Rollup",
+    "among",
+    "rolled",
+    "write_chunk",
+]
 
-ROWS_PER_GROUP = 16_384
+ROWS_PER_GROUP, HOURS_PER_GROUP = 8192, 2048
 HOUR_US = 3_600_000_000
 COLUMNS = ("stream_id", "phenomenon_time", "delay_ms", "result", "quality")
 HOURS = ("stream_id", "start", "n", "total", "low", "high")
+MOST_TABLE = 50_000_000
 LEAST, MOST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 
 
@@ -179,11 +190,19 @@ class Chunk:
 
 
 def among(given: NDArray[np.int64], chosen: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which of ``given`` stand in ``chosen`` (ascending)."""
-    if not len(chosen):
-        return np.zeros(len(given), bool)
-    at = np.minimum(np.searchsorted(chosen, given), len(chosen) - 1)
-    found: NDArray[np.bool_] = chosen[at] == given
+    """Which of ``given`` stand in ``chosen`` (ascending, of whole numbers from 0)."""
+    found: NDArray[np.bool_]
+    if len(chosen) == 1:
+        found = given == chosen[0]
+    elif not len(chosen):
+        found = np.zeros(len(given), bool)
+    elif chosen[-1] < MOST_TABLE:
+        table = np.zeros(int(chosen[-1]) + 2, bool)
+        table[chosen] = True
+        found = table[np.minimum(given, chosen[-1] + 1)]
+    else:
+        at = np.minimum(np.searchsorted(chosen, given), len(chosen) - 1)
+        found = chosen[at] == given
     return found
 
 
@@ -234,8 +253,8 @@ def write_chunk(path: Path, readings: Readings, hours: Rollup | None = None) -> 
     chunk = Chunk(path, len(readings), int(moments.min()), int(moments.max()))
     columns = (hours.stream_id, hours.start_us.view("M8[us]"), hours.n.astype(np.int32))
     summed = pa.table([*columns, hours.total, hours.low, hours.high], names=list(HOURS))
-    _write(chunk.hours_path, summed, ["stream_id", "start", "n"], {})
-    _write(path, table, words, encoding)
+    _write(chunk.hours_path, summed, ["stream_id", "start", "n"], {}, HOURS_PER_GROUP)
+    _write(path, table, words, encoding, ROWS_PER_GROUP)
     return chunk
 
 
@@ -245,13 +264,15 @@ def _repeats(value: NDArray[np.float64]) -> bool:
     return len(np.unique(sample)) < 0.5 * len(sample)
 
 
-def _write(path: Path, table: pa.Table, words: list[str], encoding: dict[str, str]) -> None:
+def _write(
+    path: Path, table: pa.Table, words: list[str], encoding: dict[str, str], rows: int
+) -> None:
     beside = path.with_suffix(".new")
     with beside.open("wb") as file:
         pq.write_table(
             table,
             file,
-            row_group_size=ROWS_PER_GROUP,
+            row_group_size=rows,
             compression="zstd",
             use_dictionary=words,
             column_encoding=encoding or None,

@@ -107,7 +107,7 @@ class CityState:
         city = City.open(settings.city)
         with Store.open(city) as store:
             book, turns = AddressBook.of(store), SharedLock()
-            hub = LiveHub(store)
+            hub = LiveHub(store, keep_days=settings.keep_days)
             jobs = AddressJobs(lambda: book.history, turns.reading)
             try:
                 with _running(settings, hub):

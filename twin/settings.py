@@ -76,4 +76,8 @@ class ServerSettings(BaseSettings):
     bridge_client: str = Field(
         default="citytwin", description="Client name of the bridge; the broker keeps its session."
     )
+    keep_days: dict[str, float] = Field(
+        default_factory=dict,
+        description='Days that live readings are kept by subject, as JSON ("*": others); their hours stay. Empty: for ever.',
+    )
     max_limit: int = Field(default=10_000, ge=1, description="Largest page of items.")

@@ -41,6 +41,7 @@ __all__ = ["LiveHub"]
 
 Box = tuple[float, float, float, float]
 CHECKPOINT_EVERY = timedelta(seconds=10)
+FORGET_EVERY = timedelta(hours=1)
 
 
 def _utc_now() -> datetime:
@@ -56,6 +57,8 @@ class LiveHub:
         The base, open for writing.
     clock : callable, optional
         Gives the present moment; UTC where it is naive.
+    keep_days : Mapping of str to float, optional
+        Days that readings of a subject are kept (``*``: of all others); their hours stay for ever.
 
     Examples
     --------
@@ -64,9 +67,16 @@ class LiveHub:
     1
     """
 
-    def __init__(self, store: Store, clock: Callable[[], datetime] = _utc_now) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Callable[[], datetime] = _utc_now,
+        keep_days: Mapping[str, float] | None = None,
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._keep_days = dict(keep_days or {})
+        self._forgot = datetime.min
         self.events = EventLog()
         self.archive = Archive.of(store)
         self.aside = Aside(store.city.path / "live" / "aside")
@@ -147,6 +157,18 @@ class LiveHub:
                     return
             self.archive.seal()
             self.archive.merge()
+        if self._keep_days and self._now() - self._forgot >= FORGET_EVERY:
+            self._forgot = self._now()
+            self._forget()
+
+    def _forget(self) -> None:
+        """Let sealed readings go that are older than their subject keeps them."""
+        catalogue = self._memory.catalogue
+        subjects = catalogue.table.column("subject").to_pylist()
+        for subject in self._keep_days:
+            mine = [s == subject if subject != "*" else s not in self._keep_days for s in subjects]
+            before = self._now() - timedelta(days=self._keep_days[subject])
+            self.archive.forget(catalogue.ids[np.array(mine, bool)], microseconds(before))
 
     def ingest(
         self,

@@ -231,3 +231,31 @@ def test_key_numbers_count_what_is_there(hub, clock):
     assert {row["subject"]: row["stale"] for row in found["streams"]["by_subject"]} == {
         "燃气": 0, "供水": 0, "照明": 1,
     }  # fmt: skip
+
+
+def test_readings_are_kept_by_subject_and_their_hours_for_ever(store, clock):
+    hub = LiveHub(store, clock, {"燃气": 10.0, "*": 1.0})
+    times = [clock.now - timedelta(days=d) for d in (20, 5, 0)]
+    for key in ("G1/ch4", "W1/p"):
+        hub.ingest([key] * 3, times, [1.0, 2.0, 3.0])
+    hub.archive.freeze()
+    hub.archive.seal()
+    hub.maintain()
+    assert [(key, value) for key, _, value in stored(store)] == [
+        ("G1/ch4", 2.0), ("G1/ch4", 3.0), ("W1/p", 3.0),
+    ]  # fmt: skip
+    assert [row["mean"] for row in hourly(store, 2).to_pylist()] == [1.0, 2.0, 3.0]
+    assert LiveHub(store, clock).latest().column("result").to_pylist()[:2] == [3.0, 3.0]
+
+
+def test_what_was_sealed_is_known_and_the_running_numbers_with_it(hub, store, clock, monkeypatch):
+    monkeypatch.setattr("twin.live.archive.SEAL_ROWS", 3)
+    times = [clock.now - timedelta(seconds=s) for s in (40, 30, 20, 10)]
+    hub.ingest([1] * 4, times, [1.0, 2.0, 3.0, 4.0], sequence=[1, 2, 5, 6])
+    hub.maintain()
+    assert hub.archive.open_rows == 0
+    again = LiveHub(store, clock)
+    assert again.ingest([1] * 4, times, [1.0, 2.0, 3.0, 9.0]).duplicate == 4
+    assert [(gap.first, gap.last) for _, gap in again.sequences.listed()] == [(3, 4)]
+    assert again.aside.records()[0]["kept"] == 4.0
+    assert again.stream(1)["value"] == 4.0

@@ -3,10 +3,11 @@
 ``hub.py`` is the way of a reading, told in its docstring: ``groups.py`` gathers batches, ``incoming.py``
 judges them, ``archive.py`` keeps them (``log.py``, ``tail.py`` and ``readings.py`` the open part,
 ``chunks.py`` the sealed one), ``aside.py`` what does not fit, ``conditions.py`` holds readings against the
-rules, ``alarms.py`` takes the steps of alarms, ``memory.py`` keeps the newest state, ``ledger.py`` what is
-missing, ``events.py`` tells subscribers. ``catalogue.py`` knows the streams, ``state.py`` the words
-normal, warning, alarm and stale, ``register.py`` makes streams known, ``history.py`` loads and reads past
-readings, ``indicators.py`` counts, ``simulate.py`` runs the threads.
+rules, ``alarms.py`` takes the steps of alarms, ``memory.py`` keeps the newest state and ``view.py`` answers
+from it, ``ledger.py`` and ``completeness.py`` know what is missing, ``events.py`` tells subscribers.
+``catalogue.py`` knows the streams, ``state.py`` the words normal, warning, alarm and stale,
+``register.py`` makes streams known, ``history.py`` loads and reads past readings, ``indicators.py`` counts,
+``simulate.py`` runs the threads.
 """
 
 from twin.live.history import insert_observations

@@ -10,7 +10,7 @@ are evaluated again at the start.
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import duckdb
@@ -18,37 +18,30 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
 
-from twin.errors import ConflictError, NotFoundError
+from twin.errors import ConflictError
 from twin.live import alarms
 from twin.live.alarms import Alarm, AlarmEvent, Draft
 from twin.live.archive import Archive
 from twin.live.aside import UNKNOWN, Aside
 from twin.live.catalogue import StreamIds
 from twin.live.conditions import Transitions, evaluate
-from twin.live.events import EventLog, Subscription, View
 from twin.live.groups import Group, Queue, finish
 from twin.live.history import CLOCK_TOLERANCE, loaded_values
 from twin.live.incoming import Batch, IngestReport, Times, batch_of
-from twin.live.indicators import indicators
 from twin.live.ledger import Sequences
 from twin.live.memory import Memory
 from twin.live.readings import NO_SEQUENCE
-from twin.live.register import naive_utc
 from twin.live.state import STALE, microseconds, moment_of
+from twin.live.view import LiveView, utc_now
 from twin.store import Store, run
 
 __all__ = ["LiveHub"]
 
-Box = tuple[float, float, float, float]
 CHECKPOINT_EVERY = timedelta(seconds=10)
 FORGET_EVERY = timedelta(hours=1)
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-class LiveHub:
+class LiveHub(LiveView):
     """Readings in, states and alarms out; safe to use from any thread.
 
     Parameters
@@ -70,23 +63,17 @@ class LiveHub:
     def __init__(
         self,
         store: Store,
-        clock: Callable[[], datetime] = _utc_now,
+        clock: Callable[[], datetime] = utc_now,
         keep_days: Mapping[str, float] | None = None,
     ) -> None:
-        self._store = store
-        self._clock = clock
+        super().__init__(store, clock)
         self._keep_days = dict(keep_days or {})
         self._forgot = datetime.min
-        self.events = EventLog()
         self.archive = Archive.of(store)
         self.aside = Aside(store.city.path / "live" / "aside")
-        self.generation = 0
         self.queue = Queue()
-        self._arrived = 0
         self._lock = threading.RLock()  # one batch, answer or tick at a time
-        self._view = threading.Lock()  # held for moments while memory follows or is read
         self._sound = False
-        self.listening_since = self._now()
         self._checkpointed = self.listening_since
         self._told = self.events.last_id
         self.sequences = (
@@ -95,9 +82,6 @@ class LiveHub:
         for readings in self.archive.open_blocks():
             self.sequences.follow(readings.by_stream())
         self.reload()
-
-    def _now(self) -> datetime:
-        return naive_utc(self._clock())
 
     def reload(self) -> None:
         """Rebuild memory from base and log, as after a load; subscribers are told to resync.
@@ -110,9 +94,10 @@ class LiveHub:
                 if self._sound:
                     _write_applied(con, self.archive.next_frame)
                 applied = _applied(con)
-                now = self._now()
+                now = self.now()
                 memory = Memory.load(con, self.archive.newest(applied), now)
                 _snapshot(con, memory)
+            before = getattr(self, "_memory", None)
             self._sound = False
             with self._view:
                 self._memory = memory
@@ -121,8 +106,10 @@ class LiveHub:
                 known = at >= 0
                 when, what = readings.time_us[known], readings.value[known]
                 self._advance(frame, at[known], when, what, now, tell=False)
+            if before is not None:
+                at = memory.catalogue.of_ids(before.catalogue.ids)
+                memory.received = before.received.rearranged(at, len(memory.catalogue.ids))
             self._sound = True
-            self.generation += 1
             self.events.publish("resync", {"reason": "reload"})
             self._replay_parked()
 
@@ -157,8 +144,8 @@ class LiveHub:
                     return
             self.archive.seal()
             self.archive.merge()
-        if self._keep_days and self._now() - self._forgot >= FORGET_EVERY:
-            self._forgot = self._now()
+        if self._keep_days and self.now() - self._forgot >= FORGET_EVERY:
+            self._forgot = self.now()
             self._forget()
 
     def _forget(self) -> None:
@@ -167,7 +154,7 @@ class LiveHub:
         subjects = catalogue.table.column("subject").to_pylist()
         for subject in self._keep_days:
             mine = [s == subject if subject != "*" else s not in self._keep_days for s in subjects]
-            before = self._now() - timedelta(days=self._keep_days[subject])
+            before = self.now() - timedelta(days=self._keep_days[subject])
             self.archive.forget(catalogue.ids[np.array(mine, bool)], microseconds(before))
 
     def ingest(
@@ -246,7 +233,7 @@ class LiveHub:
     def _store_group(self, batches: list[Batch]) -> None:
         if not self._sound:
             self.reload()
-        memory, now = self._memory, self._now()
+        memory, now = self._memory, self.now()
         latest_us = microseconds(now + CLOCK_TOLERANCE)
         group = Group(batches, memory.catalogue, memory.time_us, self._kept, latest_us)
         aside = group.aside(microseconds(now))
@@ -257,8 +244,8 @@ class LiveHub:
             readings = group.readings(microseconds(now))
             self._sound = False  # until memory has followed the log again
             frame = self.archive.append(readings, microseconds(now))
-            self._advance(frame, group.position[new], readings.time_us, readings.value, now)
             self.sequences.follow(readings)
+            self._advance(frame, group.position[new], readings.time_us, readings.value, now)
             self._sound = True
         group.report()
 
@@ -375,7 +362,7 @@ class LiveHub:
         with self._lock:
             if not self._sound:
                 self.reload()
-            now = self._now()
+            now = self.now()
             standing = {alarm.alarm_id: alarm for alarm in self._memory.standing.values()}
             draft = Draft(self._memory.standing)
             if alarm_id not in standing:
@@ -400,7 +387,7 @@ class LiveHub:
         with self._lock:
             if not self._sound:
                 self.reload()
-            memory, now = self._memory, self._now()
+            memory, now = self._memory, self.now()
             everyone = np.arange(len(memory.catalogue.ids))
             judged = memory.judged(everyone, now)
             silent = np.flatnonzero((judged == STALE) & (memory.state != STALE))
@@ -419,7 +406,7 @@ class LiveHub:
             _snapshot(con, self._memory)
             if self._sound:
                 _write_applied(con, self.archive.next_frame)
-            self._checkpointed = self._now()
+            self._checkpointed = self.now()
 
     def close(self) -> None:
         """End every subscription and write the ``latest`` table."""
@@ -427,119 +414,15 @@ class LiveHub:
         self.checkpoint()
         self.aside.close()
 
-    def latest(self) -> pa.Table:
-        """Newest reading of every stream: ``stream_id, key, phenomenon_time, result, state``."""
-        with self._view:
-            return self._memory.latest()
-
-    def streams(self, bbox: Box | None = None, subject: str | None = None) -> pa.Table:
-        """Streams with their newest reading.
-
-        Parameters
-        ----------
-        bbox : tuple of float, optional
-            West, south, east, north, degrees.
-        subject : str, optional
-            One of the monitored subjects, such as 燃气.
-
-        Returns
-        -------
-        pyarrow.Table
-            Columns of ``sql/catalogue.sql`` plus ``value``, ``state`` and ``time`` (UTC, no zone).
-        """
-        with self._view:
-            memory = self._memory
-            newest = memory.latest()
-        table = memory.catalogue.table
-        for column, name in (("result", "value"), ("state", "state"), ("phenomenon_time", "time")):
-            table = table.append_column(name, newest.column(column))
-        return table.filter(pa.array(memory.catalogue.select(bbox, subject)))
-
-    def stream(self, stream: str | int) -> dict[str, Any]:
-        """One stream by key or id, with its newest reading.
-
-        Raises
-        ------
-        NotFoundError
-            If there is no such stream.
-        """
-        position = int(self._memory.catalogue.positions([stream])[0])
-        if position < 0:
-            raise NotFoundError(f"there is no datastream {stream!r}")
-        with self._view:
-            return self._memory.stream(position)
-
-    @property
-    def memory(self) -> Memory:
-        """The live state; replaced as a whole by :meth:`reload`, not to be changed from outside."""
-        return self._memory
-
-    def now(self) -> datetime:
-        """The present moment of this hub's clock, naive UTC."""
-        return self._now()
-
-    def aside_summary(self, limit: int) -> dict[str, Any]:
-        """Readings kept aside by stream and reason, the most numerous first; see :mod:`twin.live.aside`."""
-        with self._lock:
-            return self.aside.summary(limit)
-
-    def arrivals(self, n: int) -> NDArray[np.int64]:
-        """Moments for ``n`` readings that bring none: now, and each given only once (µs UTC)."""
-        with self._view:
-            first = max(microseconds(self._now()), self._arrived + 1)
-            self._arrived = first + n - 1
-        return np.arange(first, first + n)
-
-    def seen(self, stream: str | int, number: int) -> bool:
-        """Whether a stream gave a reading of this running number before."""
-        memory = self._memory
-        position = int(memory.catalogue.positions([stream])[0])
-        return position >= 0 and self.sequences.seen(int(memory.catalogue.ids[position]), number)
-
     def keep_aside(self, records: Sequence[Mapping[str, Any]]) -> None:
         """Keep what cannot be read; see :meth:`twin.live.aside.Aside.keep`."""
         with self._lock:
             self.aside.keep(records)
 
-    def knows(self, key: str) -> bool:
-        """Whether there is a stream of this key."""
-        return key in self._memory.catalogue.keys
-
-    def indicators(self) -> dict[str, Any]:
-        """Key numbers of the city now; see :func:`twin.live.indicators.indicators`."""
-        with self._view:
-            memory = self._memory
-            state, time_us = memory.state.copy(), memory.time_us.copy()
-            standing = list(memory.standing.values())
-        with self._store.cursor() as cursor:
-            return indicators(
-                cursor,
-                memory.catalogue,
-                state,
-                time_us,
-                standing,
-                memory.received,
-                self._now(),
-                self.listening_since,
-            )
-
-    def subscribe(
-        self,
-        last_event_id: int | None = None,
-        *,
-        bbox: Box | None = None,
-        subject: str | None = None,
-        wake: Callable[[], object] | None = None,
-    ) -> Subscription:
-        """Follow what happens, from now on or after an event seen before.
-
-        ``bbox`` (degrees) and ``subject`` narrow streams and alarms, ``bbox`` also cases; ``wake``
-        as in :meth:`twin.live.events.EventLog.subscribe`.
-        """
-        streams = None
-        if bbox is not None or subject is not None:
-            streams = self._memory.catalogue.select(bbox, subject)
-        return self.events.subscribe(last_event_id, View(streams, bbox), wake)
+    def aside_summary(self, limit: int) -> dict[str, Any]:
+        """Readings kept aside by stream and reason, the most numerous first; see :mod:`twin.live.aside`."""
+        with self._lock:
+            return self.aside.summary(limit)
 
 
 def _applied(con: duckdb.DuckDBPyConnection) -> int:

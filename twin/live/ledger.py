@@ -51,6 +51,13 @@ class Received:
                 np.int32
             )
 
+    def rearranged(self, at: NDArray[np.int64], n: int) -> "Received":
+        """The same counts where each stream stands at ``at`` (−1: gone) among ``n``."""
+        found = Received(n)
+        found._minute[:] = self._minute
+        found._counts[:, at[at >= 0]] = self._counts[:, at >= 0]
+        return found
+
     def between(self, low_us: int, high_us: int) -> NDArray[np.int64]:
         """Readings of each stream in ``(low_us, high_us]``, to the minute; shape (n,)."""
         inside = (self._minute > low_us // MINUTE_US) & (self._minute <= high_us // MINUTE_US)

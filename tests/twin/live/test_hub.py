@@ -227,6 +227,8 @@ def test_key_numbers_count_what_is_there(hub, clock):
     assert found["streams"]["by_state"] == {"normal": 1, "warning": 1, "alarm": 0, "stale": 1}
     assert found["alarms"]["by_level"] == {"alarm": 0, "warning": 1}
     assert found["completeness_pct"] == 50.0  # ten minutes at one a minute, half of them came
+    hub.reload()
+    assert hub.indicators() == found
     assert found["freshness"]["newest"] == "2026-07-01T08:10:00.000Z"
     assert {row["subject"]: row["stale"] for row in found["streams"]["by_subject"]} == {
         "燃气": 0, "供水": 0, "照明": 1,

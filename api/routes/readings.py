@@ -1,9 +1,10 @@
 """New readings over HTTP, what of them is missing, and what was kept aside."""
 
 import asyncio
+from collections import deque
 from datetime import datetime
-from functools import partial
 from typing import Annotated, Any, Final
+from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 import orjson
@@ -266,26 +267,47 @@ def _from_csv(body: bytes) -> Batch:
     return Batch(streams.to_pylist(), times_us(times.to_pylist()), value, marks, sequence)
 
 
+class _Bell:
+    """Wakes coroutines of one loop from the thread that stores: one call for all of a group."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = ref(loop)
+        self._there: deque[asyncio.Future[None]] = deque()
+        self._called = False
+
+    def ring(self, there: "asyncio.Future[None]") -> None:
+        self._there.append(there)
+        if not self._called:
+            self._called = True
+            loop = self._loop()
+            if loop is not None and not loop.is_closed():
+                loop.call_soon_threadsafe(self._answer)
+
+    def _answer(self) -> None:
+        self._called = False  # before the last look: who comes after it calls again
+        while self._there:
+            there = self._there.popleft()
+            if not there.done():
+                there.set_result(None)
+
+
+_bells: "WeakKeyDictionary[asyncio.AbstractEventLoop, _Bell]" = WeakKeyDictionary()
+
+
 async def _stored(hub: LiveHub, batch: Batch) -> None:
     """Wait until a batch is on disk, without holding a thread."""
     loop = asyncio.get_running_loop()
+    bell = _bells.get(loop)
+    if bell is None:
+        bell = _bells[loop] = _Bell(loop)
     there = loop.create_future()
-
-    def tell(_: Batch) -> None:
-        loop.call_soon_threadsafe(partial(_settle, there))
-
-    batch.done = tell
+    batch.done = lambda _: bell.ring(there)
     while hub.queue.full:
         await asyncio.sleep(0.005)
     hub.submit(batch)
     await there
     if batch.error is not None:
         raise batch.error
-
-
-def _settle(there: "asyncio.Future[None]") -> None:
-    if not there.done():
-        there.set_result(None)
 
 
 @router.get(

@@ -12,6 +12,7 @@ from twin.errors import InvalidRequestError, NotFoundError
 from twin.live import LiveHub
 from twin.live.history import hourly, observations, readings
 from twin.live.state import STATES, classify
+from twin.verify import verify
 
 
 def stored(store):
@@ -261,3 +262,20 @@ def test_what_was_sealed_is_known_and_the_running_numbers_with_it(hub, store, cl
     assert [(gap.first, gap.last) for _, gap in again.sequences.listed()] == [(3, 4)]
     assert again.aside.records()[0]["kept"] == 4.0
     assert again.stream(1)["value"] == 4.0
+
+
+def test_the_laws_of_readings_hold_and_a_broken_one_is_found(hub, store, clock):
+    hub.ingest([1, 2, 2], [clock.now, clock.now, clock.now - timedelta(seconds=9)], [0.1, 0.3, 0.4])
+    hub.checkpoint()
+
+    def broken():
+        found = {result.law: (result.checked, result.broken) for result in verify(store)}
+        return found["latest_true"], found["readings_once"]
+
+    assert broken() == ((2, 0), (3, 0))
+    with store.transaction() as con:
+        con.execute("UPDATE latest SET result = 9 WHERE stream_id = 1")
+        con.execute(
+            "INSERT INTO observation SELECT 2, phenomenon_time, NULL, 0.3, NULL FROM latest WHERE stream_id = 2"
+        )
+    assert broken() == ((2, 1), (4, 1))

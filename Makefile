@@ -5,7 +5,7 @@ CITY ?= demo-city
 TWIN := .venv/bin/twin
 RUN := .venv/bin/python
 
-.PHONY: help setup assets browser demo serve test real check bench notebooks figures clean
+.PHONY: help setup assets browser mosquitto demo serve test real check bench notebooks figures clean
 
 help:            ## say what the verbs do
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -25,13 +25,16 @@ assets: api/page/vendor/.ready   ## put CesiumJS beside the scene page (npm regi
 browser: .venv/.ready   ## install Chromium and a Chinese font for the page test (apt, root)
 	@.ci/browser
 
+mosquitto: ## install the Mosquitto broker for the test of the bridge (apt, root)
+	@.ci/mosquitto
+
 demo: assets     ## sample city: generate, load, tile, serve (ARGS=--no-serve to stop before serving)
 	@$(TWIN) demo $(CITY) $(ARGS)
 
 serve: assets    ## serve the city in CITY
 	@$(TWIN) serve --city $(CITY) $(ARGS)
 
-test: assets browser   ## all tests, some side by side; the page's alone (ARGS=tests/twin for some)
+test: assets browser mosquitto   ## all tests, some side by side; the page's alone (ARGS=tests/twin for some)
 ifeq ($(strip $(ARGS)),)
 	@shared=$$(mktemp -d) && trap 'rm -rf "$$shared"' EXIT && export TWIN_TEST_DEMO="$$shared" && \
 	$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not real and not page" && \

@@ -10,6 +10,7 @@ from api import errors
 from api.access import Gate
 from api.models import RawJson
 from api.ogc import collections, landing, schemas
+from api.receiving import receiving
 from api.routes import (
     address_batch,
     address_edits,
@@ -21,6 +22,7 @@ from api.routes import (
     info,
     live,
     processes,
+    readings,
     resolve,
     tiles,
     wmts,
@@ -35,8 +37,8 @@ __all__ = ["create_app"]
 
 ROUTERS = (
     landing.router, info.router, collections.router, schemas.router, entities.router, resolve.router,
-    geocode.router, address_batch.router, address_edits.router, tiles.router, wmts.router, live.router, alarms.router,
-    cases.router, health.router, processes.router,
+    geocode.router, address_batch.router, address_edits.router, tiles.router, wmts.router, live.router, readings.router,
+    alarms.router, cases.router, health.router, processes.router,
 )  # fmt: skip
 
 CORS_TAKES = ["Authorization", "X-API-Key", "X-Request-Id", "Content-Type", "Last-Event-ID", "If-Match", "If-None-Match",
@@ -73,7 +75,9 @@ def create_app(settings: ServerSettings, opened: CityState | None = None) -> Fas
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with CityState.open(settings) if opened is None else nullcontext(opened) as state:
             app.state.city_state = state
-            yield
+            async with receiving(state.hub, settings) as receivers:
+                app.state.receivers = receivers
+                yield
 
     app = FastAPI(
         title="citytwin",
@@ -89,6 +93,7 @@ def create_app(settings: ServerSettings, opened: CityState | None = None) -> Fas
     errors.install(app)
     for router in ROUTERS:
         app.include_router(router)
+    app.add_middleware(readings.Lane)
     app.state.tally = Tally()
     app.add_middleware(Encodings)
     app.add_middleware(Gate, settings=settings)

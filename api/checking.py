@@ -4,6 +4,7 @@ from typing import Any
 
 import tiles
 from twin.city import City
+from twin.live.archive import Archive
 from twin.store import Store, statement
 from twin.verify import LawResult, verify
 
@@ -38,7 +39,7 @@ def describe_city(city: City) -> dict[str, Any]:
             "name": city.name, "path": str(city.path), "admin_code": city.admin_code,
             "collections": store.table(statement("info_collections")).to_pylist(),
             "datasets": store.table(statement("info_datasets")).to_pylist(),
-            "counts": store.table(statement("info_counts")).to_pylist()[0],
+            "counts": _counts(store),
             "sizes": {name: _size(city, name) for name in ("base.duckdb", "assets", "tiles")},
         }  # fmt: skip
 
@@ -50,3 +51,10 @@ def _size(city: City, name: str) -> int:
         if path.is_file()
         else sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
     )
+
+
+def _counts(store: Store) -> dict[str, int]:
+    """Sizes of the main tables; observations are those loaded and those that came live."""
+    counts: dict[str, int] = store.table(statement("info_counts")).to_pylist()[0]
+    counts["observations"] += len(Archive.of(store))
+    return counts

@@ -51,6 +51,13 @@ def server_settings(city: Path, host: str, port: int, simulate: bool) -> ServerS
             f"the environment cannot be used: {error}. Lists and tokens are given as JSON, e.g. "
             'TWIN_TOKENS=\'{"viewer": "…"}\'.'
         ) from error
+    outside = settings.mqtt_host is not None and not _is_loopback(settings.mqtt_host)
+    if outside and not settings.tokens and not settings.mqtt_accounts:
+        raise InvalidRequestError(
+            f"TWIN_MQTT_HOST {settings.mqtt_host} is reachable from other machines, and neither TWIN_TOKENS nor "
+            "TWIN_MQTT_ACCOUNTS are set: anyone could write.",
+            "mqtt_host",
+        )
     if not _is_loopback(host) and not Callers(settings).are_known:
         raise InvalidRequestError(
             f"host {host} is reachable from other machines, and no tokens are set: "

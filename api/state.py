@@ -30,7 +30,7 @@ from twin.codes import cim_classes, components
 from twin.errors import NotReadyError
 from twin.features.stored import StoredReader
 from twin.ingest.source import utc_now
-from twin.live import LiveHub, run_simulator, run_ticker
+from twin.live import LiveHub, run_committer, run_simulator, run_ticker
 from twin.settings import ServerSettings
 from twin.store import Store
 from twin.store.read import Moment, extents, fields, rows, version
@@ -125,7 +125,7 @@ class CityState:
         city = City.open(settings.city)
         with Store.open(city) as store:
             book, turns = AddressBook.of(store), SharedLock()
-            hub = LiveHub(store)
+            hub = LiveHub(store, keep_days=settings.keep_days)
             scenes = SceneBook(store)
             work = {PROCESS: address_work(lambda: book.history, turns.reading)}
             jobs = Jobs(city.path / "jobs", work | analysis_work(scenes, store))
@@ -220,7 +220,10 @@ class CityState:
 def _running(settings: ServerSettings, hub: LiveHub) -> Iterator[None]:
     """Let time pass, and simulated readings arrive if asked for, until the block ends."""
     stop = threading.Event()
-    work: list[Callable[[], None]] = [lambda: run_ticker(hub, stop)]
+    work: list[Callable[[], None]] = [
+        lambda: run_ticker(hub, stop),
+        lambda: run_committer(hub, stop),
+    ]
     if settings.simulate:
         simulator = Simulator(hub.streams(), SEED)
         work.append(lambda: run_simulator(hub, simulator, stop, settings.simulate_interval_s))

@@ -7,12 +7,19 @@ environment.
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-__all__ = ["Role", "ServerSettings"]
+__all__ = ["MqttAccount", "Role", "ServerSettings"]
 
 Role = Literal["viewer", "analyst", "operator", "admin"]
+
+
+class MqttAccount(BaseModel):
+    """A device account: its password, and the topics it may publish to (``+``, ``#``, ``{user}``)."""
+
+    password: SecretStr
+    topics: list[str] = ["twin/observations/{user}/#"]
 
 
 class ServerSettings(BaseSettings):
@@ -61,6 +68,39 @@ class ServerSettings(BaseSettings):
         gt=0,
         le=600,
         description="Seconds a client may take to send a head, or 64 KiB of a body.",
+    )
+    mqtt_port: int | None = Field(
+        default=None, ge=0, le=65535, description="Port of the MQTT endpoint; none: it is off."
+    )
+    mqtt_tls_port: int | None = Field(
+        default=None, ge=0, le=65535, description="Port of the MQTT endpoint over TLS."
+    )
+    mqtt_host: str | None = Field(
+        default=None, description="Address of the MQTT endpoint; that of the server where none."
+    )
+    mqtt_certificate: Path | None = Field(
+        default=None, description="Certificate chain of the MQTT endpoint, PEM."
+    )
+    mqtt_key: Path | None = Field(default=None, description="Key of the certificate, PEM.")
+    mqtt_accounts: dict[str, MqttAccount] = Field(
+        default_factory=dict,
+        description='Device accounts, as JSON: {"name": {"password": "…", "topics": ["…/{user}/#"]}}.',
+    )
+    mqtt_max_packet: int = Field(
+        default=1_000_000, ge=1_000, le=268_435_455, description="Largest MQTT packet, bytes."
+    )
+    bridge_url: str | None = Field(
+        default=None, description="Broker to take readings from: mqtt[s]://user:password@host:port."
+    )
+    bridge_topics: list[str] = Field(
+        default=["twin/observations/#", "v1.1/#"], description="Topic filters of the bridge."
+    )
+    bridge_client: str = Field(
+        default="citytwin", description="Client name of the bridge; the broker keeps its session."
+    )
+    keep_days: dict[str, float] = Field(
+        default_factory=dict,
+        description='Days that live readings are kept by subject, as JSON ("*": others); their hours stay. Empty: for ever.',
     )
     max_limit: int = Field(default=10_000, ge=1, description="Largest page of items.")
     edit_lock: bool = Field(

@@ -3,12 +3,18 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from twin.codes import is_known
+from twin.live.archive import Archive
+from twin.live.history import loaded_values, readings
 from twin.store import Store, statement
 
 __all__ = ["LAWS", "LawResult", "verify"]
 
 MOST_EXAMPLES = 10
+STREAMS_AT_ONCE = 1000
 
 LAWS = {
     "conservation": "every record of every load is loaded, merged, unchanged or quarantined",
@@ -30,12 +36,13 @@ LAWS = {
     "address_codes": "an address code names one node for ever, and a node has one code of a scheme at a time",
     "address_history": "a retired address has an event and lies above nothing that is there",
     "latest_true": "the newest state of a stream is its newest reading",
+    "readings_once": "no stream has two readings of one time, loaded or live",
     "alarm_life_cycle": "the state of an alarm is where its events lead",
     "case_life_cycle": "the stage of a case is where its events lead",
 }
 """Name of each law and what it says; the statements stand in ``twin/store/sql/law_<name>.sql``."""
 
-_IN_PYTHON = ("codes_known", "assets_present")
+_IN_PYTHON = ("codes_known", "assets_present", "latest_true", "readings_once")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +81,7 @@ def verify(store: Store) -> list[LawResult]:
         examples = tuple(str(e) for e in (row["examples"] or [])[:MOST_EXAMPLES])
         results.append(LawResult(law, says, row["checked"], row["broken"], examples))
     results += [_codes_known(store), _assets_present(store)]
+    results += [_latest_true(store), _readings_once(store)]
     order = list(LAWS)
     return sorted(results, key=lambda r: order.index(r.law))
 
@@ -105,3 +113,33 @@ def _assets_present(store: Store) -> LawResult:
     return LawResult(
         "assets_present", LAWS["assets_present"], len(rows), len(missing), missing[:MOST_EXAMPLES]
     )
+
+
+def _latest_true(store: Store) -> LawResult:
+    """State tables are written at checkpoints: a lag is no fault, another value is."""
+    rows = store.table("SELECT * FROM latest WHERE phenomenon_time IS NOT NULL ORDER BY stream_id")
+    ids = np.asarray(rows["stream_id"].to_numpy(), np.int64)
+    time_us = rows["phenomenon_time"].to_numpy().astype("M8[us]").view(np.int64)
+    kept = Archive.of(store).find(ids, time_us)
+    open_ = np.flatnonzero(np.isnan(kept))
+    if len(open_):
+        with store.cursor() as cursor:
+            kept[open_] = loaded_values(cursor, ids[open_], time_us[open_])
+    wrong = ids[kept != rows["result"].to_numpy()]
+    return _result("latest_true", len(ids), wrong)
+
+
+def _readings_once(store: Store) -> LawResult:
+    ids = np.asarray(store.table("SELECT stream_id FROM datastream ORDER BY ALL")["stream_id"])
+    checked, wrong = 0, []
+    for first in range(0, len(ids), STREAMS_AT_ONCE):
+        found = readings(store, ids[first : first + STREAMS_AT_ONCE])
+        same = (np.diff(found.stream_id) == 0) & (np.diff(found.time_us) == 0)
+        checked += len(found)
+        wrong.append(found.stream_id[1:][same])
+    return _result("readings_once", checked, np.concatenate([np.empty(0, np.int64), *wrong]))
+
+
+def _result(law: str, checked: int, wrong: NDArray[np.int64]) -> LawResult:
+    examples = tuple(map(str, wrong[:MOST_EXAMPLES].tolist()))
+    return LawResult(law, LAWS[law], checked, len(wrong), examples)

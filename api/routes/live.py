@@ -17,19 +17,17 @@ from api.access import View, caller_of, view_of
 from api.access.callers import Callers
 from api.access.gate import token_of
 from api.deps import BboxText, State, only, parse_bbox, parse_time, parse_whole
-from api.errors import BY_STATUS, problem
 from api.models import GEOJSON, answer
 from api.state import CityState
 from twin.errors import InvalidRequestError
 from twin.live.events import Subscription
-from twin.live.history import hourly, observations
+from twin.live.history import SPANS_US, hourly, observations
 
 __all__ = ["router", "simple_box"]
 
 router = APIRouter(tags=["live"])
 HEARTBEAT_S: Final = 15.0
 MOST_CASES: Final = 100_000
-MOST_READINGS: Final = 50_000
 NO_STORE: Final = {"Cache-Control": "no-store"}
 SubjectText = Annotated[
     str | None, Query(description="Monitored subject, such as 燃气 or 供水.", examples=["燃气"])
@@ -100,55 +98,6 @@ class StreamCollection(BaseModel):
     numberMatched: int  # noqa: N815 -- spelled as in OGC API Features
     numberReturned: int  # noqa: N815
     asOf: int  # noqa: N815
-
-
-class ReadingIn(BaseModel):
-    """One reading to store."""
-
-    stream: str | Annotated[int, Field(ge=0, lt=2**62)] = Field(
-        description="Key or id of the stream"
-    )
-    time: datetime = Field(description="When it was observed; without a zone: UTC")
-    result: float | None = Field(description="In the unit of the stream")
-    quality: str | None = None
-
-
-class ReadingsIn(BaseModel):
-    """A batch of readings."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "observations": [
-                    {"stream": "RQ-0017/ch4", "time": "2026-07-01T16:00:00+08:00", "result": 0.12}
-                ]
-            }
-        }
-    )
-    observations: list[ReadingIn] = Field(min_length=1, max_length=MOST_READINGS)
-
-
-class RefusalOut(BaseModel):
-    """A reading that was not stored."""
-
-    position: int
-    stream: str | int
-    reason: str
-
-
-class IngestOut(BaseModel):
-    """What became of a batch; what is stored is on disk."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {"stored": 1, "duplicate": 0, "unknown": 0, "rejected": 0, "refusals": []}
-        }
-    )
-    stored: int
-    duplicate: int
-    unknown: int
-    rejected: int
-    refusals: list[RefusalOut]
 
 
 def simple_box(text: str | None) -> tuple[float, float, float, float] | None:
@@ -245,19 +194,23 @@ def list_observations(
     start: Annotated[str | None, Query(alias="from", description="RFC 3339, inclusive")] = None,
     end: Annotated[str | None, Query(alias="to", description="RFC 3339, exclusive")] = None,
     limit: Annotated[str | None, Query(description="The newest so many")] = None,
-    rollup: Annotated[str | None, Query(description="hour: mean, low and high by hour")] = None,
+    rollup: Annotated[
+        str | None, Query(description="minute, hour or day: mean, low and high by that")
+    ] = None,
 ) -> Response:
-    """The newest readings of an interval, oldest first; or their roll-up by hours (UTC)."""
+    """The newest readings of an interval, oldest first; or their roll-up by minutes, hours or days (UTC)."""
     only(request, {"from", "to", "limit", "rollup", "f", "lang"})
-    if rollup not in (None, "hour"):
-        raise InvalidRequestError(f"rollup={rollup!r}: expected hour.", "rollup")
+    if rollup is not None and rollup not in SPANS_US:
+        spans = ", ".join(SPANS_US)
+        raise InvalidRequestError(f"rollup={rollup[:20]!r}: expected one of {spans}.", "rollup")
     found = _stream(state, stream, view_of(request))
     first = parse_time(start, "from") if start else None
     last = parse_time(end, "to") if end else None
     most = parse_whole(limit, "limit", 1000, 1, 100_000)
-    read = observations if rollup is None else hourly
-    with state.store.cursor() as cursor:
-        rows = read(cursor, found["stream_id"], first, last, most).to_pylist()
+    if rollup is None:
+        rows = observations(state.store, found["stream_id"], first, last, most).to_pylist()
+    else:
+        rows = hourly(state.store, found["stream_id"], first, last, most, rollup).to_pylist()
     names = ("key", "name", "property", "unit", "warn_low", "warn_high", "alarm_low", "alarm_high")
     content = {
         "stream": {"id": found["stream_id"], **{name: found[name] for name in names}},
@@ -278,46 +231,6 @@ def one_stream(stream: str, request: Request, state: State) -> Response:
     return answer(
         _feature(_stream(state, stream, view_of(request))), media=GEOJSON, headers=NO_STORE
     )
-
-
-@router.post(
-    "/observations",
-    summary="Store readings",
-    status_code=201,
-    responses={200: {"model": IngestOut}, 201: {"model": IngestOut}},
-)
-def store_observations(batch: ReadingsIn, request: Request, state: State) -> Response:
-    """Store a batch; the answer comes when it is on disk.
-
-    A reading is known by its stream and time: sending it again changes nothing. 201: something was
-    stored; 200: all of it was there already; 422: all of it was refused. Readings refused are
-    listed with the reason.
-    """
-    only(request, {"f", "lang"})
-    given = batch.observations
-    if (view := view_of(request)) is not None:
-        _expect_streams(view, [reading.stream for reading in given])
-    report = state.hub.ingest(
-        [reading.stream for reading in given],
-        [reading.time for reading in given],
-        [float("nan") if reading.result is None else reading.result for reading in given],
-        [reading.quality for reading in given],
-    )
-    refusals = [
-        {"position": refused.position, "stream": refused.stream, "reason": refused.reason}
-        for refused in report.refusals
-    ]
-    if len(refusals) == len(given):
-        detail = f"None of the {len(given)} readings could be stored: {refusals[0]['reason']}."
-        return problem(request, BY_STATUS[422], detail, refusals=refusals)
-    content = {
-        "stored": report.stored,
-        "duplicate": report.duplicate,
-        "unknown": report.unknown,
-        "rejected": report.rejected,
-        "refusals": refusals,
-    }
-    return answer(content, status=201 if report.stored else 200, headers=NO_STORE)
 
 
 @router.get("/indicators", summary="Key numbers of the city now")
@@ -381,16 +294,6 @@ def _may_follow(request: Request) -> bool:
     if callers is None:
         return True
     return callers.still(caller_of(request), token_of("GET", dict(request.scope["headers"])))
-
-
-def _expect_streams(view: View, streams: list[str | int]) -> None:
-    """Readings are taken for streams that are seen; others are answered as unknown ones."""
-    catalogue = view.catalogue
-    at = catalogue.positions(streams)
-    for stream, position in zip(streams, at.tolist(), strict=True):
-        view.expect(
-            position >= 0 and bool(view.streams[position]), f"there is no datastream {stream!r}"
-        )
 
 
 async def _wire(

@@ -14,6 +14,7 @@ from twin.cases import register_cases
 from twin.heights import Heights
 from twin.ingest.source import Balance, Quarantined, Source, write_dataset, write_quarantine
 from twin.live import Counts, register_streams
+from twin.live.archive import Archive
 from twin.live.history import insert_observations
 from twin.store import Store, run
 
@@ -50,7 +51,7 @@ def load_observations(store: Store, source: Source, observations: pa.Table) -> B
         store,
         source,
         observations,
-        lambda con, rows: insert_observations(con, rows, source.started),
+        lambda con, rows: insert_observations(con, rows, source.started, Archive.of(store)),
     )
 
 

@@ -1,14 +1,16 @@
 """The live hub: takes readings, keeps the newest of each, raises alarms, tells subscribers.
 
-A batch goes one way: judged → sorted → what the base already has left out → readings, alarm steps
-and alarm conditions written in **one transaction** → on disk → memory follows → subscribers are
-told → the caller gets its report. What was acknowledged is stored, what was told is stored; a
-crash anywhere loses neither, because memory is rebuilt from the base.
+Batches go one way, all that wait as one group: judged → sorted → what is kept already left out →
+readings appended to the log and **synced** → alarm steps and conditions written in one transaction,
+with the number of the frame they follow from → memory follows → subscribers are told → each caller
+gets its report. What was acknowledged is stored, what was told is stored. A crash between log and
+alarms loses nothing: the same frames give the same alarms, and those the base does not know of yet
+are evaluated again at the start.
 """
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import duckdb
@@ -16,40 +18,30 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
 
-from twin.errors import ConflictError, NotFoundError
+from twin.errors import ConflictError
 from twin.live import alarms
 from twin.live.alarms import Alarm, AlarmEvent, Draft
-from twin.live.catalogue import Catalogue, StreamIds
+from twin.live.archive import Archive
+from twin.live.aside import UNKNOWN, Aside
+from twin.live.catalogue import StreamIds
 from twin.live.conditions import Transitions, evaluate
-from twin.live.events import EventLog, Subscription, View
-from twin.live.history import CLOCK_TOLERANCE
-from twin.live.incoming import (
-    IngestReport,
-    Times,
-    as_microseconds,
-    fresh,
-    judge,
-    marks_of,
-    report,
-    values_of,
-)
-from twin.live.indicators import indicators
+from twin.live.groups import Group, Queue, finish
+from twin.live.history import CLOCK_TOLERANCE, loaded_values
+from twin.live.incoming import Batch, IngestReport, Times, batch_of
+from twin.live.ledger import Sequences
 from twin.live.memory import Memory
-from twin.live.register import naive_utc
+from twin.live.readings import NO_SEQUENCE
 from twin.live.state import STALE, microseconds, moment_of
-from twin.store import Store
+from twin.live.view import LiveView, utc_now
+from twin.store import Store, run
 
 __all__ = ["LiveHub"]
 
-Box = tuple[float, float, float, float]
 CHECKPOINT_EVERY = timedelta(seconds=10)
+FORGET_EVERY = timedelta(hours=1)
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-class LiveHub:
+class LiveHub(LiveView):
     """Readings in, states and alarms out; safe to use from any thread.
 
     Parameters
@@ -58,6 +50,8 @@ class LiveHub:
         The base, open for writing.
     clock : callable, optional
         Gives the present moment; UTC where it is naive.
+    keep_days : Mapping of str to float, optional
+        Days that readings of a subject are kept (``*``: of all others); their hours stay for ever.
 
     Examples
     --------
@@ -66,31 +60,102 @@ class LiveHub:
     1
     """
 
-    def __init__(self, store: Store, clock: Callable[[], datetime] = _utc_now) -> None:
-        self._store = store
-        self._clock = clock
-        self.events = EventLog()
+    def __init__(
+        self,
+        store: Store,
+        clock: Callable[[], datetime] = utc_now,
+        keep_days: Mapping[str, float] | None = None,
+    ) -> None:
+        super().__init__(store, clock)
+        self._keep_days = dict(keep_days or {})
+        self._forgot = datetime.min
+        self.archive = Archive.of(store)
+        self.aside = Aside(store.city.path / "live" / "aside")
+        self.queue = Queue()
         self._lock = threading.RLock()  # one batch, answer or tick at a time
-        self._view = threading.Lock()  # held for moments while memory follows or is read
         self._sound = False
-        self.listening_since = self._now()
         self._checkpointed = self.listening_since
         self._told = self.events.last_id
+        self.sequences = (
+            Sequences() if not self.archive.state else Sequences.load(self.archive.state)
+        )
+        for readings in self.archive.open_blocks():
+            self.sequences.follow(readings.by_stream())
         self.reload()
 
-    def _now(self) -> datetime:
-        return naive_utc(self._clock())
-
     def reload(self) -> None:
-        """Rebuild memory from the base, as after a load; subscribers are told to resync."""
+        """Rebuild memory from base and log, as after a load; subscribers are told to resync.
+
+        Readings in the log that the alarms in the base do not know yet are evaluated now. Readings
+        parked because their stream was unknown are stored where it has become known.
+        """
         with self._lock:
             with self._store.transaction() as con:
-                memory = Memory.load(con, self._now())
+                if self._sound:
+                    _write_applied(con, self.archive.next_frame)
+                applied = _applied(con)
+                now = self.now()
+                memory = Memory.load(con, self.archive.newest(applied), now)
                 _snapshot(con, memory)
+            before = getattr(self, "_memory", None)
+            self._sound = False
             with self._view:
                 self._memory = memory
+            for frame, readings in self.archive.since(applied):
+                at = memory.catalogue.of_ids(readings.stream_id)
+                known = at >= 0
+                when, what = readings.time_us[known], readings.value[known]
+                self._advance(frame, at[known], when, what, now, tell=False)
+            if before is not None:
+                at = memory.catalogue.of_ids(before.catalogue.ids)
+                memory.received = before.received.rearranged(at, len(memory.catalogue.ids))
             self._sound = True
             self.events.publish("resync", {"reason": "reload"})
+            self._replay_parked()
+
+    def _replay_parked(self) -> None:
+        """Store readings that were parked for want of a stream that is known by now."""
+        keys = self._memory.catalogue.keys
+        if not self.aside.waits_for(keys):
+            return
+        records = self.aside.records()
+        known = [r for r in records if r["reason"] == UNKNOWN and r["stream"] in keys]
+        if known:
+            times = np.array([r["time_us"] for r in known], np.int64).view("M8[us]")
+            results = [np.nan if r["result"] is None else r["result"] for r in known]
+            sequence = [r.get("sequence", NO_SEQUENCE) for r in known]
+            quality = [r.get("quality") for r in known]
+            streams = [r["stream"] for r in known]
+            batch = batch_of(streams, times, results, quality, sequence, park=True)
+            self._store_group([batch])
+            gone = set(map(id, known))
+            later = self.aside.records()[len(records) :]
+            self.aside.replace([*(r for r in records if id(r) not in gone), *later])
+
+    def maintain(self) -> None:
+        """Seal, merge and let go of old readings where it is time; beside everything else."""
+        if self.archive.due or self.archive.frozen:
+            with self._lock:
+                if self._sound:
+                    first = self.archive.freeze(self.sequences.dump())
+                    with self._store.transaction() as con:
+                        _write_applied(con, max(first, _applied(con)))
+                elif not self.archive.frozen:
+                    return
+            self.archive.seal()
+            self.archive.merge()
+        if self._keep_days and self.now() - self._forgot >= FORGET_EVERY:
+            self._forgot = self.now()
+            self._forget()
+
+    def _forget(self) -> None:
+        """Let sealed readings go that are older than their subject keeps them."""
+        catalogue = self._memory.catalogue
+        subjects = catalogue.table.column("subject").to_pylist()
+        for subject in self._keep_days:
+            mine = [s == subject if subject != "*" else s not in self._keep_days for s in subjects]
+            before = self.now() - timedelta(days=self._keep_days[subject])
+            self.archive.forget(catalogue.ids[np.array(mine, bool)], microseconds(before))
 
     def ingest(
         self,
@@ -98,6 +163,8 @@ class LiveHub:
         times: Times,
         results: ArrayLike | pa.Array,
         quality: Sequence[str | None] | None = None,
+        sequence: Sequence[int] | NDArray[np.int64] | None = None,
+        park: bool = False,
     ) -> IngestReport:
         """Store readings, durably before this returns.
 
@@ -115,6 +182,10 @@ class LiveHub:
             In the unit of the stream.
         quality : sequence of str, shape (n,), optional
             Source's own mark of quality, kept as it is.
+        sequence : sequence of int, shape (n,), optional
+            Running numbers the streams give their readings; −1 for none.
+        park : bool
+            Keep aside what is refused, for a sender that cannot be told.
 
         Returns
         -------
@@ -126,44 +197,90 @@ class LiveHub:
         InvalidRequestError
             If lengths or types do not fit; nothing is stored then.
         """
-        n = len(streams)
-        time_us, value = as_microseconds(times, n), values_of(results, n)
-        marks = marks_of(quality, n)
-        with self._lock:
-            if not self._sound:
-                self.reload()
-            memory, now = self._memory, self._now()
-            position = memory.catalogue.positions(streams)
-            verdict = judge(position, time_us, value, microseconds(now + CLOCK_TOLERANCE))
-            good = np.flatnonzero(verdict == 0)
-            order = good[np.lexsort((time_us[good], position[good]))]
-            stored = self._store_batch(order, position, time_us, value, marks, now) if n else 0
-        return report(streams, verdict, stored)
+        batch = batch_of(streams, times, results, quality, sequence, park)
+        self.submit(batch)
+        self.commit()
+        if batch.error is not None:
+            raise batch.error
+        assert batch.report is not None  # noqa: S101 -- settled without an error
+        return batch.report
 
-    def _store_batch(
-        self,
-        order: NDArray[np.int64],
-        position: NDArray[np.int64],
-        time_us: NDArray[np.int64],
-        value: NDArray[np.float64],
-        marks: pa.Array,
-        now: datetime,
-    ) -> int:
+    def submit(self, batch: Batch) -> None:
+        """Queue a batch; it is stored with the next :meth:`commit` of any thread.
+
+        Blocks while more than :data:`twin.live.groups.MOST_WAITING` readings wait.
+        """
+        self.queue.put(batch)
+
+    def commit(self) -> int:
+        """Store what waits as one group; how many batches it was, 0 where another thread took them.
+
+        Every batch queued before the call is settled when it returns.
+        """
+        with self._lock:
+            batches = self.queue.take()
+            if not batches:
+                return 0
+            try:
+                finish(batches, self._store_group)
+            finally:
+                self.queue.settled(batches)
+        for batch in batches:
+            if batch.done is not None:
+                batch.done(batch)
+        return len(batches)
+
+    def _store_group(self, batches: list[Batch]) -> None:
+        if not self._sound:
+            self.reload()
+        memory, now = self._memory, self.now()
+        latest_us = microseconds(now + CLOCK_TOLERANCE)
+        group = Group(batches, memory.catalogue, memory.time_us, self._kept, latest_us)
+        aside = group.aside(microseconds(now))
+        if aside:
+            self.aside.keep(aside)
+        new = group.settled.new
+        if len(new):
+            readings = group.readings(microseconds(now))
+            self._sound = False  # until memory has followed the log again
+            frame = self.archive.append(readings, microseconds(now))
+            self.sequences.follow(readings)
+            self._advance(frame, group.position[new], readings.time_us, readings.value, now)
+            self._sound = True
+        group.report()
+
+    def _kept(self, position: NDArray[np.int64], time_us: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Results kept for streams and times, NaN where there is none."""
         memory = self._memory
-        self._sound = False  # until memory has followed the base again
-        with self._store.transaction() as con:
-            ids = memory.catalogue.ids
-            kept = fresh(con, order, position, time_us, memory.time_us, ids)
-            at, when, what = position[kept], time_us[kept], value[kept]
-            if len(kept):
-                _write_readings(con, ids[at], when, what, marks.take(pa.array(kept)), now)
-            current = when > memory.time_us[at]
-            at, when, what = at[current], when[current], what[current]
-            outcome = evaluate(memory.rules, memory.conditions, at, when, what)
-            draft = self._draft(outcome.transitions)
-            moved = memory.moved(outcome)
-            if moved.num_rows or draft.events:
+        ids = memory.catalogue.ids[position]
+        value = self.archive.find(ids, time_us)
+        open_ = np.flatnonzero(np.isnan(value) & (time_us <= memory.loaded_us))
+        if len(open_):
+            with self._store.cursor() as con:
+                value[open_] = loaded_values(con, ids[open_], time_us[open_])
+        return value
+
+    def _advance(
+        self,
+        frame: int,
+        at: NDArray[np.int64],
+        when: NDArray[np.int64],
+        what: NDArray[np.float64],
+        now: datetime,
+        tell: bool = True,
+    ) -> None:
+        """Let alarms and memory follow the readings of a frame, which are on disk."""
+        memory = self._memory
+        memory.received.count(at, when)
+        current = when > memory.time_us[at]
+        at, when, what = at[current], when[current], what[current]
+        outcome = evaluate(memory.rules, memory.conditions, at, when, what)
+        draft = self._draft(outcome.transitions)
+        moved = memory.moved(outcome)
+        if moved.num_rows or draft.events:
+            with self._store.transaction() as con:
                 alarms.write(con, draft, moved, now)
+                _write_applied(con, frame + 1)
         newest = np.flatnonzero(np.append(np.diff(at) != 0, True)[: len(at)])
         with self._view:
             touched = at[newest]
@@ -171,11 +288,10 @@ class LiveHub:
             memory.state[touched] = memory.judged(touched, now)
             memory.follow(outcome)
             memory.standing = draft.standing_after()
-        self._sound = True
-        if len(touched):
-            self.events.publish("state", changes=memory.changes(touched))
-        self._tell(draft)
-        return len(kept)
+        if tell:
+            if len(touched):
+                self.events.publish("state", changes=memory.changes(touched))
+            self._tell(draft)
 
     def _draft(self, transitions: Transitions) -> Draft:
         """Alarm steps that follow from conditions that began or ended."""
@@ -246,7 +362,7 @@ class LiveHub:
         with self._lock:
             if not self._sound:
                 self.reload()
-            now = self._now()
+            now = self.now()
             standing = {alarm.alarm_id: alarm for alarm in self._memory.standing.values()}
             draft = Draft(self._memory.standing)
             if alarm_id not in standing:
@@ -271,7 +387,7 @@ class LiveHub:
         with self._lock:
             if not self._sound:
                 self.reload()
-            memory, now = self._memory, self._now()
+            memory, now = self._memory, self.now()
             everyone = np.arange(len(memory.catalogue.ids))
             judged = memory.judged(everyone, now)
             silent = np.flatnonzero((judged == STALE) & (memory.state != STALE))
@@ -288,155 +404,35 @@ class LiveHub:
         """Write the newest readings to the ``latest`` table, for readers of the base."""
         with self._lock, self._store.transaction() as con:
             _snapshot(con, self._memory)
-            self._checkpointed = self._now()
+            if self._sound:
+                _write_applied(con, self.archive.next_frame)
+            self._checkpointed = self.now()
 
     def close(self) -> None:
         """End every subscription and write the ``latest`` table."""
         self.events.close()
         self.checkpoint()
+        self.aside.close()
 
-    def latest(self) -> pa.Table:
-        """Newest reading of every stream: ``stream_id, key, phenomenon_time, result, state``."""
-        with self._view:
-            return self._memory.latest()
+    def keep_aside(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Keep what cannot be read; see :meth:`twin.live.aside.Aside.keep`."""
+        with self._lock:
+            self.aside.keep(records)
 
-    @property
-    def catalogue(self) -> Catalogue:
-        """The streams as they are; another object after a reload."""
-        return self._memory.catalogue
-
-    def streams(
-        self,
-        bbox: Box | None = None,
-        subject: str | None = None,
-        shown: tuple[Catalogue, NDArray[np.bool_]] | None = None,
-    ) -> pa.Table:
-        """Streams with their newest reading.
-
-        Parameters
-        ----------
-        bbox : tuple of float, optional
-            West, south, east, north, degrees.
-        subject : str, optional
-            One of the monitored subjects, such as 燃气.
-        shown : (Catalogue, ndarray of bool), optional
-            Which streams of a catalogue may be shown; none where it is no longer that of the hub.
-
-        Returns
-        -------
-        pyarrow.Table
-            Columns of ``sql/catalogue.sql`` plus ``value``, ``state`` and ``time`` (UTC, no zone).
-        """
-        with self._view:
-            memory = self._memory
-            newest = memory.latest()
-        table = memory.catalogue.table
-        for column, name in (("result", "value"), ("state", "state"), ("phenomenon_time", "time")):
-            table = table.append_column(name, newest.column(column))
-        chosen = memory.catalogue.select(bbox, subject)
-        if shown is not None:
-            chosen &= shown[1] if shown[0] is memory.catalogue else False
-        return table.filter(pa.array(chosen))
-
-    def stream(self, stream: str | int) -> dict[str, Any]:
-        """One stream by key or id, with its newest reading.
-
-        Raises
-        ------
-        NotFoundError
-            If there is no such stream.
-        """
-        position = int(self._memory.catalogue.positions([stream])[0])
-        if position < 0:
-            raise NotFoundError(f"there is no datastream {stream!r}")
-        with self._view:
-            return self._memory.stream(position)
-
-    def knows(self, key: str) -> bool:
-        """Whether there is a stream of this key."""
-        return key in self._memory.catalogue.keys
-
-    def indicators(
-        self,
-        shown: tuple[Catalogue, NDArray[np.bool_]] | None = None,
-        stages: Mapping[str, int] | None = None,
-    ) -> dict[str, Any]:
-        """Key numbers of the city now; see :func:`twin.live.indicators.indicators`.
-
-        ``shown`` as in :meth:`streams`; ``stages`` counts the cases instead of the base.
-        """
-        with self._view:
-            memory = self._memory
-            state, time_us = memory.state.copy(), memory.time_us.copy()
-            standing = list(memory.standing.values())
-        catalogue = memory.catalogue
-        if shown is not None:
-            chosen = shown[1] if shown[0] is catalogue else np.zeros(len(state), bool)
-            catalogue, state, time_us = catalogue.part(chosen), state[chosen], time_us[chosen]
-            streams = set(catalogue.ids.tolist())
-            standing = [alarm for alarm in standing if alarm.stream_id in streams]
-        with self._store.cursor() as cursor:
-            return indicators(
-                cursor,
-                catalogue,
-                state,
-                time_us,
-                standing,
-                self._now(),
-                self.listening_since,
-                stages,
-            )
-
-    def subscribe(
-        self,
-        last_event_id: int | None = None,
-        *,
-        bbox: Box | None = None,
-        subject: str | None = None,
-        wake: Callable[[], object] | None = None,
-        shown: tuple[Catalogue, NDArray[np.bool_]] | None = None,
-        told: Callable[[str, Mapping[str, Any]], Mapping[str, Any] | None] | None = None,
-    ) -> Subscription:
-        """Follow what happens, from now on or after an event seen before.
-
-        ``bbox`` (degrees) and ``subject`` narrow streams and alarms, ``bbox`` also cases; ``wake``
-        as in :meth:`twin.live.events.EventLog.subscribe`; ``shown`` as in :meth:`streams`, ``told`` as in
-        :class:`twin.live.events.View`.
-        """
-        streams, catalogue = None, self._memory.catalogue
-        if bbox is not None or subject is not None:
-            streams = catalogue.select(bbox, subject)
-        if shown is not None:
-            own = shown[1] if shown[0] is catalogue else np.zeros(len(catalogue.ids), bool)
-            streams = own if streams is None else streams & own
-        return self.events.subscribe(last_event_id, View(streams, bbox, told), wake)
+    def aside_summary(self, limit: int) -> dict[str, Any]:
+        """Readings kept aside by stream and reason, the most numerous first; see :mod:`twin.live.aside`."""
+        with self._lock:
+            return self.aside.summary(limit)
 
 
-def _write_readings(
-    con: duckdb.DuckDBPyConnection,
-    stream_id: NDArray[np.int64],
-    time_us: NDArray[np.int64],
-    value: NDArray[np.float64],
-    marks: pa.Array,
-    now: datetime,
-) -> None:
-    con.register(
-        "incoming_reading",
-        pa.table(
-            {
-                "stream_id": stream_id,
-                "phenomenon_time": time_us.view("M8[us]"),
-                "result": value,
-                "quality": marks,
-            }
-        ),
-    )
-    con.execute(
-        "INSERT INTO observation SELECT stream_id, phenomenon_time, $now, result, quality "
-        "FROM incoming_reading",
-        {"now": now},
-    )
-    con.unregister("incoming_reading")
+def _applied(con: duckdb.DuckDBPyConnection) -> int:
+    """Number of the first frame of the log that the alarms in the base do not know."""
+    row = con.execute("SELECT value FROM base_meta WHERE key = 'live_applied'").fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def _write_applied(con: duckdb.DuckDBPyConnection, frame: int) -> None:
+    run(con, "applied", "twin.live", frame=str(frame))
 
 
 def _snapshot(con: duckdb.DuckDBPyConnection, memory: Memory) -> None:

@@ -1,28 +1,30 @@
 """Readings as they arrive: into columns, judged one by one, each refusal with its reason."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
 
 from twin.errors import InvalidRequestError
 from twin.live.catalogue import StreamIds
-from twin.live.state import NO_TIME, moment_of
+from twin.live.state import NO_TIME
 
 __all__ = [
+    "Batch",
     "IngestReport",
     "Refusal",
+    "Settled",
     "Times",
     "as_microseconds",
-    "fresh",
+    "batch_of",
     "judge",
     "marks_of",
     "report",
+    "settle",
     "values_of",
 ]
 
@@ -58,6 +60,8 @@ class IngestReport:
         Durably in the base when the report is given.
     duplicate : int
         Stored before (same stream and time); nothing was changed.
+    aside : int
+        Those among the duplicates that gave another value: kept aside, with the value that stands.
     unknown, rejected : int
         Of unknown streams; without a time, from the future, or not finite.
     refusals : tuple of Refusal
@@ -69,6 +73,7 @@ class IngestReport:
     unknown: int
     rejected: int
     refusals: tuple[Refusal, ...] = ()
+    aside: int = 0
 
 
 def as_microseconds(times: Times, n: int) -> NDArray[np.int64]:
@@ -150,7 +155,9 @@ def judge(
     return verdict
 
 
-def report(streams: StreamIds, verdict: NDArray[np.uint8], stored: int) -> IngestReport:
+def report(
+    streams: StreamIds, verdict: NDArray[np.uint8], stored: int, aside: int = 0
+) -> IngestReport:
     """Balance of a batch."""
     bad = np.flatnonzero(verdict)
     unknown = int(np.count_nonzero(verdict == UNKNOWN))
@@ -159,7 +166,7 @@ def report(streams: StreamIds, verdict: NDArray[np.uint8], stored: int) -> Inges
         for at, code in zip(bad.tolist(), verdict[bad].tolist(), strict=True)
     )
     duplicate = len(verdict) - len(bad) - stored
-    return IngestReport(stored, duplicate, unknown, len(bad) - unknown, refusals)
+    return IngestReport(stored, duplicate, unknown, len(bad) - unknown, refusals, aside)
 
 
 def _plain(stream: object) -> str | int:
@@ -168,50 +175,115 @@ def _plain(stream: object) -> str | int:
     return int(stream) if isinstance(stream, int | np.integer) else str(stream)
 
 
-def fresh(
-    con: duckdb.DuckDBPyConnection,
-    order: NDArray[np.int64],
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Which readings of a group are new, and which give another value for a time that has one.
+
+    Row numbers of the group: ``new`` sorted by stream and time, ``other`` with the values ``kept``.
+    """
+
+    new: NDArray[np.int64]
+    other: NDArray[np.int64]
+    kept: NDArray[np.float64]
+
+
+Known = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float64]]
+"""Results kept for streams (ids) and times, NaN where there is none."""
+
+
+def settle(
+    good: NDArray[np.int64],
     position: NDArray[np.int64],
     time_us: NDArray[np.int64],
+    value: NDArray[np.float64],
     newest_us: NDArray[np.int64],
-    ids: NDArray[np.int64],
-) -> NDArray[np.int64]:
-    """Readings the base does not have, in the given order.
+    known: Known,
+) -> Settled:
+    """Compare readings with what is kept and with each other; the first of equals stays.
 
     Parameters
     ----------
-    con
-        Connection inside the transaction that will write them.
-    order : ndarray of int64, shape (k,)
-        Good readings sorted by stream and time; the first of equals stays.
-    position, time_us : ndarray of int64, shape (n,)
-        Of all readings.
-    newest_us, ids : ndarray of int64, shape (n_streams,)
-        Newest time stored and id of each stream.
+    good : ndarray of int64, shape (k,)
+        Rows to look at, in the order they came.
+    position, time_us, value : ndarray, shape (n,)
+        Of all readings of the group.
+    newest_us : ndarray of int64, shape (n_streams,)
+        Newest time kept of each stream.
+    known : callable
+        Asked (by position) about readings that are not newer than that.
     """
-    stream, moment = position[order], time_us[order]
-    first = (np.diff(stream, prepend=-1) != 0) | (np.diff(moment, prepend=NO_TIME) != 0)
-    known = newest_us[stream]
-    new = first & (moment > known)
-    late = np.flatnonzero(first & (moment < known))
+    order = good[np.lexsort((time_us[good], position[good]))]
+    stream, moment, result = position[order], time_us[order], value[order]
+    first = np.ones(len(order), bool)
+    first[1:] = (stream[1:] != stream[:-1]) | (moment[1:] != moment[:-1])
+    before = np.full(len(order), np.nan)
+    late = np.flatnonzero(first & (moment <= newest_us[stream]))
     if len(late):
-        con.register(
-            "incoming_late",
-            pa.table(
-                {
-                    "ordinal": late,
-                    "stream_id": ids[stream[late]],
-                    "phenomenon_time": moment[late].view("M8[us]"),
-                }
-            ),
-        )
-        missing = con.execute(
-            "SELECT ordinal FROM incoming_late l WHERE NOT EXISTS (FROM observation o WHERE "
-            "o.stream_id = l.stream_id AND o.phenomenon_time = l.phenomenon_time AND "
-            "o.phenomenon_time BETWEEN $low AND $high)",
-            {"low": moment_of(moment[late].min()), "high": moment_of(moment[late].max())},
-        ).fetchnumpy()["ordinal"]
-        con.unregister("incoming_late")
-        new[np.asarray(missing, np.int64)] = True
-    kept: NDArray[np.int64] = order[new]
-    return kept
+        before[late] = known(stream[late], moment[late])
+    new = first & np.isnan(before)
+    stands = np.where(new, result, before)[
+        np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))
+    ]
+    other = ~new & (stands != result)
+    return Settled(order[new], order[other], stands[other])
+
+
+@dataclass(slots=True, eq=False)
+class Batch:
+    """Readings of one sender on their way: columns of shape (n,), and what became of them.
+
+    Parameters
+    ----------
+    streams
+        Keys or ids, as given.
+    time_us, value, marks, sequence
+        As in :class:`twin.live.readings.Readings`.
+    park : bool
+        Keep aside what cannot be stored, for senders that cannot be told.
+    done : callable, optional
+        Called with the batch when it is on disk, or has failed (``error``).
+    """
+
+    streams: StreamIds
+    time_us: NDArray[np.int64]
+    value: NDArray[np.float64]
+    marks: pa.StringArray | None = None
+    sequence: NDArray[np.int64] | None = None
+    park: bool = False
+    done: "Callable[[Batch], object] | None" = None
+    report: IngestReport | None = None
+    error: BaseException | None = None
+
+    def __len__(self) -> int:
+        return len(self.time_us)
+
+    @property
+    def settled(self) -> bool:
+        """Whether it is on disk or has failed."""
+        return self.report is not None or self.error is not None
+
+
+def batch_of(
+    streams: StreamIds,
+    times: Times,
+    results: ArrayLike | pa.Array,
+    quality: Sequence[str | None] | None = None,
+    sequence: Sequence[int] | NDArray[np.int64] | None = None,
+    park: bool = False,
+) -> Batch:
+    """A batch from columns in any of the usual forms.
+
+    Raises
+    ------
+    InvalidRequestError
+        If lengths or types do not fit.
+    """
+    n = len(streams)
+    return Batch(
+        streams,
+        as_microseconds(times, n),
+        values_of(results, n),
+        None if quality is None else marks_of(quality, n),
+        None if sequence is None else np.asarray(sequence, np.int64),
+        park,
+    )

@@ -7,12 +7,12 @@ from typing import Any
 
 import duckdb
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from twin.live.alarms import Alarm
 from twin.live.catalogue import Catalogue
-from twin.live.state import NO_TIME, STATES
+from twin.live.ledger import Received
+from twin.live.state import NO_TIME, STATES, microseconds
 
 __all__ = ["indicators"]
 
@@ -25,6 +25,7 @@ def indicators(
     state: NDArray[np.uint8],
     time_us: NDArray[np.int64],
     standing: Sequence[Alarm],
+    received: Received,
     now: datetime,
     since: datetime,
     counted: Mapping[str, int] | None = None,
@@ -34,11 +35,13 @@ def indicators(
     Parameters
     ----------
     cursor
-        For cases and for the readings received.
+        For cases.
     catalogue, state, time_us
         Streams, their states and the times of their newest readings.
     standing
         Open alarms.
+    received
+        Readings of the last hour.
     now, since : datetime
         The present, and since when readings are taken; naive UTC.
     counted : mapping, optional
@@ -76,7 +79,7 @@ def indicators(
             "open": sum(n for stage, n in stages.items() if stage not in ("结案", "作废")),
             "by_stage": stages,
         },
-        "completeness_pct": _completeness(cursor, catalogue, now, since),
+        "completeness_pct": _completeness(received, catalogue, now, since),
         "freshness": _freshness(state, time_us, now),
     }
 
@@ -105,7 +108,7 @@ def _freshness(
 
 
 def _completeness(
-    cursor: duckdb.DuckDBPyConnection, catalogue: Catalogue, now: datetime, since: datetime
+    received: Received, catalogue: Catalogue, now: datetime, since: datetime
 ) -> float | None:
     """Percent of the readings due in the window that came; more than were due count as all."""
     window = min(WINDOW, now - since)
@@ -114,14 +117,6 @@ def _completeness(
     due = np.isfinite(expected) & (expected > 0)
     if not due.any():
         return None
-    counted = cursor.execute(
-        "SELECT stream_id, count(*) AS n FROM observation "
-        "WHERE phenomenon_time > $start AND phenomenon_time <= $now GROUP BY stream_id",
-        {"start": now - window, "now": now},
-    ).to_arrow_table()
-    received = np.zeros(len(expected))
-    at = catalogue.of_ids(np.asarray(counted.column("stream_id").to_numpy(), np.int64))
-    n = np.asarray(counted.column("n").cast(pa.int64()).to_numpy())
-    received[at[at >= 0]] = n[at >= 0]
-    came = np.minimum(received[due], expected[due]).sum() / expected[due].sum()
+    found = received.between(microseconds(now - window), microseconds(now))
+    came = np.minimum(found[due], expected[due]).sum() / expected[due].sum()
     return round(100.0 * float(came), 1)

@@ -10,9 +10,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from twin.live.alarms import CONDITION_COLUMNS, Alarm, open_alarms
+from twin.live.archive import Newest
 from twin.live.catalogue import Catalogue
 from twin.live.conditions import Conditions, Outcome, Rules
 from twin.live.events import Changes
+from twin.live.ledger import Received
 from twin.live.state import NO_TIME, STALE, STATES, classify, is_stale, microseconds
 from twin.store import run, statement
 
@@ -41,21 +43,29 @@ class Memory:
     time_us: NDArray[np.int64]
     value: NDArray[np.float64]
     state: NDArray[np.uint8]
+    received: Received
+    loaded_us: int = NO_TIME
 
     @classmethod
-    def load(cls, con: duckdb.DuckDBPyConnection, now: datetime) -> "Memory":
-        """Rebuild from the base, inside a transaction; rules follow thresholds first."""
+    def load(cls, con: duckdb.DuckDBPyConnection, live: Newest, now: datetime) -> "Memory":
+        """Rebuild from the base, inside a transaction; rules follow thresholds first.
+
+        ``live`` are the newest readings that came live; ``loaded_us`` is the time of the newest
+        that was loaded.
+        """
         run(con, "start", "twin.live")
         catalogue = Catalogue.load(con)
         rules = Rules.load(con, catalogue.ids)
         n = len(catalogue.ids)
         time_us, value = np.full(n, NO_TIME, np.int64), np.full(n, np.nan)
         newest = con.execute(statement("newest", "twin.live")).to_arrow_table()
-        at = catalogue.of_ids(np.asarray(newest.column("stream_id").to_numpy(), np.int64))
-        known = at >= 0
         stamps = newest.column("phenomenon_time").to_numpy().astype("M8[us]").view(np.int64)
-        time_us[at[known]] = stamps[known]
-        value[at[known]] = newest.column("result").to_numpy()[known]
+        results = newest.column("result").to_numpy()
+        loaded = newest.column("stream_id").to_numpy(), stamps, results
+        for ids, moments, found in (loaded, live):
+            at = catalogue.of_ids(np.asarray(ids, np.int64))
+            newer = (at >= 0) & (moments > time_us[at])
+            time_us[at[newer]], value[at[newer]] = moments[newer], found[newer]
         memory = cls(
             catalogue,
             rules,
@@ -64,6 +74,8 @@ class Memory:
             time_us,
             value,
             np.zeros(n, np.uint8),
+            Received(n),
+            int(stamps.max(initial=NO_TIME)),
         )
         memory.state = memory.judged(np.arange(n), now)
         return memory

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from twin.errors import TwinError
 from twin.live.hub import LiveHub
 
-__all__ = ["Simulator", "run_simulator", "run_ticker"]
+__all__ = ["Simulator", "run_committer", "run_simulator", "run_ticker"]
 
 log = logging.getLogger("citytwin.live")
 
@@ -44,16 +44,24 @@ def run_simulator(
     while not stop_event.is_set():
         try:
             hub.ingest(*simulator.step(datetime.now(UTC)))
-        except (TwinError, duckdb.Error):
+        except (TwinError, duckdb.Error, OSError):
             log.exception("a simulated step could not be stored")
         due = max(due + interval, time.monotonic())
         stop_event.wait(due - time.monotonic())
 
 
 def run_ticker(hub: LiveHub, stop_event: threading.Event, interval: float = 1.0) -> None:
-    """Call :meth:`LiveHub.tick` every ``interval`` seconds until ``stop_event`` is set."""
+    """Call :meth:`LiveHub.tick` and :meth:`LiveHub.maintain` every ``interval`` seconds until ``stop_event`` is set."""
     while not stop_event.wait(interval):
         try:
             hub.tick()
-        except (TwinError, duckdb.Error):
+            hub.maintain()
+        except (TwinError, duckdb.Error, OSError):
             log.exception("the live state could not follow the clock")
+
+
+def run_committer(hub: LiveHub, stop_event: threading.Event) -> None:
+    """Store what others only queue (:meth:`LiveHub.submit`), until ``stop_event`` is set."""
+    while not stop_event.is_set():
+        if hub.queue.filled.wait(0.2):
+            hub.commit()

@@ -118,8 +118,11 @@ class Store:
     ...     store.table("SELECT count(*) AS n FROM entity")
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, city: City) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, city: City, read_only: bool = False
+    ) -> None:
         self._connection = connection
+        self.read_only = read_only
         self._write_lock = threading.RLock()
         self.committed: list[Callable[[], None]] = []
         self.commits = 0  # grows with every transaction: who has seen it need not ask the log
@@ -158,7 +161,7 @@ class Store:
             raise CityError(
                 f"{city.base_path} has schema version {found and found[0]}; this program writes {SCHEMA_VERSION}."
             )
-        return cls(connection, city)
+        return cls(connection, city, read_only)
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A fresh cursor: one per request and thread, closed by the caller or with the store."""

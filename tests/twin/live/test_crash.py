@@ -10,6 +10,7 @@ from pathlib import Path
 
 from twin.city import City
 from twin.live import LiveHub
+from twin.live.history import readings
 from twin.store import Store
 
 HERE = Path(__file__).parent
@@ -56,10 +57,9 @@ def test_nothing_acknowledged_is_lost_or_doubled_by_kill_9(tmp_path, open_city):
         first = max(acknowledged, default=-1)  # the last one again: it may not have been told
         acknowledged += run_until_killed(tmp_path / "city", max(first, 0), rng.uniform(0.05, 0.4))
     with Store.open(City.open(tmp_path / "city")) as store:
-        found = store.scalar("SELECT count(*) FROM observation")
-        distinct = store.scalar(
-            "SELECT count(*) FROM (SELECT DISTINCT stream_id, phenomenon_time FROM observation)"
-        )
+        kept = readings(store, None)
+        found = len(kept)
+        distinct = len(set(zip(kept.stream_id.tolist(), kept.time_us.tolist(), strict=True)))
         last = max(acknowledged)
         assert found == distinct, "a reading is stored twice"
         batches, torn = divmod(found, len(batch(0)[0]))

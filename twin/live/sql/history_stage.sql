@@ -1,5 +1,6 @@
 -- Judges each row of incoming_observations: new, repeated (same stream and time, in the base or earlier in the table), or why refused.
--- incoming_observations: OBSERVATIONS with phenomenon_time as naive UTC, position (0-based row). $latest: latest time accepted, UTC.
+-- incoming_observations: OBSERVATIONS with phenomenon_time as naive UTC, position (0-based row). live_readings: those of the same streams and
+-- times that came live (stream_id, phenomenon_time, result). $latest: latest time accepted, UTC.
 CREATE OR REPLACE TEMP TABLE staged_observation AS
 WITH judged AS (
     SELECT o.position, d.stream_id, o.phenomenon_time, o.result, o.quality,
@@ -13,7 +14,8 @@ WITH judged AS (
 compared AS (
     SELECT j.*, row_number() OVER same_time AS nth, coalesce(b.result, first_value(j.result) OVER same_time) AS kept, b.stream_id AS known
     FROM judged j LEFT JOIN (
-        SELECT stream_id, phenomenon_time, min(result) AS result FROM observation WHERE phenomenon_time
+        SELECT stream_id, phenomenon_time, min(result) AS result
+        FROM (SELECT stream_id, phenomenon_time, result FROM observation UNION ALL FROM live_readings) WHERE phenomenon_time
             BETWEEN (SELECT min(phenomenon_time) FROM incoming_observations) AND (SELECT max(phenomenon_time) FROM incoming_observations)
         GROUP BY stream_id, phenomenon_time) b
         ON b.stream_id = j.stream_id AND b.phenomenon_time = j.phenomenon_time

@@ -1,0 +1,172 @@
+"""Messages of devices on their way into the live hub: gathered, stored as a group, settled.
+
+Whoever receives messages (the MQTT endpoint, the bridge to a broker) puts them here and is told when
+they are on disk; it acknowledges then, and not before. Where too many wait, :attr:`Intake.full` says so
+and the receiver stops reading.
+"""
+
+import base64
+import logging
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from api.payloads import BAD_PAYLOAD, BAD_TOPIC, Columns, parsed, stream_of
+from twin.live import LiveHub
+from twin.live.aside import AsideFullError
+
+__all__ = ["FULL", "Intake", "Settled"]
+
+log = logging.getLogger("citytwin.live")
+
+FULL: Final = 0x97
+"""Reason code of MQTT 5: there is no room for it."""
+
+MOST_MESSAGES: Final = 50_000
+MOST_BYTES: Final = 64 << 20
+MOST_GROUP: Final = 5_000
+MOST_TOPICS: Final = 1_000_000
+ERROR: Final = 0x80
+
+Message: TypeAlias = tuple[Any, int, str, bytes]
+Settled: TypeAlias = "dict[Any, list[tuple[int, int]]]"
+"""Per receiver: its messages that are settled, as (reference, reason code); 0: on disk."""
+
+
+class Intake:
+    """A thread that stores messages in groups.
+
+    Parameters
+    ----------
+    hub : LiveHub
+    settled : callable
+        Told about each group, from the thread.
+    name : str
+        Of the thread.
+    """
+
+    def __init__(self, hub: LiveHub, settled: Callable[[Settled], object], name: str) -> None:
+        self._hub = hub
+        self._settled = settled
+        self._inbox: list[Message] = []
+        self._bytes = 0
+        self._waiting = 0
+        self._wake = threading.Event()
+        self._stop = False
+        self._streams: dict[str, str | int | None] = {}
+        self.counts: Counter[str] = Counter()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    @property
+    def full(self) -> bool:
+        """Whether so much waits that nothing more should be read."""
+        return self._waiting >= MOST_MESSAGES or self._bytes >= MOST_BYTES
+
+    def put(self, owner: Any, reference: int, topic: str, payload: bytes) -> None:  # noqa: ANN401 -- given back as it is
+        """Add a message; call :meth:`flush` after the last of those at hand."""
+        self._inbox.append((owner, reference, topic, payload))
+        self._bytes += len(payload)
+        self._waiting += 1
+
+    def flush(self) -> None:
+        """Have what was put stored."""
+        self._wake.set()
+
+    def close(self) -> None:
+        """Store what waits, then end."""
+        self._stop = True
+        self._wake.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not (self._stop and not self._inbox):
+            self._wake.wait()
+            self._wake.clear()
+            while self._inbox:
+                group, self._inbox = self._inbox, []
+                for start in range(0, len(group), MOST_GROUP):
+                    self._store(group[start : start + MOST_GROUP])
+
+    def _store(self, group: list[Message]) -> None:
+        try:
+            codes = self._stored(group)
+        except AsideFullError as error:
+            log.warning("%s", error)
+            codes = [FULL] * len(group)
+        except OSError:
+            log.exception("readings could not be stored")
+            codes = [FULL] * len(group)
+        except Exception:
+            log.exception("readings could not be stored")
+            codes = [ERROR] * len(group)
+        told: Settled = defaultdict(list)
+        for (owner, reference, _, _), code in zip(group, codes, strict=True):
+            told[owner].append((reference, code))
+        self._bytes -= sum(len(message[3]) for message in group)
+        self._waiting -= len(group)
+        self.counts["messages"] += len(group)
+        self._settled(told)
+
+    def _stored(self, group: list[Message]) -> list[int]:
+        """Reason code of each message; what is 0 is on disk."""
+        columns, codes = Columns(), [0] * len(group)
+        contents = parsed([message[3] for message in group])
+        bad: list[int] = []
+        for at, (message, content) in enumerate(zip(group, contents, strict=True)):
+            stream = self._stream(message[2])
+            if stream is None:
+                codes[at] = BAD_TOPIC
+                bad.append(at)
+            elif not columns.add(stream, content):
+                codes[at] = BAD_PAYLOAD
+                bad.append(at)
+        if bad:
+            self._keep_bad([group[at] for at in bad])
+        if len(columns):
+            batch, known = columns.batch(self._hub.arrivals, self._hub.seen)
+            if len(batch):
+                self._hub.submit(batch)
+                while not batch.settled:
+                    self._hub.commit()
+            if batch.error is not None:
+                raise batch.error
+            self._count(batch.report, known)
+        return codes
+
+    def _count(self, report: Any, known: NDArray[np.bool_] | None) -> None:  # noqa: ANN401
+        if report is not None:
+            for name in ("stored", "duplicate", "unknown", "rejected", "aside"):
+                self.counts[name] += getattr(report, name)
+        if known is not None:
+            self.counts["duplicate"] += int(np.count_nonzero(known))
+
+    def _keep_bad(self, messages: list[Message]) -> None:
+        """Messages nobody can read are kept as they are."""
+        self.counts["bad"] += len(messages)
+        now_us = time.time_ns() // 1000
+        self._hub.keep_aside(
+            [
+                {
+                    "stream": topic[:200],
+                    "reason": "message cannot be read",
+                    "received_us": now_us,
+                    "payload": base64.b64encode(payload).decode(),
+                }
+                for _, _, topic, payload in messages
+            ]
+        )
+
+    def _stream(self, topic: str) -> str | int | None:
+        try:
+            return self._streams[topic]
+        except KeyError:
+            if len(self._streams) >= MOST_TOPICS:
+                self._streams.clear()
+            found = self._streams[topic] = stream_of(topic)
+            return found

@@ -1,0 +1,112 @@
+"""Durable readings per second over HTTP: single POSTs and data arrays, per wall and CPU second of the server.
+
+Run as ``python tests/bench/live/http.py [seconds]``. The whole application runs in a process of its own;
+64 connections send one request after the other.
+"""
+
+import asyncio
+import multiprocessing
+import os
+import socket
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+from ingest import streams
+
+from twin.city import City
+from twin.live import register_streams
+from twin.store import Store
+
+CONNECTIONS, PER_ARRAY = 64, 1000
+
+
+def serve(folder, port):
+    """The application, until it is ended."""
+    import uvicorn
+
+    from api.app import create_app
+    from twin.settings import ServerSettings
+
+    settings = ServerSettings(city=folder, port=port)
+    uvicorn.run(create_app(settings), port=port, log_level="warning", access_log=False)
+
+
+def cpu_of(pid):
+    """Seconds of processor a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def load(port, seconds, body):
+    """Requests answered with 201 in so many seconds; ``body`` makes one."""
+    until, done = time.monotonic() + seconds, [0]
+
+    async def one(number):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        nth = 0
+        while time.monotonic() < until:
+            data = body(number, nth)
+            head = f"POST /observations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
+            writer.write(head.encode() + data)
+            answer = await reader.readuntil(b"\r\n\r\n")
+            assert answer.startswith(b"HTTP/1.1 201"), answer
+            size = int(answer.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+            await reader.readexactly(size)
+            nth += 1
+            done[0] += 1
+        writer.close()
+
+    await asyncio.gather(*(one(number) for number in range(CONNECTIONS)))
+    return done[0]
+
+
+def main(seconds):
+    """Measure and print."""
+    multiprocessing.set_start_method("spawn")
+    base = int(time.time() * 1000) - 3_600_000
+
+    def single(number, nth):
+        return b'{"stream":"s%d","time":%d,"result":0.5}' % (number, base + nth)
+
+    def array(number, nth):
+        part = {"Datastream": {"@iot.id": number + 1}, "components": ["phenomenonTime", "result"]}
+        first = base + nth * PER_ARRAY
+        rows = [[first + i, 0.5] for i in range(PER_ARRAY)]
+        return orjson.dumps([{**part, "dataArray": rows}])
+
+    with tempfile.TemporaryDirectory() as folder:
+        city = City.init(Path(folder) / "city", name="bench")
+        with Store.open(city) as store, store.transaction() as con:
+            register_streams(con, streams(5000), None, datetime.now(UTC))
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        server = multiprocessing.Process(target=serve, args=(city.path, port))
+        server.start()
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except OSError:
+                time.sleep(0.1)
+        for label, body, each, offset in (
+            ("single POST", single, 1, 0),
+            ("data array", array, PER_ARRAY, 10**7),
+        ):
+            base -= offset
+            cpu, begun = cpu_of(server.pid), time.monotonic()
+            n = asyncio.run(load(port, seconds, body)) * each
+            wall, cpu = time.monotonic() - begun, cpu_of(server.pid) - cpu
+            sys.stdout.write(
+                f"{label:<12} {n / wall:>9,.0f} readings/s {n / cpu:>9,.0f} per CPU-s\n"
+            )
+        server.terminate()
+        server.join()
+
+
+if __name__ == "__main__":
+    main(float(sys.argv[1]) if len(sys.argv) > 1 else 5.0)

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from tiles.blocks import FACADE
 from tiles.districts import Area, District, area_of, make_district, name_of
-from tiles.edits import Index, eid_words, touched, write_index
+from tiles.edits import Index, housed, touched, write_index
 from tiles.faces import mass, quarters, write_faces
 from tiles.features import Layer, Progress, Write
 from tiles.folder import FORMAT, digest_of
@@ -18,7 +18,7 @@ from tiles.membership import LAST_LEVEL
 from tiles.outlines import BuildingRows, EditedRows, Plan, TableRows, plan_of
 from tiles.packing import with_packed
 from tiles.palette import facade
-from tiles.records import FOLDER, Record, Shelf, digest_area, write_record
+from tiles.records import FOLDER, Record, Shelf, digest_parts, write_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -65,7 +65,7 @@ def build_buildings(
     done, made = 0, []
     for area in areas(source, plan):
         made.append(make_district(area, terrain, write))
-        done += len(area.key)
+        done += len(area.members)
         if progress is not None:
             progress(done, len(plan.row))
     return finish(made, plan.left_out, terrain, write)
@@ -124,7 +124,7 @@ class _Refresh:
         self._made: dict[int, District] = {}
         self._count: dict[int, int] = {}
         self._words: list[NDArray[np.void]] = []
-        self._waiting: deque[tuple[int, str]] = deque()
+        self._waiting: deque[tuple[int, NDArray[np.void], list[str]]] = deque()
         self._done = 0
 
     def districts(self) -> list[District]:
@@ -137,11 +137,11 @@ class _Refresh:
         """Areas that have to be made; all others are taken from the shelf."""
         for k, area in enumerate(found):
             i = k if numbers is None else numbers[k]
-            self._count[i] = len(area.key)
-            self._words.append(eid_words(area.table["eid"].combine_chunks(), i))
-            digest = digest_area(area, self.ground)
-            if not self._take(i, self.shelf.find(area.cell, digest)):
-                self._waiting.append((i, digest))
+            self._count[i] = len(area.members)
+            self._words.append(housed(area.members, i))
+            digests = digest_parts(area, self.ground)
+            if not self._take(i, self.shelf.find(area.cell, digest_of(*digests))):
+                self._waiting.append((i, area.members, digests))
                 yield area
 
     def edit(
@@ -171,11 +171,13 @@ class _Refresh:
 
     def store(self, made: Made) -> None:
         """Write what was made for the area that waits longest."""
-        i, digest = self._waiting.popleft()
+        i, members, digests = self._waiting.popleft()
         for name, data in made.files:
             self.staging.write(name, data)
         files = {name: self.staging.files[name] for name, _ in made.files}
-        self._keep(i, Record(digest, files, made.district))
+        for part, digest in zip(made.district.parts, digests, strict=True):
+            part.digest = digest
+        self._keep(i, Record(digest_of(*digests), files, made.district, members))
 
     def _take(self, i: int, hit: tuple[Path, Record] | None) -> bool:
         """Take the files of a district that is on the shelf."""
@@ -247,11 +249,11 @@ def _some(source: BuildingRows, plan: Plan, which: range) -> Iterator[Area]:
     if not np.array_equal(found, numbers):
         order = np.argsort(found)
         table = table.take(pa.array(order[np.searchsorted(found[order], numbers)]))
+    table = table.combine_chunks()
     for i in which:
         own = plan.rows_of(i)
         part = table.slice(own.start - places.start, own.stop - own.start)
-        size = plan.size[own].astype(np.float64)
-        yield area_of(m.cell(i), part, m.key[own], m.tile_level[own], size)
+        yield area_of(m.cell(i), part, plan.members(own))
 
 
 def _box(cells: list[tuple[int, int, int]]) -> tuple[float, float, float, float]:

@@ -18,17 +18,18 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tiles import membership
+from tiles.eids import eid_words
 from tiles.membership import LAST_LEVEL, unmorton
 from tiles.outlines import EditedRows, Plan, plan_of, plan_within
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Index", "eid_words", "read_index", "touched", "write_index"]
+__all__ = ["Index", "housed", "read_index", "touched", "write_index"]
 
 Cell = tuple[int, int, int]
 Words = NDArray[np.void]
-WORDS = np.dtype([("high", "<u8"), ("low", "<u8"), ("district", "<i4")])
+HOME = np.dtype([("high", "<u8"), ("low", "<u8"), ("district", "<i4")])
 NOWHERE = (0.0, 1.0, 0.0, -1.0)
 
 
@@ -47,7 +48,7 @@ class Index:
         Buildings of each district, drawn or not.
     left_out : int
         Buildings without a box.
-    words : ndarray of :data:`WORDS`
+    words : ndarray of :data:`HOME`
         Sorted by eid.
     """
 
@@ -60,7 +61,7 @@ class Index:
 
     def districts_of(self, eids: list[str]) -> set[int]:
         """Districts the buildings stood in."""
-        wanted = eid_words(pa.array(eids, pa.string()), 0)
+        wanted = eid_words(pa.array(eids, pa.string()))
         high = self.words["high"]
         first = np.searchsorted(high, wanted["high"], side="left")
         last = np.searchsorted(high, wanted["high"], side="right")
@@ -71,14 +72,10 @@ class Index:
         return found
 
 
-def eid_words(eids: pa.Array, district: int) -> Words:
-    """Ids as numbers, each with its district; not sorted."""
-    out = np.zeros(len(eids), WORDS)
-    if len(eids):
-        text = "".join(eids.to_pylist()).replace("-", "")
-        pairs = np.frombuffer(bytes.fromhex(text), ">u8").reshape(-1, 2)
-        out["high"], out["low"] = pairs[:, 0], pairs[:, 1]
-    out["district"] = district
+def housed(words: NDArray[np.void], district: int) -> Words:
+    """Ids with their district; not sorted."""
+    out = np.empty(len(words), HOME)
+    out["high"], out["low"], out["district"] = words["high"], words["low"], district
     return out
 
 
@@ -105,7 +102,7 @@ def read_index(path: Path) -> Index | None:
         with path.open("rb") as file:
             size = struct.unpack("<Q", file.read(8))[0]
             meta = orjson.loads(file.read(size))
-        words = np.memmap(path, WORDS, "r", 8 + size) if sum(meta["counts"]) else np.empty(0, WORDS)
+        words = np.memmap(path, HOME, "r", 8 + size) if sum(meta["counts"]) else np.empty(0, HOME)
         cells = [(c[0], c[1], c[2]) for c in meta["cells"]]
         return Index(
             meta["position"], meta["ground"], cells, meta["counts"], meta["left_out"], words

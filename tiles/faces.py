@@ -3,7 +3,9 @@
 Both refer to the same contents. ``tileset.json`` and its ``page_*.json`` name every tile;
 ``implicit.json`` and its ``implicit_*.json`` name massing, tops and roots of quadtrees, whose subtrees say
 what lies below. A root's volume is the region of its district's cell, halved by clients at each level, so
-that contents need no box of their own; everything in a cell lies strictly inside of it.
+that contents need no box of their own; everything in a cell lies strictly inside of it. All that has
+something below is replaced by it (refine REPLACE), and all that is there has a content: a district's massing gives
+way to its top and its root, which shows massing of the rest; inner cells show massing, leaves their buildings.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tiles.districts import District, Part, frame_of, name_of
+from tiles.districts import District, Part, file_of, frame_of, name_of
 from tiles.massing import BLOCK, content_of, deviation, merged
 from tiles.membership import LAST_LEVEL, morton
 from tiles.placement import to_local
@@ -78,9 +80,7 @@ def mass(node: Quarter | District, terrain: Surface | None, write: Write) -> Non
     for below in node.below:
         mass(below, terrain, write)
     node.frame = frame_of(node.cell, terrain)
-    node.blocks = merged(
-        [b.blocks for b in node.below], [b.cell[0] for b in node.below], node.cell[0]
-    )
+    node.blocks = merged([b.blocks for b in node.below], node.cell[0])
     node.deviation = deviation(node.blocks)
     glb, low, high = content_of(node.blocks, node.cell, node.frame)
     node.box = low, high
@@ -89,32 +89,28 @@ def mass(node: Quarter | District, terrain: Surface | None, write: Write) -> Non
 
 def explicit(district: District) -> Tile:
     """A district with all its tiles."""
-    d, folder = district, name_of(district.cell)
-    top = _tile(d, d.parts[0], f"{folder}/top.glb")
-    if d.massing is None:
-        return top
-    # all beside one another: one distance decides for the whole district, so that none of it is bare
-    # where its massing has gone
-    tiles = [top] if top.features else []
-    tiles += [_tile(d, p, f"{folder}/{name_of(p.cell)}.glb") for p in d.parts[1:] if p.features]
-    return _massed(d, tiles, f"page_{folder}.json")
+    d = district
+    own = [d.top] if d.top else []
+    tiles = [_tile(d, p) for p in [*own, *d.leaves]]
+    # all beside one another: one distance decides for the whole district
+    return tiles[0] if d.massing is None else _massed(d, tiles, f"page_{name_of(d.cell)}.json")
 
 
-def _tile(d: District, part: Part, content: str) -> Tile:
+def _tile(d: District, part: Part) -> Tile:
     down = part.cell[0]
     cell = (
         d.cell[0] + down,
         (d.cell[1] << down) + part.cell[1],
         (d.cell[2] << down) + part.cell[2],
     )
-    name = content if part.features else ""
+    name = file_of(d.cell, part.cell)
     return Tile(d.frame, part.low, part.high, 0.0, "ADD", name, cell, features=part.features)
 
 
 def _massed(d: District, children: list[Tile], page: str) -> Tile:
-    low, high = d.massing or (np.full(3, np.nan), np.full(3, np.nan))
-    name = f"massing/{name_of(d.cell)}.glb"
-    tile = Tile(d.frame, low, high, d.error, "REPLACE", name, d.cell, page)
+    assert d.massing is not None  # noqa: S101 - callers have looked
+    m, name = d.massing, f"massing/{name_of(d.cell)}.glb"
+    tile = Tile(d.frame, m.low, m.high, m.deviation, "REPLACE", name, d.cell, page)
     tile.children = children
     return tile
 
@@ -122,15 +118,14 @@ def _massed(d: District, children: list[Tile], page: str) -> Tile:
 def implicit(district: District) -> Tile:
     """A district with its top, and a root for everything below."""
     d, folder = district, name_of(district.cell)
-    top = _tile(d, d.parts[0], f"{folder}/top.glb")
+    children = [_tile(d, d.top)] if d.top else []
     if d.massing is None:
-        return top
-    children = [top] if top.features else []
+        return children[0]
     if d.levels:
         region = _region(d)
         low, high = _around(d, region)
         root = Tile(
-            d.frame, low, high, d.error, "ADD", f"{folder}/{{level}}_{{x}}_{{y}}.glb", d.cell,
+            d.frame, low, high, d.root_error, "REPLACE", f"{folder}/{{level}}_{{x}}_{{y}}.glb", d.cell,
             implicit={
                 "subdivisionScheme": "QUADTREE",
                 "subtreeLevels": LEVELS,

@@ -30,7 +30,7 @@ __all__ = [
     "swap",
 ]
 
-FORMAT = 3
+FORMAT = 4
 """Part of every input hash: raise it when the same input should give other bytes."""
 MANIFEST = "manifest.json"
 

@@ -43,7 +43,7 @@ class Buildings:
         return str(found)
 
     def outlines(self) -> Iterator[pa.RecordBatch]:
-        """Where each building stands in the base, its ground, box (degrees), height (m above ground) and floors."""
+        """Where each building stands in the base, its ground and box (degrees)."""
         yield from self._cursor.execute(statement("scene_outlines")).to_arrow_reader(BATCH)
 
     def position(self) -> int:

@@ -36,6 +36,7 @@ class TilesetCheck:
     findings: list[Finding] = field(default_factory=list)
     eid: dict[str, str] = field(default_factory=dict)
     tiles: int = 0
+    unread: int = 0
 
     def run(self, path: Path) -> None:
         """Check a ``tileset.json``."""
@@ -96,6 +97,8 @@ class TilesetCheck:
 
     def _replaced(self, path: Path, name: str, refine: Any, massed: int, below: int) -> None:  # noqa: ANN401 - as a file has it
         """A massing stands for what replaces it: no less (a hole), no more (drawn twice)."""
+        if self.unread:
+            return  # nothing can be counted
         if refine != "REPLACE" or massed != below:
             text = f"{name} stands for {massed} buildings, what replaces it has {below} ({refine})"
             self._report(path, "massing-count", text)
@@ -123,6 +126,7 @@ class TilesetCheck:
         target = (path.parent / uri).resolve()
         if not target.is_file() or not target.is_relative_to(self.out.resolve()):
             self._report(path, "content-missing", f"{uri} does not exist")
+            self.unread += 1
             return None
         return self.out / target.relative_to(self.out.resolve())
 
@@ -134,6 +138,7 @@ class TilesetCheck:
             self._report(target, err.rule, str(err))
         except (KeyError, IndexError, TypeError) as err:
             self._report(target, "glb-structure", f"a part is missing: {err!r}")
+        self.unread += 1
         return None
 
     def _implicit(

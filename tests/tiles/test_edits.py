@@ -20,7 +20,7 @@ NOW = datetime(2026, 1, 1)
 def hashes(folder):
     return {
         p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
-        for p in folder.rglob("*") if p.is_file() and ".records" not in p.parts
+        for p in folder.rglob("*") if p.is_file() and p.name != "manifest.json" and ".records" not in p.parts
     }  # fmt: skip
 
 

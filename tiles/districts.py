@@ -8,6 +8,7 @@ in any process, again or for the first time, with the same bytes. The same holds
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,18 +18,20 @@ from numpy.typing import NDArray
 from tiles import membership
 from tiles.blocks import FACADE, content, prepare
 from tiles.eids import eid_words
-from tiles.massing import BLOCK, blocks_of, content_of, deviation, merged, square_level
+from tiles.massing import BLOCK, blocks_of, content_of, deviation, merged, seen_digest, square_level
 from tiles.membership import LAST_LEVEL, unmorton
 from tiles.placement import frame_at
 from tiles.subtrees import write_subtrees
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tiles.features import Write
     from twin.terrain import Surface
 
 __all__ = [
     "MEMBER", "Area", "District", "Massing", "Part", "area_of", "assembled", "cell_within", "file_of", "frame_of",
-    "make_district", "make_part", "make_parts", "name_of",
+    "make_district", "make_part", "make_parts", "massing_of", "name_of",
     "sorted_members", "tile_keys",
 ]  # fmt: skip
 
@@ -133,12 +136,46 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Massing:
-    """Massing of a cell counted from its district's: box in the district's frame and error, metres."""
+    """Massing of a cell: box in its frame and error, metres, and the hash of what is seen.
+
+    The cell is counted from its district's, whose frame it has, or is one above districts with a frame of its own.
+    """
 
     cell: Cell
     low: Floats
     high: Floats
     deviation: float
+    seen: str
+
+
+def massing_of(
+    blocks: Rows,
+    cell: Cell,
+    own: Cell,
+    frame: Floats,
+    put: Callable[[bytes], None],
+    old: Massing | None = None,
+) -> Massing:
+    """Write the massing of some blocks, unless an older one looks the same.
+
+    Parameters
+    ----------
+    blocks : ndarray of :data:`tiles.massing.BLOCK`
+    cell : (level, x, y)
+    own : (level, x, y)
+        What the massing is called by.
+    frame : ndarray of float64, shape (4, 4)
+    put : callable
+        Takes the content.
+    old : Massing, optional
+        Of the same cell; its file is there.
+    """
+    seen = seen_digest(blocks)
+    if old is not None and old.seen == seen:
+        return old
+    glb, low, high = content_of(blocks, cell, frame)
+    put(glb)
+    return Massing(own, low, high, deviation(blocks), seen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +321,13 @@ def _squares(area: Area) -> Ints:
     return np.asarray(area.members["key"] >> shift << shift)
 
 
-def assembled(cell: Cell, parts: list[Part], terrain: Surface | None, write: Write) -> District:
+def assembled(
+    cell: Cell,
+    parts: list[Part],
+    terrain: Surface | None,
+    write: Write,
+    old: District | None = None,
+) -> District:
     """A district from its tiles: massing and subtrees are written.
 
     Parameters
@@ -294,6 +337,8 @@ def assembled(cell: Cell, parts: list[Part], terrain: Surface | None, write: Wri
         All of them, in any order.
     terrain : Surface or None
     write : callable
+    old : District, optional
+        As it was; massing that looks the same is not written.
     """
     parts = sorted(parts, key=_place)
     frame, folder = frame_of(cell, terrain), name_of(cell)
@@ -303,20 +348,23 @@ def assembled(cell: Cell, parts: list[Part], terrain: Surface | None, write: Wri
     if len(parts) == 1 and not parts[0].cell[0] and parts[0].rows <= membership.LEAF_FEATURES:
         return District(cell, frame, parts, None, [], parts[0].blocks)
     below = {p.cell: p.blocks for p in drawn if p.cell[0]}
-    inner = _inner(cell, below, frame, write)
+    inner = _inner(cell, below, frame, write, {m.cell: m for m in old.inner} if old else {})
     if inner:
         found = [p.cell for p in drawn if p.cell[0]] + [m.cell for m in inner]
         write_subtrees(found, lambda c, b: write(f"{folder}/{name_of(c)}.subtree", b))
     top = [p.blocks for p in drawn if not p.cell[0]]
     rest = [below[0, 0, 0]] if inner else []
     blocks = merged(top + rest, cell[0]) if top else rest[0]
-    glb, low, high = content_of(blocks, cell, frame)
-    write(f"massing/{folder}.glb", glb)
-    massing = Massing((0, 0, 0), low, high, deviation(blocks))
+    massing = massing_of(
+        blocks, cell, (0, 0, 0), frame, lambda b: write(f"massing/{folder}.glb", b),
+        old.massing if old else None,
+    )  # fmt: skip
     return District(cell, frame, parts, massing, inner, blocks)
 
 
-def _inner(cell: Cell, blocks: dict[Cell, Rows], frame: Floats, write: Write) -> list[Massing]:
+def _inner(
+    cell: Cell, blocks: dict[Cell, Rows], frame: Floats, write: Write, old: dict[Cell, Massing]
+) -> list[Massing]:
     """Write the massing of all cells above leaves; their blocks are added to those of the leaves."""
     deepest = max((c[0] for c in blocks), default=0)
     made = []
@@ -327,9 +375,8 @@ def _inner(cell: Cell, blocks: dict[Cell, Rows], frame: Floats, write: Write) ->
         for c, children in above.items():
             blocks[c] = merged([blocks[b] for b in children], cell[0] + level)
             own = cell[0] + level, (cell[1] << level) + c[1], (cell[2] << level) + c[2]
-            glb, low, high = content_of(blocks[c], own, frame)
-            write(f"{name_of(cell)}/{name_of(c)}.glb", glb)
-            made.append(Massing(c, low, high, deviation(blocks[c])))
+            name = f"{name_of(cell)}/{name_of(c)}.glb"
+            made.append(massing_of(blocks[c], own, c, frame, partial(write, name), old.get(c)))
     return sorted(made, key=lambda m: (m.cell[0], _morton(m.cell)))
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FORMAT",
     "Hashes",
+    "Patch",
     "Staging",
     "digest_of",
     "digest_pixels",
@@ -91,6 +92,41 @@ class Staging:
     def digest(self) -> str:
         """Hash over names and contents."""
         return digest_of(*(f"{n}:{self.files[n][0]}" for n in sorted(self.files)))
+
+
+class Patch(Staging):
+    """Files that take the place of some of a layer's; all others stay as they are.
+
+    Parameters
+    ----------
+    path : Path
+        Where new files are written.
+    known : mapping of str to (sha256, size)
+        The layer's files.
+    """
+
+    def __init__(self, path: Path, known: Mapping[str, Sequence[Any]]) -> None:
+        super().__init__(path)
+        self.known = known
+        self.told: dict[str, tuple[str, int]] = {}
+        self.gone: set[str] = set()
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write one file, unless the layer has it so."""
+        found = self.told[name] = hashlib.sha256(data).hexdigest(), len(data)
+        if tuple(self.known.get(name, ())) != found:
+            self._place(name).write_bytes(data)
+
+    def beside(self, name: str) -> Path:
+        """Where a file that is not served is to be written."""
+        return self._place(name)
+
+    def settle(self) -> None:
+        """Reckon the files of the layer as it will be."""
+        found = {k: (str(v[0]), int(v[1])) for k, v in self.known.items()}
+        found |= self.told
+        self.files = {k: v for k, v in found.items() if k in self.told or k not in self.gone}
+        self.gone -= self.told.keys()
 
 
 def digest_of(*parts: str) -> str:

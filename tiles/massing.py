@@ -7,6 +7,8 @@ those of the cells in it, four squares to one, and all that is measured on a blo
 its top, how much of it is empty) can be merged as well, so that no building is looked at twice.
 """
 
+import hashlib
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -153,6 +155,14 @@ def drawn(rows: Rows) -> Floats:
     bottom = np.floor(rows["bottom"] / STEP_M) * STEP_M
     sides = [rows[s] for s in ("west", "south", "east", "north")]
     return np.column_stack([*sides, bottom, np.maximum(top, bottom + STEP_M), rows["count"]])
+
+
+def seen_digest(rows: Rows) -> str:
+    """Hash of all that a content of these blocks, its box and its error are made of, the cell apart."""
+    return hashlib.blake2b(
+        rows[["key", "kind", "area", "low", "high"]].tobytes() + drawn(rows).tobytes(),
+        digest_size=16,
+    ).hexdigest()
 
 
 def deviation(rows: Rows) -> float:

@@ -8,7 +8,6 @@ table.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -18,15 +17,15 @@ from numpy.typing import NDArray
 
 from tiles.districts import MEMBER
 from tiles.folder import digest_table
-from tiles.membership import LAST_LEVEL, Membership, members, members_within, morton, place
+from tiles.membership import Membership, members, place
 from tiles.source import floats, geometries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from contextlib import AbstractContextManager
 
 __all__ = [
-    "OUTLINE", "BuildingRows", "EditedRows", "Plan", "StreamedSource", "TableRows", "plan_of", "plan_within",
+    "OUTLINE", "BuildingRows", "EditedRows", "Plan", "StreamedSource", "TableRows", "plan_of",
 ]  # fmt: skip
 
 Floats = NDArray[np.float64]
@@ -85,8 +84,20 @@ class EditedRows(BuildingRows, Protocol):
         """Eids of the buildings that changed after a place; None where that cannot be said one by one."""
         ...
 
-    def near(self, eids: list[str], box: Box) -> Iterable[pa.RecordBatch]:
-        """Outlines of some buildings, and of all that meet a box."""
+    def places(self) -> str:
+        """Changes when the heights of the ground are computed anew."""
+        ...
+
+    def above(self, eids: list[str]) -> list[str]:
+        """Buildings, and all whose drawing depends on them."""
+        ...
+
+    def outlines_of(self, known: pa.Table, *, same_places: bool) -> pa.Table:
+        """Outlines of some buildings, with ``eid``; of none that is not drawn.
+
+        ``known`` has ``eid`` and ``row``, ``thing``, ``base_z`` as they were, null where unknown; with
+        ``same_places`` heights of the ground are those of then.
+        """
         ...
 
 
@@ -153,38 +164,16 @@ class Plan:
 
 def plan_of(outlines: Iterable[pa.RecordBatch]) -> Plan | None:
     """Distribute the buildings of some outlines; None where there are none with a box."""
-    return _plan(outlines, members)
-
-
-def plan_within(batches: Iterable[pa.RecordBatch], cell: tuple[int, int, int]) -> Plan | None:
-    """The plan of one district from outlines that hold all of its buildings, and perhaps others."""
-    level, x, y = cell
-    own = morton(np.array([x]), np.array([y]))[0]
-
-    def only(key: Ints) -> NDArray[np.bool_]:
-        return np.asarray((key >> (2 * (LAST_LEVEL - level))) == own)
-
-    return _plan(batches, partial(members_within, level), only)
-
-
-def _plan(
-    batches: Iterable[pa.RecordBatch],
-    distribute: Callable[[Ints, NDArray[np.int8]], Membership],
-    only: Callable[[Ints], NDArray[np.bool_]] | None = None,
-) -> Plan | None:
     parts, left_out = [], 0
-    for batch in batches:
+    for batch in outlines:
         columns, unknown = _columns(pa.Table.from_batches([batch]))
         left_out += unknown
-        if only is not None:
-            here = only(columns[3])
-            columns = [c[here] for c in columns]
         parts.append(columns)
     if not sum(len(p[0]) for p in parts):
         return None
     row, thing, base_z, key, inside = (np.concatenate([p[i] for p in parts]) for i in range(5))
     del parts
-    found = distribute(key, inside)
+    found = members(key, inside)
     o = found.order
     return Plan(found, row[o], thing[o], base_z[o], inside[o], left_out)
 

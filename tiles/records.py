@@ -18,7 +18,6 @@ import orjson
 import pyarrow as pa
 
 from tiles.districts import MEMBER, Area, District, Massing, Part, name_of
-from tiles.edits import Index, read_index
 from tiles.massing import BLOCK
 
 if TYPE_CHECKING:
@@ -82,7 +81,7 @@ def write_record(path: Path, record: Record) -> None:
             [p.cell, p.rows, p.features, p.digest, p.span, len(p.blocks), p.notes] for p in d.parts
         ],
         "massed": d.massing is not None,
-        "massing": [[m.cell, m.deviation] for m in massed],
+        "massing": [[m.cell, m.deviation, m.seen] for m in massed],
         "blocks": len(d.blocks),
         "members": len(record.members),
     }
@@ -135,8 +134,8 @@ def _record(meta: dict[str, Any], blob: bytes, at: int) -> Record:
         for (c, rows, drawn, digest, s, k, notes), box in zip(meta["parts"], boxes, strict=False)
     ]  # fmt: skip
     massed = [
-        Massing((c[0], c[1], c[2]), box[0], box[1], error)
-        for (c, error), box in zip(meta["massing"], boxes[n:], strict=True)
+        Massing((c[0], c[1], c[2]), box[0], box[1], error, seen)
+        for (c, error, seen), box in zip(meta["massing"], boxes[n:], strict=True)
     ]
     blocks = taken(BLOCK, meta["blocks"])
     members = taken(MEMBER, meta["members"])
@@ -153,28 +152,14 @@ class Shelf:
     def __init__(self, *layers: Path) -> None:
         self.layers = layers
 
-    def index(self) -> Index | None:
-        """The index of the last layer, the one that is served."""
-        return read_index(self.layers[-1] / FOLDER / "index") if self.layers else None
-
-    def find(self, cell: Cell, digest: str | None = None) -> tuple[Path, Record] | None:
-        """(layer, record) of a district of this digest whose files are all there, as large as they were.
-
-        Without a digest, of the last layer as it is.
-        """
-        if digest is None:
-            return self._find(self.layers[-1:], cell, None)
-        return self._find(self.layers, cell, digest)
-
-    def _find(
-        self, layers: tuple[Path, ...], cell: Cell, digest: str | None
-    ) -> tuple[Path, Record] | None:
-        for layer in layers:
+    def find(self, cell: Cell, digest: str) -> tuple[Path, Record] | None:
+        """(layer, record) of a district of this digest whose files are all there, as large as they were."""
+        for layer in self.layers:
             try:
                 record = read_record(layer / FOLDER / name_of(cell))
             except (OSError, ValueError):
                 continue
-            if digest in (None, record.digest) and _there(layer, record.files):
+            if digest == record.digest and _there(layer, record.files):
                 return layer, record
         return None
 

@@ -9,6 +9,7 @@ import pytest
 import shapely
 
 import tiles
+import tiles.retile
 import tiles.workers
 from twin.city import City
 from twin.store import Store
@@ -90,14 +91,20 @@ def base(tmp_path, make_city, small_tiles):
 
 @pytest.fixture
 def made(monkeypatch):
-    """Cells of the districts that are made."""
+    """Districts that are made: their cells, or cell and number of tiles."""
     cells, make = [], tiles.workers.make
 
     def counted(area, terrain):
         cells.append(area.cell)
         return make(area, terrain)
 
+    def some(area, terrain, write):
+        cells.append((area.cell, len(area.starts) - 1))
+        return make_parts(area, terrain, write)
+
+    make_parts = tiles.retile.make_parts
     monkeypatch.setattr(tiles.workers, "make", counted)
+    monkeypatch.setattr(tiles.retile, "make_parts", some)
     return cells
 
 
@@ -131,7 +138,7 @@ def test_only_the_district_of_an_edit_is_looked_at(base, tmp_path, make_city, ma
     base.take(before["eid"].to_pylist())
     base.put(after)
     second = build(base, out)
-    assert len(made) == 1
+    assert [n for _, n in made] == [1]
     base.take(after["eid"].to_pylist())
     base.put(before)
     assert build(base, out) == first

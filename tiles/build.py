@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from tiles.source import TileSource
+    from twin.terrain import Surface
 
 PATCHED = "patched"
 """Folder of files that take the place of single others."""
@@ -107,10 +108,17 @@ class _Inputs:
     rows: BuildingRows
     crew: Workers
     ground: str = field(default="")
+    _surface: list[Surface | None] = field(default_factory=list)
+
+    def terrain(self) -> Surface | None:
+        """The ground, asked for once."""
+        if not self._surface:
+            self._surface.append(self.source.terrain())
+        return self._surface[0]
 
     def terrain_digest(self) -> str:
         if not self.ground:
-            terrain = self.source.terrain()
+            terrain = self.terrain()
             self.ground = "none" if terrain is None else terrain.digest()
         return self.ground
 
@@ -137,13 +145,13 @@ class _Inputs:
 
         def staged(staging: Staging, shelf: Shelf, progress: Progress) -> Layer:
             return refresh_buildings(
-                self.rows, self.source.terrain(), ground, staging, shelf, self.crew, progress
+                self.rows, self.terrain(), ground, staging, shelf, self.crew, progress
             )
 
         def patched(layer: Path, patch: Patch) -> Layer | None:
             if not isinstance(self.rows, EditedRows):
                 return None
-            return retile(self.rows, self.source.terrain(), ground, layer, patch)
+            return retile(self.rows, self.terrain(), ground, layer, patch)
 
         digest = digest_of(self.rows.stamp(), self.terrain_digest())
         return _Job("buildings", digest, lambda _w, _p: Layer(None), staged, patched)
@@ -175,7 +183,7 @@ class _Inputs:
         return _Job("points", digest, lambda w, p: build_points(clouds, w, p))
 
     def _terrain(self) -> _Job:
-        terrain = self.source.terrain()
+        terrain = self.terrain()
         if terrain is None:
             return _nothing("terrain")
         water = self.source.flat("water")
@@ -390,7 +398,7 @@ def _entry(digest: str, folder: Staging, layer: Layer) -> dict[str, Any]:
         "bytes": folder.bytes,
         "geometric_errors": layer.errors or _errors(layer.root),
         "notes": layer.notes,
-        "files": {name: list(folder.files[name]) for name in sorted(folder.files)},
+        "files": dict(sorted(folder.files.items())),
     }
 
 

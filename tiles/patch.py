@@ -51,14 +51,14 @@ def recover(out: Path) -> None:
     if not folder.is_dir():
         return
     gone = orjson.loads((folder / GONE).read_bytes())
-    own = {folder / GONE, folder / MANIFEST}
+    own = {GONE, MANIFEST}
+    root = len(str(folder)) + 1
     for home, _, names in os.walk(folder):
+        target = os.path.join(out, home[root:])  # noqa: PTH118 - many files
+        os.makedirs(target, exist_ok=True)  # noqa: PTH103
         for name in names:
-            path = folder.joinpath(home, name)
-            if path not in own:
-                target = out / path.relative_to(folder)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                path.replace(target)
+            if name not in own or len(home) >= root:
+                os.replace(f"{home}/{name}", f"{target}/{name}")  # noqa: PTH105
     for name in gone:
         (out / name).unlink(missing_ok=True)
     # the manifest last, and by copy: a run that is killed before the folder is gone starts over

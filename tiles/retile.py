@@ -34,7 +34,7 @@ from tiles.membership import morton, place
 from tiles.packing import with_packed
 from tiles.records import FOLDER, Record, digest_parts, read_record, write_record
 from tiles.source import floats, geometries
-from tiles.upper import Upper, read_upper, write_upper
+from tiles.upper import Upper, take_upper, write_upper
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,7 +80,7 @@ def retile(
     Layer or None
         None where the whole city has to be looked at.
     """
-    upper = read_upper(layer / FOLDER / "upper")
+    upper = take_upper(layer / FOLDER / "upper")
     if upper is None or upper.ground != ground or upper.left_out or len(upper.moved) > MOST_MOVED:
         return None
     changed = rows.changed(upper.position)

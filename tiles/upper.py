@@ -6,6 +6,7 @@ and writes the pages. What it knows can be written down (:func:`write_upper`) an
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ import orjson
 from numpy.typing import NDArray
 
 from tiles.districts import District, frame_of
+from tiles.folder import Signature, signature
 from tiles.nodes import (
     FACES,
     Node,
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from tiles.tree import Tile
     from twin.terrain import Surface
 
-__all__ = ["Upper", "read_upper", "write_upper"]
+__all__ = ["Upper", "take_upper", "write_upper"]
 
 Rows = NDArray[np.void]
 Cell = tuple[int, int, int]
@@ -196,19 +198,31 @@ def _cell(node: Node) -> Cell:
     return node.cell[0], node.cell[1], node.cell[2]
 
 
+_lock = threading.Lock()
+_kept: dict[Signature, Upper] = {}
+"""What was written or read last, by the file it is in; taken out while somebody works on it."""
+MOST_KEPT = 2
+
+
 def write_upper(path: Path, upper: Upper) -> None:
-    """Write it down in one step."""
-    said = {
-        k: getattr(upper, k) for k in ("position", "ground", "places", "left_out", "moved", "nodes")
-    }
+    """Write it down in one step; it is not changed any more."""
+    names = ("position", "ground", "places", "left_out", "moved", "nodes")
     beside = path.with_name(f"{path.name}.new")
-    beside.write_bytes(orjson.dumps(said))
+    beside.write_bytes(orjson.dumps({k: getattr(upper, k) for k in names}))
     beside.replace(path)
+    with _lock:
+        _kept[signature(path)] = upper
+        while len(_kept) > MOST_KEPT:
+            _kept.pop(next(iter(_kept)))
 
 
-def read_upper(path: Path) -> Upper | None:
-    """What was written down; None where there is nothing that can be read."""
+def take_upper(path: Path) -> Upper | None:
+    """What was written down, for the caller alone; None where there is nothing that can be read."""
     try:
+        with _lock:
+            found = _kept.pop(signature(path), None)
+        if found is not None:
+            return found
         said: dict[str, Any] = orjson.loads(path.read_bytes())
         nodes = [Node.read(n) for n in said.pop("nodes")]
         return Upper(nodes, **said)

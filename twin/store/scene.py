@@ -43,11 +43,17 @@ class Buildings:
 
     def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
         self._cursor = cursor
+        self._standing: tuple[Any, ...] = ()
+
+    def _state(self) -> tuple[Any, ...]:
+        """Place in the log of changes, count and time of the anchors; of one moment, so asked once."""
+        if not self._standing:
+            self._standing = self._cursor.execute(statement("scene_stamp")).fetchone() or (0, 0, None)
+        return self._standing
 
     def stamp(self) -> str:
         """Place in the log of changes, and when places were computed last."""
-        found = self._cursor.execute(statement("scene_stamp")).fetchone()
-        return str(found)
+        return str(self._state())
 
     def outlines(self) -> Iterator[pa.RecordBatch]:
         """Where each building stands in the base, its ground and box (degrees)."""
@@ -55,8 +61,7 @@ class Buildings:
 
     def position(self) -> int:
         """Place in the log of changes that the answers stand at."""
-        found = self._cursor.execute(statement("read_version")).fetchone()
-        return int(found[0]) if found else 0
+        return int(self._state()[0])
 
     def changed(self, since: int) -> list[str] | None:
         """Buildings the log names after a place; None where it names more than single buildings, or too many."""
@@ -70,7 +75,7 @@ class Buildings:
 
     def places(self) -> str:
         """Changes when places of things are computed anew."""
-        return str(self._cursor.execute(statement("scene_places")).fetchone())
+        return str(self._state()[1:])
 
     def above(self, eids: list[str]) -> list[str]:
         """Buildings, and all that they are part of."""

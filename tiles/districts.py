@@ -170,12 +170,12 @@ def massing_of(
     old : Massing, optional
         Of the same cell; its file is there.
     """
-    seen = seen_digest(blocks)
+    seen, error = seen_digest(blocks, cell[0]), deviation(blocks, cell[0])
     if old is not None and old.seen == seen:
-        return old
+        return Massing(own, old.low, old.high, error, seen)
     glb, low, high = content_of(blocks, cell, frame)
     put(glb)
-    return Massing(own, low, high, deviation(blocks), seen)
+    return Massing(own, low, high, error, seen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +216,11 @@ class District:
     def leaves(self) -> list[Part]:
         """Tiles of cells that show something."""
         return [p for p in self.parts if p.cell[0] and p.features]
+
+    @property
+    def cells(self) -> set[Cell]:
+        """What its subtrees have."""
+        return {p.cell for p in self.leaves} | {m.cell for m in self.inner}
 
     @property
     def levels(self) -> int:
@@ -338,7 +343,7 @@ def assembled(
     terrain : Surface or None
     write : callable
     old : District, optional
-        As it was; massing that looks the same is not written.
+        As it was; massing that looks the same and subtrees that say the same are not written.
     """
     parts = sorted(parts, key=_place)
     frame, folder = frame_of(cell, terrain), name_of(cell)
@@ -349,8 +354,8 @@ def assembled(
         return District(cell, frame, parts, None, [], parts[0].blocks)
     below = {p.cell: p.blocks for p in drawn if p.cell[0]}
     inner = _inner(cell, below, frame, write, {m.cell: m for m in old.inner} if old else {})
-    if inner:
-        found = [p.cell for p in drawn if p.cell[0]] + [m.cell for m in inner]
+    found = [p.cell for p in drawn if p.cell[0]] + [m.cell for m in inner]
+    if inner and (old is None or set(found) != old.cells):
         write_subtrees(found, lambda c, b: write(f"{folder}/{name_of(c)}.subtree", b))
     top = [p.blocks for p in drawn if not p.cell[0]]
     rest = [below[0, 0, 0]] if inner else []

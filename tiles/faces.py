@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tiles.districts import District, Part, file_of, name_of
+from tiles.massing import step_of
 from tiles.placement import to_local
 from tiles.subtrees import LEVELS
 from tiles.tree import Tile
@@ -78,12 +79,14 @@ def implicit(district: District) -> Tile:
 
 
 def _region(d: District) -> list[float]:
-    """West, south, east, north of the cell (radians), and whole metres around what stands in it."""
+    """West, south, east, north of the cell (radians), and whole steps around what stands in it (metres)."""
     level, x, y = d.cell
     width = 360.0 / 2**level
     west, south = x * width - 180.0, y * width - 90.0
     sides = np.deg2rad([west, south, west + width, south + width]).tolist()
-    return [*sides, float(np.floor(d.span[0])), float(np.ceil(d.span[1]))]
+    step = max(1.0, step_of(level))  # massing is rounded to it
+    low, high = d.span
+    return [*sides, float(np.floor(low / step) * step), float(np.ceil(high / step) * step)]
 
 
 def _around(d: District, region: list[float]) -> tuple[Floats, Floats]:

@@ -38,8 +38,8 @@ GRID_BITS = 4
 GRID = 1 << GRID_BITS
 CLASSES_M = (10.0, 20.0, 40.0, 80.0)
 """Heights that part the classes."""
-STEP_M = 0.5
-"""Tops and bottoms of blocks are multiples of it: an edited storey is not seen from afar."""
+STEP_M, COARSEST_STEP_M, FINEST_LEVEL = 0.5, 4.0, 15
+"""Tops and bottoms of blocks are multiples of a step, twice as long a level above: an edited storey is not seen from afar."""
 WALL, ROOF = (186, 178, 164, 255), (206, 199, 187, 255)
 """Linear RGBA of ordinary walls and roofs."""
 FOOT = 0.7
@@ -149,35 +149,39 @@ def _grouped(rows: Rows) -> Rows:
     return out.view(BLOCK).reshape(-1)
 
 
-def drawn(rows: Rows) -> Floats:
-    """What of the blocks can be seen: west, south, east, north, bottom, top, count; shape (n, 7)."""
-    top = np.rint(rows["volume"] / rows["area"] / STEP_M) * STEP_M
-    bottom = np.floor(rows["bottom"] / STEP_M) * STEP_M
+def step_of(level: int) -> float:
+    """Step of the tops and bottoms of a cell's massing, metres."""
+    return float(min(max(STEP_M, STEP_M * 2.0 ** (FINEST_LEVEL - level)), COARSEST_STEP_M))
+
+
+def drawn(rows: Rows, level: int) -> Floats:
+    """What of the blocks of a cell can be seen: west, south, east, north, bottom, top, count; shape (n, 7)."""
+    step = step_of(level)
+    top = np.rint(rows["volume"] / rows["area"] / step) * step
+    bottom = np.floor(rows["bottom"] / step) * step
     sides = [rows[s] for s in ("west", "south", "east", "north")]
     return np.column_stack([*sides, bottom, np.maximum(top, bottom + STEP_M), rows["count"]])
 
 
-def seen_digest(rows: Rows) -> str:
-    """Hash of all that a content of these blocks, its box and its error are made of, the cell apart."""
-    return hashlib.blake2b(
-        rows[["key", "kind", "area", "low", "high"]].tobytes() + drawn(rows).tobytes(),
-        digest_size=16,
-    ).hexdigest()
+def seen_digest(rows: Rows, level: int) -> str:
+    """Hash of all that a content of these blocks is made of, the cell apart."""
+    found = rows["key"].tobytes(), rows["kind"].tobytes(), drawn(rows, level).tobytes()
+    return hashlib.sha256(b"".join(found)).hexdigest()[:32]
 
 
-def deviation(rows: Rows) -> float:
-    """How wrong the blocks are, metres: the largest error among them.
+def deviation(rows: Rows, level: int) -> float:
+    """How wrong the blocks of a cell are, metres: the largest error among them.
 
     A block errs upwards by the roof farthest from its top, and sideways by the radius of a disc as large as
     the part of it that no footprint covers: no point of a compact gap is farther from a building. None
     counts as better than the step of its top.
     """
-    top = drawn(rows)[:, 5]
+    top = drawn(rows, level)[:, 5]
     up = np.maximum(rows["high"] - top, top - rows["low"])
     width = (rows["east"] - rows["west"]) * np.cos(np.deg2rad((rows["south"] + rows["north"]) / 2))
     whole = width * (rows["north"] - rows["south"]) * M_PER_DEGREE**2
     aside = np.sqrt(np.maximum(whole - rows["area"], 0.0) / np.pi)
-    return max(STEP_M, float(np.hypot(up, aside).max()))
+    return max(step_of(level), float(np.hypot(up, aside).max()))
 
 
 def content_of(rows: Rows, cell: Cell, frame: Floats) -> tuple[bytes, Floats, Floats]:
@@ -192,7 +196,7 @@ def content_of(rows: Rows, cell: Cell, frame: Floats) -> tuple[bytes, Floats, Fl
     low, high : ndarray of float64, shape (3,)
         Corners of the geometry's box in the frame, metres.
     """
-    seen = drawn(rows)
+    seen = drawn(rows, cell[0])
     n = len(rows)
     lon, lat, h = seen[:, LON].ravel(), seen[:, LAT].ravel(), seen[:, HEIGHT].ravel()
     local = to_local(frame, lon, lat, h)

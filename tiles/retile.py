@@ -218,9 +218,9 @@ class _Edit:
         if not district.features:
             raise _WholeError
         needed = _names(district)
-        kept = {
-            k: v for k, v in record.files.items() if k in needed
-        }  # subtrees are written each time
+        if district.cells == record.district.cells:
+            needed |= {k for k in record.files if k.endswith(".subtree")}
+        kept = {k: v for k, v in record.files.items() if k in needed}
         files = kept | files
         page = self.upper.nodes[n].faces[0].page
         self.patch.gone |= record.files.keys() - files.keys()

@@ -37,8 +37,8 @@ LAST_LEVEL = 22
 """Cells of some 10 m: nothing is divided further."""
 FIRST_DISTRICT = 13
 """Cells of some 5 km: from there on a frame is flat enough for everything in it."""
-DISTRICT_FEATURES = 3_200
-LEAF_FEATURES = 800
+DISTRICT_FEATURES = 6_400
+LEAF_FEATURES = 1_600
 MARGIN_DEG = 1e-7
 """Kept free at the border of a cell, about a centimetre: vertices move by less when they are quantised."""
 

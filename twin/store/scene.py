@@ -48,7 +48,11 @@ class Buildings:
     def _state(self) -> tuple[Any, ...]:
         """Place in the log of changes, count and time of the anchors; of one moment, so asked once."""
         if not self._standing:
-            self._standing = self._cursor.execute(statement("scene_stamp")).fetchone() or (0, 0, None)
+            self._standing = self._cursor.execute(statement("scene_stamp")).fetchone() or (
+                0,
+                0,
+                None,
+            )
         return self._standing
 
     def stamp(self) -> str:

@@ -55,13 +55,15 @@ FACADE = "facade.png"
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """Buildings ready to be drawn, sorted by eid; metres, ellipsoidal heights, degrees.
+    """Buildings ready to be drawn; metres, ellipsoidal heights, degrees.
 
-    ``height_m`` is what the base says (NaN where unknown), ``top - base`` what is drawn; ``box``
-    (n, 4) is west, south, east, north, ``area`` that of the largest polygon in m²; ``rise`` is how
-    far the roof stands above the eaves, 0 where it is flat.
+    ``row`` is where each stands in the table, ``height_m`` what the base says (NaN where unknown),
+    ``top - base`` what is drawn; ``box`` (n, 4) is west, south, east, north, ``area`` that of the largest
+    polygon in m²; ``rise`` is how far the roof stands above the eaves, 0 where it is flat. ``noted`` are the
+    rows of the table about which something was assumed or which were left out, by what.
     """
 
+    row: Ints
     texts: dict[str, pa.Array]
     height_m: Floats
     floors: Floats
@@ -78,7 +80,12 @@ class Blocks:
     windows: NDArray[np.bool_]
     roof_shape: NDArray[np.int8]
     rise: Floats
-    notes: tuple[str, ...]
+    noted: dict[str, Ints]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was assumed or left out, with the number of rows."""
+        return tuple(f"{len(rows)} {text}" for text, rows in self.noted.items())
 
     def __len__(self) -> int:
         return len(self.top)
@@ -120,7 +127,9 @@ class Blocks:
         return np.asarray(self.texts[name].to_numpy(zero_copy_only=False), dtype=object)
 
 
-def prepare(table: pa.Table, terrain: Surface | None, *, compiled: bool = True) -> Blocks:
+def prepare(
+    table: pa.Table, terrain: Surface | None, *, compiled: bool = True, ordered: bool = False
+) -> Blocks:
     """Decide base, roof, size and paint of every building.
 
     Parameters
@@ -131,6 +140,8 @@ def prepare(table: pa.Table, terrain: Surface | None, *, compiled: bool = True) 
         Gives the lowest ground along each footprint, and the base where ``base_z`` is null.
     compiled : bool
         Whether compiled loops are taken; the numbers are the same.
+    ordered : bool
+        Whether rows stay in the order of the table; else they are sorted by eid.
 
     Returns
     -------
@@ -160,8 +171,11 @@ def prepare(table: pa.Table, terrain: Surface | None, *, compiled: bool = True) 
         ),
         (np.isnan(base) & usable, "without ground height, drawn at the ellipsoid"),
     )  # fmt: skip
-    order = pc.sort_indices(column(table, "eid")).to_numpy() if table.num_rows else np.zeros(0, int)
-    u = order[usable[order]]
+    if ordered or not table.num_rows:
+        u = np.flatnonzero(usable)
+    else:
+        order = pc.sort_indices(column(table, "eid")).to_numpy()
+        u = order[usable[order]]
     height = np.where(np.isnan(height), DEFAULT_HEIGHT_M, height)[u]
     base = np.where(np.isnan(base), 0.0, base)[u]
     texts = {name: _texts(table, name, u) for name in TEXTS}
@@ -170,6 +184,7 @@ def prepare(table: pa.Table, terrain: Surface | None, *, compiled: bool = True) 
     wall, roof = linear(wall)[:, :3], linear(roof)[:, :3]
     roof_shape, rise, roof_notes = _roofs(table, u, footprints, size, height, compiled=compiled)
     return Blocks(
+        row=u,
         texts=texts,
         height_m=raw_height[u],
         floors=floors[u],
@@ -186,7 +201,7 @@ def prepare(table: pa.Table, terrain: Surface | None, *, compiled: bool = True) 
         windows=windows,
         roof_shape=roof_shape,
         rise=rise,
-        notes=tuple(f"{int(m.sum())} {text}" for m, text in counts if m.any()) + roof_notes,
+        noted={text: np.flatnonzero(m) for m, text in counts if m.any()} | roof_notes,
     )
 
 
@@ -198,13 +213,13 @@ def _roofs(
     height: Floats,
     *,
     compiled: bool,
-) -> tuple[NDArray[np.int8], Floats, tuple[str, ...]]:
+) -> tuple[NDArray[np.int8], Floats, dict[str, Ints]]:
     """Shape of each roof, how far it rises above the eaves, and what cannot be drawn so."""
     shape, rise = np.zeros(len(rows), np.int8), np.zeros(len(rows))
     words = _texts(table, "roof_shape", rows).dictionary_encode()
     known, other = roofs.shapes_of(words.dictionary.to_pylist())
     if not known.any() and not other.any():
-        return shape, rise, ()
+        return shape, rise, {}
     place = words.indices.to_numpy(zero_copy_only=False)
     shape = known[place]
     wanted = np.flatnonzero(shape)
@@ -216,12 +231,11 @@ def _roofs(
     given = floats(table, "roof_height_m")[rows]
     rise = np.where(given > 0, given, np.clip(ROOF_PITCH * width, *ROOF_RISE_M))
     rise = np.where(shape == roofs.FLAT, 0.0, np.minimum(rise, height * MOST_ROOF))
-    unfit, unknown = int((~fits).sum()), int(other[place].sum())
-    notes = [f"{unfit} with a gabled or hipped roof over no convex outline, drawn flat"] * (
-        unfit > 0
+    found = (
+        (wanted[~fits], "with a gabled or hipped roof over no convex outline, drawn flat"),
+        (np.flatnonzero(other[place]), "with another shape of roof, drawn flat"),
     )
-    notes += [f"{unknown} with another shape of roof, drawn flat"] * (unknown > 0)
-    return shape, rise, tuple(notes)
+    return shape, rise, {text: rows[which] for which, text in found if len(which)}
 
 
 def _texts(table: pa.Table, name: str, rows: Ints) -> pa.Array:

@@ -14,6 +14,7 @@ from tiles.buildings import refresh_buildings
 from tiles.features import Layer, Progress, Write
 from tiles.folder import (
     FORMAT,
+    Patch,
     Staging,
     digest_of,
     digest_pixels,
@@ -26,10 +27,12 @@ from tiles.furniture import build_furniture
 from tiles.imagery import Photo, build_imagery
 from tiles.models import ROOM_ALPHA, build_models
 from tiles.mvt import build_mvt
-from tiles.outlines import BuildingRows, StreamedSource, TableRows
+from tiles.outlines import BuildingRows, EditedRows, StreamedSource, TableRows
+from tiles.patch import commit, recover
 from tiles.pipes import build_pipes
 from tiles.points import build_points
 from tiles.records import Shelf
+from tiles.retile import retile
 from tiles.scene import scene_tileset
 from tiles.terrain import build_terrain
 from tiles.tree import Tile, walk
@@ -43,6 +46,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from tiles.source import TileSource
+    from twin.terrain import Surface
+
+PATCHED = "patched"
+"""Folder of files that take the place of single others."""
 
 __all__ = ["LAYERS", "LayerReport", "TileReport", "build"]
 
@@ -87,6 +94,8 @@ class _Job:
     run: Callable[[Write, Progress], Layer]
     staged: Callable[[Staging, Shelf, Progress], Layer] | None = None
     """In place of ``run``, where parts of the old layer are taken over."""
+    patched: Callable[[Path, Patch], Layer | None] | None = None
+    """Tried before, where the layer is there: renews some files of it, or gives None."""
 
 
 def _nothing(name: str) -> _Job:
@@ -102,10 +111,17 @@ class _Inputs:
     rows: BuildingRows
     crew: Workers
     ground: str = field(default="")
+    _surface: list[Surface | None] = field(default_factory=list)
+
+    def terrain(self) -> Surface | None:
+        """The ground, asked for once."""
+        if not self._surface:
+            self._surface.append(self.source.terrain())
+        return self._surface[0]
 
     def terrain_digest(self) -> str:
         if not self.ground:
-            terrain = self.source.terrain()
+            terrain = self.terrain()
             self.ground = "none" if terrain is None else terrain.digest()
         return self.ground
 
@@ -133,11 +149,16 @@ class _Inputs:
 
         def staged(staging: Staging, shelf: Shelf, progress: Progress) -> Layer:
             return refresh_buildings(
-                self.rows, self.source.terrain(), ground, staging, shelf, self.crew, progress
+                self.rows, self.terrain(), ground, staging, shelf, self.crew, progress
             )
 
+        def patched(layer: Path, patch: Patch) -> Layer | None:
+            if not isinstance(self.rows, EditedRows):
+                return None
+            return retile(self.rows, self.terrain(), ground, layer, patch)
+
         digest = digest_of(self.rows.stamp(), self.terrain_digest())
-        return _Job("buildings", digest, lambda _w, _p: Layer(None), staged)
+        return _Job("buildings", digest, lambda _w, _p: Layer(None), staged, patched)
 
     def _meshes(self, *, rooms: bool) -> pa.Table:
         table = self.source.meshes()
@@ -176,7 +197,7 @@ class _Inputs:
         return _Job("points", digest, lambda w, p: build_points(clouds, w, p))
 
     def _terrain(self) -> _Job:
-        terrain = self.source.terrain()
+        terrain = self.terrain()
         if terrain is None:
             return _nothing("terrain")
         water = self.source.flat("water")
@@ -249,6 +270,7 @@ def build(
         text = f"no such layer: {', '.join(unknown)}; expected some of {', '.join(LAYERS)}"
         raise InvalidRequestError(text, "layers")
     out.mkdir(parents=True, exist_ok=True)
+    recover(out)
     staging, left = out.with_name(f".{out.name}.building"), out.with_name(f".{out.name}.left")
     if staging.exists():  # of a run that was killed: what it finished is used
         shutil.rmtree(left, ignore_errors=True)
@@ -284,6 +306,8 @@ class _Run:
         self.out, self.staging, self.left, self.progress = out, staging, left, progress
         self.manifest = manifest
         self.changed: dict[str, dict[str, Any]] = {}
+        self.patched: dict[str, dict[str, Any]] = {}
+        self.gone: list[str] = []
         self.reports: list[LayerReport] = []
 
     def make(self, job: _Job) -> None:
@@ -292,7 +316,7 @@ class _Run:
         digest = digest_of(str(FORMAT), job.digest)
         entry = self.manifest.get(job.name)
         skipped = entry is not None and entry["input"] == digest and self._present(job.name, entry)
-        if not skipped:
+        if not skipped and not self._patch(job, digest, entry):
             old = self.out / job.name
             folder = Staging(self.staging / job.name, old, (entry or {}).get("files"))
             told = self._told(job.name)
@@ -301,8 +325,8 @@ class _Run:
             else:
                 shelf = Shelf(self.left / job.name, self.left / "old" / job.name, old)
                 layer = job.staged(folder, shelf, told)
-            entry = _entry(digest, folder, layer)
-            self.changed[job.name] = entry
+            self.changed[job.name] = _entry(digest, folder, layer)
+        entry = self.patched.get(job.name) or self.changed.get(job.name) or entry
         assert entry is not None  # noqa: S101 - either found or just made
         self.reports.append(
             LayerReport(
@@ -310,6 +334,20 @@ class _Run:
                 time.perf_counter() - started, skipped, tuple(entry["notes"]),
             )
         )  # fmt: skip
+
+    def _patch(self, job: _Job, digest: str, entry: dict[str, Any] | None) -> bool:
+        """Renew single files of a layer, where that is possible."""
+        if job.patched is None or entry is None or not (self.out / job.name).is_dir():
+            return False
+        folder = Patch(self.staging / PATCHED / job.name, entry["files"])
+        layer = job.patched(self.out / job.name, folder)
+        if layer is None:
+            shutil.rmtree(self.staging / PATCHED, ignore_errors=True)
+            return False
+        folder.settle()
+        self.patched[job.name] = _entry(digest, folder, layer)
+        self.gone += [f"{job.name}/{name}" for name in sorted(folder.gone)]
+        return True
 
     def forget(self, start: str) -> None:
         """Take away older layers of a name that begins so and that were not made in this run."""
@@ -334,7 +372,9 @@ class _Run:
         found: dict[str, bytes] = {}
         for name in SCENE:
             home = self.staging if name in self.changed else self.out
-            path = home / name / "tileset.json"
+            path = self.staging / PATCHED / name / "tileset.json"
+            if not path.is_file():
+                path = home / name / "tileset.json"
             if path.is_file():
                 found[name] = path.read_bytes()
         texts = [f"{n}:{b.hex()}" for n, b in found.items()]
@@ -355,6 +395,8 @@ class _Run:
             swap(self.staging / name, self.out / name, self.staging / "old" / name)
         if self.changed or not (self.out / "manifest.json").is_file():
             write_manifest(self.out, kept | self.changed)
+        if self.patched:
+            commit(self.staging / PATCHED, self.out, self.gone, self.patched)
         shutil.rmtree(self.staging, ignore_errors=True)
         shutil.rmtree(self.left, ignore_errors=True)
 
@@ -368,9 +410,9 @@ def _entry(digest: str, folder: Staging, layer: Layer) -> dict[str, Any]:
         "features": layer.features,
         "tiles": len(tiles),
         "bytes": folder.bytes,
-        "geometric_errors": _errors(layer.root),
+        "geometric_errors": layer.errors or _errors(layer.root),
         "notes": layer.notes,
-        "files": {name: list(folder.files[name]) for name in sorted(folder.files)},
+        "files": dict(sorted(folder.files.items())),
     }
 
 

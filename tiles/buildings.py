@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
 from tiles.blocks import FACADE
-from tiles.districts import Area, District, area_of, make_district, name_of
-from tiles.edits import Index, eid_words, touched, write_index
-from tiles.faces import mass, quarters, write_faces
+from tiles.districts import Area, area_of, make_district, name_of
+from tiles.edits import housed, write_homes
 from tiles.features import Layer, Progress, Write
 from tiles.folder import FORMAT, digest_of
 from tiles.membership import LAST_LEVEL
 from tiles.outlines import BuildingRows, EditedRows, Plan, TableRows, plan_of
 from tiles.packing import with_packed
 from tiles.palette import facade
-from tiles.records import FOLDER, Record, Shelf, digest_area, write_record
+from tiles.records import FOLDER, Record, Shelf, digest_parts, read_record, write_record
+from tiles.retile import layer_of
+from tiles.upper import Upper, write_upper
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from tiles.folder import Staging
+    from tiles.nodes import Node
     from tiles.workers import Made, Workers
     from twin.terrain import Surface
 
@@ -55,20 +58,27 @@ def build_buildings(
     Returns
     -------
     Layer
-        ``root`` is None where there is nothing to draw.
     """
     source = TableRows(rows) if isinstance(rows, pa.Table) else rows
     plan = plan_of(source.outlines())
     if plan is None:
         return Layer(None)
     write = with_packed(write)
-    done, made = 0, []
+    done, upper = 0, Upper(left_out=plan.left_out)
+    blocks = {}
     for area in areas(source, plan):
-        made.append(make_district(area, terrain, write))
-        done += len(area.key)
+        made = make_district(area, terrain, write)
+        upper.add(made)
+        blocks[made.cell] = made.blocks
+        done += len(area.members)
         if progress is not None:
             progress(done, len(plan.row))
-    return finish(made, plan.left_out, terrain, write)
+    found = layer_of(upper)
+    if found.features:
+        write(FACADE, facade().png)
+        upper.finish(blocks.__getitem__, terrain, write, lambda _n, _b: None)
+        found = layer_of(upper)
+    return found
 
 
 def refresh_buildings(
@@ -94,103 +104,85 @@ def refresh_buildings(
     crew : Workers
     progress : callable, optional
     """
-    index = shelf.index() if isinstance(source, EditedRows) else None
-    if index is not None and isinstance(source, EditedRows):
-        plans = touched(index, source, ground)
-        if plans is not None:
-            run = _Refresh(ground, staging, shelf, progress, sum(index.counts))
-            if run.edit(index, plans, source, terrain, crew):
-                run.keep_index(source.position(), index.left_out)
-                return finish(run.districts(), index.left_out, terrain, with_packed(staging.write))
     plan = plan_of(source.outlines())
     if plan is None:
         return Layer(None)
-    run = _Refresh(ground, staging, shelf, progress, len(plan.row))
+    write = with_packed(staging.write)
+    upper = Upper(ground=ground, left_out=plan.left_out)
+    if isinstance(source, EditedRows):
+        upper.position, upper.places = source.position(), source.places()
+    run = _Refresh(ground, staging, shelf, progress, upper, len(plan.row))
     for made in crew.run(run.missing(areas(source, plan)), terrain):
         run.store(made)
-    if isinstance(source, EditedRows):
-        run.keep_index(source.position(), plan.left_out)
-    return finish(run.districts(), plan.left_out, terrain, with_packed(staging.write))
+    run.drain()
+    records = staging.path / FOLDER
+    write_homes(records / "homes", run.homes)
+
+    def keep(node: Node, blocks: NDArray[np.void]) -> None:
+        (records / f"{node.name}.blocks").write_bytes(blocks.tobytes())
+
+    if layer_of(upper).features:
+        write(FACADE, facade().png)
+        upper.finish(
+            lambda c: read_record(records / name_of(c)).district.blocks, terrain, write, keep
+        )
+    write_upper(records / "upper", upper)
+    return layer_of(upper)
 
 
 class _Refresh:
     """One run over the districts of a plan: what is there already, what has to be made."""
 
     def __init__(
-        self, ground: str, staging: Staging, shelf: Shelf, progress: Progress | None, total: int
-    ) -> None:
-        self.total, self.ground = total, ground
+        self, ground: str, staging: Staging, shelf: Shelf, progress: Progress | None, upper: Upper,
+        total: int,
+    ) -> None:  # fmt: skip
+        self.total, self.ground, self.upper = total, ground, upper
         self.staging, self.shelf, self.progress = staging, shelf, progress
-        self._made: dict[int, District] = {}
-        self._count: dict[int, int] = {}
-        self._words: list[NDArray[np.void]] = []
-        self._waiting: deque[tuple[int, str]] = deque()
+        self.homes: list[NDArray[np.void]] = []
+        self._waiting: deque[tuple[Area, list[str]] | Record] = deque()
         self._done = 0
 
-    def districts(self) -> list[District]:
-        """What was made or taken, in the order of the plan."""
-        return [d for _, d in sorted(self._made.items())]
-
-    def missing(
-        self, found: Iterable[Area], numbers: Sequence[int] | None = None
-    ) -> Iterator[Area]:
+    def missing(self, found: Iterable[Area]) -> Iterator[Area]:
         """Areas that have to be made; all others are taken from the shelf."""
-        for k, area in enumerate(found):
-            i = k if numbers is None else numbers[k]
-            self._count[i] = len(area.key)
-            self._words.append(eid_words(area.table["eid"].combine_chunks(), i))
-            digest = digest_area(area, self.ground)
-            if not self._take(i, self.shelf.find(area.cell, digest)):
-                self._waiting.append((i, digest))
+        for i, area in enumerate(found):
+            self.homes.append(housed(area.members, i))
+            digests = digest_parts(area, self.ground)
+            hit = self.shelf.find(area.cell, digest_of(*digests))
+            record = None if hit is None else self._taken(*hit, area)
+            self._waiting.append((area, digests) if record is None else record)
+            self.drain()
+            if record is None:
                 yield area
 
-    def edit(
-        self, index: Index, plans: dict[int, Plan], source: BuildingRows, terrain: Surface | None,
-        crew: Workers,
-    ) -> bool:  # fmt: skip
-        """Make the districts of some plans and take all others; False where one is not to be had."""
-        for i, cell in enumerate(index.cells):
-            if i not in plans:
-                self._count[i] = index.counts[i]
-                if not self._take(i, self.shelf.find(cell)):
-                    return False
-        others = np.array(index.words)
-        self._words.append(others[~np.isin(others["district"], list(plans))])
-        found = (a for plan in plans.values() for a in areas(source, plan))
-        for made in crew.run(self.missing(found, list(plans)), terrain):
-            self.store(made)
-        return True
-
-    def keep_index(self, position: int, left_out: int) -> None:
-        """Write down where every building is, and what the base's log said last."""
-        cells = [d.cell for d in self.districts()]
-        counts = [n for _, n in sorted(self._count.items())]
-        words = np.concatenate(self._words)
-        index = Index(position, self.ground, cells, counts, left_out, words)
-        write_index(self.staging.path / FOLDER / "index", index)
+    def _taken(self, layer: Path, record: Record, area: Area) -> Record | None:
+        """A record whose files were taken over, with the rows of now."""
+        if not all(self.staging.adopt(n, layer, f) for n, f in record.files.items()):
+            return None
+        return replace(record, members=area.members)
 
     def store(self, made: Made) -> None:
-        """Write what was made for the area that waits longest."""
-        i, digest = self._waiting.popleft()
+        """Write what was made for the area that waits longest, and what was taken before it."""
+        self.drain()
+        area, digests = self._waiting.popleft()  # type: ignore[misc] # records were drained
         for name, data in made.files:
             self.staging.write(name, data)
         files = {name: self.staging.files[name] for name, _ in made.files}
-        self._keep(i, Record(digest, files, made.district))
+        for part, digest in zip(made.district.parts, digests, strict=True):
+            part.digest = digest
+        self._keep(Record(digest_of(*digests), files, made.district, area.members))
 
-    def _take(self, i: int, hit: tuple[Path, Record] | None) -> bool:
-        """Take the files of a district that is on the shelf."""
-        if hit is None:
-            return False
-        layer, record = hit
-        if not all(self.staging.adopt(n, layer, f) for n, f in record.files.items()):
-            return False
-        self._keep(i, record)
-        return True
+    def drain(self) -> None:
+        """Keep what was taken from the shelf and waits for nobody."""
+        while self._waiting and isinstance(self._waiting[0], Record):
+            found = self._waiting.popleft()
+            assert isinstance(found, Record)  # noqa: S101 - just looked
+            self._keep(found)
 
-    def _keep(self, i: int, record: Record) -> None:
+    def _keep(self, record: Record) -> None:
         write_record(self.staging.path / FOLDER / name_of(record.district.cell), record)
-        self._made[i] = record.district
-        self._done += self._count[i]
+        self.upper.add(record.district)
+        self._done += len(record.members)
         if self.progress is not None:
             self.progress(self._done, self.total)
 
@@ -206,23 +198,6 @@ def stamped(stamp: str, ground: str) -> str:
         Hash of the terrain.
     """
     return digest_of(str(FORMAT), digest_of(stamp, ground))
-
-
-def finish(made: list[District], left_out: int, terrain: Surface | None, write: Write) -> Layer:
-    """Write what lies above the districts."""
-    notes: dict[str, int] = {"without a polygon, left out": left_out} if left_out else {}
-    for district in made:
-        for text, n in district.notes.items():
-            notes[text] = notes.get(text, 0) + n
-    said = [f"{n} {text}" for text, n in notes.items()]
-    districts = [d for d in made if d.features]
-    if not districts:
-        return Layer(None, 0, said)
-    write(FACADE, facade().png)
-    top = quarters(districts)
-    mass(top, terrain, write)
-    root, _ = write_faces(top, write)
-    return Layer(root, sum(d.features for d in districts), said)
 
 
 def areas(source: BuildingRows, plan: Plan) -> Iterator[Area]:
@@ -247,11 +222,11 @@ def _some(source: BuildingRows, plan: Plan, which: range) -> Iterator[Area]:
     if not np.array_equal(found, numbers):
         order = np.argsort(found)
         table = table.take(pa.array(order[np.searchsorted(found[order], numbers)]))
+    table = table.combine_chunks()
     for i in which:
         own = plan.rows_of(i)
         part = table.slice(own.start - places.start, own.stop - own.start)
-        size = plan.size[own].astype(np.float64)
-        yield area_of(m.cell(i), part, m.key[own], m.tile_level[own], size)
+        yield area_of(m.cell(i), part, plan.members(own))
 
 
 def _box(cells: list[tuple[int, int, int]]) -> tuple[float, float, float, float]:

@@ -46,7 +46,8 @@ class BadTileError(ValueError):
 class Content:
     """A content that was read: ``points`` (n, 3) local east, north, up metres; ids of features.
 
-    ``eid`` is empty where the features are blocks of a massing, which are no entities;
+    ``eid`` is empty where the features are blocks of a massing, which are no entities, and then
+    ``stands_for`` is the number of buildings they show;
     ``attributes`` are what points of a cloud carry, by the name of the property, shape (n,).
     """
 
@@ -54,6 +55,7 @@ class Content:
     eid: list[str]
     triangles: int
     attributes: dict[str, NDArray[Any]] = field(default_factory=dict)
+    stands_for: int = 0
 
 
 def _require(holds: bool, rule: str, message: str) -> None:
@@ -100,7 +102,16 @@ def read_content(blob: bytes) -> Content:
     _require(bool(used.all()), "feature-unused", f"{int((~used).sum())} features have no vertex")
     check_pictures(document, lambda i: reader.view(i)[0], _require)
     columns = _properties(reader, document, table)
-    return Content(from_y_up(np.concatenate(points)).astype(np.float64), _ids(columns), triangles)
+    place = from_y_up(np.concatenate(points)).astype(np.float64)
+    return Content(place, _ids(columns), triangles, stands_for=_stands_for(reader, table))
+
+
+def _stands_for(reader: _Reader, table: dict[str, Any]) -> int:
+    """Buildings that a massing shows."""
+    entry = table["properties"].get("buildings")
+    if entry is None or "eid" in table["properties"]:
+        return 0
+    return round(float(np.frombuffer(reader.view(entry["values"])[0], "<f4").sum(dtype=float)))
 
 
 def _ids(columns: dict[str, list[str]]) -> list[str]:

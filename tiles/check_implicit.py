@@ -13,7 +13,7 @@ from twin.crs import ecef_to_geographic
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Implicit", "outside"]
+__all__ = ["Implicit", "outside", "within"]
 
 Floats = NDArray[np.float64]
 Cell = tuple[int, int, int]
@@ -21,7 +21,7 @@ M_PER_RADIAN = 6_371_000.0
 
 
 class Implicit:
-    """An implicit root; ``faults`` says what is wrong with its subtrees."""
+    """An implicit root; ``tiles`` are the cells that are there, ``faults`` what is wrong with its subtrees."""
 
     def __init__(self, said: dict[str, Any], template: str) -> None:
         self.template = template
@@ -29,6 +29,7 @@ class Implicit:
         self.levels = int(said["subtreeLevels"])
         self.available = int(said["availableLevels"])
         self.faults: list[str] = []
+        self.tiles: set[Cell] = set()
         if said["subdivisionScheme"] != "QUADTREE" or not 1 <= self.levels <= 10:
             self.faults.append(f"{said['subdivisionScheme']} of {self.levels} levels")
 
@@ -57,6 +58,7 @@ class Implicit:
         if (0, 0, 0) not in tree.tiles:
             self.faults.append(f"{name}: its root is not available")
         there = set(tree.tiles)
+        self.tiles |= {(level + k, (x << k) + a, (y << k) + b) for k, a, b in there}
         for k, a, b in tree.tiles:
             if k and (k - 1, a >> 1, b >> 1) not in there:
                 self.faults.append(f"{name}: tile {k}/{a}/{b} has no parent")
@@ -68,6 +70,12 @@ class Implicit:
             found.append((level + k, (x << k) + a, (y << k) + b))
         for k, a, b in tree.children:
             self._walk(folder, (level + k, (x << k) + a, (y << k) + b), found)
+
+
+def within(cell: Cell, above: Cell) -> bool:
+    """Whether a cell lies in another."""
+    down = cell[0] - above[0]
+    return down >= 0 and (cell[1] >> down, cell[2] >> down) == above[1:]
 
 
 def outside(points: Floats, region: Floats, cell: Cell) -> float:

@@ -1,153 +1,116 @@
-"""Which districts an edit touches, told from the base's log of changes without looking at the whole city.
+"""Which districts and tiles an edit touches, told from the base's log of changes without looking at the whole city.
 
-The layer keeps an :class:`Index` of its districts and of the building in each. A building that the log names is
-looked up in it (where it was) and in the base (where it is); only those districts are planned anew. What
-cannot be told so (a load of many, a district that has to part or to join, a place where none was, a change that is
-no building's own) is left to the plan of the whole city, which gives the same bytes.
+The layer keeps the district of every building (:func:`write_homes`) and, with each district's record, its
+buildings. A building that the log names is looked up in them (where it was) and in the base (where it is). What
+cannot be told so (a load of many, a district that has to part or to join, a place where none was) is left to the plan
+of the whole city, which gives the same bytes.
 """
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import orjson
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from tiles import membership
-from tiles.membership import LAST_LEVEL, unmorton
-from tiles.outlines import EditedRows, Plan, plan_of, plan_within
+from tiles.districts import MEMBER, tile_keys
+from tiles.eids import eid_words
+from tiles.membership import LAST_LEVEL, members_within, unmorton
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["Index", "eid_words", "read_index", "touched", "write_index"]
+__all__ = ["Splice", "districts_of", "home_of", "housed", "spliced", "stand", "write_homes"]
 
 Cell = tuple[int, int, int]
-Words = NDArray[np.void]
-WORDS = np.dtype([("high", "<u8"), ("low", "<u8"), ("district", "<i4")])
-NOWHERE = (0.0, 1.0, 0.0, -1.0)
+Rows = NDArray[np.void]
+HOME = np.dtype([("high", "<u8"), ("low", "<u8"), ("district", "<i4")])
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
-    """Districts of a layer in order, and the district of every building.
-
-    Parameters
-    ----------
-    position : int
-        Place in the log of changes the layer stands at.
-    ground : str
-        Hash of the terrain and of the format.
-    cells : list of (level, x, y)
-    counts : list of int
-        Buildings of each district, drawn or not.
-    left_out : int
-        Buildings without a box.
-    words : ndarray of :data:`WORDS`
-        Sorted by eid.
-    """
-
-    position: int
-    ground: str
-    cells: list[Cell]
-    counts: list[int]
-    left_out: int
-    words: Words
-
-    def districts_of(self, eids: list[str]) -> set[int]:
-        """Districts the buildings stood in."""
-        wanted = eid_words(pa.array(eids, pa.string()), 0)
-        high = self.words["high"]
-        first = np.searchsorted(high, wanted["high"], side="left")
-        last = np.searchsorted(high, wanted["high"], side="right")
-        found = set()
-        for word, a, b in zip(wanted, first.tolist(), last.tolist(), strict=True):
-            run = self.words[a:b]
-            found |= set(run["district"][run["low"] == word["low"]].tolist())
-        return found
-
-
-def eid_words(eids: pa.Array, district: int) -> Words:
-    """Ids as numbers, each with its district; not sorted."""
-    out = np.zeros(len(eids), WORDS)
-    if len(eids):
-        text = "".join(eids.to_pylist()).replace("-", "")
-        pairs = np.frombuffer(bytes.fromhex(text), ">u8").reshape(-1, 2)
-        out["high"], out["low"] = pairs[:, 0], pairs[:, 1]
-    out["district"] = district
+def housed(words: Rows, district: int) -> Rows:
+    """Ids with their district; not sorted."""
+    out = np.empty(len(words), HOME)
+    out["high"], out["low"], out["district"] = words["high"], words["low"], district
     return out
 
 
-def write_index(path: Path, index: Index) -> None:
-    """Write the index in one step."""
-    words = index.words[np.lexsort((index.words["low"], index.words["high"]))]
-    meta = {
-        "position": index.position,
-        "ground": index.ground,
-        "cells": index.cells,
-        "counts": index.counts,
-        "left_out": index.left_out,
-    }
-    text = orjson.dumps(meta)
-    text += b" " * (-len(text) % 8)
+def write_homes(path: Path, homes: list[Rows]) -> None:
+    """Write the district of every building in one step, sorted by eid."""
+    found = np.concatenate(homes) if homes else np.empty(0, HOME)
     beside = path.with_name(f"{path.name}.new")
-    beside.write_bytes(struct.pack("<Q", len(text)) + text + words.tobytes())
+    beside.write_bytes(found[np.lexsort((found["low"], found["high"]))].tobytes())
     beside.replace(path)
 
 
-def read_index(path: Path) -> Index | None:
-    """The index of a layer, ids mapped from disk; None where there is none that can be read."""
-    try:
-        with path.open("rb") as file:
-            size = struct.unpack("<Q", file.read(8))[0]
-            meta = orjson.loads(file.read(size))
-        words = np.memmap(path, WORDS, "r", 8 + size) if sum(meta["counts"]) else np.empty(0, WORDS)
-        cells = [(c[0], c[1], c[2]) for c in meta["cells"]]
-        return Index(
-            meta["position"], meta["ground"], cells, meta["counts"], meta["left_out"], words
-        )
-    except (OSError, ValueError, KeyError, struct.error):
-        return None
+def districts_of(path: Path, eids: Sequence[str], moved: dict[str, int]) -> dict[str, int]:
+    """District of each of some buildings that have one.
 
-
-def touched(index: Index, rows: EditedRows, ground: str) -> dict[int, Plan] | None:
-    """Plans of the districts that changed since the index was written, by their number.
-
-    Returns
-    -------
-    dict or None
-        None where the whole city has to be planned.
+    Parameters
+    ----------
+    path : Path
+        As :func:`write_homes` writes it.
+    eids : sequence of str
+    moved : dict
+        What has changed since, -1 for none.
     """
-    known = index.ground == ground and not index.left_out
-    eids = rows.changed(index.position) if known else None
-    if eids is None:
-        return None
-    where = {c: i for i, c in enumerate(index.cells)}
-    numbers = index.districts_of(eids)
-    now = plan_of(rows.near(eids, NOWHERE)) if eids else None
-    if now is not None:
-        if now.left_out:
-            return None
-        found = {_home(int(k), where) for k in now.membership.key}
-        if None in found:
-            return None
-        numbers |= {n for n in found if n is not None}
-    plans = {}
-    counts = list(index.counts)
-    for n in sorted(numbers):
-        plan = plan_within(rows.near([], _box(index.cells[n])), index.cells[n])
-        if plan is None:
-            return None
-        plans[n], counts[n] = plan, len(plan.row)
-    return plans if _stand(index.cells, counts, numbers) else None
+    found = {e: moved[e] for e in eids if e in moved}
+    rest = [e for e in eids if e not in moved]
+    if rest and path.stat().st_size:
+        homes = np.memmap(path, HOME, "r")
+        high = homes["high"]
+        for eid, word in zip(rest, eid_words(pa.array(rest, pa.string())), strict=True):
+            first = int(np.searchsorted(high, word["high"], side="left"))
+            while first < len(homes) and high[first] == word["high"]:
+                if homes["low"][first] == word["low"]:
+                    found[eid] = int(homes["district"][first])
+                    break
+                first += 1
+    return {e: n for e, n in found.items() if n >= 0}
 
 
-def _home(key: int, where: dict[Cell, int]) -> int | None:
-    """Number of the district a key lies in."""
+@dataclass(frozen=True, slots=True)
+class Splice:
+    """Buildings of a district after an edit, and the tiles, (level, key), that are not as they were."""
+
+    members: Rows
+    dirty: set[tuple[int, int]]
+
+
+def spliced(level: int, old: Rows, gone: Rows, new: Rows) -> Splice:
+    """Put buildings of a district in the place of others.
+
+    Parameters
+    ----------
+    level : int
+        Of the district.
+    old : ndarray of :data:`tiles.districts.MEMBER`
+    gone : ndarray of :data:`tiles.eids.WORDS`
+        Buildings that changed or are not here any more.
+    new : ndarray of :data:`tiles.districts.MEMBER`
+        Those that changed and are here now; their ``level`` is found.
+    """
+    left = np.isin(old["low"], gone["low"]) & np.isin(old["high"], gone["high"])
+    kept = old[~left]
+    both = np.concatenate([kept, new]).astype(MEMBER, copy=False)
+    dirty = _tiles(old[left])
+    if len(both):
+        found = members_within(level, both["key"], both["inside"])
+        both["level"][found.order] = found.tile_level
+        other = np.flatnonzero(both["level"][: len(kept)] != kept["level"])
+        dirty |= _tiles(kept[other]) | _tiles(both[other]) | _tiles(both[len(kept) :])
+    return Splice(both, dirty)
+
+
+def _tiles(members: Rows) -> set[tuple[int, int]]:
+    return set(zip(members["level"].tolist(), tile_keys(members).tolist(), strict=True))
+
+
+def home_of(key: int, where: dict[Cell, int]) -> int | None:
+    """The district a key lies in, by the cells of all districts; None where there is none."""
     x, y = unmorton(np.array([key]))
     for level in range(membership.FIRST_DISTRICT, LAST_LEVEL + 1):
         up = LAST_LEVEL - level
@@ -157,23 +120,18 @@ def _home(key: int, where: dict[Cell, int]) -> int | None:
     return None
 
 
-def _stand(cells: list[Cell], counts: list[int], numbers: set[int]) -> bool:
-    """Whether districts with new counts are still districts: none too full, none that would join."""
-    for n in numbers:
-        level, x, y = cells[n]
-        if counts[n] > membership.DISTRICT_FEATURES and level < LAST_LEVEL:
+def stand(where: dict[Cell, int], counts: list[int], numbers: set[int]) -> bool:
+    """Whether some districts are districts still with new counts: none empty or too full, none that would join."""
+    for (level, x, y), n in where.items():
+        if n not in numbers:
+            continue
+        if not counts[n] or (counts[n] > membership.DISTRICT_FEATURES and level < LAST_LEVEL):
             return False
         if level > membership.FIRST_DISTRICT:
             above = sum(
-                k for c, k in zip(cells, counts, strict=True)
+                counts[i] for c, i in where.items()
                 if c[0] >= level and (c[1] >> (c[0] - level + 1), c[2] >> (c[0] - level + 1)) == (x >> 1, y >> 1)
             )  # fmt: skip
             if above <= membership.DISTRICT_FEATURES:
                 return False
     return True
-
-
-def _box(cell: Cell) -> tuple[float, float, float, float]:
-    width = 360.0 / 2 ** cell[0]
-    west, south = cell[1] * width - 180.0, cell[2] * width - 90.0
-    return west, south, west + width, south + width

@@ -22,11 +22,12 @@ Texts: TypeAlias = NDArray[np.object_] | pa.Array
 
 @dataclass(slots=True)
 class Layer:
-    """A tree that was written, and what was noticed on the way."""
+    """A tree that was written, and what was noticed on the way; ``errors`` where no tree is kept."""
 
     root: Tile | None
     features: int = 0
     notes: list[str] = field(default_factory=list)
+    errors: list[float] = field(default_factory=list)
 
 
 def feature_columns(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FORMAT",
     "Hashes",
+    "Patch",
     "Staging",
     "digest_of",
     "digest_pixels",
@@ -90,15 +91,48 @@ class Staging:
 
     def digest(self) -> str:
         """Hash over names and contents."""
-        return digest_of(*(f"{n}:{self.files[n][0]}" for n in sorted(self.files)))
+        return digest_of(*[f"{n}:{self.files[n][0]}" for n in sorted(self.files)])
+
+
+class Patch(Staging):
+    """Files that take the place of some of a layer's; all others stay as they are.
+
+    Parameters
+    ----------
+    path : Path
+        Where new files are written.
+    known : mapping of str to (sha256, size)
+        The layer's files.
+    """
+
+    def __init__(self, path: Path, known: Mapping[str, Sequence[Any]]) -> None:
+        super().__init__(path)
+        self.known = known
+        self.told: dict[str, tuple[str, int]] = {}
+        self.gone: set[str] = set()
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write one file, unless the layer has it so."""
+        found = self.told[name] = hashlib.sha256(data).hexdigest(), len(data)
+        if tuple(self.known.get(name, ())) != found:
+            self._place(name).write_bytes(data)
+
+    def beside(self, name: str) -> Path:
+        """Where a file that is not served is to be written."""
+        return self._place(name)
+
+    def settle(self) -> None:
+        """Reckon the files of the layer as it will be."""
+        self.gone -= self.told.keys()
+        known: dict[str, Any] = dict(self.known)
+        same = self.told.keys() <= known.keys() and not self.gone
+        known |= self.told
+        self.files = known if same else {k: known[k] for k in sorted(known.keys() - self.gone)}
 
 
 def digest_of(*parts: str) -> str:
     """sha256 of some texts, in order."""
-    h = hashlib.sha256()
-    for part in parts:
-        h.update(part.encode() + b"\0")
-    return h.hexdigest()
+    return hashlib.sha256("".join(f"{part}\0" for part in parts).encode()).hexdigest()
 
 
 class _Sink:
@@ -146,14 +180,38 @@ def digest_pixels(data: NDArray[np.generic] | Cog) -> str:
 def read_manifest(out: Path) -> dict[str, Any]:
     """Layers of the manifest of a tiles folder; empty where there is none of this format."""
     path = out / MANIFEST
-    if not path.is_file():
-        return {}
     try:
+        found = signature(path)
+        with _lock:
+            if path in _manifests and _manifests[path][0] == found:
+                return dict(_manifests[path][1])
         document = orjson.loads(path.read_bytes())
-    except orjson.JSONDecodeError:
+    except (FileNotFoundError, NotADirectoryError, orjson.JSONDecodeError):
         return {}
     layers: dict[str, Any] = document.get("layers", {}) if document.get("format") == FORMAT else {}
-    return layers
+    _remember(path, found, layers)
+    return dict(layers)
+
+
+Signature = tuple[int, int, int]
+_lock = threading.Lock()
+_manifests: dict[Path, tuple[Signature, dict[str, Any]]] = {}
+"""Manifests read or written last, while their files are the same."""
+MOST_KEPT = 4
+
+
+def signature(path: Path) -> Signature:
+    """What changes when a file is replaced: time, size and number of the file."""
+    found = path.stat()
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _remember(path: Path, found: Signature, layers: dict[str, Any]) -> None:
+    with _lock:
+        _manifests.pop(path, None)
+        _manifests[path] = found, layers
+        while len(_manifests) > MOST_KEPT:
+            _manifests.pop(next(iter(_manifests)))
 
 
 class Hashes:
@@ -191,11 +249,13 @@ class Hashes:
 
 
 def write_manifest(out: Path, layers: Mapping[str, Any]) -> None:
-    """Put the manifest in place in one step."""
-    body = {"format": FORMAT, "layers": {k: layers[k] for k in sorted(layers)}}
+    """Put the manifest in place in one step; entries are not changed afterwards."""
+    ordered = {k: layers[k] for k in sorted(layers)}
+    body = {"format": FORMAT, "layers": ordered}
     beside = out / (MANIFEST + ".new")
     beside.write_bytes(orjson.dumps(body, option=orjson.OPT_INDENT_2))
     beside.replace(out / MANIFEST)
+    _remember(out / MANIFEST, signature(out / MANIFEST), ordered)
 
 
 def swap(built: Path, target: Path, old: Path) -> None:

@@ -7,13 +7,13 @@ The world is the quadtree of :mod:`tiles.quadtree` (level 0 is 360° × 360°). 
     buildings, counted by the middle of their boxes. It is the unit of work: everything in it is made from
     its own buildings alone. One of no more than :data:`LEAF_FEATURES` is one tile.
 *Leaf*
-    a cell of a district of no more than :data:`LEAF_FEATURES` buildings takes them all.
-*Node*
-    a cell of more takes those that no cell below holds strictly, and those that are large there
-    (:func:`coarse_error`): as large as lets the tile stay within :data:`LEAF_FEATURES`. The rest goes down.
+    the shallowest cell below a district's own that has no more than :data:`LEAF_FEATURES` buildings, counted
+    likewise: it takes those it holds strictly.
 *Top*
-    what crosses the border of its district belongs to no cell of it, and goes with what the district's
-    own cell takes: the one tile that need not lie inside a cell.
+    what crosses the border of its leaf, and everything of a district of one tile: the one tile that need
+    not lie inside a cell.
+
+Cells between a district and its leaves show massing (:mod:`tiles.massing`), never buildings.
 
 So an edit takes one building out of one chain and puts it into another; every other tile keeps what it has.
 """
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "DISTRICT_FEATURES", "FIRST_DISTRICT", "LAST_LEVEL", "LEAF_FEATURES", "Membership",
-    "coarse_error", "members", "members_within", "morton", "place", "size_level", "unmorton",
+    "members", "members_within", "morton", "place", "unmorton",
 ]  # fmt: skip
 
 Floats = NDArray[np.float64]
@@ -37,26 +37,10 @@ LAST_LEVEL = 22
 """Cells of some 10 m: nothing is divided further."""
 FIRST_DISTRICT = 13
 """Cells of some 5 km: from there on a frame is flat enough for everything in it."""
-DISTRICT_FEATURES = 3_200
-LEAF_FEATURES = 800
-CROWDED_STEPS = 6
-"""How often a crowded node may double what counts as large there."""
-COARSE_M = 64.0
-"""At level 14 a thing of this size is large; half of it one level deeper."""
+DISTRICT_FEATURES = 6_400
+LEAF_FEATURES = 1_600
 MARGIN_DEG = 1e-7
 """Kept free at the border of a cell, about a centimetre: vertices move by less when they are quantised."""
-
-
-def coarse_error(level: int) -> float:
-    """What is large at a level, metres: nothing as large is left to the tiles below."""
-    return float(COARSE_M * 2.0 ** (14 - level))
-
-
-def size_level(size: Floats) -> Small:
-    """The shallowest level at which things of a size (metres) are large."""
-    with np.errstate(divide="ignore"):
-        level = np.ceil(14.0 - np.log2(size / COARSE_M))
-    return np.clip(level, 0, LAST_LEVEL).astype(np.int8)
 
 
 def _spread(v: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -163,35 +147,27 @@ class Membership:
         return np.diff(self.start)
 
 
-def members(key: Ints, inside: Small, large: Small) -> Membership:
+def members(key: Ints, inside: Small) -> Membership:
     """Distribute buildings over districts and tiles.
 
     Parameters
     ----------
     key, inside : ndarray, shape (n,)
         As :func:`place` gives them, in any order; n ≥ 1.
-    large : ndarray of int8, shape (n,)
-        As :func:`size_level` gives it.
     """
     order = np.argsort(key, kind="stable")
-    key, inside, large = key[order], inside[order], large[order]
-    level = _district_levels(key)
+    key, inside = key[order], inside[order]
+    level = _shallowest(key, np.full(len(key), FIRST_DISTRICT, np.int8), DISTRICT_FEATURES)
     start = np.append(np.flatnonzero(np.append(True, _apart(key, level))), len(key))
-    count = np.diff(start)
-    tile = level.copy()
-    free = np.repeat(count > LEAF_FEATURES, count) & (inside >= level)
-    tile[free] = _tile_levels(key[free], inside[free], large[free], level[free])
+    tile = _tile_levels(key, inside, level, np.diff(start))
     return Membership(order, key, tile, start.astype(np.int64), level[start[:-1]])
 
 
-def members_within(level: int, key: Ints, inside: Small, large: Small) -> Membership:
+def members_within(level: int, key: Ints, inside: Small) -> Membership:
     """:func:`members` of one district that is known to be one, of a given level."""
     order = np.argsort(key, kind="stable")
-    key, inside, large = key[order], inside[order], large[order]
-    tile = np.full(len(key), level, np.int8)
-    free = inside >= level
-    if len(key) > LEAF_FEATURES:
-        tile[free] = _tile_levels(key[free], inside[free], large[free], tile[free])
+    key, inside = key[order], inside[order]
+    tile = _tile_levels(key, inside, np.full(len(key), level, np.int8), np.array([len(key)]))
     start = np.array([0, len(key)], dtype=np.int64)
     return Membership(order, key, tile, start, np.array([level], dtype=np.int8))
 
@@ -208,13 +184,13 @@ def _run_lengths(cells: Ints) -> Ints:
     return np.diff(np.concatenate([[0], edge, [len(cells)]])).astype(np.int64)
 
 
-def _district_levels(key: Ints) -> Small:
-    """Level of the district of each key (sorted)."""
+def _shallowest(key: Ints, first: Small, most: int) -> Small:
+    """Level of the shallowest cell with no more than ``most`` keys, from a first level on (keys sorted)."""
     level = np.full(len(key), LAST_LEVEL, np.int8)
     rest = np.arange(len(key))
-    for depth in range(FIRST_DISTRICT, LAST_LEVEL):
+    for depth in range(int(first.min(initial=LAST_LEVEL)), LAST_LEVEL):
         length = _run_lengths(key[rest] >> (2 * (LAST_LEVEL - depth)))
-        few = np.repeat(length <= DISTRICT_FEATURES, length)
+        few = np.repeat(length <= most, length) & (first[rest] <= depth)
         level[rest[few]] = depth
         rest = rest[~few]
         if not len(rest):
@@ -222,40 +198,12 @@ def _district_levels(key: Ints) -> Small:
     return level
 
 
-def _tile_levels(key: Ints, inside: Small, large: Small, district: Small) -> Small:
-    """Level of the tile of each building that lies in a cell of its district (keys sorted)."""
-    tile = np.full(len(key), LAST_LEVEL, np.int8)
-    if not len(key):
-        return tile
-    waiting = np.arange(len(key))
-    for depth in range(int(district.min()), LAST_LEVEL):
-        ready = district[waiting] <= depth
-        rows = waiting[ready]
-        if len(rows):
-            length = _run_lengths(key[rows] >> (2 * (LAST_LEVEL - depth)))
-            # the district's own cell is never a leaf: it would have been one tile
-            leaf = np.repeat(length <= LEAF_FEATURES, length) & (district[rows] < depth)
-            taken = leaf | _taken(inside[rows], large[rows], length, depth)
-            tile[rows[taken]] = depth
-            ready[ready] = taken
-            waiting = waiting[~ready]
-        if not len(waiting):
-            break
+def _tile_levels(key: Ints, inside: Small, district: Small, count: Ints) -> Small:
+    """Level of the tile of each building; districts stand in runs of given lengths (keys sorted)."""
+    tile = district.copy()
+    parted = np.flatnonzero(np.repeat(count > LEAF_FEATURES, count))
+    if len(parted):
+        leaf = _shallowest(key[parted], district[parted] + np.int8(1), LEAF_FEATURES)
+        held = inside[parted] >= leaf
+        tile[parted[held]] = leaf[held]
     return tile
-
-
-def _taken(inside: Small, large: Small, length: Ints, depth: int) -> NDArray[np.bool_]:
-    """What nodes of a level take of their buildings, which stand in runs of given lengths."""
-    start = np.concatenate([[0], np.cumsum(length)[:-1]])
-    bound = inside <= depth
-    taken = bound.copy()
-    crowded = np.ones(len(length), dtype=bool)
-    for step in range(CROWDED_STEPS):
-        wanted = bound | (large <= depth - step)
-        fits = crowded & (np.add.reduceat(wanted, start, dtype=np.int64) <= LEAF_FEATURES)
-        rows = np.repeat(fits, length)
-        taken[rows] = wanted[rows]
-        crowded &= ~fits
-        if not crowded.any():
-            break
-    return taken

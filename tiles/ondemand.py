@@ -232,8 +232,7 @@ def _made(
     numbers, key = plan.row[own][mine], key[mine]
     found = rows.rows(plan.wanted(own, mine), (west, south, west + width, south + width))
     table = _aligned(found, numbers, key)
-    area = area_of(cell, table, key, level[mine], plan.size[own][mine].astype(np.float64))
-    return make_part(area, terrain, part)
+    return make_part(area_of(cell, table, plan.members(own)[mine]), terrain)
 
 
 class _MovedError(Exception):

@@ -1,6 +1,6 @@
 """Buildings by their outline first, by their shape when their turn comes.
 
-A plan needs a box and a height of every building, some forty bytes; the shapes of a whole city never stand in
+A plan needs a box of every building, some forty bytes; the shapes of a whole city never stand in
 memory together. :class:`BuildingRows` is what the tiler asks for both; :class:`TableRows` answers from a
 table.
 """
@@ -8,7 +8,6 @@ table.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -16,28 +15,17 @@ import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
 
-from tiles.blocks import DEFAULT_HEIGHT_M, HIGHEST_M
+from tiles.districts import MEMBER
 from tiles.folder import digest_table
-from tiles.membership import (
-    LAST_LEVEL,
-    Membership,
-    members,
-    members_within,
-    morton,
-    place,
-    size_level,
-)
-from tiles.palette import FLOOR_HEIGHT
-from tiles.placement import M_PER_DEGREE
+from tiles.membership import Membership, members, place
 from tiles.source import floats, geometries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from contextlib import AbstractContextManager
 
 __all__ = [
-    "OUTLINE", "BuildingRows", "EditedRows", "Plan", "StreamedSource", "TableRows", "plan_of", "plan_within",
-    "size_of",
+    "OUTLINE", "BuildingRows", "EditedRows", "Plan", "StreamedSource", "TableRows", "plan_of",
 ]  # fmt: skip
 
 Floats = NDArray[np.float64]
@@ -49,11 +37,9 @@ OUTLINE = pa.schema(
         ("row", pa.int64()), ("thing", pa.int64()),  # what :meth:`BuildingRows.rows` knows it by
         ("base_z", pa.float64()),
         ("xmin", pa.float64()), ("ymin", pa.float64()), ("xmax", pa.float64()), ("ymax", pa.float64()),
-        ("height_m", pa.float64()),
-        ("floors", pa.int32()),
     ]
 )  # fmt: skip
-"""Box in degrees, height above ground and floors of a building; null where unknown."""
+"""Height of the ground (m) and box (degrees) of a building; null where unknown."""
 
 
 @runtime_checkable
@@ -98,8 +84,20 @@ class EditedRows(BuildingRows, Protocol):
         """Eids of the buildings that changed after a place; None where that cannot be said one by one."""
         ...
 
-    def near(self, eids: list[str], box: Box) -> Iterable[pa.RecordBatch]:
-        """Outlines of some buildings, and of all that meet a box."""
+    def places(self) -> str:
+        """Changes when the heights of the ground are computed anew."""
+        ...
+
+    def above(self, eids: list[str]) -> list[str]:
+        """Buildings, and all whose drawing depends on them."""
+        ...
+
+    def outlines_of(self, known: pa.Table, *, same_places: bool) -> pa.Table:
+        """Outlines of some buildings, with ``eid``; of none that is not drawn.
+
+        ``known`` has ``eid`` and ``row``, ``thing``, ``base_z`` as they were, null where unknown; with
+        ``same_places`` heights of the ground are those of then.
+        """
         ...
 
 
@@ -119,7 +117,7 @@ class TableRows:
         columns = {"row": np.arange(self.table.num_rows)}
         columns |= {n: bounds[:, i] for i, n in enumerate(("xmin", "ymin", "xmax", "ymax"))}
         columns["thing"] = columns["row"]
-        columns |= {n: floats(self.table, n) for n in ("base_z", "height_m", "floors")}
+        columns["base_z"] = floats(self.table, "base_z")
         batches: list[pa.RecordBatch] = pa.table(columns).to_batches()
         return batches
 
@@ -128,30 +126,12 @@ class TableRows:
         return self.table.take(wanted["row"]).append_column("row", wanted["row"])
 
 
-def size_of(box: Floats, height: Floats, floors: Floats) -> Floats:
-    """Diagonal of a building's box, metres; the height is the one that is drawn.
-
-    Parameters
-    ----------
-    box : ndarray of float64, shape (n, 4)
-        West, south, east, north in degrees.
-    height, floors : ndarray of float64, shape (n,)
-        NaN where unknown.
-    """
-    believed = (height > 0) & (height <= HIGHEST_M)
-    counted = (floors > 0) & (floors * FLOOR_HEIGHT <= HIGHEST_M)
-    tall = np.where(believed, height, np.where(counted, floors * FLOOR_HEIGHT, DEFAULT_HEIGHT_M))
-    width = (box[:, 2] - box[:, 0]) * M_PER_DEGREE * np.cos(np.deg2rad((box[:, 1] + box[:, 3]) / 2))
-    depth = (box[:, 3] - box[:, 1]) * M_PER_DEGREE
-    size: Floats = np.sqrt(width * width + depth * depth + tall * tall)
-    return size
-
-
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Every building's place in the tree, some forty bytes each.
 
-    ``row``, ``thing``, ``base_z`` and ``size`` are in the order of ``membership``; ``left_out`` counts
+    ``row``, ``thing``, ``base_z`` and ``inside`` (:func:`tiles.membership.place`) are in the order of
+    ``membership``; ``left_out`` counts
     buildings without a box.
     """
 
@@ -159,13 +139,22 @@ class Plan:
     row: Ints
     thing: Ints
     base_z: Floats
-    size: NDArray[np.float32]
+    inside: NDArray[np.int8]
     left_out: int
 
     def rows_of(self, i: int) -> slice:
         """Places of district ``i``."""
         start = self.membership.start
         return slice(int(start[i]), int(start[i + 1]))
+
+    def members(self, places: slice) -> NDArray[np.void]:
+        """Buildings of some places (:data:`tiles.districts.MEMBER`), eids left open."""
+        m = self.membership
+        out = np.zeros(places.stop - places.start, MEMBER)
+        out["key"], out["level"] = m.key[places], m.tile_level[places]
+        for name in ("row", "thing", "base_z", "inside"):
+            out[name] = getattr(self, name)[places]
+        return out
 
     def wanted(self, places: slice, some: NDArray[np.bool_] | None = None) -> pa.Table:
         """What to ask :meth:`BuildingRows.rows` for, in the order of the plan."""
@@ -175,50 +164,25 @@ class Plan:
 
 def plan_of(outlines: Iterable[pa.RecordBatch]) -> Plan | None:
     """Distribute the buildings of some outlines; None where there are none with a box."""
-    return _plan(outlines, members)
-
-
-def plan_within(batches: Iterable[pa.RecordBatch], cell: tuple[int, int, int]) -> Plan | None:
-    """The plan of one district from outlines that hold all of its buildings, and perhaps others."""
-    level, x, y = cell
-    own = morton(np.array([x]), np.array([y]))[0]
-
-    def only(key: Ints) -> NDArray[np.bool_]:
-        return np.asarray((key >> (2 * (LAST_LEVEL - level))) == own)
-
-    return _plan(batches, partial(members_within, level), only)
-
-
-def _plan(
-    batches: Iterable[pa.RecordBatch],
-    distribute: Callable[[Ints, NDArray[np.int8], NDArray[np.int8]], Membership],
-    only: Callable[[Ints], NDArray[np.bool_]] | None = None,
-) -> Plan | None:
     parts, left_out = [], 0
-    for batch in batches:
+    for batch in outlines:
         columns, unknown = _columns(pa.Table.from_batches([batch]))
         left_out += unknown
-        if only is not None:
-            here = only(columns[3])
-            columns = [c[here] for c in columns]
         parts.append(columns)
     if not sum(len(p[0]) for p in parts):
         return None
-    row, thing, base_z, key, inside, size = (
-        np.concatenate([p[i] for p in parts]) for i in range(6)
-    )
+    row, thing, base_z, key, inside = (np.concatenate([p[i] for p in parts]) for i in range(5))
     del parts
-    found = distribute(key, inside, size_level(size.astype(np.float64)))
+    found = members(key, inside)
     o = found.order
-    return Plan(found, row[o], thing[o], base_z[o], size[o], left_out)
+    return Plan(found, row[o], thing[o], base_z[o], inside[o], left_out)
 
 
 def _columns(table: pa.Table) -> tuple[list[NDArray[Any]], int]:
-    """Row, thing, ground, key, depth inside and size of the buildings with a box, and the number of others."""
+    """Row, thing, ground, key and depth inside of the buildings with a box, and the number of others."""
     box = np.column_stack([floats(table, n) for n in ("xmin", "ymin", "xmax", "ymax")])
     known = np.isfinite(box).all(axis=1)
     box = box[known]
     refs = [table[n].to_numpy()[known] for n in ("row", "thing")]
-    size = size_of(box, floats(table, "height_m")[known], floats(table, "floors")[known])
-    columns = [*refs, floats(table, "base_z")[known], *place(box), size.astype(np.float32)]
+    columns = [*refs, floats(table, "base_z")[known], *place(box)]
     return columns, int((~known).sum())

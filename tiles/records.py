@@ -8,6 +8,7 @@ run left behind, and takes its files by link.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,16 +17,17 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from tiles.districts import Area, District, Part, name_of
-from tiles.edits import Index, read_index
+from tiles.districts import MEMBER, Area, District, Massing, Part, name_of
 from tiles.massing import BLOCK
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from tiles.districts import Cell
 
-__all__ = ["FOLDER", "Record", "Shelf", "digest_area", "read_record", "write_record"]
+__all__ = ["FOLDER", "Record", "Shelf", "digest_parts", "read_record", "write_record"]
 
 FOLDER = ".records"
 Files = dict[str, tuple[str, int]]
@@ -33,15 +35,16 @@ Files = dict[str, tuple[str, int]]
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A district, the digest of what it was made of, and sha256 and size of each of its files."""
+    """A district: hash of what it was made of, sha256 and size of each of its files, its buildings as an area has them."""
 
     digest: str
     files: Files
     district: District
+    members: NDArray[np.void]
 
 
-def digest_area(area: Area, ground: str) -> str:
-    """Hash of all that a district is made of.
+def digest_parts(area: Area, ground: str) -> list[str]:
+    """Hash of all that each tile of an area is made of.
 
     Parameters
     ----------
@@ -49,46 +52,53 @@ def digest_area(area: Area, ground: str) -> str:
     ground : str
         Hash of the terrain and of the format.
     """
-    h = hashlib.sha256(f"{ground}{area.cell}".encode())
-    for values in (area.key, area.tile_level, area.size):
-        h.update(np.ascontiguousarray(values).tobytes())
-    for name in sorted(area.table.column_names):
-        column = area.table[name].combine_chunks()
-        h.update(f"\0{name}{column.type}{len(column)}".encode())
-        h.update(_bytes_of(column))
-    return h.hexdigest()
-
-
-def _bytes_of(column: Any) -> bytes:  # noqa: ANN401 - pyarrow ships no types
-    """The column as a stream of its own: equal values give equal bytes."""
-    sink = pa.BufferOutputStream()
-    batch = pa.record_batch([column], names=["v"])
-    with pa.ipc.new_stream(sink, batch.schema) as writer:
-        writer.write_batch(batch)
-    return bytes(sink.getvalue())
+    names = sorted(area.table.column_names)
+    table = area.table.select(names).combine_chunks()
+    first = hashlib.sha256(f"{ground}{area.cell}{table.schema}".encode())
+    starts = area.starts.tolist()
+    found = []
+    for a, b in itertools.pairwise(starts):
+        h = first.copy()
+        h.update(area.members[["key", "level"]][a:b].tobytes())
+        sink = pa.BufferOutputStream()
+        # a stream cuts buffers to the slice: equal values give equal bytes
+        with pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table.slice(a, b - a))
+        h.update(sink.getvalue())
+        found.append(h.hexdigest())
+    return found
 
 
 def write_record(path: Path, record: Record) -> None:
     """Write a record in one step."""
     d = record.district
+    massed = ([d.massing] if d.massing else []) + d.inner
     meta = {
         "digest": record.digest,
         "files": record.files,
         "cell": d.cell,
-        "deviation": d.deviation,
-        "span": d.span,
-        "levels": d.levels,
-        "notes": d.notes,
-        "parts": [[*p.cell, p.features, p.omitted] for p in d.parts],
+        "parts": [
+            [p.cell, p.rows, p.features, p.digest, p.span, len(p.blocks), p.notes] for p in d.parts
+        ],
         "massed": d.massing is not None,
+        "massing": [[m.cell, m.deviation, m.seen] for m in massed],
         "blocks": len(d.blocks),
+        "members": len(record.members),
     }
-    boxes = [(p.low, p.high) for p in d.parts] + ([d.massing] if d.massing else [])
+    boxes = [(p.low, p.high) for p in d.parts] + [(m.low, m.high) for m in massed]
     numbers = np.concatenate([d.frame.ravel(), np.array(boxes, dtype=np.float64).ravel()])
     text = orjson.dumps(meta)
+    rows = [p.blocks.tobytes() for p in d.parts]
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f"{path.name}.new")
-    beside.write_bytes(struct.pack("<I", len(text)) + text + numbers.tobytes() + d.blocks.tobytes())
+    beside.write_bytes(
+        b"".join(
+            (
+                struct.pack("<I", len(text)), text, numbers.tobytes(), *rows, d.blocks.tobytes(),
+                record.members.tobytes(),
+            )
+        )
+    )  # fmt: skip
     beside.replace(path)
 
 
@@ -104,25 +114,36 @@ def read_record(path: Path) -> Record:
     try:
         size = struct.unpack_from("<I", blob)[0]
         meta = orjson.loads(blob[4 : 4 + size])
-        n = len(meta["parts"]) + meta["massed"]
-        numbers = np.frombuffer(blob, "<f8", 16 + 6 * n, 4 + size)
-        blocks = np.frombuffer(blob, BLOCK, meta["blocks"], 4 + size + numbers.nbytes)
-    except (struct.error, orjson.JSONDecodeError, KeyError, TypeError) as err:
+        return _record(meta, blob, 4 + size)
+    except (struct.error, orjson.JSONDecodeError, KeyError, TypeError, IndexError) as err:
         raise ValueError(f"{path} is no record: {err}") from err
-    boxes = numbers[16:].reshape(n, 2, 3)
+
+
+def _record(meta: dict[str, Any], blob: bytes, at: int) -> Record:
+    def taken(dtype: Any, count: int) -> NDArray[Any]:  # noqa: ANN401 - whatever NumPy takes
+        nonlocal at
+        found = np.frombuffer(blob, dtype, count, at)
+        at += found.nbytes
+        return found
+
+    frame = taken("<f8", 16).reshape(4, 4)
+    n = len(meta["parts"])
+    boxes = taken("<f8", 6 * (n + len(meta["massing"]))).reshape(-1, 2, 3)
     parts = [
-        Part((p[0], p[1], p[2]), p[3], box[0], box[1], p[4])
-        for p, box in zip(meta["parts"], boxes, strict=False)
+        Part((c[0], c[1], c[2]), rows, drawn, digest, box[0], box[1], (s[0], s[1]), taken(BLOCK, k), notes)
+        for (c, rows, drawn, digest, s, k, notes), box in zip(meta["parts"], boxes, strict=False)
+    ]  # fmt: skip
+    massed = [
+        Massing((c[0], c[1], c[2]), box[0], box[1], error, seen)
+        for (c, error, seen), box in zip(meta["massing"], boxes[n:], strict=True)
     ]
-    massing = (boxes[-1][0], boxes[-1][1]) if meta["massed"] else None
-    span = (meta["span"][0], meta["span"][1])
+    blocks = taken(BLOCK, meta["blocks"])
+    members = taken(MEMBER, meta["members"])
     level, x, y = meta["cell"]
-    district = District(
-        (level, x, y), numbers[:16].reshape(4, 4), parts, massing, meta["deviation"], blocks, span,
-        meta["levels"], meta["notes"],
-    )  # fmt: skip
+    whole = massed.pop(0) if meta["massed"] else None
+    district = District((level, x, y), frame, parts, whole, massed, blocks)
     files = {k: (v[0], v[1]) for k, v in meta["files"].items()}
-    return Record(meta["digest"], files, district)
+    return Record(meta["digest"], files, district, members)
 
 
 class Shelf:
@@ -131,28 +152,14 @@ class Shelf:
     def __init__(self, *layers: Path) -> None:
         self.layers = layers
 
-    def index(self) -> Index | None:
-        """The index of the last layer, the one that is served."""
-        return read_index(self.layers[-1] / FOLDER / "index") if self.layers else None
-
-    def find(self, cell: Cell, digest: str | None = None) -> tuple[Path, Record] | None:
-        """(layer, record) of a district of this digest whose files are all there, as large as they were.
-
-        Without a digest, of the last layer as it is.
-        """
-        if digest is None:
-            return self._find(self.layers[-1:], cell, None)
-        return self._find(self.layers, cell, digest)
-
-    def _find(
-        self, layers: tuple[Path, ...], cell: Cell, digest: str | None
-    ) -> tuple[Path, Record] | None:
-        for layer in layers:
+    def find(self, cell: Cell, digest: str) -> tuple[Path, Record] | None:
+        """(layer, record) of a district of this digest whose files are all there, as large as they were."""
+        for layer in self.layers:
             try:
                 record = read_record(layer / FOLDER / name_of(cell))
             except (OSError, ValueError):
                 continue
-            if digest in (None, record.digest) and _there(layer, record.files):
+            if digest == record.digest and _there(layer, record.files):
                 return layer, record
         return None
 

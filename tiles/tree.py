@@ -16,7 +16,17 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-__all__ = ["Tile", "boxes_of", "corners", "page_of", "settle", "walk", "write_explicit"]
+__all__ = [
+    "Tile",
+    "boxes_of",
+    "corners",
+    "document_of",
+    "entry_of",
+    "settle",
+    "settle_over",
+    "walk",
+    "write_explicit",
+]
 
 Matrix = NDArray[np.float64]
 PAGE_TILES = 256
@@ -74,10 +84,12 @@ def walk(tile: Tile) -> Iterator[Tile]:
         yield from walk(child)
 
 
+PICK = np.array(np.meshgrid([0, 1], [0, 1], [0, 1], indexing="ij")).reshape(3, 8).T == 0
+
+
 def corners(low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.float64]:
     """The eight corners of a box, shape (8, 3)."""
-    pick = np.array(np.meshgrid([0, 1], [0, 1], [0, 1], indexing="ij")).reshape(3, 8).T
-    return np.where(pick == 0, low, high)
+    return np.where(PICK, low, high)
 
 
 def relative(parent: Matrix, child: Matrix) -> Matrix:
@@ -97,17 +109,27 @@ def settle(tile: Tile) -> None:
     A tile's box holds its own content and the whole boxes of its children; its error is at least
     the largest error among its children, so that it never rises on the way down.
     """
-    low, high = [tile.low], [tile.high]
     for child in tile.children:
         settle(child)
-        matrix = relative(tile.frame, child.frame)
-        points = corners(child.box_low, child.box_high) @ matrix[:3, :3].T + matrix[:3, 3]
-        low.append(points.min(axis=0))
-        high.append(points.max(axis=0))
+    settle_over(tile, tile.children)
+
+
+def settle_over(tile: Tile, children: list[Tile]) -> None:
+    """:func:`settle` of one tile over children that are settled."""
+    low, high = [tile.low], [tile.high]
+    for child in children:
+        if child.frame is tile.frame:
+            low.append(child.box_low)
+            high.append(child.box_high)
+        else:
+            matrix = relative(tile.frame, child.frame)
+            points = corners(child.box_low, child.box_high) @ matrix[:3, :3].T + matrix[:3, 3]
+            low.append(points.min(axis=0))
+            high.append(points.max(axis=0))
         tile.omitted = max(tile.omitted, child.omitted)
     # rounded outwards, so that what is written still holds what is inside
-    tile.box_low = np.floor(np.nanmin(low, axis=0) * 1000 - 2) / 1000
-    tile.box_high = np.ceil(np.nanmax(high, axis=0) * 1000 + 2) / 1000
+    tile.box_low = np.floor(np.fmin.reduce(low) * 1000 - 2) / 1000
+    tile.box_high = np.ceil(np.fmax.reduce(high) * 1000 + 2) / 1000
 
 
 def box_of(low: NDArray[np.float64], high: NDArray[np.float64]) -> list[float]:
@@ -171,26 +193,25 @@ def write_explicit(
     return written
 
 
-def page_of(top: Tile, whole_error: float | None = None) -> bytes:
-    """One ``tileset.json`` from a settled tile to where other pages begin.
+def document_of(root: bytes, error: float) -> bytes:
+    """A ``tileset.json`` over the JSON of its root."""
+    head = b'{"asset":{"version":"1.1","generator":"citytwin"},"geometricError":'
+    return b"".join((head, orjson.dumps(_error(error)), b',"root":', root, b"}"))
+
+
+def entry_of(tile: Tile, parent: Matrix, *, door: bool = False) -> bytes:
+    """JSON of a settled tile and all below it.
 
     Parameters
     ----------
-    top : Tile
-        Its root; tiles below that have a ``page`` are referred to.
-    whole_error : float, optional
-        Error in metres when nothing is shown, for the first page, which carries the root's frame. Any other
-        hangs below a tile that has it already.
+    tile : Tile
+    parent : ndarray of float64, shape (4, 4)
+        Frame of the tile above, or of the page.
+    door : bool
+        Whether it only refers to the tile's page.
     """
-    parent = top.frame if whole_error is None else np.eye(4)
-    error = top.omitted if whole_error is None else max(whole_error, top.omitted)
-    cut = {id(t) for t in walk(top) if t.page and t is not top}
-    document = {
-        "asset": {"version": "1.1", "generator": "citytwin"},
-        "geometricError": _error(error),
-        "root": _entry(top, parent, cut, [], 0),
-    }
-    return orjson.dumps(document)
+    cut = {id(tile)} if door else set()
+    return orjson.dumps(_entry(tile, parent, cut, [], 0))
 
 
 def _cut(top: Tile, page_tiles: int) -> set[int]:
@@ -214,7 +235,7 @@ def _entry(
         "refine": tile.refine,
     }
     matrix = relative(parent, tile.frame)
-    if not np.array_equal(matrix, np.eye(4)):
+    if parent is not tile.frame and not np.array_equal(matrix, np.eye(4)):
         entry["transform"] = [float(v) for v in matrix.T.ravel()]
     if id(tile) in cut:
         name = tile.page or f"page_{first + len(later)}.json"

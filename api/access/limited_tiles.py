@@ -61,6 +61,14 @@ class _Part:
         """Shapes of one mesh asset."""
         return self._scene.asset(sha)
 
+    def image(self, name: str) -> bytes | None:
+        """Content of a picture of a mesh."""
+        return self._scene.image(name)
+
+    def furniture(self) -> pa.Table:
+        """Things in the street that are seen."""
+        return self._sight.of(self._scene.furniture())
+
     def pipes(self) -> pa.Table:
         """Pipes that are seen."""
         return self._sight.of(self._scene.pipes())

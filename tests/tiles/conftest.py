@@ -400,7 +400,6 @@ def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     """Limits at which a few hundred buildings make a deep tree."""
     monkeypatch.setattr("tiles.membership.LEAF_FEATURES", 12)
     monkeypatch.setattr("tiles.membership.DISTRICT_FEATURES", 60)
-    monkeypatch.setattr("tiles.membership.COARSE_M", 4.0)
 
 
 @pytest.fixture

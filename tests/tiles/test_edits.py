@@ -1,6 +1,11 @@
 """A base on disk: its log of changes says what is made again, with the bytes of a build from nothing."""
 
 import hashlib
+import json
+import shutil
+import signal
+import subprocess
+import sys
 from datetime import datetime
 
 import numpy as np
@@ -9,6 +14,7 @@ import pytest
 import shapely
 
 import tiles
+import tiles.retile
 import tiles.workers
 from twin.city import City
 from twin.store import Store
@@ -20,7 +26,7 @@ NOW = datetime(2026, 1, 1)
 def hashes(folder):
     return {
         p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
-        for p in folder.rglob("*") if p.is_file() and p.name not in ("manifest.json", "index")
+        for p in folder.rglob("*") if p.is_file() and p.name != "manifest.json" and ".records" not in p.parts
     }  # fmt: skip
 
 
@@ -90,14 +96,20 @@ def base(tmp_path, make_city, small_tiles):
 
 @pytest.fixture
 def made(monkeypatch):
-    """Cells of the districts that are made."""
+    """Districts that are made: their cells, or cell and number of tiles."""
     cells, make = [], tiles.workers.make
 
     def counted(area, terrain):
         cells.append(area.cell)
         return make(area, terrain)
 
+    def some(area, terrain, write):
+        cells.append((area.cell, len(area.starts) - 1))
+        return make_parts(area, terrain, write)
+
+    make_parts = tiles.retile.make_parts
     monkeypatch.setattr(tiles.workers, "make", counted)
+    monkeypatch.setattr(tiles.retile, "make_parts", some)
     return cells
 
 
@@ -131,14 +143,14 @@ def test_only_the_district_of_an_edit_is_looked_at(base, tmp_path, make_city, ma
     base.take(before["eid"].to_pylist())
     base.put(after)
     second = build(base, out)
-    assert len(made) == 1
+    assert [n for _, n in made] == [1]
     base.take(after["eid"].to_pylist())
     base.put(before)
     assert build(base, out) == first
     monkeypatch.undo()
     assert Scene.building_rows is whole
     contents = [n for n in first if n.endswith(".glb") and first[n] != second[n]]
-    assert len([n for n in contents if "/massing/" not in n]) == 1
+    assert len([n for n in contents if b'"eid"' in (out / n).read_bytes()]) == 1
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -176,3 +188,104 @@ def test_an_address_of_a_place_without_district_is_planned_whole(base, tmp_path,
     far = far.set_column(far.column_names.index("wkb"), "wkb", pa.array(shapely.to_wkb(shape)))
     base.put(far)
     assert build(base, out) == build(base, tmp_path / "anew")
+
+
+def test_single_edits_never_look_at_the_whole_city(base, tmp_path, make_city, monkeypatch):
+    """Risen, moved within its leaf and out of it, gone and come again: records are enough, the bytes those of a build."""
+    out = tmp_path / "t"
+    first = build(base, out)
+    rng = np.random.default_rng(3)
+    table = make_city(420).buildings()
+    whole = "tiles.buildings.plan_of"
+    for i in rng.integers(0, 420, 6).tolist():
+        before = table.slice(i, 1)
+        shape = shapely.from_wkb(before["wkb"][0].as_py())
+        shift = rng.uniform(-1, 1, 2) * 10.0 ** rng.uniform(-6, -3.3)
+        moved = shapely.transform(shape, lambda p, d=shift: p + d)
+        after = before.set_column(
+            before.column_names.index("wkb"), "wkb", pa.array([shapely.to_wkb(moved)])
+        )
+        base.take(before["eid"].to_pylist())
+        base.put(after)
+        with monkeypatch.context() as patch:
+            patch.setattr(whole, lambda _: pytest.fail("the whole city was looked at"))
+            edited = build(base, out)
+        assert edited == build(base, tmp_path / "anew")
+        base.take(before["eid"].to_pylist())
+        base.put(before)
+        with monkeypatch.context() as patch:
+            patch.setattr(whole, lambda _: pytest.fail("the whole city was looked at"))
+            assert build(base, out) == first
+    manifest = (out / "manifest.json").read_bytes()
+    assert json.loads(manifest)["layers"]["buildings"]["files"] == listed(out)
+    assert tiles.check(out) == []
+
+
+def listed(out):
+    """What the manifest should say of the layer's files."""
+    layer = out / "buildings"
+    return {
+        p.relative_to(layer).as_posix(): [hashlib.sha256(p.read_bytes()).hexdigest(), p.stat().st_size]
+        for p in layer.rglob("*") if p.is_file() and ".records" not in p.parts
+    }  # fmt: skip
+
+
+KILLED = """
+import os, signal, sys
+import tiles.membership as rules
+rules.LEAF_FEATURES, rules.DISTRICT_FEATURES = 12, 60
+import tiles
+from pathlib import Path
+from twin.city import City
+from twin.store import Store
+from twin.store.scene import Scene
+
+left = int(sys.argv[3])
+
+def dying(call):
+    def wrapped(*a, **k):
+        global left
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return call(*a, **k)
+    return wrapped
+
+with Store.open(City.open(Path(sys.argv[1]))) as store:
+    os.replace, os.rename = dying(os.replace), dying(os.rename)
+    tiles.build(Scene(store), Path(sys.argv[2]), ["buildings"])
+    print(left)
+"""
+
+
+def test_a_run_killed_in_the_middle_of_an_edit_is_carried_out_by_the_next(
+    tmp_path, make_city, small_tiles
+):
+    """A process of its own, SIGKILL: while it writes beside, at the moment the patch holds, and between two files of it."""
+    city, out = City.init(tmp_path / "city"), tmp_path / "t"
+    table = make_city(420).buildings()
+    with Store.open(city) as store:
+        base = Base(store)
+        base.put(table, named=False)
+        build(base, out)
+        base.take(table["eid"].to_pylist()[100:101])
+        base.put(make_city(420, {100: 61.0}).buildings().slice(100, 1))
+        expected = build(base, tmp_path / "whole")
+
+    def run(name, kill_at):
+        shutil.copytree(out, tmp_path / name)
+        words = [sys.executable, "-c", KILLED, str(city.path), str(tmp_path / name), str(kill_at)]
+        return subprocess.run(words, capture_output=True, text=True, check=False)
+
+    steps = 10_000 - int(run("counted", 10_000).stdout)
+    assert hashes(tmp_path / "counted") == expected
+    kinds = set()
+    for at in (2, steps // 2, steps - 3):
+        name = f"killed{at}"
+        assert run(name, at).returncode == -signal.SIGKILL
+        kinds.add("held" if (tmp_path / f".{name}.patch").is_dir() else "not held")
+        with Store.open(city) as store:
+            assert build(Base(store), tmp_path / name) == expected
+        assert tiles.check(tmp_path / name) == []
+        assert [p.name for p in tmp_path.iterdir() if p.name.startswith(f".{name}")] == []
+    assert kinds == {"held", "not held"}

@@ -61,7 +61,7 @@ def scheduler(tmp_path):
     running = [subprocess.Popen(words, env=environment, stderr=subprocess.DEVNULL)]
     try:
         for _ in range(600):
-            if found.is_file():
+            if found.is_file() and found.read_text().rstrip().endswith("}"):  # written to its end
                 break
             time.sleep(0.1)
         running += [

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -25,6 +26,12 @@ MOST_EDITS = 200
 """More changes than that are not followed one by one."""
 READ_OVER, MOST_RANGES = 2048, 24
 OF_BUILDINGS = ("buildings", "building_parts")
+MOST_AT_ONCE = 8
+"""More edits are not looked for in the rows they were in."""
+OUTLINE_OF = pa.schema(
+    [("eid", pa.string()), ("row", pa.int64()), ("thing", pa.int64())]
+    + [(name, pa.float64()) for name in ("base_z", "xmin", "ymin", "xmax", "ymax")]
+)
 Box = tuple[float, float, float, float]
 
 
@@ -37,20 +44,29 @@ class Buildings:
 
     def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
         self._cursor = cursor
+        self._standing: tuple[Any, ...] = ()
+
+    def _state(self) -> tuple[Any, ...]:
+        """Place in the log of changes, count and time of the anchors; of one moment, so asked once."""
+        if not self._standing:
+            self._standing = self._cursor.execute(statement("scene_stamp")).fetchone() or (
+                0,
+                0,
+                None,
+            )
+        return self._standing
 
     def stamp(self) -> str:
         """Place in the log of changes, and when places were computed last."""
-        found = self._cursor.execute(statement("scene_stamp")).fetchone()
-        return str(found)
+        return str(self._state())
 
     def outlines(self) -> Iterator[pa.RecordBatch]:
-        """Where each building stands in the base, its ground, box (degrees), height (m above ground) and floors."""
+        """Where each building stands in the base, its ground and box (degrees)."""
         yield from self._cursor.execute(statement("scene_outlines")).to_arrow_reader(BATCH)
 
     def position(self) -> int:
         """Place in the log of changes that the answers stand at."""
-        found = self._cursor.execute(statement("read_version")).fetchone()
-        return int(found[0]) if found else 0
+        return int(self._state()[0])
 
     def changed(self, since: int) -> list[str] | None:
         """Buildings the log names after a place; None where it names more than single buildings, or too many."""
@@ -62,11 +78,52 @@ class Buildings:
             return None
         return sorted({eid for _, eid, _ in found})
 
-    def near(self, eids: list[str], box: Box) -> Iterator[pa.RecordBatch]:
-        """:meth:`outlines` of some buildings, and of all that meet a box."""
-        asked = dict(zip(("west", "south", "east", "north"), box, strict=True))
-        found = self._cursor.execute(statement("scene_outlines_near"), {**asked, "eids": eids})
-        yield from found.to_arrow_reader(BATCH)
+    def places(self) -> str:
+        """Changes when places of things are computed anew."""
+        return str(self._state()[1:])
+
+    def above(self, eids: list[str]) -> list[str]:
+        """Buildings, and all that they are part of."""
+        found, asked = set(eids), eids
+        while asked:
+            rows = self._cursor.execute(statement("scene_above"), {"eids": asked}).fetchall()
+            asked = sorted({r[0] for r in rows} - found)
+            found |= set(asked)
+        return sorted(found)
+
+    def outlines_of(self, known: pa.Table, *, same_places: bool) -> pa.Table:
+        """:meth:`outlines` of some buildings as they stand now, with their ``eid``.
+
+        Parameters
+        ----------
+        known : pyarrow.Table
+            ``eid`` and, null where unknown, ``row``, ``thing`` and ``base_z`` as they were.
+        same_places : bool
+            Whether heights of the ground are those of then.
+        """
+        eids = known["eid"].to_pylist()
+        found = self._cursor.execute(statement("scene_related"), {"eids": eids}).fetchone()
+        if found is not None and found[0]:
+            asked = {"eids": eids, "west": 0.0, "south": 1.0, "east": 0.0, "north": -1.0}
+            return self._cursor.execute(statement("scene_outlines_near"), asked).to_arrow_table()
+        if same_places and len(eids) <= MOST_AT_ONCE:
+            rows = [self._at(r) for r in known.to_pylist()]
+            if None not in rows:
+                standing = [r for r in rows if r]
+                return pa.Table.from_pylist(standing, OUTLINE_OF)
+        asked_ids = {"eids": eids}
+        return self._cursor.execute(statement("scene_outlines_of"), asked_ids).to_arrow_table()
+
+    def _at(self, known: dict[str, Any]) -> dict[str, Any] | None:
+        """Outline of a building from the rows it stood in, {} where it does not stand any more; None if it left them."""
+        if known["row"] is None:
+            return None
+        shape = self._cursor.execute(statement("scene_shape_at"), {"at": known["row"]})
+        box = dict(zip((d[0] for d in shape.description), shape.fetchone() or (), strict=False))
+        thing = self._cursor.execute(statement("scene_thing_at"), {"at": known["thing"]}).fetchone()
+        if thing is None or thing[0] != known["eid"] or box.get("eid") != known["eid"]:
+            return None
+        return {**known, **box} if thing[1] else {}
 
     def rows(self, wanted: pa.Table, box: Box) -> pa.Table:  # noqa: ARG002 - rows are ranges already
         """Buildings by ``row``, ``thing`` and ``base_z`` of :meth:`outlines`; ``box`` holds the middles of all (degrees)."""

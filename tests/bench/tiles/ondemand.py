@@ -1,7 +1,7 @@
 """What a content that was never built costs through HTTP, from a planned base, each one asked for once.
 
 Run: ``python tests/bench/tiles/ondemand.py [buildings] [requests]``. The base is that of ``plan.py``; the server runs in a
-thread of this process, so CPU is that of server and client together. Contents of 350 to 800 buildings are asked for in
+thread of this process, so CPU is that of server and client together. Contents of 200 to 1,600 buildings are asked for in
 a random order after the plan and the kernels are warm. The floor is the same connection asking for what the cache holds.
 """
 
@@ -28,7 +28,7 @@ from twin.settings import ServerSettings
 from twin.store import Store
 from twin.store.scene import Scene
 
-FEWEST, MOST = 350, 800
+FEWEST, MOST = 200, 1_600
 
 
 def contents(plan: Plan) -> list[tuple[str, int]]:

@@ -19,7 +19,7 @@ import pyarrow as pa
 import shapely
 
 from tiles.buildings import areas
-from tiles.membership import members, place, size_level
+from tiles.membership import members, place
 from tiles.outlines import plan_of
 from twin.city import City
 from twin.hilbert import hilbert_key
@@ -99,17 +99,16 @@ def measure(store: Store, n: int, repeats: int) -> None:
     rng = np.random.default_rng(0)
     corner = np.array([114.0, 30.0]) + rng.random((n, 2)) * 0.3
     box = np.column_stack([corner, corner + 2.6e-4])
-    size = 20 + 40 * rng.random(n)
     taken: dict[str, list[float]] = {k: [] for k in ("distribute", "plan", "gather", "floor")}
     for _ in range(repeats):
-        taken["distribute"].append(spent(lambda: members(*place(box), size_level(size))))
+        taken["distribute"].append(spent(lambda: members(*place(box))))
         with Scene(store).building_rows() as rows:
             start = time.process_time()
             plan = plan_of(rows.outlines())
             taken["plan"].append(time.process_time() - start)
             assert plan is not None
             start = time.process_time()
-            assert sum(len(area.key) for area in areas(rows, plan)) == n
+            assert sum(len(area.members) for area in areas(rows, plan)) == n
             taken["gather"].append(time.process_time() - start)
         taken["floor"].append(
             spent(

@@ -11,7 +11,7 @@ best AS (
     SELECT min(CASE WHEN role = 'footprint' THEN rowid ELSE rowid + (1::BIGINT << 48) END) AS pick FROM geometry
     WHERE role IN ('footprint', 'area', 'solid') AND wkb IS NOT NULL AND eid IN (FROM asked) GROUP BY eid),
 drawn AS (SELECT g.rowid AS "row", g.* FROM geometry g JOIN best b ON g.rowid = b.pick & ((1::BIGINT << 48) - 1))
-SELECT g."row", e.rowid AS thing, a.ground_z AS base_z, g.xmin, g.ymin, g.xmax, g.ymax, e.height_m, e.floors
+SELECT g.eid::VARCHAR AS eid, g."row", e.rowid AS thing, a.ground_z AS base_z, g.xmin, g.ymin, g.xmax, g.ymax
 FROM drawn g JOIN entity e ON e.eid = g.eid
 LEFT JOIN anchor a ON a.subject_kind = 'entity' AND a.subject_id = g.eid::VARCHAR
 WHERE e.collection IN ('buildings', 'building_parts') AND e.valid_to IS NULL AND e.lifecycle <> 'demolished'

@@ -19,7 +19,15 @@ from starlette.responses import Response
 
 from twin import errors
 
-__all__ = ["PROBLEM_JSON", "Problem", "install", "problem", "problem_of", "response_for_status"]
+__all__ = [
+    "PROBLEM_JSON",
+    "Problem",
+    "install",
+    "problem",
+    "problem_of",
+    "response_for_status",
+    "response_of",
+]
 
 PROBLEM_JSON = "application/problem+json"
 log = logging.getLogger("citytwin.api")
@@ -177,6 +185,11 @@ def _wants_chinese(request: Request) -> bool:
 
 def _on_twin_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.TwinError)  # noqa: S101 -- registered for it
+    return response_of(request, error)
+
+
+def response_of(request: Request, error: errors.TwinError) -> Response:
+    """The answer to a request that ended in an error of the tree."""
     kind = problem_of(error)
     if kind.status >= 500:
         log.error(FAILED, request.method, request.url.path, _id(request), exc_info=error)

@@ -18,10 +18,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.access import View, caller_of, view_of, whole_only
 from api.deps import State, only, parse_whole
-from api.errors import BY_STATUS, problem, response_for_status
+from api.errors import BY_STATUS, problem, response_for_status, response_of
 from api.models import answer
 from api.payloads import Columns, times_us
-from twin.errors import InvalidRequestError
+from twin.errors import InvalidRequestError, TwinError
 from twin.live import LiveHub
 from twin.live.catalogue import StreamIds
 from twin.live.completeness import completeness
@@ -48,8 +48,11 @@ _READING: Final[dict[str, Any]] = {
             "description": "RFC 3339 (without a zone: UTC) or milliseconds since 1970; that of arrival where absent",
             "oneOf": [{"type": "string"}, {"type": "number"}],
         },
-        "result": {"type": ["number", "null"], "description": "In the unit of the stream"},
-        "quality": {"type": ["string", "null"]},
+        "result": {
+            "anyOf": [{"type": "number"}, {"type": "null"}],
+            "description": "In the unit of the stream",
+        },
+        "quality": {"anyOf": [{"type": "string"}, {"type": "null"}]},
         "seq": {"type": "integer", "minimum": 0, "description": "The stream's own running number"},
     },
 }
@@ -59,7 +62,7 @@ _ARRAY: Final[dict[str, Any]] = {
     "properties": {
         "Datastream": {"type": "object", "properties": {"@iot.id": {"type": "integer"}}},
         "components": {"type": "array", "items": {"type": "string"}},
-        "dataArray": {"type": "array", "items": {"type": "array"}},
+        "dataArray": {"type": "array", "items": {"type": "array", "items": {}}},
     },
 }
 _BODY: Final[dict[str, Any]] = {
@@ -236,6 +239,8 @@ class Lane:
             )
         except HTTPException as error:
             response = response_for_status(request, error.status_code, str(error.detail))
+        except TwinError as error:
+            response = response_of(request, error)
         await response(scope, receive, send)
 
 

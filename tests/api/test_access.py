@@ -365,7 +365,7 @@ def test_requests_are_named_counted_and_written_down(guarded):
     lines = [json.loads(line) for line in guarded.log.read_text().splitlines()]
     line = next(entry for entry in lines if entry["request"] == "mine-1")
     assert (line["subject"], line["role"], line["status"]) == ("jwt:zhang", "operator", 400)
-    assert line["route"] == "/collections/{collection}"
+    assert line["route"] == "/collections/{collectionId}"
     assert line["bytes"] == len(own.content)
     for _ in range(100):  # written when the answer is out
         if written.headers["x-request-id"] in (guarded.city / AUDIT).read_text():
@@ -383,7 +383,7 @@ def test_requests_are_named_counted_and_written_down(guarded):
     assert "wrong-secret" not in logs
     page = asked(guarded, given, "/metrics").text
     assert (
-        'twin_requests_total{method="GET",route="/collections/{collection}",status="400"} 1.0'
+        'twin_requests_total{method="GET",route="/collections/{collectionId}",status="400"} 1.0'
         in page
     )
     assert 'twin_things{collection="buildings"} 40.0' in page

@@ -12,7 +12,7 @@ import mapbox_vector_tile
 import orjson
 import pytest
 import shapely
-from fastapi.routing import APIRoute
+from starlette.routing import Route
 
 from api.access.policy import Grant, add_key, revoke_key
 from api.app import create_app
@@ -29,8 +29,8 @@ GRANTS = {
     "rooms": Grant(classes=("room",)),
     "an area that is not there": Grant(area="999999"),
 }
-SAME_FOR_ALL = ("/api", "/page/{path:path}")
-"""They tell of the program and not of the city; their examples have the sample's places."""
+SAME_FOR_ALL = ("/page/{path:path}",)
+"""They tell of the program and not of the city."""
 OPEN = ("/", "/healthz", "/readyz")
 FAR_CASE, FAR_ALARM = (str(uuid.UUID(int=n, version=4)) for n in (77, 78))
 FAR_NAMES = ("远处的阀井", "FAR-0002", "AJ20260601999", "远处积水", "远处大道", "远处花园")
@@ -247,11 +247,24 @@ def examples(ids) -> dict[str, list[str]]:
         "/api": ["/api"],
         "/page/{path:path}": ["/page/index.html"],
         "/city": ["/city"],
-        "/collections": ["/collections"],
-        "/collections/{collection}": [f"/collections/{c}" for c in collections],
-        "/collections/{collection}/items": [f"/collections/{c}/items?limit=1000{q}" for c in collections for q in
-                                            ("", f"&{box}", "&valid_at=2025-06-01", "&datetime=../..")],
-        "/collections/{collection}/items/{eid}": [f"/collections/{c}/items/{t}" for c in collections for t in things],
+        "/collections": ["/collections", "/collections?f=html"],
+        "/collections/{collectionId}": [f"/collections/{c}{q}" for c in collections for q in ("", "?f=html")],
+        "/collections/{collectionId}/items": [f"/collections/{c}/items?limit=1000{q}" for c in collections for q in
+                                              ("", f"&{box}", "&valid_at=2025-06-01", "&datetime=../..", "&f=html", "&f=jsonfg", "&f=csv",
+                                               "&sortby=name", "&filter=eid IS NOT NULL")],
+        "/collections/{collectionId}/items/{featureId}": [f"/collections/{c}/items/{t}" for c in collections for t in things] +
+                                                         [f"/collections/buildings/items/{t}?f={f}" for t in things for f in ("html", "jsonfg")],
+        **{f"/collections/{{collectionId}}/{what}": [f"/collections/{c}/{what}" for c in collections]
+           for what in ("queryables", "sortables", "schema")},
+        "/functions": ["/functions"],
+        "/processes": ["/processes"],
+        "/processes/{process_id}": ["/processes/within"],
+        "/jobs": ["/jobs"],
+        "/jobs/{job_id}": ["/jobs/x"],
+        "/jobs/{job_id}/results": ["/jobs/x/results"],
+        "/completeness": ["/completeness?all=true"],
+        "/observations/aside": ["/observations/aside"],
+        "/receivers": ["/receivers"],
         "/entities/{eid}": [f"/entities/{t}{q}" for t in things for q in ("", "?valid_at=2025-06-01T00:00:00Z")],
         "/entities/{eid}/history": [f"/entities/{t}/history" for t in things],
         "/resolve": [f"/resolve?limit=50&q={w}" for w in words] + [f"/resolve?code={n}" for n in nodes],
@@ -303,7 +316,7 @@ def routes_of(app) -> set[str]:
 
 def _flat(routes):
     for route in routes:
-        if isinstance(route, APIRoute):
+        if isinstance(route, Route):
             yield route
         elif hasattr(route, "routes"):
             yield from _flat(route.routes)
@@ -328,6 +341,9 @@ def test_no_answer_holds_what_a_key_may_not_see(guarded, ids, name):
                 assert found.status_code < 500, (path, found.text)
                 if template in SAME_FOR_ALL:
                     continue
+                if template == "/api":  # the rest has the examples of the program
+                    own = {p: v for p, v in found.json()["paths"].items() if "/collections/" in p}
+                    found = httpx.Response(200, json=own, headers={"vary": found.headers["vary"]})
                 assert not searched.leaks(found, path), (
                     template,
                     path,
@@ -353,7 +369,7 @@ def test_the_search_itself_finds_what_a_whole_answer_holds(guarded, ids):
             if any(searched.leaks(client.get(path), path) for path in paths):
                 found_out.add(template)
     assert found_out >= {
-        "/city", "/collections", "/collections/{collection}", "/collections/{collection}/items", "/collections/{collection}/items/{eid}",
+        "/city", "/collections", "/collections/{collectionId}", "/collections/{collectionId}/items", "/collections/{collectionId}/items/{featureId}",
         "/entities/{eid}", "/resolve", "/geocode", "/reverse", "/suggest", "/address/nodes/{node_id}", "/tiles/{path:path}",
         "/mvt/{collection}/{z}/{x}/{y}", "/mvt/{collection}/tilejson.json", "/streams", "/streams/{stream:path}", "/streams/{stream:path}/observations",
         "/alarms", "/alarms/{alarm_id}", "/cases", "/cases/{case_id}",

@@ -29,8 +29,8 @@ GRANTS = {
     "rooms": Grant(classes=("room",)),
     "an area that is not there": Grant(area="999999"),
 }
-SAME_FOR_ALL = ("/page/{path:path}",)
-"""They tell of the program and not of the city."""
+SAME_FOR_ALL = ("/page/{path:path}", "/processes/{process_id}")
+"""They tell of the program and not of the city; examples have the places of the sample."""
 OPEN = ("/", "/healthz", "/readyz")
 FAR_CASE, FAR_ALARM = (str(uuid.UUID(int=n, version=4)) for n in (77, 78))
 FAR_NAMES = ("远处的阀井", "FAR-0002", "AJ20260601999", "远处积水", "远处大道", "远处花园")

@@ -8,7 +8,7 @@ const TEXTS = {
   noHits: ["没有找到", "Nothing found"], noAlarms: ["当前没有告警", "No alarms now"], acknowledge: ["确认", "Acknowledge"], actor: ["值班员", "Duty officer"],
   state_active: ["未确认", "unanswered"], state_acknowledged: ["已确认", "acknowledged"], state_returned: ["已恢复", "back to normal"], state_closed: ["已关闭", "closed"],
   normal: ["正常", "Normal"], warning: ["预警", "Warning"], alarm: ["报警", "Alarm"], stale: ["历史数据", "Historical"],
-  groupModel: ["三维模型", "3D models"], groupMap: ["地图要素", "Map features"], groupLive: ["实时感知", "Live"], imagery: ["正射影像", "Orthophoto"], streams: ["传感器", "Sensors"], cases: ["未结案件", "Open cases"], models: ["精细模型", "Detailed models"],
+  groupModel: ["三维模型", "3D models"], groupMap: ["地图要素", "Map features"], groupLive: ["实时感知", "Live"], imagery: ["正射影像", "Orthophoto"], streams: ["传感器", "Sensors"], cases: ["未结案件", "Open cases"], models: ["精细模型", "Detailed models"], furniture: ["部件与行道树", "Street furniture and trees"],
   attributes: ["属性", "Attributes"], place: ["位置", "Place"], address: ["地址", "Address"], grid: ["单元网格", "Unit grid"], ground: ["地面高", "Ground height"], elevation: ["高程", "Elevation"], position: ["经纬度", "Lon, lat"],
   sensors: ["传感器", "Sensors"], related: ["所属", "Part of"], contains: ["包含", "Contains"], sources: ["数据来源", "Sources"], history: ["变更历史", "History"], aliases: ["标识", "Identifiers"], watched: ["所在部件或建筑", "The thing it watches"], close: ["关闭", "Close"],
   chartSays: ["{n} 个读数，{low} 至 {high} {unit}，最近 {last}", "{n} readings from {low} to {high} {unit}, last {last}"], noReadings: ["没有读数", "No readings"], liveLost: ["实时连接中断，正在重连…", "Live connection lost, reconnecting…"], liveBack: ["实时连接已恢复", "Live connection restored"], truncated: ["只显示前 {n} 个", "Only the first {n} are shown"],

@@ -12,6 +12,8 @@ const BRIGHT = { roads: "#ffe7a8", water: "#2f9be8", green: "#4fae4a" };
 const WIDTH = { subdistricts: 5, communities: 3.5, grids: 2.5, roads: 2.5 };
 const LIMIT = 5000;
 
+const OWN = { models: "#7fb6d9", furniture: "#6fae5c" };   // drawn of several collections, or of a part of one
+
 export class Layers {
   constructor(app) {
     this.app = app;
@@ -26,11 +28,11 @@ export class Layers {
     const layer = (id) => city.layers.find((each) => each.id === id);
     const detail = ["elements", "bridges", "building_parts"].reduce((sum, id) => sum + (layer(id)?.count ?? 0), 0);
     const rows = [];
-    for (const [id, count] of [["buildings", layer("buildings")?.count], ["models", detail], ["pipes", layer("pipes")?.count], ["points", layer("point_clouds")?.count]]) {
+    for (const [id, count] of [["buildings", layer("buildings")?.count], ["models", detail], ["pipes", layer("pipes")?.count], ["furniture", layer("components")?.count], ["points", layer("point_clouds")?.count]]) {
       if (!tilesets[id]) continue;
       rows.push({
-        id, group: "groupModel", count, color: id === "models" ? "#7fb6d9" : layer(COLLECTION[id] ?? id)?.color, on: tilesets[id].show,
-        name: () => (id === "models" ? t("models") : title(layer(COLLECTION[id] ?? id)?.title)), set: (on) => { tilesets[id].show = on; },
+        id, group: "groupModel", count, color: OWN[id] ?? layer(COLLECTION[id] ?? id)?.color, on: tilesets[id].show,
+        name: () => (OWN[id] ? t(id) : title(layer(COLLECTION[id] ?? id)?.title)), set: (on) => { tilesets[id].show = on; },
       });
     }
     if (viewer.imageryLayers.length) {

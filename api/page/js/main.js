@@ -24,7 +24,7 @@ class App {
     this.#name();
     onLanguage(() => this.#name());
     this.viewer = await createScene(this.city);
-    this.tilesets = await loadTilesets(this.viewer, this.city, ["buildings", "models", "pipes", "points", "rooms"]);
+    this.tilesets = await loadTilesets(this.viewer, this.city, ["buildings", "models", "pipes", "furniture", "points", "rooms"]);
     this.roomView = new RoomView(this.viewer, this.tilesets);
     paint(this.tilesets, {});
     await goHome(this.viewer, this.city, 0);

@@ -94,7 +94,7 @@ export function setUnderground(viewer, tilesets, on) {
 
 const GHOST = "color('#dfeeff', 0.11)";
 const CLAY = "color('#d5dee8')";   // the neighbourhood of a room: there, but not what is looked at
-const PLAIN = { buildings: "color('#fbf8f1')", models: "color('#ffffff')", pipes: "color('#ffffff')" };
+const PLAIN = { buildings: "color('#fbf8f1')", models: "color('#ffffff')", pipes: "color('#ffffff')", furniture: "color('#ffffff')" };
 
 /** Style all tilesets for what is selected: one glowing eid, one room in its opened building, pipes below ghosts. */
 export function paint(tilesets, { eid = null, room = null, storey = null, underground = false }) {

@@ -1,6 +1,7 @@
 """The top level is fixed, and the packages are the ones of this checkout."""
 
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,13 @@ def test_the_generic_package_names_mean_ours(name):
 
     assert file is not None
     assert Path(file).resolve().parent == ROOT / name
+
+
+def test_no_library_ships_tests_that_stand_before_ours():
+    found = find_spec("tests")
+
+    assert found is not None
+    assert found.origin is None, f"run .ci/setup: it takes {found.origin} away"
 
 
 def test_no_test_folder_is_a_package():

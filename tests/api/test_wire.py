@@ -16,15 +16,17 @@ from twin.settings import ServerSettings
 def port(city):
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    app = create_app(ServerSettings(city=city.path), opened=object())
+    settings = ServerSettings(city=city.path)
+    app = create_app(settings)
     config = uvicorn.Config(
         app, log_level="critical", ws="none", http=bounded(0.4), timeout_graceful_shutdown=1
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
-    while not server.started:
+    while not server.started and thread.is_alive():
         time.sleep(0.02)
+    assert server.started
     yield listener.getsockname()[1]
     server.should_exit = True
     thread.join(10)

@@ -3,6 +3,7 @@
 import hashlib
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,7 +34,8 @@ MOST_HELD: Final = 300_000
 """Things of a collection up to which it is held in memory (about half a kilobyte each)."""
 HELD_BYTES: Final = 512 << 20
 """Collections held in memory together; the longest unused go first."""
-Key = tuple[str, int, int, int]
+Key = tuple[str, int, int, int, str]
+Part = tuple[str, Callable[[pa.Table], pa.Table]]
 _Held = tuple[pa.Table, NDArray[np.float64]] | None
 _UNREAD: Final[_Held] = (pa.table({}), np.empty((4, 0)))
 
@@ -57,8 +59,14 @@ class VectorTiles:
         self._indexes: dict[str, dict[str, Any] | None] = {}
         self._tiles: OrderedDict[Key, tuple[bytes, str]] = OrderedDict()
         self._bytes = 0
+        self.made = 0
         self._held: OrderedDict[str, _Held] = OrderedDict()
         self._built: dict[str, tuple[int, int | None]] = {}
+
+    @property
+    def kept_bytes(self) -> int:
+        """Bytes of the tiles in memory."""
+        return self._bytes
 
     def is_built(self, collection: str) -> bool:
         """Whether the folder's tiles of a collection are those of the base as it is.
@@ -75,13 +83,23 @@ class VectorTiles:
             known = self._built[collection] = stamp, _version_of(path)
         return known[1] is None or known[1] == self._now(collection)
 
+    def known(self) -> frozenset[str]:
+        """Collections of the base that are on the map."""
+        self._refresh()
+        return self._known
+
     def has(self, collection: str) -> bool:
         """Whether there are tiles of a collection, built or to be made."""
         self._refresh()
         return collection in self._known or self.is_built(collection)
 
-    def tile(self, collection: str, z: int, x: int, y: int) -> tuple[bytes, str]:
+    def tile(
+        self, collection: str, z: int, x: int, y: int, part: Part | None = None
+    ) -> tuple[bytes, str]:
         """One tile and its ETag; no bytes where nothing is.
+
+        ``part`` names some of the things (a key of its own, and what takes their rows of a table): the tile is of these
+        alone, and kept apart.
 
         Raises
         ------
@@ -92,22 +110,24 @@ class VectorTiles:
         first, last = zooms_of(collection)
         if not (first <= z <= last and x < 2**z and y < 2**z):
             return b"", ""
-        key = collection, z, x, y
+        key = collection, z, x, y, "" if part is None else part[0]
         with self._lock:
             found = self._tiles.get(key)
             if found is not None:
                 self._tiles.move_to_end(key)
                 return found
             of = self._at(collection)
-        blob = one_tile(self._near(collection, reach(z, x, y)), collection, z, x, y)
+        near = self._near(collection, reach(z, x, y))
+        blob = one_tile(near if part is None else part[1](near), collection, z, x, y)
         made = blob, hashlib.sha256(blob).hexdigest()[:32]
         with self._lock:
+            self.made += 1
             if of == self._at(collection) and key not in self._tiles:
                 self._keep(key, made)
         return made
 
-    def tilejson(self, collection: str) -> dict[str, Any] | None:
-        """The TileJSON of a collection as it is now; None where nothing of it can be drawn.
+    def tilejson(self, collection: str, part: Part | None = None) -> dict[str, Any] | None:
+        """The TileJSON of a collection, or of a part of it, as it is now; None where nothing of it can be drawn.
 
         Raises
         ------
@@ -115,6 +135,9 @@ class VectorTiles:
             If the base has no such collection on the map.
         """
         self._expect(collection)
+        if part is not None:
+            rows = part[1](flat_rows(self._store, collection))
+            return tilejson(rows, collection, self._now(collection))
         with self._lock:
             if collection in self._indexes:
                 return self._indexes[collection]

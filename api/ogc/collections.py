@@ -12,6 +12,7 @@ from api.models import answer, instant, link
 from api.ogc import items, pages, writing
 from api.ogc.envelope import alternates
 from api.ogc.formats import DOCUMENTS, HTML, ITEMS, SCHEMA, wanted
+from api.ogc.offers import further_links
 from api.ogc.question import known
 from api.ogc.systems import CRS84, CRS84H, offered, storage
 from api.state import CityState, CollectionInfo
@@ -95,11 +96,13 @@ def collection_document(
             }
             for entry in info.classes
         ],
-        "links": _links(info, root, lang),
+        "links": _links(state, info, root, lang),
     }
 
 
-def _links(info: CollectionInfo, root: str, lang: Language) -> list[dict[str, str]]:
+def _links(
+    state: CityState, info: CollectionInfo, root: str, lang: Language
+) -> list[dict[str, str]]:
     zh, here = lang == "zh", f"{root}/collections/{info.id}"
     items_ = [
         link(f"{here}/items?f={form.name}", "items", form.media, form.zh if zh else form.en)
@@ -112,6 +115,7 @@ def _links(info: CollectionInfo, root: str, lang: Language) -> list[dict[str, st
         link(f"{here}/queryables", f"{_REL}queryables", SCHEMA.media, "可查询项" if zh else "Queryables"),
         link(f"{here}/sortables", f"{_REL}sortables", SCHEMA.media, "可排序项" if zh else "Sortables"),
         link(f"{here}/schema", f"{_REL}schema", SCHEMA.media, "模式" if zh else "Schema"),
+        *further_links(state, info, root, zh),
         link(f"{root}/collections", "parent", title="数据集合" if zh else "Collections"),
     ]  # fmt: skip
 

@@ -33,6 +33,14 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
     "Features 6": _classes("ogcapi-features-6/1.0", "properties", "properties-features"),
     "Features 8": _classes("ogcapi-features-8/1.0", "sortables", "sorting", "features-sorting"),
     "JSON-FG": _classes("json-fg-1/1.0", "core", "prisms", "types-schemas"),
+    "Tiles 1": _classes(
+        "ogcapi-tiles-1/1.0", "core", "tileset", "tilesets-list", "dataset-tilesets", "geodata-tilesets",
+        "collections-selection", "mvt", "jpeg", "oas30",
+    ),
+    "Tile matrix sets": _classes(
+        "tms/2.0", "tilematrixset", "tilesetmetadata", "tilematrixsetlimits", "json-tilematrixset",
+        "json-tilesetmetadata", "json-tilematrixsetlimits",
+    ),
     "CQL2": CONFORMANCE,
 }  # fmt: skip
 """Classes by part of the standards."""

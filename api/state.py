@@ -130,7 +130,7 @@ class CityState:
 
     def reader(self, moment: Moment | None = None) -> Reader:
         """What answers questions about collections: from arenas now, from the base at other times."""
-        if moment is None or moment.ispresent:
+        if moment is None or moment.is_present:
             return self.present
         return StoredReader(self.store, moment)
 

@@ -64,7 +64,7 @@ def test_the_definition_is_valid_openapi_and_its_examples_run(client, definition
             value = one and one["example"]
             told = ",".join(map(str, value)) if isinstance(value, list) else value
             found = client.get(path.format(**inside), params={one["name"]: told} if one else {})
-            assert found.status_code == 200, (path, one, found.text)
+            assert found.status_code in (200, 204), (path, one, found.text)
             ran += 1
     assert ran > 200
 

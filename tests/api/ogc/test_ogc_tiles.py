@@ -23,6 +23,13 @@ TILED = ("buildings", "components", "grids", "pipes")
 HERE = "/collections/buildings/tiles/WebMercatorQuad"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _compiled(address):
+    """The first tile waits for the compiler, longer than the tests' client would."""
+    row, col = place(14, 114.0002, 30.4002)
+    assert httpx.get(f"{address}{HERE}/14/{row}/{col}", timeout=300).status_code == 200
+
+
 def place(z: int, lon: float, lat: float) -> tuple[int, int]:
     """Row and column of the tile a point lies in, by the formula of the standard's annex."""
     n = 2**z
@@ -233,7 +240,7 @@ READ = """
 import json, sys
 import pyogrio
 root, row, col = json.loads(sys.argv[1])
-url = f"{root}/collections/buildings/tiles/WebMercatorQuad/16/{row}/{col}"
+url = f"{root}/collections/buildings/tiles/WebMercatorQuad/16/{row}/{col}?f=mvt"
 frame = pyogrio.read_dataframe(f"MVT:/vsicurl/{url}", layer="buildings", X=col, Y=row, Z=16)
 print(json.dumps([frame.crs.to_epsg(), sorted(frame["eid"]), frame.to_crs(4326).total_bounds.tolist()]))
 """
@@ -249,3 +256,33 @@ def test_gdal_reads_a_tile_where_it_lies(address, client):
     assert (epsg, eids) == (3857, sorted(f["properties"]["eid"] for f in tile))
     assert 113.999 < west < east < 114.01
     assert 30.399 < south < north < 30.41
+
+
+@pytest.mark.conformance(PART + "oas30")
+def test_the_definition_has_every_operation_with_the_standards_parameters(client):
+    """/req/oas30/oas-definition, /req/core/tc-tilematrix-definition, tc-tilerow-definition, tc-tilecol-definition"""
+    paths = client.get("/api").json()["paths"]
+    suffix = "/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}"
+    found = [path for path in paths if path.endswith("/{tileMatrix}/{tileRow}/{tileCol}")]
+    assert {f"/collections/{name}/tiles{suffix}" for name in TILED} < set(found)
+    assert f"/tiles/{QUAD}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}" in found
+    for path in found:
+        parameters = {p["name"]: p for p in paths[path]["get"]["parameters"]}
+        assert parameters["tileMatrix"]["schema"]["type"] == "string"
+        for name in ("tileRow", "tileCol"):
+            assert parameters[name]["schema"] == {"type": "integer", "minimum": 0}
+        if "tileMatrixSetId" in path:
+            assert parameters["tileMatrixSetId"]["schema"]["enum"] == [QUAD]
+        example = path.format(tileMatrixSetId=QUAD, **{n: parameters[n]["example"] for n in ("tileMatrix", "tileRow", "tileCol")})  # fmt: skip
+        if "/map/" not in path and "grids" not in path:
+            assert client.get(example).status_code in (200, 204), example
+    chosen = [p for p in paths[f"/tiles/{QUAD}"]["get"]["parameters"] if p["name"] == "collections"]
+    assert chosen[0]["schema"]["items"]["type"] == "string"
+    assert (chosen[0]["style"], chosen[0]["explode"]) == ("form", False)
+    for path in (
+        "/tileMatrixSets",
+        "/tileMatrixSets/{tileMatrixSetId}",
+        "/tiles",
+        "/collections/buildings/tiles",
+    ):
+        assert "200" in paths[path]["get"]["responses"]

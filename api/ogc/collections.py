@@ -12,6 +12,7 @@ from api.models import answer, instant, link
 from api.ogc import items, pages, writing
 from api.ogc.envelope import alternates
 from api.ogc.formats import DOCUMENTS, HTML, ITEMS, SCHEMA, wanted
+from api.ogc.geovolumes import volume, volume_links
 from api.ogc.offers import further_links
 from api.ogc.question import known
 from api.ogc.systems import CRS84, CRS84H, offered, storage
@@ -85,7 +86,7 @@ def collection_document(
         "description": f"{info.title(lang)}: {names}" if info.count else info.title(lang),
         "itemType": "feature",
         "itemCount": info.count,
-        "extent": _extent(info),
+        "extent": _extent(info, as_volume=bool(volume_links(state, info, root, zh=False))),
         "crs": list(offered(state.city, info)),
         "storageCrs": storage(info).uri,
         "classes": [
@@ -120,7 +121,8 @@ def _links(
     ]  # fmt: skip
 
 
-def _extent(info: CollectionInfo) -> dict[str, Any]:
+def _extent(info: CollectionInfo, *, as_volume: bool) -> dict[str, Any]:
+    """Where and since when; six numbers where it is offered as 3D Tiles, as 3D GeoVolumes asks."""
     temporal = {"temporal": {"interval": [[instant(info.since), None]]}}
     box: Mapping[str, Any] | None = info.extent
     if box is None:
@@ -132,4 +134,7 @@ def _extent(info: CollectionInfo) -> dict[str, Any]:
             [box["xmin"], box["ymin"], box["zmin"], box["xmax"], box["ymax"], box["zmax"]]
         ]
         assert storage(info).uri == CRS84H  # noqa: S101 -- six numbers are in that
+    box3d = volume(info)
+    if as_volume and box3d is not None:
+        spatial = {"bbox": [box3d], "crs": CRS84H}
     return {"spatial": spatial, **temporal}

@@ -41,6 +41,10 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
         "tms/2.0", "tilematrixset", "tilesetmetadata", "tilematrixsetlimits", "json-tilematrixset",
         "json-tilesetmetadata", "json-tilematrixsetlimits",
     ),
+    "3D GeoVolumes": tuple(
+        f"https://www.opengis.net/spec/ogcapi-geovolumes-1/1.0/conf/{name}" for name in ("core", "3d-tiles")
+    ),
+    "Styles 1": _classes("ogcapi-styles-1/1.0", "core", "mapbox-styles"),
     "CQL2": CONFORMANCE,
 }  # fmt: skip
 """Classes by part of the standards."""

@@ -3,6 +3,8 @@
 from typing import Final
 
 from api.models import link
+from api.ogc.geovolumes import volume_links
+from api.ogc.styles import MAPBOX, has_style
 from api.ogc.tilesets import REL
 from api.state import CityState, CollectionInfo
 
@@ -21,6 +23,10 @@ def tile_links(state: CityState, root: str, zh: bool) -> list[dict[str, str]]:
         ),
         link(f"{root}/tiles", _VECTOR, title="矢量瓦片" if zh else "Vector tiles of the city"),
     ]
+    links.append(link(f"{root}/styles", f"{REL}styles", title="样式" if zh else "Styles"))
+    links.append(
+        link(f"{root}/datasets", "related", title="数据集目录" if zh else "Catalogue of datasets")
+    )
     if (state.city.tiles / "imagery" / "tilejson.json").is_file():
         title = "影像瓦片" if zh else "Tiles of the imagery"
         links.append(link(f"{root}/map/tiles", f"{REL}tilesets-map", title=title))
@@ -38,4 +44,8 @@ def further_links(
     if info.extent is not None and state.vectors.has(info.id):
         title = "矢量瓦片" if zh else "Vector tiles"
         links.append(link(f"{root}/collections/{info.id}/tiles", _VECTOR, title=title))
+    links += volume_links(state, info, root, zh)
+    if has_style(state, info):
+        there, title = f"{root}/styles/{info.id}", "样式" if zh else "Style"
+        links.append(link(f"{there}?f=mapbox", "stylesheet", MAPBOX.media, title))
     return links

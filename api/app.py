@@ -8,7 +8,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from api import errors
 from api.models import RawJson
-from api.ogc import collections, landing, schemas, styling, tiling
+from api.ogc import catalogue, collections, landing, schemas, styling, tiling
 from api.routes import (
     address_batch,
     address_edits,
@@ -33,7 +33,7 @@ __all__ = ["create_app"]
 ROUTERS = (
     landing.router, info.router, collections.router, schemas.router, tiling.router, styling.router, entities.router,
     resolve.router, geocode.router, address_batch.router, address_edits.router, tiles.router, wmts.router, live.router,
-    alarms.router, cases.router, health.router,
+    alarms.router, cases.router, health.router, catalogue.router,
 )  # fmt: skip
 
 

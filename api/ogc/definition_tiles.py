@@ -1,15 +1,18 @@
-"""The part of the API definition that tells of tiles."""
+"""The part of the API definition that tells of tiles, styles and datasets."""
 
 from collections.abc import Sequence
 from typing import Any, Final
 
+from api.ogc.catalogue import MOST
 from api.ogc.filters import LANGUAGES
-from api.ogc.formats import JSON
+from api.ogc.formats import DOCUMENTS, HTML, JSON
 from api.ogc.operations import LANG, OBJECT, f_parameter, get, query
+from api.ogc.styles import CITY, MAPBOX, TILES_STYLE, styled
 from api.ogc.systems import offered
 from api.ogc.tile_sources import dataset_tileset, imagery_tileset, tiled, vector_tileset
 from api.ogc.tilesets import MATRIX_SET, TILEJSON, Tileset
 from api.state import CityState
+from twin.store.catalogue import loads
 
 __all__ = ["tile_paths"]
 
@@ -46,7 +49,39 @@ def tile_paths(state: CityState) -> Json:
     imagery = imagery_tileset(state, "en")
     if imagery is not None:
         out |= _tileset(imagery, "dataset.map", "Imagery: ", [], [])
-    return out
+    return out | _style_paths(state) | _dataset_paths(state)
+
+
+def _style_paths(state: CityState) -> Json:
+    names = [*([CITY] if tiled(state) else []), *styled(state)]
+    if not names:
+        return {}
+    style = _path("styleId", "Style", {"type": "string", "enum": names}, names[0])
+    plain, sheets = [f_parameter((JSON,)), LANG], [f_parameter((MAPBOX, TILES_STYLE)), LANG]
+    forms = {form.media: OBJECT for form in (MAPBOX, TILES_STYLE)}
+    return {
+        "/styles": get("getStyles", "Styles", _LIST, plain),
+        "/styles/{styleId}": get("getStyle", "A stylesheet", forms, [style, *sheets]),
+        "/styles/{styleId}/metadata": get("getStyleMetadata", "About a style", _LIST, [style, *plain]),
+    }  # fmt: skip
+
+
+def _dataset_paths(state: CityState) -> Json:
+    found = loads(state.store, 1)
+    some = found[0]["dataset_id"] if found else None
+    dataset = _path("datasetId", "Load", {"type": "string", "format": "uuid"}, some)
+    if some is None:
+        dataset.pop("example")
+    plain = [f_parameter(DOCUMENTS), LANG]
+    forms = {JSON.media: OBJECT, HTML.media: {"schema": {"type": "string"}}}
+    pages = [
+        query("limit", "Datasets of a page", {"type": "integer", "minimum": 1, "maximum": MOST}, 100),
+        query("offset", "Datasets to pass over", {"type": "integer", "minimum": 0, "default": 0}, 0),
+    ]  # fmt: skip
+    return {
+        "/datasets": get("datasets", "The catalogue of loads", forms, [*plain, *pages]),
+        "/datasets/{datasetId}": get("dataset", "One load", forms, [dataset, *plain]),
+    }
 
 
 def _tileset(

@@ -40,12 +40,12 @@ def further_links(
     zh: bool,
 ) -> list[dict[str, str]]:
     """What the document of a collection says of it beside its items."""
-    links = []
-    if info.extent is not None and state.vectors.has(info.id):
-        title = "矢量瓦片" if zh else "Vector tiles"
-        links.append(link(f"{root}/collections/{info.id}/tiles", _VECTOR, title=title))
+    links, here = [], f"{root}/collections/{info.id}"
+    drawn = has_style(state, info)
+    if drawn:
+        links.append(link(f"{here}/tiles", _VECTOR, title="矢量瓦片" if zh else "Vector tiles"))
     links += volume_links(state, info, root, zh)
-    if has_style(state, info):
+    if drawn:
         there, title = f"{root}/styles/{info.id}", "样式" if zh else "Style"
         links.append(link(f"{there}?f=mapbox", "stylesheet", MAPBOX.media, title))
     return links

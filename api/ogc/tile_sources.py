@@ -40,17 +40,18 @@ _MARGIN: Final = 1e-3
 
 def tiled(state: CityState) -> dict[str, CollectionInfo]:
     """Collections that have vector tiles, in the order of the class table."""
+    known = state.vectors.known()
     return {
         name: info
         for name, info in state.collections().items()
-        if info.extent is not None and state.vectors.has(name)
+        if info.extent is not None and (name in known or state.vectors.is_built(name))
     }
 
 
 def vector_tileset(
     state: CityState, info: CollectionInfo, lang: str, *, told: bool = True
 ) -> Tileset:
-    """The vector tiles of a collection; its layer is described only if ``told``.
+    """The vector tiles of a collection; without ``told`` where they would be, for who asks for one of them next.
 
     Raises
     ------
@@ -58,7 +59,7 @@ def vector_tileset(
         If nothing of it lies on the map.
     """
     box = info.extent
-    if box is None or not state.vectors.has(info.id):
+    if box is None or (told and not state.vectors.has(info.id)):
         raise NotFoundError(f"No vector tiles of {info.id!r}: nothing of it lies on the map.")
     degrees = (box["xmin"], box["ymin"], box["xmax"], box["ymax"])
     zooms = zooms_of(info.id)

@@ -1,6 +1,9 @@
 """Abstract tests of OGC API – Styles (20-009, core) and of 3D GeoVolumes (draft 22-029), against a real server."""
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import httpx
 import orjson
@@ -90,6 +93,23 @@ def test_a_map_style_draws_what_its_tiles_hold(built):
     assert house["fill-extrusion-color"] == HOUSE
     assert house["fill-extrusion-height"][1] == ["get", "height_m"]
     assert by_id["pipes-line"]["paint"]["line-color"] == GAS
+
+
+def test_the_style_specification_has_nothing_against_any_map_style(built, clients, tmp_path):
+    words = [str(Path(sys.executable).parent / "node"), "validate_style.mjs"]
+
+    def against(name, style):
+        path = tmp_path / name
+        path.write_bytes(orjson.dumps(style))
+        done = subprocess.run([*words, str(path)], cwd=clients, capture_output=True, text=True, check=False)  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    for name in ("city", "buildings", "pipes", "grids", "components"):
+        assert against(name, built.get(f"/styles/{name}").json()) == ""
+    wrong = built.get("/styles/pipes").json()
+    wrong["layers"][1]["paint"]["fill-color"] = ["match", ["get", "class"], "pipe_gas", "#f2a93b"]
+    assert "fill-color" in against("wrong", wrong)
 
 
 def test_a_3d_style_colours_the_classes_that_stand_in_the_tiles(built):

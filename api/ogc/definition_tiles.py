@@ -12,7 +12,7 @@ from api.ogc.systems import offered
 from api.ogc.tile_sources import dataset_tileset, imagery_tileset, tiled, vector_tileset
 from api.ogc.tilesets import MATRIX_SET, TILEJSON, Tileset
 from api.state import CityState
-from twin.store.catalogue import loads
+from twin.store.catalogue import newest_load
 
 __all__ = ["tile_paths"]
 
@@ -67,8 +67,7 @@ def _style_paths(state: CityState) -> Json:
 
 
 def _dataset_paths(state: CityState) -> Json:
-    found = loads(state.store, 1)
-    some = found[0]["dataset_id"] if found else None
+    some = newest_load(state.store)
     dataset = _path("datasetId", "Load", {"type": "string", "format": "uuid"}, some)
     if some is None:
         dataset.pop("example")

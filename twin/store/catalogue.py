@@ -4,7 +4,9 @@ from typing import Any
 
 from twin.store.store import Store, statement
 
-__all__ = ["load_count", "load_of", "loads", "reasons"]
+__all__ = ["load_count", "load_of", "loads", "newest_load", "reasons"]
+
+_NEWEST = "SELECT dataset_id::VARCHAR FROM dataset ORDER BY loaded_at DESC LIMIT 1"
 
 
 def loads(store: Store, limit: int, start: int = 0) -> list[dict[str, Any]]:
@@ -31,6 +33,12 @@ def load_of(store: Store, dataset: str) -> dict[str, Any] | None:
 def load_count(store: Store) -> int:
     """How many loads there were."""
     return int(store.scalar("SELECT count(*) FROM dataset"))
+
+
+def newest_load(store: Store) -> str | None:
+    """Id of the last load; None where there was none."""
+    found = store.table(_NEWEST).to_pylist()
+    return next((str(text) for row in found for text in row.values()), None)
 
 
 def reasons(store: Store, dataset: str) -> list[dict[str, Any]]:

@@ -1,7 +1,10 @@
 -- Loads, newest first, with what each fed: collection, things whose state now is of it, changes it made. $id: one of them, or NULL for all.
 -- $limit, $start: a page.
-WITH now AS (SELECT dataset_id, collection, count(*) AS things FROM entity WHERE valid_to IS NULL GROUP BY ALL),
-made AS (SELECT dataset_id, collection, count(*) AS changes FROM change WHERE dataset_id IS NOT NULL AND collection IS NOT NULL GROUP BY ALL),
+WITH now AS (SELECT dataset_id, collection, count(*) AS things FROM entity
+        WHERE valid_to IS NULL AND ($id::VARCHAR IS NULL OR dataset_id = TRY_CAST($id::VARCHAR AS UUID)) GROUP BY ALL),
+made AS (SELECT dataset_id, collection, count(*) AS changes FROM change
+         WHERE dataset_id IS NOT NULL AND collection IS NOT NULL
+           AND ($id::VARCHAR IS NULL OR dataset_id = TRY_CAST($id::VARCHAR AS UUID)) GROUP BY ALL),
 fed AS (
     SELECT dataset_id, list({'collection': collection, 'things': coalesce(things, 0), 'changes': coalesce(changes, 0)} ORDER BY collection) AS fed
     FROM now FULL JOIN made USING (dataset_id, collection) GROUP BY dataset_id)

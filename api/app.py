@@ -9,7 +9,7 @@ from starlette.middleware.cors import CORSMiddleware
 from api import errors
 from api.access import Gate
 from api.models import RawJson
-from api.ogc import collections, landing, schemas
+from api.ogc import catalogue, collections, landing, schemas, styling, tiling
 from api.receiving import receiving
 from api.routes import (
     address_batch,
@@ -36,9 +36,9 @@ from twin.settings import ServerSettings
 __all__ = ["create_app"]
 
 ROUTERS = (
-    landing.router, info.router, collections.router, schemas.router, entities.router, resolve.router,
-    geocode.router, address_batch.router, address_edits.router, tiles.router, wmts.router, live.router, readings.router,
-    alarms.router, cases.router, health.router, processes.router,
+    landing.router, info.router, collections.router, schemas.router, tiling.router, styling.router, entities.router,
+    resolve.router, geocode.router, address_batch.router, address_edits.router, tiles.router, wmts.router, live.router,
+    readings.router, alarms.router, cases.router, health.router, processes.router, catalogue.router,
 )  # fmt: skip
 
 CORS_TAKES = ["Authorization", "X-API-Key", "X-Request-Id", "Content-Type", "Last-Event-ID", "If-Match", "If-None-Match",

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+CLIENTS = ROOT / "tests" / "clients"
 
 
 def twin(*arguments: object, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -54,3 +55,16 @@ def _built(folder: Path) -> dict[str, Any]:
 def demo_city(demo: tuple[Path, dict[str, Any]]) -> Path:
     """The demo city's folder, tiles included; tests only read it."""
     return demo[0]
+
+
+@pytest.fixture(scope="session")
+def clients(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the clients with what their lock file names installed."""
+    folder = tmp_path_factory.mktemp("clients")
+    for file in CLIENTS.iterdir():
+        if file.is_file():
+            shutil.copy(file, folder)
+    npm = Path(sys.executable).parent / "npm"
+    words = [str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    subprocess.run(words, cwd=folder, check=True, capture_output=True)
+    return folder

@@ -13,6 +13,8 @@ from api.models import answer, instant, link
 from api.ogc import items, pages, writing
 from api.ogc.envelope import alternates
 from api.ogc.formats import DOCUMENTS, HTML, ITEMS, SCHEMA, wanted
+from api.ogc.geovolumes import volume, volume_links
+from api.ogc.offers import further_links
 from api.ogc.question import known
 from api.ogc.systems import CRS84, CRS84H, offered, storage
 from api.state import CityState, CollectionInfo
@@ -88,7 +90,7 @@ def collection_document(
         "description": f"{info.title(lang)}: {names}" if info.count else info.title(lang),
         "itemType": "feature",
         "itemCount": info.count,
-        "extent": _extent(info),
+        "extent": _extent(info, as_volume=bool(volume_links(state, info, root, zh=False))),
         "crs": list(offered(state.city, info)),
         "storageCrs": storage(info).uri,
         "classes": [
@@ -99,11 +101,13 @@ def collection_document(
             }
             for entry in info.classes
         ],
-        "links": _links(info, root, lang),
+        "links": _links(state, info, root, lang),
     }
 
 
-def _links(info: CollectionInfo, root: str, lang: Language) -> list[dict[str, str]]:
+def _links(
+    state: CityState, info: CollectionInfo, root: str, lang: Language
+) -> list[dict[str, str]]:
     zh, here = lang == "zh", f"{root}/collections/{info.id}"
     items_ = [
         link(f"{here}/items?f={form.name}", "items", form.media, form.zh if zh else form.en)
@@ -116,11 +120,13 @@ def _links(info: CollectionInfo, root: str, lang: Language) -> list[dict[str, st
         link(f"{here}/queryables", f"{_REL}queryables", SCHEMA.media, "可查询项" if zh else "Queryables"),
         link(f"{here}/sortables", f"{_REL}sortables", SCHEMA.media, "可排序项" if zh else "Sortables"),
         link(f"{here}/schema", f"{_REL}schema", SCHEMA.media, "模式" if zh else "Schema"),
+        *further_links(state, info, root, zh),
         link(f"{root}/collections", "parent", title="数据集合" if zh else "Collections"),
     ]  # fmt: skip
 
 
-def _extent(info: CollectionInfo) -> dict[str, Any]:
+def _extent(info: CollectionInfo, *, as_volume: bool) -> dict[str, Any]:
+    """Where and since when; six numbers where it is offered as 3D Tiles, as 3D GeoVolumes asks."""
     temporal = {"temporal": {"interval": [[instant(info.since), None]]}}
     box: Mapping[str, Any] | None = info.extent
     if box is None:
@@ -132,4 +138,7 @@ def _extent(info: CollectionInfo) -> dict[str, Any]:
             [box["xmin"], box["ymin"], box["zmin"], box["xmax"], box["ymax"], box["zmax"]]
         ]
         assert storage(info).uri == CRS84H  # noqa: S101 -- six numbers are in that
+    box3d = volume(info)
+    if as_volume and box3d is not None:
+        spatial = {"bbox": [box3d], "crs": CRS84H}
     return {"spatial": spatial, **temporal}

@@ -34,6 +34,18 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
     "Features 6": _classes("ogcapi-features-6/1.0", "properties", "properties-features"),
     "Features 8": _classes("ogcapi-features-8/1.0", "sortables", "sorting", "features-sorting"),
     "JSON-FG": _classes("json-fg-1/1.0", "core", "prisms", "types-schemas"),
+    "Tiles 1": _classes(
+        "ogcapi-tiles-1/1.0", "core", "tileset", "tilesets-list", "dataset-tilesets", "geodata-tilesets",
+        "collections-selection", "mvt", "jpeg", "oas30",
+    ),
+    "Tile matrix sets": _classes(
+        "tms/2.0", "tilematrixset", "tilesetmetadata", "tilematrixsetlimits", "json-tilematrixset",
+        "json-tilesetmetadata", "json-tilematrixsetlimits",
+    ),
+    "3D GeoVolumes": tuple(
+        f"https://www.opengis.net/spec/ogcapi-geovolumes-1/1.0/conf/{name}" for name in ("core", "3d-tiles")
+    ),
+    "Styles 1": _classes("ogcapi-styles-1/1.0", "core", "mapbox-styles"),
     "CQL2": CONFORMANCE,
     "Processes 1": PROCESSES_CONFORMANCE,
 }  # fmt: skip

@@ -18,8 +18,10 @@ from api.models import (
     FeatureModel,
     LandingModel,
 )
+from api.ogc.definition_tiles import tile_paths
 from api.ogc.filters import LANGUAGES, SIMPLE
 from api.ogc.formats import DOCUMENTS, FEATURE, HTML, ITEMS, SCHEMAS, Format
+from api.ogc.operations import LANG, OBJECT, f_parameter, get, operation, query
 from api.ogc.question import OWN
 from api.ogc.readers import reader_at
 from api.ogc.schemas import field_schema, told
@@ -31,7 +33,6 @@ from twin.features.asking import EVERYTHING, Ask, Field, Kind
 __all__ = ["paths"]
 
 Json = dict[str, Any]
-_OBJECT: Final[Json] = {"schema": {"type": "object"}}
 _SCHEMA_KINDS: Final[Json] = {
     "type": "string",
     "enum": ["returnables", "create", "replace", "update"],
@@ -45,12 +46,12 @@ def paths(state: CityState, view: View | None = None) -> Json:
         "/": _document("landing", "The landing document, or the scene page for browsers", LandingModel),
         "/landing": _document("landingPage", "The landing document", LandingModel),
         "/conformance": _document("conformance", "Conformance classes", ConformanceModel),
-        "/functions": _get("functions", "Functions of filters", {"application/json": _OBJECT}, [_LANG]),
+        "/functions": get("functions", "Functions of filters", {"application/json": OBJECT}, [LANG]),
         "/collections": _document("collections", "All collections", CollectionsModel),
     }  # fmt: skip
     for info in state.seen(view).values():
         out |= _collection(state, info, view)
-    return out
+    return out | tile_paths(state) if view is None else out
 
 
 def _collection(state: CityState, info: CollectionInfo, view: View | None) -> Json:
@@ -61,48 +62,48 @@ def _collection(state: CityState, info: CollectionInfo, view: View | None) -> Js
     first = reader.page(Ask(info.id, limit=1, reach=reach)).features
     some = str(orjson.loads(first[0])["id"]) if first else None
     at = [_VALID_AT, _KNOWN_AT]
-    schema = {"application/schema+json": _OBJECT}
+    schema = {"application/schema+json": OBJECT}
     crs = _crs_parameter("crs", "Coordinates of the answer", list(offered(state.city, info)))
     select = [_names("properties", "Only these properties (and geometry, where named)", list(fields)),
               _names("exclude-properties", "All properties but these", list(fields))]  # fmt: skip
-    one = [_feature_id(some), _f(FEATURE), _LANG, crs, *select, *at]
+    one = [_feature_id(some), f_parameter(FEATURE), LANG, crs, *select, *at]
     items = _item_parameters(state, info, fields, crs, select)
     body = _body("One GeoJSON feature", FeatureModel, ("application/geo+json", "application/json"))
     patch = _body(
         "A merge patch (RFC 7396) of the feature", None, ("application/merge-patch+json",)
     )
     writes = _crs_header(list(offered(state.city, info)))
-    kind = _query("type", "What a body must hold to", _SCHEMA_KINDS)
+    kind = query("type", "What a body must hold to", _SCHEMA_KINDS)
     mine, lock = _feature_id(some), _IF_MATCH
     made = {"201": {"description": "Made; Location leads to it"}}
-    about = [_f(SCHEMAS), _LANG, *at]
+    about = [f_parameter(SCHEMAS), LANG, *at]
     return {
         here: _document(f"{name}.collection", f"{info.en}: names, extent, links", CollectionModel),
         f"{here}/items": {
-            **_get(
+            **get(
                 f"{name}.items", f"{info.en}: items", _forms(ITEMS, FeatureCollectionModel), items
             ),
-            "post": _operation(f"{name}.create", f"{info.en}: a new item", [writes], made, body),
+            "post": operation(f"{name}.create", f"{info.en}: a new item", [writes], made, body),
         },
         f"{here}/items/{{featureId}}": {
-            **_get(f"{name}.item", f"{info.en}: one item", _forms(FEATURE, FeatureModel), one),
-            "put": _operation(
+            **get(f"{name}.item", f"{info.en}: one item", _forms(FEATURE, FeatureModel), one),
+            "put": operation(
                 f"{name}.replace", f"{info.en}: a new state", [mine, writes, lock], _DONE, body
             ),
-            "patch": _operation(
+            "patch": operation(
                 f"{name}.update", f"{info.en}: some members", [mine, writes, lock], _DONE, patch
             ),
-            "delete": _operation(
+            "delete": operation(
                 f"{name}.delete", f"{info.en}: an item ends", [mine, lock], _DONE, None
             ),
         },
-        f"{here}/queryables": _get(
+        f"{here}/queryables": get(
             f"{name}.queryables", f"{info.en}: what filters may ask for", schema, about
         ),
-        f"{here}/sortables": _get(
+        f"{here}/sortables": get(
             f"{name}.sortables", f"{info.en}: what sortby may name", schema, about
         ),
-        f"{here}/schema": _get(
+        f"{here}/schema": get(
             f"{name}.schema", f"{info.en}: schema of its items", schema, [*about, kind]
         ),
     }
@@ -119,7 +120,7 @@ def _item_parameters(
     sortable = [name for name, field in fields.items() if field.kind not in (Kind.SHAPE, Kind.LIST)]
     box = info.extent
     example = [round(box[n], 6) for n in ("xmin", "ymin", "xmax", "ymax")] if box else None
-    bbox = _query("bbox", "west,south,east,north in degrees, or six numbers with heights in metres; in bbox-crs where given",
+    bbox = query("bbox", "west,south,east,north in degrees, or six numbers with heights in metres; in bbox-crs where given",
                   {"type": "array", "minItems": 4, "maxItems": 6, "items": {"type": "number"}}, example)  # fmt: skip
     bbox["schema"]["oneOf"] = [{"minItems": 4, "maxItems": 4}, {"minItems": 6, "maxItems": 6}]
     limit = {
@@ -129,16 +130,16 @@ def _item_parameters(
         "default": DEFAULT_LIMIT,
     }
     return [
-        _f(ITEMS), _LANG, bbox, _crs_parameter("bbox-crs", "Coordinates of bbox", systems), crs,
-        _query("limit", "Items of a page; more than the maximum are cut to it", limit, DEFAULT_LIMIT),
-        _query("offset", "Items to pass over", {"type": "integer", "minimum": 0, "default": 0}, 0),
-        _query("token", "Version and position, as next and prev links give it", {"type": "string", "pattern": r"^\d+-\d+$"}),
-        _query("datetime", "RFC 3339 time or interval start/end, .. for open", {"type": "string"}, "2026-07-01T00:00:00Z/.."),
+        f_parameter(ITEMS), LANG, bbox, _crs_parameter("bbox-crs", "Coordinates of bbox", systems), crs,
+        query("limit", "Items of a page; more than the maximum are cut to it", limit, DEFAULT_LIMIT),
+        query("offset", "Items to pass over", {"type": "integer", "minimum": 0, "default": 0}, 0),
+        query("token", "Version and position, as next and prev links give it", {"type": "string", "pattern": r"^\d+-\d+$"}),
+        query("datetime", "RFC 3339 time or interval start/end, .. for open", {"type": "string"}, "2026-07-01T00:00:00Z/.."),
         _VALID_AT, _KNOWN_AT,
-        _query("filter", "CQL2", {"type": "string"}, _filter_example(fields)),
-        _query("filter-lang", "Language of filter", {"type": "string", "enum": list(LANGUAGES), "default": LANGUAGES[0]}),
+        query("filter", "CQL2", {"type": "string"}, _filter_example(fields)),
+        query("filter-lang", "Language of filter", {"type": "string", "enum": list(LANGUAGES), "default": LANGUAGES[0]}),
         _crs_parameter("filter-crs", "Coordinates in filter", systems),
-        _query("sortby", "Names with + (ascending) or - before them", {
+        query("sortby", "Names with + (ascending) or - before them", {
             "type": "array", "minItems": 1, "maxItems": 8, "items": {"type": "string", "pattern": "[+|-]?[A-Za-z_].*"}},
             [f"-{sortable[0]}"] if sortable else None),
         *select,
@@ -149,7 +150,7 @@ def _item_parameters(
 def _field(field: Field) -> Json:
     said = field_schema(field, "en")
     schema: Json = {name: said[name] for name in said if name in ("type", "format", "enum")}
-    return _query(
+    return query(
         field.name, f"{said['title']} equals", schema, field.values[0] if field.values else None
     )
 
@@ -164,21 +165,8 @@ def _filter_example(fields: Mapping[str, Field]) -> str | None:
     return None
 
 
-def _query(name: str, text: str, schema: Json, example: Any = None) -> Json:  # noqa: ANN401 -- JSON
-    made = {
-        "name": name,
-        "in": "query",
-        "required": False,
-        "description": text,
-        "schema": schema,
-        "style": "form",
-        "explode": False,
-    }
-    return made if example is None else {**made, "example": example}  # fmt: skip
-
-
 def _names(name: str, text: str, values: Sequence[str]) -> Json:
-    return _query(
+    return query(
         name,
         text,
         {"type": "array", "items": {"type": "string", "enum": list(values)}},
@@ -187,7 +175,7 @@ def _names(name: str, text: str, values: Sequence[str]) -> Json:
 
 
 def _crs_parameter(name: str, text: str, uris: Sequence[str]) -> Json:
-    return _query(
+    return query(
         name,
         text,
         {"type": "string", "format": "uri", "enum": list(uris), "default": uris[0]},
@@ -211,19 +199,11 @@ def _feature_id(example: str | None) -> Json:
     return made if example is None else {**made, "example": example}  # fmt: skip
 
 
-def _f(forms: Sequence[Format]) -> Json:
-    names = [form.name for form in forms]
-    return _query(
-        "f", "Format of the answer, before Accept", {"type": "string", "enum": names}, names[0]
-    )
-
-
-_LANG: Final = _query("lang", "Language of titles", {"type": "string", "enum": ["zh", "en"]}, "zh")
 _MOMENT: Final[Json] = {"type": "string", "format": "date-time"}
-_VALID_AT: Final = _query(
+_VALID_AT: Final = query(
     "valid_at", "RFC 3339 time: the city as it was then", _MOMENT, "2026-07-01T00:00:00Z"
 )
-_KNOWN_AT: Final = _query("known_at", "RFC 3339 time: as the base knew it then", _MOMENT)
+_KNOWN_AT: Final = query("known_at", "RFC 3339 time: as the base knew it then", _MOMENT)
 _IF_MATCH: Final = {
     "name": "If-Match",
     "in": "header",
@@ -235,7 +215,7 @@ _DONE: Final = {"204": {"description": "Done"}}
 
 
 def _document(operation: str, summary: str, model: Any) -> Json:  # noqa: ANN401 -- a pydantic model
-    return _get(operation, summary, _forms(DOCUMENTS, model), [_f(DOCUMENTS), _LANG])
+    return get(operation, summary, _forms(DOCUMENTS, model), [f_parameter(DOCUMENTS), LANG])
 
 
 def _forms(forms: Sequence[Format], model: Any) -> Json:  # noqa: ANN401 -- a pydantic model
@@ -289,35 +269,3 @@ def _draft_schema() -> Json:
             "properties": {"type": "object", "nullable": True},
         },
     }
-
-
-def _get(operation: str, summary: str, content: Json, parameters: Sequence[Json]) -> Json:
-    answers = {"200": {"description": "The answer", "content": content}}
-    return {"get": _operation(operation, summary, parameters, answers, None)}
-
-
-def _operation(
-    operation: str, summary: str, parameters: Sequence[Json], answers: Json, body: Json | None
-) -> Json:
-    made: Json = {
-        "tags": ["OGC API – Features"],
-        "operationId": operation,
-        "summary": summary,
-        "parameters": list(parameters),
-        "responses": {**answers, **_PROBLEMS},
-    }
-    return made if body is None else {**made, "requestBody": body}
-
-
-_PROBLEM: Final = {
-    "application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemModel"}}
-}
-_PROBLEMS: Final = {
-    status: {"description": text, "content": _PROBLEM}
-    for status, text in (
-        ("400", "The request cannot be answered so"),
-        ("404", "No such thing"),
-        ("406", "Not offered in this format"),
-        ("500", "The server failed"),
-    )
-}

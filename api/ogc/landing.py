@@ -13,6 +13,7 @@ from api.ogc import pages
 from api.ogc.conformance import CONFORMS_TO, PARTS
 from api.ogc.definition import paths
 from api.ogc.formats import DOCUMENTS, HTML, JSON, Format, wanted
+from api.ogc.offers import tile_links
 from api.openapi import OPENAPI_JSON, definition
 from api.state import CityState
 from api.static import serve
@@ -109,6 +110,7 @@ def _landing(request: Request, state: CityState, lang: Language, form: Format) -
             "http://www.opengis.net/def/rel/ogc/1.0/job-list",
             title="分析任务" if zh else "Jobs of analyses",
         ),
+        *tile_links(state, root, zh),
         link(f"{root}/city", "describedby", title="城市概况" if zh else "The city and its layers"),
         link(
             f"{root}/resolve?q={{q}}",

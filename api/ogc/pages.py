@@ -18,7 +18,16 @@ from api.ogc.sketch import sketch
 from api.state import CityState, CollectionInfo
 from twin.features.asking import Page
 
-__all__ = ["collection", "collections", "conformance", "item", "items", "landing"]
+__all__ = [
+    "collection",
+    "collections",
+    "conformance",
+    "dataset",
+    "datasets",
+    "item",
+    "items",
+    "landing",
+]
 
 MOST_COLUMNS: Final = 10
 _pages: Final = Environment(
@@ -79,6 +88,32 @@ def collection(
         )
     return _page(request, state, "collection.html", lang, collection=content, links=content["links"], map=drawing,
                  crumbs=[_crumb(request, info, lang)])  # fmt: skip
+
+
+def datasets(
+    request: Request,
+    state: CityState,
+    content: Mapping[str, Any],
+    lang: str,
+    headers: Mapping[str, str],
+) -> Response:
+    """The catalogue of what was loaded."""
+    found, links = content["datasets"], content["links"]
+    return _page(request, state, "datasets.html", lang, headers, datasets=found, links=links)
+
+
+def dataset(
+    request: Request,
+    state: CityState,
+    content: Mapping[str, Any],
+    lang: str,
+    headers: Mapping[str, str],
+) -> Response:
+    """One load."""
+    name = "数据集目录" if lang == "zh" else "Catalogue of datasets"
+    crumbs = [(f"{base_url(request)}/datasets?f=html", name)]
+    links = content["links"]
+    return _page(request, state, "dataset.html", lang, headers, dataset=content, links=links, crumbs=crumbs)  # fmt: skip
 
 
 def items(
@@ -149,7 +184,13 @@ def _page(
     values = {"links": [], "crumbs": [], "map": ""} | values
     other = query_with(request, frozenset({"lang"}), f"lang={'en' if zh else 'zh'}")
     base = [(f"{root}/landing?f=html", state.city.name)]
-    if template not in ("landing.html", "collections.html", "conformance.html"):
+    if template not in (
+        "landing.html",
+        "collections.html",
+        "conformance.html",
+        "datasets.html",
+        "dataset.html",
+    ):
         base.append((f"{root}/collections?f=html", "数据集合" if zh else "Collections"))
     values["crumbs"] = [*base, *values["crumbs"]]
     text = _pages.get_template(template).render(

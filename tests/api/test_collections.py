@@ -43,7 +43,7 @@ def test_collections_count_what_is_there_now_and_say_where(get):
     counts = {name: entry["itemCount"] for name, entry in listed.items()}
     assert counts == {"buildings": 40, "rooms": 1, "pipes": 1, "grids": 1, "components": 300}
     assert listed["buildings"]["extent"]["spatial"]["bbox"][0] == pytest.approx(
-        [114.0, 30.4, 114.0094, 30.4034]
+        [114.0, 30.4, 10.0, 114.0094, 30.4034, 127.0]
     )
     assert listed["buildings"]["extent"]["temporal"]["interval"] == [["2026-01-01T00:00:00Z", None]]
     assert listed["components"]["classes"] == [{"code": "01001", "title": "供水井盖", "count": 300}]

@@ -3,7 +3,6 @@
 import functools
 import itertools
 import json
-import shutil
 import struct
 import subprocess
 import sys
@@ -440,22 +439,6 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("city") / "tiles"
     tiles.build(City(), out)
     return out
-
-
-CLIENTS = Path(__file__).parents[1] / "clients"
-
-
-@pytest.fixture(scope="session")
-def clients(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the clients with what their lock file names installed."""
-    folder = tmp_path_factory.mktemp("clients")
-    for file in CLIENTS.iterdir():
-        if file.is_file():
-            shutil.copy(file, folder)
-    npm = Path(sys.executable).parent / "npm"
-    words = [str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    subprocess.run(words, cwd=folder, check=True, capture_output=True)
-    return folder
 
 
 _READ = """

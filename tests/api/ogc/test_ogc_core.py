@@ -64,7 +64,7 @@ def test_the_definition_is_valid_openapi_and_its_examples_run(client, definition
             value = one and one["example"]
             told = ",".join(map(str, value)) if isinstance(value, list) else value
             found = client.get(path.format(**inside), params={one["name"]: told} if one else {})
-            assert found.status_code == 200, (path, one, found.text)
+            assert found.status_code in (200, 204), (path, one, found.text)
             ran += 1
     assert ran > 200
 
@@ -89,7 +89,8 @@ def test_collections_link_to_themselves_and_their_items(client, get):
     for one in listed["collections"]:
         for link in links(one, "items"):
             assert link["type"]
-        west, south, east, north = one["extent"]["spatial"]["bbox"][0]
+        box = one["extent"]["spatial"]["bbox"][0]
+        west, south, east, north = box if len(box) == 4 else box[:2] + box[3:5]
         assert -180 <= west <= east <= 180
         assert -90 <= south <= north <= 90
         alone = get(f"/collections/{one['id']}")

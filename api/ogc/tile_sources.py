@@ -1,0 +1,204 @@
+"""What a city has tilesets of, and the bytes of their tiles."""
+
+import gzip
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+from starlette.requests import Request
+
+from api.deps import Language
+from api.ogc.filters import LANGUAGES, condition
+from api.ogc.question import MOST
+from api.ogc.readers import reach_of, reader_at
+from api.ogc.schemas import field_schema
+from api.ogc.systems import offered, system
+from api.ogc.tilesets import JPEG, MVT, WEBP, Tileset
+from api.state import CityState, CollectionInfo
+from api.static import GZIP_MAGIC, safe_path
+from api.vector_tiles import Part
+from tiles.mvt import boxes, zooms_of
+from twin.errors import InvalidRequestError, NotFoundError
+from twin.features.asking import Ask, Condition, Kind, Reach
+from twin.store.read import Box
+
+__all__ = ["dataset_tileset", "filter_of", "imagery_tileset", "joined_tile", "layer_tile", "tiled", "vector_tileset"]  # fmt: skip
+
+_DIMENSIONS: Final = {
+    "components": 0, "pois": 0, "pipes": 1, "buildings": 2, "grids": 2, "communities": 2, "subdistricts": 2,
+}  # fmt: skip
+"""Dimension of what is drawn, where all of a collection is alike."""
+_NOT_IN_TILES: Final = frozenset({"lifecycle", "valid_from", "valid_to"})
+_MARGIN: Final = 1e-3
+"""Degrees by which the shape an item has may reach beyond the one that is drawn."""
+
+
+def tiled(state: CityState) -> dict[str, CollectionInfo]:
+    """Collections that have vector tiles, in the order of the class table."""
+    known = state.vectors.known()
+    return {
+        name: info
+        for name, info in state.collections().items()
+        if info.extent is not None and (name in known or state.vectors.is_built(name))
+    }
+
+
+def vector_tileset(
+    state: CityState, info: CollectionInfo, lang: str, *, told: bool = True
+) -> Tileset:
+    """The vector tiles of a collection; without ``told`` where they would be, for who asks for one of them next.
+
+    Raises
+    ------
+    NotFoundError
+        If nothing of it lies on the map.
+    """
+    box = info.extent
+    if box is None or (told and not state.vectors.has(info.id)):
+        raise NotFoundError(f"No vector tiles of {info.id!r}: nothing of it lies on the map.")
+    degrees = (box["xmin"], box["ymin"], box["xmax"], box["ymax"])
+    zooms = zooms_of(info.id)
+    layers = [_layer(state, info, lang)] if told else []
+    return Tileset(
+        f"/collections/{info.id}", info.title(lang), "vector", degrees, zooms, (MVT,), layers
+    )
+
+
+def dataset_tileset(
+    state: CityState, infos: Mapping[str, CollectionInfo], lang: str, *, told: bool = True
+) -> Tileset | None:
+    """The vector tiles of several collections, a layer each; None where there is none."""
+    parts = [vector_tileset(state, info, lang, told=told) for info in infos.values()]
+    if not parts:
+        return None
+    boxes = [part.box for part in parts]
+    west, south = min(b[0] for b in boxes), min(b[1] for b in boxes)
+    east, north = max(b[2] for b in boxes), max(b[3] for b in boxes)
+    zooms = min(part.zooms[0] for part in parts), max(part.zooms[1] for part in parts)
+    layers = [layer for part in parts for layer in part.layers]
+    return Tileset("", state.city.name, "vector", (west, south, east, north), zooms, (MVT,), layers)
+
+
+def imagery_tileset(state: CityState, lang: str) -> Tileset | None:
+    """The imagery as map tiles; None where there is none."""
+    path = safe_path(state.city.tiles, "imagery/tilejson.json")
+    try:
+        index = orjson.loads(path.read_bytes())
+        west, south, east, north = index["bounds"]
+        zooms = int(index["minzoom"]), int(index["maxzoom"])
+    except (OSError, KeyError, ValueError):
+        return None
+    title = "影像" if lang == "zh" else "Imagery"
+    return Tileset("/map", title, "map", (west, south, east, north), zooms, (WEBP, JPEG))
+
+
+def _layer(state: CityState, info: CollectionInfo, lang: str) -> dict[str, object]:
+    """A layer of vector tiles: its fields are those the last level carries."""
+    first, last = zooms_of(info.id)
+    fields = reader_at(state, state.moment()).fields(info.id)
+    spoken: Language = "zh" if lang == "zh" else "en"
+    said = {
+        "class" if name == "class_code" else name: field_schema(field, spoken)
+        for name, field in fields.items()
+        if field.kind not in (Kind.SHAPE, Kind.LIST) and name not in _NOT_IN_TILES
+    }
+    return {
+        "id": info.id,
+        "title": info.title(lang),
+        "dataType": "vector",
+        **({"geometryDimension": _DIMENSIONS[info.id]} if info.id in _DIMENSIONS else {}),
+        "minTileMatrix": str(first),
+        "maxTileMatrix": str(last),
+        "propertiesSchema": {
+            "type": "object",
+            "properties": {"eid": {"type": "string"}} | said,
+        },
+    }
+
+
+def filter_of(request: Request, state: CityState, info: CollectionInfo) -> Part | None:
+    """What ``filter`` leaves of a collection's tiles; None where a request has none.
+
+    Raises
+    ------
+    InvalidRequestError
+        If the filter or its language or system cannot be understood.
+    """
+    given = request.query_params
+    spoken = given.get("filter-lang")
+    if spoken is not None and spoken not in LANGUAGES:
+        wrong = f"filter-lang={spoken[:40]!r}: expected {' or '.join(LANGUAGES)}."
+        raise InvalidRequestError(wrong, "filter-lang")
+    of = None
+    text = given.get("filter")
+    if "filter-crs" in given:
+        where = system(given["filter-crs"], "filter-crs", offered(state.city, info))
+        of = None if where.stored else where.name
+    if text is None:
+        return None
+    guessed = "cql2-json" if text.lstrip()[:1] == "{" else "cql2-text"
+    fields = reader_at(state, state.moment()).fields(info.id)
+    found = condition(fields, {}, text, spoken or guessed, of)
+    return None if found is None else _part(state, info.id, found, reach_of(request))
+
+
+def _part(state: CityState, collection: str, where: Condition, seen: Reach) -> Part:
+    """The rows of a table a condition holds for; its key changes with the version that is read."""
+    reader = reader_at(state, state.moment())
+    version = reader.version(collection)
+
+    def taken(near: pa.Table) -> pa.Table:
+        box = _around(near)
+        if box is None:
+            return near
+        found = reader.table(Ask(collection, box, where, limit=MOST, reach=seen), [])
+        eids = [batch["eid"] for batch in found]
+        chosen = pa.chunked_array(eids, pa.string())
+        return near.filter(pc.is_in(near["eid"].cast(pa.string()), value_set=chosen))
+
+    return f"{where.key} {version}", taken
+
+
+def layer_tile(
+    state: CityState, collection: str, place: tuple[int, int, int], part: Part | None = None
+) -> tuple[bytes, str]:
+    """The tile (z, x, y) of a collection and its digest; no bytes where nothing is."""
+    if part is None and state.vectors.is_built(collection):
+        z, x, y = place
+        path = safe_path(state.city.tiles, f"mvt/{collection}/{z}/{x}/{y}.mvt")
+        blob = _read(path) or _read(path.with_name(f"{path.name}.gz"))
+        return blob, hashlib.sha256(blob).hexdigest()[:32] if blob else ""
+    return state.vectors.tile(collection, *place, part)
+
+
+def joined_tile(
+    state: CityState, collections: Sequence[str], place: tuple[int, int, int]
+) -> tuple[bytes, str]:
+    """One tile with a layer of each collection: layers are repeated fields, so messages stand one after the other."""
+    found = [layer_tile(state, collection, place) for collection in collections]
+    tags = " ".join(tag for blob, tag in found if blob)
+    return b"".join(blob for blob, _ in found), hashlib.sha256(tags.encode()).hexdigest()[:32]
+
+
+def _around(things: pa.Table) -> Box | None:
+    """A box around shapes on the map, with a margin; None where there are none."""
+    found = boxes(things)
+    if not np.isfinite(found).any():
+        return None
+    west, south = (float(v) - _MARGIN for v in np.nanmin(found[:2], axis=1))
+    east, north = (float(v) + _MARGIN for v in np.nanmax(found[2:], axis=1))
+    return Box(max(west, -180.0), max(south, -90.0), min(east, 180.0), min(north, 90.0))
+
+
+def _read(path: Path) -> bytes:
+    """A built tile, unpacked; nothing where there is none."""
+    try:
+        blob = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return b""
+    return gzip.decompress(blob) if blob[:2] == GZIP_MAGIC else blob

@@ -12,10 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from starlette.requests import Request
 
+from api.access import reach_of
 from api.deps import Language
 from api.ogc.filters import LANGUAGES, condition
 from api.ogc.question import MOST
-from api.ogc.readers import reach_of, reader_at
+from api.ogc.readers import reader_at
 from api.ogc.schemas import field_schema
 from api.ogc.systems import offered, system
 from api.ogc.tilesets import JPEG, MVT, WEBP, Tileset

@@ -155,7 +155,7 @@ def _solids(
     low, high, kind = low[of], high[of], shapely.get_type_id(parts)
     spots, areas, own = kind == _POINT, kind == _AREA, path[of]
     lines = ~spots & ~areas
-    makers: tuple[tuple[NDArray[np.bool_], "Callable[[Shapes, Array, Array], Solids]"], ...] = (
+    makers: tuple[tuple[NDArray[np.bool_], Callable[[Shapes, Array, Array], Solids]], ...] = (
         (spots & own, lambda s, _low, _high: Solids.points(_xyz(s))),
         (spots & ~own, _posts),
         (lines & own, lambda s, _low, _high: Solids.lines(s)),

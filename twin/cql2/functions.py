@@ -200,7 +200,7 @@ def _apart(function: Function, terms: tuple[Term, ...], where: str) -> Term:
     _main(thing, function.name, where)
     reach = 0.0 if len(terms) == 2 else _reach(terms[2], function.name, where)
     span = _upright(literal, function.name, where)
-    bounds, mine = shapely.bounds(literal.value), PerThread(literal.value)
+    bounds = shapely.bounds(literal.value)
     if (
         max(
             bounds[3] - bounds[1],
@@ -215,6 +215,7 @@ def _apart(function: Function, terms: tuple[Term, ...], where: str) -> Term:
     frame = spatial3d.Frame(
         (bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2, (span[0] + span[1]) / 2
     )
+    mine = PerThread(literal.value, frame.metres)
 
     def run(view: View, at: At) -> Column:
         shapes, (low, high) = view.shapes(at), view.heights(at)
@@ -229,9 +230,7 @@ def _apart(function: Function, terms: tuple[Term, ...], where: str) -> Term:
         rows = np.flatnonzero(near & known & (low <= span[1] + reach) & (high >= span[0] - reach))
         hit = np.zeros(len(shapes), dtype=bool)
         if len(rows):
-            local = frame.metres(mine.get())
-            shapely.prepare(local)
-            other = spatial3d.Body.of(local, *span)
+            other = spatial3d.Body.of(mine.get(), *span)
             moved = frame.metres(shapes[rows])
             hit[rows] = spatial3d.within(moved, low[rows], high[rows], other, reach)
         return hit, known

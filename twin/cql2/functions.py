@@ -200,7 +200,7 @@ def _apart(function: Function, terms: tuple[Term, ...], where: str) -> Term:
     _main(thing, function.name, where)
     reach = 0.0 if len(terms) == 2 else _reach(terms[2], function.name, where)
     span = _upright(literal, function.name, where)
-    bounds, mine = shapely.bounds(literal.value), PerThread(literal.value)
+    bounds = shapely.bounds(literal.value)
     if (
         max(
             bounds[3] - bounds[1],
@@ -212,12 +212,12 @@ def _apart(function: Function, terms: tuple[Term, ...], where: str) -> Term:
             f"filter at {where}: the shape given to {function.name} is larger than 100 km; give a smaller one"
         )
     west, south, east, north = spatial3d.near_degrees(bounds, reach).tolist()
+    frame = spatial3d.Frame(
+        (bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2, (span[0] + span[1]) / 2
+    )
+    mine = PerThread(literal.value, frame.metres)
 
     def run(view: View, at: At) -> Column:
-        frame = spatial3d.Frame((bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2)
-        local = frame.metres(mine.get())
-        shapely.prepare(local)
-        other = spatial3d.Body.of(local, *span)
         shapes, (low, high) = view.shapes(at), view.heights(at)
         ends = shapely.bounds(shapes)
         near = (
@@ -229,10 +229,10 @@ def _apart(function: Function, terms: tuple[Term, ...], where: str) -> Term:
         known = ~shapely.is_missing(shapes) & (~near | (np.isfinite(low) & np.isfinite(high)))
         rows = np.flatnonzero(near & known & (low <= span[1] + reach) & (high >= span[0] - reach))
         hit = np.zeros(len(shapes), dtype=bool)
-        moved = frame.metres(shapes[rows])
-        close = np.asarray(shapely.dwithin(local, moved, reach), dtype=bool)
-        rows, moved = rows[close], moved[close]
-        hit[rows] = spatial3d.distances(moved, low[rows], high[rows], other) <= reach
+        if len(rows):
+            other = spatial3d.Body.of(mine.get(), *span)
+            moved = frame.metres(shapes[rows])
+            hit[rows] = spatial3d.within(moved, low[rows], high[rows], other, reach)
         return hit, known
 
     box = Box(

@@ -8,7 +8,7 @@ Heights count only where the box has six numbers and in the 3D functions; the ot
 import hashlib
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -54,13 +54,21 @@ _WITH_HEIGHT: Final = frozenset({"s_intersects", "s_disjoint", "s_within"})
 
 
 class PerThread:
-    """A literal's shape, copied and prepared for each thread: GEOS fills a prepared shape while it is read."""
+    """A literal's shape, copied and prepared for each thread: GEOS fills a prepared shape while it is read.
 
-    __slots__ = ("_local", "_shape")
+    ``moved`` changes the copy before it is prepared.
+    """
+
+    __slots__ = ("_local", "_moved", "_shape")
     _copying: ClassVar = threading.Lock()
 
-    def __init__(self, shape: shapely.Geometry) -> None:
+    def __init__(
+        self,
+        shape: shapely.Geometry,
+        moved: Callable[[shapely.Geometry], shapely.Geometry] | None = None,
+    ) -> None:
         self._shape = shape
+        self._moved = moved
         self._local = threading.local()
 
     def get(self) -> shapely.Geometry:
@@ -69,6 +77,8 @@ class PerThread:
         if found is None:
             with self._copying:
                 found = shapely.from_wkb(shapely.to_wkb(self._shape))
+            if self._moved is not None:
+                found = self._moved(found)
             shapely.prepare(found)
             self._local.shape = found
         return found

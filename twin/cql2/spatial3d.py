@@ -1,46 +1,59 @@
-"""Things in three dimensions: do they meet, and how far are they apart, in metres.
+"""Things in three dimensions: which of them come within metres of a shape.
 
 A thing is where its heights put it. A point or a line that has heights of its own is a point or a line in space; an
 area, or a line or point without, stands upright between its lowest and highest height (a prism, a wall, a post). What a
 roof or a sloping floor takes away from the prism is not looked at: the distance to the prism is never larger than that to
 the thing.
 
-Distances are exact between those bodies in a plane that touches the ellipsoid amid the literal; the plane is off by less
-than 1.3e-6 of the distance within 10 km of there and 3.2e-5 within 50 km, and by 1.6e-5 per 100 m of height.
+Upright bodies are decided by their distance on the map and in height, which GEOS tells by its index over the shape;
+what slopes, by the kernels of :mod:`twin.solids`. Distances are exact between those bodies in the plane of
+:class:`twin.crs.local.LocalFrame` amid the shape; the plane is off by less than 1.3e-6 of the distance within 10 km of
+there and 3.2e-5 within 50 km, and by 1.6e-5 per 100 m of height above or below the middle of the shape.
 """
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
 from twin.cql2.shapes import z_range
-from twin.crs import enu_matrix, geographic_to_ecef
+from twin.crs.local import LocalFrame
+from twin.solids import Solids
+from twin.solids import within as solids_within
 
-__all__ = ["MAX_REACH", "Body", "Frame", "distances", "near_degrees"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["MAX_REACH", "Body", "Frame", "near_degrees", "within"]
 
 MAX_REACH: Final = 100_000.0
 """Metres: a literal may be no larger, nor a distance."""
 _METRES: Final = 110_574.0  # per degree of latitude, at least
+_TOUCH: Final = 1e-9  # metres: what a degree in 64 bits tells
+_HIGHEST: Final = 10_000.0
+_RUN: Final = 4  # least number of pieces of a line that are looked at together
+_RUNS: Final = 100  # of a line, about
+_MORE: Final = 1 + 1e-9  # boxes are passed over only where rounding cannot matter
 
 Array = NDArray[np.float64]
+Shapes = NDArray[np.object_]
+_POINT, _AREA, _SIMPLE = 0, 3, 3
 
 
 class Frame:
-    """East and north in metres in the plane that touches the ellipsoid at a place; height stays as it is."""
+    """East and north in metres of a place at a height (kept within 10 km of the ellipsoid); heights stay as they are."""
 
-    def __init__(self, lon: float, lat: float) -> None:
-        self._to_local = np.linalg.inv(enu_matrix(lon, lat, 0.0))
+    def __init__(self, lon: float, lat: float, height: float = 0.0) -> None:
+        self._local = LocalFrame(lon, lat, min(_HIGHEST, max(-_HIGHEST, height)))
 
     def metres(self, shapes: Any) -> Any:  # noqa: ANN401 - array of shapes
         """Copies of shapes in degrees, in metres; heights kept."""
 
         def move(xyz: Array) -> Array:
-            x, y, z = geographic_to_ecef(xyz[:, 0], xyz[:, 1], 0.0)
-            local = np.column_stack([x, y, z, np.ones(len(x))]) @ self._to_local.T
-            return np.column_stack([local[:, :2], xyz[:, 2:]])
+            x, y = self._local.forward(xyz[:, 0], xyz[:, 1])
+            return np.column_stack([x, y, xyz[:, 2:]])
 
         return shapely.transform(shapes, move, include_z=bool(np.any(shapely.has_z(shapes))))
 
@@ -57,14 +70,10 @@ class Body:
     @classmethod
     def of(cls, shape: shapely.Geometry, low: float, high: float) -> "Body":
         """Of a shape; its own heights are taken where it is a line or a point that has them."""
-        own = bool(shapely.has_z(shape)) and int(shapely.get_dimensions(shape)) < 2
-        z = shapely.get_coordinates(shape, include_z=True)[:, 2]
-        own = own and bool(np.isfinite(z).all())
-        return (
-            cls(shape, float(z.min()), float(z.max()), True)
-            if own
-            else cls(shape, low, high, False)
+        path, bottom, top = _placed(
+            np.array([shape], dtype=object), np.array([low]), np.array([high])
         )
+        return cls(shape, float(bottom[0]), float(top[0]), bool(path[0]))
 
 
 def near_degrees(bounds: Array, metres: float) -> Array:
@@ -75,8 +84,8 @@ def near_degrees(bounds: Array, metres: float) -> Array:
     return np.array([west - across, south - up, east + across, north + up])
 
 
-def distances(shapes: Any, low: Array, high: Array, other: Body) -> Array:  # noqa: ANN401 - array of shapes
-    """Distance of things from a body, 0 where they meet.
+def within(shapes: Shapes, low: Array, high: Array, other: Body, reach: float) -> NDArray[np.bool_]:
+    """Which things come as near to a body as a distance; a nanometre counts as meeting.
 
     Parameters
     ----------
@@ -85,162 +94,110 @@ def distances(shapes: Any, low: Array, high: Array, other: Body) -> Array:  # no
     low, high : ndarray of float64, shape (n,)
         Lowest and highest height, metres; not looked at for lines and points that have heights of their own.
     other : Body
+        Fast where its shape is prepared.
+    reach : float
+        Metres.
 
     Returns
     -------
-    ndarray of float64, shape (n,)
-        Metres.
+    ndarray of bool, shape (n,)
     """
-    own = shapely.has_z(shapes) & (shapely.get_dimensions(shapes) < 2)
-    if own.any():
+    reach = max(reach, _TOUCH)
+    path, low, high = _placed(shapes, low, high)
+    up = np.maximum(0.0, np.maximum(low - other.high, other.low - high))
+    across: Any = np.sqrt(np.maximum(0.0, (reach - up) * (reach + up)))
+    slopes = (path & (low != high)) | (other.path and other.low != other.high)
+    hit = np.zeros(len(shapes), dtype=bool)
+    rows = np.flatnonzero((up <= reach) & ~slopes)
+    hit[rows] = shapely.dwithin(other.shape, shapes[rows], across[rows])
+    rows = np.flatnonzero((up <= reach) & slopes)
+    if len(rows):
+        hit[rows] = _sloping(shapes[rows], low[rows], high[rows], path[rows], other, reach)
+    return hit
+
+
+def _placed(shapes: Shapes, low: Array, high: Array) -> tuple[NDArray[np.bool_], Array, Array]:
+    """Which lie in space by their own heights, and the heights of all."""
+    path = shapely.has_z(shapes) & (shapely.get_dimensions(shapes) < 2)
+    if path.any():
         low, high = low.copy(), high.copy()
-        least, most = z_range(shapes[own])
+        least, most = z_range(shapes[path])
         sure = np.isfinite(least) & np.isfinite(most)
-        own[own] = sure
-        low[own], high[own] = least[sure], most[sure]
-    flat = ~(own & (low != high)) & (not _sloping(other))
-    out = np.empty(len(shapes))
-    across = shapely.distance(shapes[flat], other.shape)
-    out[flat] = np.hypot(
-        across, np.maximum(0.0, np.maximum(low[flat] - other.high, other.low - high[flat]))
+        path[path] = sure
+        low[path], high[path] = least[sure], most[sure]
+    return path, low, high
+
+
+def _sloping(
+    shapes: Shapes, low: Array, high: Array, path: NDArray[np.bool_], other: Body, reach: float
+) -> NDArray[np.bool_]:
+    solids, owner = _solids(shapes, low, high, path)
+    one = np.array([other.shape], dtype=object)
+    if other.path:
+        one = _runs(one)
+    n = len(one)
+    theirs, _ = _solids(one, np.full(n, other.low), np.full(n, other.high), np.full(n, other.path))
+    hit = np.zeros(len(shapes), dtype=bool)
+    boxes = solids.boxes()
+    for j, box in enumerate(theirs.boxes()):
+        gap = np.maximum(0.0, np.maximum(boxes[:, :3] - box[3:], box[:3] - boxes[:, 3:]))
+        near = np.flatnonzero((np.einsum("ij,ij->i", gap, gap) <= _MORE * reach**2) & ~hit[owner])
+        met = solids_within(solids, theirs, near, np.full(len(near), j), reach)
+        hit[owner[near[met]]] = True
+    return hit
+
+
+def _solids(
+    shapes: Shapes, low: Array, high: Array, path: NDArray[np.bool_]
+) -> tuple[Solids, NDArray[np.int64]]:
+    """The solids shapes are made of, and the row of the shape each belongs to."""
+    parts, of = _parts(shapes)
+    low, high, kind = low[of], high[of], shapely.get_type_id(parts)
+    spots, areas, own = kind == _POINT, kind == _AREA, path[of]
+    lines = ~spots & ~areas
+    makers: tuple[tuple[NDArray[np.bool_], Callable[[Shapes, Array, Array], Solids]], ...] = (
+        (spots & own, lambda s, _low, _high: Solids.points(_xyz(s))),
+        (spots & ~own, _posts),
+        (lines & own, lambda s, _low, _high: Solids.lines(s)),
+        (lines & ~own, Solids.walls),
+        (areas, Solids.prisms),
     )
-    for i in np.flatnonzero(~flat):
-        out[i] = _between(Body.of(shapes[i], float(low[i]), float(high[i])), other)
-    return out
+    made, order = [], []
+    for chosen, make in makers:
+        rows = np.flatnonzero(chosen)
+        if len(rows):
+            made.append(make(parts[rows], low[rows], high[rows]))
+            order.append(of[rows])
+    return Solids.joined(made), np.concatenate([np.zeros(0, np.int64), *order])
 
 
-def _sloping(body: Body) -> bool:
-    """Whether its height changes along it, so that distance and height do not part."""
-    return body.path and body.low != body.high
-
-
-def _between(a: Body, b: Body) -> float:
-    if not _sloping(a):
-        a, b = b, a
-    if b.path:
-        return _paths(*_segments(a), *_segments(b))
-    return _path_to_prism(a, b)
-
-
-def _segments(body: Body) -> tuple[Array, Array]:
-    """Starts and ends of the pieces of lines, points as pieces without length; shape (n, 3)."""
-    starts, ends = [], []
-    for part in _simple(body.shape):
-        xyz = shapely.get_coordinates(part, include_z=True)
-        if len(xyz) == 1:
-            xyz = np.repeat(xyz, 2, axis=0)
-        starts.append(xyz[:-1])
-        ends.append(xyz[1:])
-    return np.concatenate(starts), np.concatenate(ends)
-
-
-def _simple(shape: shapely.Geometry) -> list[shapely.Geometry]:
-    parts = [shape]
-    while any(shapely.get_type_id(p) > 3 for p in parts):
-        parts = list(shapely.get_parts(np.array(parts, dtype=object)))
-    return parts
-
-
-def _paths(p: Array, q: Array, r: Array, s: Array) -> float:
-    """Least distance between pieces p–q and pieces r–s."""
-    step = max(1, 2_000_000 // max(1, len(r)))
-    return min(
-        float(_pieces(p[i : i + step, None], q[i : i + step, None], r[None], s[None]).min())
-        for i in range(0, len(p), step)
-    )
-
-
-def _pieces(p: Array, q: Array, r: Array, s: Array) -> Array:
-    """Distance between straight pieces, pairwise by broadcasting (C. Ericson, Real-Time Collision Detection, 5.1.9)."""
-    d1, d2, w = q - p, s - r, p - r
-    a, e, f = (np.einsum("...i,...i", u, v) for u, v in ((d1, d1), (d2, d2), (d2, w)))
-    b, c = np.einsum("...i,...i", d1, d2), np.einsum("...i,...i", d1, w)
-    denominator = a * e - b * b
-    with np.errstate(divide="ignore", invalid="ignore"):
-        along = np.where(
-            denominator > 1e-12 * a * e, np.clip((b * f - c * e) / denominator, 0, 1), 0.0
-        )
-        other = np.where(e > 0, (b * along + f) / e, 0.0)
-        held = np.clip(other, 0, 1)
-        along = np.where(
-            (other != held) | (e == 0),
-            np.where(a > 0, np.clip((b * held - c) / a, 0, 1), 0.0),
-            along,
-        )
-    gap = (p + d1 * along[..., None]) - (r + d2 * held[..., None])
-    found: Array = np.sqrt(np.einsum("...i,...i", gap, gap))
+def _xyz(shapes: Shapes) -> Array:
+    found: Array = shapely.get_coordinates(shapes, include_z=True)
     return found
 
 
-def _path_to_prism(path: Body, prism: Body) -> float:
-    """Of a line in space from an upright body: inside it, or to its upright faces."""
-    p, q = _segments(path)
-    low, high = prism.low, prism.high
-    best = np.inf
-    if int(shapely.get_dimensions(prism.shape)) == 2:
-        best = _over_area(p, q, prism)
-        if best == 0.0:
-            return 0.0
-    outline = (
-        shapely.boundary(prism.shape) if np.isfinite(best) or _is_area(prism.shape) else prism.shape
-    )
-    r, s = _segments(Body(shapely.force_2d(outline), low, high, False))
-    for i in range(len(r)):
-        best = min(best, _to_wall(p, q, r[i, :2], s[i, :2], low, high))
-        if best == 0.0:
-            break
-    return float(best)
+def _posts(shapes: Shapes, low: Array, high: Array) -> Solids:
+    foot = shapely.get_coordinates(shapes)
+    ends = [np.column_stack([foot, level]) for level in (low, high)]
+    return Solids.lines(np.asarray(shapely.linestrings(np.stack(ends, axis=1))))
 
 
-def _is_area(shape: shapely.Geometry) -> bool:
-    return int(shapely.get_dimensions(shape)) == 2
+def _parts(shapes: Shapes) -> tuple[Shapes, NDArray[np.int64]]:
+    """Points, lines and polygons that shapes consist of, and the rows they come from."""
+    parts, of = shapely.get_parts(shapes, return_index=True)
+    while (shapely.get_type_id(parts) > _SIMPLE).any():
+        parts, inner = shapely.get_parts(parts, return_index=True)
+        of = of[inner]
+    there = ~shapely.is_empty(parts)
+    return parts[there], of[there]
 
 
-def _over_area(p: Array, q: Array, prism: Body) -> float:
-    """Least height between a line and the part of the prism right above or below it; 0 where it runs inside."""
-    area = prism.shape
-    shapely.prepare(area)
-    points = [p, q]
-    rise = q[:, 2] - p[:, 2]
-    for level in (prism.low, prism.high):
-        with np.errstate(divide="ignore", invalid="ignore"):
-            t = (level - p[:, 2]) / rise
-        cut = np.isfinite(t) & (t > 0) & (t < 1)
-        points.append(p[cut] + (q - p)[cut] * t[cut, None])
-    xyz = np.concatenate(points)
-    over = shapely.intersects_xy(area, xyz[:, 0], xyz[:, 1])
-    if not over.any():
-        return float("inf")
-    z = xyz[over, 2]
-    gap = np.maximum(0.0, np.maximum(z - prism.high, prism.low - z))
-    least = float(gap.min())
-    return 0.0 if least <= 1e-9 * max(1.0, abs(prism.low), abs(prism.high)) else least
-
-
-def _to_wall(p: Array, q: Array, a: Array, b: Array, low: float, high: float) -> float:
-    """Of pieces p–q from an upright rectangle over a–b."""
-    corners = np.array([[*a, low], [*b, low], [*b, high], [*a, high]])
-    best = float(
-        _pieces(p[:, None], q[:, None], corners[None], np.roll(corners, -1, axis=0)[None]).min()
-    )
-    along = b - a
-    length = float(np.hypot(*along))
-    if length == 0.0 or high == low:
-        return best
-    unit = along / length
-    across = np.array([-unit[1], unit[0]])
-    ends = np.stack([p, q])
-    s = (ends[..., :2] - a) @ unit
-    d = (ends[..., :2] - a) @ across
-    z = ends[..., 2]
-    facing = (s >= 0) & (s <= length) & (z >= low) & (z <= high)
-    if facing.any():
-        best = min(best, float(np.abs(d[facing]).min()))
-    through = d[0] * d[1] < 0
-    if through.any():
-        t = d[0][through] / (d[0] - d[1])[through]
-        s0 = s[0][through] + t * (s[1] - s[0])[through]
-        z0 = z[0][through] + t * (z[1] - z[0])[through]
-        if ((s0 >= 0) & (s0 <= length) & (z0 >= low) & (z0 <= high)).any():
-            return 0.0
-    return best
+def _runs(shapes: Shapes) -> Shapes:
+    """Their points, and their lines cut into short ones, so that a box around each is small."""
+    out = []
+    for part in _parts(shapes)[0]:
+        xyz = shapely.get_coordinates(part, include_z=True)
+        step = max(_RUN, len(xyz) // _RUNS)
+        starts = range(0, len(xyz) - 1, step)
+        out += [shapely.linestrings(xyz[k : k + step + 1]) for k in starts] or [part]
+    return np.array(out, dtype=object)

@@ -112,6 +112,31 @@ class Solids:
         return cls(kind, np.zeros(n), bottom, top, _starts(of, n), _starts(ring, len(rings)), xyz)
 
     @classmethod
+    def walls(cls, shapes: NDArray[np.object_], low: ArrayLike, high: ArrayLike) -> "Solids":
+        """Upright faces over lines (shapely LineString, metres) from ``low`` to ``high``: prisms without an inside.
+
+        Their ring runs there and back; :meth:`footprints` has none for them.
+
+        Examples
+        --------
+        >>> wall = Solids.walls(shapely.linestrings([[[0, 0], [4, 0], [4, 3]]]), 2.0, 5.0)
+        >>> wall.xyz[:, :2].tolist()
+        [[0.0, 0.0], [4.0, 0.0], [4.0, 3.0], [4.0, 0.0], [0.0, 0.0]]
+        """
+        n = len(shapes)
+        xy, line = shapely.get_coordinates(shapes, return_index=True)
+        first = _starts(line, n)
+        last = first[1:] - 1
+        at = np.append(0, np.cumsum(2 * np.diff(first) - 1)).astype(np.int64)
+        of = np.repeat(np.arange(n), np.diff(at))
+        turn = (at[:-1] + last - first[:-1])[of]  # where the ring is at the end of the line
+        xyz = np.zeros((len(of), 3))
+        xyz[:, :2] = xy[last[of] - np.abs(np.arange(len(of)) - turn)]
+        bottom, top = (np.broadcast_to(np.asarray(z, np.float64), n).copy() for z in (low, high))
+        kind = np.full(n, PRISM, np.int8)
+        return cls(kind, np.zeros(n), bottom, top, np.arange(n + 1, dtype=np.int64), at, xyz)
+
+    @classmethod
     def meshes(cls, triangles: Sequence[Array]) -> "Solids":
         """Surfaces of triangles, one array of shape (t, 3, 3) each, metres. What a mesh encloses is not part of it."""
         n = len(triangles)
@@ -126,6 +151,8 @@ class Solids:
     def joined(cls, parts: Sequence["Solids"]) -> "Solids":
         """Solids of several, in their order."""
         kept = [part for part in parts if len(part)] or [cls.none()]
+        if len(kept) == 1:
+            return kept[0]
         pieces = np.cumsum([0, *(part.piece[-1] for part in kept)])
         points = np.cumsum([0, *(part.at[-1] for part in kept)])
         zero = np.zeros(1, np.int64)

@@ -30,7 +30,12 @@ FIELDS = {n: Field(n, k) for n, k in KINDS.items()}
 class Arrays:
     """Rows over arrays in memory."""
 
-    def __init__(self, n: int) -> None:
+    def __init__(
+        self,
+        n: int,
+        east: tuple[float, float] = (116.2, 116.6),
+        north: tuple[float, float] = (39.8, 40.1),
+    ) -> None:
         rng = np.random.default_rng(20260926)
         self.n = n
         usages = np.array(["住宅", "办公", "商业", "工业", "school"], dtype=object)
@@ -40,7 +45,7 @@ class Arrays:
             "built": np.datetime64("1950-01-01") + rng.integers(0, 27_000, n),
         }  # fmt: skip
         self._known = rng.random(n) > 0.05
-        lon, lat = rng.uniform(116.2, 116.6, n), rng.uniform(39.8, 40.1, n)
+        lon, lat = rng.uniform(*east, n), rng.uniform(*north, n)
         self._shapes = shapely.box(lon, lat, lon + 2e-4, lat + 2e-4)
         self._low = rng.uniform(20, 60, n)
 
@@ -78,6 +83,11 @@ FILTERS = (
     "CASEI(name) = CASEI('Building 77')", f"floors > 30 AND S_INTERSECTS(geometry, {BOX})", f"S_INTERSECTS(geometry, POLYGON(({RING})))",
     "S3D_DWITHIN(geometry, LINESTRING Z(116.40 39.95 30, 116.41 39.95 32), 30)",
 )  # fmt: skip
+_BENT = ",".join(f"{116.4 + i / 1900:.6f} 39.95 {30 + i / 2}" for i in range(20))
+PIPES = tuple(
+    f"S3D_DWITHIN(geometry, LINESTRING Z({line}), 30)"
+    for line in ("116.40 39.95 30, 116.41 39.95 30", "116.40 39.95 30, 116.41 39.95 32", _BENT)
+)
 
 
 def main() -> None:
@@ -96,6 +106,12 @@ def main() -> None:
         found = parse(text, "cql2-text", FIELDS)
         say(
             f"{cpu(lambda found=found: found.holds(rows)):9.1f}  {int(found.holds(rows).sum()):8,} found  {text[:80]}"
+        )
+    along = Arrays(400, (116.40, 116.41), (39.9498, 39.9502))
+    for text in PIPES:
+        found = parse(text, "cql2-text", FIELDS)
+        say(
+            f"{cpu(lambda found=found: found.holds(along)):9.2f}  {int(found.holds(along).sum()):8,} of 400 along it  {text[:80]}"
         )
     floors, known = rows.column("floors")
     say(f"{cpu(lambda: (floors > 5) & known):9.1f}  floors > 5 by hand in NumPy")

@@ -12,7 +12,7 @@ import shapely
 from cql2_rows import DictRows, fields_of
 
 from twin.cql2 import parse
-from twin.cql2.spatial3d import Body, Frame, distances
+from twin.cql2.spatial3d import Body, Frame, within
 from twin.crs import from_geographic, geographic_to_ecef, to_geographic
 from twin.features.asking import Kind
 from twin.store.read import Box
@@ -140,16 +140,24 @@ def test_pipes_lie_where_their_own_heights_put_them() -> None:
     assert _holds(f"S3D_DWITHIN(geometry, {lower}, {exact + 0.002})", upper) == [True]
 
 
-def _distances(bodies: list[Body], other: Body) -> Any:
+def _within(bodies: list[Body], other: Body, metres: float) -> Any:
     low, high = (np.array([getattr(b, name) for b in bodies]) for name in ("low", "high"))
-    return distances(np.array([b.shape for b in bodies], dtype=object), low, high, other)
+    return within(np.array([b.shape for b in bodies], dtype=object), low, high, other, metres)
+
+
+def _apart(body: Body, other: Body, least: float, most: float) -> bool:
+    """Whether their distance lies from ``least`` to ``most``, whichever of the two is asked about."""
+    return all(
+        bool(_within([a], b, most)[0]) and (least <= 0 or not _within([a], b, least)[0])
+        for a, b in ((body, other), (other, body))
+    )
 
 
 def _body(rng: random.Random) -> Body:
     low = rng.uniform(-10, 10)
     high = low + rng.choice([0.0, rng.uniform(0, 15)])
     x, y, size = rng.uniform(-20, 20), rng.uniform(-20, 20), rng.uniform(1, 15)
-    kind = rng.randrange(5)
+    kind = rng.randrange(6)
     if kind == 0:
         area = shapely.Polygon(
             [
@@ -168,6 +176,8 @@ def _body(rng: random.Random) -> Body:
         return Body.of(ring, low, high)
     if kind == 2:
         return Body.of(shapely.LineString([(x, y), (x + size, y + size / 2)]), low, high)
+    if kind == 5:
+        return Body.of(shapely.Point(x, y), low, high)
     vertices = [
         (x + rng.uniform(-size, size), y + rng.uniform(-size, size), rng.uniform(-12, 20))
         for _ in range(4)
@@ -205,22 +215,51 @@ def _sampled(a: Body, b: Body, step: float) -> float:
 def test_distances_are_those_of_dense_samples() -> None:
     rng = random.Random(20260927)
     step, tried = 0.05, 0
-    while tried < 120:
+    while tried < 150:
         a, b = _body(rng), _body(rng)
         if not (a.path or b.path):
             continue
         tried += 1
-        exact, sampled = float(_distances([a], b)[0]), _sampled(a, b, step)
-        assert sampled - step <= exact + 1e-9 <= sampled + 2e-9, (a, b)
+        sampled = _sampled(a, b, step)
+        assert _apart(a, b, sampled - step - 1e-9, sampled + 1e-9), (a, b)
 
 
 def test_upright_bodies_part_into_plan_and_height() -> None:
     rng = random.Random(5)
     bodies = [b for b in (_body(rng) for _ in range(200)) if not b.path]
     other = bodies.pop()
-    for body, found in zip(bodies, _distances(bodies, other), strict=True):
+    exact = []
+    for body in bodies:
         up = max(0.0, body.low - other.high, other.low - body.high)
-        assert found == pytest.approx(math.hypot(body.shape.distance(other.shape), up), abs=1e-12)
+        exact.append(math.hypot(body.shape.distance(other.shape), up))
+        assert _apart(body, other, exact[-1] - 1e-12, exact[-1] + 1e-12)
+    for metres in (1.0, 5.0, 12.0):
+        assert _within(bodies, other, metres).tolist() == [d <= metres for d in exact]
+
+
+def test_many_things_of_all_kinds_at_once_are_told_one_by_one() -> None:
+    """A long line is looked at in runs, things in columns: neither changes an answer."""
+    rng = random.Random(11)
+    bodies = [_body(rng) for _ in range(300)]
+    both = [
+        Body.of(
+            shapely.union_all([a.shape, shapely.affinity.translate(a.shape, 30)]), a.low, a.high
+        )
+        for a in bodies[:50]
+    ]
+    turns = [i / 3 for i in range(160)]
+    vertices = [(15 * math.cos(t), 12 * math.sin(t), t / 4 - 3) for t in turns]
+    line = Body.of(shapely.linestrings(vertices), math.nan, math.nan)
+    pieces = [
+        Body.of(shapely.linestrings(pair), math.nan, math.nan)
+        for pair in itertools.pairwise(vertices)
+    ]
+    for metres in (0.0, 0.3, 2.0):
+        found = _within(bodies + both, line, metres)
+        alone = np.any([_within(bodies + both, piece, metres) for piece in pieces], axis=0)
+        assert found.tolist() == alone.tolist()
+        assert 10 < found.sum() < len(found) - 10
+        assert [bool(_within([b], line, metres)[0]) for b in bodies[:50]] == found[:50].tolist()
 
 
 def test_the_plane_keeps_distances_on_the_ellipsoid() -> None:
@@ -282,8 +321,7 @@ def test_a_line_in_space_and_a_block_of_ten_metres(
         (shapely.multipolygons([block, shapely.box(90, 90, 91, 91)]), 0.0, 10.0),
     ):
         line = Body.of(shapely.linestrings(path), math.nan, math.nan)
-        assert _distances([Body.of(shape, low, high)], line) == pytest.approx([metres], abs=1e-9)
-        assert _distances([line], Body.of(shape, low, high)) == pytest.approx([metres], abs=1e-9)
+        assert _apart(Body.of(shape, low, high), line, metres - 1e-9, metres + 1e-9)
 
 
 def test_what_is_far_on_the_map_is_decided_without_heights() -> None:

@@ -87,7 +87,7 @@ def create_app(settings: ServerSettings, opened: CityState | None = None) -> Fas
                 "If-None-Match",
                 "Last-Event-ID",
             ],
-            expose_headers=["ETag", "Content-Language", "Content-Crs", "Location"],
+            expose_headers=["ETag", "Content-Language", "Content-Crs", "Location", "Retry-After"],
         )
     app.add_middleware(Gate, settings=settings)
     return app

@@ -136,10 +136,9 @@ class Query:
         geopandas = _package("geopandas", "geopandas")
         _package("pyarrow.parquet", "pyarrow")
         with tempfile.TemporaryDirectory() as folder:
-            frame: geopandas.GeoDataFrame = geopandas.read_parquet(
-                self.download(Path(folder) / "items.parquet")
-            )
-        return frame.set_index("eid")
+            frame = geopandas.read_parquet(self.download(Path(folder) / "items.parquet"))
+        frame = frame.set_index("eid")
+        return frame  # type: ignore[no-any-return]  # geopandas ships no types
 
     def download(self, path: str | Path) -> Path:
         """Write everything that matches to a file, as its name ends: .parquet, .fgb, .csv, .geojson.

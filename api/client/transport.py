@@ -92,7 +92,9 @@ class Transport:
                 answer = self.http.send(request)
             except httpx.TransportError as err:
                 if method not in SAFE or attempt == self.retries:
-                    raise UnreachableError(f"{method} {request.url}: {err or type(err)}") from err
+                    raise UnreachableError(
+                        f"{method} {request.url}: {str(err) or type(err).__name__}"
+                    ) from err
                 self.sleep(FIRST_WAIT_S * 2**attempt)
                 continue
             if answer.is_success:
@@ -117,7 +119,9 @@ class Transport:
                 answer = self.http.send(request, stream=True)
             except httpx.TransportError as err:
                 if attempt == self.retries:
-                    raise UnreachableError(f"GET {request.url}: {err or type(err)}") from err
+                    raise UnreachableError(
+                        f"GET {request.url}: {str(err) or type(err).__name__}"
+                    ) from err
                 self.sleep(FIRST_WAIT_S * 2**attempt)
                 continue
             try:
@@ -126,7 +130,9 @@ class Transport:
                     return
                 answer.read()
             except httpx.TransportError as err:
-                raise UnreachableError(f"GET {request.url} broke off: {err or type(err)}") from err
+                raise UnreachableError(
+                    f"GET {request.url} broke off: {str(err) or type(err).__name__}"
+                ) from err
             finally:
                 answer.close()
             wait = self._wait("GET", answer, attempt)

@@ -138,7 +138,7 @@ class Query:
         with tempfile.TemporaryDirectory() as folder:
             frame = geopandas.read_parquet(self.download(Path(folder) / "items.parquet"))
         frame = frame.set_index("eid")
-        return frame  # type: ignore[no-any-return]  # geopandas ships no types
+        return frame
 
     def download(self, path: str | Path) -> Path:
         """Write everything that matches to a file, as its name ends: .parquet, .fgb, .csv, .geojson.

@@ -45,6 +45,7 @@ MEDIA_TYPES: Final[Mapping[str, str]] = {
     ".terrain": "application/vnd.quantized-mesh",
     ".topojson": "application/json",
     ".txt": "text/plain; charset=utf-8",
+    ".ts": "text/plain; charset=utf-8",  # types of the browser client
     ".ttf": "font/ttf",
     ".wasm": "application/wasm",
     ".webp": "image/webp",

@@ -377,7 +377,7 @@ def address(city) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def client(address) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=address, timeout=20) as session:
+    with httpx.Client(base_url=address, timeout=180) as session:
         yield session
 
 

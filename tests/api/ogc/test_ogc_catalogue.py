@@ -52,7 +52,7 @@ def loaded(serve, tmp_path_factory):
         twin("load", source, "--city", city)
     with (
         serve(create_app(ServerSettings(city=City.open(city).path))) as root,
-        httpx.Client(base_url=root, timeout=60) as client,
+        httpx.Client(base_url=root, timeout=180) as client,
     ):
         yield digests, client
 

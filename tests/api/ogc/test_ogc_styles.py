@@ -33,7 +33,7 @@ def built(make_city, serve, tmp_path_factory):
         tiles.build(Scene(store), city.tiles, ["buildings", "pipes"])
     with (
         serve(create_app(ServerSettings(city=city.path))) as root,
-        httpx.Client(base_url=root, timeout=300) as client,
+        httpx.Client(base_url=root, timeout=180) as client,
     ):
         yield client
 

@@ -221,7 +221,7 @@ def test_the_imagery_is_a_tileset_of_maps(make_city, serve, tmp_path):
     city = make_city(tmp_path / "city")
     picture = np.full((256, 256, 3), (200, 30, 30), np.uint8)
     Image.fromarray(picture).save(city.tiles / "imagery" / "1" / "1" / "0.webp")
-    with serve(create_app(ServerSettings(city=city.path))) as root, httpx.Client(base_url=root) as client:  # fmt: skip
+    with serve(create_app(ServerSettings(city=city.path))) as root, httpx.Client(base_url=root, timeout=180) as client:  # fmt: skip
         (there,) = links(client.get("/landing").json(), REL + "tilesets-map")
         (one,) = client.get(there["href"]).json()["tilesets"]
         found = client.get(links(one, REL + "tileset")[0]["href"]).json()

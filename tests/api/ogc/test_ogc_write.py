@@ -36,7 +36,7 @@ def here(make_city, serve, tmp_path_factory) -> Iterator[SimpleNamespace]:
         before = broken(store)
     with (
         serve(create_app(ServerSettings(city=city.path))) as root,
-        httpx.Client(base_url=root, timeout=20) as client,
+        httpx.Client(base_url=root, timeout=180) as client,
     ):
         yield SimpleNamespace(client=client, city=city)
     with Store.open(city) as store:

@@ -1,5 +1,6 @@
 """Front door: scene page, landing document, conformance, API definition."""
 
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from api.ogc.formats import DOCUMENTS, HTML, JSON, Format, wanted
 from api.ogc.offers import tile_links
 from api.openapi import OPENAPI_JSON, definition
 from api.state import CityState
-from api.static import serve
+from api.static import answer_bytes, serve
 from twin.errors import InvalidRequestError
 
 __all__ = ["PAGE", "router"]
@@ -62,7 +63,9 @@ def api_definition(request: Request, state: State) -> Response:
     """OpenAPI 3.0 definition of everything served, with the collections of this city."""
     only(request, {"f", "lang"})
     whole = definition(request.app, base_url(request), paths(state, view_of(request)))
-    return Response(document(whole), media_type=OPENAPI_JSON)
+    content = document(whole)
+    tag = blake2b(content, digest_size=12).hexdigest()
+    return answer_bytes(request, content, tag, OPENAPI_JSON, "no-cache")
 
 
 @router.get("/page/{path:path}", summary="Files of the scene page", include_in_schema=False)

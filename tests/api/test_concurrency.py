@@ -63,6 +63,11 @@ def test_readers_never_see_half_a_change(running, ids):
             with Store.transaction(store) as con:
                 for eid in pair:
                     con.execute("UPDATE entity SET name = ? WHERE eid = ?", [f"版本{count}", eid])
+                    con.execute(
+                        "INSERT INTO change (at_time, kind, subject_kind, subject_id, collection) "
+                        "VALUES (now()::TIMESTAMP, 'change', 'entity', ?, 'buildings')",
+                        [eid],
+                    )
         return count
 
     def read(_: int) -> set[tuple[str, ...]]:

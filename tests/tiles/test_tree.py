@@ -242,8 +242,9 @@ def test_a_content_outside_its_implicit_cell_is_told(small_tiles, tmp_path, make
 
 
 def test_very_many_on_one_spot_end_at_the_last_level(make_city):
-    key = np.zeros(5000, np.int64)
-    inside = np.full(5000, rules.LAST_LEVEL, np.int8)
+    many = rules.DISTRICT_FEATURES + 1
+    key = np.zeros(many, np.int64)
+    inside = np.full(many, rules.LAST_LEVEL, np.int8)
     found = rules.members(key, inside)
     assert found.district_level.tolist() == [rules.LAST_LEVEL]
     assert (found.tile_level == rules.LAST_LEVEL).all()

@@ -16,7 +16,7 @@ from twin.heights import Heights
 from twin.placement import Fits, fit_outline
 from twin.plan import LayerPlan
 from twin.store import Store
-from twin.store.footprints import footprints_like
+from twin.store.footprints import footprints_like, has_footprints
 
 __all__ = ["offered_placement", "planned_crs", "weighed"]
 
@@ -65,6 +65,8 @@ def offered_placement(store: Store, heights: Heights, info: LayerInfo) -> str | 
     """
     if info.kind != "model" or not info.format.startswith("IFC"):
         return None
+    if not has_footprints(store):
+        return "the base has no footprint to fit it to; load footprints first"
     try:
         outline, _ = IfcLoader().outline(info.path)
     except TwinError as err:

@@ -6,9 +6,15 @@ import pyarrow as pa
 
 from twin.store.store import Store, run
 
-__all__ = ["footprints_like"]
+__all__ = ["footprints_like", "has_footprints"]
 
 _DEGREE_M = 111_320.0
+
+
+def has_footprints(store: Store) -> bool:
+    """Whether the base holds any building footprint a model could be fitted to."""
+    with store.cursor() as cursor:
+        return run(cursor, "read_has_footprints").fetchone() is not None
 
 
 def footprints_like(

@@ -9,7 +9,7 @@ import base64
 import logging
 import threading
 import time
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
@@ -53,9 +53,9 @@ class Intake:
     def __init__(self, hub: LiveHub, settled: Callable[[Settled], object], name: str) -> None:
         self._hub = hub
         self._settled = settled
-        self._inbox: list[Message] = []
-        self._bytes = 0
-        self._waiting = 0
+        self._inbox: deque[Message] = deque()
+        self._came = [0, 0]  # messages and bytes; written by the receiver alone
+        self._went = [0, 0]  # the same, written by the thread alone
         self._wake = threading.Event()
         self._stop = False
         self._streams: dict[str, str | int | None] = {}
@@ -66,13 +66,19 @@ class Intake:
     @property
     def full(self) -> bool:
         """Whether so much waits that nothing more should be read."""
-        return self._waiting >= MOST_MESSAGES or self._bytes >= MOST_BYTES
+        messages, size = self.waiting
+        return messages >= MOST_MESSAGES or size >= MOST_BYTES
+
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """Messages that are not settled yet, and their bytes."""
+        return self._came[0] - self._went[0], self._came[1] - self._went[1]
 
     def put(self, owner: Any, reference: int, topic: str, payload: bytes) -> None:  # noqa: ANN401 -- given back as it is
-        """Add a message; call :meth:`flush` after the last of those at hand."""
+        """Add a message, from one thread only; call :meth:`flush` after the last of those at hand."""
+        self._came[0] += 1
+        self._came[1] += len(payload)
         self._inbox.append((owner, reference, topic, payload))
-        self._bytes += len(payload)
-        self._waiting += 1
 
     def flush(self) -> None:
         """Have what was put stored."""
@@ -89,9 +95,8 @@ class Intake:
             self._wake.wait()
             self._wake.clear()
             while self._inbox:
-                group, self._inbox = self._inbox, []
-                for start in range(0, len(group), MOST_GROUP):
-                    self._store(group[start : start + MOST_GROUP])
+                size = min(len(self._inbox), MOST_GROUP)
+                self._store([self._inbox.popleft() for _ in range(size)])
 
     def _store(self, group: list[Message]) -> None:
         try:
@@ -108,8 +113,8 @@ class Intake:
         told: Settled = defaultdict(list)
         for (owner, reference, _, _), code in zip(group, codes, strict=True):
             told[owner].append((reference, code))
-        self._bytes -= sum(len(message[3]) for message in group)
-        self._waiting -= len(group)
+        self._went[0] += len(group)
+        self._went[1] += sum(len(message[3]) for message in group)
         self.counts["messages"] += len(group)
         self._settled(told)
 

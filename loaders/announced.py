@@ -1,14 +1,13 @@
 """How many features a JSON file holds by its own text: what a reader passes over in silence is missed by this count."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import orjson
 
 from loaders.gdalio import head_of
 
-__all__ = ["announced", "broken_lines", "remarks"]
+__all__ = ["announced", "remarks"]
 
 LARGEST = 32 * 1024**2
 """Bytes up to which a JSON document is parsed whole to count what is in it."""
@@ -46,34 +45,6 @@ def announced(path: Path, driver: str) -> dict[str, int] | None:
 def _size(topology_object: Any) -> int:  # noqa: ANN401 -- as JSON has it
     geometries = topology_object.get("geometries") if isinstance(topology_object, dict) else None
     return len(geometries) if isinstance(geometries, list) else 1
-
-
-def broken_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Records of a GeoJSON sequence that are no JSON object, with the reason; numbers from 1, streamed.
-
-    A record is a line, or what stands between record separators where the file begins with one (RFC 8142).
-    """
-    separated = head_of(path, 4).lstrip(b"\xef\xbb\xbf").startswith(b"\x1e")
-    with path.open("rb") as file:
-        for number, line in enumerate(_separated(file) if separated else file, 1):
-            text = line.strip(b"\x1e\r\n\t \xef\xbb\xbf")
-            if not text:
-                continue
-            try:
-                if not isinstance(orjson.loads(text), dict):
-                    yield number, f"record {number} is no feature"
-            except orjson.JSONDecodeError as err:
-                yield number, f"record {number} is no JSON: {str(err)[:120]}"
-
-
-def _separated(file: IO[bytes]) -> Iterator[bytes]:
-    """Texts between record separators, the empty one before the first left out."""
-    rest = b""
-    while block := file.read(1 << 20):
-        *whole, rest = (rest + block).split(b"\x1e")
-        yield from (text for text in whole if text.strip())
-    if rest.strip():
-        yield rest
 
 
 def remarks(path: Path, driver: str) -> list[str]:

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 from loaders.archives import Unpacking, unpack
 from loaders.gdalio import refuse_dangerous
+from loaders.sequences import features_only
 from loaders.shapefile import openable as openable_shapefile
 from loaders.shapefile import sibling
 from loaders.solidtypes import opened_types
@@ -14,6 +15,7 @@ from twin.errors import SourceError
 
 __all__ = ["openable"]
 
+_SEQUENCES = (".geojsonl", ".geojsons", ".jsons", ".ndjson", ".seq")
 MOST_SCHEMAS = 100
 """Schema files of a folder that are put beside a GML file."""
 
@@ -24,8 +26,8 @@ def openable(path: Path) -> Iterator[tuple[Path, list[str]]]:
 
     A GML file is linked into a temporary folder with its schemas and the ``.gfs`` that came with it (GDAL
     writes one beside what it opens), a KMZ is unpacked within the bounds of
-    :mod:`loaders.archives` and its KML checked, a shapefile without index gets one, and layers of
-    surface types are declared as what pyogrio opens.
+    :mod:`loaders.archives` and its KML checked, a shapefile without index gets one, a sequence of
+    features is freed of what are none, and layers of surface types are declared as what pyogrio opens.
 
     Yields
     ------
@@ -59,6 +61,9 @@ def openable(path: Path) -> Iterator[tuple[Path, list[str]]]:
             copy = opened_types(path, Path(folder))
             said = "surfaces (TIN, polyhedral, triangles) are read as polygons"
             yield copy or path, [said] if copy else []
+    elif extension in _SEQUENCES:
+        with features_only(path) as (features, notes):
+            yield features, notes
     else:
         with openable_shapefile(path) as (opened, notes):
             yield opened, notes

@@ -330,11 +330,12 @@ def text_batches(table: TextTable, batch_size: int) -> Numbered:
     names = table.head.names
     broken: list[tuple[int, str]] = []
     blank = 0
+    empty = f" \t\r\n{table.delimiter}"
 
     def note(row: Any) -> str:  # noqa: ANN401 (pyarrow.csv.InvalidRow, untyped)
         nonlocal blank
         text = row.text or ""
-        if text and not text.strip():  # spaces or tabs alone are no record
+        if text and not text.strip(empty):  # spaces and separators alone are no record
             blank += 1
             return "skip"
         broken.append((row.number - 1 - blank, _ragged(row.actual_columns, len(names), text)))

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 import pyarrow as pa
 
 from loaders.addresslayers import address_batch
-from loaders.announced import announced, broken_lines, remarks
+from loaders.announced import announced, remarks
 from loaders.base import Batch, LayerInfo
 from loaders.columns import Faults, build_table
 from loaders.features import feature_records
@@ -25,6 +26,7 @@ from loaders.gdalio import (
     refuse_overlaps,
 )
 from loaders.keys import KeyLedger
+from loaders.sequences import broken_records
 from loaders.shapefile import encoding_of, table_remarks
 from loaders.staged import openable
 from loaders.tilepyramids import told_pyramids
@@ -78,7 +80,8 @@ _XML_MARKS = re.compile(
 _NO_FEATURES = re.compile(
     rb"<[\w:]*(schema|CityModel|Capabilities|GetRecordsResponse|MD_Metadata|coverage)[\s>]", re.I
 )
-_GEOMETRY_COLUMN = "wkb_geometry"
+_GEOMETRY_COLUMN = "\0geometry"
+"""Of a batch: no field of a file can be called so."""
 _RFC = "no crs member: WGS 84 by RFC 7946, not stated by the file"
 _KML = "WGS 84 because KML knows nothing else, not stated by the file"
 _DEFAULTS = {
@@ -212,19 +215,23 @@ def _passed_over(path: Path, layers: Sequence[LayerInfo]) -> list[str]:
 
 
 def _unread_lines(path: Path, plan: LayerPlan, start: int, size: int) -> Iterator[Batch]:
-    """Faulty records for the lines of a sequence that GDAL passes over, after all others."""
-    lines = broken_lines(path)
+    """Faulty records for those of a sequence that are no features, after all others."""
+    lines = broken_records(path)
     while part := list(islice(lines, size)):
         n = len(part)
         columns = {
             "row": pa.array(range(start, start + n), pa.int64()),
             "class_code": pa.array([plan.class_code] * n, pa.string()),
-            "attributes": pa.array(["{}"] * n, pa.string()),
+            "attributes": pa.array([_as_text(text) for _, text in part], pa.string()),
             "role": pa.array(["none"] * n, pa.string()),
-            "fault": pa.array([reason for _, reason in part], pa.string()),
+            "fault": pa.array([reason for reason, _ in part], pa.string()),
         }
         yield Batch(build_table(RECORDS, n, columns))
         start += n
+
+
+def _as_text(record: str) -> str:
+    return orjson.dumps({"record": record}).decode()
 
 
 def _distinct(names: Iterable[str]) -> list[str]:
@@ -249,7 +256,7 @@ def _described(
     if told is not None:
         count = told.get(name, told.get("", count))
     if driver == "GeoJSONSeq" and count is not None:
-        count += sum(1 for _ in broken_lines(path))
+        count += sum(1 for _ in broken_records(path))
     stated = not _by_default(path, driver, crs)
     if not stated and _DEFAULTS[driver] not in findings:
         findings.append(_DEFAULTS[driver])
@@ -320,13 +327,13 @@ def _opened(
                     **options,
                 )
             )
-        yield meta["geometry_name"] or _GEOMETRY_COLUMN, reader
+        yield meta["geometry_name"] or "wkb_geometry", reader
 
 
 def _stream(
     layer: LayerInfo, encoding: str | None, batch_size: int
 ) -> Iterator[tuple[pa.Table, list[str]]]:
-    """Batches as read, geometry in column ``wkb_geometry`` (if any), with what GDAL said meanwhile."""
+    """Batches as read, geometry in column ``_GEOMETRY_COLUMN`` (if any), with what GDAL said meanwhile."""
     findings: list[str] = []
     with _opened(layer, encoding, batch_size, findings) as (geometry, reader):
         while True:
@@ -337,10 +344,10 @@ def _stream(
                     return
             refuse_overlaps(layer.path, batch)
             table = pa.Table.from_batches([batch])
-            if geometry in table.column_names and geometry != _GEOMETRY_COLUMN:
-                table = table.rename_columns(
-                    [_GEOMETRY_COLUMN if c == geometry else c for c in table.column_names]
-                )
+            names = table.column_names
+            if geometry in names:  # the last of that name: a field may be called so too
+                names[len(names) - 1 - names[::-1].index(geometry)] = _GEOMETRY_COLUMN
+                table = table.rename_columns(names)
             for at in range(0, table.num_rows, batch_size):
                 yield table.slice(at, batch_size), findings
                 findings = []

@@ -37,6 +37,9 @@ from twin.resample import Resampled
 from twin.schema import RECORDS
 from twin.store import Store
 
+_FEATURE = (
+    '{"type":"Feature","properties":{"id":"%s"},"geometry":{"type":"Point","coordinates":[114,30]}}'
+)
 POI = "编号,名称,经度,纬度\nA,甲,114.1,30.5\nB,乙,114.2,30.6\nC,丙,114.3,30.7\n"
 
 
@@ -453,3 +456,42 @@ def test_the_last_net_lets_a_stopped_statement_through():
     """DuckDB answers Ctrl-C with a RuntimeError: it ends the load, it is no defect of a source."""
     with pytest.raises(RuntimeError, match="Query interrupted"), foreseen(Path("a.csv")):
         raise RuntimeError("Query interrupted") from KeyboardInterrupt()
+
+
+@pytest.mark.parametrize("separator", ["", "\x1e"])
+def test_records_of_a_sequence_that_are_no_features_cost_themselves_only(
+    tmp_path: Path, separator: str
+) -> None:
+    path = tmp_path / "points.geojsonl"
+    odd = ["[1]", '{"type":"../x"}', _FEATURE % "b" + " rest", '{"type":"Fea', r'{"a":"\ub9"}']
+    lines = [_FEATURE % "a", *odd, '{"type":"Point","coordinates":[114,30]}', _FEATURE % "c"]
+    path.write_text("".join(f"{separator}{line}\n" for line in lines))
+    layer = scan([path])[0]
+    assert layer.count == 8
+    assert "5 of 8 records are no features" in " ".join(layer.findings)
+    found = rows(layer)
+    assert [r["key"] for r in found if not r["fault"]] == ["a", None, "c"]
+    faulty = [r for r in found if r["fault"]]
+    assert [json.loads(r["attributes"])["record"] for r in faulty] == odd
+    assert [r["fault"].split(":")[0] for r in faulty] == [
+        "record 2 is no feature but a bare value or list",
+        "record 3 is no feature",
+        "record 4 is no JSON",
+        "record 5 is no JSON",
+        "record 6 is no JSON",
+    ]
+
+
+def test_a_sequence_without_a_feature_says_why(tmp_path: Path) -> None:
+    path = tmp_path / "points.geojsonl"
+    path.write_text('{"type":"x"}\n')
+    (layer,) = scan([path])
+    assert "record 1 is no feature: its type is 'x'" in " ".join(layer.findings)
+
+
+def test_a_field_may_be_called_as_a_geometry_is(geopackage: Path) -> None:
+    with sqlite3.connect(geopackage) as base:
+        base.execute("ALTER TABLE roads ADD COLUMN wkb_geometry TEXT DEFAULT 'text'")
+    found = rows(scan([geopackage])[0])
+    assert [json.loads(row["attributes"])["wkb_geometry"] for row in found] == ["text"] * 5
+    assert all(row["geometry"] is not None and row["fault"] is None for row in found)

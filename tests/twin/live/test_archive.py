@@ -187,7 +187,8 @@ def test_a_log_cut_anywhere_keeps_its_whole_frames(tmp_path, contents, cut, junk
     after = before[:length] + junk
     path.write_bytes(after)
     right = next(
-        (i for i, (a, b) in enumerate(zip(before, after)) if a != b), min(map(len, (before, after)))
+        (i for i, (a, b) in enumerate(zip(before, after, strict=False)) if a != b),
+        min(map(len, (before, after))),
     )
     whole = sum(end <= right for end in ends)
     again = Log(folder)

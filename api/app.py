@@ -28,6 +28,7 @@ from api.routes import (
     wmts,
 )
 from api.routes.health import program_version
+from api.sensorthings.routes import router as sensorthings
 from api.standing import Encodings, Watch
 from api.standing.tally import Tally
 from api.state import CityState
@@ -39,6 +40,7 @@ ROUTERS = (
     landing.router, info.router, collections.router, schemas.router, tiling.router, styling.router, entities.router,
     resolve.router, geocode.router, address_batch.router, address_edits.router, tiles.router, wmts.router, live.router,
     readings.router, alarms.router, cases.router, health.router, processes.router, catalogue.router,
+    sensorthings,
 )  # fmt: skip
 
 CORS_TAKES = ["Authorization", "X-API-Key", "X-Request-Id", "Content-Type", "Last-Event-ID", "If-Match", "If-None-Match",

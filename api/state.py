@@ -17,6 +17,7 @@ from api.address_jobs import PROCESS, AddressJobs, address_work
 from api.address_tree import index_at
 from api.jobs import Jobs
 from api.processes import analysis_work
+from api.sensorthings.service import SensorThings
 from api.shared_lock import SharedLock
 from api.vector_tiles import VectorTiles
 from sample_data.district import SEED
@@ -96,6 +97,7 @@ class CityState:
     limited: LimitedTiles = field(init=False)
     present: CityReader = field(init=False)
     hashes: Hashes = field(init=False)
+    sensorthings: SensorThings = field(init=False)
     started: datetime = field(default_factory=utc_now)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _seen: int = -1
@@ -110,6 +112,7 @@ class CityState:
         self.hashes = Hashes(self.city.tiles)
         self.sights = Sights(self.store, self.hub)
         self.limited = LimitedTiles(self.store)
+        self.sensorthings = SensorThings(self.store, self.hub)
         self.present = CityReader(ArenaReader(self.city.arenas), StoredReader(self.store))
 
     @classmethod

@@ -242,6 +242,9 @@ def examples(ids) -> dict[str, list[str]]:
     box = "bbox=113,30,115,31"
     return {
         "/": ["/", "/?f=html"],
+        "/v1.1": ["/v1.1"],
+        "/v1.1/{path:path}": ["/v1.1/Things", "/v1.1/Datastreams?$expand=Observations", "/v1.1/Datastreams(1)", "/v1.1/Observations",
+                              "/v1.1/Locations"],
         "/landing": ["/landing"],
         "/conformance": ["/conformance"],
         "/api": ["/api"],

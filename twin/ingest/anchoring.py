@@ -19,7 +19,14 @@ from twin.store import Store, run
 from twin.store.rasters import terrain_of
 from twin.terrain import Surface
 
-__all__ = ["MATCHED", "AddressMatcher", "anchor_everything", "anchors_pending", "representative"]
+__all__ = [
+    "MATCHED",
+    "AddressMatcher",
+    "anchor_everything",
+    "anchors_pending",
+    "grids_of",
+    "representative",
+]
 
 NEAR_DOOR_M = 300.0
 """A door farther away than this is no address of a thing."""
@@ -77,7 +84,7 @@ def anchor_everything(
     with store.transaction() as con:
         _lift_pipes(con, terrain)
         _set_levels(con)
-        setting = _Setting(terrain, _grids(con), _doors(con), heights)
+        setting = _Setting(terrain, grids_of(con), _doors(con), heights)
         things = _things(con, setting)
         tables = {
             "entity": things,
@@ -306,7 +313,7 @@ def _addressed(
     return table.append_column("eid", pa.nulls(table.num_rows, pa.string()))
 
 
-def _grids(con: duckdb.DuckDBPyConnection) -> Grids | None:
+def grids_of(con: duckdb.DuckDBPyConnection) -> Grids | None:
     """The 单元网格 of the city."""
     rows = run(con, "anchor_grids").to_arrow_table()
     if rows.num_rows == 0:

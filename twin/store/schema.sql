@@ -145,3 +145,52 @@ CREATE TYPE IF NOT EXISTS record_outcome AS ENUM ('create', 'change', 'merge', '
 CREATE TABLE IF NOT EXISTS source_record (
     source_key VARCHAR, key VARCHAR USING COMPRESSION uncompressed, subject_kind record_kind, eid UUID, subject_id VARCHAR,
     record_hash UUID USING COMPRESSION uncompressed, outcome record_outcome, dataset_id UUID);
+
+-- SensorThings entities (OGC 18-088) beside thing and datastream: what those do not say. ids are never given twice (sta_seq);
+-- those of datastreams are the stream_id. derived: from what a row was made by sql/adopt.sql, null for those a client made.
+CREATE SEQUENCE IF NOT EXISTS sta_seq;
+CREATE TABLE IF NOT EXISTS sta_thing (id BIGINT PRIMARY KEY, thing_id UUID, description VARCHAR, properties JSON);
+CREATE TABLE IF NOT EXISTS sta_sensor (
+    id BIGINT PRIMARY KEY, name VARCHAR, description VARCHAR, encoding_type VARCHAR, metadata JSON, properties JSON, derived VARCHAR);
+CREATE TABLE IF NOT EXISTS sta_property (
+    id BIGINT PRIMARY KEY, name VARCHAR, definition VARCHAR, description VARCHAR, properties JSON, derived VARCHAR);
+CREATE TABLE IF NOT EXISTS sta_datastream (
+    id BIGINT PRIMARY KEY, multi BOOLEAN, thing BIGINT, sensor BIGINT, feature BIGINT, name VARCHAR, description VARCHAR,
+    observation_type VARCHAR, multi_types JSON, unit JSON, properties JSON, observed_area JSON);
+CREATE TABLE IF NOT EXISTS sta_datastream_property (datastream BIGINT, nth INTEGER, property BIGINT);
+CREATE TABLE IF NOT EXISTS sta_gone (id BIGINT);
+-- geometry: the GeoJSON geometry of the location or feature, of a Feature that inside it; null where it is none.
+CREATE TABLE IF NOT EXISTS sta_location (
+    id BIGINT PRIMARY KEY, name VARCHAR, description VARCHAR, encoding_type VARCHAR, location JSON, geometry JSON, properties JSON, derived VARCHAR);
+CREATE TABLE IF NOT EXISTS sta_thing_location (thing BIGINT, location BIGINT);
+CREATE TABLE IF NOT EXISTS sta_history (id BIGINT PRIMARY KEY, thing BIGINT, at_time TIMESTAMP);
+CREATE TABLE IF NOT EXISTS sta_history_location (history BIGINT, location BIGINT);
+CREATE TABLE IF NOT EXISTS sta_feature (
+    id BIGINT PRIMARY KEY, name VARCHAR, description VARCHAR, encoding_type VARCHAR, feature JSON, geometry JSON, properties JSON, location BIGINT);
+-- Observations the archive cannot hold (it keeps numbers at instants): of MultiDatastreams, texts, truth values, intervals.
+CREATE TABLE IF NOT EXISTS sta_observation (
+    id BIGINT PRIMARY KEY, datastream BIGINT, time_from TIMESTAMP, time_to TIMESTAMP, result_time TIMESTAMP, result JSON, quality JSON,
+    valid_from TIMESTAMP, valid_to TIMESTAMP, parameters JSON, feature BIGINT);
+-- What observations in the archive say beyond number, time and quality.
+CREATE TABLE IF NOT EXISTS sta_remark (
+    datastream BIGINT, time_from TIMESTAMP, result_time TIMESTAMP, valid_from TIMESTAMP, valid_to TIMESTAMP, parameters JSON, feature BIGINT);
+
+CREATE VIEW IF NOT EXISTS sta_Things AS
+SELECT s.id, t.name, coalesce(s.description, t.subject, '') AS description, coalesce(s.properties, t.attributes) AS properties
+FROM sta_thing s JOIN thing t USING (thing_id);
+CREATE VIEW IF NOT EXISTS sta_Sensors AS
+SELECT id, name, description, encoding_type AS "encodingType", metadata, properties FROM sta_sensor;
+CREATE VIEW IF NOT EXISTS sta_ObservedProperties AS SELECT id, name, definition, description, properties FROM sta_property;
+CREATE VIEW IF NOT EXISTS sta_Locations AS
+SELECT id, name, description, encoding_type AS "encodingType", location, geometry, properties FROM sta_location;
+CREATE VIEW IF NOT EXISTS sta_HistoricalLocations AS SELECT id, at_time AS "time", thing AS _thing FROM sta_history;
+CREATE VIEW IF NOT EXISTS sta_FeaturesOfInterest AS
+SELECT id, name, description, encoding_type AS "encodingType", feature, geometry, properties FROM sta_feature;
+CREATE VIEW IF NOT EXISTS sta_Datastreams AS
+SELECT id, name, description, observation_type AS "observationType", unit AS "unitOfMeasurement", observed_area AS "observedArea", properties,
+       thing AS _thing, sensor AS _sensor, feature AS _feature
+FROM sta_datastream WHERE NOT multi;
+CREATE VIEW IF NOT EXISTS sta_MultiDatastreams AS
+SELECT id, name, description, observation_type AS "observationType", multi_types AS "multiObservationDataTypes", unit AS "unitOfMeasurements",
+       observed_area AS "observedArea", properties, thing AS _thing, sensor AS _sensor, feature AS _feature
+FROM sta_datastream WHERE multi;

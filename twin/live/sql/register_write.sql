@@ -18,7 +18,7 @@ FROM staged_stream s JOIN thing t ON t.key = s.thing_key
 WHERE datastream.stream_id = s.known_id AND s.verdict = 'changed' AND s.reason IS NULL;
 
 INSERT INTO datastream
-SELECT (SELECT coalesce(max(stream_id), 0) FROM datastream) + row_number() OVER (ORDER BY s.position), t.thing_id, s.key,
+SELECT (SELECT coalesce(max(id), 0) FROM (SELECT stream_id AS id FROM datastream UNION ALL SELECT id FROM sta_datastream UNION ALL FROM sta_gone)) + row_number() OVER (ORDER BY s.position), t.thing_id, s.key,
     s.property, s.unit, s.subject, s.warn_low, s.warn_high, s.alarm_low, s.alarm_high, s.interval_s, s.host_scheme, s.host_value,
     s.lon, s.lat, s.z, s.z_reference, s.attributes, $dataset::UUID, s.record_hash
 FROM staged_stream s JOIN thing t ON t.key = s.thing_key

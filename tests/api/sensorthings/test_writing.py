@@ -1,0 +1,159 @@
+"""Requirements of OGC 18-088 on creating, changing and deleting, by their names."""
+
+import json
+
+import pytest
+
+
+def test_create_entities_and_links_between_existing_ones(sta, make):
+    """/req/create-update-delete/create-entity, /link-to-existing-entities."""
+    thing = sta.post("/Things", {"name": "t", "description": "d"})
+    sensor, observed = sta.post("/Sensors", make.sensor()), sta.post("/ObservedProperties", make.observed())  # fmt: skip
+    body = make.stream(**{
+        "Thing": {"@iot.id": thing["@iot.id"]}, "Sensor": {"@iot.id": sensor["@iot.id"]},
+        "ObservedProperty": {"@iot.id": observed["@iot.id"]},
+    })  # fmt: skip
+    made = sta.client.post("/Datastreams", json=body)
+    assert made.status_code == 201
+    link = made.headers["location"]
+    assert sta.client.get(link).json()["name"] == "water"
+    assert sta.client.get(f"{link}/Sensor").json()["@iot.id"] == sensor["@iot.id"]
+    assert sta.client.get(f"{link}/Thing").json()["@iot.id"] == thing["@iot.id"]
+
+
+def test_deep_insert_gives_everything_its_place(sta, make, river):
+    """/req/create-update-delete/deep-insert, /historical-location-auto-creation; the stream has its anchor and grid cell."""
+    (stream, _) = sta.get(f"/Things({river})/Datastreams", _orderby="name desc")["value"]
+    assert len(sta.values(f"/Things({river})/HistoricalLocations", "time")) >= 1
+    known = sta.client.get(f"{sta.base}/streams/{stream['@iot.id']}").json()
+    shown = known.get("properties", known)
+    assert (shown["value"], shown["unit"]) == (16.5, "°C")
+    assert (shown["lon"], shown["lat"]) == (114.002, 30.401)
+
+
+def test_observations_are_stored_once_and_known_by_stream_and_time(sta, make):
+    thing = sta.post("/Things", {"name": "t", "description": "d", "Locations": [make.place()]})
+    stream = sta.post(f"/Things({thing['@iot.id']})/Datastreams", make.stream())["@iot.id"]
+    at = {"phenomenonTime": "2026-07-01T00:00:00Z", "result": 1.25, "resultTime": "2026-07-01T00:00:01Z",
+          "resultQuality": "good", "parameters": {"battery": 3.3}, "validTime": "2026-07-01T00:00:00Z/2026-07-02T00:00:00Z"}  # fmt: skip
+    made = sta.post(f"/Datastreams({stream})/Observations", at)
+    assert {name: made[name] for name in at} == at
+    again = sta.post(f"/Datastreams({stream})/Observations", {k: at[k] for k in ("phenomenonTime", "result")})  # fmt: skip
+    assert again["@iot.id"] == made["@iot.id"]
+    sta.post(f"/Datastreams({stream})/Observations", {**at, "result": 2}, status=409)
+    assert sta.client.get(f"/Datastreams({stream})/Observations/$count").text == "1"
+    sta.post(f"/Datastreams({stream})/Observations", {"result": 1, "phenomenonTime": "2099-01-01T00:00:00Z"}, status=400)  # fmt: skip
+    now = sta.post("/Observations", {"result": 3, "Datastream": {"@iot.id": stream}})
+    assert sta.values(f"/Datastreams({stream})/Observations", "@iot.id")[0] == now["@iot.id"]
+
+
+@pytest.mark.parametrize("result", ["rain", True, {"a": [1, 2]}, None])
+def test_results_that_are_no_numbers(sta, make, result):
+    thing = sta.post("/Things", {"name": "t", "description": "d", "Datastreams": [make.stream()]})
+    stream = sta.get(f"/Things({thing['@iot.id']})/Datastreams")["value"][0]["@iot.id"]
+    made = sta.post(f"/Datastreams({stream})/Observations", {"result": result, "phenomenonTime": "2026-07-01T00:00:00Z/2026-07-01T01:00:00Z"})  # fmt: skip
+    assert made["result"] == result
+    assert made["phenomenonTime"] == "2026-07-01T00:00:00Z/2026-07-01T01:00:00Z"
+    assert sta.get(f"/Datastreams({stream})")["phenomenonTime"] == made["phenomenonTime"]
+    if isinstance(result, str):
+        assert sta.values(f"/Datastreams({stream})/Observations", "result", _filter="result eq 'rain'") == ["rain"]  # fmt: skip
+    assert sta.client.delete(f"/Observations('{made['@iot.id']}')").status_code == 200
+    assert sta.client.get(f"/Observations('{made['@iot.id']}')").status_code == 404
+
+
+def test_several_properties_at_once(sta, make):
+    """/req/multi-datastream/properties, /relations, /constraints."""
+    body = {
+        "name": "wind", "description": "speed and direction", "multiObservationDataTypes": ["x", "y"],
+        "unitOfMeasurements": [{"name": "a", "symbol": "m/s", "definition": ""}, {"name": "b", "symbol": "°", "definition": ""}],
+        "Sensor": make.sensor(), "ObservedProperties": [make.observed("speed"), make.observed("direction")],
+        "Thing": {"name": "mast", "description": "m", "Locations": [make.place()]},
+    }  # fmt: skip
+    multi = sta.post("/MultiDatastreams", body)["@iot.id"]
+    assert sta.values(f"/MultiDatastreams({multi})/ObservedProperties") == ["speed", "direction"]
+    made = sta.post(f"/MultiDatastreams({multi})/Observations", {"result": [5, 270]})
+    assert made["result"] == [5, 270]
+    found = sta.get(f"/MultiDatastreams({multi})", _expand="Observations,Thing")
+    assert found["Observations"][0]["result"] == [5, 270]
+    assert found["Thing"]["name"] == "mast"
+    sta.post(f"/MultiDatastreams({multi})/Observations", {"result": [5]}, status=400)
+    sta.post("/MultiDatastreams", {**body, "unitOfMeasurements": []}, status=400)
+
+
+def test_update_and_replace(sta, make):
+    """/req/create-update-delete/update-entity: PATCH keeps what it does not name, PUT takes properties away."""
+    thing = sta.post("/Things", {"name": "a", "description": "d", "properties": {"x": 1}, "Datastreams": [make.stream()]})["@iot.id"]  # fmt: skip
+    assert sta.client.patch(f"/Things({thing})", json={"name": "b"}).json()["properties"] == {"x": 1}  # fmt: skip
+    put = sta.client.put(f"/Things({thing})", json={"name": "c", "description": "e"}).json()
+    assert (put["name"], put["description"], put.get("properties")) == ("c", "e", None)
+    stream = sta.get(f"/Things({thing})/Datastreams")["value"][0]["@iot.id"]
+    unit = {"name": "kelvin", "symbol": "K", "definition": "ucum:K"}
+    found = sta.client.patch(f"/Datastreams({stream})", json={"unitOfMeasurement": unit, "ObservedProperty": make.observed("heat")})  # fmt: skip
+    assert found.json()["unitOfMeasurement"] == unit
+    assert sta.get(f"/Datastreams({stream})/ObservedProperty")["name"] == "heat"
+    moved = sta.client.patch(f"/Things({thing})", json={"Locations": [make.place(114.0055)]})
+    assert moved.status_code == 200, moved.text
+    assert sta.values(f"/Things({thing})/Locations", "location") == [{"type": "Point", "coordinates": [114.0055, 30.401]}]  # fmt: skip
+    assert sta.client.patch("/Things(987654)", json={"name": "b"}).status_code == 404
+    assert sta.client.patch(f"/Things({thing})", json={"nothing": 1}).status_code == 400
+
+
+def test_what_cannot_be_without_a_thing_goes_with_it(sta, make):
+    """/req/create-update-delete/delete-entity: integrity of table 24; ids are not given again."""
+    thing = sta.post("/Things", {"name": "a", "description": "d", "Locations": [make.place()], "Datastreams": [make.stream(Observations=[{"result": 1}])]})["@iot.id"]  # fmt: skip
+    stream = sta.get(f"/Things({thing})/Datastreams")["value"][0]["@iot.id"]
+    place = sta.values(f"/Things({thing})/Locations", "@iot.id")[0]
+    assert sta.client.delete(f"/Things({thing})").status_code == 200
+    for gone in (f"/Things({thing})", f"/Datastreams({stream})", f"{sta.base}/streams/{stream}"):
+        assert sta.client.get(gone).status_code == 404, gone
+    assert sta.client.get(f"/Locations({place})").status_code == 200
+    later = sta.post("/Things", {"name": "a", "description": "d", "Datastreams": [make.stream()]})
+    assert sta.get(f"/Things({later['@iot.id']})/Datastreams")["value"][0]["@iot.id"] > stream
+
+
+def test_arrays_and_batches(sta, make, river):
+    """/req/data-array/data-array, /req/batch-request/batch-request."""
+    stream = sta.get(f"/Things({river})/Datastreams", _filter="name eq 'air'")["value"][0]["@iot.id"]  # fmt: skip
+    rows = [["2026-08-01T00:00:00Z", 1], ["2026-08-01T00:01:00Z", 2], ["nonsense", 3], ["2026-07-01T00:00:00Z", 99]]  # fmt: skip
+    told = sta.post("/CreateObservations", [{"Datastream": {"@iot.id": stream}, "components": ["phenomenonTime", "result"], "dataArray@iot.count": 4, "dataArray": rows}])  # fmt: skip
+    assert told[2:] == ["error", "error"]
+    assert [sta.client.get(link).json()["result"] for link in told[:2]] == [1.0, 2.0]
+    batch = {"requests": [
+        {"id": "a", "method": "post", "url": "Things", "body": {"name": "b", "description": "d"}},
+        {"id": "b", "method": "get", "url": "Things($a)?$select=name"},
+        {"id": "c", "method": "patch", "url": "Things($a)", "body": {"name": "c"}},
+        {"id": "d", "method": "delete", "url": "Things($a)"},
+        {"id": "e", "method": "get", "url": "Things($a)"},
+    ]}  # fmt: skip
+    answers = sta.client.post("/$batch", json=batch).json()["responses"]
+    assert [a["status"] for a in answers] == [201, 200, 200, 200, 404]
+    assert answers[1]["body"] == {"name": "b"}
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/Things", {"name": "a"}), ("/Things", {"name": 1, "description": "d"}), ("/Things", []),
+        ("/Things", {"name": "a", "description": "d", "color": "red"}), ("/Things", {"name": "a", "description": "d", "properties": 5}),
+        ("/Locations", {"name": "a", "description": "d", "encodingType": "application/geo+json", "location": {"type": "Point", "coordinates": [30.4, 114]}}),
+        ("/Locations", {"name": "a", "description": "d", "encodingType": "application/geo+json", "location": "x"}),
+        ("/Datastreams", {"name": "a", "description": "d", "observationType": "o", "unitOfMeasurement": {}}),
+        ("/Observations", {"result": 1}), ("/Observations", {"result": 1, "Datastream": 5}), ("/Sensors", {"name": "a", "description": "d"}),
+        ("/HistoricalLocations", {"time": "x"}), ("/$batch", {"requests": []}), ("/$batch", []), ("/CreateObservations", {}),
+        ("/CreateObservations", [{"Datastream": {"@iot.id": 1}, "components": ["result"], "dataArray": [[1, 2]]}]),
+    ],
+)  # fmt: skip
+def test_bodies_that_cannot_be_say_why_and_leave_nothing(sta, path, body):
+    before = sta.client.get("/Things/$count").text
+    found = sta.client.post(path, json=body)
+    assert found.status_code == 400, found.text
+    assert found.json()["detail"]
+    assert sta.client.get("/Things/$count").text == before
+
+
+def test_a_deep_insert_that_fails_leaves_nothing(sta, make):
+    before = sta.client.get("/Things/$count").text
+    broken = {"name": "a", "description": "d", "Datastreams": [make.stream(), make.stream(Sensor={"@iot.id": 10**9})]}  # fmt: skip
+    sta.post("/Things", broken, status=404)
+    assert sta.client.get("/Things/$count").text == before
+    assert sta.client.post("/Things", content=json.dumps(broken), headers={"Content-Type": "text/plain"}).status_code == 400  # fmt: skip

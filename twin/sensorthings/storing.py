@@ -1,0 +1,150 @@
+"""Observations on their way in: numbers at instants to the archive, everything else to the base."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from twin.errors import ConflictError, InvalidRequestError
+from twin.live import LiveHub
+from twin.live.incoming import batch_of
+from twin.live.state import microseconds
+from twin.sensorthings.observing import id_of
+from twin.sensorthings.rows import default_feature, insert, json_text, next_id
+from twin.store import Store
+
+__all__ = ["Reading", "Storing"]
+
+
+@dataclass(slots=True)
+class Reading:
+    """An observation on its way in; times naive UTC."""
+
+    datastream: int
+    result: Any
+    begin: datetime
+    end: datetime
+    result_time: datetime | None = None
+    quality: Any = None
+    valid: tuple[datetime, datetime] | None = None
+    parameters: Any = None
+    feature: int | None = None
+    multi: bool = False
+
+    @property
+    def fits_archive(self) -> bool:
+        """Whether it is a number at an instant of a plain Datastream."""
+        number = isinstance(self.result, int | float) and not isinstance(self.result, bool)
+        return number and self.begin == self.end and not self.multi
+
+    @property
+    def has_remark(self) -> bool:
+        """Whether it says more than the archive keeps."""
+        given = (self.result_time, self.valid, self.parameters, self.feature)
+        return any(x is not None for x in given)
+
+
+class Storing:
+    """Stores observations; safe to use from any thread.
+
+    Parameters
+    ----------
+    store : Store
+    hub : LiveHub
+    """
+
+    def __init__(self, store: Store, hub: LiveHub) -> None:
+        self._store, self._hub = store, hub
+
+    def observe(self, given: Sequence[Reading]) -> list[int | str]:
+        """Store observations durably; their ids.
+
+        Raises
+        ------
+        ConflictError
+            If a Datastream has another result at that time: an observation is known by both.
+        InvalidRequestError
+            If a time lies in the future or a number is not finite.
+        """
+        plain = [r for r in given if r.fits_archive]
+        if plain:
+            self._observe_plain(plain)
+        others = [r for r in given if not r.fits_archive]
+        ids = iter(self._observe_others(others) if others else ())
+        return [
+            id_of(r.datastream, microseconds(r.begin)) if r.fits_archive else next(ids)
+            for r in given
+        ]
+
+    def _observe_plain(self, plain: Sequence[Reading]) -> None:
+        times = np.array([microseconds(r.begin) for r in plain], np.int64)
+        quality = [quality_mark(r.quality) for r in plain]
+        streams = np.array([r.datastream for r in plain], np.int64)
+        values = np.array([float(r.result) for r in plain])
+        batch = batch_of(streams, times.view("M8[us]"), values, quality, None, park=False)
+        self._hub.submit(batch)
+        self._hub.commit()
+        if batch.error is not None:
+            raise batch.error
+        report = batch.report
+        assert report is not None  # noqa: S101 -- settled without an error
+        if report.refusals:
+            raise InvalidRequestError(
+                f"The observation cannot be stored: {report.refusals[0].reason}."
+            )
+        if report.aside:
+            raise ConflictError(
+                "The Datastream has another result at that phenomenonTime; the first one stays."
+            )
+        remarks = [r for r in plain if r.has_remark]
+        if remarks:
+            with self._store.transaction() as con:
+                for r in remarks:
+                    insert(con, "sta_remark", remark_row(r))
+
+    def _observe_others(self, others: Sequence[Reading]) -> list[str]:
+        ids = []
+        with self._store.transaction() as con:
+            for r in others:
+                number = next_id(con)
+                row = {
+                    "id": number,
+                    "datastream": r.datastream,
+                    "time_from": r.begin,
+                    "time_to": r.end,
+                    "result_time": r.result_time,
+                    "result": json_text(r.result),
+                    "quality": None if r.quality is None else json_text(r.quality),
+                    **valid_columns(r),
+                    "parameters": None if r.parameters is None else json_text(r.parameters),
+                    "feature": r.feature
+                    if r.feature is not None
+                    else default_feature(con, r.datastream),
+                }
+                insert(con, "sta_observation", row)
+                ids.append(f"o{number}")
+        return ids
+
+
+def quality_mark(quality: Any) -> str | None:  # noqa: ANN401 -- JSON
+    if quality is None or isinstance(quality, str):
+        return quality
+    return json_text(quality)
+
+
+def valid_columns(r: Reading) -> dict[str, datetime | None]:
+    begin, end = r.valid if r.valid is not None else (None, None)
+    return {"valid_from": begin, "valid_to": end}
+
+
+def remark_row(r: Reading) -> dict[str, Any]:
+    return {
+        "datastream": r.datastream,
+        "time_from": r.begin,
+        "result_time": r.result_time,
+        **valid_columns(r),
+        "parameters": None if r.parameters is None else json_text(r.parameters),
+        "feature": r.feature,
+    }

@@ -20,7 +20,7 @@ __all__ = ["router"]
 router = APIRouter(prefix="/alarm-rules", tags=["alarms"])
 MOST_RULES: Final = 1_000_000
 _NO_STORE: Final = {"Cache-Control": "no-store"}
-_EXAMPLE: Final = {
+_EXAMPLE: Final[dict[str, Any]] = {
     "rule_id": "RQ-0017/ch4/rise",
     "stream": "RQ-0017/ch4",
     "name": "甲烷快速上升",

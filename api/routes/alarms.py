@@ -58,7 +58,9 @@ class AlarmOut(BaseModel):
     stream_id: int
     level: str = Field(description="warning or alarm")
     state: str = Field(description=", ".join(STATES))
-    value: float | None = Field(description="As of the rule's kind: reading, rate per minute, seconds of silence, members")
+    value: float | None = Field(
+        description="As of the rule's kind: reading, rate per minute, seconds of silence, members"
+    )
     threshold: float | None
     raised_at: datetime
     acknowledged_at: datetime | None
@@ -175,9 +177,7 @@ def open_case(alarm_id: str, given: AlarmAnswer, request: Request, state: State)
     )
 
 
-@router.post(
-    "/alarms/steps", summary="Silence a rule", responses={200: {"model": AlarmOut}}
-)
+@router.post("/alarms/steps", summary="Silence a rule", responses={200: {"model": AlarmOut}})
 def step_rule(given: RuleStep, request: Request, state: State) -> Response:
     """Shelve, suppress or take out of service the alarm of a rule, also of one in normal state."""
     only(request, {"f", "lang"})

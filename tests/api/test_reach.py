@@ -316,7 +316,7 @@ def examples(ids) -> dict[str, list[str]]:
         "/alarms": ["/alarms", "/alarms?state=all"],
         "/alarms/{alarm_id}": [f"/alarms/{FAR_ALARM}"],
         "/alarm-rules": ["/alarm-rules", "/alarm-rules?subject=燃气", "/alarm-rules?stream=FAR-0002"],
-        "/alarm-rules/{rule_id}": ["/alarm-rules/FAR-0002/alarm/above", "/alarm-rules/nothing"],
+        "/alarm-rules/{rule_id:path}": ["/alarm-rules/FAR-0002/alarm/above", "/alarm-rules/nothing"],
         "/cases": ["/cases", f"/cases?{box}"],
         "/cases/{case_id}": [f"/cases/{FAR_CASE}", "/cases/AJ20260601999", f"/cases/{ids.case}"],
         "/healthz": ["/healthz"],

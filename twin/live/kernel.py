@@ -2,6 +2,7 @@
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from twin.live.state import NO_TIME
 
@@ -13,10 +14,13 @@ DAY_US = 1440 * MINUTE_US
 BEIJING_US = 8 * 60 * MINUTE_US
 """Beijing time is eight hours ahead of UTC, all year, in all of the country."""
 _NEVER = np.int64(NO_TIME)
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 
 @njit(cache=True)
-def _holds_at(time_us, months, weekdays, low, high):  # type: ignore[no-untyped-def] # compiled
+def _holds_at(time_us: int, months: int, weekdays: int, low: int, high: int) -> bool:
     """Whether a window (bits of months and weekdays, minutes of the day) holds at a time."""
     local = time_us + BEIJING_US
     days = local // DAY_US
@@ -27,16 +31,18 @@ def _holds_at(time_us, months, weekdays, low, high):  # type: ignore[no-untyped-
         return False
     if low > high and high <= minute < low:
         return False
-    era_day = days + 719468  # days from 0000-03-01, after Hinnant, chrono-compatible date algorithms
+    era_day = (
+        days + 719468
+    )  # days from 0000-03-01, after Hinnant, chrono-compatible date algorithms
     of_era = era_day - era_day // 146097 * 146097
     year = (of_era - of_era // 1460 + of_era // 36524 - of_era // 146096) // 365
     of_year = of_era - (365 * year + year // 4 - year // 100)
     month = ((5 * of_year + 2) // 153 + 2) % 12
-    return (months >> month) & 1 == 1
+    return bool((months >> month) & 1)
 
 
 @njit(cache=True)
-def in_force(time_us, window):  # type: ignore[no-untyped-def] # compiled
+def in_force(time_us: Ints, window: Ints) -> Flags:
     """Whether each window of shape (k, 4) holds at its time (k,); see :class:`twin.live.rules.Rules`."""
     out = np.empty(len(time_us), np.bool_)
     for i in range(len(time_us)):
@@ -45,7 +51,7 @@ def in_force(time_us, window):  # type: ignore[no-untyped-def] # compiled
 
 
 @njit(cache=True)
-def _looked_at(position, first):  # type: ignore[no-untyped-def] # compiled
+def _looked_at(position: Ints, first: Ints) -> Ints:
     """Rules of the streams that have readings, in order."""
     total = 0
     for i in range(len(position)):
@@ -62,10 +68,11 @@ def _looked_at(position, first):  # type: ignore[no-untyped-def] # compiled
 
 
 @njit(cache=True)
-def follow(  # type: ignore[no-untyped-def] # compiled
-    position, time_us, value, last_us, last_value, first, kind, sign, threshold, dead_band, on_us, off_us, window, always, force_us,
-    active, since,
-):  # fmt: skip
+def follow(  # noqa: C901 -- compiled: one walk, no calls between its states
+    position: Ints, time_us: Ints, value: Floats, last_us: Ints, last_value: Floats, first: Ints, kind: NDArray[np.int8],
+    sign: Floats, threshold: Floats, dead_band: Floats, on_us: Ints, off_us: Ints, window: Ints, always: Flags, force_us: Ints,
+    active: Flags, since: Ints,
+) -> tuple[Ints, Flags, Ints, Ints, Ints, Floats, Flags]:  # fmt: skip
     """Readings sorted by stream and time, against the rules of their streams.
 
     Parameters as in :func:`twin.live.conditions.evaluate`; ``active`` and ``since`` are not changed.
@@ -99,10 +106,23 @@ def follow(  # type: ignore[no-untyped-def] # compiled
                     due = max(before_us, force_us[r])
                     if due != _NEVER:
                         due += np.int64(threshold[r] * 1e6)
-                    if not held and due != _NEVER and due < t and (
-                        always[r] or _holds_at(due, window[r, 0], window[r, 1], window[r, 2], window[r, 3])
+                    if (
+                        not held
+                        and due != _NEVER
+                        and due < t
+                        and (
+                            always[r]
+                            or _holds_at(
+                                due, window[r, 0], window[r, 1], window[r, 2], window[r, 3]
+                            )
+                        )
                     ):
-                        who[found], when[found], what[found], begins[found] = r, due, threshold[r], True
+                        who[found], when[found], what[found], begins[found] = (
+                            r,
+                            due,
+                            threshold[r],
+                            True,
+                        )
                         found += 1
                         held, towards_since = True, due
                     if held:
@@ -119,7 +139,9 @@ def follow(  # type: ignore[no-untyped-def] # compiled
                     if not known:
                         continue
                     x = step / gap * MINUTE_US
-                if not always[r] and not _holds_at(t, window[r, 0], window[r, 1], window[r, 2], window[r, 3]):
+                if not always[r] and not _holds_at(
+                    t, window[r, 0], window[r, 1], window[r, 2], window[r, 3]
+                ):
                     changes, towards_since = held, _NEVER
                 else:
                     beyond = (x - threshold[r]) * sign[r]

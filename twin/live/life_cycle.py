@@ -149,7 +149,10 @@ def message(stream: Mapping[str, Any], rule: Mapping[str, Any], value: float) ->
     side, threshold = rule["comparison"], rule["threshold"]
     zh_unit, en_unit = shown(code, "zh"), shown(code, "en")
     if rule["kind"] == "stale":
-        zh, en = f"{name} {what} {threshold:.6g} 秒无数据", f"{name} {what}: no data for {threshold:.6g} s"
+        zh, en = (
+            f"{name} {what} {threshold:.6g} 秒无数据",
+            f"{name} {what}: no data for {threshold:.6g} s",
+        )
     elif rule["kind"] == "compound":
         title = rule.get("name") or rule["rule_id"]
         zh = f"{name} {title}：{value:.0f} 项条件成立"
@@ -194,7 +197,7 @@ class Draft:
     ) -> None:  # fmt: skip
         """The condition of a rule has begun: raise its alarm, or raise it again; silently where it is suppressed."""
         known = self.of_rule(rule["rule_id"])
-        source = known and known.state
+        source = None if known is None else known.state
         if source in SILENT_STATES:
             return
         step = "suppress" if suppressed else "raise"
@@ -203,17 +206,20 @@ class Draft:
             return
         zh, en = message(stream, rule, value)
         alarm = known or self._made(rule, at_time)
-        again = {"acknowledged_at": None} if source == "latched" else {}
+        if source == "latched":
+            alarm = replace(alarm, acknowledged_at=None)
         self._keep(
-            replace(alarm, state=target, value=value, returned_at=None, message_zh=zh, message_en=en, **again),
+            replace(alarm, state=target, value=value, returned_at=None, message_zh=zh, message_en=en),
             source, step, at_time, SYSTEM, None, value,
         )  # fmt: skip
 
     def end(self, rule_id: str, at_time: datetime, value: float) -> None:
         """The condition of a rule is over; nothing to do where its alarm was closed before, or is silent."""
         known = self.of_rule(rule_id)
-        target = known and next_state(known.state, "return", known.latched, holds=False)
-        if known is not None and target is not None:
+        if known is None:
+            return
+        target = next_state(known.state, "return", known.latched, holds=False)
+        if target is not None:
             after = replace(known, state=target, returned_at=at_time)
             self._keep(after, known.state, "return", at_time, SYSTEM, None, value)
 
@@ -222,8 +228,10 @@ class Draft:
     ) -> None:  # fmt: skip
         """A step that follows from a rule or the clock; nothing where the alarm's state does not know it."""
         known = self.of_rule(rule_id)
-        target = known and next_state(known.state, step, known.latched, holds)
-        if known is not None and target is not None:
+        if known is None:
+            return
+        target = next_state(known.state, step, known.latched, holds)
+        if target is not None:
             after = replace(known, state=target, shelved_until=None)
             self._keep(after, known.state, step, at_time, actor, note, None)
 

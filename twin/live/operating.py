@@ -62,7 +62,7 @@ class Operating(LiveView):
                 step = "suppress" if begins else "unsuppress"
                 alarm = draft.of_rule(rules.row(other)["rule_id"])
                 if alarm is not None and (not begins or alarm.state not in SILENT_STATES):
-                    draft.system(alarm.rule_id, step, moment, holds(other), rule["rule_id"])
+                    draft.system(alarm.rule_id, step, moment, holds(other))
         return draft
 
     def _stream_of(self, stream_id: int) -> Mapping[str, Any]:
@@ -76,9 +76,7 @@ class Operating(LiveView):
     def _take(self, draft: Draft, outcome: Outcome | None = None) -> None:
         """Write steps that follow from no reading, make them true and tell them."""
         memory, now = self._memory, self.now()
-        moved = (
-            alarms.CONDITION_COLUMNS.empty_table() if outcome is None else memory.moved(outcome)
-        )
+        moved = alarms.CONDITION_COLUMNS.empty_table() if outcome is None else memory.moved(outcome)
         if not draft.events and not moved.num_rows:
             return
         self._sound = False
@@ -242,7 +240,9 @@ class Operating(LiveView):
                 else:
                     begin_version(con, rule_id, spec, now, actor, note, replaces=replaces)
                     if not spec.enabled:
-                        con.execute("DELETE FROM alarm_condition WHERE rule_id = $r", {"r": rule_id})
+                        con.execute(
+                            "DELETE FROM alarm_condition WHERE rule_id = $r", {"r": rule_id}
+                        )
             self.reload()
             self._pass_time()
 

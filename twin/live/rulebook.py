@@ -171,11 +171,11 @@ def rule_row(
     if compound:
         raise InvalidRequestError(f"{compound[0]!r} is a compound rule itself; members watch readings.", "members")  # fmt: skip
     if spec.members and spec.members.rules and (spec.need or 0) > len(set(spec.members.rules)):
-        raise InvalidRequestError(f"need {spec.need} of {len(set(spec.members.rules))} rules can never hold.", "need")  # fmt: skip
+        raise InvalidRequestError(f"need {spec.need}: more than there are rules.", "need")
     given = spec.model_dump(mode="json", by_alias=True, exclude={"stream", "window", "members"})
     return given | {
-        "rule_id": rule_id, "stream_id": found[0], "version": version, "origin": origin, "valid_from": now, "actor": actor, "note": note,
-        "in_force": _json(spec.window), "members": _json(spec.members),
+        "rule_id": rule_id, "stream_id": found[0], "version": version, "origin": origin,
+        "valid_from": now, "actor": actor, "note": note, "in_force": _json(spec.window), "members": _json(spec.members),
     }  # fmt: skip
 
 
@@ -250,7 +250,8 @@ def end_rule(con: duckdb.DuckDBPyConnection, rule_id: str, now: datetime, actor:
     con.execute("DELETE FROM alarm_condition WHERE rule_id = $r", {"r": rule_id})
 
 
-_TEXTS = ("rule_id", "level", "comparison", "kind", "name", "in_force", "suppressed_by", "members", "origin", "actor", "note")  # fmt: skip
+_TEXTS = ("rule_id", "level", "comparison", "kind", "name", "in_force", "suppressed_by", "members",
+          "origin", "actor", "note")  # fmt: skip
 _FLOATS = ("threshold", "dead_band", "on_delay_s", "off_delay_s")
 _ROW = pa.schema(
     [(name, pa.string()) for name in _TEXTS]
@@ -272,7 +273,9 @@ def listed_rules(
 
 def _told(row: dict[str, Any]) -> dict[str, Any]:
     for name in ("valid_from", "valid_to"):
-        row[name] = None if row[name] is None else row[name].isoformat(timespec="milliseconds") + "Z"
+        row[name] = (
+            None if row[name] is None else row[name].isoformat(timespec="milliseconds") + "Z"
+        )
     row["window"] = orjson.loads(row.pop("in_force") or "null")
     row["members"] = orjson.loads(row["members"] or "null")
     return row

@@ -1,8 +1,10 @@
 """The alarm half of the hub: steps that follow from conditions, from the clock and from people."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -44,25 +46,20 @@ class Operating(LiveView):
         def holds(row: int | None) -> bool:
             return row is not None and moved.get(row, bool(memory.conditions.active[row]))
 
-        for row, time_us, value, begins in zip(
-            transitions.rule.tolist(),
-            transitions.time_us.tolist(),
-            transitions.value.tolist(),
-            transitions.begins.tolist(),
-            strict=True,
-        ):
-            rule, moment = rules.row(row), moment_of(time_us)
-            moved[row] = begins
-            if begins:
-                silent = holds(rules.rows_of.get(rule["suppressed_by"] or ""))
-                draft.begin(rule, self._stream_of(rule["stream_id"]), moment, value, silent)
-            else:
-                draft.end(rule["rule_id"], moment, value)
-            for other in rules.suppresses.get(rule["rule_id"], ()):
-                step = "suppress" if begins else "unsuppress"
-                alarm = draft.of_rule(rules.row(other)["rule_id"])
-                if alarm is not None and (not begins or alarm.state not in SILENT_STATES):
-                    draft.system(alarm.rule_id, step, moment, holds(other))
+        for moment, together in _by_time(transitions):
+            moved.update((row, begins) for row, _, begins in together)
+            for row, value, begins in together:
+                rule = rules.row(row)
+                if begins:
+                    silent = holds(rules.rows_of.get(rule["suppressed_by"] or ""))
+                    draft.begin(rule, self._stream_of(rule["stream_id"]), moment, value, silent)
+                else:
+                    draft.end(rule["rule_id"], moment, value)
+                for other in rules.suppresses.get(rule["rule_id"], ()):
+                    alarm = draft.of_rule(rules.row(other)["rule_id"])
+                    if alarm is not None and (not begins or alarm.state not in SILENT_STATES):
+                        step = "suppress" if begins else "unsuppress"
+                        draft.system(alarm.rule_id, step, moment, holds(other))
         return draft
 
     def _stream_of(self, stream_id: int) -> Mapping[str, Any]:
@@ -260,3 +257,11 @@ class Operating(LiveView):
                 "until",
             )
         return end
+
+
+def _by_time(transitions: Transitions) -> Iterator[tuple[datetime, list[tuple[int, float, bool]]]]:
+    """Row, value and whether it begins of the conditions that change at each time: what changes together is seen together."""
+    columns = (transitions.rule, transitions.time_us, transitions.value, transitions.begins)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    for time_us, group in groupby(rows, key=itemgetter(1)):
+        yield moment_of(time_us), [(row, value, begins) for row, _, value, begins in group]

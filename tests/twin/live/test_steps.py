@@ -14,7 +14,16 @@ from twin.live.state import NO_TIME, moment_of
 
 STREAMS, ROUNDS = 1000, 1000
 NORMAL, UNACKED, ACKED, RETURNED, LATCHED, SHELVED, SUPPRESSED, OUT = range(8)
-NAMES = ["closed", "active", "acknowledged", "returned", "latched", "shelved", "suppressed", "out_of_service"]
+NAMES = [
+    "closed",
+    "active",
+    "acknowledged",
+    "returned",
+    "latched",
+    "shelved",
+    "suppressed",
+    "out_of_service",
+]
 
 
 class Model:
@@ -62,10 +71,8 @@ class Model:
             SUPPRESSED: {"unsuppress": revived},
             OUT: {"return_to_service": revived},
         }.get(state, {})
-        if step in silenced and (silenced[step] != state or step == "shelve"):
-            target = silenced[step]
-        else:
-            target = known.get(step)
+        silent = step in silenced and (silenced[step] != state or step == "shelve")
+        target = silenced[step] if silent else known.get(step)
         if target is not None:
             self.state[i] = target
             self.steps += 1
@@ -102,18 +109,29 @@ class Engine:
         """Forget all but the base (newest readings come from the log)."""
         with self.store.cursor() as con:
             self.standing = alarms.open_alarms(con)
-            rows = con.execute("SELECT rule_id, active, epoch_us(since) FROM alarm_condition").fetchall()
+            rows = con.execute(
+                "SELECT rule_id, active, epoch_us(since) FROM alarm_condition"
+            ).fetchall()
         self.conditions = Conditions.calm(STREAMS)
         for rule_id, active, since in rows:
             at = int(rule_id[1:])
-            self.conditions.active[at], self.conditions.since[at] = active, NO_TIME if since is None else since
+            self.conditions.active[at], self.conditions.since[at] = (
+                active,
+                NO_TIME if since is None else since,
+            )
         self.draft, self.moved = Draft(self.standing), set()
 
     def write(self):
         """What has happened since, in one transaction."""
         at = np.array(sorted(self.moved), np.int64)
-        columns = [[f"r{i}" for i in at], self.conditions.active[at], self.conditions.since[at].view("M8[us]")]
-        moved = pa.table(columns, names=alarms.CONDITION_COLUMNS.names).cast(alarms.CONDITION_COLUMNS)
+        columns = [
+            [f"r{i}" for i in at],
+            self.conditions.active[at],
+            self.conditions.since[at].view("M8[us]"),
+        ]
+        moved = pa.table(columns, names=alarms.CONDITION_COLUMNS.names).cast(
+            alarms.CONDITION_COLUMNS
+        )
         with self.store.transaction() as con:
             alarms.write(con, self.draft, moved, datetime(2026, 7, 1))
         self.draft, self.moved = Draft(self.draft.standing_after()), set()
@@ -124,7 +142,13 @@ class Engine:
         position = np.repeat(np.arange(STREAMS), rounds)
         time_us = np.tile((first + np.arange(rounds)) * 1_000_000, STREAMS)
         outcome = evaluate(
-            self.rules, self.conditions, position, time_us, values.T.ravel(), self.last_us, self.last
+            self.rules,
+            self.conditions,
+            position,
+            time_us,
+            values.T.ravel(),
+            self.last_us,
+            self.last,
         )
         self.conditions.follow(outcome)
         self.moved.update(outcome.rules.tolist())
@@ -147,7 +171,9 @@ class Engine:
             if alarm is None:
                 self.draft.silence(self.rules.row(i), {}, step, moment, "甲", "n", until)
             else:
-                self.draft.answer(alarm, step, moment, "甲", "n", bool(self.conditions.active[i]), until)
+                self.draft.answer(
+                    alarm, step, moment, "甲", "n", bool(self.conditions.active[i]), until
+                )
         except ConflictError:
             return False
         return True
@@ -158,7 +184,9 @@ def test_a_million_steps_are_those_of_the_model(store):
     rules, latched = rules_of(rng)
     with store.transaction() as con:
         con.execute("DELETE FROM datastream")
-        con.execute("INSERT INTO datastream BY NAME SELECT i AS stream_id, 's' || i AS key FROM range(1000) t(i)")
+        con.execute(
+            "INSERT INTO datastream BY NAME SELECT i AS stream_id, 's' || i AS key FROM range(1000) t(i)"
+        )
     model, engine = Model(rules, latched), Engine(store, rules)
     values = np.cumsum(rng.normal(0, 0.12, (ROUNDS, STREAMS)), axis=0) % 4 - 2
     done = answered = refused = restarts = 0

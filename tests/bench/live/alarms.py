@@ -59,9 +59,9 @@ def main() -> None:
             floor += time.process_time() - start
             steps += len(outcome.transitions.rule)
         n = rounds * GROUP * RULES / 1e6
-        print(
+        sys.stdout.write(
             f"{name}: {n / spent:.1f} M/s, {spent / floor:.1f} x the floor ({n / floor:.0f} M/s), {steps} transitions"
-        )  # noqa: T201
+        )
 
 
 if __name__ == "__main__":

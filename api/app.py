@@ -14,6 +14,7 @@ from api.receiving import receiving
 from api.routes import (
     address_batch,
     address_edits,
+    alarm_rules,
     alarms,
     cases,
     entities,
@@ -39,7 +40,7 @@ __all__ = ["create_app"]
 ROUTERS = (
     landing.router, info.router, collections.router, schemas.router, tiling.router, styling.router, entities.router,
     resolve.router, geocode.router, address_batch.router, address_edits.router, tiles.router, wmts.router, live.router,
-    readings.router, alarms.router, cases.router, health.router, processes.router, catalogue.router,
+    readings.router, alarms.router, alarm_rules.router, cases.router, health.router, processes.router, catalogue.router,
     sensorthings,
 )  # fmt: skip
 

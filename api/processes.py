@@ -201,7 +201,8 @@ def submitted(jobs: Jobs, asked: Execution, study: Study) -> Job:
         "reach": reach_key(study.reach),
         "document": asked.document,
     }
-    return jobs.submit(asked.process.id, given, job_id=job_id(asked.process, inputs, study))
+    known = job_id(asked.process, inputs, study) if asked.process.lasting else None
+    return jobs.submit(asked.process.id, given, job_id=known)
 
 
 def jobs_within(jobs: Jobs, reach: Reach) -> list[Job]:

@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from twin.codes import is_known
 from twin.live.archive import Archive
 from twin.live.history import loaded_values, readings
-from twin.store import Store, statement
+from twin.live.life_cycle import LIFE_CYCLE
+from twin.store import Connection, Store, statement
 
 __all__ = ["LAWS", "LawResult", "verify"]
 
@@ -37,12 +39,14 @@ LAWS = {
     "address_history": "a retired address has an event and lies above nothing that is there",
     "latest_true": "the newest state of a stream is its newest reading",
     "readings_once": "no stream has two readings of one time, loaded or live",
-    "alarm_life_cycle": "the state of an alarm is where its events lead",
+    "alarm_life_cycle": "every step of an alarm is one its life cycle knows, and its state is where they lead",
     "case_life_cycle": "the stage of a case is where its events lead",
 }
 """Name of each law and what it says; the statements stand in ``twin/store/sql/law_<name>.sql``."""
 
-_IN_PYTHON = ("codes_known", "assets_present", "latest_true", "readings_once")
+_IN_PYTHON = (
+    "codes_known", "assets_present", "latest_true", "readings_once", "alarm_life_cycle",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +78,31 @@ def verify(store: Store) -> list[LawResult]:
     for law, says in LAWS.items():
         if law in _IN_PYTHON:
             continue
-        row = store.table(
-            f"SELECT count(*) AS checked, count(*) FILTER (WHERE NOT coalesce(ok, false)) AS broken, "  # noqa: S608 -- our own file
-            f"list(what) FILTER (WHERE NOT coalesce(ok, false)) AS examples FROM ({statement(f'law_{law}')})"
-        ).to_pylist()[0]
-        examples = tuple(str(e) for e in (row["examples"] or [])[:MOST_EXAMPLES])
-        results.append(LawResult(law, says, row["checked"], row["broken"], examples))
+        with store.cursor() as cursor:
+            results.append(_counted(cursor, law, says))
     results += [_codes_known(store), _assets_present(store)]
-    results += [_latest_true(store), _readings_once(store)]
+    results += [_latest_true(store), _readings_once(store), _alarm_life_cycle(store)]
     order = list(LAWS)
     return sorted(results, key=lambda r: order.index(r.law))
+
+
+def _counted(cursor: Connection, law: str, says: str) -> LawResult:
+    checked, broken, found = cursor.execute(
+        f"SELECT count(*), count(*) FILTER (WHERE NOT coalesce(ok, false)), "  # noqa: S608 -- our own file
+        f"list(what) FILTER (WHERE NOT coalesce(ok, false)) FROM ({statement(f'law_{law}')})"
+    ).fetchone() or (0, 0, None)
+    return LawResult(law, says, checked, broken, tuple(map(str, (found or [])[:MOST_EXAMPLES])))
+
+
+def _alarm_life_cycle(store: Store) -> LawResult:
+    known = [
+        {"source": source, "step": step, "target": target}
+        for (source, step), targets in LIFE_CYCLE.items()
+        for target in targets.split("|")
+    ]
+    with store.cursor() as cursor:
+        cursor.register("known_step", pa.Table.from_pylist(known))
+        return _counted(cursor, "alarm_life_cycle", LAWS["alarm_life_cycle"])
 
 
 def _codes_known(store: Store) -> LawResult:

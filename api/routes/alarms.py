@@ -12,12 +12,13 @@ from api.deps import State, only, parse_whole
 from api.models import answer
 from api.routes.cases import tell
 from twin.errors import InvalidRequestError, NotFoundError
-from twin.live.alarms import OPEN_STATES, listed, one
+from twin.live.alarms import listed, one
+from twin.live.life_cycle import ANSWERS, OPEN_STATES, STATES
+from twin.live.rulebook import listed_rules
 
 __all__ = ["router"]
 
 router = APIRouter(tags=["alarms"])
-STATES: Final = (*OPEN_STATES, "closed")
 MOST_ALARMS: Final = 100_000
 NO_STORE: Final = {"Cache-Control": "no-store"}
 
@@ -38,6 +39,10 @@ class AlarmOut(BaseModel):
                 "raised_at": "2026-07-01T08:00:00.000Z",
                 "acknowledged_at": None,
                 "returned_at": None,
+                "shelved_until": None,
+                "kind": "level",
+                "rule_version": 1,
+                "latched": False,
                 "message_zh": "燃气阀井 17 甲烷浓度 1.25 % 高于报警值 1 %",
                 "message_en": "燃气阀井 17 甲烷浓度: 1.25 % is above the alarm level of 1 %",
                 "key": "RQ-0017/ch4",
@@ -52,12 +57,18 @@ class AlarmOut(BaseModel):
     rule_id: str
     stream_id: int
     level: str = Field(description="warning or alarm")
-    state: str = Field(description="active, acknowledged, returned or closed")
-    value: float
-    threshold: float
+    state: str = Field(description=", ".join(STATES))
+    value: float | None = Field(
+        description="As of the rule's kind: reading, rate per minute, seconds of silence, members"
+    )
+    threshold: float | None
     raised_at: datetime
     acknowledged_at: datetime | None
     returned_at: datetime | None
+    shelved_until: datetime | None = None
+    kind: str | None = Field(None, description="level, rate, stale or compound")
+    rule_version: int | None = None
+    latched: bool | None = None
     message_zh: str
     message_en: str
     key: str | None
@@ -89,6 +100,29 @@ class AlarmAnswer(BaseModel):
     note: str | None = Field(None, max_length=4000)
 
 
+class AlarmStep(AlarmAnswer):
+    """A step with an alarm: who takes it, why, and for shelving until when."""
+
+    until: datetime | None = Field(None, description="End of a shelf, at most 7 days ahead.")
+
+
+class RuleStep(AlarmStep):
+    """A step with the alarm of a rule, whether it has one or not."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "rule_id": "RQ-0017/ch4/alarm/above",
+                "step": "remove_from_service",
+                "actor": "值班员小李",
+                "note": "探头检修",
+            }
+        }
+    )
+    rule_id: str = Field(min_length=1, max_length=200)
+    step: Literal[ANSWERS]  # type: ignore[valid-type] # the table of steps
+
+
 @router.get("/alarms", summary="Alarms", responses={200: {"model": AlarmList}})
 def list_alarms(
     request: Request,
@@ -97,8 +131,8 @@ def list_alarms(
         str | None,
         Query(
             alias="state",
-            description="active, acknowledged, returned, closed, several with commas, or all; "
-            "those not closed where absent.",
+            description=f"{', '.join(STATES)}, several with commas, or all; "
+            f"{', '.join(OPEN_STATES)} where absent.",
         ),
     ] = None,
     limit: Annotated[str | None, Query(description="At most so many.")] = None,
@@ -143,22 +177,41 @@ def open_case(alarm_id: str, given: AlarmAnswer, request: Request, state: State)
     )
 
 
+@router.post("/alarms/steps", summary="Silence a rule", responses={200: {"model": AlarmOut}})
+def step_rule(given: RuleStep, request: Request, state: State) -> Response:
+    """Shelve, suppress or take out of service the alarm of a rule, also of one in normal state."""
+    only(request, {"f", "lang"})
+    _rule_seen(request, state, given.rule_id)
+    alarm = state.hub.step_rule(given.rule_id, given.step, given.actor, given.note, given.until)
+    return answer(_alarm(request, state, alarm.alarm_id), headers=NO_STORE)
+
+
 @router.post(
-    "/alarms/{alarm_id}/{step}", summary="Answer an alarm", responses={200: {"model": AlarmOut}}
+    "/alarms/{alarm_id}/{step}", summary="Take a step", responses={200: {"model": AlarmOut}}
 )
 def answer_alarm(
     alarm_id: str,
-    step: Literal["acknowledge", "close"],
-    given: AlarmAnswer,
+    step: Literal[ANSWERS],  # type: ignore[valid-type] # the table of steps
+    given: AlarmStep,
     request: Request,
     state: State,
 ) -> Response:
-    """Acknowledge an alarm, or close it; closing while its condition holds needs a note."""
+    """Acknowledge, close, reset, shelve … an alarm; closing while its condition holds needs a note."""
     only(request, {"f", "lang"})
     if view_of(request) is not None:
         _alarm(request, state, alarm_id)
-    state.hub.answer(alarm_id, step, given.actor, given.note)
+    state.hub.answer(alarm_id, step, given.actor, given.note, given.until)
     return answer(_alarm(request, state, alarm_id), headers=NO_STORE)
+
+
+def _rule_seen(request: Request, state: State, rule_id: str) -> None:
+    view = view_of(request)
+    if view is None:
+        return
+    with state.store.cursor() as cursor:
+        found = listed_rules(cursor, 1, rule=rule_id)
+    if not found or not view.stream(found[0]["stream_id"]):
+        raise NotFoundError(f"there is no rule {rule_id!r} in force")
 
 
 def _alarm(request: Request, state: State, alarm_id: str) -> dict[str, Any]:

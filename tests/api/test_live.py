@@ -209,6 +209,58 @@ def test_an_alarm_is_answered_becomes_a_case_and_ends(web, root):
     follower.leave()
 
 
+def test_a_rule_is_made_tried_changed_silenced_and_ended(web):
+    rule = {
+        "stream": "G1/ch4",
+        "kind": "level",
+        "level": "warning",
+        "threshold": 40.0,
+        "actor": "王工",
+    }
+    made = web.post("/alarm-rules", json=rule | {"rule_id": "G1/ch4/mine"})
+    assert made.status_code == 201
+    where = made.headers["location"]
+    assert web.post("/alarm-rules", json=rule | {"rule_id": "G1/ch4/mine"}).status_code == 409
+    window = {"months": list(range(1, 13))}
+    changed = web.put(
+        where, json=rule | {"threshold": 45.0, "window": window, "note": "太敏感"}
+    ).json()
+    assert (changed["version"], changed["threshold"], changed["window"]["months"]) == (
+        2,
+        45.0,
+        window["months"],
+    )
+    assert [v["threshold"] for v in web.get(where).json()["versions"]] == [40.0]
+    listed = web.get("/alarm-rules", params={"stream": "G1/ch4", "kind": "level"}).json()
+    assert "G1/ch4/mine" in [entry["rule_id"] for entry in listed["rules"]]
+    for wrong, status in (
+        (rule | {"threshold": None}, 422),
+        (rule | {"stream": "nothing"}, 400),
+        (rule | {"x": 1}, 422),
+    ):
+        found = web.put(where, json=wrong)
+        assert (found.status_code, found.headers["content-type"]) == (
+            status,
+            "application/problem+json",
+        )
+    assert send(web, ("G1/ch4", ago(0), 50.0)).status_code == 201
+    (mine,) = [a for a in web.get("/alarms").json()["alarms"] if a["rule_id"] == "G1/ch4/mine"]
+    assert (mine["rule_version"], mine["kind"], mine["value"]) == (2, "level", 50.0)
+    until = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    shelved = web.post(f"/alarms/{mine['id']}/shelve", json={"actor": "小李", "until": until})
+    assert shelved.json()["state"] == "shelved"
+    assert web.post(f"/alarms/{mine['id']}/shelve", json={"actor": "小李"}).status_code == 400
+    assert mine["id"] not in [a["id"] for a in web.get("/alarms").json()["alarms"]]
+    assert [a["id"] for a in web.get("/alarms?state=shelved").json()["alarms"]] == [mine["id"]]
+    out = {"rule_id": "G1/ch4/mine", "step": "remove_from_service", "actor": "小李"}
+    assert web.post("/alarms/steps", json=out).json()["state"] == "out_of_service"
+    assert web.delete(where, params={"actor": "王工", "note": "试完"}).status_code == 204
+    assert web.get(f"/alarms/{mine['id']}").json()["events"][-1]["event"] == "end"
+    assert (
+        web.delete("/alarm-rules/G1/ch4/alarm/above", params={"actor": "王工"}).status_code == 409
+    )
+
+
 def test_a_follower_that_comes_back_sees_each_event_once(web, root):
     steady = Follower(root)
     first = Follower(root)

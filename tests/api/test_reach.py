@@ -50,7 +50,7 @@ def _far(con, building: str) -> None:
     con.execute("INSERT INTO latest VALUES (2, TIMESTAMP '2026-06-01 08:00:00', 3.25, 'alarm')")
     con.execute(
         "INSERT INTO alarm VALUES (?, 'FAR-0002/alarm/above', 2, 'alarm', 'active', 3.25, 2.0, "
-        "TIMESTAMP '2026-06-01 08:00:00', NULL, NULL, '远处的阀井 超限', 'far well')",
+        "TIMESTAMP '2026-06-01 08:00:00', NULL, NULL, '远处的阀井 超限', 'far well', 'level', 1, false, NULL)",
         [FAR_ALARM],
     )
     con.execute(
@@ -318,6 +318,8 @@ def examples(ids) -> dict[str, list[str]]:
         "/live": [],  # test_the_live_stream_tells_of_what_is_seen
         "/alarms": ["/alarms", "/alarms?state=all"],
         "/alarms/{alarm_id}": [f"/alarms/{FAR_ALARM}"],
+        "/alarm-rules": ["/alarm-rules", "/alarm-rules?subject=燃气", "/alarm-rules?stream=FAR-0002"],
+        "/alarm-rules/{rule_id:path}": ["/alarm-rules/FAR-0002/alarm/above", "/alarm-rules/nothing"],
         "/cases": ["/cases", f"/cases?{box}"],
         "/cases/{case_id}": [f"/cases/{FAR_CASE}", "/cases/AJ20260601999", f"/cases/{ids.case}"],
         "/healthz": ["/healthz"],

@@ -77,6 +77,13 @@ def test_writing_needs_an_operator(guarded, role, status):
     assert guarded.post("/collections", json={}, headers=bearer(role)).status_code == status
 
 
+@pytest.mark.parametrize(("role", "status"), [("operator", 403), ("admin", 400)])
+def test_rules_of_alarms_need_an_administrator(guarded, role, status):
+    """The stream is not there: 400 shows that the rule was looked at."""
+    rule = {"rule_id": "a", "stream": "nothing", "threshold": 1.0, "actor": "王工"}
+    assert guarded.post("/alarm-rules", json=rule, headers=bearer(role)).status_code == status
+
+
 def test_a_cookie_reads_but_does_not_write(guarded):
     cookie = {"Cookie": f"twin_token={TOKENS['admin']}"}
     assert guarded.get("/tiles/buildings/tileset.json", headers=cookie).status_code == 200

@@ -80,6 +80,8 @@ class Analysis:
         Inputs that any city with the sample layers answers.
     media : str
         Media type of the answer.
+    lasting : bool
+        Whether the answer stays the same while the base does: not where readings go into it.
     """
 
     id: str
@@ -91,6 +93,7 @@ class Analysis:
     run: Callable[[Any, "Study"], dict[str, Any]]
     example: Mapping[str, Any]
     media: str = "application/geo+json"
+    lasting: bool = True
 
 
 @dataclass(slots=True)

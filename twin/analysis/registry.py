@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from twin.analysis import join, nearest, section, sight, statistics, viewshed, within
+from twin.analysis import backtest, join, nearest, section, sight, statistics, viewshed, within
 from twin.analysis.model import Analysis, Study, described, read_inputs
 from twin.errors import NotFoundError
 
@@ -11,7 +11,7 @@ __all__ = ["ANALYSES", "analysis", "run"]
 
 ANALYSES: Final[Mapping[str, Analysis]] = {
     each.ANALYSIS.id: each.ANALYSIS
-    for each in (nearest, within, sight, viewshed, section, statistics, join)
+    for each in (nearest, within, sight, viewshed, section, statistics, join, backtest)
 }
 
 

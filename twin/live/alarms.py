@@ -1,96 +1,25 @@
-"""Life cycle of alarms, after ISA-18.2 / IEC 62682, and the writing of every step.
-
-===============  ======================================  ==========================
-state            means                                   steps out of it
-===============  ======================================  ==========================
-active           condition holds, nobody has answered    acknowledge, return, close*
-acknowledged     condition holds, somebody has           return → closed, close*
-returned         condition is over, nobody has answered  acknowledge → closed, close, raise → active
-closed           over and answered; kept as history      –
-===============  ======================================  ==========================
-
-``close*`` while the condition still holds needs a reason. A rule has at most one alarm that is not
-closed.
-"""
+"""Alarms in the base: written with the conditions they follow from, listed with their stream and place."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from twin.errors import ConflictError, InvalidRequestError, NotFoundError
-from twin.ids import uuid7_array
+from twin.errors import NotFoundError
+from twin.live.life_cycle import OPEN_STATES, Alarm, AlarmEvent, Draft
 from twin.store import run, statement
-from twin.units import shown
 
 __all__ = [
     "CONDITION_COLUMNS",
-    "LIFE_CYCLE",
-    "OPEN_STATES",
     "STREAM_FIELDS",
-    "Alarm",
-    "AlarmEvent",
-    "Draft",
     "as_row",
     "listed",
     "one",
     "open_alarms",
     "write",
 ]
-
-OPEN_STATES = ("active", "acknowledged", "returned")
-
-LIFE_CYCLE: Mapping[tuple[str | None, str], str] = {
-    (None, "raise"): "active",
-    ("active", "return"): "returned",
-    ("active", "acknowledge"): "acknowledged",
-    ("active", "close"): "closed",
-    ("acknowledged", "return"): "closed",
-    ("acknowledged", "close"): "closed",
-    ("returned", "raise"): "active",
-    ("returned", "acknowledge"): "closed",
-    ("returned", "close"): "closed",
-}
-"""State after a step, by state before (None: there is no open alarm) and step."""
-
-LEVELS_ZH = {"warning": "预警值", "alarm": "报警值"}
-SIDES_ZH = {"above": "高于", "below": "低于"}
-
-
-@dataclass(frozen=True, slots=True)
-class Alarm:
-    """An alarm as it stands; times naive UTC, ``value`` and ``threshold`` in the stream's unit."""
-
-    alarm_id: str
-    rule_id: str
-    stream_id: int
-    level: str
-    state: str
-    value: float
-    threshold: float
-    raised_at: datetime
-    acknowledged_at: datetime | None
-    returned_at: datetime | None
-    message_zh: str
-    message_en: str
-
-
-@dataclass(frozen=True, slots=True)
-class AlarmEvent:
-    """One step of one alarm, at a time in naive UTC."""
-
-    alarm_id: str
-    at_time: datetime
-    event: str
-    from_state: str | None
-    to_state: str
-    actor: str
-    note: str | None
-    value: float | None
-
 
 _ALARM_COLUMNS = pa.schema(
     [
@@ -106,6 +35,10 @@ _ALARM_COLUMNS = pa.schema(
         ("returned_at", pa.timestamp("us")),
         ("message_zh", pa.string()),
         ("message_en", pa.string()),
+        ("kind", pa.string()),
+        ("rule_version", pa.int32()),
+        ("latched", pa.bool_()),
+        ("shelved_until", pa.timestamp("us")),
         ("is_new", pa.bool_()),
     ]
 )
@@ -125,169 +58,26 @@ _EVENT_COLUMNS = pa.schema(
 CONDITION_COLUMNS = pa.schema(
     [("rule_id", pa.string()), ("active", pa.bool_()), ("since", pa.timestamp("us"))]
 )
-SYSTEM = "system"
 STREAM_FIELDS = (
     *("key", "name", "subject", "property", "unit", "lon", "lat", "z", "eid", "grid_code"),
 )
 """What an alarm tells about its stream."""
 
 
-def message(
-    stream: Mapping[str, Any], level: str, comparison: str, value: float, threshold: float
-) -> tuple[str, str]:
-    """What the alarm says, in Chinese and English.
-
-    Examples
-    --------
-    >>> stream = {"name": "燃气井1", "property": "甲烷", "unit": "%"}
-    >>> message(stream, "alarm", "above", 1.25, 1.0)
-    ('燃气井1 甲烷 1.25 % 高于报警值 1 %', '燃气井1 甲烷: 1.25 % is above the alarm level of 1 %')
-    """
-    name, what, code = (stream.get(key) or "" for key in ("name", "property", "unit"))
-    unit = shown(code, "zh")
-    zh = (
-        f"{name} {what} {value:.6g} {unit} {SIDES_ZH.get(comparison, comparison)}"
-        f"{LEVELS_ZH.get(level, level)} {threshold:.6g} {unit}"
+def _tables(draft: Draft) -> tuple[pa.Table, pa.Table]:
+    """Alarms as they will stand, and events in order."""
+    alarms = [
+        {**_fields(alarm, _ALARM_COLUMNS.names[:-1]), "is_new": alarm.alarm_id in draft.new}
+        for alarm in draft.touched.values()
+    ]
+    events = [
+        {"ordinal": n, **_fields(event, _EVENT_COLUMNS.names[1:])}
+        for n, event in enumerate(draft.events)
+    ]
+    return (
+        pa.Table.from_pylist(alarms, schema=_ALARM_COLUMNS),
+        pa.Table.from_pylist(events, schema=_EVENT_COLUMNS),
     )
-    unit = shown(code, "en")
-    en = (
-        f"{name} {what}: {value:.6g} {unit} is {comparison} "
-        f"the {level} level of {threshold:.6g} {unit}"
-    )
-    return zh.strip(), en.strip()
-
-
-class Draft:
-    """Steps of alarms that are being taken, before they are written and true.
-
-    Parameters
-    ----------
-    standing : Mapping of str to Alarm
-        Open alarms by rule; never changed here.
-    """
-
-    def __init__(self, standing: Mapping[str, Alarm]) -> None:
-        self._standing = standing
-        self._new: set[str] = set()
-        self.touched: dict[str, Alarm] = {}
-        self.events: list[AlarmEvent] = []
-        self._current: dict[str, Alarm | None] = {}
-
-    def _of_rule(self, rule_id: str) -> Alarm | None:
-        return self._current.get(rule_id, self._standing.get(rule_id))
-
-    def begin(
-        self, rule: Mapping[str, Any], stream: Mapping[str, Any], at_time: datetime, value: float
-    ) -> None:
-        """The condition of a rule has begun: raise its alarm, or raise it again."""
-        zh, en = message(stream, rule["level"], rule["comparison"], value, rule["threshold"])
-        known = self._of_rule(rule["rule_id"])
-        if known is None:
-            alarm = Alarm(
-                alarm_id=str(uuid7_array(1)[0]),
-                rule_id=rule["rule_id"],
-                stream_id=rule["stream_id"],
-                level=rule["level"],
-                state="active",
-                value=value,
-                threshold=rule["threshold"],
-                raised_at=at_time,
-                acknowledged_at=None,
-                returned_at=None,
-                message_zh=zh,
-                message_en=en,
-            )
-            self._new.add(alarm.alarm_id)
-            self._keep(alarm, None, "raise", at_time, SYSTEM, None, value)
-        elif (known.state, "raise") in LIFE_CYCLE:
-            again = replace(
-                known, state="active", value=value, returned_at=None, message_zh=zh, message_en=en
-            )
-            self._keep(again, known.state, "raise", at_time, SYSTEM, None, value)
-
-    def end(self, rule_id: str, at_time: datetime, value: float) -> None:
-        """The condition of a rule is over; nothing to do where its alarm was closed before."""
-        known = self._of_rule(rule_id)
-        if known is not None and (known.state, "return") in LIFE_CYCLE:
-            target = LIFE_CYCLE[known.state, "return"]
-            self._keep(
-                replace(known, state=target, returned_at=at_time),
-                known.state,
-                "return",
-                at_time,
-                SYSTEM,
-                None,
-                value,
-            )
-
-    def answer(
-        self, alarm: Alarm, step: str, at_time: datetime, actor: str, note: str | None
-    ) -> Alarm:
-        """A person acknowledges or closes ``alarm``.
-
-        Raises
-        ------
-        ConflictError
-            If its state does not allow the step, or closing while the condition holds lacks a
-            reason.
-        """
-        target = LIFE_CYCLE.get((alarm.state, step))
-        if target is None:
-            possible = [
-                s
-                for state, s in LIFE_CYCLE
-                if state == alarm.state and s in ("acknowledge", "close")
-            ]
-            raise ConflictError(
-                f"alarm {alarm.alarm_id} is {alarm.state}; it cannot {step}. "
-                f"Possible now: {', '.join(possible) or 'nothing'}."
-            )
-        if step == "close" and alarm.state != "returned" and not (note or "").strip():
-            raise ConflictError(
-                f"alarm {alarm.alarm_id} is {alarm.state}: its condition still holds. "
-                "Closing it now needs a reason in note."
-            )
-        if not actor.strip():
-            raise InvalidRequestError("an answer to an alarm needs to say who gives it", "actor")
-        answered = replace(alarm, state=target, acknowledged_at=alarm.acknowledged_at or at_time)
-        self._keep(answered, alarm.state, step, at_time, actor, note, None)
-        return answered
-
-    def _keep(
-        self,
-        alarm: Alarm,
-        source: str | None,
-        step: str,
-        at_time: datetime,
-        actor: str,
-        note: str | None,
-        value: float | None,
-    ) -> None:
-        self.touched[alarm.alarm_id] = alarm
-        self._current[alarm.rule_id] = None if alarm.state == "closed" else alarm
-        self.events.append(
-            AlarmEvent(alarm.alarm_id, at_time, step, source, alarm.state, actor, note, value)
-        )
-
-    def tables(self) -> tuple[pa.Table, pa.Table]:
-        """Alarms as they will stand, and events in order."""
-        alarms = [
-            {**_fields(alarm, _ALARM_COLUMNS.names[:-1]), "is_new": alarm.alarm_id in self._new}
-            for alarm in self.touched.values()
-        ]
-        events = [
-            {"ordinal": n, **_fields(event, _EVENT_COLUMNS.names[1:])}
-            for n, event in enumerate(self.events)
-        ]
-        return (
-            pa.Table.from_pylist(alarms, schema=_ALARM_COLUMNS),
-            pa.Table.from_pylist(events, schema=_EVENT_COLUMNS),
-        )
-
-    def standing_after(self) -> dict[str, Alarm]:
-        """Open alarms by rule once the draft is true."""
-        after = {**self._standing, **self._current}
-        return {rule_id: alarm for rule_id, alarm in after.items() if alarm is not None}
 
 
 def _fields(record: Alarm | AlarmEvent, names: Sequence[str]) -> dict[str, Any]:
@@ -301,7 +91,7 @@ def write(
 
     ``conditions`` has the columns of :data:`CONDITION_COLUMNS`; ``now`` is naive UTC.
     """
-    alarms, events = draft.tables()
+    alarms, events = _tables(draft)
     tables = {
         "incoming_alarm": alarms,
         "incoming_event": events,
@@ -325,7 +115,7 @@ def open_alarms(con: duckdb.DuckDBPyConnection) -> dict[str, Alarm]:
 def as_row(alarm: Alarm) -> dict[str, Any]:
     """An alarm for JSON: ``id`` and times as RFC 3339 UTC."""
     row = _fields(alarm, _ALARM_COLUMNS.names[:-1])
-    for name in ("raised_at", "acknowledged_at", "returned_at"):
+    for name in ("raised_at", "acknowledged_at", "returned_at", "shelved_until"):
         moment = row[name]
         row[name] = None if moment is None else moment.isoformat(timespec="milliseconds") + "Z"
     return {"id": row.pop("alarm_id"), **row}

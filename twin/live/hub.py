@@ -18,21 +18,20 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
 
-from twin.errors import ConflictError
 from twin.live import alarms
-from twin.live.alarms import Alarm, AlarmEvent, Draft
 from twin.live.archive import Archive
 from twin.live.aside import UNKNOWN, Aside
 from twin.live.catalogue import StreamIds
-from twin.live.conditions import Transitions, evaluate
+from twin.live.conditions import evaluate
 from twin.live.groups import Group, Queue, finish
 from twin.live.history import CLOCK_TOLERANCE, loaded_values
 from twin.live.incoming import Batch, IngestReport, Times, batch_of
 from twin.live.ledger import Sequences
 from twin.live.memory import Memory
+from twin.live.operating import Operating
 from twin.live.readings import NO_SEQUENCE
-from twin.live.state import STALE, microseconds, moment_of
-from twin.live.view import LiveView, utc_now
+from twin.live.state import STALE, microseconds
+from twin.live.view import utc_now
 from twin.store import Store, run
 
 __all__ = ["LiveHub"]
@@ -41,7 +40,7 @@ CHECKPOINT_EVERY = timedelta(seconds=10)
 FORGET_EVERY = timedelta(hours=1)
 
 
-class LiveHub(LiveView):
+class LiveHub(Operating):
     """Readings in, states and alarms out; safe to use from any thread.
 
     Parameters
@@ -274,7 +273,9 @@ class LiveHub(LiveView):
         memory.received.count(at, when)
         current = when > memory.time_us[at]
         at, when, what = at[current], when[current], what[current]
-        outcome = evaluate(memory.rules, memory.conditions, at, when, what)
+        outcome = evaluate(
+            memory.rules, memory.conditions, at, when, what, memory.time_us, memory.value
+        )
         draft = self._draft(outcome.transitions)
         moved = memory.moved(outcome)
         if moved.num_rows or draft.events:
@@ -286,98 +287,12 @@ class LiveHub(LiveView):
             touched = at[newest]
             memory.time_us[touched], memory.value[touched] = when[newest], what[newest]
             memory.state[touched] = memory.judged(touched, now)
-            memory.follow(outcome)
+            memory.conditions.follow(outcome)
             memory.standing = draft.standing_after()
         if tell:
             if len(touched):
                 self.events.publish("state", changes=memory.changes(touched))
             self._tell(draft)
-
-    def _draft(self, transitions: Transitions) -> Draft:
-        """Alarm steps that follow from conditions that began or ended."""
-        memory = self._memory
-        draft = Draft(memory.standing)
-        for row, time_us, value, begins in zip(
-            transitions.rule.tolist(),
-            transitions.time_us.tolist(),
-            transitions.value.tolist(),
-            transitions.begins.tolist(),
-            strict=True,
-        ):
-            rule = memory.rules.row(row)
-            if begins:
-                position = memory.catalogue.of_ids(np.array([rule["stream_id"]]))[0]
-                stream = memory.catalogue.row(int(position))
-                draft.begin(rule, stream, moment_of(time_us), value)
-            else:
-                draft.end(rule["rule_id"], moment_of(time_us), value)
-        return draft
-
-    def _tell(self, draft: Draft) -> None:
-        for event in draft.events:
-            alarm = draft.touched[event.alarm_id]
-            position = int(self._memory.catalogue.of_ids(np.array([alarm.stream_id]))[0])
-            self.events.publish(
-                "alarm", self._told_alarm(alarm, event, position), position=position
-            )
-
-    def _told_alarm(self, alarm: Alarm, event: AlarmEvent, position: int) -> Mapping[str, Any]:
-        stream = self._memory.catalogue.row(position) if position >= 0 else {}
-        place = {name: stream.get(name) for name in alarms.STREAM_FIELDS}
-        return {
-            **alarms.as_row(alarm),
-            **place,
-            "state": event.to_state,
-            "event": event.event,
-            "actor": event.actor,
-            "at": event.at_time.isoformat(timespec="milliseconds") + "Z",
-        }
-
-    def answer(self, alarm_id: str, step: str, actor: str, note: str | None = None) -> Alarm:
-        """A person answers an alarm.
-
-        Parameters
-        ----------
-        alarm_id : str
-            UUID of the alarm.
-        step : str
-            ``acknowledge`` or ``close``.
-        actor : str
-            Who answers.
-        note : str, optional
-            Why; needed for closing an alarm whose condition still holds.
-
-        Returns
-        -------
-        Alarm
-            As it stands now.
-
-        Raises
-        ------
-        NotFoundError
-            If there never was such an alarm.
-        ConflictError
-            If its state does not allow the step.
-        """
-        with self._lock:
-            if not self._sound:
-                self.reload()
-            now = self.now()
-            standing = {alarm.alarm_id: alarm for alarm in self._memory.standing.values()}
-            draft = Draft(self._memory.standing)
-            if alarm_id not in standing:
-                with self._store.cursor() as cursor:
-                    alarms.one(cursor, alarm_id)  # raises where there never was one
-                raise ConflictError(f"alarm {alarm_id} is closed; there is nothing to {step}.")
-            answered = draft.answer(standing[alarm_id], step, now, actor, note)
-            self._sound = False
-            with self._store.transaction() as con:
-                alarms.write(con, draft, alarms.CONDITION_COLUMNS.empty_table(), now)
-            with self._view:
-                self._memory.standing = draft.standing_after()
-            self._sound = True
-            self._tell(draft)
-        return answered
 
     def tick(self) -> None:
         """Let time pass: silent streams go stale, key numbers are told, ``latest`` follows.
@@ -395,6 +310,7 @@ class LiveHub(LiveView):
                 with self._view:
                     memory.state[silent] = STALE
                 self.events.publish("state", changes=memory.changes(silent))
+            self._pass_time()
             if now - self._checkpointed >= CHECKPOINT_EVERY:
                 self.checkpoint()
             if self.events.last_id != self._told:

@@ -9,9 +9,9 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from twin.live.alarms import Alarm
 from twin.live.catalogue import Catalogue
 from twin.live.ledger import Received
+from twin.live.life_cycle import OPEN_STATES, Alarm
 from twin.live.state import NO_TIME, STATES, microseconds
 
 __all__ = ["indicators"]
@@ -58,7 +58,7 @@ def indicators(
     names = catalogue.table.column("subject").to_numpy(zero_copy_only=False)
     asked = "SELECT stage, count(*) FROM case_file GROUP BY stage"
     stages = dict(cursor.execute(asked).fetchall() if counted is None else counted)
-    holding = [alarm.level for alarm in standing if alarm.state != "returned"]
+    holding = [alarm.level for alarm in standing if alarm.state in ("active", "acknowledged")]
     return {
         "time": _iso(now),
         "streams": {
@@ -70,8 +70,8 @@ def indicators(
             ],
         },
         "alarms": {
-            "open": len(standing),
-            "unanswered": sum(alarm.state != "acknowledged" for alarm in standing),
+            "open": sum(alarm.state in OPEN_STATES for alarm in standing),
+            "unanswered": sum(alarm.state in ("active", "returned") for alarm in standing),
             "by_level": {level: holding.count(level) for level in ("alarm", "warning")},
             "by_state": dict(Counter(alarm.state for alarm in standing)),
         },

@@ -9,14 +9,17 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from twin.live.alarms import CONDITION_COLUMNS, Alarm, open_alarms
+from twin.live.alarms import CONDITION_COLUMNS, open_alarms
 from twin.live.archive import Newest
 from twin.live.catalogue import Catalogue
-from twin.live.conditions import Conditions, Outcome, Rules
+from twin.live.conditions import Conditions, Outcome
 from twin.live.events import Changes
 from twin.live.ledger import Received
+from twin.live.life_cycle import Alarm
+from twin.live.rulebook import lay_down
+from twin.live.rules import Rules
 from twin.live.state import NO_TIME, STALE, STATES, classify, is_stale, microseconds
-from twin.store import run, statement
+from twin.store import statement
 
 __all__ = ["Memory"]
 
@@ -53,9 +56,9 @@ class Memory:
         ``live`` are the newest readings that came live; ``loaded_us`` is the time of the newest
         that was loaded.
         """
-        run(con, "start", "twin.live")
+        lay_down(con, now)
         catalogue = Catalogue.load(con)
-        rules = Rules.load(con, catalogue.ids)
+        rules = Rules.load(con, catalogue)
         n = len(catalogue.ids)
         time_us, value = np.full(n, NO_TIME, np.int64), np.full(n, np.nan)
         newest = con.execute(statement("newest", "twin.live")).to_arrow_table()
@@ -110,11 +113,6 @@ class Memory:
         columns = [names, after.active[at], after.since[at].view("M8[us]")]
         return pa.table(columns, names=CONDITION_COLUMNS.names).cast(CONDITION_COLUMNS)
 
-    def follow(self, outcome: Outcome) -> None:
-        """Make an evaluation true."""
-        self.conditions.active[outcome.rules] = outcome.conditions.active
-        self.conditions.since[outcome.rules] = outcome.conditions.since
-
     def latest(self) -> pa.Table:
         """Newest reading of every stream: ``stream_id, key, phenomenon_time, result, state``."""
         never = self.time_us == NO_TIME
@@ -138,8 +136,7 @@ class Memory:
 
 def _conditions(con: duckdb.DuckDBPyConnection, rules: Rules) -> Conditions:
     """Where each rule stands in the base."""
-    found = Conditions(np.zeros(len(rules.sign), bool), np.full(len(rules.sign), NO_TIME, np.int64))
-    row = {rule_id: at for at, rule_id in enumerate(rules.table.column("rule_id").to_pylist())}
+    found, row = Conditions.calm(len(rules)), rules.rows_of
     for rule_id, active, since in con.execute("FROM alarm_condition").fetchall():
         if rule_id in row:
             found.active[row[rule_id]] = active

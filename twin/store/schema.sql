@@ -120,14 +120,24 @@ CREATE TABLE IF NOT EXISTS observation (
     stream_id BIGINT, phenomenon_time TIMESTAMP, received_at TIMESTAMP, result DOUBLE, quality VARCHAR);
 CREATE TABLE IF NOT EXISTS latest (stream_id BIGINT PRIMARY KEY, phenomenon_time TIMESTAMP, result DOUBLE, state VARCHAR);
 
+-- Rules in force. in_force: months, weekdays and hours; members and need: of compound rules; origin: threshold | starting | person.
 CREATE TABLE IF NOT EXISTS alarm_rule (
     rule_id VARCHAR PRIMARY KEY, stream_id BIGINT, level VARCHAR, comparison VARCHAR, threshold DOUBLE, dead_band DOUBLE,
-    on_delay_s DOUBLE, off_delay_s DOUBLE, enabled BOOLEAN);
+    on_delay_s DOUBLE, off_delay_s DOUBLE, enabled BOOLEAN, version INTEGER DEFAULT 1, kind VARCHAR DEFAULT 'level', name VARCHAR,
+    in_force JSON, latched BOOLEAN DEFAULT false, suppressed_by VARCHAR, need INTEGER, members JSON, origin VARCHAR,
+    valid_from TIMESTAMP, actor VARCHAR, note VARCHAR);
+-- Versions that ended, and when.
+CREATE TABLE IF NOT EXISTS alarm_rule_history (
+    rule_id VARCHAR, stream_id BIGINT, level VARCHAR, comparison VARCHAR, threshold DOUBLE, dead_band DOUBLE,
+    on_delay_s DOUBLE, off_delay_s DOUBLE, enabled BOOLEAN, version INTEGER, kind VARCHAR, name VARCHAR,
+    in_force JSON, latched BOOLEAN, suppressed_by VARCHAR, need INTEGER, members JSON, origin VARCHAR,
+    valid_from TIMESTAMP, actor VARCHAR, note VARCHAR, valid_to TIMESTAMP);
 -- Conditions that hold now: what the on and off delays of a rule count from.
 CREATE TABLE IF NOT EXISTS alarm_condition (rule_id VARCHAR, active BOOLEAN, since TIMESTAMP);
 CREATE TABLE IF NOT EXISTS alarm (
     alarm_id UUID PRIMARY KEY, rule_id VARCHAR, stream_id BIGINT, level VARCHAR, state VARCHAR, value DOUBLE, threshold DOUBLE,
-    raised_at TIMESTAMP, acknowledged_at TIMESTAMP, returned_at TIMESTAMP, message_zh VARCHAR, message_en VARCHAR);
+    raised_at TIMESTAMP, acknowledged_at TIMESTAMP, returned_at TIMESTAMP, message_zh VARCHAR, message_en VARCHAR,
+    kind VARCHAR, rule_version INTEGER, latched BOOLEAN, shelved_until TIMESTAMP);
 CREATE SEQUENCE IF NOT EXISTS live_seq;
 CREATE TABLE IF NOT EXISTS alarm_event (
     seq BIGINT DEFAULT nextval('live_seq'), alarm_id UUID, at_time TIMESTAMP, event VARCHAR, from_state VARCHAR, to_state VARCHAR, actor VARCHAR, note VARCHAR, value DOUBLE);

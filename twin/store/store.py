@@ -20,7 +20,7 @@ from twin.errors import CityError, CityInUseError
 
 __all__ = ["SCHEMA_VERSION", "Connection", "Store", "run", "statement"]
 
-SCHEMA_VERSION = "3"
+SCHEMA_VERSION = "4"
 
 
 @cache

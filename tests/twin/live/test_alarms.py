@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from twin.errors import ConflictError, InvalidRequestError, NotFoundError
 from twin.live import LiveHub, alarms
-from twin.live.conditions import Conditions, Rules, evaluate
+from twin.live.conditions import Conditions, evaluate
+from twin.live.rules import ALWAYS, Rules
 from twin.live.state import NO_TIME
 
 RULES = {  # rule: threshold, dead band, seconds on, seconds off
@@ -224,25 +225,29 @@ def rules_for(n_streams, rng):
     return Rules(
         pa.table({"rule_id": [str(i) for i in range(m)]}),
         np.arange(0, m + 1, 3),
+        np.zeros(m, np.int8),
         rng.choice([-1.0, 1.0], m),
         rng.uniform(0.5, 2.5, m),
         rng.choice([0.0, 0.3], m),
         rng.choice([0, 1_000_000], m),
         rng.choice([0, 2_000_000], m),
+        np.tile(ALWAYS, (m, 1)),
+        np.full(m, NO_TIME),
     )
 
 
 def transitions(rules, position, time_us, value, cuts):
     m = len(rules.sign)
-    state = Conditions(np.zeros(m, bool), np.full(m, NO_TIME))
+    state, never = Conditions.calm(m), np.full(len(rules.first) - 1, NO_TIME)
     found, start = [], 0
     for size in cuts:
         part = np.arange(start, min(start + size, len(position)))
         start += size
         part = part[np.lexsort((time_us[part], position[part]))]
-        outcome = evaluate(rules, state, position[part], time_us[part], value[part])
-        state.active[outcome.rules] = outcome.conditions.active
-        state.since[outcome.rules] = outcome.conditions.since
+        outcome = evaluate(
+            rules, state, position[part], time_us[part], value[part], never, never.astype(float)
+        )
+        state.follow(outcome)
         moved = outcome.transitions
         columns = (moved.rule, moved.time_us, moved.value, moved.begins)
         found += zip(*(column.tolist() for column in columns), strict=True)

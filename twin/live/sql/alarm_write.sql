@@ -1,11 +1,10 @@
 -- Writes alarms, their events, their places and the running conditions of one batch. incoming_alarm, incoming_event and
 -- incoming_condition are registered Arrow tables; an alarm stands where its stream stands. $now: UTC.
-INSERT INTO alarm
-SELECT alarm_id::UUID, rule_id, stream_id, level, state, value, threshold, raised_at, acknowledged_at, returned_at, message_zh, message_en
-FROM incoming_alarm WHERE is_new;
+INSERT INTO alarm BY NAME
+SELECT * EXCLUDE (is_new) REPLACE (alarm_id::UUID AS alarm_id) FROM incoming_alarm WHERE is_new;
 
 UPDATE alarm SET state = i.state, value = i.value, acknowledged_at = i.acknowledged_at, returned_at = i.returned_at,
-    message_zh = i.message_zh, message_en = i.message_en
+    message_zh = i.message_zh, message_en = i.message_en, shelved_until = i.shelved_until
 FROM incoming_alarm i WHERE NOT i.is_new AND alarm.alarm_id = i.alarm_id::UUID;
 
 INSERT INTO alarm_event (alarm_id, at_time, event, from_state, to_state, actor, note, value)

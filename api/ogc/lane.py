@@ -8,7 +8,7 @@ at once (a refusal, an older moment, another format, a limited reach) goes the w
 import re
 from typing import Final
 
-from fastapi import HTTPException
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route

@@ -74,6 +74,15 @@ def test_answers_are_those_of_the_routes(client, ids, monkeypatch):
     assert 304 in {a.status_code for a in again}
 
 
+@pytest.mark.parametrize("way", ["short", "whole"])
+def test_a_format_that_is_not_offered_is_refused_either_way(client, ids, monkeypatch, way):
+    """The refusal of a format is no error of the city's, and goes the whole way as those do."""
+    if way == "whole":
+        monkeypatch.setattr(lane, "_answered", lambda _scope: None)
+    for path in (f"{ITEMS}?limit=1", f"{ITEMS}/{ids.tower}"):
+        assert client.get(path, headers={"accept": "image/png"}).status_code == 406, path
+
+
 def test_requests_are_counted_under_their_route(client, ids):
     """What the metrics call a request does not tell which way it went."""
     client.get(f"{ITEMS}/{ids.tower}")

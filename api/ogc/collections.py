@@ -10,10 +10,11 @@ from starlette.routing import Route
 from api.access import view_of
 from api.deps import Lang, Language, State, base_url, only
 from api.models import answer, instant, link
-from api.ogc import items, pages, writing
+from api.ogc import pages, writing
 from api.ogc.envelope import alternates
 from api.ogc.formats import DOCUMENTS, HTML, ITEMS, SCHEMA, wanted
 from api.ogc.geovolumes import volume, volume_links
+from api.ogc.lane import ITEM_ROUTE, ITEMS_ROUTE
 from api.ogc.offers import further_links
 from api.ogc.question import known
 from api.ogc.systems import CRS84, CRS84H, offered, storage
@@ -22,20 +23,18 @@ from api.state import CityState, CollectionInfo
 __all__ = ["collection_document", "router"]
 
 _REL: Final = "http://www.opengis.net/def/rel/ogc/1.0/"
-_ITEMS: Final = "/collections/{collectionId}/items"
-_ITEM: Final = "/collections/{collectionId}/items/{featureId}"
 
 router = APIRouter(
     include_in_schema=False,
     routes=[
-        Route(_ITEMS, items.items, methods=["GET"]),
-        Route(_ITEM, items.item, methods=["GET"]),
-        Route(_ITEMS, writing.create, methods=["POST"]),
-        Route(_ITEM, writing.replace, methods=["PUT"]),
-        Route(_ITEM, writing.update, methods=["PATCH"]),
-        Route(_ITEM, writing.remove, methods=["DELETE"]),
-        Route(_ITEMS, writing.options, methods=["OPTIONS"]),
-        Route(_ITEM, writing.options, methods=["OPTIONS"]),
+        ITEMS_ROUTE,
+        ITEM_ROUTE,
+        Route(ITEMS_ROUTE.path, writing.create, methods=["POST"]),
+        Route(ITEM_ROUTE.path, writing.replace, methods=["PUT"]),
+        Route(ITEM_ROUTE.path, writing.update, methods=["PATCH"]),
+        Route(ITEM_ROUTE.path, writing.remove, methods=["DELETE"]),
+        Route(ITEMS_ROUTE.path, writing.options, methods=["OPTIONS"]),
+        Route(ITEM_ROUTE.path, writing.options, methods=["OPTIONS"]),
     ],
 )
 

@@ -33,26 +33,27 @@ from api.state import CityState
 from twin.errors import NotFoundError
 from twin.features.asking import Ask
 
-__all__ = ["item", "items"]
+__all__ = ["item", "item_now", "items", "items_now"]
 
 
 async def items(request: Request) -> Response:
     """``GET /collections/{collectionId}/items``."""
     state: CityState = request.app.state.city_state
     if is_quick(request, state):
-        return _items(request, state)
-    return await run_in_threadpool(_items, request, state)
+        return items_now(request, state)
+    return await run_in_threadpool(items_now, request, state)
 
 
 async def item(request: Request) -> Response:
     """``GET /collections/{collectionId}/items/{featureId}``."""
     state: CityState = request.app.state.city_state
     if is_quick(request, state):
-        return _item(request, state)
-    return await run_in_threadpool(_item, request, state)
+        return item_now(request, state)
+    return await run_in_threadpool(item_now, request, state)
 
 
-def _items(request: Request, state: CityState) -> Response:
+def items_now(request: Request, state: CityState) -> Response:
+    """The answer to a request for items, found on this thread."""
     asked = question(request, state)
     headers = {
         "Content-Language": asked.language,
@@ -84,7 +85,8 @@ def _items(request: Request, state: CityState) -> Response:
     return Response(collection_bytes(links, page, features), 200, headers, asked.form.media)
 
 
-def _item(request: Request, state: CityState) -> Response:
+def item_now(request: Request, state: CityState) -> Response:
+    """The answer to a request for one item, found on this thread."""
     asked = _one(request, state)
     eid = checked_eid(request.path_params["featureId"])
     feature = asked.reader.one(asked.info.id, eid, asked.ask.reach)

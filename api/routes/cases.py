@@ -17,7 +17,7 @@ from api.routes.live import simple_box
 from api.state import CityState
 from twin.cases import NewCase
 from twin.cases.desk import CasePage
-from twin.errors import NotFoundError
+from twin.errors import InvalidRequestError, NotFoundError
 
 __all__ = ["router", "tell"]
 
@@ -35,6 +35,16 @@ class CaseStep(BaseModel):
     to: str
     roles: list[str]
     needs_note: bool
+
+
+class CaseClock(BaseModel):
+    """Time limits of a case; working hours and days off are taken out."""
+
+    stage_since: datetime | None
+    stage_due: datetime | None = Field(description="Until when this stage should be done")
+    due: datetime | None = Field(description="Until when the case should be closed")
+    paused: bool = Field(description="挂账: the clock stands")
+    overdue: bool
 
 
 class CaseOut(BaseModel):
@@ -80,6 +90,7 @@ class CaseOut(BaseModel):
     placed_by: str | None
     not_placed: str | None = Field(description="Why it has no place, where it has none")
     attributes: dict[str, Any]
+    clock: CaseClock
     actions: list[CaseStep]
 
 
@@ -178,20 +189,29 @@ def list_cases(
     ] = None,
     bbox: BboxText = None,
     grid: Annotated[str | None, Query(description="15-digit code of a 单元网格.")] = None,
+    overdue: Annotated[
+        str | None,
+        Query(
+            description="true: only those beyond a time limit; false: only the others that are open."
+        ),
+    ] = None,
     limit: Annotated[str | None, Query(description="Cases of a page.")] = None,
     offset: Annotated[str | None, Query(description="Cases to pass over.")] = None,
 ) -> Response:
     """Cases as GeoJSON points, newest first, each with the steps it can take now."""
-    only(request, {"stage", "bbox", "grid", "limit", "offset", "f", "lang"})
+    only(request, {"stage", "bbox", "grid", "overdue", "limit", "offset", "f", "lang"})
+    if overdue not in (None, "true", "false"):
+        raise InvalidRequestError(f"overdue={overdue[:20]!r}: expected true or false.", "overdue")
+    late = None if overdue is None else overdue == "true"
     asked = stage.split(",") if stage else None
     size = parse_whole(limit, "limit", 100, 1, state.settings.max_limit)
     start = parse_whole(offset, "offset", 0, 0)
     view = view_of(request)
     if view is None:
-        page = state.desk.listed(asked, simple_box(bbox), grid, size, start)
+        page = state.desk.listed(asked, simple_box(bbox), grid, size, start, late)
     else:
         page = _seen(
-            state.desk.listed(asked, simple_box(bbox), grid, MOST_CASES), view, size, start
+            state.desk.listed(asked, simple_box(bbox), grid, MOST_CASES, 0, late), view, size, start
         )
     content = {
         "type": "FeatureCollection",

@@ -126,6 +126,43 @@ def test_acknowledging_reaches_the_server(page: Page, ask: Ask) -> None:
     assert row.locator("footer button").count() == 0
 
 
+def test_an_incident_from_the_reading_to_the_closed_case(page: Page, ask: Ask) -> None:
+    """A reading beyond its threshold: alarm in the list, thing red, case opened and worked, alarm over and closed."""
+    stream = next(each for each in calm(ask, 12) if each["eid"])
+    send(ask, stream, stream["alarm_high"] * 1.5 + 1)
+    page.wait_for_function("(eid) => window.__citytwin.app.live.troubled.alarm.has(eid)", arg=stream["eid"])  # fmt: skip
+    style = page.evaluate("() => JSON.stringify(window.__citytwin.app.tilesets.buildings.style.style)")  # fmt: skip
+    assert f"'{stream['eid']}'" in style
+    assert "#ff4d5e" in style
+    alarm = next(
+        each
+        for each in ask("/alarms")["alarms"]
+        if each["stream_id"] == stream["id"] and each["level"] == "alarm"
+    )
+    page.locator(f"#alarm-list li[data-alarm='{alarm['id']}'] .message").click()
+    panel = page.locator(f"#panel[data-alarm='{alarm['id']}']")
+    panel.locator("input").fill("现场核实")
+    panel.locator("[data-step=case]").click()
+    page.wait_for_function("() => document.querySelector('#panel [data-step=accept]')")
+    page.locator("#panel [data-step=accept]").click()
+    page.wait_for_function("() => document.querySelector('#panel [data-step=register]')")
+    (case,) = [c["properties"] for c in ask("/cases?limit=1000")["features"] if c["properties"]["alarm_id"] == alarm["id"]]  # fmt: skip
+    assert case["stage"] == "受理"
+
+    page.evaluate("(id) => window.__citytwin.app.panel.alarm(id)", alarm["id"])
+    panel.locator("[data-step=shelve-1]").click()
+    page.wait_for_function("(id) => !window.__citytwin.alarms.has(id)", arg=alarm["id"])
+    assert ask(f"/alarms/{alarm['id']}")["state"] == "shelved"
+    panel.locator("[data-step=unshelve]").click()
+    page.wait_for_function("(id) => window.__citytwin.alarms.has(id)", arg=alarm["id"])
+    panel.locator("[data-step=acknowledge]").click()
+    page.wait_for_function("(id) => window.__citytwin.alarms.get(id)?.state === 'acknowledged'", arg=alarm["id"])  # fmt: skip
+
+    send(ask, stream, stream["alarm_high"] * 0.1)
+    page.wait_for_function("(eid) => !window.__citytwin.app.live.troubled.alarm.has(eid)", arg=stream["eid"])  # fmt: skip
+    page.evaluate("() => window.__citytwin.app.clear()")
+
+
 def test_the_live_stream_comes_back_after_the_server(
     page: Page, ask: Ask, served: Any, expected: Callable[[str], None]
 ) -> None:

@@ -9,6 +9,7 @@ import duckdb
 import orjson
 import pyarrow as pa
 
+from twin.cases.clocks import clocks
 from twin.cases.place import place_case
 from twin.cases.register import EDITION
 from twin.cases.reporting import NewCase, code_names
@@ -21,6 +22,8 @@ from twin.store import Store, run, statement
 __all__ = ["CaseDesk", "CasePage", "steps_from"]
 
 Box = tuple[float, float, float, float]
+HOLDING = ("active", "acknowledged", "shelved", "suppressed", "out_of_service")
+"""States of an alarm whose condition holds, or about which nobody can say that it is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,8 @@ class CaseDesk:
 
     A case as a dict has ``id, key, kind, code, code_name, title, description, address_text, stage,
     reported_at, closed_at, source, unit, alarm_id, lon, lat, z, eid, grid_code, placed_by,
-    not_placed, attributes`` and ``actions`` (the steps possible now); times are naive UTC.
+    not_placed, attributes``, ``clock`` (:func:`twin.cases.clocks.clocks`) and ``actions`` (the steps possible now); times are
+    naive UTC.
 
     Parameters
     ----------
@@ -205,6 +209,7 @@ class CaseDesk:
         grid: str | None = None,
         limit: int = 100,
         offset: int = 0,
+        overdue: bool | None = None,
     ) -> CasePage:
         """Cases, newest first.
 
@@ -218,6 +223,8 @@ class CaseDesk:
             15-digit code of a 单元网格.
         limit, offset : int
             Page.
+        overdue : bool, optional
+            Only those beyond a time limit (:mod:`twin.cases.clocks`), or only the others that are open.
 
         Raises
         ------
@@ -230,9 +237,14 @@ class CaseDesk:
                     f"stage {name!r}: expected one of {' '.join(stages())}", "stage"
                 )
         with self._store.cursor() as cursor:
+            among = None if overdue is None else self._late(cursor, overdue)
             return self._page(
-                cursor, stages=stage, bbox=bbox, grid=grid, limit=limit, offset=offset
+                cursor, stages=stage, bbox=bbox, grid=grid, limit=limit, offset=offset, among=among
             )
+
+    def _late(self, con: duckdb.DuckDBPyConnection, wanted: bool) -> list[str]:
+        told = clocks(con, naive_utc(self._clock()))
+        return [case for case, clock in told.items() if clock["overdue"] == wanted]
 
     def _write(
         self,
@@ -300,7 +312,7 @@ class CaseDesk:
             raise ConflictError(f"{step.action} ({step.zh}) needs a reason in note.")
         if step.target == "结案" and case["alarm_id"] is not None:
             alarm = self._alarm(con, case["alarm_id"])
-            if alarm["state"] in ("active", "acknowledged"):
+            if alarm["state"] in HOLDING:
                 raise ConflictError(
                     f"the alarm behind case {case['key']} still holds ({alarm['message_zh']}); "
                     "closing the case now needs a reason in note."
@@ -339,17 +351,21 @@ class CaseDesk:
         case: str | None = None,
         limit: int = 100,
         offset: int = 0,
+        among: Sequence[str] | None = None,
     ) -> CasePage:
         west, south, east, north = bbox or (None, None, None, None)
         bound = {
             "stages": None if stages is None else list(stages),
             **{"west": west, "south": south, "east": east, "north": north},
             **{"grid": grid, "alarm": alarm, "case": case, "limit": limit, "offset": offset},
+            "among": None if among is None else list(among),
         }
         found = _dicts(con.execute(statement("list", "twin.cases"), bound))
         matched = found[0]["matched"] if found else 0
+        told = clocks(con, naive_utc(self._clock()), [row["id"] for row in found]) if found else {}
         for row in found:
             del row["matched"]
+            row["clock"] = told[row["id"]]
             row["code_name"] = code_names().get((row["kind"], row["code"]))
             row["attributes"] = orjson.loads(row["attributes"] or "{}")
             row["actions"] = [

@@ -1,6 +1,7 @@
 // What happens now: sensors coloured by state, alarms, cases; kept current by server-sent events.
 import { get, make, post, query } from "./api.js";
 import { lang, moment, onLanguage, t } from "./i18n.js";
+import { isSilent } from "./steps.js";
 
 const Cesium = window.Cesium;
 export const COLORS = { normal: "#2fd38a", warning: "#ffb627", alarm: "#ff4d5e", stale: "#8c9bb0" };
@@ -71,8 +72,9 @@ export class Live {
     this.sensors.entities.resumeEvents();
     this.entities = new Map([...this.entities].filter(([id]) => this.state.has(id)));
     this.alarms.clear();
-    for (const alarm of alarms.alarms) if (alarm.state !== "closed") this.alarms.set(alarm.id, alarm);
+    for (const alarm of alarms.alarms) if (alarm.state !== "closed" && !isSilent(alarm)) this.alarms.set(alarm.id, alarm);
     this.showAlarms();
+    this.#trouble();
     this.cases.entities.removeAll();
     for (const { properties } of cases.features) this.#case(properties);
     this.app.viewer.scene.requestRender();
@@ -124,26 +126,47 @@ export class Live {
     Object.assign(stream, change);
     const entity = this.entities.get(change.id);
     if (entity && before !== stream.state) entity.billboard.image = disc(COLORS[stream.state], "");
+    if (stream.eid && before !== stream.state) this.#trouble();
     for (const listener of this.listeners) listener(stream);
   }
 
   #alarm(alarm) {
     const isNew = !this.alarms.has(alarm.id) && alarm.state === "active";
-    if (alarm.state === "closed") this.alarms.delete(alarm.id); else this.alarms.set(alarm.id, { ...this.alarms.get(alarm.id), ...alarm });
+    if (alarm.state === "closed" || isSilent(alarm)) this.alarms.delete(alarm.id); else this.alarms.set(alarm.id, { ...this.alarms.get(alarm.id), ...alarm });
     this.showAlarms();
     if (isNew) this.app.toast(alarm[`message_${lang()}`], alarm.level, t(alarm.level), () => this.visit(alarm));
   }
 
+  /** Things whose sensors are beyond a threshold, painted in the scene: colours follow ids, no tile is made anew. */
+  #trouble() {
+    const found = { alarm: new Set(), warning: new Set() };
+    for (const { eid, state } of this.state.values()) if (eid && found[state]) found[state].add(eid);
+    for (const eid of found.alarm) found.warning.delete(eid);
+    const said = JSON.stringify([[...found.alarm].sort(), [...found.warning].sort()]);
+    if (said === this.said) return;
+    this.said = said;
+    this.troubled = found;
+    this.app.repaint();
+  }
+
   visit(alarm) {
     if (typeof alarm.lon === "number") this.app.flyTo({ lon: alarm.lon, lat: alarm.lat, z: alarm.z ?? 0, range: 260, pitch: -35 });
-    this.app.panel.stream(alarm.stream_id);
+    this.app.panel.alarm(alarm.id);
   }
 
   async acknowledge(alarm) {
     try {
-      const answer = await post(`/alarms/${alarm.id}/acknowledge`, { actor: t("actor") });
-      this.#alarm(answer);
+      this.#alarm(await post(`/alarms/${alarm.id}/acknowledge`, { actor: t("actor") }));
     } catch (error) { this.app.toast(error.message, "warning"); }
+  }
+
+  /** A step with an alarm; null where the server refused it, whose sentence is shown. */
+  async step(alarm, step, body) {
+    try {
+      const answer = await post(`/alarms/${alarm.id}/${step}`, { actor: t("actor"), ...body });
+      if (step !== "case") this.#alarm(answer);
+      return answer;
+    } catch (error) { this.app.toast(error.message, "warning"); return null; }
   }
 
   showAlarms() {

@@ -126,9 +126,11 @@ class App {
   }
 
   #paint() {
-    paint(this.tilesets, { ...this.marked, underground: this.underground });
+    paint(this.tilesets, { ...this.marked, underground: this.underground, troubled: this.live?.troubled });
     this.viewer.scene.requestRender();
   }
+
+  repaint() { this.#paint(); }
 
   clear() { this.panel.close(); this.#mark(null, null); }
 

@@ -1,7 +1,8 @@
 // The panel on the right: all the server says of one entity, stream, case or address.
-import { get, make } from "./api.js";
+import { get, make, post } from "./api.js";
 import { chart } from "./chart.js";
 import { figure, has, lang, moment, onLanguage, t, title, unit } from "./i18n.js";
+import { alarmSteps, caseSteps } from "./steps.js";
 
 const UNITS = { height_m: "m", depth_m: "m", width_m: "m", elevation_m: "m", diameter_mm: "mm", area_m2: "m²" };
 const HIDDEN = new Set(["unit_key", "building_key", "predefined_type", "height_m", "floors"]);
@@ -28,6 +29,7 @@ export class Panel {
   #open(head, sub, parts) {
     this.root.replaceChildren(
       make("header", {}, make("b", {}, head), make("small", {}, sub), make("button", { class: "close", "aria-label": t("close"), onclick: () => this.app.clear() }, "×")), ...parts.filter(Boolean));
+    delete this.root.dataset.alarm;
     this.root.scrollTop = 0;
     this.root.hidden = false;
   }
@@ -95,13 +97,40 @@ export class Panel {
     this.redraw();
   }
 
+  /** An alarm: what is wrong, since when, every step of its life, and what can be done. */
+  async alarm(id) {
+    const found = await this.#ask(`/alarms/${id}`);
+    if (!found) return;
+    delete this.root.dataset.eid;
+    const stream = this.app.live.state.get(found.stream_id);
+    const act = async (step, body) => { if (await this.app.live.step(found, step, body)) await this.alarm(id); };
+    const openCase = async (note) => { const made = await this.app.live.step(found, "case", { note }); if (made) await this.case(made.id); };
+    const told = (value) => (typeof value === "number" ? `${figure(value)} ${unit(found.unit)}` : null);
+    this.redraw = () => {
+      this.#open(found[`message_${lang()}`], [t(found.level), t(`state_${found.state}`)].join(" · "), [
+        alarmSteps(found, act, openCase),
+        ...section("attributes", pairs([["kind", found.kind && t(`kind_${found.kind}`)], ["value", told(found.value)], ["threshold", told(found.threshold)], ["since", moment(found.raised_at)], ["until", found.shelved_until && moment(found.shelved_until)], ["grid", found.grid_code]])),
+        ...(stream ? [make("h3", {}, t("sensor")), this.#stream(stream)] : []),
+        ...section("related", list([link(() => this.stream(found.stream_id), found.name ?? found.key), ...(found.eid ? [link(() => this.app.select(found.eid), t("watched"))] : [])])),
+        ...section("history", list(found.events?.map((each) => [moment(each.at ?? each.at_time), has(`event_${each.event}`) ? t(`event_${each.event}`) : each.event, each.actor, each.note].filter(Boolean).join("　")))),
+      ]);
+      this.root.dataset.alarm = id;
+      this.#charts();
+    };
+    this.redraw();
+  }
+
   async case(id) {
     const found = await this.#ask(`/cases/${id}`);
     if (!found) return;
     delete this.root.dataset.eid;
     const given = found.properties ?? found;
+    const act = async (action, body) => {
+      try { await post(`/cases/${given.id}/${action}`, { actor: t("actor"), ...body }); await this.case(id); } catch (error) { this.app.toast(error.message, "warning"); }
+    };
     this.redraw = () => this.#open(given.title ?? given.key, `${t("case")} · ${given.stage}`, [
       make("p", {}, given.description ?? ""),
+      caseSteps(given, act),
       ...section("attributes", pairs([["code", given.key], ["reported", moment(given.reported_at)], ["source", given.source], ["department", given.unit], ["address", given.address_text], ["grid", given.grid_code]])),
       ...section("history", list((given.events ?? found.events)?.map((each) => [moment(each.at ?? each.at_time ?? each.time), each.to_stage ?? each.stage ?? each.action, each.actor, each.note].filter(Boolean).join("　")))),
     ]);

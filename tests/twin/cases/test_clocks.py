@@ -1,0 +1,125 @@
+"""Working time and the limits of cases, against counting minute by minute."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import numpy as np
+import pytest
+
+from twin.cases import CaseDesk, NewCase
+from twin.cases.calendar import working_calendar
+from twin.city import City
+from twin.store import Store
+
+EAST = timezone(timedelta(hours=8))
+
+
+def beijing(text):
+    return datetime.fromisoformat(text).replace(tzinfo=EAST)
+
+
+def utc64(moment):
+    return np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "us")
+
+
+def after(text, hours):
+    found = working_calendar().after(np.array([utc64(beijing(text))]), np.array([hours * 3600.0]))
+    return found[0].item().replace(tzinfo=UTC).astimezone(EAST).strftime("%Y-%m-%d %H:%M:%S")
+
+
+@pytest.mark.parametrize(
+    ("begin", "hours", "end"),
+    [
+        ("2026-03-03 09:00", 1, "2026-03-03 10:00:00"),
+        ("2026-03-03 11:30", 1, "2026-03-03 14:30:00"),  # over noon
+        ("2026-03-03 12:30", 1, "2026-03-03 15:00:00"),
+        ("2026-03-03 17:00", 1, "2026-03-04 09:00:00"),  # over night
+        ("2026-03-06 17:00", 1, "2026-03-09 09:00:00"),  # over a weekend
+        ("2026-02-13 17:00", 1, "2026-02-14 09:00:00"),  # that Saturday was worked
+        ("2026-02-14 17:00", 1, "2026-02-24 09:00:00"),  # 春节
+        ("2026-09-30 17:00", 7.5, "2026-10-08 17:30:00"),  # 国庆节, to the end of a day's work
+        ("2026-03-03 03:00", 7, "2026-03-03 17:30:00"),
+    ],
+)
+def test_hours_of_work_by_hand(begin, hours, end):
+    assert after(begin, hours) == end
+
+
+def test_work_is_what_counting_minutes_gives():
+    calendar, rng = working_calendar(), np.random.default_rng(11)
+    start = utc64(beijing("2026-01-01 00:00"))
+    minutes = start + np.arange(120 * 1440).astype("m8[m]")
+    local = minutes + np.timedelta64(8, "h")
+    off = {np.datetime64(d) for d in ("2026-01-01", "2026-01-02", "2026-02-16", "2026-02-17", "2026-02-18", "2026-02-19", "2026-02-20", "2026-02-23", "2026-04-06")}  # fmt: skip
+    extra = {np.datetime64(d) for d in ("2026-01-04", "2026-02-14", "2026-02-28")}
+    days = local.astype("M8[D]")
+    works = (np.is_busday(days) & ~np.isin(days, list(off))) | np.isin(days, list(extra))
+    of_day = (local - days).astype("m8[m]").astype(int)
+    works &= ((of_day >= 510) & (of_day < 720)) | ((of_day >= 840) & (of_day < 1050))
+    counted = np.concatenate([[0], np.cumsum(works)])
+    a, b = np.sort(rng.integers(0, len(minutes), (2, 500)), axis=0)
+    found = calendar.worked(minutes[b]) - calendar.worked(minutes[a])
+    np.testing.assert_allclose(found / 60, counted[b] - counted[a])
+    again = calendar.worked(calendar.moment(calendar.worked(minutes[a])))
+    np.testing.assert_allclose(again, calendar.worked(minutes[a]))
+
+
+def test_what_lies_outside_the_calendar_has_no_limit():
+    odd = np.array(["2050-01-01", "1999-01-01", "NaT"], "M8[us]")
+    assert np.isnan(working_calendar().worked(odd)).all()
+    assert np.isnat(working_calendar().after(odd, np.full(3, 60.0))).all()
+
+
+@pytest.fixture
+def desk(tmp_path):
+    with Store.open(City.init(tmp_path / "city", name="test")) as store:
+        yield _desk(store)
+
+
+def _desk(store):
+    now = [beijing("2026-03-06 16:00")]
+    made = CaseDesk(store, lambda: now[0])
+    made.at = lambda text: now.__setitem__(0, beijing(text))
+    return made
+
+
+def clock(desk, case):
+    told = desk.get(case["id"])["clock"]
+    shown = {
+        name: value.replace(tzinfo=UTC).astimezone(EAST).strftime("%m-%d %H:%M")
+        for name, value in told.items()
+        if isinstance(value, datetime)
+    }
+    return {**told, **shown}
+
+
+def test_a_case_has_its_limits_and_is_late_after_them(desk):
+    case = desk.open(NewCase("暴露垃圾", code="06010"), "市民热线")
+    told = clock(desk, case)
+    assert (told["stage_since"], told["stage_due"], told["overdue"]) == ("03-06 16:00", "03-06 17:00", False)  # fmt: skip
+    assert told["due"] == "03-16 12:00"  # 40 h: 1.5 on Friday, five days of 7, 3.5 on Monday
+    assert desk.listed(overdue=True).matched == 0
+    desk.at("2026-03-09 08:00")
+    assert clock(desk, case)["overdue"]
+    assert [c["id"] for c in desk.listed(overdue=True).cases] == [case["id"]]
+    desk.step(case["id"], "accept", "操作员")
+    assert clock(desk, case)["stage_due"] == "03-09 09:30"
+    assert desk.listed(overdue=True).matched == 0
+    assert desk.listed(overdue=False).matched == 1
+
+
+def test_the_clock_stands_while_a_case_is_suspended_and_ends_with_it(desk):
+    case = desk.open(NewCase("暴露垃圾"), "市民热线")
+    for action in ("accept", "register", "dispatch", "handle"):
+        desk.step(case["id"], action, "x")
+    before = clock(desk, case)["due"]
+    desk.at("2026-03-09 09:00")
+    desk.step(case["id"], "suspend", "值班长", "等材料")
+    told = clock(desk, case)
+    assert (told["paused"], told["stage_due"], told["overdue"]) == (True, None, False)
+    desk.at("2026-03-11 09:00")
+    desk.step(case["id"], "resume", "值班长")
+    assert (before, clock(desk, case)["due"]) == ("03-16 12:00", "03-18 12:00")  # two days of work later  # fmt: skip
+    for action in ("report", "verify", "close"):
+        desk.step(case["id"], action, "x", "done")
+    told = clock(desk, case)
+    assert (told["due"], told["stage_due"], told["overdue"]) == (None, None, False)

@@ -10,13 +10,15 @@ from typing import Any, Final
 
 import duckdb
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from twin.cases.calendar import working_calendar
 from twin.cases.stages import CLOSED
 from twin.store import run
 
-__all__ = ["WHOLE", "Limit", "clocks", "limit_of", "limits"]
+__all__ = ["WHOLE", "Limit", "clocks", "late", "limit_of", "limits"]
 
 WHOLE: Final = "全程"
 PAUSED: Final = "挂账"
@@ -50,8 +52,20 @@ def limit_of(stage: str, code: str) -> Limit | None:
     return max(fitting, key=lambda x: len(x.code), default=None)
 
 
+@dataclass(frozen=True, slots=True)
+class _Clocks:
+    """The clocks of n cases, a column each; times UTC, NaT where there is none."""
+
+    ids: list[str]
+    since: NDArray[np.datetime64]
+    stage_due: NDArray[np.datetime64]
+    due: NDArray[np.datetime64]
+    paused: NDArray[np.bool_]
+    overdue: NDArray[np.bool_]
+
+
 def clocks(
-    con: duckdb.DuckDBPyConnection, now: datetime, cases: Sequence[str] | None = None
+    con: duckdb.DuckDBPyConnection, now: datetime, cases: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
     """The clock of each case.
 
@@ -60,74 +74,94 @@ def clocks(
     con : duckdb connection
     now : datetime
         Naive UTC.
-    cases : sequence of str, optional
-        UUIDs; all that are not closed where None.
+    cases : sequence of str
+        UUIDs.
 
     Returns
     -------
     dict of str to dict
-        By UUID: ``stage_since, stage_due, due`` (naive UTC; due None where there is no limit or the case is over),
-        ``paused`` and ``overdue``. A case that is 挂账 has no stage limit, and the time it stood so does not count.
+        By UUID: ``stage_since, stage_due, due`` (naive UTC; None where there is no limit or the case is over),
+        ``paused`` and ``overdue``. A case that is 挂账 has no stage limit; the time it stood so counts neither for the
+        stage it came back to nor for the whole.
     """
-    bound = {"cases": None if cases is None else list(cases), "closed": list(CLOSED), "now": now}
-    found = run(con, "clocks", "twin.cases", **bound).to_arrow_table()
-    stages, codes = (found[name].to_pylist() for name in ("stage", "code"))
-    since, reported, paused_from, paused_to, owner = _times(found, con, bound)
-    ids = found["id"].to_pylist()
-    stood = _stood(ids, paused_from, paused_to, owner)
-    open_ = np.array([stage not in CLOSED for stage in stages], bool)
-    stage_due = _due(since, [limit_of(s, c or "") for s, c in zip(stages, codes, strict=True)], np.zeros(len(ids)))  # fmt: skip
-    whole = _due(reported, [limit_of(WHOLE, c or "") for c in codes], stood)
-    stage_due[~open_] = whole[~open_] = np.datetime64("NaT")
-    late = _before(stage_due, now) | _before(whole, now)
+    told = _clocks(con, now, cases)
     return {
-        ids[at]: {
-            "stage_since": _moment(since[at]),
-            "stage_due": _moment(stage_due[at]),
-            "due": _moment(whole[at]),
-            "paused": stages[at] == PAUSED,
-            "overdue": bool(late[at]) and stages[at] != PAUSED,
+        each: {
+            "stage_since": _moment(told.since[at]),
+            "stage_due": _moment(told.stage_due[at]),
+            "due": _moment(told.due[at]),
+            "paused": bool(told.paused[at]),
+            "overdue": bool(told.overdue[at]),
         }
-        for at in range(len(ids))
+        for at, each in enumerate(told.ids)
     }
 
 
-def _times(found: Any, con: duckdb.DuckDBPyConnection, bound: Mapping[str, Any]) -> tuple[Any, ...]:  # noqa: ANN401 # fmt: skip
-    since, reported = (
-        found[name].to_numpy(zero_copy_only=False).astype("M8[us]")
-        for name in ("since", "reported_at")
-    )
-    stood = run(con, "stood", "twin.cases", **bound).to_arrow_table()
-    begin, end = (
-        stood[name].to_numpy(zero_copy_only=False).astype("M8[us]") for name in ("begin", "end")
-    )
-    return since, reported, begin, end, stood["id"].to_pylist()
+def late(con: duckdb.DuckDBPyConnection, now: datetime, wanted: bool = True) -> list[str]:
+    """UUIDs of the cases that are not closed and beyond a limit, or (``wanted`` false) of the others."""
+    told = _clocks(con, now, None)
+    return [told.ids[at] for at in np.flatnonzero(told.overdue == wanted).tolist()]
+
+
+def _clocks(con: duckdb.DuckDBPyConnection, now: datetime, cases: Sequence[str] | None) -> _Clocks:
+    bound = {"cases": None if cases is None else list(cases), "closed": list(CLOSED), "now": now}
+    found = run(con, "clocks", "twin.cases", **bound).to_arrow_table()
+    since, reported = (_column(found, name) for name in ("since", "reported_at"))
+    stages = found["stage"].to_numpy(zero_copy_only=False).astype(str)
+    codes = found["code"].fill_null("").to_numpy(zero_copy_only=False).astype(str)
+    stood = _stood(con, bound, found["id"], since)
+    stage_due = _due(since, stages, codes, stood[0], stood[1])
+    due = _due(reported, np.full(len(stages), WHOLE), codes, stood[2], stood[3])
+    over = np.isin(stages, CLOSED)
+    stage_due[over] = due[over] = np.datetime64("NaT")
+    paused = stages == PAUSED
+    passed = np.datetime64(now, "us")
+    overdue = ~paused & ((stage_due < passed) | (due < passed))  # NaT is before nothing
+    return _Clocks(found["id"].to_pylist(), since, stage_due, due, paused, overdue)
+
+
+def _column(table: Any, name: str) -> NDArray[np.datetime64]:  # noqa: ANN401 -- an Arrow table
+    found: NDArray[np.datetime64] = table[name].to_numpy(zero_copy_only=False).astype("M8[us]")
+    return found
 
 
 def _stood(
-    ids: list[str], begin: NDArray[np.datetime64], end: NDArray[np.datetime64], owner: list[str]
+    con: duckdb.DuckDBPyConnection,
+    bound: Mapping[str, Any],
+    ids: pa.ChunkedArray,
+    since: NDArray[np.datetime64],
 ) -> NDArray[np.float64]:
-    """Seconds of work each case stood still."""
-    calendar, place = working_calendar(), {each: at for at, each in enumerate(ids)}
-    total = np.zeros(len(ids))
-    if len(owner):
-        work = calendar.worked(end) - calendar.worked(begin)
-        np.add.at(total, np.array([place[each] for each in owner]), work)
+    """How long each case stood still: seconds of work and of the clock since it came to its stage, and in all; shape (4, n)."""
+    total = np.zeros((4, len(since)))
+    table = run(con, "stood", "twin.cases", **bound).to_arrow_table()
+    if table.num_rows:
+        owner = pc.index_in(table["id"], value_set=ids.combine_chunks()).to_numpy()
+        begin, end = _column(table, "begin"), _column(table, "end")
+        calendar = working_calendar()
+        work = np.nan_to_num(calendar.worked(end) - calendar.worked(begin))
+        wall = (end - begin).astype(np.int64) / 1e6
+        here = begin >= since[owner]
+        for row, seconds in enumerate((work * here, wall * here, work, wall)):
+            np.add.at(total[row], owner, seconds)
     return total
 
 
 def _due(
-    begin: NDArray[np.datetime64], limit: list[Limit | None], stood: NDArray[np.float64]
+    begin: NDArray[np.datetime64],
+    stages: NDArray[np.str_],
+    codes: NDArray[np.str_],
+    stood_work: NDArray[np.float64],
+    stood_wall: NDArray[np.float64],
 ) -> NDArray[np.datetime64]:
-    hours = np.array([np.nan if x is None else x.hours for x in limit]) * 3600.0
-    natural = np.array([x is not None and x.natural for x in limit], bool)
-    due = working_calendar().after(begin, hours + stood)
-    wall = np.where(np.isnan(hours), 0, hours * 1e6).astype(np.int64).astype("m8[us]")
-    return np.where(natural, begin + wall, due)
-
-
-def _before(moments: NDArray[np.datetime64], now: datetime) -> NDArray[np.bool_]:
-    return ~np.isnat(moments) & (moments < np.datetime64(now, "us"))
+    """When each time limit ends, the time a case stood still added."""
+    kinds, of = np.unique(np.stack([stages, codes]), axis=1, return_inverse=True)
+    limit = [limit_of(str(stage), str(code)) for stage, code in kinds.T]
+    of = of.reshape(-1)
+    seconds = np.array([np.nan if x is None else x.hours * 3600 for x in limit])[of]
+    natural = np.array([x is not None and x.natural for x in limit], bool)[of]
+    due = working_calendar().after(begin, seconds + stood_work)
+    wall = np.nan_to_num(seconds + stood_wall) * 1e6
+    return np.where(natural, begin + wall.astype(np.int64).astype("m8[us]"), due)
 
 
 def _moment(value: np.datetime64) -> datetime | None:

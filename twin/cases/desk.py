@@ -9,7 +9,7 @@ import duckdb
 import orjson
 import pyarrow as pa
 
-from twin.cases.clocks import clocks
+from twin.cases.clocks import clocks, late
 from twin.cases.place import place_case
 from twin.cases.register import EDITION
 from twin.cases.reporting import NewCase, code_names
@@ -243,8 +243,7 @@ class CaseDesk:
             )
 
     def _late(self, con: duckdb.DuckDBPyConnection, wanted: bool) -> list[str]:
-        told = clocks(con, naive_utc(self._clock()))
-        return [case for case, clock in told.items() if clock["overdue"] == wanted]
+        return late(con, naive_utc(self._clock()), wanted)
 
     def _write(
         self,

@@ -111,7 +111,11 @@ def test_the_clock_stands_while_a_case_is_suspended_and_ends_with_it(desk):
     case = desk.open(NewCase("暴露垃圾"), "市民热线")
     for action in ("accept", "register", "dispatch", "handle"):
         desk.step(case["id"], action, "x")
-    before = clock(desk, case)["due"]
+    told = clock(desk, case)
+    assert (
+        told["stage_due"] == "03-12 10:00"
+    )  # 24 h: 1.5 on Friday, three days of 7, 1.5 on Thursday
+    before = told["due"]
     desk.at("2026-03-09 09:00")
     desk.step(case["id"], "suspend", "值班长", "等材料")
     told = clock(desk, case)
@@ -119,6 +123,9 @@ def test_the_clock_stands_while_a_case_is_suspended_and_ends_with_it(desk):
     desk.at("2026-03-11 09:00")
     desk.step(case["id"], "resume", "值班长")
     assert (before, clock(desk, case)["due"]) == ("03-16 12:00", "03-18 12:00")  # two days of work later  # fmt: skip
+    assert (
+        clock(desk, case)["stage_due"] == "03-16 10:00"
+    )  # what was left of the stage's time, no more
     for action in ("report", "verify", "close"):
         desk.step(case["id"], action, "x", "done")
     told = clock(desk, case)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
 from api.access import whole_only
-from api.deps import State, base_url
+from api.deps import State, base_url, only
 from api.sensorthings.service import Reply
 from api.state import CityState
 from twin.errors import InvalidRequestError
@@ -72,6 +72,7 @@ _BODY: Final[dict[str, Any]] = {
 @router.get(BASE, summary="SensorThings 1.1: the entity sets", responses=_ANSWER)
 def service_root(request: Request, state: State) -> Response:
     """The entity sets of OGC SensorThings 1.1, and the requirement classes this service holds to."""
+    only(request, {"f", "lang"})
     whole_only(request)
     return _response(state.sensorthings.root(_root(request)))
 

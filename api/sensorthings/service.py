@@ -108,7 +108,7 @@ class SensorThings:
         TwinError
             If it cannot be answered.
         """
-        if not path.strip("/"):
+        if not path:
             return self.root(root)
         question = read_path(path)
         given = _options(query)

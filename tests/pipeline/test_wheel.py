@@ -99,7 +99,15 @@ def test_a_city_is_loaded_tiled_and_verified_from_the_wheel(elsewhere, demo_city
     """A part of the sample: shapes, pipes, a model, sensors and their readings; kernels are compiled anew here."""
     twin, sources = elsewhere / "bin" / "twin", demo_city / "inbox" / "sample"
     run(twin, "init", "city", cwd=tmp_path)
-    some = ("行政.gpkg", "建筑物.shp", "管线.gpkg", "传感器.csv", "历史读数.csv", "案件.csv")
+    some = (
+        "dem_1985.tif",
+        "行政.gpkg",
+        "建筑物.shp",
+        "管线.gpkg",
+        "传感器.csv",
+        "历史读数.csv",
+        "案件.csv",
+    )
     head, *layers = (sources / "plan.toml").read_text(encoding="utf-8").split("[[layer]]")
     kept = [layer for layer in layers if any(f'"{name}"' in layer for name in some)]
     plan = tmp_path / "plan.toml"

@@ -13,9 +13,9 @@ from jsonpointer import JsonPointerException
 from api.errors import problem_of
 from twin.errors import ConflictError, InvalidRequestError, TwinError
 from twin.live import LiveHub
-from twin.sensorthings.model import ENTITIES
+from twin.sensorthings.model import ENTITIES, entity
 from twin.sensorthings.questions import KNOWN, Question, read_options, read_path
-from twin.sensorthings.reading import Answer, Reader
+from twin.sensorthings.reading import Answer, Reader, address_of
 from twin.sensorthings.writing import Writer
 from twin.store import Store
 
@@ -141,7 +141,7 @@ class SensorThings:
             raise InvalidRequestError(f"{path[:100]!r} is no set; a new entity is posted to a set.")
         above = self._above(question, root)
         made = self._writer.create(question.entity, body, above)
-        link = f"{root}/{question.entity.name}({made if isinstance(made, int) else repr(made)})"
+        link = address_of(root, question.entity, made)
         return Reply(201, self._again(link, root), link)
 
     def _again(self, link: str, root: str) -> Any:  # noqa: ANN401 -- JSON
@@ -215,19 +215,17 @@ class SensorThings:
             raise InvalidRequestError(
                 f"A data array has Datastream, components, and dataArray with a list per observation, at most {MOST_ROWS}."
             )
-        given = []
-        out: list[str] = []
+        bodies = []
         for row in rows:
-            body = dict(zip(names, row, strict=True))
+            body = {**dict(zip(names, row, strict=True)), **stream}
             if "FeatureOfInterest/id" in body:
                 body["FeatureOfInterest"] = {"@iot.id": body.pop("FeatureOfInterest/id")}
-            try:
-                given.append(self._writer.reading({**body, **stream}))
-                out.append("")
-            except TwinError:
-                out.append("error")
-        ids = iter(self._observed(given))
-        return [text or _address(root, next(ids)) for text in out]
+            bodies.append(body)
+        found = self._writer.readings(bodies)
+        ids = iter(self._observed([each for each in found if each is not None]))
+        told = ["error" if each is None else next(ids) for each in found]
+        of = entity("Observations")
+        return [each if each == "error" else address_of(root, of, each) for each in told]
 
     def _observed(self, given: list[Any]) -> list[Any]:
         """Ids of observations; those that are refused get "error", the others are stored."""
@@ -299,10 +297,6 @@ class SensorThings:
         raise InvalidRequestError(
             f"method {method[:20]!r}: expected get, post, patch, put or delete."
         )
-
-
-def _address(root: str, given: int | str) -> str:
-    return given if given == "error" else f"{root}/Observations({given!r})"
 
 
 def _filled(given: Any, made: Mapping[str, int | str]) -> Any:  # noqa: ANN401 -- JSON

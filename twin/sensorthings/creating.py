@@ -1,6 +1,6 @@
 """New SensorThings entities with all that hangs on them, one request in one transaction of the base."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -10,12 +10,12 @@ import numpy as np
 import pyarrow as pa
 
 from twin.anchor import anchor_points
-from twin.errors import InvalidRequestError, NotFoundError
+from twin.errors import InvalidRequestError, NotFoundError, TwinError
 from twin.heights import Heights
 from twin.ids import uuid7_array
 from twin.ingest.anchoring import grids_of
 from twin.live import LiveHub
-from twin.sensorthings.model import ENTITIES, Entity, entity
+from twin.sensorthings.model import Entity, entity, named
 from twin.sensorthings.reading import Reader
 from twin.sensorthings.rows import (
     FORGET_ANCHORS,
@@ -127,6 +127,18 @@ class Creator(Storing):
         with self._store.transaction() as con:
             return self._reading(Work(con, self._hub.now()), body, dict(above or {}))
 
+    def readings(self, bodies: Iterable[Mapping[str, Any]]) -> list[Reading | None]:
+        """Observations as a client sent them, in one transaction; None for each that cannot be one."""
+        found: list[Reading | None] = []
+        with self._store.transaction() as con:
+            now = self._hub.now()
+            for body in bodies:
+                try:
+                    found.append(self._reading(Work(con, now), body, {}))
+                except TwinError:
+                    found.append(None)
+        return found
+
     def _create(self, work: Work, of: Entity, body: Mapping[str, Any], above: dict[str, Any]) -> Any:  # noqa: ANN401 # fmt: skip
         work.made += 1
         if work.made > MOST_NESTED:
@@ -141,8 +153,7 @@ class Creator(Storing):
         self, work: Work, name: str, body: Mapping[str, Any], above: Mapping[str, Any]
     ) -> int | None:
         """Id of the one entity a body names, makes or the path names; None where neither does."""
-        of = ENTITIES.get(name) or next(e for e in ENTITIES.values() if e.one == name)
-        given = body.get(name)
+        of, given = named(name), body.get(name)
         if given is None:
             found = above.get(name)
             return None if found is None else int(found)

@@ -25,7 +25,7 @@ from twin.sensorthings.shapes import shapes_of
 from twin.sensorthings.sqltext import Binder, condition, link_between, sort_key
 from twin.store import Store, run
 
-__all__ = ["Answer", "Reader", "shown_time"]
+__all__ = ["Answer", "Reader", "address_of", "shown_time"]
 
 _NEWEST: Final = (((Path(("phenomenonTime",)), True),), ())
 MOST_PARENTS: Final = 10_000
@@ -112,13 +112,7 @@ class _Asking:
             where.append(condition(options.filter, of, alias, bind))
         limit, skip = (1, 0) if single else (options.top + 1, options.skip)
         before = self._before(question, options, limit + skip)
-        keys = [
-            f"{sort_key(key, of, alias, bind)} {'DESC' if falls else 'ASC'} NULLS LAST"
-            for key, falls in options.orderby
-        ]
-        if of.name == "Observations" and not keys:
-            keys = [f"{alias}.time_from DESC"]
-        order = ", ".join([*keys, f"{alias}.id"])
+        order = _order(of, alias, options, bind)
         sql = (
             f"{before}SELECT {_columns(of, alias)} FROM {of.relation} {alias} WHERE {' AND '.join(where) or 'true'} "  # noqa: S608
             f"ORDER BY {order} LIMIT {limit} OFFSET {skip}"
@@ -286,20 +280,14 @@ class _Asking:
             before = self._expanded_observations(of, options, keys)
         if options.filter is not None:
             where.append(condition(options.filter, target, "b", bind))
-        order = [
-            f"{sort_key(k, target, 'b', bind)} {'DESC' if falls else 'ASC'} NULLS LAST"
-            for k, falls in options.orderby
-        ]
-        if target.name == "Observations" and not order:
-            order = ["b.time_from DESC"]
-        order_text = ", ".join([*order, "b.id"])
+        order = _order(target, "b", options, bind)
         parent, source = self._source(of, link, keys, where, bind)
         joined = f"{source}{target.relation} b" + (" ON true" if source else "")
         low, most = options.skip, None if options.count else options.skip + options.top + 1
         kept = f"_nth > {low}" + (f" AND _nth <= {most}" if most is not None else "")
         sql = (
             f"{before}SELECT * FROM (SELECT {parent} AS _parent, {_columns(target, 'b')}, "  # noqa: S608
-            f"row_number() OVER (PARTITION BY {parent} ORDER BY {order_text}) AS _nth "
+            f"row_number() OVER (PARTITION BY {parent} ORDER BY {order}) AS _nth "
             f"FROM {joined} WHERE {' AND '.join(where)}) WHERE {kept} ORDER BY _parent, _nth"
         )
         return self._rows(sql, bind)
@@ -380,6 +368,22 @@ def _key_of(of: Entity, link: str, row: Mapping[str, Any]) -> Any:  # noqa: ANN4
     return row["id"]
 
 
+def _order(of: Entity, alias: str, options: Options, bind: Binder) -> str:
+    """What rows are sorted by: observations the newest first unless asked otherwise, ids last."""
+    keys = [
+        f"{sort_key(key, of, alias, bind)} {'DESC' if falls else 'ASC'} NULLS LAST"
+        for key, falls in options.orderby
+    ]
+    if of.name == "Observations" and not keys:
+        keys = [f"{alias}.time_from DESC"]
+    return ", ".join([*keys, f"{alias}.id"])
+
+
+def address_of(root: str, of: Entity, given: int | str) -> str:
+    """Where an entity stands below the service root."""
+    return f"{root}/{of.name}({given!r})"
+
+
 def _columns(of: Entity, alias: str) -> str:
     names = [f"{alias}.id"]
     for name, kind in of.properties.items():
@@ -396,8 +400,7 @@ def _columns(of: Entity, alias: str) -> str:
 def _entity(of: Entity, row: Mapping[str, Any], options: Options, root: str) -> dict[str, Any]:
     """A row as SensorThings writes it."""
     given, chosen = row["id"], options.select
-    shown = f"'{given}'" if isinstance(given, str) else given
-    link = f"{root}/{of.name}({shown})"
+    link = address_of(root, of, given)
     out: dict[str, Any] = {}
     if not chosen or "id" in chosen or "@iot.id" in chosen:
         out = {"@iot.id": given, "@iot.selfLink": link}
@@ -441,5 +444,4 @@ def shown_time(moment: datetime) -> str:
 
 
 def _next_link(root: str, of: Entity, given: int | str, link: str, options: Options) -> str:
-    shown = f"'{given}'" if isinstance(given, str) else given
-    return f"{root}/{of.name}({shown})/{link}?$top={options.top}&$skip={options.skip + options.top}"
+    return f"{address_of(root, of, given)}/{link}?$top={options.top}&$skip={options.skip + options.top}"

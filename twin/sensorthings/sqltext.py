@@ -414,8 +414,8 @@ _FUNCTIONS: Final[Mapping[str, _Function]] = {
     "neg": (("number",), "number", "(-{0})"),
 }
 _BETWEEN: Final[Mapping[str, str]] = {
-    "before": "({0} < {2})",
-    "after": "({1} > {3})",
+    "before": "({0} < {3})",
+    "after": "({1} > {2})",
     "meets": "({0} = {2} OR {3} = {1})",
     "during": "({1} >= {3} AND {0} <= {2})",
     "overlaps": "({1} <= {2} AND {3} <= {0})",
@@ -431,10 +431,6 @@ def _called(name: str, arguments: list[_Sql]) -> _Sql:
         return special(arguments)
     if name in _BETWEEN and len(arguments) == 2:
         a, b = (_as(x, "time") for x in arguments)
-        if name == "before":
-            return _Sql(f"({a.end} < {b.text})", "bool")
-        if name == "after":
-            return _Sql(f"({a.text} > {b.end})", "bool")
         return _Sql(_BETWEEN[name].format(a.end, a.text, b.end, b.text), "bool")
     found = _FUNCTIONS.get(name)
     if found is None:

@@ -154,12 +154,6 @@ export class Live {
     this.app.panel.alarm(alarm.id);
   }
 
-  async acknowledge(alarm) {
-    try {
-      this.#alarm(await post(`/alarms/${alarm.id}/acknowledge`, { actor: t("actor") }));
-    } catch (error) { this.app.toast(error.message, "warning"); }
-  }
-
   /** A step with an alarm; null where the server refused it, whose sentence is shown. */
   async step(alarm, step, body) {
     try {
@@ -178,7 +172,7 @@ export class Live {
     count.classList.toggle("on", alarms.some((alarm) => alarm.state === "active"));
     list.replaceChildren(...alarms.slice(0, 60).map((alarm) => make("li", { class: `${alarm.level} ${alarm.state === "active" ? "" : "answered"}`, "data-alarm": alarm.id, onclick: () => this.visit(alarm) },
       make("button", { type: "button", class: "message", "aria-label": t("show") }, alarm[`message_${lang()}`]),
-      make("footer", {}, `${t(`state_${alarm.state}`)} · ${moment(alarm.raised_at)}`, alarm.state === "active" ? make("button", { onclick: (event) => { event.stopPropagation(); this.acknowledge(alarm); } }, t("acknowledge")) : null))));
+      make("footer", {}, `${t(`state_${alarm.state}`)} · ${moment(alarm.raised_at)}`, alarm.state === "active" ? make("button", { onclick: (event) => { event.stopPropagation(); this.step(alarm, "acknowledge"); } }, t("acknowledge")) : null))));
     if (!alarms.length) list.append(make("li", { class: "empty" }, t("noAlarms")));
   }
 }

@@ -44,7 +44,7 @@ def test_there_are_three_hundred_and_more() -> None:
 
 
 def test_each_is_refused_or_answered_for_little_work() -> None:
-    """No more than 60 honest filters of a hundred conditions; what grows with a power of the text is thousands."""
+    """No more than 25 honest filters of a hundred conditions, which are 50 ms where one is 2 ms."""
     unit, slow = _yardstick(), []
     answered = 0
     for language, text in FILTERS:
@@ -59,9 +59,9 @@ def test_each_is_refused_or_answered_for_little_work() -> None:
                 assert err.parameter in ("filter", "filter-lang")
                 assert 20 < len(str(err)) < 2_000
             best = min(best, time.process_time() - begun)
-            if best < 60 * unit:
+            if best < 25 * unit:
                 break
-        if best >= 60 * unit:
+        if best >= 25 * unit:
             slow.append((best / unit, text[:60]))
     assert not slow
     assert answered < len(FILTERS) / 4

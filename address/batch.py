@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from address.arena import SILENT, WHOLE
 from address.beside import SAYS_BESIDE
 from address.geocode import METHODS, OTHER_KIND, interpolate_many, locate_many
-from address.made import COLUMN, note_made
+from address.made import COLUMN, making, note_made
 from address.match import match_by_reference
 from address.model import LEVELS, RANK, Location, Match
 from address.numbering import error_of_kinds
@@ -168,6 +168,12 @@ def match_column(index: "AddressIndex", column: "Column", located: bool = True) 
 
 def _read_all(index: "AddressIndex", column: Column) -> None:
     """The compiled loop, then again for texts with gaps that the reference has cut meanwhile."""
+    with making(COLUMN):
+        _read_rows(index, column)
+        note_made(COLUMN)
+
+
+def _read_rows(index: "AddressIndex", column: Column) -> None:
     from address.kernel.batch import UNREAD, WANTS_TAIL
 
     rows = np.arange(len(column.texts), dtype=np.int64)
@@ -187,7 +193,6 @@ def _read_all(index: "AddressIndex", column: Column) -> None:
                     again.append(row)
         rows = np.array(again, np.int64)
     column.status[column.status == WANTS_TAIL] = UNREAD
-    note_made(COLUMN)
 
 
 class _Gaps:

@@ -43,16 +43,26 @@ def is_name(core: str) -> bool:
     return len(core) > 2 and any("\u4e00" <= c <= "\u9fff" for c in core[1:])
 
 
-def names_of(level: int, core: str, written: str, aliases: Iterable[str] = ()) -> dict[str, int]:
+def names_of(
+    level: int, core: str, written: str, aliases: Iterable[str] = (), above: str = ""
+) -> dict[str, int]:
     """Names a node goes by, each with its order: own names 0, of buildings and aliases 1, former 2.
+
+    A community that repeats its town (安亭镇联群村 in 安亭镇; ``above`` is the name of the town) goes by its
+    name alone and by both: a text that says 安亭镇联群村 means the town and what lies in it.
 
     Examples
     --------
     >>> names_of(RANK["street"], "江北街道", "江北街道")
     {'江北街道': 0, '江北街道办事处': 0, '江北街办': 0, '江北': 0}
+    >>> list(names_of(RANK["community"], "安亭镇联群村", "安亭镇联群村", above="安亭镇"))[:2]
+    ['安亭镇安亭镇联群村', '联群村']
     """
     out: dict[str, int] = {}
-    if level in NAMED or (level == RANK["building"] and is_name(core)):
+    if repeats(level, core, above):
+        out |= dict.fromkeys(name_variants("community", above + core), 0)
+        out |= dict.fromkeys(name_variants("community", core.removeprefix(above)), 0)
+    elif level in NAMED or (level == RANK["building"] and is_name(core)):
         own = 0 if level in NAMED else 1
         for name in name_variants(LEVEL_OF[level], core):
             out.setdefault(name, own)
@@ -65,6 +75,15 @@ def names_of(level: int, core: str, written: str, aliases: Iterable[str] = ()) -
         for name in former_names(core):
             out.setdefault(name, 2)
     return out
+
+
+def repeats(level: int, core: str, above: str) -> bool:
+    """Whether a community is called by the name of its town and its own."""
+    return (
+        level == RANK["community"]
+        and core.startswith(above)
+        and len(above) > 1 < len(core) - len(above)
+    )
 
 
 def arena_of(nodes: pa.Table, edition: str = "") -> Arena:
@@ -122,7 +141,7 @@ def arena_of(nodes: pa.Table, edition: str = "") -> Arena:
     aliases = _aliases(nodes, taken)
     if aliases is not None:
         arrays |= text_column("aliases", pc.binary_join(pc.fill_null(aliases, []), "\x1f"))
-    arrays |= prefix_tree(*_named(levels, core, spelled, by_ident, words, written, aliases))
+    arrays |= prefix_tree(*_named(levels, core, spelled, up, by_ident, words, written, aliases))
     if "full" in nodes.column_names:
         arrays |= _strings(_one(nodes["full"]).take(taken), arrays, flags, written)
     arrays |= tails_of(arrays, words)
@@ -327,6 +346,7 @@ def _named(
     levels: npt.NDArray[np.uint8],
     core: npt.NDArray[np.uint32],
     spelled: npt.NDArray[np.uint32],
+    up: Rows,
     by_ident: Rows,
     words: list[tuple[int, str]],
     written: list[str],
@@ -341,15 +361,20 @@ def _named(
         pick |= (pc.list_value_length(aliases).fill_null(0).to_numpy() > 0)[by_ident]
     rows = by_ident[pick]
     number: dict[str, int] = {}
-    known: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {}
+    known: dict[tuple[int, int, int], tuple[tuple[int, int], ...]] = {}
     parts: list[tuple[int, int, int]] = []
+    towns = _towns_repeated(levels, core, up, words)
     for row in rows.tolist():
-        key = (int(core[row]), int(spelled[row]))
+        town, beside = towns.get(row, (0, False))
+        key = (int(core[row]), int(spelled[row]), -town if beside else town)
         own = aliases[row].as_py() if aliases is not None else None
         found = known.get(key) if not own else None
         if found is None:
             rank, text = words[key[0] - 1]
-            called_so = names_of(rank, text, written[key[1]], own or ())
+            above = words[town - 1][1] if town else ""
+            called_so = names_of(rank, text, written[key[1]], own or (), above)
+            if beside:  # the name alone is that of another community of the town
+                called_so = {n: k for n, k in called_so.items() if n.startswith(above * 2)}
             found = tuple((number.setdefault(n, len(number)), k) for n, k in called_so.items())
             if not own:
                 known[key] = found
@@ -362,6 +387,25 @@ def _named(
     order = np.lexsort((kind, name))  # stable: ids stay in order
     rows = table[order, 2].astype(np.int32)
     return names, name[order], rows, levels[rows]
+
+
+def _towns_repeated(
+    levels: npt.NDArray[np.uint8],
+    core: npt.NDArray[np.uint32],
+    up: Rows,
+    words: list[tuple[int, str]],
+) -> dict[int, tuple[int, bool]]:
+    """Communities that repeat their town: its word, and whether another is called by the name alone."""
+    rows = np.flatnonzero((levels == RANK["community"]) & (up >= 0))
+    rows = rows[levels[up[rows]] == RANK["street"]]
+    towns = [words[code - 1][1] for code in core[up[rows]].tolist()]
+    called = [words[code - 1][1] for code in core[rows].tolist()]
+    known = set(zip(towns, called, strict=True))
+    out = {}
+    for row, town, name in zip(rows.tolist(), towns, called, strict=True):
+        if repeats(RANK["community"], name, town):
+            out[row] = int(core[up[row]]), (town, name.removeprefix(town)) in known
+    return out
 
 
 def prefix_tree(

@@ -14,7 +14,7 @@ from address.chains import gather
 from address.edits import EditLog, apply
 from address.geocode import Places, geocode, locate
 from address.lexicon import towns_of
-from address.made import COLUMN, SINGLE, note_made, pays
+from address.made import COLUMN, SINGLE, making, note_made, pays
 from address.match import match
 from address.model import Location, Match, Suggestion
 from address.repair import Repairs
@@ -295,9 +295,10 @@ class AddressIndex(Tree):
         from address.fast import FastPath  # it loads a compiler
 
         towns_of()  # a table that a text in a hundred asks for
-        fast = FastPath(self)
-        fast.read("路1号")
-        note_made(SINGLE)
+        with making(SINGLE):
+            fast = FastPath(self)
+            fast.read("路1号")
+            note_made(SINGLE)
         self._fast = fast
 
     @property

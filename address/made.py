@@ -5,16 +5,21 @@ second. So a process asks the reference until that no longer pays: soon where th
 late where it would have to be made first. `python -m address.kernel` makes it.
 """
 
+import fcntl
 import os
 import zlib
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import lru_cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-__all__ = ["COLUMN", "CUT", "SINGLE", "is_made", "make", "note_made", "pays", "stamp"]
+__all__ = [
+    "COLUMN", "CUT", "SINGLE", "is_made", "make", "making", "note_made", "only_maker", "pays",
+    "stamp",
+]  # fmt: skip
 
 SINGLE: Final = "single"
 """Matching one text."""
@@ -65,6 +70,42 @@ def note_made(what: str) -> None:
     with suppress(OSError):
         note.parent.mkdir(parents=True, exist_ok=True)
         note.touch()
+
+
+@contextmanager
+def making(what: str) -> Iterator[None]:
+    """Time in which `what` is made, if need be: other processes that need it wait and then load it."""
+    if is_made(what):
+        yield
+        return
+    with _lock(f"making-{what}", fcntl.LOCK_EX):
+        yield
+
+
+@contextmanager
+def only_maker() -> Iterator[bool]:
+    """Whether no other process of this machine is making everything; none begins while this lasts."""
+    with _lock("making", fcntl.LOCK_EX | fcntl.LOCK_NB) as ours:
+        yield ours
+
+
+@contextmanager
+def _lock(name: str, how: int) -> Iterator[bool]:
+    """A lock beside the compiled code, gone with its process; where none can be kept, nobody waits."""
+    path = _note(name)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a")
+    except OSError:
+        yield True
+        return
+    with file:
+        try:
+            fcntl.flock(file, how)
+            ours = True
+        except BlockingIOError:
+            ours = False
+        yield ours
 
 
 def pays(what: str, asked: int) -> bool:

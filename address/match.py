@@ -244,8 +244,15 @@ def _from_anchor(
         scored.append((sum(cost for cost, _ in against), row, [fault for _, fault in against]))
     scored.sort(key=lambda x: (x[0], index.id_of(x[1])))
     out: list[Way] = []
+    where_named = (
+        False  # half an answer elsewhere is none beside half an answer where the text says
+    )
     for cost, row, faults in scored[:60]:
         for way in descend(index, items, number + 1, row, 0):
+            if not cost:
+                where_named = True
+            elif where_named and way.missing is not None:
+                continue
             whole = way.cost + cost + before * (1.0 if way.missing is None else 2.0)
             out += [replace(way, cost=whole, faults=faults + way.faults, anchor=row)]
     return out

@@ -9,7 +9,7 @@ import pyarrow as pa
 from address.divisions import admin_level, resolve
 from address.levels import PLAIN, State, put_name, put_relation, put_token
 from address.lexicon import Names
-from address.made import CUT, note_made, pays
+from address.made import CUT, making, note_made, pays
 from address.model import RANK, Element
 from address.normalise import Normalised, normalise
 from address.romanised import romanised_elements
@@ -84,8 +84,9 @@ def warm() -> None:
     from address.reading import read_elements  # numba: only for those who parse often
 
     _reader = read_elements
-    read_elements("路1号")
-    note_made(CUT)
+    with making(CUT):
+        read_elements("路1号")
+        note_made(CUT)
 
 
 _reader: Callable[[str], list[Element] | None] = _seldom()

@@ -141,7 +141,10 @@ class Tree:
         """Names a node goes by, with their order."""
         known = self.text_of("aliases", row)
         aliases = known.split("\x1f") if known else ()
-        return names_of(self.levels[row], self.core_of_row(row), self.written_of(row), aliases)
+        level, up = self.levels[row], self.parent[row]
+        town = level == RANK["community"] and up >= 0 and self.levels[up] == RANK["street"]
+        above = self.core_of_row(up) if town else ""
+        return names_of(level, self.core_of_row(row), self.written_of(row), aliases, above)
 
     def _name_order(self, name: str, row: int) -> tuple[int, str]:
         return self.names_of_row(row).get(name, 0), self.id_of(row)

@@ -24,6 +24,32 @@ def twin(*arguments: object, check: bool = True) -> subprocess.CompletedProcess[
     )  # fmt: skip
 
 
+COMPILES_ALL = ROOT / "tests" / "address" / "test_fast.py"
+"""The file that has the code of addresses made; those of its folder need it too."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files in an order in which workers seldom wait for each other.
+
+    First one that has the compiled code of addresses made and one that has the demo city built; last
+    the others that need either.
+    """
+    asks: dict[Path, bool] = {}
+    for item in items:
+        asks[item.path] = asks.get(item.path, False) or "demo" in getattr(item, "fixturenames", ())
+    builder = next((path for path, demo in asks.items() if demo), None)
+
+    def turn(item: pytest.Item) -> int:
+        path = item.path
+        if path in (COMPILES_ALL, builder):
+            return 0
+        if asks[path]:
+            return 2
+        return 3 if COMPILES_ALL.parent in path.parents else 1
+
+    items.sort(key=turn)
+
+
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """The demo city's folder and what ``twin demo --json`` said of it.

@@ -160,6 +160,17 @@ def _before(work: np.record, nodes: Nodes, number: int) -> float:
 
 
 @njit(cache=True)
+def _complete(work: np.record, first: int, end: int) -> int:
+    """Keep the ways with nothing missing; where they end."""
+    for way in range(first, end):
+        if work.ways[way, MISSING] == 0:
+            if way != first:
+                copy_way(work, way, first)
+            first += 1
+    return first
+
+
+@njit(cache=True)
 def _from_anchor(work: np.record, nodes: Nodes, number: int, top: int) -> int:
     """Ways that start at the nodes of a named item."""
     name = work.items[number, NAME]
@@ -181,8 +192,13 @@ def _from_anchor(work: np.record, nodes: Nodes, number: int, top: int) -> int:
         count += 1
     before = _before(work, nodes, number)
     zero = np.int64(0)  # not 0: a constant would be a type of its own, compiled again
+    where_named = False
     for k in range(min(count, 60)):
         end = descend(work, nodes, number + 1, rows[k], zero, top, zero)
+        if cost[k] == 0.0:
+            where_named = where_named or end > top
+        elif where_named:
+            end = _complete(work, top, end)
         against = _conflicts(work, nodes, rows[k], wrong, _ZERO, _ZERO) if cost[k] > 0.0 else 0
         for way in range(top, end):
             twice = 1.0 if work.ways[way, MISSING] == 0 else 2.0

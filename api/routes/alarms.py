@@ -7,10 +7,12 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from api.access import view_of
+from api.access import reach_of, view_of
 from api.deps import State, only, parse_whole
 from api.models import answer
 from api.routes.cases import tell
+from twin.analysis import Study
+from twin.analysis.reach import alarm_reach
 from twin.errors import InvalidRequestError, NotFoundError
 from twin.live.alarms import listed, one
 from twin.live.life_cycle import ANSWERS, OPEN_STATES, STATES
@@ -90,6 +92,19 @@ class AlarmList(BaseModel):
     count: int
 
 
+class AlarmReach(BaseModel):
+    """What an alarm can reach."""
+
+    alarm: str
+    at: list[float]
+    distance_m: float
+    by_class: dict[str, int] = Field(description="Things around the place, by class")
+    near: dict[str, Any] = Field(description="As the process `within` answers")
+    network: dict[str, dict[str, Any]] = Field(
+        description="As the process `trace` answers: downstream and upstream where the flow is known, else connected"
+    )
+
+
 class AlarmAnswer(BaseModel):
     """Who answers an alarm, and why."""
 
@@ -164,6 +179,34 @@ def one_alarm(alarm_id: str, request: Request, state: State) -> Response:
     return answer(_alarm(request, state, alarm_id), headers=NO_STORE)
 
 
+@router.get(
+    "/alarms/{alarm_id}/reach",
+    summary="What is within reach of an alarm",
+    responses={200: {"model": AlarmReach}},
+)
+def reach_of_alarm(
+    alarm_id: str,
+    request: Request,
+    state: State,
+    distance_m: Annotated[
+        str | None, Query(description="Metres around its place, in space; 100 where absent.")
+    ] = None,
+    along_m: Annotated[
+        str | None, Query(description="Metres along the pipes; 1000 where absent.")
+    ] = None,
+    limit: Annotated[str | None, Query(description="At most so many of each list.")] = None,
+) -> Response:
+    """Things around the place of an alarm in 3D, and the pipes up- and downstream of it."""
+    only(request, {"distance_m", "along_m", "limit", "f", "lang"})
+    metres = _metres(distance_m, "distance_m", 100, 2000)
+    along = _metres(along_m, "along_m", 1000, 50_000)
+    most = parse_whole(limit, "limit", 200, 1, min(state.settings.max_limit, 20_000))
+    alarm = _alarm(request, state, alarm_id)
+    study = Study(state.scenes.now(), state.store, reach_of(request))
+    found = {"alarm": alarm["id"], **alarm_reach(study, alarm, metres, along, most)}
+    return answer(found, headers=NO_STORE)
+
+
 @router.post("/alarms/{alarm_id}/case", summary="Open a case about an alarm", status_code=201)
 def open_case(alarm_id: str, given: AlarmAnswer, request: Request, state: State) -> Response:
     """Open a case at the place of the alarm's stream; one at a time."""
@@ -202,6 +245,13 @@ def answer_alarm(
         _alarm(request, state, alarm_id)
     state.hub.answer(alarm_id, step, given.actor, given.note, given.until)
     return answer(_alarm(request, state, alarm_id), headers=NO_STORE)
+
+
+def _metres(given: str | None, name: str, usual: int, most: int) -> float:
+    metres = parse_whole(given, name, usual, 0, 10**9)
+    if metres > most:
+        raise InvalidRequestError(f"{name}={metres}: expected at most {most} m.", name)
+    return float(metres)
 
 
 def _rule_seen(request: Request, state: State, rule_id: str) -> None:

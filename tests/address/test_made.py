@@ -1,11 +1,13 @@
 """When the compiled code is asked: soon where it is made, late where it is not."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from address import AddressIndex, made
-from address.made import CUT, LATE, SINGLE, SOON, note_made, pays
+from address.made import CUT, LATE, SINGLE, SOON, is_made, note_made, only_maker, pays
 
 
 @pytest.fixture
@@ -36,3 +38,13 @@ def test_few_texts_do_not_wait_for_a_compiler(index: AddressIndex, fresh: Path) 
     told = [other.geocode_each(texts) for _ in range(SOON[SINGLE])]
     assert other._fast is None
     assert told[0] == [other.geocode(text) for text in texts]
+
+
+def test_one_process_makes_the_code_while_servers_come_and_go(fresh: Path) -> None:
+    maker = [sys.executable, "-m", "address.kernel"]
+    with only_maker() as alone:
+        assert alone
+        subprocess.run(maker, check=True, timeout=60)  # ends at once: it would take a minute
+    assert not is_made(SINGLE)
+    with only_maker() as alone:
+        assert alone, "the lock went with its process"

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from address.index import AddressIndex
+from address.match import match_by_reference
 from address.nodes import build_nodes
 
 HOME = "湖北省云梦泽市临江示范区江北街道临江大道35号临江花园5号楼2单元12层1203室"
@@ -207,3 +208,58 @@ def test_a_retired_address_is_not_found(town: pa.Table) -> None:
     gone = [("retired" if f.endswith("市民中心") else "active") for f in town["full"].to_pylist()]
     index = AddressIndex.from_nodes(town.set_column(at, "status", pa.array(gone, pa.string())))
     assert not (index.match("市民中心").full or "").endswith("市民中心")
+
+
+VILLAGES = (
+    ("湖北省", "云梦泽市", "临江示范区", "合庆镇", "庆丰村", "", "顾家宅", "1号"),
+    ("湖北省", "云梦泽市", "临江示范区", "合庆镇", "合庆镇庆丰村", "", "邬家宅", "3号"),
+    ("湖北省", "云梦泽市", "临江示范区", "合庆镇", "合庆镇联群村", "", "朱家宅", "2号"),
+    ("湖北省", "云梦泽市", "临江示范区", "合庆镇", "红星村", "1队", "", "5号"),
+    ("湖北省", "云梦泽市", "临江示范区", "祝桥镇", "红星村", "", "", "7号"),
+)
+
+
+@pytest.fixture(scope="module")
+def villages() -> AddressIndex:
+    levels = ("province", "city", "county", "street", "community", "group", "village", "number")
+    nodes: dict[tuple[str, ...], dict[str, str | None]] = {}
+    for chain in VILLAGES:
+        above: tuple[str, ...] = ()
+        for level, name in zip(levels, chain, strict=True):
+            if name:
+                own = (*above, name)
+                up = nodes[above]["node_id"] if above else None
+                row = {"node_id": f"N{len(nodes):03d}", "parent_id": up, "level": level}
+                nodes.setdefault(own, {**row, "name": name})
+                above = own
+    kinds = {"lon": pa.float64(), "lat": pa.float64(), "z": pa.float64(), "status": pa.string()}
+    columns = [(name, pa.string()) for name in ("node_id", "parent_id", "level", "name")]
+    return AddressIndex.from_nodes(
+        pa.Table.from_pylist(list(nodes.values()), pa.schema([*columns, *kinds.items()]))
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "tail"),
+    [
+        ("临江示范区合庆镇庆丰村", "exact", "合庆镇庆丰村"),
+        ("临江示范区合庆镇庆丰村顾家宅1号", "exact", "合庆镇庆丰村顾家宅1号"),
+        ("临江示范区合庆镇合庆镇庆丰村邬家宅3号", "exact", "合庆镇合庆镇庆丰村邬家宅3号"),
+        ("临江示范区合庆镇庆丰村蝴蝶谷屯72号", "partial", "示范区合庆镇庆丰村"),
+        ("临江示范区合庆镇联群村朱家宅2号", "exact", "合庆镇合庆镇联群村朱家宅2号"),
+        ("合庆镇联群村委会朱家宅2号", "exact", "合庆镇合庆镇联群村朱家宅2号"),
+        ("临江示范区联群村", "exact", "合庆镇合庆镇联群村"),
+    ],
+)
+def test_a_village_that_repeats_its_town_does_not_stand_in_for_another(
+    villages: AddressIndex, text: str, status: str, tail: str
+) -> None:
+    for found in (villages.match(text), match_by_reference(villages, text)):
+        assert (found.status, (found.full or "").endswith(tail)) == (status, True), found
+
+
+def test_half_an_answer_lies_where_the_text_says(villages: AddressIndex) -> None:
+    text = "临江示范区合庆镇红星村1队蝴蝶谷屯33号"
+    for found in (villages.match(text), match_by_reference(villages, text)):
+        assert found.status == "partial"
+        assert (found.full or "").endswith("合庆镇红星村1队"), found

@@ -192,6 +192,14 @@ def test_an_alarm_is_answered_becomes_a_case_and_ends(web, root):
     (alarm,) = web.get("/alarms").json()["alarms"]
     path = f"/alarms/{alarm['id']}"
     assert web.post(f"{path}/close", json={"actor": "小李"}).status_code == 409
+    reach = web.get(f"{path}/reach", params={"distance_m": 80}).json()
+    assert (reach["alarm"], reach["at"], reach["distance_m"]) == (
+        alarm["id"],
+        [114.05, 30.45, 9.5],
+        80,
+    )
+    assert reach["near"]["numberMatched"] == sum(reach["by_class"].values()) == 0  # an empty city
+    assert web.get(f"{path}/reach", params={"distance_m": 9999}).status_code == 400
     found = web.post(f"{path}/acknowledge", json={"actor": "小李", "note": "已通知"}).json()
     assert (found["state"], found["events"][-1]["actor"]) == ("acknowledged", "小李")
     made = web.post(f"{path}/case", json={"actor": "小李"})

@@ -318,6 +318,7 @@ def examples(ids) -> dict[str, list[str]]:
         "/live": [],  # test_the_live_stream_tells_of_what_is_seen
         "/alarms": ["/alarms", "/alarms?state=all"],
         "/alarms/{alarm_id}": [f"/alarms/{FAR_ALARM}"],
+        "/alarms/{alarm_id}/reach": [f"/alarms/{FAR_ALARM}/reach?distance_m=2000"],
         "/alarm-rules": ["/alarm-rules", "/alarm-rules?subject=燃气", "/alarm-rules?stream=FAR-0002"],
         "/alarm-rules/{rule_id:path}": ["/alarm-rules/FAR-0002/alarm/above", "/alarm-rules/nothing"],
         "/cases": ["/cases", f"/cases?{box}"],
@@ -395,7 +396,7 @@ def test_the_search_itself_finds_what_a_whole_answer_holds(guarded, ids):
         "/city", "/collections", "/collections/{collectionId}", "/collections/{collectionId}/items", "/collections/{collectionId}/items/{featureId}",
         "/entities/{eid}", "/resolve", "/geocode", "/reverse", "/suggest", "/address/nodes/{node_id}", "/tiles/{path:path}",
         "/mvt/{collection}/{z}/{x}/{y}", "/mvt/{collection}/tilejson.json", "/streams", "/streams/{stream:path}", "/streams/{stream:path}/observations",
-        "/alarms", "/alarms/{alarm_id}", "/cases", "/cases/{case_id}",
+        "/alarms", "/alarms/{alarm_id}", "/alarms/{alarm_id}/reach", "/cases", "/cases/{case_id}",
     }  # fmt: skip
 
 

@@ -6,8 +6,10 @@
     what an analysis is: inputs with a schema, a function, what stands at the head of its answer;
 ``registry``
     the table of analyses;
-``nearest`` ``within`` ``sight`` ``viewshed`` ``section`` ``statistics`` ``join``
-    the analyses; ``facades`` and ``areas`` belong to some of them.
+``nearest`` ``within`` ``trace`` ``sight`` ``viewshed`` ``section`` ``statistics`` ``join`` ``backtest``
+    the analyses; ``facades`` and ``areas`` belong to some of them;
+``reach``
+    what an alarm can reach, put together from ``within`` and ``trace``.
 
 Answers are plain JSON, the same for the same inputs and state of the base.
 """

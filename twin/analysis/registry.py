@@ -3,7 +3,17 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from twin.analysis import backtest, join, nearest, section, sight, statistics, viewshed, within
+from twin.analysis import (
+    backtest,
+    join,
+    nearest,
+    section,
+    sight,
+    statistics,
+    trace,
+    viewshed,
+    within,
+)
 from twin.analysis.model import Analysis, Study, described, read_inputs
 from twin.errors import NotFoundError
 
@@ -11,7 +21,7 @@ __all__ = ["ANALYSES", "analysis", "run"]
 
 ANALYSES: Final[Mapping[str, Analysis]] = {
     each.ANALYSIS.id: each.ANALYSIS
-    for each in (nearest, within, sight, viewshed, section, statistics, join, backtest)
+    for each in (nearest, within, trace, sight, viewshed, section, statistics, join, backtest)
 }
 
 

@@ -49,7 +49,7 @@ def test_each_is_refused_or_answered_for_little_work() -> None:
     answered = 0
     for language, text in FILTERS:
         best = 1e9
-        for _ in range(3):
+        for _ in range(5):
             begun = time.process_time()
             try:
                 found = parse(text, language, FIELDS)
@@ -58,11 +58,14 @@ def test_each_is_refused_or_answered_for_little_work() -> None:
             except InvalidRequestError as err:
                 assert err.parameter in ("filter", "filter-lang")
                 assert 20 < len(str(err)) < 2_000
-            best = min(best, time.process_time() - begun)
-            if best < 25 * unit:
+            spent = time.process_time() - begun
+            if spent >= 25 * unit:
+                unit = _yardstick()  # as slow as the machine is now
+            best = min(best, spent / unit)
+            if best < 25:
                 break
-        if best >= 25 * unit:
-            slow.append((best / unit, text[:60]))
+        if best >= 25:
+            slow.append((best, text[:60]))
     assert not slow
     assert answered < len(FILTERS) / 4
 

@@ -49,9 +49,10 @@ def alarm_reach(
     if alarm["lon"] is None or alarm["lat"] is None:
         raise NotFoundError("the alarm has no place, and so nothing within reach")
     place = [alarm["lon"], alarm["lat"], *([] if alarm["z"] is None else [alarm["z"]])]
+    near: dict[str, Any]
+    network: dict[str, Any] = {}
     if not len(study.scene.things):
         near = {"type": "FeatureCollection", "numberMatched": 0, "features": []}
-        network = {}
     else:
         near = run("within", {"at": place, "distance_m": metres}, study)
         network = _network(study, place, NETWORKS.get(alarm["subject"]), along, most)

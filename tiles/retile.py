@@ -6,6 +6,7 @@ are not as they were, from the base; what is written are the bytes of a build fr
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,13 +33,11 @@ from tiles.folder import digest_of
 from tiles.massing import BLOCK
 from tiles.membership import morton, place
 from tiles.packing import with_packed
-from tiles.records import FOLDER, Record, digest_parts, read_record, write_record
+from tiles.records import FOLDER, Record, digest_parts, read_record, record_bytes
 from tiles.source import floats, geometries
-from tiles.upper import Upper, take_upper, write_upper
+from tiles.upper import Upper, keep_upper, take_upper, upper_bytes
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tiles.edits import Splice
     from tiles.folder import Patch
     from tiles.nodes import Node
@@ -136,7 +135,8 @@ class _Edit:
             e: lives.get(e, -1) for e in eids if lives.get(e, -1) != was.get(e, -1)
         }
         self.upper.position, self.upper.places = self.rows.position(), places
-        write_upper(self.patch.beside(f"{FOLDER}/upper"), self.upper)
+        beside = self.patch.keep(f"{FOLDER}/upper", upper_bytes(self.upper))
+        keep_upper(Path(beside), self.upper)
         return layer_of(self.upper)
 
     def _cell(self, n: int) -> Cell:
@@ -228,8 +228,8 @@ class _Edit:
             self.patch.gone.add(page)
         members = splice.members[sorted_members(splice.members)]
         digest = digest_of(*(p.digest for p in district.parts))
-        beside = self.patch.beside(f"{FOLDER}/{name_of(cell)}")
-        write_record(beside, Record(digest, files, district, members))
+        written = record_bytes(Record(digest, files, district, members))
+        self.patch.keep(f"{FOLDER}/{name_of(cell)}", written)
         return district
 
     def _shapes(self, members: Rows, cell: Cell) -> pa.Table:
@@ -262,7 +262,7 @@ class _Edit:
         return read_record(path).district.blocks
 
     def _keep(self, node: Node, blocks: Rows) -> None:
-        self.patch.beside(f"{FOLDER}/{node.name}.blocks").write_bytes(blocks.tobytes())
+        self.patch.keep(f"{FOLDER}/{node.name}.blocks", blocks.tobytes())
 
 
 def _tile(cell: Cell, part: Part) -> tuple[int, int]:

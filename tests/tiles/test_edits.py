@@ -280,7 +280,7 @@ def test_a_run_killed_in_the_middle_of_an_edit_is_carried_out_by_the_next(
     steps = 10_000 - int(run("counted", 10_000).stdout)
     assert hashes(tmp_path / "counted") == expected
     kinds = set()
-    for at in (2, steps // 2, steps - 3):
+    for at in (1, steps // 2, steps):
         name = f"killed{at}"
         assert run(name, at).returncode == -signal.SIGKILL
         kinds.add("held" if (tmp_path / f".{name}.patch").is_dir() else "not held")

@@ -92,11 +92,14 @@ class EditedRows(BuildingRows, Protocol):
         """Buildings, and all whose drawing depends on them."""
         ...
 
-    def outlines_of(self, known: pa.Table, *, same_places: bool) -> pa.Table:
+    def outlines_of(
+        self, known: pa.Table, *, same_places: bool, beside: pa.Table | None = None
+    ) -> pa.Table:
         """Outlines of some buildings, with ``eid``; of none that is not drawn.
 
         ``known`` has ``eid`` and ``row``, ``thing``, ``base_z`` as they were, null where unknown; with
-        ``same_places`` heights of the ground are those of then.
+        ``same_places`` heights of the ground are those of then. ``beside`` has ``row`` and ``thing`` of others that
+        :meth:`rows` will be asked for.
         """
         ...
 

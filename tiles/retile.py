@@ -30,6 +30,7 @@ from tiles.edits import districts_of, home_of, spliced, stand
 from tiles.eids import eid_words
 from tiles.features import Layer
 from tiles.folder import digest_of
+from tiles.footprints import extents, footprints_of
 from tiles.massing import BLOCK
 from tiles.membership import morton, place
 from tiles.packing import with_packed
@@ -152,12 +153,15 @@ class _Edit:
         self, eids: list[str], was: dict[str, int], *, same_places: bool
     ) -> tuple[Rows, NDArray[np.int64]]:
         """Buildings as they stand now, and their districts."""
-        known = {e: self._known(e, n) for e, n in was.items()}
+        tiles: list[Rows] = []
+        known = {e: self._known(e, n, tiles) for e, n in was.items()}
         asked = pa.Table.from_pylist(
             [{"eid": e, **known.get(e, {})} for e in eids],
             pa.schema([("eid", pa.string()), ("row", pa.int64()), ("thing", pa.int64()), ("base_z", pa.float64())]),
         )  # fmt: skip
-        table = self.rows.outlines_of(asked, same_places=same_places)
+        beside = np.concatenate(tiles) if tiles else np.empty(0, MEMBER)
+        near = pa.table({k: np.ascontiguousarray(beside[k]) for k in ("row", "thing")})
+        table = self.rows.outlines_of(asked, same_places=same_places, beside=near)
         box = np.column_stack([floats(table, n) for n in ("xmin", "ymin", "xmax", "ymax")])
         if not np.isfinite(box).all():
             raise _WholeError
@@ -177,14 +181,16 @@ class _Edit:
             raise _WholeError
         return new, np.array(found, dtype=np.int64)
 
-    def _known(self, eid: str, n: int) -> dict[str, Any]:
-        """Where a building was in the base, as its district has it."""
+    def _known(self, eid: str, n: int, tiles: list[Rows]) -> dict[str, Any]:
+        """Where a building was in the base, as its district has it; all of its tile are added to ``tiles``."""
         word = eid_words(pa.array([eid], pa.string()))[0]
         members = self._record(n).members
         at = np.flatnonzero((members["low"] == word["low"]) & (members["high"] == word["high"]))
         if len(at) != 1:
             return {}
         m = members[at[0]]
+        keys = tile_keys(members)
+        tiles.append(members[(members["level"] == m["level"]) & (keys == keys[at[0]])])
         ground = float(m["base_z"])
         return {
             "row": int(m["row"]),
@@ -249,9 +255,7 @@ class _Edit:
         same = np.array_equal(words["low"], members["low"]) and np.array_equal(
             words["high"], members["high"]
         )
-        if not same or not np.array_equal(
-            place(shapely.bounds(geometries(table)))[0], members["key"]
-        ):
+        if not same or not np.array_equal(_keys(table), members["key"]):
             raise _WholeError
         return table
 
@@ -263,6 +267,15 @@ class _Edit:
 
     def _keep(self, node: Node, blocks: Rows) -> None:
         self.patch.keep(f"{FOLDER}/{node.name}.blocks", blocks.tobytes())
+
+
+def _keys(table: pa.Table) -> NDArray[np.int64]:
+    """Morton key of each building's middle."""
+    box = extents(footprints_of(table))[:, :4]
+    odd = np.flatnonzero(~np.isfinite(box).all(axis=1))
+    if len(odd):
+        box[odd] = shapely.bounds(geometries(table.take(pa.array(odd))))
+    return place(box)[0]
 
 
 def _tile(cell: Cell, part: Part) -> tuple[int, int]:

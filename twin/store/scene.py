@@ -45,6 +45,8 @@ class Buildings:
     def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
         self._cursor = cursor
         self._standing: tuple[Any, ...] = ()
+        self._alone: frozenset[str] = frozenset()
+        self._seen: tuple[pa.Table, pa.Table] | None = None
 
     def _state(self) -> tuple[Any, ...]:
         """Place in the log of changes, count and time of the anchors; of one moment, so asked once."""
@@ -85,13 +87,18 @@ class Buildings:
     def above(self, eids: list[str]) -> list[str]:
         """Buildings, and all that they are part of."""
         found, asked = set(eids), eids
+        tied = False
         while asked:
             rows = self._cursor.execute(statement("scene_above"), {"eids": asked}).fetchall()
-            asked = sorted({r[0] for r in rows} - found)
+            tied |= bool(rows)
+            asked = sorted({r[0] for r in rows if r[0]} - found)
             found |= set(asked)
+        self._alone = frozenset() if tied else frozenset(found)
         return sorted(found)
 
-    def outlines_of(self, known: pa.Table, *, same_places: bool) -> pa.Table:
+    def outlines_of(
+        self, known: pa.Table, *, same_places: bool, beside: pa.Table | None = None
+    ) -> pa.Table:
         """:meth:`outlines` of some buildings as they stand now, with their ``eid``.
 
         Parameters
@@ -100,36 +107,51 @@ class Buildings:
             ``eid`` and, null where unknown, ``row``, ``thing`` and ``base_z`` as they were.
         same_places : bool
             Whether heights of the ground are those of then.
+        beside : pyarrow.Table, optional
+            ``row`` and ``thing`` of others that :meth:`rows` will be asked for.
         """
         eids = known["eid"].to_pylist()
-        found = self._cursor.execute(statement("scene_related"), {"eids": eids}).fetchone()
-        if found is not None and found[0]:
+        if not self._alone.issuperset(eids):
+            self.above(eids)
+        if not self._alone.issuperset(eids):
             asked = {"eids": eids, "west": 0.0, "south": 1.0, "east": 0.0, "north": -1.0}
             return self._cursor.execute(statement("scene_outlines_near"), asked).to_arrow_table()
-        if same_places and len(eids) <= MOST_AT_ONCE:
-            rows = [self._at(r) for r in known.to_pylist()]
+        if same_places and len(eids) <= MOST_AT_ONCE and not known["row"].null_count:
+            rows = self._where_they_were(known, beside)
             if None not in rows:
                 standing = [r for r in rows if r]
                 return pa.Table.from_pylist(standing, OUTLINE_OF)
         asked_ids = {"eids": eids}
         return self._cursor.execute(statement("scene_outlines_of"), asked_ids).to_arrow_table()
 
-    def _at(self, known: dict[str, Any]) -> dict[str, Any] | None:
-        """Outline of a building from the rows it stood in, {} where it does not stand any more; None if it left them."""
-        if known["row"] is None:
-            return None
-        shape = self._cursor.execute(statement("scene_shape_at"), {"at": known["row"]})
-        box = dict(zip((d[0] for d in shape.description), shape.fetchone() or (), strict=False))
-        thing = self._cursor.execute(statement("scene_thing_at"), {"at": known["thing"]}).fetchone()
-        if thing is None or thing[0] != known["eid"] or box.get("eid") != known["eid"]:
-            return None
-        return {**known, **box} if thing[1] else {}
+    def _where_they_were(
+        self, known: pa.Table, beside: pa.Table | None
+    ) -> list[dict[str, Any] | None]:
+        """Outlines from the rows buildings stood in, {} where one does not stand any more, None where one left them."""
+        row, thing = (known[n].to_numpy() for n in ("row", "thing"))
+        others = {n: [] if beside is None else beside[n].to_numpy() for n in ("row", "thing")}
+        shapes = self._scan("scene_edited_shapes", np.append(row, others["row"]), row)
+        things = self._scan("scene_edited_things", np.append(thing, others["thing"]), thing)
+        self._seen = shapes.drop_columns("outline"), things.drop_columns("stands")
+        (at, shaped), (of, named) = _found(shapes, row), _found(things, thing)
+        found: list[dict[str, Any] | None] = []
+        for i, said in enumerate(known.to_pylist()):
+            box = shapes["outline"][at[i]].as_py() if shaped[i] else None
+            if not named[i] or box is None or box["eid"] != said["eid"]:
+                found.append(None)
+            elif (
+                things["eid"][of[i]].as_py() != said["eid"] or shapes["wkb"][at[i]].as_py() is None
+            ):
+                found.append(None)
+            else:
+                found.append({**said, **box} if things["stands"][of[i]].as_py() else {})
+        return found
 
     def rows(self, wanted: pa.Table, box: Box) -> pa.Table:  # noqa: ARG002 - rows are ranges already
         """Buildings by ``row``, ``thing`` and ``base_z`` of :meth:`outlines`; ``box`` holds the middles of all (degrees)."""
         rows, things = wanted["row"].to_numpy(), wanted["thing"].to_numpy()
-        shapes = self._scan("scene_building_shapes", rows)
-        named = self._scan("scene_building_things", things)
+        shapes = self._read("scene_building_shapes", 0, rows)
+        named = self._read("scene_building_things", 1, things)
         at, shaped = _found(shapes, rows)
         of, known = _found(named, things)
         both = np.flatnonzero(shaped & known)
@@ -139,9 +161,21 @@ class Buildings:
             columns |= dict(zip(chosen.column_names, chosen.columns, strict=True))
         return pa.table(columns)
 
-    def _scan(self, name: str, numbers: NDArray[np.int64]) -> pa.Table:
+    def _read(self, name: str, which: int, numbers: NDArray[np.int64]) -> pa.Table:
+        """Rows of a statement; what was seen already is not asked for again."""
+        if self._seen is None:
+            return self._scan(name, numbers)
+        seen = self._seen[which]
+        missing = numbers[~_found(seen, numbers)[1]]
+        if not len(missing):
+            return seen
+        return pa.concat_tables([seen, self._scan(name, missing)]).combine_chunks()
+
+    def _scan(
+        self, name: str, numbers: NDArray[np.int64], own: NDArray[np.int64] | None = None
+    ) -> pa.Table:
         """What a statement gives for the ranges of rows that some lie in, those between them included."""
-        bound: dict[str, int] = {}
+        bound: dict[str, Any] = {} if own is None else {"own": own.tolist()}
         scans = []
         for i, (first, last) in enumerate(_ranges(numbers) if len(numbers) else [(0, -1)]):
             bound |= {f"a{i}": first, f"b{i}": last}

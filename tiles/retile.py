@@ -33,6 +33,7 @@ from tiles.folder import digest_of
 from tiles.footprints import extents, footprints_of
 from tiles.massing import BLOCK
 from tiles.membership import morton, place
+from tiles.outlines import ASKED
 from tiles.packing import with_packed
 from tiles.records import FOLDER, Record, digest_parts, read_record, record_bytes
 from tiles.source import floats, geometries
@@ -84,10 +85,13 @@ def retile(
     if upper is None or upper.ground != ground or upper.left_out or len(upper.moved) > MOST_MOVED:
         return None
     changed = rows.changed(upper.position)
-    if not changed or not upper.nodes or not upper.nodes[-1].below:
+    if changed is None or rows.position() <= upper.position:
         return None
+    if not upper.nodes or not upper.nodes[-1].below:
+        return None
+    edit = _Edit(rows, terrain, layer, patch, upper)
     try:
-        return _Edit(rows, terrain, layer, patch, upper).run(rows.above(changed), ground)
+        return edit.run(rows.above(changed), ground) if changed else edit.settle(rows.places())
     except (_WholeError, OSError, ValueError):
         return None
 
@@ -135,6 +139,10 @@ class _Edit:
         self.upper.moved |= {
             e: lives.get(e, -1) for e in eids if lives.get(e, -1) != was.get(e, -1)
         }
+        return self.settle(places)
+
+    def settle(self, places: str) -> Layer:
+        """The layer stands where the base does."""
         self.upper.position, self.upper.places = self.rows.position(), places
         beside = self.patch.keep(f"{FOLDER}/upper", upper_bytes(self.upper))
         keep_upper(Path(beside), self.upper)
@@ -155,10 +163,7 @@ class _Edit:
         """Buildings as they stand now, and their districts."""
         tiles: list[Rows] = []
         known = {e: self._known(e, n, tiles) for e, n in was.items()}
-        asked = pa.Table.from_pylist(
-            [{"eid": e, **known.get(e, {})} for e in eids],
-            pa.schema([("eid", pa.string()), ("row", pa.int64()), ("thing", pa.int64()), ("base_z", pa.float64())]),
-        )  # fmt: skip
+        asked = pa.Table.from_pylist([{"eid": e, **known.get(e, {})} for e in eids], ASKED)
         beside = np.concatenate(tiles) if tiles else np.empty(0, MEMBER)
         near = pa.table({k: np.ascontiguousarray(beside[k]) for k in ("row", "thing")})
         table = self.rows.outlines_of(asked, same_places=same_places, beside=near)

@@ -74,11 +74,18 @@ class Buildings:
         """Buildings the log names after a place; None where it names more than single buildings, or too many."""
         asked = {"since": since, "most": MOST_EDITS + 1}
         found = self._cursor.execute(statement("scene_changes"), asked).fetchall()
-        if len(found) > MOST_EDITS or any(
-            kind != "entity" or collection not in OF_BUILDINGS for kind, _, collection in found
-        ):
+        found = [row for row in found if row[0] != "raster" or row[2] != "imagery"]
+        if len(found) > MOST_EDITS or any(kind != "entity" for kind, _, _ in found):
             return None
-        return sorted({eid for _, eid, _ in found})
+        others = sorted({eid for _, eid, collection in found if collection not in OF_BUILDINGS})
+        if others and self._cursor.execute(statement("scene_above"), {"eids": others}).fetchone():
+            return None  # a model or a part of something: buildings may give way to it
+        return sorted({eid for _, eid, collection in found if collection in OF_BUILDINGS})
+
+    def things_of(self, eids: list[str]) -> list[int]:
+        """``thing`` of :meth:`outlines` of those that are in the base, whether they stand or not."""
+        rows = self._cursor.execute(statement("scene_things_of"), {"eids": eids}).fetchall()
+        return [row[0] for row in rows]
 
     def places(self) -> str:
         """Changes when places of things are computed anew."""
@@ -137,14 +144,14 @@ class Buildings:
         found: list[dict[str, Any] | None] = []
         for i, said in enumerate(known.to_pylist()):
             box = shapes["outline"][at[i]].as_py() if shaped[i] else None
-            if not named[i] or box is None or box["eid"] != said["eid"]:
-                found.append(None)
-            elif (
-                things["eid"][of[i]].as_py() != said["eid"] or shapes["wkb"][at[i]].as_py() is None
-            ):
+            there = {
+                box["eid"] if box else None,
+                things["eid"][of[i]].as_py() if named[i] else None,
+            }
+            if there != {said["eid"]} or not shapes["wkb"][at[i]].is_valid:
                 found.append(None)
             else:
-                found.append({**said, **box} if things["stands"][of[i]].as_py() else {})
+                found.append({**said, **(box or {})} if things["stands"][of[i]].as_py() else {})
         return found
 
     def rows(self, wanted: pa.Table, box: Box) -> pa.Table:  # noqa: ARG002 - rows are ranges already

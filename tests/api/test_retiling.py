@@ -1,6 +1,5 @@
 """What is written through the API is in the tiles that lie on disk, and only there."""
 
-import time
 from types import SimpleNamespace
 
 import httpx
@@ -10,7 +9,6 @@ import tiles
 import tiles.membership
 from api.app import create_app
 from api.state import CityState
-from twin.city import City
 from twin.settings import ServerSettings
 from twin.store import Store
 from twin.store.scene import Scene
@@ -52,18 +50,20 @@ def whole(here, folder):
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in (folder / "buildings").rglob("*.*") if p.is_file() and ".records" not in p.parts}  # fmt: skip
 
 
-def test_an_edit_is_in_its_tile_within_a_second_and_in_no_other(here, tmp_path, ids):
+def raise_to(here, building: str, height: float) -> None:
+    """Another height through OGC Features Part 4."""
+    path = f"/collections/buildings/items/{building}"
+    lock = {"if-match": here.client.get(path).headers["etag"]}
+    body = {"properties": {"height_m": height}}
+    answer = here.client.patch(path, json=body, headers=PATCH | lock)
+    assert answer.status_code == 204, answer.text
+
+
+def test_an_edit_is_in_its_tile_and_in_no_other(here, tmp_path, ids):
     assert here.state.retiler.wait(60)
     before = tags(here)
-    began = time.monotonic()
-    answer = here.client.patch(
-        f"/collections/buildings/items/{ids.tower}",
-        json={"properties": {"height_m": 77.0}},
-        headers=PATCH,
-    )
-    assert answer.status_code == 204, answer.text
+    raise_to(here, ids.building(5), 77.0)
     assert here.state.retiler.wait(60)
-    spent = time.monotonic() - began
     after = tags(here)
     changed = {n for n in before if before[n] != after.get(n)}
     fresh = whole(here, tmp_path / "anew")
@@ -71,31 +71,28 @@ def test_an_edit_is_in_its_tile_within_a_second_and_in_no_other(here, tmp_path, 
     own = [n for n in changed if b'"eid"' in fresh[n]]
     assert len(own) == 1
     assert len([n for n in before if n.endswith(".glb") and b'"eid"' in fresh[n]]) > 4
-    assert spent < 30  # a second on a machine of its own
 
 
 def test_writes_that_follow_one_another_end_in_one_state(here, tmp_path, ids):
     for height in (20.0, 21.0, 22.0, 23.0):
-        here.client.patch(
-            f"/collections/buildings/items/{ids.tower}",
-            json={"properties": {"height_m": height}},
-            headers=PATCH,
-        ).raise_for_status()
+        raise_to(here, ids.building(5), height)
     assert here.state.retiler.wait(60)
     fresh = whole(here, tmp_path / "anew")
     assert {n: (here.city.tiles / n).read_bytes() for n in fresh} == fresh
 
 
 def test_a_write_whose_server_ended_is_caught_up_by_the_next(make_city, tmp_path, ids):
-    city: City = make_city(tmp_path / "city")
+    city = make_city(tmp_path / "city")
     with Store.open(city) as store:
         tiles.build(Scene(store), city.tiles, ["buildings"])
         was = (city.tiles / "manifest.json").read_bytes()
         with store.transaction() as con:
-            con.execute("UPDATE entity SET height_m = 99 WHERE eid = $e::UUID", {"e": ids.tower})
+            con.execute(
+                "UPDATE entity SET height_m = 99 WHERE eid = $e::UUID", {"e": ids.building(5)}
+            )
             con.execute(
                 "INSERT INTO change (kind, subject_kind, subject_id, collection) VALUES ('change', 'entity', $e, 'buildings')",
-                {"e": ids.tower},
+                {"e": ids.building(5)},
             )
     with CityState.open(ServerSettings(city=city.path)) as state:
         assert state.retiler.wait(60)

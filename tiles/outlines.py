@@ -100,12 +100,12 @@ class EditedRows(BuildingRows, Protocol):
         ...
 
     def outlines_of(
-        self, known: pa.Table, *, same_places: bool, beside: pa.Table | None = None
+        self, known: pa.Table, *, places: str | None, beside: pa.Table | None = None
     ) -> pa.Table:
         """Outlines of some buildings, with ``eid``; of none that is not drawn.
 
-        ``known`` has ``eid`` and ``row``, ``thing``, ``base_z`` as they were, null where unknown; with
-        ``same_places`` heights of the ground are those of then. ``beside`` has ``row`` and ``thing`` of others that
+        ``known`` has ``eid`` and ``row``, ``thing``, ``base_z`` as they were when :meth:`places` was
+        ``places``, null where unknown. ``beside`` has ``row`` and ``thing`` of others that
         :meth:`rows` will be asked for.
         """
         ...
@@ -209,7 +209,7 @@ def renewed(plan: Plan, rows: EditedRows, since: int) -> Plan | None:
         return plan
     eids = rows.above(eids)
     unknown = pa.Table.from_pylist([{"eid": eid} for eid in eids], ASKED)
-    found = rows.outlines_of(unknown, same_places=False).drop_columns("eid")
+    found = rows.outlines_of(unknown, places=None).drop_columns("eid")
     fresh, _ = _columns(found)
     stays = np.flatnonzero(~np.isin(plan.thing, rows.things_of(eids)))
     old = plan.row, plan.thing, plan.base_z, plan.membership.key, plan.inside

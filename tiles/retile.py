@@ -121,7 +121,7 @@ class _Edit:
         """Make it."""
         places = self.rows.places()
         was = districts_of(self.layer / FOLDER / "homes", eids, self.upper.moved)
-        new, home = self._standing(eids, was, same_places=places == self.upper.places)
+        new, home = self._standing(eids, was)
         numbers = set(was.values()) | set(home.tolist())
         gone = eid_words(pa.array(eids, pa.string()))
         splices = {
@@ -157,16 +157,14 @@ class _Edit:
             self.records[n] = read_record(self.layer / FOLDER / name_of(self._cell(n)))
         return self.records[n]
 
-    def _standing(
-        self, eids: list[str], was: dict[str, int], *, same_places: bool
-    ) -> tuple[Rows, NDArray[np.int64]]:
+    def _standing(self, eids: list[str], was: dict[str, int]) -> tuple[Rows, NDArray[np.int64]]:
         """Buildings as they stand now, and their districts."""
         tiles: list[Rows] = []
         known = {e: self._known(e, n, tiles) for e, n in was.items()}
         asked = pa.Table.from_pylist([{"eid": e, **known.get(e, {})} for e in eids], ASKED)
         beside = np.concatenate(tiles) if tiles else np.empty(0, MEMBER)
         near = pa.table({k: np.ascontiguousarray(beside[k]) for k in ("row", "thing")})
-        table = self.rows.outlines_of(asked, same_places=same_places, beside=near)
+        table = self.rows.outlines_of(asked, places=self.upper.places, beside=near)
         box = np.column_stack([floats(table, n) for n in ("xmin", "ymin", "xmax", "ymax")])
         if not np.isfinite(box).all():
             raise _WholeError

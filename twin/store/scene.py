@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,8 @@ class Buildings:
 
     def places(self) -> str:
         """Changes when places of things are computed anew."""
-        return str(self._state()[1:])
+        _, count, latest = self._state()
+        return f"{count} {'' if latest is None else latest.isoformat()}"
 
     def above(self, eids: list[str]) -> list[str]:
         """Buildings, and all that they are part of."""
@@ -104,7 +106,7 @@ class Buildings:
         return sorted(found)
 
     def outlines_of(
-        self, known: pa.Table, *, same_places: bool, beside: pa.Table | None = None
+        self, known: pa.Table, *, places: str | None, beside: pa.Table | None = None
     ) -> pa.Table:
         """:meth:`outlines` of some buildings as they stand now, with their ``eid``.
 
@@ -112,8 +114,8 @@ class Buildings:
         ----------
         known : pyarrow.Table
             ``eid`` and, null where unknown, ``row``, ``thing`` and ``base_z`` as they were.
-        same_places : bool
-            Whether heights of the ground are those of then.
+        places : str, optional
+            :meth:`places` of then.
         beside : pyarrow.Table, optional
             ``row`` and ``thing`` of others that :meth:`rows` will be asked for.
         """
@@ -123,13 +125,28 @@ class Buildings:
         if not self._alone.issuperset(eids):
             asked = {"eids": eids, "west": 0.0, "south": 1.0, "east": 0.0, "north": -1.0}
             return self._cursor.execute(statement("scene_outlines_near"), asked).to_arrow_table()
-        if same_places and len(eids) <= MOST_AT_ONCE and not known["row"].null_count:
+        fresh = None
+        if len(eids) <= MOST_AT_ONCE and not known["row"].null_count:
+            fresh = self._placed_since(places)
+        if fresh is not None:
             rows = self._where_they_were(known, beside)
             if None not in rows:
+                rows = [r and {**r, "base_z": fresh.get(r["eid"], r["base_z"])} for r in rows]
                 standing = [r for r in rows if r]
                 return pa.Table.from_pylist(standing, OUTLINE_OF)
         asked_ids = {"eids": eids}
         return self._cursor.execute(statement("scene_outlines_of"), asked_ids).to_arrow_table()
+
+    def _placed_since(self, places: str | None) -> dict[str, float | None] | None:
+        """Height of the ground at what got a place after a moment; None where that is not told one by one."""
+        if places == self.places():
+            return {}
+        count, _, latest = (places or "").partition(" ")
+        if count != str(self._state()[1]) or not latest:
+            return None
+        asked = {"since": datetime.fromisoformat(latest), "most": MOST_EDITS + 1}
+        found = self._cursor.execute(statement("scene_placed_since"), asked).fetchall()
+        return dict(found) if len(found) <= MOST_EDITS else None
 
     def _where_they_were(
         self, known: pa.Table, beside: pa.Table | None

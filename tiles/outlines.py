@@ -212,7 +212,7 @@ def renewed(plan: Plan, rows: EditedRows, since: int) -> Plan | None:
     found = rows.outlines_of(unknown, places=None).drop_columns("eid")
     fresh, _ = _columns(found)
     stays = np.flatnonzero(~np.isin(plan.thing, rows.things_of(eids)))
-    old = plan.row, plan.thing, plan.base_z, plan.membership.key, plan.inside
+    old: list[NDArray[Any]] = [plan.row, plan.thing, plan.base_z, plan.membership.key, plan.inside]
     columns = [np.concatenate([a[stays], b]) for a, b in zip(old, fresh, strict=True)]
     return _planned(columns, plan.left_out) if len(columns[0]) else None
 

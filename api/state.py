@@ -17,6 +17,7 @@ from api.address_jobs import PROCESS, AddressJobs, address_work
 from api.address_tree import index_at
 from api.jobs import Jobs
 from api.processes import analysis_work
+from api.retiling import Retiler
 from api.sensorthings.service import SensorThings
 from api.shared_lock import SharedLock
 from api.vector_tiles import VectorTiles
@@ -92,6 +93,7 @@ class CityState:
     scenes: SceneBook
     turns: SharedLock
     drawing: OnDemand
+    retiler: Retiler
     vectors: VectorTiles = field(init=False)
     sights: Sights = field(init=False)
     limited: LimitedTiles = field(init=False)
@@ -132,14 +134,16 @@ class CityState:
             scenes = SceneBook(store)
             work = {PROCESS: address_work(lambda: book.history, turns.reading)}
             jobs = Jobs(city.path / "jobs", work | analysis_work(scenes, store))
-            arenas = ArenaKeeper(store, city.arenas)
+            arenas, retiler = ArenaKeeper(store, city.arenas), Retiler(store, city.tiles)
             try:
                 arenas.start()
+                retiler.start()
                 with _running(settings, hub):
                     drawing = OnDemand(Scene(store), city.tiles)
                     desk = CaseDesk(store)
                     state = cls(
-                        settings, city, store, hub, desk, book, AddressJobs(jobs), jobs, scenes, turns, drawing
+                        settings, city, store, hub, desk, book, AddressJobs(jobs), jobs, scenes, turns, drawing,
+                        retiler,
                     )  # fmt: skip
                     try:
                         yield state
@@ -148,6 +152,7 @@ class CityState:
             finally:
                 jobs.close()
                 hub.close()
+                retiler.close()
                 arenas.close()
 
     def moment(self) -> Moment:

@@ -15,10 +15,12 @@ from tiles.features import Layer, Progress, Write
 from tiles.folder import (
     FORMAT,
     Patch,
+    Pending,
     Staging,
     digest_of,
     digest_pixels,
     digest_table,
+    is_tile,
     read_manifest,
     swap,
     write_manifest,
@@ -307,7 +309,7 @@ class _Run:
         self.manifest = manifest
         self.changed: dict[str, dict[str, Any]] = {}
         self.patched: dict[str, dict[str, Any]] = {}
-        self.gone: list[str] = []
+        self.pending = Pending(staging / PATCHED)
         self.reports: list[LayerReport] = []
 
     def make(self, job: _Job) -> None:
@@ -339,14 +341,12 @@ class _Run:
         """Renew single files of a layer, where that is possible."""
         if job.patched is None or entry is None or not (self.out / job.name).is_dir():
             return False
-        folder = Patch(self.staging / PATCHED / job.name, entry["files"])
+        folder = Patch(self.pending, job.name, entry["files"])
         layer = job.patched(self.out / job.name, folder)
         if layer is None:
-            shutil.rmtree(self.staging / PATCHED, ignore_errors=True)
+            self.pending.drop(f"{job.name}/")
             return False
-        folder.settle()
-        self.patched[job.name] = _entry(digest, folder, layer)
-        self.gone += [f"{job.name}/{name}" for name in sorted(folder.gone)]
+        self.patched[job.name] = _said(digest, layer) | folder.settled(entry)
         return True
 
     def forget(self, start: str) -> None:
@@ -369,22 +369,27 @@ class _Run:
 
     def scene(self) -> None:
         """The tileset over the 3D layers as they will be."""
-        found: dict[str, bytes] = {}
-        for name in SCENE:
-            home = self.staging if name in self.changed else self.out
-            path = self.staging / PATCHED / name / "tileset.json"
-            if not path.is_file():
-                path = home / name / "tileset.json"
-            if path.is_file():
-                found[name] = path.read_bytes()
-        texts = [f"{n}:{b.hex()}" for n, b in found.items()]
+        whole = self.manifest | self.changed | self.patched
+        tilesets = {n: whole[n]["files"].get("tileset.json") for n in SCENE if n in whole}
+        texts = [f"{n}:{said[0]}" for n, said in tilesets.items() if said]
 
-        def run(write: Write, _: Progress) -> Layer:
+        def layer(write: Write) -> Layer:
+            found = {n: self._new(f"{n}/tileset.json") for n, said in tilesets.items() if said}
             if found:
                 write("tileset.json", scene_tileset(found))
             return Layer(None, len(found))
 
-        self.make(_Job("scene", digest_of(*texts), run))
+        def patched(_layer: Path, patch: Patch) -> Layer | None:
+            return layer(patch.write) if texts else None
+
+        self.make(_Job("scene", digest_of(*texts), lambda w, _: layer(w), patched=patched))
+
+    def _new(self, name: str) -> bytes:
+        """A file of the tiles folder as it will be."""
+        if name in self.pending.names:
+            return self.pending.read(name)
+        home = self.staging if name.split("/")[0] in self.changed else self.out
+        return (home / name).read_bytes()
 
     def finish(self) -> None:
         """Swap in what was built; the manifest never speaks of files that are not there."""
@@ -396,23 +401,25 @@ class _Run:
         if self.changed or not (self.out / "manifest.json").is_file():
             write_manifest(self.out, kept | self.changed)
         if self.patched:
-            commit(self.staging / PATCHED, self.out, self.gone, self.patched)
-        shutil.rmtree(self.staging, ignore_errors=True)
-        shutil.rmtree(self.left, ignore_errors=True)
+            commit(self.pending, self.out, self.patched)
+        for folder in (self.staging, self.left):
+            if folder.exists():
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _entry(digest: str, folder: Staging, layer: Layer) -> dict[str, Any]:
     """What the manifest says about a layer."""
-    tiles = [f for f in folder.files if not f.endswith((".json", ".subtree", ".gz"))]
+    found = {"files": dict(sorted(folder.files.items())), "bytes": folder.bytes}
+    return _said(digest, layer) | found | {"tiles": sum(map(is_tile, folder.files))}
+
+
+def _said(digest: str, layer: Layer) -> dict[str, Any]:
+    """What a layer says of itself."""
     return {
         "input": digest,
-        "output": folder.digest(),
         "features": layer.features,
-        "tiles": len(tiles),
-        "bytes": folder.bytes,
         "geometric_errors": layer.errors or _errors(layer.root),
         "notes": layer.notes,
-        "files": dict(sorted(folder.files.items())),
     }
 
 

@@ -20,7 +20,7 @@ from tiles.packing import with_packed
 from tiles.palette import facade
 from tiles.records import FOLDER, Record, Shelf, digest_parts, read_record, write_record
 from tiles.retile import layer_of
-from tiles.upper import Upper, write_upper
+from tiles.upper import Upper, keep_upper, upper_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -126,7 +126,8 @@ def refresh_buildings(
         upper.finish(
             lambda c: read_record(records / name_of(c)).district.blocks, terrain, write, keep
         )
-    write_upper(records / "upper", upper)
+    (records / "upper").write_bytes(upper_bytes(upper))
+    keep_upper(records / "upper", upper)
     return layer_of(upper)
 
 

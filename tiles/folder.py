@@ -23,10 +23,13 @@ __all__ = [
     "FORMAT",
     "Hashes",
     "Patch",
+    "Pending",
     "Staging",
     "digest_of",
     "digest_pixels",
     "digest_table",
+    "is_tile",
+    "manifest_bytes",
     "read_manifest",
     "swap",
 ]
@@ -89,25 +92,57 @@ class Staging:
         """Size of all files."""
         return sum(size for _, size in self.files.values())
 
-    def digest(self) -> str:
-        """Hash over names and contents."""
-        return digest_of(*[f"{n}:{self.files[n][0]}" for n in sorted(self.files)])
 
-
-class Patch(Staging):
-    """Files that take the place of some of a layer's; all others stay as they are.
+class Pending:
+    """Files that will take the place of others, all together (:mod:`tiles.patch`).
 
     Parameters
     ----------
     path : Path
-        Where new files are written.
-    known : mapping of str to (sha256, size)
-        The layer's files.
+        Folder that takes them, on the file system of the tiles folder; made with the first.
     """
 
-    def __init__(self, path: Path, known: Mapping[str, Sequence[Any]]) -> None:
-        super().__init__(path)
-        self.known = known
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.names: list[str] = []
+        self.gone: list[str] = []
+
+    def add(self, name: str, data: bytes) -> str:
+        """Take the bytes of a file by its path in the tiles folder; gives where they lie until then."""
+        if not self.names:
+            self.path.mkdir(parents=True, exist_ok=True)
+        beside = f"{self.path}/{len(self.names)}"
+        with open(beside, "wb", buffering=0) as file:  # noqa: PTH123 - many files
+            file.write(data)
+        self.names.append(name)
+        return beside
+
+    def drop(self, start: str) -> None:
+        """Forget the files whose paths begin so, which are the last."""
+        while self.names and self.names[-1].startswith(start):
+            (self.path / str(len(self.names) - 1)).unlink()
+            self.names.pop()
+
+    def read(self, name: str) -> bytes:
+        """The bytes of a file."""
+        return (self.path / str(self.names.index(name))).read_bytes()
+
+
+class Patch:
+    """Files that take the place of some of a layer's; all others stay as they are.
+
+    Parameters
+    ----------
+    pending : Pending
+        Takes what is new.
+    layer : str
+        Its folder.
+    known : mapping of str to (sha256, size)
+        Its files.
+    """
+
+    def __init__(self, pending: Pending, layer: str, known: Mapping[str, Sequence[Any]]) -> None:
+        self.pending, self.layer, self.known = pending, layer, known
         self.told: dict[str, tuple[str, int]] = {}
         self.gone: set[str] = set()
 
@@ -115,19 +150,30 @@ class Patch(Staging):
         """Write one file, unless the layer has it so."""
         found = self.told[name] = hashlib.sha256(data).hexdigest(), len(data)
         if tuple(self.known.get(name, ())) != found:
-            self._place(name).write_bytes(data)
+            self.keep(name, data)
 
-    def beside(self, name: str) -> Path:
-        """Where a file that is not served is to be written."""
-        return self._place(name)
+    def keep(self, name: str, data: bytes) -> str:
+        """Write one file that is not served; gives where it lies until the patch is carried out."""
+        return self.pending.add(f"{self.layer}/{name}", data)
 
-    def settle(self) -> None:
-        """Reckon the files of the layer as it will be."""
+    def settled(self, entry: Mapping[str, Any]) -> dict[str, Any]:
+        """``files``, ``tiles`` and ``bytes`` of the layer's entry as they will be, from those of now."""
         self.gone -= self.told.keys()
-        known: dict[str, Any] = dict(self.known)
-        same = self.told.keys() <= known.keys() and not self.gone
-        known |= self.told
-        self.files = known if same else {k: known[k] for k in sorted(known.keys() - self.gone)}
+        self.gone &= self.known.keys()
+        self.pending.gone += [f"{self.layer}/{name}" for name in sorted(self.gone)]
+        fresh = self.told.keys() - self.known.keys()
+        tiles = sum(map(is_tile, fresh)) - sum(map(is_tile, self.gone))
+        size = sum(found[1] for found in self.told.values())
+        size -= sum(self.known[name][1] for name in (self.told.keys() - fresh) | self.gone)
+        files = {**self.known, **self.told}
+        if fresh or self.gone:
+            files = {k: files[k] for k in sorted(files.keys() - self.gone)}
+        return {"files": files, "tiles": entry["tiles"] + tiles, "bytes": entry["bytes"] + size}
+
+
+def is_tile(name: str) -> bool:
+    """Whether a file of a layer is a content as it is told of."""
+    return not name.endswith((".json", ".subtree", ".gz"))
 
 
 def digest_of(*parts: str) -> str:
@@ -250,12 +296,22 @@ class Hashes:
 
 def write_manifest(out: Path, layers: Mapping[str, Any]) -> None:
     """Put the manifest in place in one step; entries are not changed afterwards."""
-    ordered = {k: layers[k] for k in sorted(layers)}
-    body = {"format": FORMAT, "layers": ordered}
     beside = out / (MANIFEST + ".new")
-    beside.write_bytes(orjson.dumps(body, option=orjson.OPT_INDENT_2))
+    beside.write_bytes(manifest_bytes(layers))
+    remember_manifest(out, layers, beside)
     beside.replace(out / MANIFEST)
-    _remember(out / MANIFEST, signature(out / MANIFEST), ordered)
+
+
+def manifest_bytes(layers: Mapping[str, Any]) -> bytes:
+    """A manifest as it is written."""
+    body = {"format": FORMAT, "layers": {k: layers[k] for k in sorted(layers)}}
+    return orjson.dumps(body, option=orjson.OPT_INDENT_2)
+
+
+def remember_manifest(out: Path, layers: Mapping[str, Any], beside: Path) -> None:
+    """Keep what was written to a file that will be the manifest; entries are not changed afterwards."""
+    ordered = {k: layers[k] for k in sorted(layers)}
+    _remember(out / MANIFEST, signature(beside), ordered)
 
 
 def swap(built: Path, target: Path, old: Path) -> None:

@@ -1,7 +1,7 @@
 """Contents made when they are asked for, with the bytes a build writes.
 
-The plan of the whole city is made once for each state of the base (some microseconds a building) and kept, some
-forty bytes a building; then a tile costs reading its own buildings and drawing them. Massing is not made so: that of a
+The plan of the whole city is made once (some microseconds a building) and kept, some forty bytes a building; single
+edits are taken over into it. Then a tile costs reading its own buildings and drawing them. Massing is not made so: that of a
 whole city needs every building.
 """
 
@@ -24,7 +24,7 @@ from tiles.buildings import stamped
 from tiles.districts import area_of, make_part, name_of
 from tiles.folder import read_manifest
 from tiles.membership import LAST_LEVEL, place, unmorton
-from tiles.outlines import Plan, StreamedSource, TableRows, plan_of
+from tiles.outlines import EditedRows, Plan, StreamedSource, TableRows, plan_of, renewed
 from tiles.packing import pack
 from tiles.palette import facade
 from tiles.source import geometries
@@ -70,8 +70,12 @@ class _State:
     raw: str
     terrain: Surface | None = None
     stamp: str = ""
+    ground: str = ""
     plan: Plan | None = None
     district: dict[Cell, int] | None = None
+    position: int = -1
+    before: tuple[Plan, int] | None = None
+    """A plan of the same ground, and the place in the log of changes it was made at."""
 
 
 def _picture() -> Drawn:
@@ -124,7 +128,7 @@ class OnDemand:
                     return self._drawn(rows, state, name, (level, x, y), part)
                 except _MovedError:  # rows were moved without a change of the base
                     with self._lock:
-                        state.district = None
+                        state.district = state.before = None
         return None
 
     def warm(self) -> None:
@@ -161,7 +165,11 @@ class OnDemand:
             if self._state.raw != raw:
                 terrain = self._source.terrain()
                 ground = "none" if terrain is None else terrain.digest()
-                self._state = _State(raw, terrain, stamped(raw, ground))
+                was = self._state
+                kept = (was.plan, was.position) if was.plan is not None else was.before
+                same = kept is not None and ground == was.ground
+                self._state = _State(raw, terrain, stamped(raw, ground), ground)
+                self._state.before = kept if same else None
             return self._state
 
     def _is_built(self, stamp: str) -> bool:
@@ -199,7 +207,14 @@ class OnDemand:
     def _plan(rows: BuildingRows, state: _State) -> dict[Cell, int]:
         """Number of each district; the plan is made where there is none."""
         if state.district is None:
-            state.plan = plan_of(rows.outlines())
+            state.plan = None
+            if isinstance(rows, EditedRows):
+                state.position = rows.position()
+                if state.before is not None and state.position >= 0:
+                    state.plan = renewed(state.before[0], rows, state.before[1])
+            if state.plan is None:
+                state.plan = plan_of(rows.outlines())
+            state.before = None
             state.district = {} if state.plan is None else _cells(state.plan)
         return state.district
 

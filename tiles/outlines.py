@@ -21,11 +21,11 @@ from tiles.membership import Membership, members, place
 from tiles.source import floats, geometries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from contextlib import AbstractContextManager
 
 __all__ = [
-    "OUTLINE", "BuildingRows", "EditedRows", "Plan", "StreamedSource", "TableRows", "plan_of",
+    "ASKED", "OUTLINE", "BuildingRows", "EditedRows", "Plan", "StreamedSource", "TableRows", "plan_of", "renewed",
 ]  # fmt: skip
 
 Floats = NDArray[np.float64]
@@ -40,6 +40,9 @@ OUTLINE = pa.schema(
     ]
 )  # fmt: skip
 """Height of the ground (m) and box (degrees) of a building; null where unknown."""
+
+ASKED = pa.schema([("eid", pa.string()), *(OUTLINE.field(n) for n in ("row", "thing", "base_z"))])
+"""What :meth:`EditedRows.outlines_of` is asked."""
 
 
 @runtime_checkable
@@ -84,6 +87,10 @@ class EditedRows(BuildingRows, Protocol):
         """Eids of the buildings that changed after a place; None where that cannot be said one by one."""
         ...
 
+    def things_of(self, eids: list[str]) -> list[int]:
+        """``thing`` of those that are in the base, whether they stand or not."""
+        ...
+
     def places(self) -> str:
         """Changes when the heights of the ground are computed anew."""
         ...
@@ -92,11 +99,14 @@ class EditedRows(BuildingRows, Protocol):
         """Buildings, and all whose drawing depends on them."""
         ...
 
-    def outlines_of(self, known: pa.Table, *, same_places: bool) -> pa.Table:
+    def outlines_of(
+        self, known: pa.Table, *, places: str | None, beside: pa.Table | None = None
+    ) -> pa.Table:
         """Outlines of some buildings, with ``eid``; of none that is not drawn.
 
-        ``known`` has ``eid`` and ``row``, ``thing``, ``base_z`` as they were, null where unknown; with
-        ``same_places`` heights of the ground are those of then.
+        ``known`` has ``eid`` and ``row``, ``thing``, ``base_z`` as they were when :meth:`places` was
+        ``places``, null where unknown. ``beside`` has ``row`` and ``thing`` of others that
+        :meth:`rows` will be asked for.
         """
         ...
 
@@ -171,8 +181,44 @@ def plan_of(outlines: Iterable[pa.RecordBatch]) -> Plan | None:
         parts.append(columns)
     if not sum(len(p[0]) for p in parts):
         return None
-    row, thing, base_z, key, inside = (np.concatenate([p[i] for p in parts]) for i in range(5))
+    columns = [np.concatenate([p[i] for p in parts]) for i in range(5)]
     del parts
+    return _planned(columns, left_out)
+
+
+def renewed(plan: Plan, rows: EditedRows, since: int) -> Plan | None:
+    """A plan after some edits: what changed is taken out and put in, all else stays where it is in the base.
+
+    Parameters
+    ----------
+    plan : Plan
+    rows : EditedRows
+    since : int
+        Place in the log of changes at which the plan was made.
+
+    Returns
+    -------
+    Plan or None
+        None where the log does not tell it, or nothing would be left. A building that was written anew in the base under
+        its old id is not found in the plan: whoever reads its row gets none, and has to plan anew.
+    """
+    eids = rows.changed(since)
+    if eids is None or rows.position() <= since:
+        return None
+    if not eids:
+        return plan
+    eids = rows.above(eids)
+    unknown = pa.Table.from_pylist([{"eid": eid} for eid in eids], ASKED)
+    found = rows.outlines_of(unknown, places=None).drop_columns("eid")
+    fresh, _ = _columns(found)
+    stays = np.flatnonzero(~np.isin(plan.thing, rows.things_of(eids)))
+    old: list[NDArray[Any]] = [plan.row, plan.thing, plan.base_z, plan.membership.key, plan.inside]
+    columns = [np.concatenate([a[stays], b]) for a, b in zip(old, fresh, strict=True)]
+    return _planned(columns, plan.left_out) if len(columns[0]) else None
+
+
+def _planned(columns: Sequence[NDArray[Any]], left_out: int) -> Plan:
+    row, thing, base_z, key, inside = columns
     found = members(key, inside)
     o = found.order
     return Plan(found, row[o], thing[o], base_z[o], inside[o], left_out)

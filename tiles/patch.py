@@ -1,71 +1,75 @@
 """Single files of a tiles folder renewed together: all of them, or, after a kill at any moment, all of them later.
 
-New files lie in a folder with a list of those that go. Giving that folder its second name is the moment from which the
-patch holds: whoever comes next carries it out to the end (:func:`recover`). A file is replaced in one step, so
-readers see the old or the new one.
+New files lie in a folder, by number, with a list of their names and of those that go. Giving that folder its second name
+is the moment from which the patch holds: whoever comes next carries it out to the end (:func:`recover`). A file is
+replaced in one step, so readers see the old or the new one; the manifest is the last.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from tiles.folder import MANIFEST, read_manifest, write_manifest
+from tiles.folder import MANIFEST, Pending, manifest_bytes, read_manifest, remember_manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Mapping
 
 __all__ = ["commit", "recover"]
 
-GONE = "gone.json"
+INDEX = "index.json"
 
 
-def commit(folder: Path, out: Path, gone: Sequence[str], layers: Mapping[str, Any]) -> None:
+def commit(pending: Pending, out: Path, layers: Mapping[str, Any]) -> None:
     """Put files in place.
 
     Parameters
     ----------
-    folder : Path
-        New files by their path in the tiles folder, on the same file system.
+    pending : Pending
+        What is new, and the paths of files that go.
     out : Path
         The tiles folder.
-    gone : sequence of str
-        Paths of files that go.
     layers : mapping
         Entries of the manifest that change.
     """
-    (folder / GONE).write_bytes(orjson.dumps(list(gone)))
-    write_manifest(folder, {**read_manifest(out), **layers})
-    folder.rename(_pending(out))
-    recover(out)
+    whole = {**read_manifest(out), **layers}
+    remember_manifest(out, whole, Path(pending.add(MANIFEST, manifest_bytes(whole))))
+    index = {"files": pending.names, "gone": pending.gone}
+    with open(f"{pending.path}/{INDEX}", "wb", buffering=0) as file:  # noqa: PTH123
+        file.write(orjson.dumps(index))
+    os.rename(pending.path, _pending(out))  # noqa: PTH104
+    _carry_out(_pending(out), out, index)
 
 
 def recover(out: Path) -> None:
     """Carry out a patch that holds; nothing where there is none."""
-    folder, done = _pending(out), out.with_name(f".{out.name}.done")
-    shutil.rmtree(done, ignore_errors=True)
-    if not folder.is_dir():
+    folder = _pending(out)
+    try:
+        with open(f"{folder}/{INDEX}", "rb") as file:  # noqa: PTH123
+            index = orjson.loads(file.read())
+    except FileNotFoundError:
+        if folder.is_dir():  # the list is the last to go
+            folder.rmdir()
         return
-    gone = orjson.loads((folder / GONE).read_bytes())
-    own = {GONE, MANIFEST}
-    root = len(str(folder)) + 1
-    for home, _, names in os.walk(folder):
-        target = os.path.join(out, home[root:])  # noqa: PTH118 - many files
-        os.makedirs(target, exist_ok=True)  # noqa: PTH103
-        for name in names:
-            if name not in own or len(home) >= root:
-                os.replace(f"{home}/{name}", f"{target}/{name}")  # noqa: PTH105
-    for name in gone:
+    _carry_out(folder, out, index)
+
+
+def _carry_out(folder: Path, out: Path, index: dict[str, list[str]]) -> None:
+    """Every step may have been done before."""
+    for i, name in enumerate(index["files"]):
+        try:
+            os.replace(f"{folder}/{i}", f"{out}/{name}")  # noqa: PTH105 - many files
+        except FileNotFoundError:
+            if os.path.exists(f"{folder}/{i}"):  # noqa: PTH110
+                (out / name).parent.mkdir(parents=True, exist_ok=True)
+                os.replace(f"{folder}/{i}", f"{out}/{name}")  # noqa: PTH105
+    for name in index["gone"]:
         (out / name).unlink(missing_ok=True)
-    # the manifest last, and by copy: a run that is killed before the folder is gone starts over
-    shutil.copyfile(folder / MANIFEST, out / f"{MANIFEST}.new")
-    (out / f"{MANIFEST}.new").replace(out / MANIFEST)
-    folder.rename(done)  # in one step: half of a list is no list
-    shutil.rmtree(done)
+    os.unlink(f"{folder}/{INDEX}")  # noqa: PTH108
+    folder.rmdir()
 
 
 def _pending(out: Path) -> Path:

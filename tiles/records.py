@@ -27,7 +27,15 @@ if TYPE_CHECKING:
 
     from tiles.districts import Cell
 
-__all__ = ["FOLDER", "Record", "Shelf", "digest_parts", "read_record", "write_record"]
+__all__ = [
+    "FOLDER",
+    "Record",
+    "Shelf",
+    "digest_parts",
+    "read_record",
+    "record_bytes",
+    "write_record",
+]
 
 FOLDER = ".records"
 Files = dict[str, tuple[str, int]]
@@ -71,6 +79,14 @@ def digest_parts(area: Area, ground: str) -> list[str]:
 
 def write_record(path: Path, record: Record) -> None:
     """Write a record in one step."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f"{path.name}.new")
+    beside.write_bytes(record_bytes(record))
+    beside.replace(path)
+
+
+def record_bytes(record: Record) -> bytes:
+    """A record as it is written."""
     d = record.district
     massed = ([d.massing] if d.massing else []) + d.inner
     meta = {
@@ -89,17 +105,10 @@ def write_record(path: Path, record: Record) -> None:
     numbers = np.concatenate([d.frame.ravel(), np.array(boxes, dtype=np.float64).ravel()])
     text = orjson.dumps(meta)
     rows = [p.blocks.tobytes() for p in d.parts]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f"{path.name}.new")
-    beside.write_bytes(
-        b"".join(
-            (
-                struct.pack("<I", len(text)), text, numbers.tobytes(), *rows, d.blocks.tobytes(),
-                record.members.tobytes(),
-            )
-        )
-    )  # fmt: skip
-    beside.replace(path)
+    return b"".join((
+        struct.pack("<I", len(text)), text, numbers.tobytes(), *rows, d.blocks.tobytes(),
+        record.members.tobytes(),
+    ))  # fmt: skip
 
 
 def read_record(path: Path) -> Record:

@@ -6,6 +6,7 @@ are not as they were, from the base; what is written are the bytes of a build fr
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,16 +30,16 @@ from tiles.edits import districts_of, home_of, spliced, stand
 from tiles.eids import eid_words
 from tiles.features import Layer
 from tiles.folder import digest_of
+from tiles.footprints import extents, footprints_of
 from tiles.massing import BLOCK
 from tiles.membership import morton, place
+from tiles.outlines import ASKED
 from tiles.packing import with_packed
-from tiles.records import FOLDER, Record, digest_parts, read_record, write_record
+from tiles.records import FOLDER, Record, digest_parts, read_record, record_bytes
 from tiles.source import floats, geometries
-from tiles.upper import Upper, take_upper, write_upper
+from tiles.upper import Upper, keep_upper, take_upper, upper_bytes
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tiles.edits import Splice
     from tiles.folder import Patch
     from tiles.nodes import Node
@@ -84,10 +85,13 @@ def retile(
     if upper is None or upper.ground != ground or upper.left_out or len(upper.moved) > MOST_MOVED:
         return None
     changed = rows.changed(upper.position)
-    if not changed or not upper.nodes or not upper.nodes[-1].below:
+    if changed is None or rows.position() <= upper.position:
         return None
+    if not upper.nodes or not upper.nodes[-1].below:
+        return None
+    edit = _Edit(rows, terrain, layer, patch, upper)
     try:
-        return _Edit(rows, terrain, layer, patch, upper).run(rows.above(changed), ground)
+        return edit.run(rows.above(changed), ground) if changed else edit.settle(rows.places())
     except (_WholeError, OSError, ValueError):
         return None
 
@@ -117,7 +121,7 @@ class _Edit:
         """Make it."""
         places = self.rows.places()
         was = districts_of(self.layer / FOLDER / "homes", eids, self.upper.moved)
-        new, home = self._standing(eids, was, same_places=places == self.upper.places)
+        new, home = self._standing(eids, was)
         numbers = set(was.values()) | set(home.tolist())
         gone = eid_words(pa.array(eids, pa.string()))
         splices = {
@@ -135,8 +139,13 @@ class _Edit:
         self.upper.moved |= {
             e: lives.get(e, -1) for e in eids if lives.get(e, -1) != was.get(e, -1)
         }
+        return self.settle(places)
+
+    def settle(self, places: str) -> Layer:
+        """The layer stands where the base does."""
         self.upper.position, self.upper.places = self.rows.position(), places
-        write_upper(self.patch.beside(f"{FOLDER}/upper"), self.upper)
+        beside = self.patch.keep(f"{FOLDER}/upper", upper_bytes(self.upper))
+        keep_upper(Path(beside), self.upper)
         return layer_of(self.upper)
 
     def _cell(self, n: int) -> Cell:
@@ -148,16 +157,14 @@ class _Edit:
             self.records[n] = read_record(self.layer / FOLDER / name_of(self._cell(n)))
         return self.records[n]
 
-    def _standing(
-        self, eids: list[str], was: dict[str, int], *, same_places: bool
-    ) -> tuple[Rows, NDArray[np.int64]]:
+    def _standing(self, eids: list[str], was: dict[str, int]) -> tuple[Rows, NDArray[np.int64]]:
         """Buildings as they stand now, and their districts."""
-        known = {e: self._known(e, n) for e, n in was.items()}
-        asked = pa.Table.from_pylist(
-            [{"eid": e, **known.get(e, {})} for e in eids],
-            pa.schema([("eid", pa.string()), ("row", pa.int64()), ("thing", pa.int64()), ("base_z", pa.float64())]),
-        )  # fmt: skip
-        table = self.rows.outlines_of(asked, same_places=same_places)
+        tiles: list[Rows] = []
+        known = {e: self._known(e, n, tiles) for e, n in was.items()}
+        asked = pa.Table.from_pylist([{"eid": e, **known.get(e, {})} for e in eids], ASKED)
+        beside = np.concatenate(tiles) if tiles else np.empty(0, MEMBER)
+        near = pa.table({k: np.ascontiguousarray(beside[k]) for k in ("row", "thing")})
+        table = self.rows.outlines_of(asked, places=self.upper.places, beside=near)
         box = np.column_stack([floats(table, n) for n in ("xmin", "ymin", "xmax", "ymax")])
         if not np.isfinite(box).all():
             raise _WholeError
@@ -177,14 +184,16 @@ class _Edit:
             raise _WholeError
         return new, np.array(found, dtype=np.int64)
 
-    def _known(self, eid: str, n: int) -> dict[str, Any]:
-        """Where a building was in the base, as its district has it."""
+    def _known(self, eid: str, n: int, tiles: list[Rows]) -> dict[str, Any]:
+        """Where a building was in the base, as its district has it; all of its tile are added to ``tiles``."""
         word = eid_words(pa.array([eid], pa.string()))[0]
         members = self._record(n).members
         at = np.flatnonzero((members["low"] == word["low"]) & (members["high"] == word["high"]))
         if len(at) != 1:
             return {}
         m = members[at[0]]
+        keys = tile_keys(members)
+        tiles.append(members[(members["level"] == m["level"]) & (keys == keys[at[0]])])
         ground = float(m["base_z"])
         return {
             "row": int(m["row"]),
@@ -228,8 +237,8 @@ class _Edit:
             self.patch.gone.add(page)
         members = splice.members[sorted_members(splice.members)]
         digest = digest_of(*(p.digest for p in district.parts))
-        beside = self.patch.beside(f"{FOLDER}/{name_of(cell)}")
-        write_record(beside, Record(digest, files, district, members))
+        written = record_bytes(Record(digest, files, district, members))
+        self.patch.keep(f"{FOLDER}/{name_of(cell)}", written)
         return district
 
     def _shapes(self, members: Rows, cell: Cell) -> pa.Table:
@@ -249,9 +258,7 @@ class _Edit:
         same = np.array_equal(words["low"], members["low"]) and np.array_equal(
             words["high"], members["high"]
         )
-        if not same or not np.array_equal(
-            place(shapely.bounds(geometries(table)))[0], members["key"]
-        ):
+        if not same or not np.array_equal(_keys(table), members["key"]):
             raise _WholeError
         return table
 
@@ -262,7 +269,16 @@ class _Edit:
         return read_record(path).district.blocks
 
     def _keep(self, node: Node, blocks: Rows) -> None:
-        self.patch.beside(f"{FOLDER}/{node.name}.blocks").write_bytes(blocks.tobytes())
+        self.patch.keep(f"{FOLDER}/{node.name}.blocks", blocks.tobytes())
+
+
+def _keys(table: pa.Table) -> NDArray[np.int64]:
+    """Morton key of each building's middle."""
+    box = extents(footprints_of(table))[:, :4]
+    odd = np.flatnonzero(~np.isfinite(box).all(axis=1))
+    if len(odd):
+        box[odd] = shapely.bounds(geometries(table.take(pa.array(odd))))
+    return place(box)[0]
 
 
 def _tile(cell: Cell, part: Part) -> tuple[int, int]:

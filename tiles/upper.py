@@ -1,7 +1,7 @@
 """Everything above the districts of a layer: quarters, pages of both faces, and what a later edit needs of them.
 
 :class:`Upper` is told of districts one after another and keeps no shapes; :meth:`Upper.finish` merges massing upwards
-and writes the pages. What it knows can be written down (:func:`write_upper`) and taken up again, to renew a chain.
+and writes the pages. What it knows can be written down (:func:`upper_bytes`) and taken up again, to renew a chain.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tiles.tree import Tile
     from twin.terrain import Surface
 
-__all__ = ["Upper", "take_upper", "write_upper"]
+__all__ = ["Upper", "keep_upper", "take_upper", "upper_bytes"]
 
 Rows = NDArray[np.void]
 Cell = tuple[int, int, int]
@@ -204,12 +204,14 @@ _kept: dict[Signature, Upper] = {}
 MOST_KEPT = 2
 
 
-def write_upper(path: Path, upper: Upper) -> None:
-    """Write it down in one step; it is not changed any more."""
+def upper_bytes(upper: Upper) -> bytes:
+    """It as it is written down."""
     names = ("position", "ground", "places", "left_out", "moved", "nodes")
-    beside = path.with_name(f"{path.name}.new")
-    beside.write_bytes(orjson.dumps({k: getattr(upper, k) for k in names}))
-    beside.replace(path)
+    return orjson.dumps({k: getattr(upper, k) for k in names})
+
+
+def keep_upper(path: Path, upper: Upper) -> None:
+    """Keep it by the file it was written to, under this name or another; it is not changed any more."""
     with _lock:
         _kept[signature(path)] = upper
         while len(_kept) > MOST_KEPT:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,8 @@ class Buildings:
     def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
         self._cursor = cursor
         self._standing: tuple[Any, ...] = ()
+        self._alone: frozenset[str] = frozenset()
+        self._seen: tuple[pa.Table, pa.Table] | None = None
 
     def _state(self) -> tuple[Any, ...]:
         """Place in the log of changes, count and time of the anchors; of one moment, so asked once."""
@@ -72,64 +75,107 @@ class Buildings:
         """Buildings the log names after a place; None where it names more than single buildings, or too many."""
         asked = {"since": since, "most": MOST_EDITS + 1}
         found = self._cursor.execute(statement("scene_changes"), asked).fetchall()
-        if len(found) > MOST_EDITS or any(
-            kind != "entity" or collection not in OF_BUILDINGS for kind, _, collection in found
-        ):
+        found = [row for row in found if row[0] != "raster" or row[2] != "imagery"]
+        if len(found) > MOST_EDITS or any(kind != "entity" for kind, _, _ in found):
             return None
-        return sorted({eid for _, eid, _ in found})
+        others = sorted({eid for _, eid, collection in found if collection not in OF_BUILDINGS})
+        if others and self._cursor.execute(statement("scene_above"), {"eids": others}).fetchone():
+            return None  # a model or a part of something: buildings may give way to it
+        return sorted({eid for _, eid, collection in found if collection in OF_BUILDINGS})
+
+    def things_of(self, eids: list[str]) -> list[int]:
+        """``thing`` of :meth:`outlines` of those that are in the base, whether they stand or not."""
+        rows = self._cursor.execute(statement("scene_things_of"), {"eids": eids}).fetchall()
+        return [row[0] for row in rows]
 
     def places(self) -> str:
         """Changes when places of things are computed anew."""
-        return str(self._state()[1:])
+        _, count, latest = self._state()
+        return f"{count} {'' if latest is None else latest.isoformat()}"
 
     def above(self, eids: list[str]) -> list[str]:
         """Buildings, and all that they are part of."""
         found, asked = set(eids), eids
+        tied = False
         while asked:
             rows = self._cursor.execute(statement("scene_above"), {"eids": asked}).fetchall()
-            asked = sorted({r[0] for r in rows} - found)
+            tied |= bool(rows)
+            asked = sorted({r[0] for r in rows if r[0]} - found)
             found |= set(asked)
+        self._alone = frozenset() if tied else frozenset(found)
         return sorted(found)
 
-    def outlines_of(self, known: pa.Table, *, same_places: bool) -> pa.Table:
+    def outlines_of(
+        self, known: pa.Table, *, places: str | None, beside: pa.Table | None = None
+    ) -> pa.Table:
         """:meth:`outlines` of some buildings as they stand now, with their ``eid``.
 
         Parameters
         ----------
         known : pyarrow.Table
             ``eid`` and, null where unknown, ``row``, ``thing`` and ``base_z`` as they were.
-        same_places : bool
-            Whether heights of the ground are those of then.
+        places : str, optional
+            :meth:`places` of then.
+        beside : pyarrow.Table, optional
+            ``row`` and ``thing`` of others that :meth:`rows` will be asked for.
         """
         eids = known["eid"].to_pylist()
-        found = self._cursor.execute(statement("scene_related"), {"eids": eids}).fetchone()
-        if found is not None and found[0]:
+        if not self._alone.issuperset(eids):
+            self.above(eids)
+        if not self._alone.issuperset(eids):
             asked = {"eids": eids, "west": 0.0, "south": 1.0, "east": 0.0, "north": -1.0}
             return self._cursor.execute(statement("scene_outlines_near"), asked).to_arrow_table()
-        if same_places and len(eids) <= MOST_AT_ONCE:
-            rows = [self._at(r) for r in known.to_pylist()]
+        fresh = None
+        if len(eids) <= MOST_AT_ONCE and not known["row"].null_count:
+            fresh = self._placed_since(places)
+        if fresh is not None:
+            rows = self._where_they_were(known, beside)
             if None not in rows:
+                rows = [r and {**r, "base_z": fresh.get(r["eid"], r["base_z"])} for r in rows]
                 standing = [r for r in rows if r]
                 return pa.Table.from_pylist(standing, OUTLINE_OF)
         asked_ids = {"eids": eids}
         return self._cursor.execute(statement("scene_outlines_of"), asked_ids).to_arrow_table()
 
-    def _at(self, known: dict[str, Any]) -> dict[str, Any] | None:
-        """Outline of a building from the rows it stood in, {} where it does not stand any more; None if it left them."""
-        if known["row"] is None:
+    def _placed_since(self, places: str | None) -> dict[str, float | None] | None:
+        """Height of the ground at what got a place after a moment; None where that is not told one by one."""
+        if places == self.places():
+            return {}
+        count, _, latest = (places or "").partition(" ")
+        if count != str(self._state()[1]) or not latest:
             return None
-        shape = self._cursor.execute(statement("scene_shape_at"), {"at": known["row"]})
-        box = dict(zip((d[0] for d in shape.description), shape.fetchone() or (), strict=False))
-        thing = self._cursor.execute(statement("scene_thing_at"), {"at": known["thing"]}).fetchone()
-        if thing is None or thing[0] != known["eid"] or box.get("eid") != known["eid"]:
-            return None
-        return {**known, **box} if thing[1] else {}
+        asked = {"since": datetime.fromisoformat(latest), "most": MOST_EDITS + 1}
+        found = self._cursor.execute(statement("scene_placed_since"), asked).fetchall()
+        return dict(found) if len(found) <= MOST_EDITS else None
+
+    def _where_they_were(
+        self, known: pa.Table, beside: pa.Table | None
+    ) -> list[dict[str, Any] | None]:
+        """Outlines from the rows buildings stood in, {} where one does not stand any more, None where one left them."""
+        row, thing = (known[n].to_numpy() for n in ("row", "thing"))
+        others = {n: [] if beside is None else beside[n].to_numpy() for n in ("row", "thing")}
+        shapes = self._scan("scene_edited_shapes", np.append(row, others["row"]), row)
+        things = self._scan("scene_edited_things", np.append(thing, others["thing"]), thing)
+        self._seen = shapes.drop_columns("outline"), things.drop_columns("stands")
+        (at, shaped), (of, named) = _found(shapes, row), _found(things, thing)
+        found: list[dict[str, Any] | None] = []
+        for i, said in enumerate(known.to_pylist()):
+            box = shapes["outline"][at[i]].as_py() if shaped[i] else None
+            there = {
+                box["eid"] if box else None,
+                things["eid"][of[i]].as_py() if named[i] else None,
+            }
+            if there != {said["eid"]} or not shapes["wkb"][at[i]].is_valid:
+                found.append(None)
+            else:
+                found.append({**said, **(box or {})} if things["stands"][of[i]].as_py() else {})
+        return found
 
     def rows(self, wanted: pa.Table, box: Box) -> pa.Table:  # noqa: ARG002 - rows are ranges already
         """Buildings by ``row``, ``thing`` and ``base_z`` of :meth:`outlines`; ``box`` holds the middles of all (degrees)."""
         rows, things = wanted["row"].to_numpy(), wanted["thing"].to_numpy()
-        shapes = self._scan("scene_building_shapes", rows)
-        named = self._scan("scene_building_things", things)
+        shapes = self._read("scene_building_shapes", 0, rows)
+        named = self._read("scene_building_things", 1, things)
         at, shaped = _found(shapes, rows)
         of, known = _found(named, things)
         both = np.flatnonzero(shaped & known)
@@ -139,9 +185,21 @@ class Buildings:
             columns |= dict(zip(chosen.column_names, chosen.columns, strict=True))
         return pa.table(columns)
 
-    def _scan(self, name: str, numbers: NDArray[np.int64]) -> pa.Table:
+    def _read(self, name: str, which: int, numbers: NDArray[np.int64]) -> pa.Table:
+        """Rows of a statement; what was seen already is not asked for again."""
+        if self._seen is None:
+            return self._scan(name, numbers)
+        seen = self._seen[which]
+        missing = numbers[~_found(seen, numbers)[1]]
+        if not len(missing):
+            return seen
+        return pa.concat_tables([seen, self._scan(name, missing)]).combine_chunks()
+
+    def _scan(
+        self, name: str, numbers: NDArray[np.int64], own: NDArray[np.int64] | None = None
+    ) -> pa.Table:
         """What a statement gives for the ranges of rows that some lie in, those between them included."""
-        bound: dict[str, int] = {}
+        bound: dict[str, Any] = {} if own is None else {"own": own.tolist()}
         scans = []
         for i, (first, last) in enumerate(_ranges(numbers) if len(numbers) else [(0, -1)]):
             bound |= {f"a{i}": first, f"b{i}": last}

@@ -10,6 +10,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 from starlette.requests import Request
 
 from api.access import reach_of
@@ -22,8 +23,8 @@ from api.ogc.systems import offered, system
 from api.ogc.tilesets import JPEG, MVT, WEBP, Tileset
 from api.state import CityState, CollectionInfo
 from api.static import GZIP_MAGIC, safe_path
-from api.vector_tiles import Part
-from tiles.mvt import boxes, zooms_of
+from api.vector_tiles import Degrees, Part
+from tiles.mvt import zooms_of
 from twin.errors import InvalidRequestError, NotFoundError
 from twin.features.asking import Ask, Condition, Kind, Reach
 from twin.store.read import Box
@@ -149,20 +150,16 @@ def filter_of(request: Request, state: CityState, info: CollectionInfo) -> Part 
 
 
 def _part(state: CityState, collection: str, where: Condition, seen: Reach) -> Part:
-    """The rows of a table a condition holds for; its key changes with the version that is read."""
+    """What a condition holds for; its key changes with the version that is read."""
     reader = reader_at(state, state.moment())
     version = reader.version(collection)
 
-    def taken(near: pa.Table) -> pa.Table:
-        box = _around(near)
-        if box is None:
-            return near
-        found = reader.table(Ask(collection, box, where, limit=MOST, reach=seen), [])
-        eids = [batch["eid"] for batch in found]
-        chosen = pa.chunked_array(eids, pa.string())
-        return near.filter(pc.is_in(near["eid"].cast(pa.string()), value_set=chosen))
+    def holds(eids: pa.Array, box: Degrees) -> NDArray[np.bool_]:
+        ask = Ask(collection, _around(box), where, limit=MOST, reach=seen)
+        found = pa.chunked_array([batch["eid"] for batch in reader.table(ask, [])], pa.string())
+        return np.asarray(pc.is_in(eids.cast(pa.string()), value_set=found))
 
-    return f"{where.key} {version}", taken
+    return f"{where.key} {version}", holds
 
 
 def layer_tile(
@@ -186,14 +183,12 @@ def joined_tile(
     return b"".join(blob for blob, _ in found), hashlib.sha256(tags.encode()).hexdigest()[:32]
 
 
-def _around(things: pa.Table) -> Box | None:
-    """A box around shapes on the map, with a margin; None where there are none."""
-    found = boxes(things)
-    if not np.isfinite(found).any():
-        return None
-    west, south = (float(v) - _MARGIN for v in np.nanmin(found[:2], axis=1))
-    east, north = (float(v) + _MARGIN for v in np.nanmax(found[2:], axis=1))
-    return Box(max(west, -180.0), max(south, -90.0), min(east, 180.0), min(north, 90.0))
+def _around(box: Degrees) -> Box:
+    """A box with a margin."""
+    west, south, east, north = box
+    return Box(
+        max(west - _MARGIN, -180.0), max(south - _MARGIN, -90.0), min(east + _MARGIN, 180.0), min(north + _MARGIN, 90.0)
+    )  # fmt: skip
 
 
 def _read(path: Path) -> bytes:

@@ -129,7 +129,7 @@ def vector_index(collection: str, request: Request, state: State) -> Response:
     view = view_of(request)
     if view is not None:
         _expect_collection(state, collection, view)
-        found = state.vectors.tilejson(collection, (view.part, view.sight.of))
+        found = state.vectors.tilejson(collection, (view.part, view.sight.shows))
     elif state.vectors.is_built(collection):
         path = safe_path(state.city.tiles, f"mvt/{collection}/tilejson.json")
         found = orjson.loads(path.read_bytes())
@@ -176,7 +176,7 @@ def _fresh_tile(
     view: View | None,
 ) -> Response:
     """A tile made from the base as it is; clients ask again each time, as it may change."""
-    part = None if view is None else (view.part, view.sight.of)
+    part = None if view is None else (view.part, view.sight.shows)
     content, tag = state.vectors.tile(collection, *place, part)
     if not content:
         return Response(status_code=204, headers={"Cache-Control": "no-cache"})

@@ -63,6 +63,10 @@ class Sight:
         at = np.minimum(np.searchsorted(self.eids, asked), len(self.eids) - 1)
         return np.asarray(self.eids[at] == asked, bool)
 
+    def shows(self, eids: pa.Array, _box: tuple[float, ...] = ()) -> NDArray[np.bool_]:
+        """Which of the identifiers of a column are within it."""
+        return self.has_each(eids.to_pylist())
+
     def of(self, table: pa.Table) -> pa.Table:
         """The rows of a table whose ``eid`` is within it."""
         return table.filter(pa.array(self.has_each(table["eid"].to_pylist())))

@@ -10,7 +10,7 @@ from api import errors
 from api.access import Gate
 from api.models import RawJson
 from api.ogc import catalogue, collections, landing, schemas, styling, tiling
-from api.ogc.lane import ItemsLane
+from api.ogc.lane import Lane
 from api.receiving import receiving
 from api.routes import (
     address_batch,
@@ -98,7 +98,7 @@ def create_app(settings: ServerSettings, opened: CityState | None = None) -> Fas
     for router in ROUTERS:
         app.include_router(router)
     app.add_middleware(readings.Lane)
-    app.add_middleware(ItemsLane)
+    app.add_middleware(Lane)
     app.state.tally = Tally()
     app.add_middleware(Encodings)
     app.add_middleware(Gate, settings=settings)

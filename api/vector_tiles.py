@@ -137,6 +137,25 @@ class VectorTiles:
                 self._keep(key, made)
         return made
 
+    def quick(
+        self, collection: str, z: int, x: int, y: int, known: str | None = None
+    ) -> tuple[bytes, str] | None:
+        """A tile with all things, where it costs a few milliseconds at most; None where it has to be asked for as others.
+
+        Where ``known`` (If-None-Match) is its ETag, no tile is made for it: its bytes are not looked at.
+        """
+        self._refresh()
+        with self._lock:
+            held = self._held.get(collection)
+            found = self._tiles.get((collection, z, x, y, ""))
+        if held is None or self.is_built(collection):
+            return None
+        if found is not None:
+            return found
+        if known is not None and known == f'"{self.tag(collection, z, x, y)}"':
+            return b"-", known.strip('"')
+        return self.tile(collection, z, x, y) if z in held.zooms else None
+
     def tilejson(self, collection: str, part: Part | None = None) -> dict[str, Any] | None:
         """The TileJSON of a collection, or of a part of it, as it is now; None where nothing of it can be drawn.
 

@@ -66,61 +66,84 @@ def _clipped(level: Level, rows: Ints, x0: int, y0: int) -> Level:
 
 @njit(cache=True, nogil=True)
 def _side(x: float, y: float, west: float, south: float, east: float, north: float) -> int:
-    """Sides of the window beyond which a point lies, a bit each; 16 for a point on its edge."""
-    if x in (west, east) or y in (south, north):
-        return 16
-    return int(x < west) | int(y > north) << 1 | int(x > east) << 2 | int(y < south) << 3
+    """Sides of the window at or beyond which a point lies, a bit each; 0 inside; 16 more for one on an edge."""
+    side = int(x <= west) | int(y >= north) << 1 | int(x >= east) << 2 | int(y <= south) << 3
+    on_edge = side != 0 and west <= x <= east and south <= y <= north
+    return side + 16 * int(on_edge)
 
 
 @njit(cache=True, nogil=True)
 def _met(
     ax: float, ay: float, bx: float, by: float, west: float, south: float, east: float, north: float
 ) -> tuple[float, float, int]:
-    """Where the edge from a, outside, to b, inside, meets the window, and at which side; in the steps of GEOS."""
+    """Where the edge from a, not inside, to b, inside, meets the window, and at which side; in the steps of GEOS."""
     side = -1
-    if ax < west:
+    if ax <= west:
         ay += (by - ay) * (west - ax) / (bx - ax)
         ax, side = west, 0
-    elif ax > east:
+    elif ax >= east:
         ay += (by - ay) * (east - ax) / (bx - ax)
         ax, side = east, 2
-    if ay < south:
+    if ay <= south:
         ax += (bx - ax) * (south - ay) / (by - ay)
         ay, side = south, 3
-    elif ay > north:
+    elif ay >= north:
         ax += (bx - ax) * (north - ay) / (by - ay)
         ay, side = north, 1
     return ax, ay, side
 
 
 @njit(cache=True, nogil=True)
-def _cut_ring(  # noqa: C901 -- one walk, compiled
-    x: Whole, y: Whole, a: int, b: int, window: Floats, ox: Whole, oy: Whole
-) -> int:
-    """Write the part of a clockwise ring in a window; its vertices, 0 for none, -1 where it is not plain."""
+def _passes(
+    ax: float, ay: float, bx: float, by: float, west: float, south: float, east: float, north: float
+) -> bool:
+    """Whether the line through two points has corners of the window on both sides of it, or one on it."""
+    dx, dy = bx - ax, by - ay
+    left, right = 0, 0
+    for x, y in ((west, south), (west, north), (east, south), (east, north)):
+        turn = dx * (y - ay) - dy * (x - ax)
+        left += int(turn > 0)
+        right += int(turn < 0)
+    return left != 4 and right != 4
+
+
+@njit(cache=True, nogil=True)
+def _entry(x: Whole, y: Whole, a: int, n: int, window: Floats) -> int:
+    """The first vertex of the one run of a ring that lies inside; -1 where nothing is inside, -2 where it is not plain."""
     west, south, east, north = window
-    n = b - a
-    start, runs = -1, 0
-    everywhere = 15
-    before = _side(x[b - 1], y[b - 1], west, south, east, north)
+    start, runs, any_side = -1, 0, 0
+    before = _side(x[a + n - 1], y[a + n - 1], west, south, east, north)
     for k in range(n):
         now = _side(x[a + k], y[a + k], west, south, east, north)
-        if now == 16:
-            return -1
-        everywhere &= now
+        any_side |= now
+        if now >= 16 and (before >= 16 or now - 16 not in (1, 2, 4, 8)):
+            return -2  # along an edge, or in a corner
         if now == 0 and before != 0:
             start = k
             runs += 1
-        elif now != 0 and before != 0 and now & before == 0:
-            return -1  # an edge that may pass through
+        elif now != 0 and before != 0 and now & before & 15 == 0:
+            j = a + (k + n - 1) % n
+            if now >= 16 or before >= 16 or _passes(x[j], y[j], x[a + k], y[a + k], west, south, east, north):  # fmt: skip
+                return -2
         before = now
-    if everywhere:
-        return 0
-    if runs != 1:
+    if runs == 0 and any_side != 0 and any_side & 15 != 15:
         return -1
+    return start if runs == 1 else -2
+
+
+@njit(cache=True, nogil=True)
+def _cut_ring(
+    x: Whole, y: Whole, a: int, b: int, window: Floats, ox: Floats, oy: Floats
+) -> int:  # fmt: skip
+    """Write the part of a clockwise ring in a window; its vertices, 0 for none, -1 where it is not plain."""
+    west, south, east, north = window
+    n = b - a
+    start = _entry(x, y, a, n, window)
+    if start < 0:
+        return start + 1
     p, q = a + (start - 1 + n) % n, a + start
     fx, fy, first = _met(x[p], y[p], x[q], y[q], west, south, east, north)
-    ox[0], oy[0] = np.int32(np.rint(fx)), np.int32(np.rint(fy))
+    ox[0], oy[0] = fx, fy
     m, k = 1, start
     while _side(x[a + k % n], y[a + k % n], west, south, east, north) == 0:
         ox[m], oy[m] = x[a + k % n], y[a + k % n]
@@ -128,31 +151,36 @@ def _cut_ring(  # noqa: C901 -- one walk, compiled
         k += 1
     p, q = a + k % n, a + (k - 1) % n
     lx, ly, last = _met(x[p], y[p], x[q], y[q], west, south, east, north)
-    ox[m], oy[m] = np.int32(np.rint(lx)), np.int32(np.rint(ly))
+    ox[m], oy[m] = lx, ly
     m += 1
     if first == last:  # back along the side, clockwise: else it goes around the whole window
         ahead = fx - lx if first == 1 else lx - fx
-        if first == 0 or first == 2:
+        if first in (0, 2):
             ahead = fy - ly if first == 0 else ly - fy
         return m if ahead > 0 else -1
     side = last
     while side != first:
-        ox[m] = np.int32(west) if side == 0 or side == 3 else np.int32(east)
-        oy[m] = np.int32(north) if side == 0 or side == 1 else np.int32(south)
+        ox[m] = west if side in (0, 3) else east
+        oy[m] = north if side in (0, 1) else south
         m += 1
         side = (side + 1) % 4
     return m
 
 
 @njit(cache=True, nogil=True)
-def _distinct(x: Whole, y: Whole, m: int) -> int:
-    """Leave out vertices that fall together; how many stay."""
-    n = 0
+def _rounded(x: Floats, y: Floats, m: int, ox: Whole, oy: Whole) -> int:
+    """Vertices on whole units from the westernmost (southernmost) on, without those that fall together; how many."""
+    first, n = 0, 0
+    for k in range(1, m):
+        if x[k] < x[first] or (x[k] == x[first] and y[k] < y[first]):
+            first = k
     for k in range(m):
-        if n == 0 or x[k] != x[n - 1] or y[k] != y[n - 1]:
-            x[n], y[n] = x[k], y[k]
+        i = (first + k) % m
+        px, py = np.int32(np.rint(x[i])), np.int32(np.rint(y[i]))
+        if n == 0 or px != ox[n - 1] or py != oy[n - 1]:
+            ox[n], oy[n] = px, py
             n += 1
-    while n > 1 and x[n - 1] == x[0] and y[n - 1] == y[0]:
+    while n > 1 and ox[n - 1] == ox[0] and oy[n - 1] == oy[0]:
         n -= 1
     return n
 
@@ -166,6 +194,7 @@ def _cut(  # noqa: C901 -- one loop, compiled
     window = np.array([x0 - BUFFER, y0 - BUFFER, x0 + EXTENT + BUFFER, y0 + EXTENT + BUFFER], np.float64)  # fmt: skip
     n = len(rows)
     begin, end, left = np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.bool_)
+    cx, cy = np.empty(MOST_CORNERS + 8), np.empty(MOST_CORNERS + 8)
     ox, oy = np.empty(MOST_CORNERS + 8, np.int32), np.empty(MOST_CORNERS + 8, np.int32)
     room = 16
     for i in rows:
@@ -181,11 +210,11 @@ def _cut(  # noqa: C901 -- one loop, compiled
         if last[i] - first[i] > 1 or b - a > MOST_CORNERS:
             left[k] = True
         elif kind[i] == POINT:
-            left[k] = _side(x[a], y[a], window[0], window[1], window[2], window[3]) == 16
+            left[k] = _side(x[a], y[a], window[0], window[1], window[2], window[3]) >= 16
         elif kind[i] == POLYGON:
-            m = _cut_ring(x, y, a, b, window, ox, oy)
+            m = _cut_ring(x, y, a, b, window, cx, cy)
             if m > 0:
-                m = _distinct(ox, oy, m)
+                m = _rounded(cx, cy, m, ox, oy)
                 if m < 3 or not oriented(ox, oy, 0, m, True) or not is_simple(ox, oy, 0, m):
                     m = -1
             if m < 0:

@@ -15,8 +15,8 @@ from tiles.mvt_encode import EXTENT, sized
 from tiles.wkb import POINT, POLYGON
 
 if TYPE_CHECKING:
+    from tiles.mvt_coded import Coded
     from tiles.mvt_level import Level
-    from tiles.mvt_values import Coded
 
 __all__ = ["commands", "encode", "put_ring"]
 
@@ -165,8 +165,7 @@ def _gathered(used: Whole, start: Ints, pool: Bytes) -> Bytes:
         while k + 1 < len(used) and used[k + 1] == used[k] + 1:
             k += 1
         a, b = start[used[first]], start[used[k] + 1]
-        for j in range(a, b):
-            out[at + j - a] = pool[j]
+        out[at : at + b - a] = pool[a:b]
         at += b - a
         k += 1
     return out

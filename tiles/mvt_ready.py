@@ -199,9 +199,8 @@ def _zoom_of(shapes: Shapes, rank: Ints, z: int, simplify: bool) -> _Zoom:
     order = np.lexsort((rank[feature], level.kind[feature], y, x))
     feature, tile = feature[order], (x << 32 | y)[order]
     near, corner = bounds[feature], np.stack([x, y], axis=1)[order] * EXTENT
-    whole = ((near[:, :2] >= corner - BUFFER) & (near[:, 2:] <= corner + EXTENT + BUFFER)).all(
-        axis=1
-    )
+    inside = (near[:, :2] >= corner - BUFFER) & (near[:, 2:] <= corner + EXTENT + BUFFER)
+    whole = np.asarray(inside.all(axis=1))
     first = np.flatnonzero(np.append(True, np.diff(tile) != 0))[: len(tile)]
     return _Zoom(
         level, tile[first], np.append(first, len(tile)), feature.astype(np.int32), whole

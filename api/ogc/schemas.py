@@ -17,6 +17,7 @@ from api.state import CollectionInfo
 from twin.cql2 import described
 from twin.errors import InvalidRequestError
 from twin.features.asking import Field, Kind
+from twin.features.values import RESERVED
 
 __all__ = ["field_schema", "router", "told"]
 
@@ -71,11 +72,16 @@ def field_schema(field: Field, lang: Language, sequence: int | None = None) -> d
     return said
 
 
-def told(fields: Mapping[str, Field], view: View | None) -> Mapping[str, Field]:
-    """Fields as a caller is told of them: without the values they have, where he sees a part of the city."""
+def told(fields: Mapping[str, Field], collection: str, view: View | None) -> Mapping[str, Field]:
+    """Fields as a caller is told of them: where he sees a part of the city, those of what he sees, without values."""
     if view is None:
         return fields
-    return {name: replace(field, values=()) for name, field in fields.items()}
+    carried = view.attributes(collection)
+    return {
+        name: replace(field, values=())
+        for name, field in fields.items()
+        if name in RESERVED or name in carried
+    }
 
 
 def _schema(
@@ -102,7 +108,9 @@ def _fields(
     only(request, {"f", "known_at", "lang", "valid_at", *more})
     wanted(request, SCHEMAS)
     info = known(request, state, request.path_params["collectionId"])
-    return info, told(reader_at(state, moment_of(request)).fields(info.id), view_of(request))
+    return info, told(
+        reader_at(state, moment_of(request)).fields(info.id), info.id, view_of(request)
+    )
 
 
 @router.get("/collections/{collectionId}/queryables")

@@ -23,8 +23,8 @@ from api.ogc.filters import LANGUAGES, SIMPLE
 from api.ogc.formats import DOCUMENTS, FEATURE, HTML, ITEMS, SCHEMAS, Format
 from api.ogc.operations import LANG, OBJECT, f_parameter, get, operation, query
 from api.ogc.question import OWN
-from api.ogc.readers import reader_at
-from api.ogc.schemas import field_schema, told
+from api.ogc.readers import reader_at, told
+from api.ogc.schemas import field_schema
 from api.ogc.systems import offered
 from api.openapi import downgraded
 from api.state import CityState, CollectionInfo

@@ -22,7 +22,15 @@ from api.routes import tiles
 from api.state import CityState
 from twin.errors import TwinError
 
-__all__ = ["ITEMS_ROUTE", "ITEM_ROUTE", "TILE_ROUTE", "VECTOR_ROUTE", "Lane"]
+__all__ = [
+    "ITEMS_ROUTE",
+    "ITEM_ROUTE",
+    "TILE_ROUTE",
+    "VECTOR_ROUTE",
+    "Lane",
+    "answered",
+    "is_short",
+]
 
 ITEMS_ROUTE: Final = Route("/collections/{collectionId}/items", items.items, methods=["GET"])
 ITEM_ROUTE: Final = Route(
@@ -63,20 +71,25 @@ class Lane:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or pass on."""
-        response = _answered(scope)
+        response = answered(scope)
         if response is None:
             await self.app(scope, receive, send)
         else:
             await response(scope, receive, send)
 
 
-def _answered(scope: Scope) -> Response | None:
-    """The answer to a request, None where it has to go the whole way."""
+def is_short(scope: Scope) -> bool:
+    """Whether a request may be one that is answered here."""
     if scope["type"] != "http" or scope["method"] != "GET" or scope.get("root_path"):
+        return False
+    return str(scope["path"]).startswith(("/collections/", "/mvt/"))
+
+
+def answered(scope: Scope) -> Response | None:
+    """The answer to a request, None where it has to go the whole way."""
+    if not is_short(scope):
         return None
     path = scope["path"]
-    if not path.startswith(("/collections/", "/mvt/")):
-        return None
     for pattern, route, may, answer in _WAYS:
         found = pattern.fullmatch(path)
         if found is None:

@@ -1,25 +1,23 @@
 """What the fields of a collection are, said in JSON Schema: queryables, sortables, returnables; functions of filters."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from api.access import View, view_of
+from api.access import view_of
 from api.deps import Language, State, base_url, language, only
 from api.models import answer, link
 from api.ogc.formats import SCHEMA, SCHEMAS, wanted
 from api.ogc.question import known, moment_of
-from api.ogc.readers import reader_at
+from api.ogc.readers import reader_at, told
 from api.state import CollectionInfo
 from twin.cql2 import described
 from twin.errors import InvalidRequestError
 from twin.features.asking import Field, Kind
-from twin.features.values import RESERVED
 
-__all__ = ["field_schema", "router", "told"]
+__all__ = ["field_schema", "router"]
 
 router = APIRouter(include_in_schema=False)
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -70,18 +68,6 @@ def field_schema(field: Field, lang: Language, sequence: int | None = None) -> d
     if sequence is not None:
         said["x-ogc-propertySeq"] = sequence
     return said
-
-
-def told(fields: Mapping[str, Field], collection: str, view: View | None) -> Mapping[str, Field]:
-    """Fields as a caller is told of them: where he sees a part of the city, those of what he sees, without values."""
-    if view is None:
-        return fields
-    carried = view.attributes(collection)
-    return {
-        name: replace(field, values=())
-        for name, field in fields.items()
-        if name in RESERVED or name in carried
-    }
 
 
 def _schema(

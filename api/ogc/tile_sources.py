@@ -13,14 +13,14 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from starlette.requests import Request
 
-from api.access import View, key_of, reach_of
+from api.access import View, key_of, reach_of, view_of
 from api.deps import Language
 from api.imagery_tiles import narrowed
 from api.ogc.filters import LANGUAGES, condition
 from api.ogc.question import MOST
 from api.ogc.readers import reader_at
+from api.ogc.readers import told as told_fields
 from api.ogc.schemas import field_schema
-from api.ogc.schemas import told as told_fields
 from api.ogc.systems import offered, system
 from api.ogc.tilesets import JPEG, MVT, WEBP, Tileset
 from api.state import CityState, CollectionInfo
@@ -164,7 +164,9 @@ def filter_of(request: Request, state: CityState, info: CollectionInfo) -> Part 
     if text is None:
         return None
     guessed = "cql2-json" if text.lstrip()[:1] == "{" else "cql2-text"
-    fields = reader_at(state, state.moment()).fields(info.id)
+    fields = told_fields(
+        reader_at(state, state.moment()).fields(info.id), info.id, view_of(request)
+    )
     found = condition(fields, {}, text, spoken or guessed, of)
     return None if found is None else _part(state, info.id, found, reach_of(request))
 

@@ -49,7 +49,7 @@ def told(answer):
 
 def test_answers_are_those_of_the_routes(client, ids, monkeypatch):
     asked = list(paths(ids, np.random.default_rng(6)))
-    whole, answered = lane._answered, []
+    whole, answered = lane.answered, []
 
     def noted(scope):
         found = whole(scope)
@@ -58,14 +58,14 @@ def test_answers_are_those_of_the_routes(client, ids, monkeypatch):
 
     more = [{}, {"accept-encoding": "gzip"}, {"accept-language": "en"}, {"accept": "text/html"}]
     heads = [more[k % 4] | {"x-request-id": f"r{k}"} for k in range(len(asked))]
-    monkeypatch.setattr(lane, "_answered", noted)
+    monkeypatch.setattr(lane, "answered", noted)
     short = [client.get(p, headers=h) for p, h in zip(asked, heads, strict=True)]
     again = [
         client.get(p, headers={**h, "if-none-match": s.headers.get("etag", "*")})
         for p, h, s in zip(asked, heads, short, strict=True)
     ]
     assert sum(answered) > len(asked)  # of twice as many
-    monkeypatch.setattr(lane, "_answered", lambda _scope: None)
+    monkeypatch.setattr(lane, "answered", lambda _scope: None)
     for path, head, one, two in zip(asked, heads, short, again, strict=True):
         assert told(client.get(path, headers=head)) == told(one), path
         known = {**head, "if-none-match": one.headers.get("etag", "*")}
@@ -78,7 +78,7 @@ def test_answers_are_those_of_the_routes(client, ids, monkeypatch):
 def test_a_format_that_is_not_offered_is_refused_either_way(client, ids, monkeypatch, way):
     """The refusal of a format is no error of the city's, and goes the whole way as those do."""
     if way == "whole":
-        monkeypatch.setattr(lane, "_answered", lambda _scope: None)
+        monkeypatch.setattr(lane, "answered", lambda _scope: None)
     for path in (f"{ITEMS}?limit=1", f"{ITEMS}/{ids.tower}"):
         assert client.get(path, headers={"accept": "image/png"}).status_code == 406, path
 

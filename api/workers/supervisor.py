@@ -1,26 +1,31 @@
-"""One process that writes and several that read, on one port; who dies is started again."""
+"""One process that writes and several that read, on one port; who dies is started again.
 
-import os
+They are forked from a process that has loaded the program and done nothing else, so that a start costs little and the
+program's own memory is there once.
+"""
+
+import multiprocessing
 import signal
 import socket
-import subprocess
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 from typing import Final
 
 from api.address_remote import announced
+from api.workers.process import serve
 from twin.errors import CityError
 from twin.settings import ServerSettings
 
 __all__ = ["run_workers"]
 
-PAUSE_S: Final = 0.05
-QUICK_S: Final = 2.0
-"""Who dies sooner than this after its start waits as long before the next."""
+PAUSE_S: Final = 0.02
+HASTY_S: Final = 1.0
+"""Who dies sooner than this after its start, without having answered, is not started again sooner."""
 START_S: Final = 120.0
 END_S: Final = 10.0
 
@@ -28,63 +33,56 @@ END_S: Final = 10.0
 class _Worker:
     """A process, and how to start it again."""
 
-    def __init__(self, arguments: list[str], fds: tuple[int, ...]) -> None:
-        self._arguments, self._fds = arguments, fds
-        self.process: subprocess.Popen[bytes] | None = None
-        self.is_ready = threading.Event()
+    def __init__(
+        self, context: ForkServerContext, settings: ServerSettings, path: Path, port: socket.socket | None
+    ) -> None:  # fmt: skip
+        self._context, self._given = context, (settings, path, port)
+        self._process: ForkServerProcess | None = None
+        self._told: Connection | None = None
         self._started = 0.0
+        self._ready = False
 
     def start(self) -> None:
-        """Start it; a byte comes through its pipe when it answers, and it ends when this process has."""
-        self.is_ready.clear()
-        told, tell = os.pipe()
-        life, held = os.pipe()
-        command = [
-            sys.executable,
-            "-m",
-            "api.workers.process",
-            *self._arguments,
-            str(tell),
-            str(life),
-        ]
-        self.process = subprocess.Popen(command, pass_fds=(tell, life, *self._fds))  # noqa: S603 -- this program
-        os.close(tell)
-        os.close(life)
-        self._started = time.monotonic()
-        threading.Thread(target=self._wait, args=(told, held, self.process), daemon=True).start()
-
-    def _wait(self, told: int, held: int, process: "subprocess.Popen[bytes]") -> None:
-        if os.read(told, 1):
-            self.is_ready.set()
-        os.close(told)
-        process.wait()
-        os.close(held)
-
-    def revive(self) -> None:
-        """Start it again where it has died, not at once where it never answered."""
-        hasty = not self.is_ready.is_set() and time.monotonic() - self._started < QUICK_S
-        if self.code is not None and not hasty:
-            self.start()
+        """Start it."""
+        self._told, tell = self._context.Pipe(duplex=False)
+        self._process = self._context.Process(target=serve, args=(*self._given, tell), daemon=True)
+        self._process.start()
+        tell.close()
+        self._started, self._ready = time.monotonic(), False
 
     @property
-    def code(self) -> int | None:
-        """Its exit code; None while it runs."""
-        return None if self.process is None else self.process.poll()
+    def is_ready(self) -> bool:
+        """Whether it answers, or did."""
+        if not self._ready and self._told is not None and self._told.poll():
+            try:
+                self._ready = bool(self._told.recv_bytes())
+            except EOFError:
+                self._told = None
+        return self._ready
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether it has ended."""
+        return self._process is not None and not self._process.is_alive()
+
+    def revive(self) -> None:
+        """Start it again where it has died."""
+        if self.is_dead and (self.is_ready or time.monotonic() - self._started > HASTY_S):
+            self.start()
 
     def end(self) -> None:
         """Ask it to end."""
-        if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
+        if self._process is not None and self._process.is_alive():
+            self._process.terminate()
 
     def join(self, deadline: float) -> None:
         """Wait for its end, and make it end at the deadline."""
-        if self.process is None:
+        if self._process is None:
             return
-        try:
-            self.process.wait(max(0.1, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        self._process.join(max(0.1, deadline - time.monotonic()))
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
 
 
 def run_workers(
@@ -107,17 +105,17 @@ def run_workers(
     """
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     port = listener.getsockname()[1]
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([serve.__module__])
+    stop = threading.Event()
     with (
         listener,
         tempfile.TemporaryDirectory(prefix="twin-") as folder,
         announced(settings.city, settings.host, port),
     ):
-        where = [str(settings.city), settings.host, str(port), str(int(settings.simulate))]
-        where.append(str(Path(folder) / "writer"))
-        writer = _Worker(["writer", *where, "-1"], ())
-        fd = listener.fileno()
-        readers = [_Worker(["reader", *where, str(fd)], (fd,)) for _ in range(settings.workers)]
-        stop = threading.Event()
+        path = Path(folder) / "writer"
+        writer = _Worker(context, settings, path, None)
+        readers = [_Worker(context, settings, path, listener) for _ in range(settings.workers)]
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: stop.set())
         try:
@@ -143,8 +141,8 @@ def run_workers(
 def _await(workers: list[_Worker], stop: threading.Event) -> None:
     deadline = time.monotonic() + START_S
     for worker in workers:
-        while not worker.is_ready.wait(PAUSE_S) and not stop.is_set():
-            if worker.code is not None:
+        while not worker.is_ready and not stop.wait(PAUSE_S):
+            if worker.is_dead:
                 raise CityError(
                     "a process that serves this city ended at once; what it said stands above"
                 )

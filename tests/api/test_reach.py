@@ -410,7 +410,7 @@ def test_the_search_itself_finds_what_a_whole_answer_holds(guarded, ids):
         "/city", "/collections", "/collections/{collectionId}", "/collections/{collectionId}/items", "/collections/{collectionId}/items/{featureId}",
         "/entities/{eid}", "/resolve", "/geocode", "/reverse", "/suggest", "/address/nodes/{node_id}", "/tiles/{path:path}",
         "/mvt/{collection}/{z}/{x}/{y}", "/mvt/{collection}/tilejson.json", "/streams", "/collections/{collectionId}/queryables",
-        "/collections/{collectionId}/tiles/{tileMatrixSetId}", "/tiles/WebMercatorQuad", "/styles", "/datasets", "/datasets/{datasetId}",
+        "/collections/{collectionId}/tiles/{tileMatrixSetId}", "/tiles/WebMercatorQuad", "/datasets", "/datasets/{datasetId}",
         "/collections/{collectionId}/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}", "/tiles/WebMercatorQuad/{tileMatrix}/{tileRow}/{tileCol}", "/streams/{stream:path}", "/streams/{stream:path}/observations",
         "/alarms", "/alarms/{alarm_id}", "/cases", "/cases/{case_id}",
     }  # fmt: skip

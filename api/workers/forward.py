@@ -222,8 +222,8 @@ async def _request(scope: Scope, receive: Receive) -> AsyncIterator[bytes]:
     lines = [b"%s %s HTTP/1.1" % (scope["method"].encode(), target)]
     names = {name for name, _ in scope["headers"]}
     lines += [b"%s: %s" % pair for pair in scope["headers"] if pair[0] not in _HOP]
-    if scope.get("client"):
-        lines.append(b"%s: %s" % (CLIENT, str(scope["client"][0]).encode()))
+    client = scope.get("client") or ("",)
+    lines.append(b"%s: %s" % (CLIENT, str(client[0]).encode()))
     chunked = b"transfer-encoding" in names and b"content-length" not in names
     if chunked:
         lines.append(b"transfer-encoding: chunked")

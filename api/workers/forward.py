@@ -131,6 +131,14 @@ class Writer:
             raise OSError(f"{path}: {parser.get_status_code()}")
         return body
 
+    async def close(self) -> None:
+        """Close the connections that are kept."""
+        while self._idle:
+            _, writer = self._idle.pop()
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
     async def _link(self, *, reused: bool) -> tuple[Link, bool]:
         """A connection, and whether it is a new one; one that may have been closed meanwhile is not for writes."""
         while reused and self._idle:

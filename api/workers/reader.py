@@ -13,6 +13,7 @@ from api.access.gate import private
 from api.app import cors_options
 from api.ogc.lane import answered, is_short
 from api.standing import Encodings, Watch
+from api.standing.encodings import asked
 from api.standing.tally import Tally
 from api.state import CollectionInfo
 from api.workers.forward import Writer
@@ -119,9 +120,9 @@ class Reader:
             await send({"type": "websocket.close", "code": 1011})
             return
         if is_short(scope):
-            own = {**scope, "app": self}
+            own = {**scope, "app": self, "headers": asked(scope["headers"])[2]}
             if await self._gate.admits(own) and (found := answered(own)) is not None:
-                own["citytwin.answer"] = found
+                own |= {"citytwin.answer": found, "headers": scope["headers"]}
                 await self._chain(own, receive, send)
                 return
         await self._writer(scope, receive, send)
@@ -133,6 +134,8 @@ class Reader:
         await send({"type": "lifespan.startup.complete"})
         await receive()
         following.cancel()
+        await asyncio.wait({following})
+        await self._writer.close()
         await send({"type": "lifespan.shutdown.complete"})
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -10,7 +11,7 @@ from api import errors
 from api.access import Gate
 from api.models import RawJson
 from api.ogc import catalogue, collections, landing, schemas, styling, tiling
-from api.ogc.lane import ItemsLane
+from api.ogc.lane import Lane
 from api.receiving import receiving
 from api.routes import (
     address_batch,
@@ -36,7 +37,7 @@ from api.standing.tally import Tally
 from api.state import CityState
 from twin.settings import ServerSettings
 
-__all__ = ["create_app"]
+__all__ = ["cors_options", "create_app"]
 
 ROUTERS = (
     landing.router, info.router, collections.router, schemas.router, tiling.router, styling.router, entities.router,
@@ -56,6 +57,16 @@ CORS_TELLS = [
     "Retry-After",
     "X-Request-Id",
 ]
+
+
+def cors_options(settings: ServerSettings) -> dict[str, Any]:
+    """What pages of other origins may ask and read."""
+    return {
+        "allow_origins": settings.cors_origins,
+        "allow_methods": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
+        "allow_headers": CORS_TAKES,
+        "expose_headers": CORS_TELLS,
+    }
 
 
 def create_app(settings: ServerSettings, opened: CityState | None = None) -> FastAPI:
@@ -98,17 +109,11 @@ def create_app(settings: ServerSettings, opened: CityState | None = None) -> Fas
     for router in ROUTERS:
         app.include_router(router)
     app.add_middleware(readings.Lane)
-    app.add_middleware(ItemsLane)
+    app.add_middleware(Lane)
     app.state.tally = Tally()
     app.add_middleware(Encodings)
     app.add_middleware(Gate, settings=settings)
     if settings.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=settings.cors_origins,
-            allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=CORS_TAKES,
-            expose_headers=CORS_TELLS,
-        )
+        app.add_middleware(CORSMiddleware, **cors_options(settings))
     app.add_middleware(Watch, settings=settings, tally=app.state.tally)
     return app

@@ -209,11 +209,20 @@ def serve(
             help="Feed the streams from the sample simulator.",
         ),
     ] = False,
+    workers: Annotated[
+        int,
+        typer.Option(
+            envvar="TWIN_WORKERS",
+            min=1,
+            max=64,
+            help="Processes that answer reads, beside one that writes; 1: one process does both.",
+        ),
+    ] = 1,
 ) -> None:
     """API and scene page."""
     from api.serving import listen, run_server, server_settings
 
-    settings = server_settings(city, host, port, simulate)
+    settings = server_settings(city, host, port, simulate, workers)
     run_server(settings, listen(host, port), _welcome(City.open(city), simulate))
 
 

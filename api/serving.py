@@ -10,8 +10,10 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
+from starlette.types import ASGIApp
 
 from address.made import COLUMN, CUT, SINGLE, is_made
 from api.access.callers import Callers
@@ -22,13 +24,15 @@ from api.state import CityState
 from twin.errors import InvalidRequestError
 from twin.settings import ServerSettings
 
-__all__ = ["listen", "listen_near", "run_server", "server_settings"]
+__all__ = ["answer", "listen", "listen_near", "run_server", "server_settings", "serving"]
 
 GRACE_S = 3
 """Open event streams get this long when the server is told to end."""
 
 
-def server_settings(city: Path, host: str, port: int, simulate: bool) -> ServerSettings:
+def server_settings(
+    city: Path, host: str, port: int, simulate: bool, workers: int = 1
+) -> ServerSettings:
     """Settings of a server: what the command line says, the rest from the environment.
 
     Raises
@@ -38,7 +42,9 @@ def server_settings(city: Path, host: str, port: int, simulate: bool) -> ServerS
         reachable from outside without tokens.
     """
     try:
-        settings = ServerSettings(city=city, host=host, port=port, simulate=simulate)
+        settings = ServerSettings(
+            city=city, host=host, port=port, simulate=simulate, workers=workers
+        )
     except ValidationError as error:
         first = error.errors()[0]
         name = "_".join(str(part) for part in first["loc"][:1])
@@ -121,27 +127,46 @@ def run_server(
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     port = listener.getsockname()[1]
     url = f"http://{host}:{port}/"
-    with (
-        listener,
-        CityState.open(settings) as state,
-        announced(settings.city, settings.host, port),
-        _making(),
-        _warming(state),
-    ):
-        config = uvicorn.Config(
-            create_app(settings, state),
-            log_level="warning",
-            timeout_graceful_shutdown=GRACE_S,
-            http=bounded(settings.client_timeout_s),
-            limit_concurrency=settings.max_connections,
-            server_header=False,
-            access_log=False,
-            lifespan="on",
-        )
+    if settings.workers > 1:
+        from api.workers.supervisor import run_workers
+
+        run_workers(settings, listener, ready)
+        return
+    with listener, serving(settings) as (app, _), announced(settings.city, settings.host, port):
         try:
-            _Server(config, lambda: ready(url)).run(sockets=[listener])
+            answer(settings, app, listener, lambda: ready(url))
         except KeyboardInterrupt:
             return  # uvicorn closes everything first and raises then
+
+
+@contextmanager
+def serving(settings: ServerSettings) -> Iterator[tuple[FastAPI, CityState]]:
+    """The city, opened, and its application, for as long as the block runs.
+
+    Raises
+    ------
+    CityError
+        If there is no city in the folder, or another process holds its base.
+    """
+    with CityState.open(settings) as state, _making(), _warming(state):
+        yield create_app(settings, state), state
+
+
+def answer(
+    settings: ServerSettings, app: ASGIApp, listener: socket.socket, ready: Callable[[], object]
+) -> None:
+    """Answer requests that come to a socket until the process is told to end."""
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        timeout_graceful_shutdown=GRACE_S,
+        http=bounded(settings.client_timeout_s),
+        limit_concurrency=settings.max_connections,
+        server_header=False,
+        access_log=False,
+        lifespan="on",
+    )
+    _Server(config, ready).run(sockets=[listener])
 
 
 @contextmanager
@@ -175,7 +200,7 @@ def _warming(state: CityState) -> Iterator[None]:
 class _Server(uvicorn.Server):
     """Tells when it answers."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], object]) -> None:
         super().__init__(config)
         self._ready = ready
 

@@ -149,6 +149,7 @@ class CityState:
                         yield state
                     finally:
                         state.limited.close()
+                        state.vectors.close()
             finally:
                 jobs.close()
                 hub.close()

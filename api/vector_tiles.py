@@ -4,6 +4,7 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from api.static import safe_path
-from tiles.mvt import boxes, one_tile, reach, tilejson, zooms_of
+from tiles.mvt import Ready, one_tile, reach, ready, tilejson, zooms_of
 from twin.errors import NotFoundError
 from twin.store import Store
 from twin.store.flat import (
@@ -25,19 +26,22 @@ from twin.store.flat import (
 )
 from twin.store.read import version
 
-__all__ = ["VectorTiles"]
+__all__ = ["Part", "VectorTiles"]
 
 KEPT_BYTES: Final = 64 << 20
 """Tiles kept in memory together; the longest unused go first."""
 EMPTY_COSTS: Final = 200
-MOST_HELD: Final = 300_000
-"""Things of a collection up to which it is held in memory (about half a kilobyte each)."""
-HELD_BYTES: Final = 512 << 20
+MOST_AT_ONCE: Final = 100_000
+"""Things of a collection up to which who asks first waits until it is ready; larger ones are made ready beside."""
+MOST_HELD: Final = 1_200_000
+"""Things of a collection up to which it is held in memory (300 to 700 bytes each)."""
+HELD_BYTES: Final = 768 << 20
 """Collections held in memory together; the longest unused go first."""
+Degrees = tuple[float, float, float, float]
 Key = tuple[str, int, int, int, str]
-Part = tuple[str, Callable[[pa.Table], pa.Table]]
-_Held = tuple[pa.Table, NDArray[np.float64]] | None
-_UNREAD: Final[_Held] = (pa.table({}), np.empty((4, 0)))
+Part = tuple[str, Callable[[pa.Array, Degrees], NDArray[np.bool_]]]
+"""Some of the things: a key of its own, and which of some identifiers, of things that may meet a box, are of it."""
+WORLD: Final = (-180.0, -90.0, 180.0, 90.0)
 
 
 class VectorTiles:
@@ -60,7 +64,11 @@ class VectorTiles:
         self._tiles: OrderedDict[Key, tuple[bytes, str]] = OrderedDict()
         self._bytes = 0
         self.made = 0
-        self._held: OrderedDict[str, _Held] = OrderedDict()
+        self._commits = -1
+        self._stamps: dict[str, str] = {}
+        self._held: OrderedDict[str, Ready | None] = OrderedDict()
+        self._making: dict[str, threading.Lock] = {}
+        self._beside: dict[str, threading.Thread] = {}
         self._built: dict[str, tuple[int, int | None]] = {}
 
     @property
@@ -93,13 +101,15 @@ class VectorTiles:
         self._refresh()
         return collection in self._known or self.is_built(collection)
 
+    def tag(self, collection: str, z: int, x: int, y: int) -> str:
+        """ETag of a tile with all things, known before the tile is made: it follows from the collection's last change."""
+        self._refresh()
+        return f"{self._stamps.get(collection, '')}.{z}.{x}.{y}"
+
     def tile(
         self, collection: str, z: int, x: int, y: int, part: Part | None = None
     ) -> tuple[bytes, str]:
-        """One tile and its ETag; no bytes where nothing is.
-
-        ``part`` names some of the things (a key of its own, and what takes their rows of a table): the tile is of these
-        alone, and kept apart.
+        """One tile and its ETag; no bytes where nothing is. Tiles of different parts are kept apart.
 
         Raises
         ------
@@ -116,15 +126,35 @@ class VectorTiles:
             if found is not None:
                 self._tiles.move_to_end(key)
                 return found
-            of = self._at(collection)
-        near = self._near(collection, reach(z, x, y))
-        blob = one_tile(near if part is None else part[1](near), collection, z, x, y)
-        made = blob, hashlib.sha256(blob).hexdigest()[:32]
+            of, stamp = self._at(collection), self._stamps.get(collection, "")
+        blob = self._drawn(collection, (z, x, y), part)
+        # what a limited caller is told must not change with what he does not see
+        tag = f"{stamp}.{z}.{x}.{y}" if part is None else hashlib.sha256(blob).hexdigest()[:32]
+        made = blob, tag
         with self._lock:
             self.made += 1
             if of == self._at(collection) and key not in self._tiles:
                 self._keep(key, made)
         return made
+
+    def quick(
+        self, collection: str, z: int, x: int, y: int, known: str | None = None
+    ) -> tuple[bytes, str] | None:
+        """A tile with all things, where it costs a few milliseconds at most; None where it has to be asked for as others.
+
+        Where ``known`` (If-None-Match) is its ETag, no tile is made for it: its bytes are not looked at.
+        """
+        self._refresh()
+        with self._lock:
+            held = self._held.get(collection)
+            found = self._tiles.get((collection, z, x, y, ""))
+        if held is None or self.is_built(collection):
+            return None
+        if found is not None:
+            return found
+        if known is not None and known == f'"{self.tag(collection, z, x, y)}"':
+            return b"-", known.strip('"')
+        return self.tile(collection, z, x, y) if z in held.zooms else None
 
     def tilejson(self, collection: str, part: Part | None = None) -> dict[str, Any] | None:
         """The TileJSON of a collection, or of a part of it, as it is now; None where nothing of it can be drawn.
@@ -136,46 +166,101 @@ class VectorTiles:
         """
         self._expect(collection)
         if part is not None:
-            rows = part[1](flat_rows(self._store, collection))
-            return tilejson(rows, collection, self._now(collection))
+            rows = flat_rows(self._store, collection)
+            of_part = ready(
+                rows.filter(pa.array(part[1](rows["eid"].combine_chunks(), WORLD))), collection
+            )
+            return None if of_part is None else tilejson(of_part, self._now(collection))
         with self._lock:
             if collection in self._indexes:
                 return self._indexes[collection]
             of = self._at(collection)
-        made = tilejson(flat_rows(self._store, collection), collection, of[0])
+        held = self._held_now(collection, wait=True)
+        if held is None:
+            held = ready(flat_rows(self._store, collection), collection)
+        made = None if held is None else tilejson(held, of[0])
         with self._lock:
             if of == self._at(collection):
                 self._indexes[collection] = made
         return made
 
-    def _near(self, collection: str, box: tuple[float, float, float, float]) -> pa.Table:
-        """What meets a box: from a copy of the collection in memory, or where that is large from the base."""
+    def close(self) -> None:
+        """Wait for what is made beside; nothing may be asked after."""
         with self._lock:
-            held, of = self._held.get(collection, _UNREAD), self._at(collection)
-            if held is not _UNREAD:
+            threads = list(self._beside.values())
+        for thread in threads:
+            thread.join()
+
+    def _drawn(self, collection: str, place: tuple[int, int, int], part: Part | None) -> bytes:
+        box = reach(*place)
+        held = self._held_now(collection)
+        if held is None:
+            near = flat_within(self._store, collection, box)
+            if part is not None and near.num_rows:
+                near = near.filter(pa.array(part[1](near["eid"].combine_chunks(), box)))
+            return one_tile(near, collection, *place)
+        before = held.zooms
+        if part is None:
+            blob = held.tile(*place)
+        else:
+            eids = held.eids(*place)
+            blob = held.tile(*place, part[1](eids, box)) if len(eids) else b""
+        if held.zooms != before:
+            self._trim(collection, place[0])
+        return blob
+
+    def _held_now(self, collection: str, *, wait: bool = False) -> Ready | None:
+        """A collection in memory; None where it is not yet, is too large, or has nothing to draw."""
+        with self._lock:
+            if collection in self._held:
                 self._held.move_to_end(collection)
-        if held is _UNREAD:
-            held = None
-            if flat_count(self._store, collection) <= MOST_HELD:
-                table = flat_rows(self._store, collection)
-                held = table, boxes(table)
+                return self._held[collection]
+        n = flat_count(self._store, collection)
+        if n > MOST_HELD:
+            return None
+        if n <= MOST_AT_ONCE or wait:
+            return self._made_ready(collection)
+        with self._lock:
+            if collection not in self._beside:
+                thread = threading.Thread(
+                    target=self._make_beside, args=(collection,), name="mvt", daemon=True
+                )
+                self._beside[collection] = thread
+                thread.start()
+        return None
+
+    def _make_beside(self, collection: str) -> None:
+        try:
+            self._made_ready(collection)
+        finally:
+            with self._lock:
+                self._beside.pop(collection, None)
+
+    def _made_ready(self, collection: str) -> Ready | None:
+        with self._lock:
+            making = self._making.setdefault(collection, threading.Lock())
+        with making:
+            with self._lock:
+                if collection in self._held:
+                    return self._held[collection]
+                of = self._at(collection)
+            made = ready(flat_rows(self._store, collection), collection)
             with self._lock:
                 if of == self._at(collection):
-                    self._hold(collection, held)
-        if held is None:
-            return flat_within(self._store, collection, box)
-        table, bounds = held
-        west, south, east, north = box
-        meets = (
-            (bounds[0] <= east) & (bounds[2] >= west) & (bounds[1] <= north) & (bounds[3] >= south)
-        )
-        return table.take(np.flatnonzero(meets))
+                    self._held[collection] = made
+            self._trim(collection)
+            return made
 
-    def _hold(self, collection: str, held: _Held) -> None:
-        self._held[collection] = held
-        self._held.move_to_end(collection)
-        while len(self._held) > 1 and sum(map(_cost, self._held.values())) > HELD_BYTES:
-            self._held.popitem(last=False)
+    def _trim(self, collection: str, z: int | None = None) -> None:
+        """Let go of what is beyond the bound: other collections, then other zooms of this one."""
+        with self._lock:
+            held = self._held.get(collection)
+            while len(self._held) > 1 and sum(map(_cost, self._held.values())) > HELD_BYTES:
+                oldest = next(name for name in self._held if name != collection)
+                del self._held[oldest]
+            if held is not None and held.nbytes > HELD_BYTES:
+                for other in held.zooms - {z}:
+                    held.forget(other)
 
     def _keep(self, key: Key, made: tuple[bytes, str]) -> None:
         self._tiles[key] = made
@@ -200,11 +285,15 @@ class VectorTiles:
 
     def _refresh(self) -> None:
         """Forget what belongs to collections that have changed."""
+        commits = self._store.commits
+        if commits == self._commits:
+            return
         now = version(self._store)
         with self._lock:
             if now == self._version:
+                self._commits = commits
                 return
-        versions = flat_versions(self._store)
+        versions, marks = flat_versions(self._store)
         known = frozenset(flat_collections(self._store))
         with self._lock:
             before, self._versions = self._versions, versions
@@ -212,7 +301,10 @@ class VectorTiles:
             changed = {
                 c for c in before.keys() | versions.keys() if before.get(c) != versions.get(c)
             }
-            self._version, self._known = now, known
+            self._version, self._known, self._commits = now, known, commits
+            self._stamps = {
+                name: _stamp(marks[name], marks.get(None)) for name in known & marks.keys()
+            }
             for name in [n for n in self._held if everything or n in changed]:
                 del self._held[name]
             for name in [n for n in self._indexes if everything or n in changed]:
@@ -221,8 +313,14 @@ class VectorTiles:
                 self._bytes -= len(self._tiles.pop(key)[0]) + EMPTY_COSTS
 
 
-def _cost(held: _Held) -> int:
-    return 0 if held is None else held[0].nbytes + held[1].nbytes
+def _cost(held: Ready | None) -> int:
+    return 0 if held is None else held.nbytes
+
+
+def _stamp(*marks: object) -> str:
+    """What tiles of a state of a collection are told from others by: its last changes, and the program that draws."""
+    told = repr((version_of("citytwin"), *marks)).encode()
+    return hashlib.blake2b(told, digest_size=8).hexdigest()
 
 
 def _version_of(path: Path) -> int | None:

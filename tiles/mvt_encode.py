@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Objects = NDArray[np.object_]
 
-__all__ = ["EXTENT", "Tags", "encode_layer", "layer_message", "value_message"]
+__all__ = ["EXTENT", "Tags", "encode_layer", "layer_message", "sized", "value_message"]
 
 EXTENT = 4096
 POINT, LINE, POLYGON = 1, 2, 3
@@ -115,28 +115,28 @@ def _layer(
     n = len(ids)
     one = np.ones(n, dtype=np.int64)
 
-    def sized(key: int, values: Ints, count: Ints) -> list[tuple[Ints, Ints]]:
+    def part(key: int, values: Ints, count: Ints) -> list[tuple[Ints, Ints]]:
         ends = np.concatenate([[0], np.cumsum(varints.lengths(values))])
         stop = np.cumsum(count)
         size = ends[stop] - ends[stop - count]
         return [(one * key, one), (size, one), (values, count)]
 
-    parts = [(one * 0x08, one), (ids, one), *sized(0x12, *tags), (one * 0x18, one), (kinds, one)]
-    body, count = varints.interleave([*parts, *sized(0x22, *commands)], n)
-    features, _ = varints.interleave(sized(0x12, body, count), n)
+    parts = [(one * 0x08, one), (ids, one), *part(0x12, *tags), (one * 0x18, one), (kinds, one)]
+    body, count = varints.interleave([*parts, *part(0x22, *commands)], n)
+    features, _ = varints.interleave(part(0x12, body, count), n)
     return layer_message(name, varints.encode(features), [], table)
 
 
 def layer_message(name: str, features: bytes, keys: list[str], values: bytes) -> bytes:
     """A layer of encoded features and values; the keys come before the values."""
-    table = b"".join([_sized(0x1A, key.encode()) for key in keys]) + values
-    head, tail = _sized(0x0A, name.encode()), b"\x28" + varints.encode(np.array([EXTENT]))
-    return _sized(0x1A, head + features + table + tail + b"\x78\x02")
+    table = b"".join([sized(0x1A, key.encode()) for key in keys]) + values
+    head, tail = sized(0x0A, name.encode()), b"\x28" + varints.encode(np.array([EXTENT]))
+    return sized(0x1A, head + features + table + tail + b"\x78\x02")
 
 
-def _sized(key: int, message: bytes) -> bytes:
-    """A length-delimited field."""
-    size, head = len(message), bytearray([key])
+def sized(key: int, message: bytes, length: int = -1) -> bytes:
+    """A length-delimited field; its beginning alone where the message of a ``length`` follows."""
+    size, head = max(len(message), length), bytearray([key])
     while size > 127:
         head.append(size & 127 | 128)
         size >>= 7
@@ -147,17 +147,17 @@ def _sized(key: int, message: bytes) -> bytes:
 def value_message(value: Value) -> bytes:
     """A value as a layer holds it."""
     if isinstance(value, bool):
-        return _sized(0x22, b"\x38" + bytes([value]))
+        return sized(0x22, b"\x38" + bytes([value]))
     if isinstance(value, int) and -64 <= value < 64:
         return bytes((0x22, 2, 0x30, value << 1 if value >= 0 else ~(value << 1)))
     if isinstance(value, int):
-        return _sized(0x22, b"\x30" + varints.encode(varints.zigzag(np.array([value]))))
+        return sized(0x22, b"\x30" + varints.encode(varints.zigzag(np.array([value]))))
     if isinstance(value, float):
-        return _sized(0x22, b"\x19" + struct.pack("<d", value))
+        return sized(0x22, b"\x19" + struct.pack("<d", value))
     text = value.encode()
     if len(text) < 126:
         return bytes((0x22, len(text) + 2, 0x0A, len(text))) + text
-    return _sized(0x22, _sized(0x0A, text))
+    return sized(0x22, sized(0x0A, text))
 
 
 def _tags(tags: Tags) -> tuple[Ints, Ints, bytes]:
@@ -175,7 +175,7 @@ def _tags(tags: Tags) -> tuple[Ints, Ints, bytes]:
     key = np.broadcast_to(np.cumsum(has) - 1, present.shape)
     pairs = np.stack([key[present], value.T[present]], axis=1)
     keys = b"".join(
-        _sized(0x1A, k.encode()) for k, h in zip(tags.keys, has.tolist(), strict=True) if h
+        sized(0x1A, k.encode()) for k, h in zip(tags.keys, has.tolist(), strict=True) if h
     )
     table = keys + b"".join([tags.blobs[i] for i in used[np.argsort(first)].tolist()])
     return pairs.ravel().astype(np.int64), present.sum(axis=1) * 2, table

@@ -11,17 +11,21 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from tiles.mvt_encode import EXTENT, layer_message
+from tiles.mvt_encode import EXTENT, sized
 from tiles.wkb import POINT, POLYGON
 
 if TYPE_CHECKING:
+    from tiles.mvt_coded import Coded
     from tiles.mvt_level import Level
-    from tiles.mvt_values import Values
 
-__all__ = ["commands", "encode"]
+__all__ = ["commands", "encode", "put_ring"]
 
 Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int64]
+Whole = NDArray[np.int32]
+
+_TAIL = b"\x28\x80\x20\x78\x02"
+"""Extent 4096 and version 2, which end a layer."""
 
 
 def commands(level: Level, rows: Ints, x0: int, y0: int) -> tuple[Bytes, Ints]:
@@ -38,26 +42,31 @@ def commands(level: Level, rows: Ints, x0: int, y0: int) -> tuple[Bytes, Ints]:
 
 
 def encode(
-    name: str, ids: Ints, kinds: Ints, geometry: tuple[Bytes, Ints, Ints], values: Values, rows: Ints
+    name: str, ids: Ints, kinds: NDArray[np.uint8], geometry: tuple[Bytes, Ints, Ints], values: Coded, rows: Ints
 ) -> bytes:  # fmt: skip
     """One tile with one layer.
 
     Parameters
     ----------
     name : str
-    ids, kinds : ndarray of int64, shape (n,)
+    ids, kinds : ndarray, shape (n,)
         In the order of the features in the tile.
     geometry : tuple of ndarray
         Bytes, first and last of each feature's commands.
-    values : Values
+    values : Coded
     rows : ndarray of int64, shape (n,)
         Rows of ``values``.
     """
-    code, used = _number(values.pool, values.at, rows)
-    features = _features(ids, kinds, *geometry, code)
-    pool, has = values.pool, np.any(code >= 0, axis=1)
-    keys = [k for k, h in zip(values.keys, np.asarray(has).tolist(), strict=True) if h]
-    return layer_message(name, features.tobytes(), keys, _gathered(pool, used).tobytes())
+    with values.scratch() as local:
+        features, table, has = _features(
+            ids, kinds, *geometry, values.code, values.columns, rows, values.start, values.pool, local
+        )  # fmt: skip
+    keys = b"".join(
+        [sized(0x1A, k.encode()) for k, h in zip(values.keys, has.tolist(), strict=True) if h]
+    )
+    head = sized(0x0A, name.encode())
+    size = len(head) + len(features) + len(keys) + len(table) + len(_TAIL)
+    return b"".join([sized(0x1A, b"", size), head, features.data, keys, table.data, _TAIL])
 
 
 @njit(cache=True, nogil=True)
@@ -85,9 +94,25 @@ def _zigzag(value: int) -> int:
 
 
 @njit(cache=True, nogil=True)
+def put_ring(out: Bytes, at: int, x: Whole, y: Whole, n: int, x0: int, y0: int) -> int:
+    """Write the commands of a feature that is one ring of ``n`` vertices; where they end."""
+    px, py = 0, 0
+    for k in range(n):
+        if k == 0:
+            at = _put(out, at, 9)
+        elif k == 1:
+            at = _put(out, at, (n - 1) << 3 | 2)
+        qx, qy = x[k] - x0, EXTENT - (y[k] - y0)
+        at = _put(out, at, _zigzag(qx - px))
+        at = _put(out, at, _zigzag(qy - py))
+        px, py = qx, qy
+    return _put(out, at, 15)
+
+
+@njit(cache=True, nogil=True)
 def _commands(
-    x: Ints, y: Ints, cuts: Ints, first: Ints, last: Ints, kind: Ints, rows: Ints, x0: int, y0: int
-) -> tuple[Bytes, Ints]:
+    x: Whole, y: Whole, cuts: Whole, first: Whole, last: Whole, kind: NDArray[np.uint8], rows: Ints, x0: int, y0: int
+) -> tuple[Bytes, Ints]:  # fmt: skip
     room = 16
     for i in rows:
         room += 20 * (cuts[last[i]] - cuts[first[i]]) + 12 * (last[i] - first[i]) + 8
@@ -115,94 +140,64 @@ def _commands(
 
 
 @njit(cache=True, nogil=True)
-def blob_end(pool: Bytes, at: int) -> int:
-    """Where a value message that begins at ``at`` ends."""
-    at += 1
-    size, shift = np.int64(0), 0
-    while pool[at] > 127:
-        size |= np.int64(pool[at] & 127) << shift
-        shift += 7
-        at += 1
-    return int(at + 1 + (size | np.int64(pool[at]) << shift))
-
-
-@njit(cache=True, nogil=True)
-def _number(pool: Bytes, at: Ints, rows: Ints) -> tuple[Ints, Ints]:  # noqa: C901 - an open hash table
-    """Number of each value (keys, n), -1 where absent, and where the values are, by number."""
-    keys = at.shape[1]
-    code = np.full((keys, len(rows)), -1, np.int64)
-    slots = 64
-    while slots < 2 * keys * len(rows):
-        slots *= 2
-    table = np.full(slots, -1, np.int64)
-    used = np.empty(keys * len(rows), np.int64)
-    ends = np.empty(keys * len(rows), np.int64)
+def _numbered(code: Whole, columns: Ints, rows: Ints, local: Whole, used: Whole) -> int:
+    """Number the values of some rows as they come, a key after the other; how many there are."""
     count = 0
-    for k in range(keys):
-        for n in range(len(rows)):
-            a = at[rows[n], k]
-            if a < 0:
-                continue
-            b = blob_end(pool, a)
-            mixed = np.uint64(14695981039346656037)
-            for j in range(a, b):
-                mixed = (mixed ^ np.uint64(pool[j])) * np.uint64(1099511628211)
-            slot = np.int64((mixed ^ (mixed >> np.uint64(32))) & np.uint64(slots - 1))
-            while True:
-                v = table[slot]
-                if v < 0:
-                    table[slot] = count
-                    used[count], ends[count] = a, b
-                    code[k, n] = count
-                    count += 1
-                    break
-                if ends[v] - used[v] == b - a:
-                    same = True
-                    for j in range(b - a):
-                        if pool[used[v] + j] != pool[a + j]:
-                            same = False
-                            break
-                    if same:
-                        code[k, n] = v
-                        break
-                slot = (slot + 1) & (slots - 1)
-    return code, used[:count].copy()
+    for k in columns:
+        for i in rows:
+            value = code[k, i]
+            if value >= 0 and local[value] < 0:
+                local[value] = count
+                used[count] = value
+                count += 1
+    return count
 
 
 @njit(cache=True, nogil=True)
-def _gathered(pool: Bytes, used: Ints) -> Bytes:
+def _gathered(used: Whole, start: Ints, pool: Bytes) -> Bytes:
+    """Messages of values one after the other; neighbours are copied at once."""
     size = 0
-    for a in used:
-        size += blob_end(pool, a) - a
-    out, n = np.empty(size, np.uint8), 0
-    for a in used:
-        for j in range(a, blob_end(pool, a)):
-            out[n] = pool[j]
-            n += 1
+    for v in used:
+        size += start[v + 1] - start[v]
+    out, at, k = np.empty(size, np.uint8), 0, 0
+    while k < len(used):
+        first = k
+        while k + 1 < len(used) and used[k + 1] == used[k] + 1:
+            k += 1
+        a, b = start[used[first]], start[used[k] + 1]
+        out[at : at + b - a] = pool[a:b]
+        at += b - a
+        k += 1
     return out
 
 
 @njit(cache=True, nogil=True)
-def _features(ids: Ints, kinds: Ints, geometry: Bytes, begin: Ints, end: Ints, code: Ints) -> Bytes:  # noqa: C901 - one message after the other
-    """Feature messages one after the other."""
-    keys, n = code.shape
-    number = np.full(keys, -1, np.int64)
+def _features(  # noqa: C901 -- one message after the other
+    ids: Ints, kinds: NDArray[np.uint8], geometry: Bytes, begin: Ints, end: Ints, code: Whole, columns: Ints,
+    rows: Ints, start: Ints, pool: Bytes, local: Whole,
+) -> tuple[Bytes, Bytes, NDArray[np.bool_]]:  # fmt: skip
+    """Feature messages, messages of the values, and which keys have any; ``local`` is -1 everywhere, and is so after."""
+    n, keys = len(rows), len(columns)
+    used = np.empty(keys * n, np.int32)
+    used = used[: _numbered(code, columns, rows, local, used)]
+    has, number = np.zeros(keys, np.bool_), np.zeros(keys, np.int64)
     some = 0
     for k in range(keys):
-        for i in range(n):
-            if code[k, i] >= 0:
-                number[k] = some
+        for i in rows:
+            if code[columns[k], i] >= 0:
+                has[k], number[k] = True, some
                 some += 1
                 break
-    room = 0
+    room = 16
     for i in range(n):
         room += 48 + 20 * keys + end[i] - begin[i]
     out, at = np.empty(room, np.uint8), 0
     for i in range(n):
-        tags = 0
+        row, tags = rows[i], 0
         for k in range(keys):
-            if code[k, i] >= 0:
-                tags += _length(number[k]) + _length(code[k, i])
+            value = code[columns[k], row]
+            if value >= 0:
+                tags += _length(number[k]) + _length(local[value])
         shape = end[i] - begin[i]
         size = 1 + _length(ids[i]) + 1 + _length(tags) + tags + 2 + 1 + _length(shape) + shape
         at = _put(out, at, 0x12)
@@ -212,9 +207,10 @@ def _features(ids: Ints, kinds: Ints, geometry: Bytes, begin: Ints, end: Ints, c
         at = _put(out, at, 0x12)
         at = _put(out, at, tags)
         for k in range(keys):
-            if code[k, i] >= 0:
+            value = code[columns[k], row]
+            if value >= 0:
                 at = _put(out, at, number[k])
-                at = _put(out, at, code[k, i])
+                at = _put(out, at, local[value])
         at = _put(out, at, 0x18)
         at = _put(out, at, kinds[i])
         at = _put(out, at, 0x22)
@@ -222,4 +218,7 @@ def _features(ids: Ints, kinds: Ints, geometry: Bytes, begin: Ints, end: Ints, c
         for j in range(begin[i], end[i]):
             out[at] = geometry[j]
             at += 1
-    return out[:at].copy()
+    table = _gathered(used, start, pool)
+    for value in used:
+        local[value] = -1
+    return out[:at], table, has

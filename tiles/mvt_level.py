@@ -19,20 +19,25 @@ __all__ = [
     "TOLERANCE",
     "Level",
     "geometries_of",
+    "is_simple",
     "level_of",
     "on_grid",
+    "oriented",
     "valid_on_grid",
 ]
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Ints = NDArray[np.int64]
+Whole = NDArray[np.int32]
 Objects = NDArray[np.object_]
 
 TOLERANCE = 4.0
 """Units a simplified outline may stray (half a pixel at 512 pixels per tile)."""
 SMALLEST = 64.0
 """Square units; smaller polygons are left out above the last zoom."""
+FARTHEST = 2.0**30
+"""Units from the corner of the world beyond which nothing is drawn; all of the last zoom are 2²⁸."""
 PROVEN = 64
 """Vertices up to which a ring is proven to be simple by looking at each pair of its edges."""
 
@@ -46,13 +51,18 @@ class Level:
     Outer rings run clockwise, holes the other way.
     """
 
-    x: Ints
-    y: Ints
-    ring_start: Ints
+    x: Whole
+    y: Whole
+    ring_start: Whole
     outer: Flags
-    first: Ints
-    last: Ints
-    kind: Ints
+    first: Whole
+    last: Whole
+    kind: NDArray[np.uint8]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        return sum(getattr(self, name).nbytes for name in self.__slots__)
 
     def bounds(self) -> Ints:
         """West, south, east, north of each feature, shape (n, 4); of one left out west > east."""
@@ -98,7 +108,7 @@ def _proven(level: Level, shapes: Shapes, scale: float, rows: Ints, simplify: bo
             whole = shapely.simplify(whole, TOLERANCE)
         mended = on_grid(valid_on_grid(whole))
     first, last = level.first.copy(), level.last.copy()
-    runs = len(level.outer)
+    runs = np.int32(len(level.outer))
     first[rows], last[rows] = mended.first + runs, mended.last + runs
     return Level(
         np.concatenate([level.x, mended.x]), np.concatenate([level.y, mended.y]),
@@ -224,13 +234,13 @@ def _big(x: Floats, y: Floats, cuts: Ints, outer: Flags, first: int, last: int, 
 
 
 @njit(cache=True, nogil=True)
-def _turn(x: Ints, y: Ints, a: int, b: int, c: int) -> int:
+def _turn(x: Whole, y: Whole, a: int, b: int, c: int) -> int:
     cross = (x[b] - x[a]) * (y[c] - y[a]) - (x[c] - x[a]) * (y[b] - y[a])
     return int(cross > 0) - int(cross < 0)
 
 
 @njit(cache=True, nogil=True)
-def _simple(x: Ints, y: Ints, a: int, b: int) -> bool:
+def is_simple(x: Whole, y: Whole, a: int, b: int) -> bool:
     """Whether no two edges of a ring share a point but neighbours their corner."""
     n = b - a
     if n > PROVEN:
@@ -262,14 +272,14 @@ def _simple(x: Ints, y: Ints, a: int, b: int) -> bool:
 
 @njit(cache=True, nogil=True)
 def _round_run(
-    x: Floats, y: Floats, a: int, b: int, keep: Flags, ox: Ints, oy: Ints, at: int, closed: bool
+    x: Floats, y: Floats, a: int, b: int, keep: Flags, ox: Whole, oy: Whole, at: int, closed: bool
 ) -> int:
     """Write kept vertices on whole units, without those that fall together; where they end."""
     begin = at
     for k in range(a, b):
         if not keep[k]:
             continue
-        px, py = np.int64(np.rint(x[k])), np.int64(np.rint(y[k]))
+        px, py = np.int32(np.rint(x[k])), np.int32(np.rint(y[k]))
         if at > begin and ox[at - 1] == px and oy[at - 1] == py:
             continue
         ox[at], oy[at] = px, py
@@ -280,7 +290,7 @@ def _round_run(
 
 
 @njit(cache=True, nogil=True)
-def _orient(x: Ints, y: Ints, a: int, b: int, outer: bool) -> bool:
+def oriented(x: Whole, y: Whole, a: int, b: int, outer: bool) -> bool:
     """Turn a ring the right way, its first vertex staying; False where it has no area."""
     twice = np.int64(0)
     for k in range(a + 1, b - 1):
@@ -300,7 +310,7 @@ def _orient(x: Ints, y: Ints, a: int, b: int, outer: bool) -> bool:
 @njit(cache=True, nogil=True)
 def _finite(x: Floats, y: Floats, a: int, b: int) -> bool:
     for k in range(a, b):  # noqa: SIM110 - a loop for the compiler
-        if not (abs(x[k]) < 1e12 and abs(y[k]) < 1e12):
+        if not (abs(x[k]) < FARTHEST and abs(y[k]) < FARTHEST):
             return False
     return True
 
@@ -315,12 +325,12 @@ def _snap(  # noqa: C901 - one pass over runs
     last: Ints,
     kind: Ints,
     tolerance: float,
-) -> tuple[Ints, Ints, Ints, Flags, Ints, Ints, Ints, Flags]:
+) -> tuple[Whole, Whole, Whole, Flags, Whole, Whole, NDArray[np.uint8], Flags]:
     """Fields of a :class:`Level`, and which polygons are not proven to be valid."""
     n = len(first)
-    ox, oy = np.empty(len(x), np.int64), np.empty(len(x), np.int64)
-    starts, outside = np.zeros(len(outer) + 1, np.int64), np.ones(len(outer), np.bool_)
-    begin, end = np.zeros(n, np.int64), np.zeros(n, np.int64)
+    ox, oy = np.empty(len(x), np.int32), np.empty(len(x), np.int32)
+    starts, outside = np.zeros(len(outer) + 1, np.int32), np.ones(len(outer), np.bool_)
+    begin, end = np.zeros(n, np.int32), np.zeros(n, np.int32)
     unproven, keep = np.zeros(n, np.bool_), np.ones(len(x), np.bool_)
     at, run = 0, 0
     for i in range(n):
@@ -340,7 +350,7 @@ def _snap(  # noqa: C901 - one pass over runs
             stop = _round_run(x, y, a, b, keep, ox, oy, at, areal)
             good = stop - at >= (3 if areal else kind[i])
             if good and areal:
-                good = _orient(ox, oy, at, stop, outer[r])
+                good = oriented(ox, oy, at, stop, outer[r])
             if areal and not good and tolerance > 0:
                 unproven[i] = True
             if areal and outer[r]:
@@ -354,16 +364,16 @@ def _snap(  # noqa: C901 - one pass over runs
         end[i] = run
         if areal and run > begin[i]:
             one = run - begin[i] == 1
-            if not (one and _simple(ox, oy, starts[begin[i]], at)):
+            if not (one and is_simple(ox, oy, starts[begin[i]], at)):
                 unproven[i] = True
     return (
         ox[:at].copy(), oy[:at].copy(), starts[: run + 1].copy(), outside[:run].copy(), begin, end,
-        kind.copy(), unproven,
+        kind.astype(np.uint8), unproven,
     )  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
-def _bounds(x: Ints, y: Ints, cuts: Ints, first: Ints, last: Ints) -> Ints:
+def _bounds(x: Whole, y: Whole, cuts: Whole, first: Whole, last: Whole) -> Ints:
     out = np.empty((len(first), 4), np.int64)
     for i in range(len(first)):
         a, b = cuts[first[i]], cuts[last[i]]

@@ -11,9 +11,11 @@ import numpy as np
 import orjson
 import shapely
 
-from tiles.mvt import BUFFER, MOST_KEYS, STYLE, feature_ids, plain, project, zooms_of
+from tiles.mvt import zooms_of
+from tiles.mvt_clip import BUFFER
 from tiles.mvt_encode import EXTENT, Tags, encode_layer
 from tiles.mvt_level import SMALLEST, TOLERANCE, valid_on_grid
+from tiles.mvt_ready import MOST_KEYS, STYLE, feature_ids, plain, project
 from tiles.source import floats, geometries, texts
 
 if TYPE_CHECKING:

@@ -29,7 +29,6 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _FIXED = (("eid", "eid"), ("class", "class_code"), ("name", "name"))
-_TYPES = {0x38: "Boolean", 0x30: "Number", 0x19: "Number"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,24 +38,6 @@ class Values:
     keys: list[str]
     at: Ints
     pool: Bytes
-
-    def only(self, keys: frozenset[str]) -> Values:
-        """Some of the keys."""
-        picked = [i for i, key in enumerate(self.keys) if key in keys]
-        return Values(
-            [self.keys[i] for i in picked], np.ascontiguousarray(self.at[:, picked]), self.pool
-        )
-
-    def fields(self) -> dict[str, str]:
-        """Type of each key as TileJSON has it; a key of several types is a String."""
-        out = {}
-        for i, key in enumerate(self.keys):
-            at = self.at[:, i]
-            found = {
-                _TYPES.get(t, "String") for t in np.unique(self.pool[at[at >= 0] + 2]).tolist()
-            }
-            out[key] = found.pop() if len(found) == 1 else "String"
-        return out
 
 
 def values_of(

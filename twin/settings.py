@@ -60,6 +60,12 @@ class ServerSettings(BaseSettings):
     audit_max_bytes: int = Field(
         default=10_000_000, ge=10_000, description="Size at which the audit log begins a new file."
     )
+    workers: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Processes that answer reads, beside one that writes; 1: one process does both.",
+    )
     max_connections: int = Field(
         default=1_000, ge=1, description="Connections at once; more are answered 503."
     )

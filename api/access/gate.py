@@ -15,7 +15,7 @@ from api.access.roles import at_least, is_open
 from api.errors import response_for_status
 from twin.settings import Role, ServerSettings
 
-__all__ = ["COOKIE", "Gate", "token_of"]
+__all__ = ["COOKIE", "Gate", "private", "token_of"]
 
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 COOKIE: Final = "twin_token"
@@ -67,7 +67,7 @@ class Gate:
             else:
                 receive = _replayed(body, receive)
         if guarded and not is_open(scope["path"]):
-            send = _private(send)
+            send = private(send)
         if refusal is not None:
             await refusal(scope, receive, send)
             return
@@ -77,6 +77,13 @@ class Gate:
             scope["route"] = read.get("route")
             return
         await self.app(scope, receive, send)
+
+    async def admits(self, scope: Scope) -> bool:
+        """Whether a read is let through; its caller is noted then. Another will say no where it is not."""
+        heads: Heads = dict(scope["headers"])
+        scope["callers"] = self.callers
+        guarded = self.callers.are_known
+        return not (self._misshapen(scope, heads) or await self._unknown(scope, heads, guarded))
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A WebSocket reads as its caller; one that a page of another site opens is refused, as a write would be."""
@@ -229,7 +236,7 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
     return replay
 
 
-def _private(send: Send) -> Send:
+def private(send: Send) -> Send:
     """Answers that depend on who asks: no shared cache may keep them, and no cache give them to another."""
 
     async def wrapped(message: Message) -> None:

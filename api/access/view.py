@@ -72,6 +72,14 @@ class View:
         at = int(self.catalogue.of_ids(np.array([stream_id]))[0])
         return at >= 0 and bool(self.streams[at])
 
+    def attributes(self, collection: str) -> frozenset[str]:
+        """Names of the attributes that the things seen of a collection carry."""
+        return self.sight.attributes(self.store, collection)
+
+    def fed(self) -> dict[str, dict[str, int]]:
+        """Loads that the things seen are of: load → collection → how many of them."""
+        return self.sight.fed(self.store)
+
     def untied(self, row: Mapping[str, Any]) -> Row:
         """A record without the ids and codes of things that are not seen."""
         told = dict(row)

@@ -23,8 +23,8 @@ from api.ogc.filters import LANGUAGES, SIMPLE
 from api.ogc.formats import DOCUMENTS, FEATURE, HTML, ITEMS, SCHEMAS, Format
 from api.ogc.operations import LANG, OBJECT, f_parameter, get, operation, query
 from api.ogc.question import OWN
-from api.ogc.readers import reader_at
-from api.ogc.schemas import field_schema, told
+from api.ogc.readers import reader_at, told
+from api.ogc.schemas import field_schema
 from api.ogc.systems import offered
 from api.openapi import downgraded
 from api.state import CityState, CollectionInfo
@@ -51,13 +51,13 @@ def paths(state: CityState, view: View | None = None) -> Json:
     }  # fmt: skip
     for info in state.seen(view).values():
         out |= _collection(state, info, view)
-    return out | tile_paths(state) if view is None else out
+    return out | tile_paths(state, view)
 
 
 def _collection(state: CityState, info: CollectionInfo, view: View | None) -> Json:
     here, name = f"/collections/{info.id}", info.id
     reader = reader_at(state, state.moment())
-    fields = told(reader.fields(info.id), view)
+    fields = told(reader.fields(info.id), info.id, view)
     reach = EVERYTHING if view is None else view.reach
     first = reader.page(Ask(info.id, limit=1, reach=reach)).features
     some = str(orjson.loads(first[0])["id"]) if first else None

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+from api.access import View
 from api.ogc.catalogue import MOST
 from api.ogc.filters import LANGUAGES
 from api.ogc.formats import DOCUMENTS, HTML, JSON
@@ -22,8 +23,8 @@ _PLACE: Final = "{tileMatrix}/{tileRow}/{tileCol}"
 _LIST: Final = {JSON.media: OBJECT}
 
 
-def tile_paths(state: CityState) -> Json:
-    """Paths of tile matrix sets, tilesets and tiles of this city."""
+def tile_paths(state: CityState, view: View | None) -> Json:
+    """Paths of tile matrix sets, tilesets and tiles of this city as a caller sees it."""
     plain = [f_parameter((JSON,)), LANG]
     out: Json = {
         "/tileMatrixSets": _get("getTileMatrixSetsList", "Tile matrix sets", _LIST, plain),
@@ -31,9 +32,9 @@ def tile_paths(state: CityState) -> Json:
             "getTileMatrixSet", "A tile matrix set", _LIST, [_SET, *plain]
         ),
     }
-    infos = tiled(state)
+    infos = tiled(state, view)
     for info in infos.values():
-        tileset = vector_tileset(state, info, "en", told=False)
+        tileset = vector_tileset(state, info, "en", view, told=False)
         filters = _filters(list(offered(state.city, info)))
         name = f"{info.id}.collection.vector"
         out |= _tileset(tileset, name, f"{info.en}: ", filters, filters)
@@ -43,17 +44,17 @@ def tile_paths(state: CityState) -> Json:
         {"type": "array", "items": {"type": "string"}},
         list(infos)[:1] or None,
     )
-    whole = dataset_tileset(state, infos, "en", told=False)
+    whole = dataset_tileset(state, infos, "en", view, told=False)
     if whole is not None:
         out |= _tileset(whole, "dataset.vector", "The city: ", [chosen], [chosen], fixed=True)
-    imagery = imagery_tileset(state, "en")
+    imagery = imagery_tileset(state, "en", view)
     if imagery is not None:
         out |= _tileset(imagery, "dataset.map", "Imagery: ", [], [])
-    return out | _style_paths(state) | _dataset_paths(state)
+    return out | _style_paths(state, view) | _dataset_paths(state, view)
 
 
-def _style_paths(state: CityState) -> Json:
-    names = [*([CITY] if tiled(state) else []), *styled(state)]
+def _style_paths(state: CityState, view: View | None) -> Json:
+    names = [*([CITY] if tiled(state, view) else []), *styled(state, view)]
     if not names:
         return {}
     style = _path("styleId", "Style", {"type": "string", "enum": names}, names[0])
@@ -66,8 +67,8 @@ def _style_paths(state: CityState) -> Json:
     }  # fmt: skip
 
 
-def _dataset_paths(state: CityState) -> Json:
-    some = newest_load(state.store)
+def _dataset_paths(state: CityState, view: View | None) -> Json:
+    some = newest_load(state.store) if view is None else next(iter(view.fed()), None)
     dataset = _path("datasetId", "Load", {"type": "string", "format": "uuid"}, some)
     if some is None:
         dataset.pop("example")

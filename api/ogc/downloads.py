@@ -12,8 +12,10 @@ from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response, StreamingResponse
 
+from api.access import view_of
 from api.ogc.formats import CSV, FGB, PARQUET
 from api.ogc.question import Question
+from api.ogc.readers import told
 from api.ogc.reshape import in_system
 from api.ogc.systems import CRS84, CRS84H
 from loaders.writing import csv_parts, write_flatgeobuf, write_geoparquet
@@ -65,11 +67,12 @@ def response(request: Request, asked: Question, headers: dict[str, str]) -> Resp
 def _batches(request: Request, asked: Question) -> Iterator[pa.RecordBatch]:
     """The answer by column, in the system asked for; files keep x before y, whatever the order of its axes."""
     ask = asked.ask if "limit" in request.query_params else asked.everything()
-    names = (
-        None
-        if asked.properties is None
-        else [n for n in asked.fields() if n in asked.properties and n != "geometry"]
-    )
+    view, fields = view_of(request), asked.fields()
+    names = None
+    if view is not None or asked.properties is not None:
+        seen = told(fields, asked.info.id, view)
+        chosen = seen if asked.properties is None else asked.properties
+        names = [n for n in seen if n in chosen and n not in ("eid", "geometry")]
     empty = True
     for batch in asked.reader.table(ask, names):
         yield _moved(batch, asked)

@@ -11,7 +11,7 @@ from api.access import reach_of, view_of
 from api.deps import DEFAULT_LIMIT, Language, language, only, parse_bbox, parse_moment, parse_whole
 from api.ogc.filters import LANGUAGES, SIMPLE, condition
 from api.ogc.formats import ITEMS, Format, wanted
-from api.ogc.readers import reader_at
+from api.ogc.readers import reader_at, told
 from api.ogc.systems import System, offered, storage, system
 from api.state import CityState, CollectionInfo
 from twin import crs
@@ -123,7 +123,7 @@ def question(request: Request, state: CityState) -> Question:
     reader = reader_at(state, moment)
     given = request.query_params
     if not given.keys() <= _PLAIN:
-        fields = reader.fields(info.id)
+        fields = told(reader.fields(info.id), info.id, view_of(request))
         queryable = [n for n, field in fields.items() if field.kind in SIMPLE and n not in OWN]
         only(request, OWN | set(queryable))
     else:

@@ -2,19 +2,21 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from starlette.requests import Request
 
-from api.access import caller_of
+from api.access import View, caller_of
 from api.state import CityState
 from twin.errors import NotReadyError
-from twin.features.asking import Reader
+from twin.features.asking import Field, Reader
 from twin.features.stored import StoredReader
+from twin.features.values import RESERVED
 from twin.store.read import Moment
 
-__all__ = ["is_quick", "reader_at"]
+__all__ = ["is_quick", "reader_at", "told"]
 
 _SLOW: Final = frozenset(
     {"bbox-crs", "crs", "datetime", "filter-crs", "known_at", "properties", "sortby", "valid_at"}
@@ -52,3 +54,15 @@ def is_quick(request: Request, state: CityState) -> bool:
     except NotReadyError:
         return False
     return True
+
+
+def told(fields: Mapping[str, Field], collection: str, view: View | None) -> Mapping[str, Field]:
+    """Fields as a caller is told of them: where he sees a part of the city, those of what he sees, without values."""
+    if view is None:
+        return fields
+    carried = view.attributes(collection)
+    return {
+        name: replace(field, values=())
+        for name, field in fields.items()
+        if name in RESERVED or name in carried
+    }

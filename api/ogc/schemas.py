@@ -1,24 +1,23 @@
 """What the fields of a collection are, said in JSON Schema: queryables, sortables, returnables; functions of filters."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from api.access import View, view_of
+from api.access import view_of
 from api.deps import Language, State, base_url, language, only
 from api.models import answer, link
 from api.ogc.formats import SCHEMA, SCHEMAS, wanted
 from api.ogc.question import known, moment_of
-from api.ogc.readers import reader_at
+from api.ogc.readers import reader_at, told
 from api.state import CollectionInfo
 from twin.cql2 import described
 from twin.errors import InvalidRequestError
 from twin.features.asking import Field, Kind
 
-__all__ = ["field_schema", "router", "told"]
+__all__ = ["field_schema", "router"]
 
 router = APIRouter(include_in_schema=False)
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -71,13 +70,6 @@ def field_schema(field: Field, lang: Language, sequence: int | None = None) -> d
     return said
 
 
-def told(fields: Mapping[str, Field], view: View | None) -> Mapping[str, Field]:
-    """Fields as a caller is told of them: without the values they have, where he sees a part of the city."""
-    if view is None:
-        return fields
-    return {name: replace(field, values=()) for name, field in fields.items()}
-
-
 def _schema(
     request: Request,
     info: CollectionInfo,
@@ -102,7 +94,9 @@ def _fields(
     only(request, {"f", "known_at", "lang", "valid_at", *more})
     wanted(request, SCHEMAS)
     info = known(request, state, request.path_params["collectionId"])
-    return info, told(reader_at(state, moment_of(request)).fields(info.id), view_of(request))
+    return info, told(
+        reader_at(state, moment_of(request)).fields(info.id), info.id, view_of(request)
+    )
 
 
 @router.get("/collections/{collectionId}/queryables")

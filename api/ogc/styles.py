@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from api.access import View
 from api.ogc.formats import Format
 from api.ogc.geovolumes import volume_links
 from api.ogc.tile_sources import tiled
@@ -39,12 +40,12 @@ def has_style(state: CityState, info: CollectionInfo) -> bool:
     return info.extent is not None and state.vectors.has(info.id)
 
 
-def styled(state: CityState) -> dict[str, CollectionInfo]:
-    """Collections that have a style of their own: those on the map, those in 3D Tiles."""
-    flat = tiled(state)
+def styled(state: CityState, view: View | None = None) -> dict[str, CollectionInfo]:
+    """Collections that have a style of their own for a caller: those on the map, those in 3D Tiles."""
+    flat = tiled(state, view)
     return {
         name: info
-        for name, info in state.collections().items()
+        for name, info in state.seen(view).items()
         if name in flat or TILES_STYLE in encodings(state, info)
     }
 

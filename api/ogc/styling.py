@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from api.access import whole_only
+from api.access import View, view_of
 from api.deps import Lang, State, base_url, only
 from api.models import JSON as JSON_MEDIA
 from api.models import answer, link
@@ -27,7 +27,7 @@ from twin.errors import NotFoundError
 
 __all__ = ["router"]
 
-router = APIRouter(include_in_schema=False, dependencies=[Depends(whole_only)])
+router = APIRouter(include_in_schema=False)
 _NO_CACHE: Final = {"Cache-Control": "no-cache"}
 _SPECIFICATIONS: Final = {
     "mapbox": ("8", "https://maplibre.org/maplibre-style-spec/"),
@@ -41,7 +41,7 @@ def list_styles(request: Request, state: State, lang: Lang) -> Response:
     only(request, {"f", "lang"})
     wanted(request, (JSON,))
     root = base_url(request)
-    offered = _offered(state)
+    offered = _offered(state, view_of(request))
     styles = [
         {
             "id": name,
@@ -63,7 +63,7 @@ def list_styles(request: Request, state: State, lang: Lang) -> Response:
 def one_style(styleId: str, request: Request, state: State, lang: Lang) -> Response:  # noqa: N803 -- the standard's name
     """A stylesheet: MapLibre, or 3D Tiles with ``f=3dtiles``."""
     only(request, {"f", "lang"})
-    infos, forms = _known(state, styleId)
+    infos, forms = _known(state, styleId, view_of(request))
     form = wanted(request, forms)
     if form is MAPBOX:
         title = _title(state, infos, styleId, lang)
@@ -78,7 +78,7 @@ def style_metadata(styleId: str, request: Request, state: State, lang: Lang) -> 
     """What a style draws, what it needs for that, and in which encodings it is."""
     only(request, {"f", "lang"})
     wanted(request, (JSON,))
-    infos, forms = _known(state, styleId)
+    infos, forms = _known(state, styleId, view_of(request))
     root, zh = base_url(request), lang == "zh"
     title = _title(state, infos, styleId, lang)
     text = f"{title}:按分类颜色" if zh else f"{title}: colours of the classes"
@@ -123,20 +123,22 @@ def _layer(root: str, info: CollectionInfo, *, mapped: bool) -> dict[str, Any]:
 
 
 def _offered(
-    state: CityState,
+    state: CityState, view: View | None
 ) -> dict[str, tuple[Mapping[str, CollectionInfo], tuple[Format, ...]]]:
     """Styles by name: the collections each draws and the encodings it is in."""
     out: dict[str, tuple[Mapping[str, CollectionInfo], tuple[Format, ...]]] = {}
-    flat = tiled(state)
+    flat = tiled(state, view)
     if flat:
         out[CITY] = flat, (MAPBOX,)
-    for name, info in styled(state).items():
+    for name, info in styled(state, view).items():
         out[name] = {name: info}, encodings(state, info)
     return out
 
 
-def _known(state: CityState, style: str) -> tuple[Mapping[str, CollectionInfo], tuple[Format, ...]]:
-    found = _offered(state)
+def _known(
+    state: CityState, style: str, view: View | None
+) -> tuple[Mapping[str, CollectionInfo], tuple[Format, ...]]:
+    found = _offered(state, view)
     if style not in found:
         listed = ", ".join(found) or "none"
         raise NotFoundError(f"No style {style[:80]!r} here: there are {listed}.")

@@ -10,25 +10,30 @@ import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 from starlette.requests import Request
 
-from api.access import reach_of
+from api.access import View, key_of, reach_of, view_of
 from api.deps import Language
+from api.imagery_tiles import narrowed
 from api.ogc.filters import LANGUAGES, condition
 from api.ogc.question import MOST
 from api.ogc.readers import reader_at
+from api.ogc.readers import told as told_fields
 from api.ogc.schemas import field_schema
 from api.ogc.systems import offered, system
 from api.ogc.tilesets import JPEG, MVT, WEBP, Tileset
 from api.state import CityState, CollectionInfo
 from api.static import GZIP_MAGIC, safe_path
-from api.vector_tiles import Part
-from tiles.mvt import boxes, zooms_of
+from api.vector_tiles import Degrees, Part
+from tiles.mvt import zooms_of
 from twin.errors import InvalidRequestError, NotFoundError
 from twin.features.asking import Ask, Condition, Kind, Reach
 from twin.store.read import Box
 
-__all__ = ["dataset_tileset", "filter_of", "imagery_tileset", "joined_tile", "layer_tile", "tiled", "vector_tileset"]  # fmt: skip
+__all__ = [
+    "dataset_tileset", "filter_of", "imagery_tileset", "joined_tile", "layer_tile", "seen_part", "tiled", "vector_tileset",
+]  # fmt: skip
 
 _DIMENSIONS: Final = {
     "components": 0, "pois": 0, "pipes": 1, "buildings": 2, "grids": 2, "communities": 2, "subdistricts": 2,
@@ -39,20 +44,25 @@ _MARGIN: Final = 1e-3
 """Degrees by which the shape an item has may reach beyond the one that is drawn."""
 
 
-def tiled(state: CityState) -> dict[str, CollectionInfo]:
-    """Collections that have vector tiles, in the order of the class table."""
-    known = state.vectors.known()
+def tiled(state: CityState, view: View | None = None) -> dict[str, CollectionInfo]:
+    """Collections that have vector tiles for a caller, in the order of the class table."""
     return {
         name: info
-        for name, info in state.collections().items()
-        if info.extent is not None and (name in known or state.vectors.is_built(name))
+        for name, info in state.seen(view).items()
+        if info.extent is not None and _is_drawn(state, name, view)
     }
 
 
+def _is_drawn(state: CityState, collection: str, view: View | None) -> bool:
+    """Whether there are vector tiles: finished ones cannot be narrowed, so a limited caller has none of them."""
+    known = collection in state.vectors.known()
+    return known or (view is None and state.vectors.is_built(collection))
+
+
 def vector_tileset(
-    state: CityState, info: CollectionInfo, lang: str, *, told: bool = True
+    state: CityState, info: CollectionInfo, lang: str, view: View | None, *, told: bool = True
 ) -> Tileset:
-    """The vector tiles of a collection; without ``told`` where they would be, for who asks for one of them next.
+    """The vector tiles of a collection as a caller sees it; without ``told`` where they would be, for who asks for one next.
 
     Raises
     ------
@@ -60,21 +70,26 @@ def vector_tileset(
         If nothing of it lies on the map.
     """
     box = info.extent
-    if box is None or (told and not state.vectors.has(info.id)):
+    if box is None or ((told or view is not None) and not _is_drawn(state, info.id, view)):
         raise NotFoundError(f"No vector tiles of {info.id!r}: nothing of it lies on the map.")
     degrees = (box["xmin"], box["ymin"], box["xmax"], box["ymax"])
     zooms = zooms_of(info.id)
-    layers = [_layer(state, info, lang)] if told else []
+    layers = [_layer(state, info, lang, view)] if told else []
     return Tileset(
         f"/collections/{info.id}", info.title(lang), "vector", degrees, zooms, (MVT,), layers
     )
 
 
 def dataset_tileset(
-    state: CityState, infos: Mapping[str, CollectionInfo], lang: str, *, told: bool = True
+    state: CityState,
+    infos: Mapping[str, CollectionInfo],
+    lang: str,
+    view: View | None,
+    *,
+    told: bool = True,
 ) -> Tileset | None:
     """The vector tiles of several collections, a layer each; None where there is none."""
-    parts = [vector_tileset(state, info, lang, told=told) for info in infos.values()]
+    parts = [vector_tileset(state, info, lang, view, told=told) for info in infos.values()]
     if not parts:
         return None
     boxes = [part.box for part in parts]
@@ -85,23 +100,29 @@ def dataset_tileset(
     return Tileset("", state.city.name, "vector", (west, south, east, north), zooms, (MVT,), layers)
 
 
-def imagery_tileset(state: CityState, lang: str) -> Tileset | None:
-    """The imagery as map tiles; None where there is none."""
+def imagery_tileset(state: CityState, lang: str, view: View | None) -> Tileset | None:
+    """The imagery as map tiles, cut to the area of a view; None where there is none, or none of it is granted."""
+    if view is not None and not view.named("imagery"):
+        return None
     path = safe_path(state.city.tiles, "imagery/tilejson.json")
     try:
-        index = orjson.loads(path.read_bytes())
+        index = narrowed(orjson.loads(path.read_bytes()), view)
         west, south, east, north = index["bounds"]
         zooms = int(index["minzoom"]), int(index["maxzoom"])
     except (OSError, KeyError, ValueError):
+        return None
+    if view is not None and west == east:
         return None
     title = "影像" if lang == "zh" else "Imagery"
     return Tileset("/map", title, "map", (west, south, east, north), zooms, (WEBP, JPEG))
 
 
-def _layer(state: CityState, info: CollectionInfo, lang: str) -> dict[str, object]:
-    """A layer of vector tiles: its fields are those the last level carries."""
+def _layer(
+    state: CityState, info: CollectionInfo, lang: str, view: View | None
+) -> dict[str, object]:
+    """A layer of vector tiles: its fields are those the last level carries, of the things a caller sees."""
     first, last = zooms_of(info.id)
-    fields = reader_at(state, state.moment()).fields(info.id)
+    fields = told_fields(reader_at(state, state.moment()).fields(info.id), info.id, view)
     spoken: Language = "zh" if lang == "zh" else "en"
     said = {
         "class" if name == "class_code" else name: field_schema(field, spoken)
@@ -143,26 +164,35 @@ def filter_of(request: Request, state: CityState, info: CollectionInfo) -> Part 
     if text is None:
         return None
     guessed = "cql2-json" if text.lstrip()[:1] == "{" else "cql2-text"
-    fields = reader_at(state, state.moment()).fields(info.id)
+    fields = told_fields(
+        reader_at(state, state.moment()).fields(info.id), info.id, view_of(request)
+    )
     found = condition(fields, {}, text, spoken or guessed, of)
     return None if found is None else _part(state, info.id, found, reach_of(request))
 
 
 def _part(state: CityState, collection: str, where: Condition, seen: Reach) -> Part:
-    """The rows of a table a condition holds for; its key changes with the version that is read."""
+    """What a condition holds for; its key changes with the version that is read."""
     reader = reader_at(state, state.moment())
     version = reader.version(collection)
 
-    def taken(near: pa.Table) -> pa.Table:
-        box = _around(near)
-        if box is None:
-            return near
-        found = reader.table(Ask(collection, box, where, limit=MOST, reach=seen), [])
-        eids = [batch["eid"] for batch in found]
-        chosen = pa.chunked_array(eids, pa.string())
-        return near.filter(pc.is_in(near["eid"].cast(pa.string()), value_set=chosen))
+    def holds(eids: pa.Array, box: Degrees) -> NDArray[np.bool_]:
+        ask = Ask(collection, _around(box), where, limit=MOST, reach=seen)
+        found = pa.chunked_array([batch["eid"] for batch in reader.table(ask, [])], pa.string())
+        return np.asarray(pc.is_in(eids.cast(pa.string()), value_set=found))
 
-    return f"{where.key} {version}", taken
+    return f"{where.key} {key_of(seen)} {version}", holds
+
+
+def seen_part(view: View | None, part: Part | None = None) -> Part | None:
+    """What a caller sees of a part; all of it where he sees everything."""
+    if view is None:
+        return part
+    shows = view.sight.shows
+    if part is None:
+        return view.part, shows
+    key, holds = part
+    return f"{view.part} {key}", lambda eids, box: shows(eids) & holds(eids, box)
 
 
 def layer_tile(
@@ -178,22 +208,23 @@ def layer_tile(
 
 
 def joined_tile(
-    state: CityState, collections: Sequence[str], place: tuple[int, int, int]
+    state: CityState,
+    collections: Sequence[str],
+    place: tuple[int, int, int],
+    part: Part | None = None,
 ) -> tuple[bytes, str]:
     """One tile with a layer of each collection: layers are repeated fields, so messages stand one after the other."""
-    found = [layer_tile(state, collection, place) for collection in collections]
+    found = [layer_tile(state, collection, place, part) for collection in collections]
     tags = " ".join(tag for blob, tag in found if blob)
     return b"".join(blob for blob, _ in found), hashlib.sha256(tags.encode()).hexdigest()[:32]
 
 
-def _around(things: pa.Table) -> Box | None:
-    """A box around shapes on the map, with a margin; None where there are none."""
-    found = boxes(things)
-    if not np.isfinite(found).any():
-        return None
-    west, south = (float(v) - _MARGIN for v in np.nanmin(found[:2], axis=1))
-    east, north = (float(v) + _MARGIN for v in np.nanmax(found[2:], axis=1))
-    return Box(max(west, -180.0), max(south, -90.0), min(east, 180.0), min(north, 90.0))
+def _around(box: Degrees) -> Box:
+    """A box with a margin."""
+    west, south, east, north = box
+    return Box(
+        max(west - _MARGIN, -180.0), max(south - _MARGIN, -90.0), min(east + _MARGIN, 180.0), min(north + _MARGIN, 90.0)
+    )  # fmt: skip
 
 
 def _read(path: Path) -> bytes:

@@ -2,11 +2,11 @@
 
 from typing import Final
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from api.access import whole_only
-from api.deps import Lang, State, base_url, only
+from api.access import View, view_of
+from api.deps import Lang, State, base_url, language, only
 from api.imagery_tiles import imagery_tile_response
 from api.models import answer
 from api.ogc.formats import JSON, wanted
@@ -17,6 +17,7 @@ from api.ogc.tile_sources import (
     imagery_tileset,
     joined_tile,
     layer_tile,
+    seen_part,
     tiled,
     vector_tileset,
 )
@@ -37,13 +38,14 @@ from api.state import CityState, CollectionInfo
 from api.static import answer_bytes
 from twin.errors import InvalidRequestError, NotFoundError
 
-__all__ = ["FILTERS", "router"]
+__all__ = ["COLLECTION_TILE", "FILTERS", "collection_tile", "collection_tile_now", "router"]
 
-router = APIRouter(include_in_schema=False, dependencies=[Depends(whole_only)])
+router = APIRouter(include_in_schema=False)
 FILTERS: Final = ("filter", "filter-crs", "filter-lang")
 _NO_CACHE: Final = {"Cache-Control": "no-cache"}
 _MOST: Final = 64
 _TILE: Final = "/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}"
+COLLECTION_TILE: Final = f"/collections/{{collectionId}}{_TILE}"
 
 
 @router.get("/tileMatrixSets")
@@ -66,7 +68,7 @@ def tile_matrix_set(tileMatrixSetId: str, request: Request) -> Response:  # noqa
 @router.get("/collections/{collectionId}/tiles")
 def collection_tilesets(collectionId: str, request: Request, state: State, lang: Lang) -> Response:  # noqa: N803
     """The tilesets of a collection."""
-    found = vector_tileset(state, known(request, state, collectionId), lang)
+    found = vector_tileset(state, known(request, state, collectionId), lang, view_of(request))
     return _listing(request, found, lang)
 
 
@@ -84,10 +86,10 @@ def collection_tileset(
     if request.query_params.get("f") == TILEJSON.name:
         only(request, {"f", "lang", *FILTERS})
         filter_of(request, state, info)
-    return _tileset(request, vector_tileset(state, info, lang), lang, FILTERS)
+    return _tileset(request, vector_tileset(state, info, lang, view_of(request)), lang, FILTERS)
 
 
-@router.get(f"/collections/{{collectionId}}{_TILE}")
+@router.get(COLLECTION_TILE)
 def collection_tile(
     collectionId: str,  # noqa: N803
     request: Request,
@@ -98,20 +100,41 @@ def collection_tile(
     only(request, {"f", "lang", *FILTERS})
     wanted(request, (MVT,))
     info = known(request, state, collectionId)
-    z, row, col = _place(request, vector_tileset(state, info, lang, told=False))
-    return _vector(request, *layer_tile(state, info.id, (z, col, row), filter_of(request, state, info)))  # fmt: skip
+    view = view_of(request)
+    z, row, col = _place(request, vector_tileset(state, info, lang, view, told=False))
+    part = seen_part(view, filter_of(request, state, info))
+    return _vector(request, *layer_tile(state, info.id, (z, col, row), part))
+
+
+def collection_tile_now(request: Request, state: CityState) -> Response | None:
+    """The answer of :func:`collection_tile` to who sees everything and filters nothing; None where it takes longer.
+
+    Raises
+    ------
+    TwinError, HTTPException
+        As the route; a filter is an unknown parameter here.
+    """
+    only(request, {"f", "lang"})
+    wanted(request, (MVT,))
+    info = known(request, state, request.path_params["collectionId"])
+    tileset = vector_tileset(state, info, language(request), None, told=False)
+    z, row, col = _place(request, tileset)
+    found = state.vectors.quick(info.id, z, col, row, request.headers.get("if-none-match"))
+    return None if found is None else _vector(request, *found)
 
 
 @router.get("/tiles")
 def dataset_tilesets(request: Request, state: State, lang: Lang) -> Response:
     """The tilesets of the city: a layer for each collection."""
-    return _listing(request, _dataset(state, tiled(state), lang), lang)
+    view = view_of(request)
+    return _listing(request, _dataset(state, tiled(state, view), lang, view), lang)
 
 
 @router.get(f"/tiles/{MATRIX_SET}")
 def city_tileset(request: Request, state: State, lang: Lang) -> Response:
     """The tileset of the city, or of some ``collections`` of it."""
-    found = _dataset(state, _chosen(request, state), lang)
+    view = view_of(request)
+    found = _dataset(state, _chosen(request, state, view), lang, view)
     return _tileset(request, found, lang, ("collections",), ("collections",))
 
 
@@ -120,29 +143,30 @@ def city_tile(request: Request, state: State, lang: Lang) -> Response:
     """A vector tile with a layer for each collection, or for some ``collections``."""
     only(request, {"f", "lang", "collections"})
     wanted(request, (MVT,))
-    infos = _chosen(request, state)
-    z, row, col = _place(request, _dataset(state, infos, lang, told=False))
-    return _vector(request, *joined_tile(state, list(infos), (z, col, row)))
+    view = view_of(request)
+    infos = _chosen(request, state, view)
+    z, row, col = _place(request, _dataset(state, infos, lang, view, told=False))
+    return _vector(request, *joined_tile(state, list(infos), (z, col, row), seen_part(view)))
 
 
 @router.get("/map/tiles")
 def map_tilesets(request: Request, state: State, lang: Lang) -> Response:
     """The tilesets of the imagery."""
-    return _listing(request, _imagery(state, lang), lang)
+    return _listing(request, _imagery(request, state, lang), lang)
 
 
 @router.get("/map/tiles/{tileMatrixSetId}")
 def map_tileset(tileMatrixSetId: str, request: Request, state: State, lang: Lang) -> Response:  # noqa: N803
     """The tileset of the imagery."""
     _expect(tileMatrixSetId)
-    return _tileset(request, _imagery(state, lang), lang)
+    return _tileset(request, _imagery(request, state, lang), lang)
 
 
 @router.get(f"/map{_TILE}")
 def map_tile(request: Request, state: State, lang: Lang) -> Response:
     """A tile of the imagery."""
     only(request, {"f", "lang"})
-    found = _imagery(state, lang)
+    found = _imagery(request, state, lang)
     form = wanted(request, found.forms)
     z, row, col = _place(request, found)
     return imagery_tile_response(request, state, z, col, row, "jpg" if form is JPEG else "webp")
@@ -212,7 +236,7 @@ def _told(limits: Limits | None, tileset: Tileset) -> str:
     return f"a row of {rows[0]} to {rows[1]} and a column of {columns[0]} to {columns[1]}"
 
 
-def _chosen(request: Request, state: CityState) -> dict[str, CollectionInfo]:
+def _chosen(request: Request, state: CityState, view: View | None) -> dict[str, CollectionInfo]:
     """The collections a request names, all that have tiles where it names none.
 
     Raises
@@ -220,7 +244,7 @@ def _chosen(request: Request, state: CityState) -> dict[str, CollectionInfo]:
     InvalidRequestError
         If one is named that has no tiles.
     """
-    have = tiled(state)
+    have = tiled(state, view)
     text = request.query_params.get("collections")
     if text is None:
         return have
@@ -235,16 +259,21 @@ def _chosen(request: Request, state: CityState) -> dict[str, CollectionInfo]:
 
 
 def _dataset(
-    state: CityState, infos: dict[str, CollectionInfo], lang: str, *, told: bool = True
+    state: CityState,
+    infos: dict[str, CollectionInfo],
+    lang: str,
+    view: View | None,
+    *,
+    told: bool = True,
 ) -> Tileset:
-    found = dataset_tileset(state, infos, lang, told=told)
+    found = dataset_tileset(state, infos, lang, view, told=told)
     if found is None:
         raise NotFoundError("No vector tiles here: nothing of this city lies on the map.")
     return found
 
 
-def _imagery(state: CityState, lang: str) -> Tileset:
-    found = imagery_tileset(state, lang)
+def _imagery(request: Request, state: CityState, lang: str) -> Tileset:
+    found = imagery_tileset(state, lang, view_of(request))
     if found is None:
         raise NotFoundError("No imagery here: load an orthophoto and run `twin tile`.")
     return found

@@ -19,7 +19,7 @@ from api.state import CityState
 from api.static import MEDIA_TYPES, answer_bytes, safe_path, serve
 from twin.errors import NotFoundError
 
-__all__ = ["router"]
+__all__ = ["VECTOR_TILE", "router", "vector_tile", "vector_tile_now"]
 
 router = APIRouter(tags=["tiles"])
 FILE: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {"*/*": {}}}}
@@ -28,6 +28,7 @@ INDEX_SUFFIXES: Final = (".json", ".subtree")
 EXTERNAL: Final = re.compile(r"[0-9a-f]{64}\.tileset")
 TERRAIN: Final = re.compile(r"(\d{1,2})/(\d{1,9})/(\d{1,9})\.terrain", re.ASCII)
 MOST_TERRAIN: Final = 30
+VECTOR_TILE: Final = "/mvt/{collection}/{z}/{x}/{y}"
 Level = Annotated[int, Path(ge=0, le=30)]
 Column = Annotated[int, Path(ge=0, lt=2**30)]
 
@@ -129,7 +130,7 @@ def vector_index(collection: str, request: Request, state: State) -> Response:
     view = view_of(request)
     if view is not None:
         _expect_collection(state, collection, view)
-        found = state.vectors.tilejson(collection, (view.part, view.sight.of))
+        found = state.vectors.tilejson(collection, (view.part, view.sight.shows))
     elif state.vectors.is_built(collection):
         path = safe_path(state.city.tiles, f"mvt/{collection}/tilejson.json")
         found = orjson.loads(path.read_bytes())
@@ -143,7 +144,7 @@ def vector_index(collection: str, request: Request, state: State) -> Response:
 
 
 @router.get(
-    "/mvt/{collection}/{z}/{x}/{y}",
+    VECTOR_TILE,
     summary="Vector tile of a collection",
     response_class=Response,
     responses={**FILE, 204: {"description": "nothing there"}},
@@ -168,6 +169,28 @@ def vector_tile(
     return _tile(request, state, relative)
 
 
+def vector_tile_now(request: Request, state: CityState) -> Response | None:
+    """The answer of :func:`vector_tile` to who sees everything; None where it takes longer.
+
+    Raises
+    ------
+    InvalidRequestError
+        As the route.
+    """
+    only(request, {"f"})
+    given = request.path_params
+    place = int(given["z"]), int(given["x"]), int(given["y"])
+    found = state.vectors.quick(given["collection"], *place, request.headers.get("if-none-match"))
+    return None if found is None else _vector(request, *found)
+
+
+def _vector(request: Request, content: bytes, tag: str) -> Response:
+    """A vector tile; clients ask again each time, as it may change."""
+    if not content:
+        return Response(status_code=204, headers={"Cache-Control": "no-cache"})
+    return answer_bytes(request, content, tag, MEDIA_TYPES[".mvt"], "no-cache")
+
+
 def _fresh_tile(
     request: Request,
     state: CityState,
@@ -176,11 +199,8 @@ def _fresh_tile(
     view: View | None,
 ) -> Response:
     """A tile made from the base as it is; clients ask again each time, as it may change."""
-    part = None if view is None else (view.part, view.sight.of)
-    content, tag = state.vectors.tile(collection, *place, part)
-    if not content:
-        return Response(status_code=204, headers={"Cache-Control": "no-cache"})
-    return answer_bytes(request, content, tag, MEDIA_TYPES[".mvt"], "no-cache")
+    part = None if view is None else (view.part, view.sight.shows)
+    return _vector(request, *state.vectors.tile(collection, *place, part))
 
 
 def _limited(request: Request, state: CityState, path: str, view: View) -> Response:

@@ -16,7 +16,9 @@ from anyio import to_thread
 from isal import igzip
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["Encodings", "chosen", "weights"]
+__all__ = ["Encodings", "asked", "chosen", "weights"]
+
+Headers = list[tuple[bytes, bytes]]
 
 LEAST: Final = 500
 """Bytes below which an answer is sent as it is."""
@@ -109,20 +111,28 @@ class Encodings:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        takes, known = b"", b""
-        for name, value in scope["headers"]:
-            if name == b"accept-encoding":
-                takes = value
-            elif name == b"if-none-match":
-                known = value
-        coding = chosen(takes.decode("latin-1")) if takes else None
-        if coding is not None and SUFFIX[coding] in known:
-            scope["headers"] = [
-                (n, _with_plain(v, SUFFIX[coding]) if n == b"if-none-match" else v)
-                for n, v in scope["headers"]
-            ]
+        coding, known, scope["headers"] = asked(scope["headers"])
         answer = _Answer(send, coding, known, scope["method"] in ("GET", "HEAD"))
         await self.app(scope, receive, answer.send)
+
+
+def asked(headers: Headers) -> tuple[str | None, bytes, Headers]:
+    """The coding a request is answered in, its If-None-Match, and its headers for who answers without a coding.
+
+    Those name, beside the tags of compressed answers, the tags that the answers have before.
+    """
+    takes, known = b"", b""
+    for name, value in headers:
+        if name == b"accept-encoding":
+            takes = value
+        elif name == b"if-none-match":
+            known = value
+    coding = chosen(takes.decode("latin-1")) if takes else None
+    if coding is not None and SUFFIX[coding] in known:
+        headers = [
+            (n, _with_plain(v, SUFFIX[coding]) if n == b"if-none-match" else v) for n, v in headers
+        ]
+    return coding, known, headers
 
 
 def _with_plain(given: bytes, suffix: bytes) -> bytes:

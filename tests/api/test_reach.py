@@ -33,6 +33,8 @@ SAME_FOR_ALL = ("/page/{path:path}", "/processes/{process_id}")
 """They tell of the program and not of the city; examples have the places of the sample."""
 OPEN = ("/", "/healthz", "/readyz")
 FAR_CASE, FAR_ALARM = (str(uuid.UUID(int=n, version=4)) for n in (77, 78))
+FAR_ATTRIBUTE, FAR_LOAD = "far_attribute", "far_load.gpkg"
+"""Of building 39 alone."""
 FAR_NAMES = ("远处的阀井", "FAR-0002", "AJ20260601999", "远处积水", "远处大道", "远处花园")
 
 
@@ -90,6 +92,16 @@ def guarded(tmp_path_factory, make_city, serve, ids):
         con.execute(
             "INSERT INTO change (at_time, kind, subject_kind) VALUES (TIMESTAMP '2026-06-01', 'load', 'dataset')"
         )
+        con.execute(
+            "INSERT INTO dataset (dataset_id, source_key, path, n_in, loaded_at) VALUES "
+            "('00000000-0000-7000-8000-0000000000fa', ?, '/far', 4321, TIMESTAMP '2026-06-01')",
+            [FAR_LOAD],
+        )
+        con.execute(
+            "UPDATE entity SET dataset_id = '00000000-0000-7000-8000-0000000000fa', "
+            "attributes = json_merge_patch(attributes, ?::JSON) WHERE eid = ?",
+            [f'{{"{FAR_ATTRIBUTE}": 1}}', ids.building(39)],
+        )
         things = con.execute(
             "SELECT e.eid::VARCHAR, e.collection, e.class_code, e.name, e.attributes ->> 'code', g.wkb, g.xmin, g.ymin, g.xmax, g.ymax "
             "FROM entity e LEFT JOIN geometry g USING (eid)"
@@ -130,6 +142,8 @@ class Searched:
         told = {text for thing in shown for text in thing[3:5]}
         self.words = {thing[0] for thing in hidden if thing[0] not in self.shown}
         self.words |= {text for thing in hidden for text in thing[3:5] if text and text not in told}
+        if any(thing[3] == "住宅39号楼" for thing in hidden):
+            self.words |= {FAR_ATTRIBUTE, FAR_LOAD}
         if "addresses" in grant.collections or "room" in grant.classes:
             self.words -= {
                 "临江花园5号楼",
@@ -265,18 +279,19 @@ def examples(ids) -> dict[str, list[str]]:
         "/collections/{collectionId}/tiles/{tileMatrixSetId}": [f"/collections/{c}/tiles/WebMercatorQuad{q}" for c in collections for q in
                                                                 ("", "?f=tilejson")],
         "/collections/{collectionId}/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}":
-            [f"/collections/{c}/tiles/WebMercatorQuad/{z}/{y}/{x}" for c in ("grids", "components") for z, x, y in places],
+            [f"/collections/{c}/tiles/WebMercatorQuad/{z}/{y}/{x}" for c in ("buildings", "grids", "components", "nothing") for z, x, y in places] +
+            [f"/collections/buildings/tiles/WebMercatorQuad/{z}/{y}/{x}?filter={FAR_ATTRIBUTE}=1 OR eid IS NOT NULL" for z, x, y in places],
         "/tiles": ["/tiles"],
-        "/tiles/WebMercatorQuad": ["/tiles/WebMercatorQuad"],
+        "/tiles/WebMercatorQuad": ["/tiles/WebMercatorQuad", "/tiles/WebMercatorQuad?f=tilejson", "/tiles/WebMercatorQuad?collections=buildings"],
         "/tiles/WebMercatorQuad/{tileMatrix}/{tileRow}/{tileCol}": [f"/tiles/WebMercatorQuad/{z}/{y}/{x}" for z, x, y in places],
         "/map/tiles": ["/map/tiles"],
         "/map/tiles/{tileMatrixSetId}": ["/map/tiles/WebMercatorQuad"],
         "/map/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}": ["/map/tiles/WebMercatorQuad/18/0/0"],
         "/styles": ["/styles"],
-        "/styles/{styleId}": ["/styles/grids", "/styles/components"],
-        "/styles/{styleId}/metadata": ["/styles/grids/metadata"],
+        "/styles/{styleId}": [f"/styles/{c}{q}" for c in [*collections, "city"] for q in ("", "?f=3dtiles")],
+        "/styles/{styleId}/metadata": [f"/styles/{c}/metadata" for c in [*collections, "city"]],
         "/datasets": ["/datasets", "/datasets?f=html"],
-        "/datasets/{datasetId}": ["/datasets/00000000-0000-0000-0000-000000000000"],
+        "/datasets/{datasetId}": [f"/datasets/00000000-0000-7000-8000-0000000000{n}{q}" for n in ("fa", "00") for q in ("", "?f=html")],
         "/functions": ["/functions"],
         "/processes": ["/processes"],
         "/processes/{process_id}": ["/processes/within"],
@@ -358,7 +373,7 @@ def test_no_answer_holds_what_a_key_may_not_see(guarded, ids, name):
     _app, root, keys, things = guarded
     searched = Searched(things, GRANTS[name])
     answered = 0
-    with httpx.Client(base_url=root, headers={"X-API-Key": keys[name]}, timeout=30) as client:
+    with httpx.Client(base_url=root, headers={"X-API-Key": keys[name]}, timeout=120) as client:
         for template, paths in examples(ids).items():
             for path in paths:
                 found = client.get(path)
@@ -395,7 +410,9 @@ def test_the_search_itself_finds_what_a_whole_answer_holds(guarded, ids):
     assert found_out >= {
         "/city", "/collections", "/collections/{collectionId}", "/collections/{collectionId}/items", "/collections/{collectionId}/items/{featureId}",
         "/entities/{eid}", "/resolve", "/geocode", "/reverse", "/suggest", "/address/nodes/{node_id}", "/tiles/{path:path}",
-        "/mvt/{collection}/{z}/{x}/{y}", "/mvt/{collection}/tilejson.json", "/streams", "/streams/{stream:path}", "/streams/{stream:path}/observations",
+        "/mvt/{collection}/{z}/{x}/{y}", "/mvt/{collection}/tilejson.json", "/streams", "/collections/{collectionId}/queryables",
+        "/collections/{collectionId}/tiles/{tileMatrixSetId}", "/tiles/WebMercatorQuad", "/datasets", "/datasets/{datasetId}",
+        "/collections/{collectionId}/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}", "/tiles/WebMercatorQuad/{tileMatrix}/{tileRow}/{tileCol}", "/streams/{stream:path}", "/streams/{stream:path}/observations",
         "/alarms", "/alarms/{alarm_id}", "/alarms/{alarm_id}/reach", "/cases", "/cases/{case_id}",
     }  # fmt: skip
 

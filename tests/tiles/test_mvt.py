@@ -7,8 +7,9 @@ import pyproj
 import pytest
 import shapely
 
-from tiles.mvt import build_mvt, feature_ids, one_tile, reach
+from tiles.mvt import build_mvt, one_tile, reach
 from tiles.mvt_encode import EXTENT
+from tiles.mvt_ready import feature_ids
 
 MERCATOR = pyproj.Transformer.from_crs(4326, 3857, always_xy=True)
 WORLD = 20037508.342789244

@@ -9,8 +9,10 @@ __all__ = ["load_count", "load_of", "loads", "newest_load", "reasons"]
 _NEWEST = "SELECT dataset_id::VARCHAR FROM dataset ORDER BY loaded_at DESC LIMIT 1"
 
 
-def loads(store: Store, limit: int, start: int = 0) -> list[dict[str, Any]]:
-    """Loads, newest first.
+def loads(
+    store: Store, limit: int, start: int = 0, chosen: list[str] | None = None
+) -> list[dict[str, Any]]:
+    """Loads, or those ``chosen`` by their ids, newest first.
 
     Returns
     -------
@@ -18,14 +20,14 @@ def loads(store: Store, limit: int, start: int = 0) -> list[dict[str, Any]]:
         Columns of the table ``dataset``, and ``fed``: a list of collection, things (whose state now is of this load) and
         changes (that it made).
     """
-    values = {"id": None, "limit": limit, "start": start}
+    values = {"id": None, "limit": limit, "start": start, "chosen": chosen}
     found: list[dict[str, Any]] = store.table(statement("catalogue"), values).to_pylist()
     return found
 
 
 def load_of(store: Store, dataset: str) -> dict[str, Any] | None:
     """The load of an id, as :func:`loads` has it; None where there is no such."""
-    values = {"id": dataset, "limit": 1, "start": 0}
+    values = {"id": dataset, "limit": 1, "start": 0, "chosen": None}
     found: list[dict[str, Any]] = store.table(statement("catalogue"), values).to_pylist()
     return found[0] if found else None
 

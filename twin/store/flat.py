@@ -5,6 +5,7 @@ import pyarrow as pa
 from twin.store.store import Store, statement
 
 __all__ = [
+    "Mark",
     "flat_collections",
     "flat_count",
     "flat_rows",
@@ -16,7 +17,12 @@ __all__ = [
 _COUNT = "SELECT count(*) FROM entity WHERE collection = $collection AND valid_to IS NULL"
 _VERSION = "SELECT coalesce(max(seq), 0) FROM change WHERE collection = $collection"
 
-_VERSIONS = "SELECT collection, max(seq) AS seq FROM change GROUP BY collection"
+_VERSIONS = (
+    "SELECT collection, max(seq) AS seq, max_by(coalesce(subject_id, ''), seq) AS subject, max_by(epoch_us(at_time), seq) AS at "
+    "FROM change GROUP BY collection"
+)
+Mark = tuple[int, str, int | None]
+"""Number of a change, what it was about, when (microseconds): told from one of the same number in another base."""
 
 
 def flat_rows(store: Store, collection: str) -> pa.Table:
@@ -53,7 +59,8 @@ def flat_version(store: Store, collection: str) -> int:
     return int(store.scalar(_VERSION, {"collection": collection}))
 
 
-def flat_versions(store: Store) -> dict[str | None, int]:
-    """Number of the last change of every collection; None stands for changes that name none."""
-    found = store.table(_VERSIONS)
-    return dict(zip(found["collection"].to_pylist(), found["seq"].to_pylist(), strict=True))
+def flat_versions(store: Store) -> tuple[dict[str | None, int], dict[str | None, Mark]]:
+    """Number, and mark, of the last change of every collection; None stands for changes that name none."""
+    rows = store.table(_VERSIONS).to_pylist()
+    marks = {row["collection"]: (row["seq"], row["subject"], row["at"]) for row in rows}
+    return {name: mark[0] for name, mark in marks.items()}, marks

@@ -45,6 +45,7 @@ class Sight:
     counts: list[dict[str, Any]]
     extents: dict[str, dict[str, Any]]
     digest: str = field(init=False)
+    _attributes: dict[str, frozenset[str]] = field(init=False, default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         """Stamp of which things these are."""
@@ -62,6 +63,33 @@ class Sight:
             return np.zeros(len(asked), bool)
         at = np.minimum(np.searchsorted(self.eids, asked), len(self.eids) - 1)
         return np.asarray(self.eids[at] == asked, bool)
+
+    def attributes(self, store: Store, collection: str) -> frozenset[str]:
+        """Names of the attributes that its things of a collection carry, in any of their states."""
+        if collection not in self._attributes:
+            found = self._asked(store, "read_fields_seen", {"collection": collection})
+            self._attributes[collection] = frozenset(found["field"].to_pylist())
+        return self._attributes[collection]
+
+    def fed(self, store: Store) -> dict[str, dict[str, int]]:
+        """Loads that the state of its things now is of: load → collection → how many of them."""
+        out: dict[str, dict[str, int]] = {}
+        for row in self._asked(store, "read_fed_seen", {}).to_pylist():
+            out.setdefault(row["dataset_id"], {})[row["collection"]] = row["things"]
+        return out
+
+    def _asked(self, store: Store, name: str, values: dict[str, Any]) -> pa.Table:
+        """Answer of a statement that reads ``seen``: the things by ``eid``."""
+        seen = pa.table({"eid": pa.array(self.eids.astype("U36"), pa.string())})
+        with store.cursor() as cursor:
+            cursor.register("seen", seen)
+            found = cursor.execute(statement(name), values).to_arrow_table()
+            cursor.unregister("seen")
+        return found
+
+    def shows(self, eids: pa.Array, _box: tuple[float, ...] = ()) -> NDArray[np.bool_]:
+        """Which of the identifiers of a column are within it."""
+        return self.has_each(eids.to_pylist())
 
     def of(self, table: pa.Table) -> pa.Table:
         """The rows of a table whose ``eid`` is within it."""

@@ -1,4 +1,4 @@
-"""The short way to items gives what the whole way gives, byte for byte."""
+"""The short way to items and tiles gives what the whole way gives, byte for byte."""
 
 import re
 from urllib.parse import quote
@@ -9,6 +9,13 @@ import pytest
 from api.ogc import lane
 
 ITEMS = "/collections/buildings/items"
+TILES = "/collections/buildings/tiles/WebMercatorQuad"
+DRAWN = [
+    f"{TILES}/14/6738/13380",
+    "/mvt/buildings/14/13380/6738",
+    "/mvt/buildings/14/13380/6738.mvt",
+]
+"""A tile of the sample's buildings."""
 TIME = re.compile(rb'"timeStamp":"[^"]*"')
 ODD = [
     "/collections/nothing/items", "/collections/buildings%2F/items", f"{ITEMS}/no-id", f"{ITEMS}/", f"{ITEMS}?limit=0", f"{ITEMS}?limit=1&limit=2",
@@ -49,7 +56,7 @@ def told(answer):
 
 def test_answers_are_those_of_the_routes(client, ids, monkeypatch):
     asked = list(paths(ids, np.random.default_rng(6)))
-    whole, answered = lane._answered, []
+    whole, answered = lane.answered, []
 
     def noted(scope):
         found = whole(scope)
@@ -58,14 +65,17 @@ def test_answers_are_those_of_the_routes(client, ids, monkeypatch):
 
     more = [{}, {"accept-encoding": "gzip"}, {"accept-language": "en"}, {"accept": "text/html"}]
     heads = [more[k % 4] | {"x-request-id": f"r{k}"} for k in range(len(asked))]
-    monkeypatch.setattr(lane, "_answered", noted)
+    monkeypatch.setattr(lane, "answered", noted)
+    assert client.get(DRAWN[0]).status_code == 200  # from now on it is ready
+    assert [client.get(path).status_code for path in DRAWN] == [200] * 3
+    assert answered[-3:] == [True] * 3
     short = [client.get(p, headers=h) for p, h in zip(asked, heads, strict=True)]
     again = [
         client.get(p, headers={**h, "if-none-match": s.headers.get("etag", "*")})
         for p, h, s in zip(asked, heads, short, strict=True)
     ]
     assert sum(answered) > len(asked)  # of twice as many
-    monkeypatch.setattr(lane, "_answered", lambda _scope: None)
+    monkeypatch.setattr(lane, "answered", lambda _scope: None)
     for path, head, one, two in zip(asked, heads, short, again, strict=True):
         assert told(client.get(path, headers=head)) == told(one), path
         known = {**head, "if-none-match": one.headers.get("etag", "*")}
@@ -78,7 +88,7 @@ def test_answers_are_those_of_the_routes(client, ids, monkeypatch):
 def test_a_format_that_is_not_offered_is_refused_either_way(client, ids, monkeypatch, way):
     """The refusal of a format is no error of the city's, and goes the whole way as those do."""
     if way == "whole":
-        monkeypatch.setattr(lane, "_answered", lambda _scope: None)
+        monkeypatch.setattr(lane, "answered", lambda _scope: None)
     for path in (f"{ITEMS}?limit=1", f"{ITEMS}/{ids.tower}"):
         assert client.get(path, headers={"accept": "image/png"}).status_code == 406, path
 

@@ -42,7 +42,8 @@ ROWS = {
     "cql2": ("attribute + bbox (CQL2)", 0.40, 25, 110, 2000, 60),
     "polygon": ("polygon intersects", 0.80, 16, None, 1000, 60),
     "page": ("page of 1,000 at any offset", 0.40, 900, 450, 2000, 10),
-    "tile": ("MVT z14", 1.0, 14, 10_000, 60, 24),
+    "tile": ("MVT z14, 5,400 things", 1.0, 14, 10_000, 36, 24),
+    "tile15": ("MVT z15, 1,380 things", 1.0, 14, 10_000, 120, 24),
 }
 
 
@@ -53,11 +54,15 @@ class Ours:
     ready = "/readyz"
     items = "/collections/buildings/items"
 
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+
     def start(self, city: Path, port: int) -> subprocess.Popen:
         """Start it on a port."""
         env = os.environ | {"TWIN_TOKENS": json.dumps({"viewer": KEY})}
         return subprocess.Popen(
-            [Path(sys.executable).with_name("twin"), "serve", "--city", city, "--port", str(port)],
+            [Path(sys.executable).with_name("twin"), "serve", "--city", city, "--port", str(port),
+             "--workers", str(self.workers)],
             env=env, stdout=sys.stderr,
         )  # fmt: skip
 
@@ -77,20 +82,31 @@ class Ours:
         return f"{self.items}?limit=1000&filter={text}"
 
 
-def asked(kind: str, n: int, buildings: int, eids: list[str], rng: np.random.Generator):
-    """Seeded requests of a kind; those of ``n`` differ from each other."""
+def asked(kind: str, n: int, buildings: int, eids: list[str], turn: int):
+    """Seeded requests of a kind; those of a turn differ from each other, tiles from those of all turns."""
+    rng = np.random.default_rng([turn, list(ROWS).index(kind)])
     reach = 0.3 * np.sqrt(buildings / 1e6)
-    for _ in range(n):
+    zoom = 15 if kind == "tile15" else 14
+    places = tiles_of(zoom, reach * 0.95)
+    for k in range(n):
         x, y = 114 + rng.random() * reach * 0.9, 30 + rng.random() * reach * 0.8
         box = f"{x:.6f},{y:.6f},{x + SIDE:.6f},{y + SIDE:.6f}"
         circle = shapely.Point(x + SIDE / 2, y + SIDE / 2).buffer(SIDE / 2, quad_segs=4)
-        across = 2**14
+        column, row = places[(turn * n + k) % len(places)]
         yield {
             "bbox": box, "id": eids[rng.integers(len(eids))], "offset": int(rng.integers(buildings - 1000)),
-            "filter": CONDITION, "wkt": shapely.to_wkt(circle, rounding_precision=6), "z": 14,
-            "x": int((x + 180) / 360 * across),
-            "y": int((1 - np.arcsinh(np.tan(np.radians(y))) / np.pi) / 2 * across),
+            "filter": CONDITION, "wkt": shapely.to_wkt(circle, rounding_precision=6), "z": zoom, "x": column, "y": row,
         }  # fmt: skip
+
+
+def tiles_of(zoom: int, reach: float) -> list[tuple[int, int]]:
+    """Columns and rows of the tiles over a square of so many degrees, in no order."""
+    across = 2**zoom
+    lons, lats = np.array([114.0, 114 + reach]), np.array([30 + 0.85 * reach, 30.0])
+    x = np.floor((lons + 180) / 360 * across).astype(int)
+    y = np.floor((1 - np.arcsinh(np.tan(np.radians(lats))) / np.pi) / 2 * across).astype(int)
+    every = [(i, j) for i in range(x[0], x[1] + 1) for j in range(y[0], y[1] + 1)]
+    return [every[k] for k in np.random.default_rng(zoom).permutation(len(every))]
 
 
 def cpu_s(roots: list[int]) -> float:
@@ -191,12 +207,12 @@ def compared(sides: list, buildings: int, eids: list[str], slow: bool) -> None:
         for turn in range(ROUNDS):
             for side, port, roots in sides:
                 n = mine if side.name == "citytwin" else theirs
-                if kind == "tile" and side.name == "pygeoapi":
+                if kind.startswith("tile") and side.name == "pygeoapi":
                     if not slow or turn:
                         continue
                     n = 2  # half a minute each
-                seed = np.random.default_rng([turn, list(ROWS).index(kind)])
-                paths = [side.path(kind, g) for g in asked(kind, n, buildings, eids, seed)]
+                name = "tile" if kind.startswith("tile") else kind
+                paths = [side.path(name, g) for g in asked(kind, n, buildings, eids, turn)]
                 try:
                     found.setdefault(side.name, []).append(measured(side, port, roots, kind, paths))
                 except (RuntimeError, asyncio.IncompleteReadError, TimeoutError) as error:
@@ -235,6 +251,7 @@ def main() -> None:
     parser.add_argument(
         "--slow", action="store_true", help="ask pygeoapi for tiles too (half a minute each)"
     )
+    parser.add_argument("--workers", type=int, default=1, help="processes of ours that read")
     given = parser.parse_args()
     started: list[subprocess.Popen] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -258,7 +275,7 @@ def main() -> None:
                 filled(store.cursor(), given.postgres)
         try:
             sides = []
-            for at, side in enumerate((Ours(), *peers)):
+            for at, side in enumerate((Ours(given.workers), *peers)):
                 port = 8790 + at
                 args = (path, port) if side.name == "citytwin" else (given.peers, given.postgres, port)  # fmt: skip
                 process = side.start(*args)
@@ -267,6 +284,29 @@ def main() -> None:
                 roots = [process.pid] + ([postmaster()] if side.name != "citytwin" else [])
                 sides.append((side, port, roots))
                 sys.stderr.write(f"{side.name} answers after {seconds:.1f} s\n")
+            for kind in (
+                "tile",
+                "tile15",
+            ):  # the layer is made ready beside when a tile of it is first asked for
+                asyncio.run(
+                    fetched(
+                        8790,
+                        [
+                            Ours(1).path("tile", g)
+                            for g in asked(kind, 1, given.buildings, eids, 97)
+                        ],
+                    )
+                )
+                settle(sides[0][2])
+                asyncio.run(
+                    fetched(
+                        8790,
+                        [
+                            Ours(1).path("tile", g)
+                            for g in asked(kind, 1, given.buildings, eids, 97)
+                        ],
+                    )
+                )
             for side, _, roots in sides:
                 sys.stderr.write(f"{side.name} rests after {settle(roots):.0f} s more\n")
             compared(sides, given.buildings, eids, given.slow)

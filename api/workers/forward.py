@@ -1,0 +1,255 @@
+"""Requests passed on to the writer over its Unix socket: HTTP/1.1 as it came, answers as they come."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Final
+
+import httptools
+from starlette.requests import Request
+from starlette.types import Message, Receive, Scope, Send
+
+from api.access.gate import SAFE
+from api.errors import response_for_status
+
+__all__ = ["CLIENT", "PATIENCE_S", "Writer", "WriterGoneError"]
+
+CLIENT: Final = b"x-citytwin-client"
+"""Who asked the reader: believed by a writer, which only readers can reach."""
+PATIENCE_S: Final = 15.0
+"""Seconds in which a writer that died is back, or a reader says 503."""
+PAUSE_S: Final = 0.05
+PIECE: Final = 1 << 16
+IDLE: Final = 32
+"""Connections kept for the next requests."""
+_HOP: Final = frozenset({
+    b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade", CLIENT, b"expect",
+})  # fmt: skip
+_NOT_BACK: Final = frozenset(
+    {b"connection", b"keep-alive", b"transfer-encoding", b"date", b"server"}
+)
+
+
+class WriterGoneError(Exception):
+    """The connection to the writer broke; ``begun`` if a part of the answer had come."""
+
+    def __init__(self, begun: bool) -> None:
+        super().__init__("the writer went away")
+        self.begun = begun
+
+
+class _Answer:
+    """What :class:`httptools.HttpResponseParser` tells of one answer."""
+
+    def __init__(self) -> None:
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.parts: list[bytes] = []
+        self.has_head = self.is_done = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if name.lower() not in _NOT_BACK:
+            self.headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        self.has_head = True
+
+    def on_body(self, body: bytes) -> None:
+        self.parts.append(body)
+
+    def on_message_complete(self) -> None:
+        self.is_done = True
+
+
+Link = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+class Writer:
+    """The writer as a reader sees it: an ASGI application that is elsewhere.
+
+    Parameters
+    ----------
+    path : Path
+        Its Unix socket.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = str(path)
+        self._idle: list[Link] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on and its answer back; 503 where the writer is away for long."""
+        safe, tried = scope["method"] in SAFE, 0
+        deadline = asyncio.get_running_loop().time() + PATIENCE_S
+        while True:
+            try:
+                link, fresh = await self._link(reused=safe and not tried)
+            except OSError:
+                if asyncio.get_running_loop().time() > deadline:
+                    await self._refuse(scope, receive, send, "nothing was done")
+                    return
+                await asyncio.sleep(PAUSE_S)
+                continue
+            try:
+                await self._relayed(link, scope, receive, send)
+            except WriterGoneError as gone:
+                if gone.begun:
+                    raise
+                if not safe:
+                    text = "whether it was done is not known; look before you send it again"
+                    await self._refuse(scope, receive, send, text)
+                    return
+                tried += 1
+                if fresh and asyncio.get_running_loop().time() > deadline:
+                    await self._refuse(scope, receive, send, "nothing was done")
+                    return
+                await asyncio.sleep(PAUSE_S if fresh else 0)
+            else:
+                return
+
+    async def get(self, path: str) -> bytes:
+        """Body of a GET that is answered with 200.
+
+        Raises
+        ------
+        OSError
+            If there is no such answer.
+        """
+        link, _ = await self._link(reused=True)
+        link[1].write(f"GET {path} HTTP/1.1\r\nhost: writer\r\n\r\n".encode())
+        answer, body = _Answer(), b""
+        parser = httptools.HttpResponseParser(answer)
+        while not answer.is_done:
+            piece = await link[0].read(PIECE)
+            if not piece:
+                link[1].close()
+                raise ConnectionResetError(self._path)
+            parser.feed_data(piece)
+        body = b"".join(answer.parts)
+        self._keep(link, parser)
+        if parser.get_status_code() != 200:
+            raise OSError(f"{path}: {parser.get_status_code()}")
+        return body
+
+    async def close(self) -> None:
+        """Close the connections that are kept."""
+        while self._idle:
+            _, writer = self._idle.pop()
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+    async def _link(self, *, reused: bool) -> tuple[Link, bool]:
+        """A connection, and whether it is a new one; one that may have been closed meanwhile is not for writes."""
+        while reused and self._idle:
+            link = self._idle.pop()
+            if not link[0].at_eof() and not link[1].is_closing():
+                return link, False
+            link[1].close()
+        return await asyncio.open_unix_connection(self._path, limit=PIECE), True
+
+    async def _relayed(self, link: Link, scope: Scope, receive: Receive, send: Send) -> None:
+        """One exchange; ends early where the client goes away."""
+        sending = asyncio.ensure_future(self._exchanged(link, scope, receive, send))
+        try:
+            await asyncio.shield(sending)
+        except asyncio.CancelledError:
+            sending.cancel()
+            link[1].close()
+            raise
+
+    async def _exchanged(self, link: Link, scope: Scope, receive: Receive, send: Send) -> None:
+        reader, writer = link
+        answer = _Answer()
+        parser = httptools.HttpResponseParser(answer)
+        left: asyncio.Task[None] | None = None
+        begun = done = False
+        try:
+            async for piece in _request(scope, receive):
+                writer.write(piece)
+                await writer.drain()
+            left = asyncio.ensure_future(_gone(receive))
+            while not done:
+                coming = asyncio.ensure_future(reader.read(PIECE))
+                await asyncio.wait({coming, left}, return_when=asyncio.FIRST_COMPLETED)
+                if not coming.done():  # the client went away: so does what was asked for it
+                    coming.cancel()
+                    return
+                piece = coming.result()
+                if not piece:
+                    raise WriterGoneError(begun)
+                parser.feed_data(piece)
+                done = answer.is_done or (answer.has_head and scope["method"] == "HEAD")
+                for message in _messages(answer, parser, begun, done):
+                    begun = True
+                    await send(message)
+            if scope["method"] != "HEAD":
+                self._keep(link, parser)
+                link = None  # type: ignore[assignment]  # it is another's now
+        except (OSError, httptools.HttpParserError) as error:
+            raise WriterGoneError(begun) from error
+        finally:
+            if left is not None:
+                left.cancel()
+            if link is not None:
+                writer.close()
+
+    def _keep(self, link: Link, parser: "httptools.HttpResponseParser") -> None:
+        if parser.should_keep_alive() and len(self._idle) < IDLE:
+            self._idle.append(link)
+        else:
+            link[1].close()
+
+    @staticmethod
+    async def _refuse(scope: Scope, receive: Receive, send: Send, what: str) -> None:
+        text = f"The process that writes this city is being started again: {what}."
+        response = response_for_status(Request(scope), 503, text, headers={"Retry-After": "3"})
+        await response(scope, receive, send)
+
+
+def _messages(
+    answer: _Answer, parser: "httptools.HttpResponseParser", begun: bool, done: bool
+) -> list[Message]:
+    """What came since, as the server is told it."""
+    made: list[Message] = []
+    if answer.has_head and not begun:
+        made.append(
+            {"type": "http.response.start", "status": parser.get_status_code(), "headers": answer.headers}
+        )  # fmt: skip
+    if answer.has_head and (answer.parts or done):
+        body, answer.parts = b"".join(answer.parts), []
+        made.append({"type": "http.response.body", "body": body, "more_body": not done})
+    return made
+
+
+async def _request(scope: Scope, receive: Receive) -> AsyncIterator[bytes]:
+    """A request as it is written."""
+    target: bytes = scope.get("raw_path") or scope["path"].encode()
+    if scope["query_string"]:
+        target += b"?" + scope["query_string"]
+    lines = [b"%s %s HTTP/1.1" % (scope["method"].encode(), target)]
+    names = {name for name, _ in scope["headers"]}
+    lines += [b"%s: %s" % pair for pair in scope["headers"] if pair[0] not in _HOP]
+    client = scope.get("client") or ("",)
+    lines.append(b"%s: %s" % (CLIENT, str(client[0]).encode()))
+    chunked = b"transfer-encoding" in names and b"content-length" not in names
+    if chunked:
+        lines.append(b"transfer-encoding: chunked")
+    yield b"\r\n".join(lines) + b"\r\n\r\n"
+    more = chunked or b"content-length" in names
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise ConnectionResetError("the client went away")
+        body, more = message.get("body", b""), message.get("more_body", False)
+        if body:
+            yield b"%x\r\n%s\r\n" % (len(body), body) if chunked else body
+    if chunked:
+        yield b"0\r\n\r\n"
+
+
+async def _gone(receive: Receive) -> None:
+    """Ends when the client has."""
+    with contextlib.suppress(asyncio.CancelledError):
+        while (await receive())["type"] != "http.disconnect":
+            pass

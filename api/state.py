@@ -15,6 +15,7 @@ from api.address_book import AddressBook
 from api.address_edits import Edits
 from api.address_jobs import PROCESS, AddressJobs, address_work
 from api.address_tree import index_at
+from api.case_events import CaseEvents
 from api.jobs import Jobs
 from api.processes import analysis_work
 from api.sensorthings.service import SensorThings
@@ -98,6 +99,7 @@ class CityState:
     present: CityReader = field(init=False)
     hashes: Hashes = field(init=False)
     sensorthings: SensorThings = field(init=False)
+    case_events: CaseEvents = field(init=False)
     started: datetime = field(default_factory=utc_now)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _seen: int = -1
@@ -113,6 +115,8 @@ class CityState:
         self.sights = Sights(self.store, self.hub)
         self.limited = LimitedTiles(self.store)
         self.sensorthings = SensorThings(self.store, self.hub)
+        self.case_events = CaseEvents(self.desk, self.hub.events)
+        self.case_events.tell()
         self.present = CityReader(ArenaReader(self.city.arenas), StoredReader(self.store))
 
     @classmethod

@@ -13,6 +13,7 @@ from twin.errors import NotFoundError
 from twin.live.catalogue import Catalogue
 from twin.live.events import EventLog, Subscription, View
 from twin.live.indicators import indicators
+from twin.live.journal import Journal
 from twin.live.ledger import Sequences
 from twin.live.memory import Memory
 from twin.live.register import naive_utc
@@ -45,7 +46,8 @@ class LiveView:
     def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
         self._store = store
         self._clock = clock
-        self.events = EventLog()
+        self.journal = Journal(store.city.path / "live" / "events")
+        self.events = EventLog(keeper=self.journal)
         self._view = threading.Lock()  # held for moments while memory follows or is read
         self._arrived = 0
         self.listening_since = self.now()
@@ -190,4 +192,5 @@ class LiveView:
         if shown is not None:
             own = shown[1] if shown[0] is catalogue else np.zeros(len(catalogue.ids), bool)
             streams = own if streams is None else streams & own
-        return self.events.subscribe(last_event_id, View(streams, bbox, told), wake)
+        ids = None if streams is None else catalogue.ids[streams]
+        return self.events.subscribe(last_event_id, View(ids, bbox, told), wake)

@@ -1,0 +1,133 @@
+"""Kill -9 while somebody follows: who goes on by Last-Event-ID sees each event once; one that keeps none is noticed."""
+
+import random
+import threading
+import time
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import httpx
+
+from api.client.live import follow
+from api.client.transport import Transport
+from twin.city import City
+from twin.live.history import readings
+from twin.store import Store
+
+KILLS = 6
+
+
+class Sender(threading.Thread):
+    """Sends readings one by one over HTTP, each until it is acknowledged."""
+
+    def __init__(self, url):
+        super().__init__(daemon=True)
+        self.url, self.sent, self.stop = url, 0, threading.Event()
+        self.begun = datetime.now(UTC) - timedelta(hours=1)
+
+    def run(self):
+        with httpx.Client(base_url=self.url, timeout=5) as web:
+            while not self.stop.is_set():
+                n, self.sent = self.sent, self.sent + 1
+                at = self.begun + timedelta(milliseconds=100 * n)
+                value = 2e6 if n // 5 % 2 else 1.0  # in and out of alarm
+                self.until_taken(
+                    web, {"stream": f"d{n % 5}", "time": at.isoformat(), "result": value}
+                )
+
+    def until_taken(self, web, reading):
+        while True:
+            try:
+                if web.post("/observations", json=reading).status_code < 300:
+                    return
+            except httpx.TransportError:
+                time.sleep(0.02)
+
+
+class Followed(threading.Thread):
+    """Follows with the client of the product, which goes on after the last event that came."""
+
+    def __init__(self, url, after):
+        super().__init__(daemon=True)
+        self.transport = Transport(url)
+        self.after, self.events, self.stop = after, [], threading.Event()
+
+    def run(self):
+        for event in follow(self.transport, {}, self.after):
+            self.events.append(event)
+            if self.stop.is_set():
+                return
+
+
+def crash_and_follow(server, kills, rng):
+    server.start()
+    url = f"http://127.0.0.1:{server.mqtt}"
+    after = str(httpx.get(f"{url}/streams").json()["asOf"])
+    sender, follower = Sender(url), Followed(url, after)
+    follower.start()
+    sender.start()
+    for n in range(kills):
+        time.sleep(rng.uniform(0.3, 0.9))
+        httpx.post(
+            f"{url}/cases", json={"title": f"井盖缺失 {n}", "actor": "热线"}
+        ).raise_for_status()
+        server.kill()
+        server.start()
+    time.sleep(0.5)
+    sender.stop.set()
+    sender.join(20)
+    follower.stop.set()
+    httpx.post(f"{url}/cases", json={"title": "最后一件", "actor": "热线"}).raise_for_status()
+    follower.join(20)
+    server.end()
+    assert not follower.is_alive()
+    return follower.events
+
+
+def stored(folder):
+    with Store.open(City.open(folder)) as store:
+        found = readings(store, None)
+        alarms = store.table("SELECT alarm_id::VARCHAR, event FROM alarm_event ORDER BY seq")
+        cases = store.table("SELECT case_id::VARCHAR, event FROM case_event ORDER BY seq")
+    return (
+        Counter(zip(found.stream_id.tolist(), found.time_us.tolist(), strict=True)),
+        [tuple(row.values()) for row in alarms.to_pylist()],
+        [tuple(row.values()) for row in cases.to_pylist()],
+    )
+
+
+def seen(events):
+    states = Counter(
+        (row["id"], round(datetime.fromisoformat(row["time"]).timestamp() * 1e6))
+        for event in events
+        if event.kind == "state"
+        for row in event.data["changes"]
+        if row["state"] != "stale"
+    )
+    steps = {
+        kind: [(event.data["id"], event.data["event"]) for event in events if event.kind == kind]
+        for kind in ("alarm", "case")
+    }
+    return states, steps["alarm"], steps["case"]
+
+
+def test_who_resumes_sees_each_event_once_through_kills(city, running):
+    events = crash_and_follow(running(program="serving_web.py"), KILLS, random.Random(5))
+    states, alarms, cases = seen(events)
+    kept, alarm_steps, case_steps = stored(city.path)
+    assert not [event for event in events if event.kind == "resync"]
+    ids = [int(event.id) for event in events]
+    assert ids == sorted(set(ids))
+    assert max(states.values()) == 1
+    assert alarms == alarm_steps
+    assert cases == case_steps
+    assert len(cases) == KILLS + 1
+    assert len(alarms) > 20
+    assert states == kept
+
+
+def test_a_server_that_keeps_no_events_is_noticed(city, running):
+    events = crash_and_follow(
+        running({"FORGETFUL": "1"}, program="serving_web.py"), 1, random.Random(5)
+    )
+    assert [event for event in events if event.kind == "resync"]

@@ -18,6 +18,7 @@ from api.address_tree import index_at
 from api.case_events import CaseEvents
 from api.jobs import Jobs
 from api.processes import analysis_work
+from api.scene import Feeds, Scenes
 from api.sensorthings.service import SensorThings
 from api.shared_lock import SharedLock
 from api.vector_tiles import VectorTiles
@@ -100,6 +101,8 @@ class CityState:
     hashes: Hashes = field(init=False)
     sensorthings: SensorThings = field(init=False)
     case_events: CaseEvents = field(init=False)
+    scene: Scenes = field(init=False)
+    feeds: Feeds = field(default_factory=Feeds)
     started: datetime = field(default_factory=utc_now)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _seen: int = -1
@@ -117,6 +120,7 @@ class CityState:
         self.sensorthings = SensorThings(self.store, self.hub)
         self.case_events = CaseEvents(self.desk, self.hub.events)
         self.case_events.tell()
+        self.scene = Scenes(self.hub, self.desk, self.store)
         self.present = CityReader(ArenaReader(self.city.arenas), StoredReader(self.store))
 
     @classmethod

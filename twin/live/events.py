@@ -290,6 +290,11 @@ class EventLog:
                 self._events[i] for i in range(start, min(start + limit, len(self._events)))
             ], False
 
+    def remembered(self) -> list[Event]:
+        """Every event in memory, oldest first."""
+        with self._lock:
+            return list(self._events)
+
     def subscribe(
         self,
         last_event_id: int | None = None,

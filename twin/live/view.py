@@ -17,6 +17,7 @@ from twin.live.journal import Journal
 from twin.live.ledger import Sequences
 from twin.live.memory import Memory
 from twin.live.register import naive_utc
+from twin.live.scene import Picture
 from twin.live.state import microseconds
 from twin.store import Store
 
@@ -108,6 +109,28 @@ class LiveView:
             raise NotFoundError(f"there is no datastream {stream!r}")
         with self._view:
             return self._memory.stream(position)
+
+    def picture(
+        self, cases: list[dict[str, Any]], shown: tuple[Catalogue, NDArray[np.bool_]] | None = None
+    ) -> Picture:
+        """How the city stands now; ``cases`` as in :class:`twin.live.scene.Picture`, ``shown`` as in :meth:`streams`.
+
+        Its ``seq`` is older than what it holds or the same: events after it may be in it already.
+        """
+        seq = self.events.last_id
+        with self._view:
+            memory = self._memory
+            state, value = memory.state.copy(), memory.value.copy()
+            standing = list(memory.standing.values())
+        catalogue = memory.catalogue
+        if shown is not None:
+            chosen = shown[1] if shown[0] is catalogue else np.zeros(len(state), bool)
+            catalogue, state, value = catalogue.part(chosen), state[chosen], value[chosen]
+        alarms = [
+            {"id": a.alarm_id, "stream_id": a.stream_id, "state": a.state, "level": a.level}
+            for a in standing
+        ]
+        return Picture(catalogue, state, value, alarms, cases, seq, microseconds(self.now()))
 
     @property
     def memory(self) -> Memory:

@@ -208,6 +208,8 @@ class EventLog:
         Bounds of the memory.
     keeper : Keeper, optional
         Where events are kept beyond the process.
+    clock_us : callable
+        The present moment for :class:`Marks`, microseconds since 1970 UTC.
     """
 
     def __init__(
@@ -215,12 +217,13 @@ class EventLog:
         max_events: int = MAX_EVENTS,
         max_weight: int = MAX_WEIGHT,
         keeper: Keeper | None = None,
+        clock_us: Callable[[], int] = lambda: time.time_ns() // 1000,
     ) -> None:
         self._lock = threading.Lock()
         self._events: deque[Event] = deque()
         self._weight = 0
         self._limits = (max_events, max_weight)
-        self._keeper = keeper
+        self._keeper, self._clock_us = keeper, clock_us
         self._next = time.time_ns() // 1_000_000 * 1_000
         self.marks: Marks | None = None
         """How far a life before told; None where there was none that can be gone on from."""
@@ -263,8 +266,7 @@ class EventLog:
             event = Event(self._next, kind, data, changes, stream_id, place)
             self._next += 1
             self.published += 1
-            now_us = time.time_ns() // 1000
-            self.marks = replace(self.marks or Marks(0, 0, 0, 0), at_us=now_us, **marks)
+            self.marks = replace(self.marks or Marks(0, 0, 0, 0), at_us=self._clock_us(), **marks)
             if self._keeper is not None:
                 self._keeper.append(event, self.marks, self._limits[1])
             self._remember(event)

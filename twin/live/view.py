@@ -48,7 +48,7 @@ class LiveView:
         self._store = store
         self._clock = clock
         self.journal = Journal(store.city.path / "live" / "events")
-        self.events = EventLog(keeper=self.journal)
+        self.events = EventLog(keeper=self.journal, clock_us=lambda: microseconds(self.now()))
         self._view = threading.Lock()  # held for moments while memory follows or is read
         self._arrived = 0
         self.listening_since = self.now()

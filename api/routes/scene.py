@@ -69,11 +69,6 @@ class SceneStream(Scene):
     speed: str | None = Field(None, description="Seconds of the past in a second, 0 to 86400.")
 
 
-def _given(request: HTTPConnection) -> dict[str, str]:
-    only(request, ASKED | {"f", "lang"})
-    return {name: text for name, text in request.query_params.items() if name in ASKED}
-
-
 def _source(state: CityState, request: HTTPConnection, want: Asked) -> Source:
     view = view_of(request)
     if want.begin is not None:
@@ -100,7 +95,7 @@ def states(
     form = f or "binary"
     if form not in FORMS:
         raise InvalidRequestError(f"f={form[:20]!r}: expected one of {', '.join(FORMS)}.", "f")
-    _given(request)
+    only(request, (ASKED - {"rate", "speed"}) | {"f", "lang"})
     want = asked(
         state, view_of(request), layer, query.model_dump(by_alias=True, exclude_none=True), None
     )
@@ -134,7 +129,7 @@ async def follow(
 
     After a break the client goes on with ``Last-Event-ID``, also after the server was started anew.
     """
-    _given(request)
+    only(request, ASKED | {"lang"})
     given = query.model_dump(by_alias=True, exclude_none=True)
     last_id = request.headers.get("last-event-id")
 
@@ -195,7 +190,8 @@ async def talk(socket: WebSocket, layer: str, state: State) -> None:
     """Frames as binary messages; questions, seeking and pausing as JSON (docs/scene-stream.md)."""
     await socket.accept()
     try:
-        given = _given(socket)
+        only(socket, ASKED)
+        given = dict(socket.query_params)
         want = await to_thread.run_sync(lambda: asked(state, view_of(socket), layer, given, None))
         source = await to_thread.run_sync(_source, state, socket, want)
     except TwinError as error:

@@ -121,6 +121,10 @@ class Reader:
 Place = tuple[int | None, int | None, bool]
 
 
+def _place(reader: Reader) -> Place:
+    return reader.seq, reader.index, reader.late_since is not None
+
+
 class Feed:
     """Readers of one question at one rate; lives in one event loop.
 
@@ -173,10 +177,11 @@ class Feed:
                 reader.late_since = now
             elif now - reader.late_since > PATIENCE_S:
                 reader.let_go()
-        places = {(r.seq, r.index, r.late_since is not None) for r in ready}
-        made = await to_thread.run_sync(self._made, places)
-        for reader in ready:
-            self._hand(reader, made[reader.seq, reader.index, reader.late_since is not None])
+        places = [(reader, _place(reader)) for reader in ready]
+        made = await to_thread.run_sync(self._made, {place for _, place in places})
+        for reader, place in places:
+            if reader.is_ready() and _place(reader) == place:
+                self._hand(reader, made[place])
 
     def _hand(self, reader: Reader, message: Message) -> None:
         reader.late_since = None

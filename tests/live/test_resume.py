@@ -95,15 +95,18 @@ def stored(folder):
         alarms = store.table("SELECT alarm_id::VARCHAR, event FROM alarm_event ORDER BY seq")
         cases = store.table("SELECT case_id::VARCHAR, event FROM case_event ORDER BY seq")
     return (
-        Counter(zip(found.stream_id.tolist(), found.time_us.tolist(), strict=True)),
+        Counter(
+            zip(found.stream_id.tolist(), (found.time_us // 1000).tolist(), strict=True)
+        ),
         [tuple(row.values()) for row in alarms.to_pylist()],
         [tuple(row.values()) for row in cases.to_pylist()],
     )
 
 
 def seen(events):
+    """Readings by stream and millisecond, as often as they were told; steps of alarms and cases in order."""
     states = Counter(
-        (row["id"], round(datetime.fromisoformat(row["time"]).timestamp() * 1e6))
+        (row["id"], round(datetime.fromisoformat(row["time"]).timestamp() * 1e3))
         for event in events
         if event.kind == "state"
         for row in event.data["changes"]

@@ -198,25 +198,33 @@ class Channel:
             return [*out, full_frame(stamp, state, value)]
         changed = self._changed(since)
         if len(changed) or out:
-            state, value = self._of(
-                self._rows if len(changed) == len(self._rows) else self._rows[changed]
-            )
+            whole = len(self._rows) == len(self._layer)
+            state, value = self._of(changed if whole else self._rows[changed])
             out.append(delta_frame(stamp, since, changed, state, value))
         return out
 
     def _changed(self, since: int) -> NDArray[np.int64]:
         """Positions in the index of what changed after an event."""
-        layer = self._layer
-        numbers = (
-            layer.changed if layer.valued is None or not self.question.values else layer.valued
-        )
+        layer, numbers = self._layer, self._layer.changed
+        lately = layer.lately
+        if self.question.values and layer.valued is not None:
+            numbers, lately = layer.valued, layer.lately_valued
+        rows = lately.since(since)
+        if rows is not None and len(self._rows) == len(layer):
+            return rows
+        if rows is not None and len(self._rows):
+            at = np.minimum(np.searchsorted(self._rows, rows), len(self._rows) - 1)
+            inside: NDArray[np.int64] = at[self._rows[at] == rows]
+            return inside
         if len(self._rows) == len(layer):
             return np.flatnonzero(numbers > since)
         return np.flatnonzero(numbers[self._rows] > since)
 
     def _of(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.float64] | None]:
         layer = self._layer
-        state = self._shown[layer.state[rows]]
+        state = layer.state[rows]
+        if self.question.level:
+            state = self._shown[state]
         if not self.question.values or layer.value is None:
             return state, None
         return state, layer.value[rows]

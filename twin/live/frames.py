@@ -123,17 +123,16 @@ def varied(numbers: NDArray[np.int64]) -> bytes:
     most = int(numbers.max())
     if most < 0x80:
         return numbers.astype(np.uint8).tobytes()
-    size = np.ones(len(numbers), np.int64)
-    for bits in range(7, most.bit_length(), 7):
-        size += numbers >= 1 << bits
-    end = np.cumsum(size)
-    out, start = np.empty(int(end[-1]), np.uint8), end - size
-    out[start] = (numbers & 0x7F) | np.where(size > 1, 0x80, 0)
-    for nth in range(1, int(size.max())):
-        longer = np.flatnonzero(size > nth)
-        more = np.where(size[longer] > nth + 1, 0x80, 0)
-        out[start[longer] + nth] = ((numbers[longer] >> 7 * nth) & 0x7F) | more
-    return out.tobytes()
+    width = -(-most.bit_length() // 7)
+    parts = np.empty((len(numbers), width), np.uint8)
+    there = np.empty((len(numbers), width), bool)
+    for nth in range(width):
+        rest = numbers >> 7 * nth
+        there[:, nth] = rest > 0
+        parts[:, nth] = rest & 0x7F
+    there[:, 0] = True
+    parts[:, :-1] |= there[:, 1:].view(np.uint8) << 7
+    return parts[there].tobytes()
 
 
 def unvaried(body: bytes, k: int) -> tuple[NDArray[np.int64], int]:

@@ -5,9 +5,10 @@ alike. Beside each state stands the number of the event that last changed it, so
 one comparison, and a slow reader costs nothing (:mod:`twin.live.channels`).
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,9 +57,44 @@ class Layer:
     collection: NDArray[Any]
     value: NDArray[np.float64] | None = None
     valued: NDArray[np.int64] | None = None
+    lately: "Lately" = field(default_factory=lambda: Lately())
+    lately_valued: "Lately" = field(default_factory=lambda: Lately())
 
     def __len__(self) -> int:
         return len(self.state)
+
+
+class Lately:
+    """Which rows the last events changed, so that what changed since one of them needs no look at all rows."""
+
+    MOST_ROWS: Final = 65_536
+
+    def __init__(self) -> None:
+        self.whole_from = 0
+        """Every change by an event after this number is here."""
+        self._changes: deque[tuple[int, NDArray[np.int64]]] = deque()
+        self._n = 0
+
+    def add(self, number: int, rows: NDArray[np.int64]) -> None:
+        """An event changed rows (ascending)."""
+        self._changes.append((number, rows))
+        self._n += 1 + len(rows)
+        while self._n > self.MOST_ROWS:
+            self.whole_from, gone = self._changes.popleft()
+            self._n -= 1 + len(gone)
+
+    def since(self, number: int) -> NDArray[np.int64] | None:
+        """Rows changed after an event, ascending; None where that is not known here."""
+        if number < self.whole_from:
+            return None
+        found: list[NDArray[np.int64]] = []
+        for at, rows in reversed(self._changes):
+            if at <= number:
+                break
+            found.append(rows)
+        if len(found) == 1:
+            return found[0]
+        return np.unique(np.concatenate([np.empty(0, np.int64), *found]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +172,8 @@ class SceneStates:
         everything = np.arange(len(self.things))
         flat, starts = self._ties.of(everything)
         self.things.state[:] = of_things(self.streams.state[flat], starts, self._cases > 0)
+        for lately in (self.streams.lately, self.streams.lately_valued, self.things.lately):
+            lately.whole_from = picture.seq
 
     def layer(self, name: str) -> Layer:
         """``streams``, or the things any other name is about."""
@@ -151,6 +189,7 @@ class SceneStates:
             value, valued = self.streams.value, self.streams.valued
             assert value is not None and valued is not None  # noqa: S101, PT018 -- of streams
             value[rows], valued[rows] = event.changes.value[known], event.event_id
+            self.streams.lately_valued.add(event.event_id, rows)
             self._settle(rows, event.event_id)
         elif event.kind == "alarm" and event.data is not None:
             row = self._set_alarm(event.data)
@@ -192,6 +231,7 @@ class SceneStates:
         moved = rows[state != self.streams.state[rows]]
         self.streams.state[rows] = state
         self.streams.changed[moved] = number
+        self.streams.lately.add(number, moved)
         things = self._thing[moved]
         things = np.unique(things[things >= 0])
         if len(things):
@@ -203,6 +243,7 @@ class SceneStates:
         moved = things[state != self.things.state[things]]
         self.things.state[things] = state
         self.things.changed[moved] = number
+        self.things.lately.add(number, moved)
 
     def _set_alarm(self, alarm: Mapping[str, Any]) -> int:
         """Row of the stream of an alarm that came to a state; −1 where it is not shown."""

@@ -22,6 +22,7 @@ from api.scene.feed import QUIET_S, Feed, Message, Reader, Source
 from api.scene.past import Past
 from api.scene.shapes import czml, features, plain
 from api.scene.talk import Talk
+from api.standing.wire import TRANSPORT
 from api.state import CityState
 from twin.errors import InvalidRequestError, TwinError
 
@@ -29,6 +30,8 @@ __all__ = ["router"]
 
 router = APIRouter(tags=["live"])
 FRAMES: Final = "application/vnd.citytwin.scene"
+MOST_WAITING: Final = 64 << 10
+"""Bytes not taken yet with which a reader still gets more."""
 FORMS: Final = ("binary", "json", "geojson", "czml")
 
 
@@ -140,7 +143,7 @@ async def follow(
     want, source = await to_thread.run_sync(prepared)
     feed = state.feeds.of(source, want.question, want.rate)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    body = _events(feed, want, partial(may_follow, request))
+    body = _events(feed, want, request.scope.get(TRANSPORT), partial(may_follow, request))
     return StreamingResponse(body, media_type="text/event-stream", headers=headers)
 
 
@@ -153,21 +156,39 @@ def may_follow(connection: HTTPConnection) -> bool:
     return callers.still(caller_of(connection), token)
 
 
-async def _events(feed: Feed, want: Asked, may: Callable[[], bool]) -> AsyncIterator[bytes]:
-    """Messages as they come; a sign of life, with the place, where none do."""
+async def _events(
+    feed: Feed, want: Asked, transport: asyncio.Transport | None, may: Callable[[], bool]
+) -> AsyncIterator[bytes]:
+    """Messages as they come; a sign of life, with the place, where none do.
+
+    Where the connection is known, messages are written to it as whole chunks beside this answer, which then only says
+    that it lives: thousands of readers cost a write each and no task.
+    """
     room: list[Message] = []
     flag = asyncio.Event()
     over = asyncio.Event()
 
-    def give(message: Message) -> None:
+    def keep(message: Message) -> None:
         room.append(message)
         flag.set()
 
     def let_go() -> None:
         over.set()
         flag.set()
+        if transport is not None:
+            transport.abort()
 
-    reader = Reader(want.since, want.index, lambda: not room, give, let_go)
+    if transport is None:
+        reader = Reader(want.since, want.index, lambda: not room, keep, let_go)
+    else:
+        write, waiting = transport.write, transport.get_write_buffer_size
+        reader = Reader(
+            want.since,
+            want.index,
+            lambda: waiting() <= MOST_WAITING,
+            lambda m: write(m.chunk()),
+            let_go,
+        )
     yield b"retry: 2000\n\n"
     await feed.join(reader)
     try:

@@ -63,6 +63,7 @@ class Message:
     index: int
     missed_from: int | None = None
     _sse: bytes | None = field(default=None, repr=False)
+    _chunk: bytes | None = field(default=None, repr=False)
 
     @property
     def is_empty(self) -> bool:
@@ -92,6 +93,13 @@ class Message:
                 parts.append(place + b"event: counts\ndata: " + self.counts + b"\n\n")
             self._sse = b"".join(parts)
         return self._sse
+
+    def chunk(self) -> bytes:
+        """As a chunk of an answer of HTTP/1.1; made once."""
+        if self._chunk is None:
+            body = self.sse()
+            self._chunk = b"%x\r\n%b\r\n" % (len(body), body)
+        return self._chunk
 
 
 @dataclass(slots=True, eq=False)

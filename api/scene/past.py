@@ -76,7 +76,7 @@ class Past:
             self.states = SceneStates(self._past.picture(cases), things)
             self.floor = at_us
             self._channels: dict[Question, Channel] = {}
-            self._from = at_us, time.monotonic()
+            self._from, self._begun = (at_us, 0.0), False
 
     def play(self, speed: float) -> None:
         """Go on at another speed from where it is."""
@@ -85,6 +85,9 @@ class Past:
             self.speed = speed
 
     def _due(self) -> int:
+        """Where it should be by now; time begins to pass with the first look."""
+        if not self._begun:
+            self._begun, self._from = True, (self._from[0], time.monotonic())
         at_us, since = self._from
         return min(self.end_us, at_us + round((time.monotonic() - since) * self.speed * 1e6))
 

@@ -316,7 +316,7 @@ def examples(ids) -> dict[str, list[str]]:
         "/wmts": ["/wmts?service=WMTS&request=GetCapabilities"],
         "/wmts/1.0.0/WMTSCapabilities.xml": ["/wmts/1.0.0/WMTSCapabilities.xml"],
         "/wmts/1.0.0/imagery/default/WebMercatorQuad/{z}/{row}/{col}.{suffix}": ["/wmts/1.0.0/imagery/default/WebMercatorQuad/18/0/0.webp"],
-        "/streams": ["/streams", f"/streams?{box}", "/streams?state=alarm"],
+        "/streams": ["/streams", f"/streams?{box}", "/streams?f=arrow", "/streams?state=alarm"],
         "/streams/{stream:path}": ["/streams/1", "/streams/2", "/streams/FAR-0002"],
         "/streams/{stream:path}/observations": ["/streams/1/observations", "/streams/FAR-0002/observations"],
         "/indicators": ["/indicators"],

@@ -94,7 +94,7 @@ class LiveView:
         chosen = memory.catalogue.select(bbox, subject)
         if shown is not None:
             chosen &= shown[1] if shown[0] is memory.catalogue else False
-        return table.filter(pa.array(chosen))
+        return table if chosen.all() else table.filter(pa.array(chosen))
 
     def stream(self, stream: str | int) -> dict[str, Any]:
         """One stream by key or id, with its newest reading.

@@ -7,10 +7,10 @@ watch 1,000 streams of which 100 change before each frame. Floor of the same run
 """
 
 import asyncio
-import multiprocessing
 import os
 import resource
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
@@ -48,63 +48,33 @@ def city(folder):
     return made
 
 
-class Counting(asyncio.Protocol):
-    """A follower that counts frames."""
-
-    total, ready = 0, 0
-
-    def __init__(self, mark):
-        self._mark, self._seen = mark, False
-
-    def data_received(self, data):
-        n = data.count(self._mark)
-        Counting.total += n
-        if n and not self._seen:
-            self._seen = True
-            Counting.ready += 1
-
-
-async def count(port, request, mark, clients, pipe):
-    loop = asyncio.get_running_loop()
-    for nth in range(clients):
-        transport, _ = await loop.create_connection(lambda: Counting(mark), "127.0.0.1", port)
-        transport.write(request)
-        if nth % 100 == 99:
-            await asyncio.sleep(0.05)
-    while Counting.ready < clients:
-        await asyncio.sleep(0.05)
-    pipe.send("ready")
-    while True:
-        if await loop.run_in_executor(None, pipe.recv) == "end":
-            return
-        pipe.send((Counting.total, time.process_time()))
-
-
-def followers(port, request, mark, clients, pipe):
-    uvloop.run(count(port, request, mark, clients, pipe))
-
-
 def spent(port, request, mark, clients, seconds):
     """Deliveries, wall seconds, CPU-seconds of this process, CPU-seconds of the followers."""
-    ours, theirs = multiprocessing.Pipe()
-    context = multiprocessing.get_context("spawn")
-    process = context.Process(target=followers, args=(port, request, mark, clients, theirs))
-    process.start()
-    assert ours.recv() == "ready"
-    ours.send("count")
-    before, cpu_before = ours.recv()
-    wall, cpu = time.perf_counter(), time.process_time()
-    time.sleep(seconds)
-    ours.send("count")
-    after, cpu_after = ours.recv()
-    result = (
-        after - before,
-        time.perf_counter() - wall,
-        time.process_time() - cpu,
-        cpu_after - cpu_before,
-    )
-    ours.send("end")
-    process.join(20)
+    program = Path(__file__).with_name("followers.py")
+    command = [sys.executable, str(program), str(port), str(clients), mark, request]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as followers:
+
+        def counted():
+            followers.stdin.write("count\n")
+            followers.stdin.flush()
+            total, cpu = followers.stdout.readline().split()
+            return int(total), float(cpu)
+
+        assert followers.stdout.readline() == "ready\n"
+        before, cpu_before = counted()
+        wall, cpu = time.perf_counter(), time.process_time()
+        time.sleep(seconds)
+        after, cpu_after = counted()
+        result = (
+            after - before,
+            time.perf_counter() - wall,
+            time.process_time() - cpu,
+            cpu_after - cpu_before,
+        )
+        followers.stdin.close()
+        followers.kill()
     return result
 
 
@@ -133,10 +103,8 @@ def serve(state, settings, clients, seconds, hertz, stop):
 
     writer = threading.Thread(target=change)
     writer.start()
-    request = (
-        f"GET /scene/streams/events?rate={min(hertz, 20)} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
-    )
-    found = spent(listener.getsockname()[1], request, b"event: delta", clients, seconds)
+    request = f"GET /scene/streams/events?rate={min(hertz, 20)} HTTP/1.1\r\nHost: x\r\n\r\n"
+    found = spent(listener.getsockname()[1], request, "event: delta", clients, seconds)
     stop.set()
     writer.join()
     server.should_exit = True
@@ -167,7 +135,7 @@ async def bare(clients, seconds, hertz):
 
     task = asyncio.create_task(tell())
     port = server.sockets[0].getsockname()[1]
-    found = await loop.run_in_executor(None, spent, port, b"", b"event: delta", clients, seconds)
+    found = await loop.run_in_executor(None, spent, port, "", "event: delta", clients, seconds)
     task.cancel()
     server.close()
     return found

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
+from weakref import WeakValueDictionary
 
 import orjson
 from anyio import to_thread
@@ -149,6 +150,7 @@ class Feed:
         self.readers: set[Reader] = set()
         self.delivered = 0
         self._task: asyncio.Task[None] | None = None
+        self._made_last: tuple[tuple[Place, int, int], Message] | None = None
 
     async def join(self, reader: Reader) -> None:
         """Give a reader what he lacks, and go on with him from there."""
@@ -195,7 +197,11 @@ class Feed:
         reader.late_since = None
         reader.seq, reader.index = message.seq, message.index
         if not message.is_empty:
-            reader.give(message)
+            try:
+                reader.give(message)
+            except (OSError, RuntimeError):  # his connection is closed, and nobody has said so yet
+                self.leave(reader)
+                return
             self.delivered += 1
 
     def _made(self, places: set[Place]) -> dict[Place, Message]:
@@ -209,20 +215,25 @@ class Feed:
             told = None if at == seq else orjson.dumps(counts)
             return Message([], told, at, 0, missed_from)
         frames, at, of = self.source.frames(self.question, seq, index, LAGGING if late else 0)
-        return Message(frames, None, at, of, missed_from)
+        key = (seq, index, late), at, of
+        last = self._made_last
+        if last is not None and last[0] == key:
+            return last[1]
+        message = Message(frames, None, at, of, missed_from)
+        self._made_last = key, message
+        return message
 
 
 class Feeds:
     """The feeds of one event loop; readers of the same question at the same rate share one."""
 
     def __init__(self) -> None:
-        self._feeds: dict[tuple[int, Question, float], Feed] = {}
+        self._feeds: WeakValueDictionary[tuple[int, Question, float], Feed] = WeakValueDictionary()
 
     def of(self, source: Source, question: Question, rate: float) -> Feed:
-        """The feed of a question; those nobody reads are forgotten."""
-        self._feeds = {key: feed for key, feed in self._feeds.items() if feed.readers}
-        key = id(source), question, rate
+        """The feed of a question; it is forgotten with its last reader."""
+        key = id(source), question, rate  # a feed keeps its source, so no other has that id
         found = self._feeds.get(key)
-        if found is None or found.source is not source:
+        if found is None:
             found = self._feeds[key] = Feed(source, question, rate)
         return found

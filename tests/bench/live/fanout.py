@@ -3,7 +3,7 @@
     python tests/bench/live/fanout.py [clients] [seconds] [hertz]
 
 The server is the one of ``twin serve``; followers are plain sockets in another process, which counts the frames it gets. All
-watch 1,000 streams of which 100 change before each frame. Floor of the same run: a bare asyncio server that writes the same bytes.
+watch 1,000 streams of which 100 report before each frame. Floor of the same run: a bare asyncio server that writes the same bytes.
 """
 
 import asyncio
@@ -41,8 +41,7 @@ def city(folder):
     placed = STREAMS
     for column in ("lon", "lat", "z_ell"):
         placed = placed.append(pa.field(column, pa.float64()))
-    rows = [{"row": i, "key": f"s{i}", "subject": "燃气", "property": "p", "unit": "1", "lon": 114.0, "lat": 30.0, "z_ell": 1.0,
-             "warn_high": 1.0, "interval_s": 3600.0} for i in range(N)]  # fmt: skip
+    rows = [{"row": i, "key": f"s{i}", "subject": "燃气", "property": "p", "unit": "1", "lon": 114.0, "lat": 30.0, "z_ell": 1.0, "interval_s": 3600.0} for i in range(N)]  # fmt: skip
     with Store.open(made) as store, store.transaction() as con:
         register_streams(con, pa.Table.from_pylist(rows, schema=placed), LOAD, datetime.now(UTC))
     return made
@@ -103,7 +102,9 @@ def serve(state, settings, clients, seconds, hertz, stop):
 
     writer = threading.Thread(target=change)
     writer.start()
-    request = f"GET /scene/streams/events?rate={min(hertz, 20)} HTTP/1.1\r\nHost: x\r\n\r\n"
+    request = (
+        f"GET /scene/streams/events?values=true&rate={min(hertz, 20)} HTTP/1.1\r\nHost: x\r\n\r\n"
+    )
     found = spent(listener.getsockname()[1], request, "event: delta", clients, seconds)
     stop.set()
     writer.join()

@@ -316,7 +316,8 @@ async def follow(
         told=None if view is None else view.told,
     )
     headers = {**NO_STORE, "X-Accel-Buffering": "no"}
-    body = _wire(subscription, flag, partial(_may_follow, request), view is not None)
+    narrow = view is not None or bbox is not None or subject is not None
+    body = _wire(subscription, flag, partial(_may_follow, request), narrow)
     return StreamingResponse(body, media_type="text/event-stream", headers=headers)
 
 
@@ -333,8 +334,8 @@ async def _wire(
 ) -> AsyncIterator[bytes]:
     """Events as they come; a heartbeat that carries the last number where none do.
 
-    A caller whose token has run out or was revoked is told no more; one with a limited reach begins anew after a
-    resync, as other streams may stand where his stood.
+    A caller whose token has run out or was revoked is told no more; one who follows a part of the city begins anew after a
+    resync, as there may be other streams in it.
     """
     try:
         yield f"retry: 2000\nid: {subscription.cursor}\n: {datetime.now(UTC):%FT%TZ}\n\n".encode()

@@ -178,16 +178,12 @@ async def _events(
         if transport is not None:
             transport.abort()
 
-    if transport is None:
-        reader = Reader(want.since, want.index, lambda: not room, keep, let_go)
-    else:
-        write, waiting = transport.write, transport.get_write_buffer_size
+    place = want.since, want.index, False
+    reader = Reader(place, lambda: not room, keep, let_go)
+    if transport is not None:
+        waiting = transport.get_write_buffer_size
         reader = Reader(
-            want.since,
-            want.index,
-            lambda: waiting() <= MOST_WAITING,
-            lambda m: write(m.chunk()),
-            let_go,
+            place, lambda: waiting() <= MOST_WAITING, keep, let_go, write=transport.write
         )
     yield b"retry: 2000\n\n"
     await feed.join(reader)

@@ -18,7 +18,7 @@ from anyio import to_thread
 from twin.live.channels import Question
 from twin.live.frames import DELTA, FULL, INDEX, LAGGING
 
-__all__ = ["PATIENCE_S", "Feed", "Feeds", "Message", "Reader", "Source"]
+__all__ = ["BEGINNING", "PATIENCE_S", "Feed", "Feeds", "Message", "Reader", "Source"]
 
 PATIENCE_S: Final = 30.0
 """A reader that takes nothing for so long is let go."""
@@ -103,35 +103,44 @@ class Message:
         return self._chunk
 
 
+Place = tuple[int | None, int | None, bool]
+"""Number of the last event and CRC-32 of the index a reader has, and whether he is late."""
+BEGINNING: Final[Place] = (None, None, False)
+
+
 @dataclass(slots=True, eq=False)
 class Reader:
     """One who reads: his place, whether he can take something, and how he is given it.
 
     Parameters
     ----------
-    seq, index : int, optional
-        Where he is; None at the beginning.
+    place : Place
     is_ready : callable
         Whether he has taken what he was given before.
     give : callable
         Gives him a message; never waits.
     let_go : callable
         Ends him.
+    write : callable, optional
+        In place of ``give``: takes the message as a chunk of HTTP/1.1.
     """
 
-    seq: int | None
-    index: int | None
+    place: Place
     is_ready: Callable[[], bool]
     give: Callable[[Message], None]
     let_go: Callable[[], None]
+    write: Callable[[bytes], None] | None = None
     late_since: float | None = None
 
+    @property
+    def seq(self) -> int | None:
+        """Number of the last event he has."""
+        return self.place[0]
 
-Place = tuple[int | None, int | None, bool]
-
-
-def _place(reader: Reader) -> Place:
-    return reader.seq, reader.index, reader.late_since is not None
+    @property
+    def index(self) -> int | None:
+        """CRC-32 of the index he has."""
+        return self.place[1]
 
 
 class Feed:
@@ -154,8 +163,8 @@ class Feed:
 
     async def join(self, reader: Reader) -> None:
         """Give a reader what he lacks, and go on with him from there."""
-        made = await to_thread.run_sync(self._made, {(reader.seq, reader.index, False)})
-        self._hand(reader, next(iter(made.values())))
+        made = await to_thread.run_sync(self._made, {reader.place})
+        self._hand(made[reader.place], [reader])
         self.readers.add(reader)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
@@ -178,31 +187,34 @@ class Feed:
     async def beat(self) -> None:
         """Hand everyone who can take it what happened since."""
         now = time.monotonic()
-        ready: list[Reader] = []
-        late: list[Reader] = []
+        standing: dict[Place, list[Reader]] = {}
         for reader in self.readers:
-            (ready if reader.is_ready() else late).append(reader)
-        for reader in late:
-            if reader.late_since is None:
-                reader.late_since = now
+            if reader.is_ready():
+                standing.setdefault(reader.place, []).append(reader)
+            elif reader.late_since is None:
+                reader.late_since, reader.place = now, (*reader.place[:2], True)
             elif now - reader.late_since > PATIENCE_S:
                 reader.let_go()
-        places = [(reader, _place(reader)) for reader in ready]
-        made = await to_thread.run_sync(self._made, {place for _, place in places})
-        for reader, place in places:
-            if reader.is_ready() and _place(reader) == place:
-                self._hand(reader, made[place])
+        made = await to_thread.run_sync(self._made, set(standing))
+        for place, readers in standing.items():
+            self._hand(made[place], [reader for reader in readers if reader.place == place])
 
-    def _hand(self, reader: Reader, message: Message) -> None:
-        reader.late_since = None
-        reader.seq, reader.index = message.seq, message.index
-        if not message.is_empty:
+    def _hand(self, message: Message, readers: list[Reader]) -> None:
+        """Give readers who stand at the same place a message."""
+        place: Place = (message.seq, message.index, False)
+        empty = message.is_empty
+        for reader in readers:
+            reader.place, reader.late_since = place, None
             try:
-                reader.give(message)
+                if empty:
+                    continue
+                if reader.write is not None:
+                    reader.write(message.chunk())
+                else:
+                    reader.give(message)
             except (OSError, RuntimeError):  # his connection is closed, and nobody has said so yet
                 self.leave(reader)
-                return
-            self.delivered += 1
+        self.delivered += 0 if empty else len(readers)
 
     def _made(self, places: set[Place]) -> dict[Place, Message]:
         """The message for each place readers stand at."""

@@ -17,7 +17,7 @@ from starlette.websockets import WebSocketDisconnect
 from api.access import view_of
 from api.deps import parse_time
 from api.scene.asking import ASKED, FASTEST_PAST, Asked, asked, number
-from api.scene.feed import QUIET_S, Message, Reader, Source
+from api.scene.feed import BEGINNING, QUIET_S, Message, Reader, Source
 from api.scene.past import Past
 from api.state import CityState
 from twin.errors import InvalidRequestError, TwinError
@@ -60,7 +60,7 @@ class Talk:
         self._reader = self._fresh(want.since, want.index)
 
     def _fresh(self, since: int | None, index: int | None) -> Reader:
-        return Reader(since, index, lambda: not self._room, self._give, self._let_go)
+        return Reader((since, index, False), lambda: not self._room, self._give, self._let_go)
 
     def _give(self, message: Message) -> None:
         self._room.append(message)
@@ -131,7 +131,7 @@ class Talk:
         elif kind == "seek":
             moment = microseconds(parse_time(str(said.get("time")), "time"))
             await to_thread.run_sync(past.seek, moment)
-            self._reader.seq = self._reader.index = None
+            self._reader.place = BEGINNING
         else:
             speed = 0.0 if kind == "pause" else number(said, "speed", 1.0, 0.0, FASTEST_PAST)
             await to_thread.run_sync(past.play, speed)

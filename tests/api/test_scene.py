@@ -3,10 +3,13 @@
 import asyncio
 import base64
 import json
+import shutil
 import socket
+import subprocess
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -18,7 +21,7 @@ from websockets.sync.client import connect
 from api.app import create_app
 from api.client import City as Client
 from api.client.scene import States
-from api.scene.feed import Feed, Reader
+from api.scene.feed import BEGINNING, Feed, Reader
 from twin.city import City
 from twin.live import register_streams
 from twin.live.channels import Question
@@ -198,7 +201,7 @@ def test_readers_in_step_share_one_message(web, app):
 
     async def play():
         feed = Feed(source, Question("streams"), 1.0)
-        readers = [Reader(None, None, lambda: True, given.append, lambda: None) for _ in range(50)]
+        readers = [Reader(BEGINNING, lambda: True, given.append, lambda: None) for _ in range(50)]
         for reader in readers:
             await feed.join(reader)
         given.clear()
@@ -222,7 +225,7 @@ def test_a_slow_reader_gets_one_frame_and_is_told_and_one_that_stands_still_is_l
 
     async def play():
         feed = Feed(source, Question("streams"), 1.0)
-        slow = Reader(None, None, lambda: is_ready[0], given.append, lambda: gone.append(1))
+        slow = Reader(BEGINNING, lambda: is_ready[0], given.append, lambda: gone.append(1))
         await feed.join(slow)
         place, is_ready[0] = slow.seq, False
         for value in (3.0, 0.5, 4.0):
@@ -354,3 +357,35 @@ def test_the_client_of_the_product_follows(web, root):
         assert states.changed.tolist() == [11]
         follower.close()
     send(web, (11, 0.5))
+
+
+SCRIPT = """
+import { City } from "%s";
+const city = new City("%s");
+for await (const states of city.states("streams", { values: true, rate: 20 })) {
+  const found = states.ids.map((id, i) => [id, states.word(i), states.value[i], states.time > 1.7e12]);
+  console.log(JSON.stringify(found));
+  if (states.changed.length === 1) break;
+}
+for await (const states of city.replay("streams", { from: process.argv[1], to: process.argv[2], speed: 100, rate: 20 })) console.log(states.word(10));
+process.exit(0);
+"""
+
+
+def test_the_module_for_browsers_follows_and_replays(web, root):
+    module = (Path(__file__).parents[2] / "api/page/client/citytwin.js").as_uri()
+    begin = datetime.now(UTC)
+    time.sleep(0.01)
+    ended = begin + timedelta(milliseconds=5)
+    script = [shutil.which("node"), "--input-type=module", "-e", SCRIPT % (module, root)]
+    command = [*script, begin.isoformat(), ended.isoformat()]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as node:
+        whole = json.loads(node.stdout.readline())
+        send(web, (10, 6.5))
+        after = json.loads(node.stdout.readline())
+        rest = node.stdout.read().split()
+    assert [row[0] for row in whole] == list(range(1, N + 1))
+    assert (whole[10][1], after[10]) == ("normal", [11, "alarm", 6.5, True])
+    assert rest[0] == rest[-1] == "normal"
+    assert [row for row in after if row[0] != 11] == [row for row in whole if row[0] != 11]
+    send(web, (10, 0.5))

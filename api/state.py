@@ -120,7 +120,7 @@ class CityState:
         self.sensorthings = SensorThings(self.store, self.hub)
         self.case_events = CaseEvents(self.desk, self.hub.events)
         self.case_events.tell()
-        self.scene = Scenes(self.hub, self.desk, self.store)
+        self.scene = Scenes(self.hub, self.store)
         self.present = CityReader(ArenaReader(self.city.arenas), StoredReader(self.store))
 
     @classmethod

@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from api.access.view import View
-from twin.cases import CaseDesk
+from twin.cases.standing import standing
 from twin.live import LiveHub
 from twin.live.channels import Channel, Question
 from twin.live.scene import SceneStates
@@ -37,16 +37,13 @@ class Following:
     Parameters
     ----------
     hub : LiveHub
-    desk : CaseDesk
     store : Store
     view : View, optional
         What is shown; everything where None.
     """
 
-    past = False
-
-    def __init__(self, hub: LiveHub, desk: CaseDesk, store: Store, view: View | None) -> None:
-        self._hub, self._desk, self._store, self.view = hub, desk, store, view
+    def __init__(self, hub: LiveHub, store: Store, view: View | None) -> None:
+        self._hub, self._store, self.view = hub, store, view
         self.lock = threading.RLock()
         self.floor = 0
         """Number of the event from which on it is known what changed."""
@@ -64,7 +61,7 @@ class Following:
 
     def _states(self) -> SceneStates:
         view = self.view
-        cases = self._desk.standing()
+        cases = standing(self._store)
         if view is not None:
             cases = [case for case in cases if view.case(case) is not None]
         picture = self._hub.picture(cases, None if view is None else view.shown)
@@ -148,8 +145,8 @@ class Following:
 class Scenes:
     """The states of each view that is asked for; made when first asked for, a few kept."""
 
-    def __init__(self, hub: LiveHub, desk: CaseDesk, store: Store) -> None:
-        self._hub, self._desk, self._store = hub, desk, store
+    def __init__(self, hub: LiveHub, store: Store) -> None:
+        self._hub, self._store = hub, store
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, Following] = OrderedDict()
 
@@ -159,7 +156,7 @@ class Scenes:
         with self._lock:
             found = self._kept.get(key)
             if found is None or found.ended:
-                found = self._kept[key] = Following(self._hub, self._desk, self._store, view)
+                found = self._kept[key] = Following(self._hub, self._store, view)
                 while len(self._kept) > KEPT:
                     self._kept.pop(next(name for name in self._kept if name != key))
             self._kept.move_to_end(key)

@@ -10,6 +10,7 @@ import numpy as np
 from api.access.view import View
 from api.scene.following import things_of
 from api.state import CityState
+from twin.cases.standing import standing, steps_between
 from twin.live.channels import Channel, Question
 from twin.live.events import Event
 from twin.live.frames import PAST
@@ -69,7 +70,7 @@ class Past:
                 )
                 catalogue = catalogue.part(shown)
             self._past = PastStates(self._state.store, catalogue, at_us)
-            cases = self._state.desk.standing(moment_of(at_us))
+            cases = standing(self._state.store, moment_of(at_us))
             if view is not None:
                 cases = [case for case in cases if view.case(case) is not None]
             things = lambda eids: things_of(self._state.store, view, eids)  # noqa: E731
@@ -105,7 +106,7 @@ class Past:
                 return self.states.seq
             for event in self._past.forward(to_us):
                 self.states.apply(event)
-            for step in self._state.desk.steps_between(moment_of(since_us), moment_of(to_us)):
+            for step in steps_between(self._state.store, moment_of(since_us), moment_of(to_us)):
                 shown = step if self._view is None else self._view.case(step)
                 if shown is not None:
                     self.states.apply(Event(to_us, "case", shown))

@@ -223,21 +223,6 @@ class CaseDesk:
             for number, case_id, event, stage in steps
         ]
 
-    def standing(self, at: datetime | None = None) -> list[dict[str, Any]]:
-        """``id, eid, lon, lat, z, grid_code`` of every case that is open, or was at a moment (naive UTC)."""
-        with self._store.cursor() as cursor:
-            bound = {"closed": sorted(CLOSED), "at": at}
-            return _dicts(cursor.execute(statement("standing", "twin.cases"), bound))
-
-    def steps_between(self, since: datetime, to: datetime) -> list[dict[str, Any]]:
-        """Steps after a moment, up to another (naive UTC): ``at, id, event, stage, closed_at`` and place of each, in order."""
-        with self._store.cursor() as cursor:
-            bound = {"since": since, "to": to}
-            steps = _dicts(cursor.execute(statement("past_steps", "twin.cases"), bound))
-        return [
-            {**step, "closed_at": step["at"] if step["stage"] in CLOSED else None} for step in steps
-        ]
-
     def listed(
         self,
         stage: Sequence[str] | None = None,

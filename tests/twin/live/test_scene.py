@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twin.cases import CaseDesk
+from twin.cases.standing import standing
 from twin.crs.ecef import geographic_to_ecef
 from twin.live import LiveHub
 from twin.live.channels import Channel, Question
@@ -88,8 +88,8 @@ def tied(store):
     return store
 
 
-def states_of(hub, desk):
-    return SceneStates(hub.picture(desk.standing()), lambda eids: {e: CLASSES[e] for e in eids})
+def states_of(hub, store):
+    return SceneStates(hub.picture(standing(store)), lambda eids: {e: CLASSES[e] for e in eids})
 
 
 class Reader:
@@ -115,9 +115,9 @@ class Reader:
 
 
 def test_things_stand_as_the_worst_of_what_is_tied_to_them(tied, clock):
-    hub, desk = LiveHub(tied, clock), CaseDesk(tied, clock)
+    hub = LiveHub(tied, clock)
     follower = hub.subscribe()
-    states = states_of(hub, desk)
+    states = states_of(hub, tied)
     assert [bytes(row).hex()[-1] for row in states.things.ids] == ["1", "2"]
     assert states.things.state.tolist() == [2, 2]
     channel, reader = Channel(states, Question("things")), Reader()
@@ -142,13 +142,13 @@ def test_things_stand_as_the_worst_of_what_is_tied_to_them(tied, clock):
     assert after() == [4, 2], "silent, but the alarm still holds"
     hub.ingest(["G1/ch4"], [clock.now], [0.1])
     assert after() == [1, 2]
-    fresh = states_of(hub, desk)
+    fresh = states_of(hub, tied)
     assert fresh.things.state.tolist() == states.things.state.tolist()
 
 
 def test_a_thing_only_a_case_is_tied_to_comes_last_and_goes_by_itself(tied, clock):
-    hub, desk = LiveHub(tied, clock), CaseDesk(tied, clock)
-    states = states_of(hub, desk)
+    hub = LiveHub(tied, clock)
+    states = states_of(hub, tied)
     channel, reader = Channel(states, Question("buildings")), Reader()
     reader.read(channel.frames(None, None, 0, 0))
     assert len(reader.state) == 1
@@ -167,8 +167,8 @@ def test_a_thing_only_a_case_is_tied_to_comes_last_and_goes_by_itself(tied, cloc
 
 
 def test_deltas_from_any_number_lead_to_the_full_state(tied, clock, rng):
-    hub, desk = LiveHub(tied, clock), CaseDesk(tied, clock)
-    states, follower = states_of(hub, desk), hub.subscribe()
+    hub = LiveHub(tied, clock)
+    states, follower = states_of(hub, tied), hub.subscribe()
     channel = Channel(states, Question("streams", values=True))
     readers = [Reader().read(channel.frames(None, None, 0, 0)) for _ in range(3)]
     for _ in range(40):
@@ -182,14 +182,14 @@ def test_deltas_from_any_number_lead_to_the_full_state(tied, clock, rng):
             if rng.random() < 0.4:
                 reader.read(channel.frames(reader.seq, reader.index, 0, 0))
                 assert reader.state.tolist() == states.streams.state.tolist()
-    assert states.streams.state.tolist() == states_of(hub, desk).streams.state.tolist()
+    assert states.streams.state.tolist() == states_of(hub, tied).streams.state.tolist()
     assert opened(channel.frames(None, None, 0, 0)[1])["flags"] & VALUES
 
 
 def test_questions_choose_by_box_frustum_subject_class_grid_and_level(tied, clock):
-    hub, desk = LiveHub(tied, clock), CaseDesk(tied, clock)
+    hub = LiveHub(tied, clock)
     hub.ingest(["G1/ch4", "W1/p", "L1/on"], [clock.now] * 3, [0.7, 0.3, 1.0])
-    states = states_of(hub, desk)
+    states = states_of(hub, tied)
 
     def ids(layer="streams", **asked):
         rows, state = Channel(states, Question(layer, **asked)).features()
@@ -221,9 +221,9 @@ def test_questions_choose_by_box_frustum_subject_class_grid_and_level(tied, cloc
 
 
 def test_the_past_goes_through_the_states_a_live_reader_saw(tied, clock, rng):
-    hub, desk = LiveHub(tied, clock), CaseDesk(tied, clock)
+    hub = LiveHub(tied, clock)
     hub.ingest(["G1/ch4", "W1/p", "L1/on"], [clock.now] * 3, [0.1, 0.3, 1.0])
-    states, follower = states_of(hub, desk), hub.subscribe()
+    states, follower = states_of(hub, tied), hub.subscribe()
     begin_us, seen = microseconds(hub.now()), []
     for _ in range(30):
         when = clock.forward(seconds=int(rng.integers(20, 120)))
@@ -313,14 +313,14 @@ def test_a_damaged_journal_costs_the_way_back_and_nothing_else(store, clock):
 
 
 def test_numbers_since_the_last_life_are_known_to_the_states(tied, clock):
-    hub, desk = LiveHub(tied, clock), CaseDesk(tied, clock)
+    hub = LiveHub(tied, clock)
     hub.ingest(["G1/ch4", "W1/p"], [clock.now] * 2, [0.1, 0.3])
     reader = Reader().read(
-        Channel(states_of(hub, desk), Question("things")).frames(None, None, 0, 0)
+        Channel(states_of(hub, tied), Question("things")).frames(None, None, 0, 0)
     )
     hub.ingest(["G1/ch4"], [clock.forward(seconds=1)], [1.7])
     hub = LiveHub(tied, clock)
-    states = states_of(hub, desk)
+    states = states_of(hub, tied)
     states.recall(hub.events.remembered())
     frames = Channel(states, Question("things")).frames(reader.seq, reader.index, 0, 0)
     assert [opened(frame)["kind"] for frame in frames] == [DELTA]

@@ -1,6 +1,7 @@
 """What a running server holds: the city, its store, address index, live hub and case desk."""
 
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -103,6 +104,8 @@ class CityState:
     case_events: CaseEvents = field(init=False)
     scene: Scenes = field(init=False)
     feeds: Feeds = field(default_factory=Feeds)
+    pasts: "weakref.WeakSet[Any]" = field(default_factory=weakref.WeakSet)
+    """Intervals of the past that are being played."""
     started: datetime = field(default_factory=utc_now)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _seen: int = -1

@@ -24,12 +24,13 @@ from api.scene.shapes import czml, features, plain
 from api.scene.talk import Talk
 from api.standing.wire import TRANSPORT
 from api.state import CityState
-from twin.errors import InvalidRequestError, TwinError
+from twin.errors import ConflictError, InvalidRequestError, TwinError
 
 __all__ = ["router"]
 
 router = APIRouter(tags=["live"])
 FRAMES: Final = "application/vnd.citytwin.scene"
+MOST_PASTS: Final = 32
 MOST_WAITING: Final = 64 << 10
 """Bytes not taken yet with which a reader still gets more."""
 FORMS: Final = ("binary", "json", "geojson", "czml")
@@ -75,7 +76,13 @@ class SceneStream(Scene):
 def _source(state: CityState, request: HTTPConnection, want: Asked) -> Source:
     view = view_of(request)
     if want.begin is not None:
-        return Past(state, view, want.begin, want.end, want.speed)
+        if len(state.pasts) >= MOST_PASTS:
+            raise ConflictError(
+                f"{MOST_PASTS} pasts are being played at once, and more are not; end one, or ask again later."
+            )
+        past = Past(state, view, want.begin, want.end, want.speed)
+        state.pasts.add(past)
+        return past
     return state.scene.of(view)
 
 

@@ -94,7 +94,9 @@ class Past:
         if to_us <= self.at_us:
             return []
         since_us, self.at_us = self.at_us, to_us
-        touched = self._take(self._read(since_us, to_us))
+        # what came before that and nothing after it is silent by then
+        low_us = max(since_us, to_us - self._look_back_us())
+        touched = self._take(self._read(low_us, to_us))
         state = self._judged(np.arange(len(self._state)))
         moved = state != self._state
         moved[touched] = True

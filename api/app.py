@@ -27,6 +27,7 @@ from api.routes import (
     processes,
     readings,
     resolve,
+    scene,
     tiles,
     wmts,
 )
@@ -43,7 +44,7 @@ ROUTERS = (
     landing.router, info.router, collections.router, schemas.router, tiling.router, styling.router, entities.router,
     resolve.router, geocode.router, address_batch.router, address_edits.router, tiles.router, wmts.router, live.router,
     readings.router, alarms.router, alarm_rules.router, cases.router, health.router, processes.router, catalogue.router,
-    sensorthings,
+    sensorthings, scene.router,
 )  # fmt: skip
 
 CORS_TAKES = ["Authorization", "X-API-Key", "X-Request-Id", "Content-Type", "Last-Event-ID", "If-Match", "If-None-Match",

@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal
 from urllib.parse import urlencode
 
 from fastapi import Depends, Query, Request
+from starlette.requests import HTTPConnection
 
 from api.state import CityState, utc_now
 from twin.errors import InvalidRequestError
@@ -29,7 +30,7 @@ BBOX_HELP = (
 )
 
 
-def get_state(request: Request) -> CityState:
+def get_state(request: HTTPConnection) -> CityState:
     """The running city, as opened by the application's lifespan."""
     state: CityState = request.app.state.city_state
     return state
@@ -72,7 +73,7 @@ KnownAt = Annotated[
 ]
 
 
-def only(request: Request, allowed: Collection[str]) -> None:
+def only(request: HTTPConnection, allowed: Collection[str]) -> None:
     """Refuse parameters this resource does not know, and parameters given twice.
 
     Raises

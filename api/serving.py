@@ -26,6 +26,9 @@ from twin.settings import ServerSettings
 
 __all__ = ["answer", "listen", "listen_near", "run_server", "server_settings", "serving"]
 
+LONGEST_MESSAGE = 64 << 10
+"""Bytes of a message a WebSocket client may send: they are questions."""
+
 GRACE_S = 3
 """Open event streams get this long when the server is told to end."""
 
@@ -161,6 +164,8 @@ def answer(
         log_level="warning",
         timeout_graceful_shutdown=GRACE_S,
         http=bounded(settings.client_timeout_s),
+        ws="websockets-sansio",
+        ws_max_size=LONGEST_MESSAGE,
         limit_concurrency=settings.max_connections,
         server_header=False,
         access_log=False,

@@ -1,6 +1,7 @@
 """What a running server holds: the city, its store, address index, live hub and case desk."""
 
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,9 +16,11 @@ from api.address_book import AddressBook
 from api.address_edits import Edits
 from api.address_jobs import PROCESS, AddressJobs, address_work
 from api.address_tree import index_at
+from api.case_events import CaseEvents
 from api.jobs import Jobs
 from api.processes import analysis_work
 from api.retiling import Retiler
+from api.scene import Feeds, Scenes
 from api.sensorthings.service import SensorThings
 from api.shared_lock import SharedLock
 from api.vector_tiles import VectorTiles
@@ -100,6 +103,11 @@ class CityState:
     present: CityReader = field(init=False)
     hashes: Hashes = field(init=False)
     sensorthings: SensorThings = field(init=False)
+    case_events: CaseEvents = field(init=False)
+    scene: Scenes = field(init=False)
+    feeds: Feeds = field(default_factory=Feeds)
+    pasts: "weakref.WeakSet[Any]" = field(default_factory=weakref.WeakSet)
+    """Intervals of the past that are being played."""
     started: datetime = field(default_factory=utc_now)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _seen: int = -1
@@ -115,6 +123,9 @@ class CityState:
         self.sights = Sights(self.store, self.hub)
         self.limited = LimitedTiles(self.store)
         self.sensorthings = SensorThings(self.store, self.hub)
+        self.case_events = CaseEvents(self.desk, self.hub.events)
+        self.case_events.tell()
+        self.scene = Scenes(self.hub, self.store)
         self.present = CityReader(ArenaReader(self.city.arenas), StoredReader(self.store))
 
     @classmethod

@@ -1,5 +1,6 @@
 """What stands before every route: who calls, how often, same-origin writes, bounded bodies and heads."""
 
+import re
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
@@ -22,7 +23,7 @@ COOKIE: Final = "twin_token"
 """Reads of a browser (tiles, event streams) may carry the token in this cookie; writes may not."""
 
 KEY_HEADER: Final = b"x-api-key"
-ENDLESS: Final = frozenset({"/live"})
+ENDLESS: Final = re.compile(r"/live|/scene/[^/]+/events")
 MOST_HEADERS: Final = 100
 LONGEST_HEADS: Final = 32 << 10
 LONGEST_TARGET: Final = 16 << 10
@@ -71,7 +72,7 @@ class Gate:
         if refusal is not None:
             await refusal(scope, receive, send)
             return
-        if scope["method"] == "HEAD" and scope["path"] not in ENDLESS:
+        if scope["method"] == "HEAD" and not ENDLESS.fullmatch(scope["path"]):
             read = {**scope, "method": "GET"}  # the server itself leaves the body out
             await self.app(read, receive, send)
             scope["route"] = read.get("route")

@@ -11,6 +11,7 @@ import numpy as np
 import shapely
 from fastapi import Request
 from numpy.typing import NDArray
+from starlette.requests import HTTPConnection
 
 from api.access.callers import Caller
 from api.access.policy import Grant
@@ -44,7 +45,7 @@ MOST_WKT: Final = 200_000
 T = TypeVar("T")
 
 
-def caller_of(request: Request) -> Caller:
+def caller_of(request: HTTPConnection) -> Caller:
     """Who asks, as the gate knows him."""
     caller: Caller = request.scope["caller"]
     return caller
@@ -55,7 +56,7 @@ def may_write(request: Request) -> bool:
     return at_least(caller_of(request).role, "operator")
 
 
-def reach_of(request: Request) -> Reach:
+def reach_of(request: HTTPConnection) -> Reach:
     """What the caller of a request may see; :data:`twin.features.asking.EVERYTHING` where nothing is left out."""
     grant = caller_of(request).grant
     if not grant.is_limited:
@@ -64,7 +65,7 @@ def reach_of(request: Request) -> Reach:
     return sights.reach(grant)
 
 
-def view_of(request: Request) -> View | None:
+def view_of(request: HTTPConnection) -> View | None:
     """What the caller of a request sees of the city as it is now; None where that is everything."""
     reach = reach_of(request)
     if reach == EVERYTHING:

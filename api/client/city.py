@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from html import escape
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +17,8 @@ from api.client.transport import Transport
 
 if TYPE_CHECKING:
     import geopandas
+
+    from api.client.scene import States
 
 __all__ = ["City"]
 
@@ -251,6 +253,39 @@ class City:
         """
         return follow(self._transport, {"subject": subject, **parameters(bbox=bbox)}, after)
 
+    def states(self, layer: str = "things", **asked: Any) -> Iterator["States"]:  # noqa: ANN401
+        """How the streams, the things, or those of a collection stand: whole, then after each change, without end.
+
+        One object is given again and again, changed in place (:class:`api.client.scene.States`). ``asked``: ``bbox``,
+        ``subject``, ``grid``, ``level``, ``values``, ``rate``, ``detail``, and ``class_`` of docs/scene-stream.md.
+
+        Raises
+        ------
+        MissingPackageError
+            Without numpy.
+        """
+        from api.client.scene import states
+
+        return states(self._transport, layer, _scene(asked))
+
+    def replay(
+        self,
+        start: Moment,
+        end: Moment,
+        layer: str = "things",
+        *,
+        speed: float = 60.0,
+        **asked: Any,  # noqa: ANN401
+    ) -> Iterator["States"]:
+        """How they stood at ``start``, then as it changed until ``end``, ``speed`` times as fast as it was.
+
+        ``asked`` as in :meth:`states`.
+        """
+        from api.client.scene import states
+
+        params = {**_scene(asked), "from": _text(start), "to": _text(end), "speed": speed}
+        return states(self._transport, layer, params, datetime.fromisoformat(_text(end)))
+
     def processes(self) -> list[dict[str, Any]]:
         """Analyses the server offers (OGC API – Processes)."""
         found: list[dict[str, Any]] = self._transport.json("/processes")["processes"]
@@ -329,3 +364,21 @@ def _tag(answer: Any) -> str:  # noqa: ANN401 -- httpx.Response
 def _bbox(collection: Mapping[str, Any]) -> tuple[float, ...] | None:
     boxes = collection.get("extent", {}).get("spatial", {}).get("bbox", [])
     return tuple(boxes[0]) if boxes else None
+
+
+def _scene(asked: Mapping[str, Any]) -> dict[str, Any]:
+    given = {name.rstrip("_"): value for name, value in asked.items()}
+    for name, value in given.items():
+        if isinstance(value, bool):
+            given[name] = "true" if value else "false"
+    return {**given, **parameters(bbox=given.pop("bbox", None))}
+
+
+def _text(moment: Moment) -> str:
+    """RFC 3339 of a moment; without a zone it is UTC."""
+    if isinstance(moment, str):
+        return moment
+    if not isinstance(moment, datetime):
+        moment = datetime(moment.year, moment.month, moment.day)
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return aware.isoformat()

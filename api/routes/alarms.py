@@ -216,7 +216,7 @@ def open_case(alarm_id: str, given: AlarmAnswer, request: Request, state: State)
         view.may_write_at(alarm["lon"], alarm["lat"], "cases")
     case = state.desk.from_alarm(alarm_id, given.actor, given.note)
     return answer(
-        tell(request, state, case, "open"), status=201, headers={"Location": f"/cases/{case['id']}"}
+        tell(request, state, case), status=201, headers={"Location": f"/cases/{case['id']}"}
     )
 
 

@@ -5,14 +5,13 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Annotated, Any, Final
 
-import orjson
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from api.access import View, view_of
 from api.deps import BboxText, State, only, parse_whole
-from api.models import GEOJSON, answer, document
+from api.models import GEOJSON, answer
 from api.routes.live import simple_box
 from api.state import CityState
 from twin.cases import NewCase
@@ -166,13 +165,10 @@ def _feature(case: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def tell(request: Request, state: CityState, case: Mapping[str, Any], event: str) -> dict[str, Any]:
+def tell(request: Request, state: CityState, case: Mapping[str, Any]) -> dict[str, Any]:
     """Tell subscribers what became of a case, and give it as a feature, as its caller sees it."""
-    feature = _feature(case)
-    place = None if feature["geometry"] is None else (case["lon"], case["lat"])
-    data = orjson.loads(document({**case, "event": event}))
-    state.hub.events.publish("case", data, place=place)
-    view = view_of(request)
+    state.case_events.tell()
+    feature, view = _feature(case), view_of(request)
     return feature if view is None else _feature(view.case(case) or view.untied(case))
 
 
@@ -263,7 +259,7 @@ def report_case(report: CaseIn, request: Request, state: State) -> Response:
     names = [field.name for field in fields(NewCase)]
     new = NewCase(**{name: getattr(report, name) for name in names})
     case = state.desk.open(new, report.actor, report.note)
-    feature = tell(request, state, case, "open")
+    feature = tell(request, state, case)
     return answer(feature, media=GEOJSON, status=201, headers={"Location": f"/cases/{case['id']}"})
 
 
@@ -278,4 +274,4 @@ def step_case(case_id: str, action: str, given: StepIn, request: Request, state:
     if view_of(request) is not None:
         _case(request, state, case_id)
     case = state.desk.step(case_id, action, given.actor, given.note, given.role)
-    return answer(tell(request, state, case, action), media=GEOJSON)
+    return answer(tell(request, state, case), media=GEOJSON)

@@ -5,7 +5,10 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-__all__ = ["bounded"]
+__all__ = ["TRANSPORT", "bounded"]
+
+TRANSPORT: Final = "citytwin.transport"
+"""Name in the scope under which an endless answer finds its connection, to write to many without a task for each."""
 
 LONGEST_HEAD: Final = 64 << 10
 RENEWED_BY: Final = 64 << 10
@@ -50,7 +53,10 @@ class _Bounded(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._head_bytes = None
+        self.scope[TRANSPORT] = self.transport  # type: ignore[typeddict-unknown-key]  # beside what ASGI has
         super().on_headers_complete()
+        if self.parser.should_upgrade():
+            self._arrived()  # a WebSocket has its own pings
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)

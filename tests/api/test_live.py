@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pyarrow as pa
+import pyarrow.ipc
 import pytest
 
 from api.app import create_app
@@ -289,6 +290,20 @@ def test_a_follower_that_comes_back_sees_each_event_once(web, root):
     assert both == [event[:3] for event in steady.events if event[0] <= last]
     steady.leave()
     second.leave()
+
+
+def test_the_newest_of_all_streams_as_arrow(web):
+    send(web, ("G1/ch4", ago(0), 0.22), ("7", ago(0), 0.33))
+    answer = web.get("/streams?f=arrow")
+    assert answer.headers["content-type"] == "application/vnd.apache.arrow.stream"
+    found = pa.ipc.open_stream(answer.content).read_all()
+    assert found.column("value").to_pylist() == [0.22, 0.33]
+    rows = {f["id"]: f["properties"] for f in web.get("/streams").json()["features"]}
+    assert found.column("state").to_pylist() == [
+        rows[i]["state"] for i in found.column("stream_id").to_pylist()
+    ]
+    few = pa.ipc.open_stream(web.get("/streams?f=arrow&subject=供水&limit=1").content).read_all()
+    assert few.column("key").to_pylist() == ["7"]
 
 
 def test_a_follower_of_a_place_or_subject_sees_only_that(web, root):

@@ -1,5 +1,6 @@
 """Nothing a key may not see is in any answer: every GET route is asked, and what it says is searched."""
 
+import base64
 import math
 import re
 import threading
@@ -9,13 +10,17 @@ from datetime import UTC, datetime
 
 import httpx
 import mapbox_vector_tile
+import numpy as np
 import orjson
 import pytest
 import shapely
 from starlette.routing import Route
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from api.access.policy import Grant, add_key, revoke_key
 from api.app import create_app
+from twin.live.frames import opened
 from twin.settings import ServerSettings
 from twin.store import Store
 
@@ -326,11 +331,14 @@ def examples(ids) -> dict[str, list[str]]:
         "/wmts": ["/wmts?service=WMTS&request=GetCapabilities"],
         "/wmts/1.0.0/WMTSCapabilities.xml": ["/wmts/1.0.0/WMTSCapabilities.xml"],
         "/wmts/1.0.0/imagery/default/WebMercatorQuad/{z}/{row}/{col}.{suffix}": ["/wmts/1.0.0/imagery/default/WebMercatorQuad/18/0/0.webp"],
-        "/streams": ["/streams", f"/streams?{box}", "/streams?state=alarm"],
+        "/streams": ["/streams", f"/streams?{box}", "/streams?f=arrow", "/streams?state=alarm"],
         "/streams/{stream:path}": ["/streams/1", "/streams/2", "/streams/FAR-0002"],
         "/streams/{stream:path}/observations": ["/streams/1/observations", "/streams/FAR-0002/observations"],
         "/indicators": ["/indicators"],
         "/live": [],  # test_the_live_stream_tells_of_what_is_seen
+        "/scene/{layer}": [f"/scene/{layer}?f={f}" for layer in ("things", "streams", *collections) for f in ("json", "geojson", "czml", "binary")] +
+                          [f"/scene/things?f=json&{box}", "/scene/streams?f=json&from=2026-06-02T00:00:00Z"],
+        "/scene/{layer}/events": [],  # test_the_scene_stream_tells_of_what_is_seen
         "/alarms": ["/alarms", "/alarms?state=all"],
         "/alarms/{alarm_id}": [f"/alarms/{FAR_ALARM}"],
         "/alarms/{alarm_id}/reach": [f"/alarms/{FAR_ALARM}/reach?distance_m=2000"],
@@ -504,12 +512,41 @@ def test_the_live_stream_tells_of_what_is_seen(guarded):
     hub.ingest(["FAR-0002"], [now], [9.75])
     hub.events.publish(
         "case",
-        {"id": FAR_CASE, "key": "AJ20260601999", "lon": 114.0092, "lat": 30.4032, "eid": None},
+        {
+            "id": FAR_CASE,
+            "key": "AJ20260601999",
+            "lon": 114.0092,
+            "lat": 30.4032,
+            "eid": None,
+            "closed_at": None,
+        },
         place=(114.0092, 30.4032),
     )
     hub.events.publish("indicators", {"streams": {"total": 2}})
-    hub.events.publish("alarm", {"stream_id": 2, "key": "FAR-0002", "eid": None}, position=1)
-    hub.events.publish("alarm", {"stream_id": 1, "key": "GAS-0001", "eid": None}, position=0)
+    hub.events.publish(
+        "alarm",
+        {
+            "id": "a",
+            "stream_id": 2,
+            "key": "FAR-0002",
+            "eid": None,
+            "state": "active",
+            "level": "alarm",
+        },
+        stream_id=2,
+    )
+    hub.events.publish(
+        "alarm",
+        {
+            "id": "b",
+            "stream_id": 1,
+            "key": "GAS-0001",
+            "eid": None,
+            "state": "active",
+            "level": "alarm",
+        },
+        stream_id=1,
+    )
     for thread in threads:
         thread.join(10)
     assert "FAR-0002" in told["whole"]
@@ -517,6 +554,40 @@ def test_the_live_stream_tells_of_what_is_seen(guarded):
     assert "GAS-0001" in told["area"]
     for hidden in ("FAR-0002", "9.75", FAR_CASE, "indicators"):
         assert hidden not in told["area"]
+
+
+def _first_frames(root, headers, layer):
+    """Bodies of the first index and full frame as server-sent events, and over a WebSocket."""
+    with (
+        httpx.Client(base_url=root, headers=headers, timeout=20) as client,
+        client.stream("GET", f"/scene/{layer}/events") as told,
+    ):
+        lines = (line for line in told.iter_lines() if line.startswith("data: "))
+        events = [base64.b64decode(next(lines)[6:]) for _ in range(2)]
+    url = f"{root.replace('http', 'ws')}/scene/{layer}/socket"
+    with connect(url, additional_headers=headers, open_timeout=20) as socket:
+        messages = [socket.recv(20) for _ in range(2)]
+    return events, messages
+
+
+def test_the_scene_stream_tells_of_what_is_seen(guarded):
+    _app, root, keys, things = guarded
+    far = things and {thing[0] for thing in things if thing[4] == "FAR-CODE"}
+    for name, grant in GRANTS.items():
+        headers = {"X-API-Key": keys[name]}
+        shown = Searched(things, grant).shown
+        with httpx.Client(base_url=root, headers=headers, timeout=20) as client:
+            streams = {f["id"] for f in client.get("/streams").json()["features"]}
+        for events in _first_frames(root, headers, "things"):
+            raw = opened(events[0])["ids"]
+            told = {str(uuid.UUID(bytes=raw[at : at + 16])) for at in range(0, len(raw), 16)}
+            assert told <= shown - far, name
+        for events in _first_frames(root, headers, "streams"):
+            assert set(np.frombuffer(opened(events[0])["ids"], "<i8").tolist()) == streams, name
+    whole = _first_frames(root, {"Authorization": "Bearer whole"}, "streams")
+    assert all(opened(events[0])["n"] == 2 for events in whole)
+    with pytest.raises(InvalidStatus):
+        connect(f"{root.replace('http', 'ws')}/scene/streams/socket")
 
 
 def test_an_operator_with_a_limited_reach_writes_only_there(guarded, ids):

@@ -74,9 +74,9 @@ def free_port():
 class Server:
     """A server process that can be killed and started again on the same port (``serving.py``)."""
 
-    def __init__(self, folder, env=(), broker=()):
+    def __init__(self, folder, env=(), broker=(), program="serving.py"):
         self.mqtt = free_port()
-        command = [sys.executable, str(HERE / "serving.py"), str(folder), str(self.mqtt), *broker]
+        command = [sys.executable, str(HERE / program), str(folder), str(self.mqtt), *broker]
         env = {**os.environ, "PYTHONPATH": str(HERE.parents[1]), **dict(env)}
         pipe = subprocess.PIPE
         self._parent = subprocess.Popen(command, env=env, stdin=pipe, stdout=pipe, text=True)
@@ -110,8 +110,8 @@ def running(city):
     """Makes servers over the city, and ends them."""
     made = []
 
-    def make(env=(), broker=()):
-        made.append(Server(city.path, env, broker))
+    def make(env=(), broker=(), program="serving.py"):
+        made.append(Server(city.path, env, broker, program))
         return made[-1]
 
     yield make

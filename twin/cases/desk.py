@@ -16,14 +16,13 @@ from twin.cases.reporting import NewCase, code_names
 from twin.cases.stages import CLOSED, FIRST, Transition, stages, transitions
 from twin.errors import ConflictError, ForbiddenError, InvalidRequestError, NotFoundError
 from twin.ids import uuid7_array
+from twin.live.life_cycle import HOLDING
 from twin.live.register import naive_utc
 from twin.store import Store, run, statement
 
 __all__ = ["CaseDesk", "CasePage", "steps_from"]
 
 Box = tuple[float, float, float, float]
-HOLDING = ("active", "acknowledged", "shelved", "suppressed", "out_of_service")
-"""States of an alarm whose condition holds, or about which nobody can say that it is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +200,28 @@ class CaseDesk:
         """Steps of a case by UUID or key, in order."""
         events: list[dict[str, Any]] = self.get(case_id)["events"]
         return events
+
+    def steps_after(self, seq: int, limit: int = 10_000) -> list[dict[str, Any]]:
+        """Cases as they stand by now, each with a step (``seq``, ``event``) taken after number ``seq``, oldest first.
+
+        ``stage`` is the one the step led to. Cases that were loaded are not among them.
+        """
+        with self._store.cursor() as cursor:
+            steps = cursor.execute(
+                "SELECT seq, case_id::VARCHAR, event, to_stage FROM case_event "
+                "WHERE seq > $seq AND event <> 'load' ORDER BY seq LIMIT $limit",
+                {"seq": seq, "limit": limit},
+            ).fetchall()
+            if not steps:
+                return []
+            among = sorted({case_id for _, case_id, _, _ in steps})
+            cases = {
+                case["id"]: case for case in self._page(cursor, among=among, limit=len(among)).cases
+            }
+        return [
+            {**cases[case_id], "stage": stage, "event": event, "seq": number}
+            for number, case_id, event, stage in steps
+        ]
 
     def listed(
         self,

@@ -18,6 +18,7 @@ __all__ = [
     "listed",
     "one",
     "open_alarms",
+    "steps_after",
     "write",
 ]
 
@@ -86,10 +87,11 @@ def _fields(record: Alarm | AlarmEvent, names: Sequence[str]) -> dict[str, Any]:
 
 def write(
     con: duckdb.DuckDBPyConnection, draft: Draft, conditions: pa.Table, now: datetime
-) -> None:
+) -> range:
     """Write a draft and the conditions that moved with it, inside the caller's transaction.
 
-    ``conditions`` has the columns of :data:`CONDITION_COLUMNS`; ``now`` is naive UTC.
+    ``conditions`` has the columns of :data:`CONDITION_COLUMNS`; ``now`` is naive UTC. Gives the numbers
+    (``seq``) of the draft's events.
     """
     alarms, events = _tables(draft)
     tables = {
@@ -102,14 +104,38 @@ def write(
     run(con, "alarm_write", "twin.live", now=now)
     for name in tables:
         con.unregister(name)
+    if not draft.events:
+        return range(0)
+    last = con.execute("SELECT currval('live_seq')").fetchall()[0][0]
+    return range(last - len(draft.events) + 1, last + 1)
 
 
 def open_alarms(con: duckdb.DuckDBPyConnection) -> dict[str, Alarm]:
     """Open alarms of the base by rule."""
+    return {alarm.rule_id: alarm for alarm in _alarms(con, None)}
+
+
+def _alarms(con: duckdb.DuckDBPyConnection, ids: Sequence[str] | None) -> list[Alarm]:
     names = _ALARM_COLUMNS.names[:-1]
-    rows: Iterable[tuple[Any, ...]] = con.execute(statement("open_alarms", "twin.live")).fetchall()
-    found = (Alarm(**dict(zip(names, row, strict=True))) for row in rows)
-    return {alarm.rule_id: alarm for alarm in found}
+    found = con.execute(statement("open_alarms", "twin.live"), {"ids": ids})
+    rows: Iterable[tuple[Any, ...]] = found.fetchall()
+    return [Alarm(**dict(zip(names, row, strict=True))) for row in rows]
+
+
+def steps_after(
+    con: duckdb.DuckDBPyConnection, seq: int, limit: int
+) -> list[tuple[int, Alarm, AlarmEvent]]:
+    """Number, alarm (as it stands by now) and step of the events after number ``seq``, oldest first."""
+    names = _EVENT_COLUMNS.names[1:]
+    found = con.execute(
+        "SELECT seq, alarm_id::VARCHAR, at_time, event, from_state, to_state, actor, note, value "
+        "FROM alarm_event WHERE seq > $seq ORDER BY seq LIMIT $limit",
+        {"seq": seq, "limit": limit},
+    ).fetchall()
+    events = [(row[0], AlarmEvent(**dict(zip(names, row[1:], strict=True)))) for row in found]
+    ids = sorted({event.alarm_id for _, event in events})
+    by_id = {alarm.alarm_id: alarm for alarm in _alarms(con, ids)}
+    return [(number, by_id[event.alarm_id], event) for number, event in events]
 
 
 def as_row(alarm: Alarm) -> dict[str, Any]:

@@ -2,15 +2,18 @@
 
 A subscriber holds only the number of the last event it saw, so a slow one costs nothing and blocks
 nobody: if it falls out of the memory it gets one ``resync`` event (read the present state anew, go
-on from here). Numbers rise across restarts because they start from the clock's milliseconds.
+on from here). With a journal (:mod:`twin.live.journal`) memory and numbers outlive the process, and so
+do the :class:`Marks`: what was committed and not told when it ended is told by the next one. Without
+the journal of a life before, numbers start from the clock's milliseconds, above all that were given.
 """
 
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any, Protocol
 
 import numpy as np
 import orjson
@@ -18,7 +21,7 @@ from numpy.typing import NDArray
 
 from twin.live.state import STATES
 
-__all__ = ["Changes", "Event", "EventLog", "Subscription", "View", "iso_times"]
+__all__ = ["Changes", "Event", "EventLog", "Keeper", "Marks", "Subscription", "View", "iso_times"]
 
 MAX_EVENTS = 10_000
 MAX_WEIGHT = 500_000
@@ -35,12 +38,10 @@ def iso_times(time_us: NDArray[np.int64]) -> list[str | None]:
 class Changes:
     """New states of streams, columns of shape (n,).
 
-    ``position`` is the stream's row in the catalogue, ``stream_id`` its id, ``state`` an index into
-    :data:`twin.live.state.STATES`, ``time_us`` microseconds since 1970 UTC, ``value`` NaN where
-    there is none.
+    ``state`` is an index into :data:`twin.live.state.STATES`, ``time_us`` microseconds since 1970
+    UTC, ``value`` NaN where there is none.
     """
 
-    position: NDArray[np.int64]
     stream_id: NDArray[np.int64]
     value: NDArray[np.float64]
     state: NDArray[np.uint8]
@@ -49,7 +50,6 @@ class Changes:
     def take(self, chosen: NDArray[np.bool_]) -> "Changes":
         """The rows where ``chosen`` is true."""
         return Changes(
-            self.position[chosen],
             self.stream_id[chosen],
             self.value[chosen],
             self.state[chosen],
@@ -71,39 +71,62 @@ class Changes:
 
 
 @dataclass(frozen=True, slots=True)
+class Marks:
+    """How far what is committed was told.
+
+    Parameters
+    ----------
+    frames : int
+        Number of the first frame of the log of readings whose states were not told.
+    alarms, cases : int
+        ``seq`` of the last event of an alarm and of a case that was told.
+    at_us : int
+        When the last event was told, microseconds since 1970 UTC.
+    """
+
+    frames: int
+    alarms: int
+    cases: int
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """Part of the city a subscriber asks for.
 
     Parameters
     ----------
-    streams : ndarray of bool, shape (n_streams,), optional
-        Which streams' states and alarms to tell; all where None.
+    streams : ndarray of int64, shape (n,), optional
+        Ids, ascending, of the streams whose states and alarms to tell; all where None.
     bbox : tuple of float, optional
         West, south, east, north in degrees: cases outside are not told.
     told : callable, optional
         Given the kind and data of an event, what of it is told; None for nothing.
     """
 
-    streams: NDArray[np.bool_] | None = None
+    streams: NDArray[np.int64] | None = None
     bbox: tuple[float, float, float, float] | None = None
     told: Callable[[str, Mapping[str, Any]], Mapping[str, Any] | None] | None = None
 
-    def shows(self, position: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which of the streams at ``position`` are shown; streams newer than the view are not."""
+    def shows(self, stream_id: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which of some streams are shown; streams newer than the view are not."""
         if self.streams is None:
-            return np.ones(len(position), bool)
-        known = position < len(self.streams)
-        return known & self.streams[np.where(known, position, 0)]
+            return np.ones(len(stream_id), bool)
+        if not len(self.streams):
+            return np.zeros(len(stream_id), bool)
+        at = np.minimum(np.searchsorted(self.streams, stream_id), len(self.streams) - 1)
+        shown: NDArray[np.bool_] = self.streams[at] == stream_id
+        return shown
 
 
 class Event:
     """One thing that happened: a number, a kind and data.
 
-    Kinds are ``state``, ``alarm``, ``case``, ``indicators`` and ``resync``. ``position`` is
+    Kinds are ``state``, ``alarm``, ``case``, ``indicators`` and ``resync``. ``stream_id`` is
     the stream it is about, ``place`` its longitude and latitude, where it has them.
     """
 
-    __slots__ = ("_wire", "changes", "data", "event_id", "kind", "place", "position")
+    __slots__ = ("_wire", "changes", "data", "event_id", "kind", "place", "stream_id")
 
     def __init__(
         self,
@@ -111,21 +134,21 @@ class Event:
         kind: str,
         data: Mapping[str, Any] | None = None,
         changes: Changes | None = None,
-        position: int | None = None,
+        stream_id: int | None = None,
         place: tuple[float, float] | None = None,
     ) -> None:
         self.event_id = event_id
         self.kind = kind
         self.data = data
         self.changes = changes
-        self.position = position
+        self.stream_id = stream_id
         self.place = place
         self._wire: bytes | None = None
 
     @property
     def weight(self) -> int:
         """How much memory it takes, counted in changes."""
-        return 1 if self.changes is None else 1 + len(self.changes.position)
+        return 1 if self.changes is None else 1 + len(self.changes.stream_id)
 
     def content(self) -> Mapping[str, Any]:
         """What it says, ready for JSON."""
@@ -142,14 +165,14 @@ class Event:
     def seen_by(self, view: View) -> "Event | None":
         """The part of it that ``view`` shows; None where there is none."""
         if self.changes is not None and view.streams is not None:
-            chosen = view.shows(self.changes.position)
+            chosen = view.shows(self.changes.stream_id)
             if chosen.all():
                 return self
             if not chosen.any():
                 return None
             return Event(self.event_id, self.kind, changes=self.changes.take(chosen))
-        if self.position is not None and view.streams is not None:
-            return self if view.shows(np.array([self.position]))[0] else None
+        if self.stream_id is not None and view.streams is not None:
+            return self if view.shows(np.array([self.stream_id]))[0] else None
         if self.kind == "case" and view.bbox is not None:
             if self.place is None:
                 return None
@@ -166,15 +189,50 @@ class Event:
         return None if told is None else Event(seen.event_id, seen.kind, told)
 
 
-class EventLog:
-    """Numbered events in memory, bounded by count and weight; safe to use from any thread."""
+class Keeper(Protocol):
+    """What keeps events beyond the process; see :class:`twin.live.journal.Journal`."""
 
-    def __init__(self, max_events: int = MAX_EVENTS, max_weight: int = MAX_WEIGHT) -> None:
+    def restore(self) -> tuple[list[Event], Marks] | None:
+        """Events of the life before and how far they told; None where there was none."""
+
+    def append(self, event: Event, marks: Marks, weight: int) -> None:
+        """Keep an event; its number follows the one before. ``weight``: of one memory full of events."""
+
+
+class EventLog:
+    """Numbered events in memory, bounded by count and weight; safe to use from any thread.
+
+    Parameters
+    ----------
+    max_events, max_weight : int
+        Bounds of the memory.
+    keeper : Keeper, optional
+        Where events are kept beyond the process.
+    clock_us : callable
+        The present moment for :class:`Marks`, microseconds since 1970 UTC.
+    """
+
+    def __init__(
+        self,
+        max_events: int = MAX_EVENTS,
+        max_weight: int = MAX_WEIGHT,
+        keeper: Keeper | None = None,
+        clock_us: Callable[[], int] = lambda: time.time_ns() // 1000,
+    ) -> None:
         self._lock = threading.Lock()
         self._events: deque[Event] = deque()
         self._weight = 0
         self._limits = (max_events, max_weight)
+        self._keeper, self._clock_us = keeper, clock_us
         self._next = time.time_ns() // 1_000_000 * 1_000
+        self.marks: Marks | None = None
+        """How far a life before told; None where there was none that can be gone on from."""
+        restored = None if keeper is None else keeper.restore()
+        if restored is not None:
+            events, self.marks = restored
+            for event in events:
+                self._remember(event)
+            self._next = events[-1].event_id + 1
         self.published = 0
         self._wakers: dict[int, Callable[[], object]] = {}
         self.closed = False
@@ -196,22 +254,32 @@ class EventLog:
         data: Mapping[str, Any] | None = None,
         *,
         changes: Changes | None = None,
-        position: int | None = None,
+        stream_id: int | None = None,
         place: tuple[float, float] | None = None,
+        marks: Mapping[str, int] = MappingProxyType({}),
     ) -> int:
-        """Append an event, wake everyone who waits, and give its number."""
+        """Append an event, wake everyone who waits, and give its number.
+
+        ``marks`` says which of :class:`Marks` move with it.
+        """
         with self._lock:
-            event = Event(self._next, kind, data, changes, position, place)
+            event = Event(self._next, kind, data, changes, stream_id, place)
             self._next += 1
             self.published += 1
-            self._events.append(event)
-            self._weight += event.weight
-            while len(self._events) > 1 and (
-                len(self._events) > self._limits[0] or self._weight > self._limits[1]
-            ):
-                self._weight -= self._events.popleft().weight
+            self.marks = replace(self.marks or Marks(0, 0, 0, 0), at_us=self._clock_us(), **marks)
+            if self._keeper is not None:
+                self._keeper.append(event, self.marks, self._limits[1])
+            self._remember(event)
         self._wake()
         return event.event_id
+
+    def _remember(self, event: Event) -> None:
+        self._events.append(event)
+        self._weight += event.weight
+        while len(self._events) > 1 and (
+            len(self._events) > self._limits[0] or self._weight > self._limits[1]
+        ):
+            self._weight -= self._events.popleft().weight
 
     def since(self, last_id: int, limit: int) -> tuple[list[Event], bool]:
         """Events after ``last_id``, oldest first, and whether some are no longer remembered."""
@@ -223,6 +291,11 @@ class EventLog:
             return [
                 self._events[i] for i in range(start, min(start + limit, len(self._events)))
             ], False
+
+    def remembered(self) -> list[Event]:
+        """Every event in memory, oldest first."""
+        with self._lock:
+            return list(self._events)
 
     def subscribe(
         self,

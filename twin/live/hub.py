@@ -28,8 +28,8 @@ from twin.live.history import CLOCK_TOLERANCE, loaded_values
 from twin.live.incoming import Batch, IngestReport, Times, batch_of
 from twin.live.ledger import Sequences
 from twin.live.memory import Memory
-from twin.live.operating import Operating
 from twin.live.readings import NO_SEQUENCE
+from twin.live.retelling import Retelling
 from twin.live.state import STALE, microseconds
 from twin.live.view import utc_now
 from twin.store import Store, run
@@ -40,7 +40,7 @@ CHECKPOINT_EVERY = timedelta(seconds=10)
 FORGET_EVERY = timedelta(hours=1)
 
 
-class LiveHub(Operating):
+class LiveHub(Retelling):
     """Readings in, states and alarms out; safe to use from any thread.
 
     Parameters
@@ -100,16 +100,23 @@ class LiveHub(Operating):
             self._sound = False
             with self._view:
                 self._memory = memory
+            told = self._told_before(memory) if before is None else None
+            if told is not None:
+                told = self._tell_committed(told, applied)
             for frame, readings in self.archive.since(applied):
                 at = memory.catalogue.of_ids(readings.stream_id)
                 known = at >= 0
                 when, what = readings.time_us[known], readings.value[known]
-                self._advance(frame, at[known], when, what, now, tell=False)
+                tell = told is not None and frame >= told.frames
+                self._advance(frame, at[known], when, what, now, tell)
+            if told is not None:
+                self._tell_silent(told.at_us)
             if before is not None:
                 at = memory.catalogue.of_ids(before.catalogue.ids)
                 memory.received = before.received.rearranged(at, len(memory.catalogue.ids))
             self._sound = True
-            self.events.publish("resync", {"reason": "reload"})
+            if told is None:
+                self._begin_anew(memory)
             self._replay_parked()
 
     def _replay_parked(self) -> None:
@@ -277,10 +284,10 @@ class LiveHub(Operating):
             memory.rules, memory.conditions, at, when, what, memory.time_us, memory.value
         )
         draft = self._draft(outcome.transitions)
-        moved = memory.moved(outcome)
+        moved, numbers = memory.moved(outcome), range(0)
         if moved.num_rows or draft.events:
             with self._store.transaction() as con:
-                alarms.write(con, draft, moved, now)
+                numbers = alarms.write(con, draft, moved, now)
                 _write_applied(con, frame + 1)
         newest = np.flatnonzero(np.append(np.diff(at) != 0, True)[: len(at)])
         with self._view:
@@ -291,8 +298,9 @@ class LiveHub(Operating):
             memory.standing = draft.standing_after()
         if tell:
             if len(touched):
-                self.events.publish("state", changes=memory.changes(touched))
-            self._tell(draft)
+                changes = memory.changes(touched)
+                self.events.publish("state", changes=changes, marks={"frames": frame + 1})
+            self._tell(draft, numbers)
 
     def tick(self) -> None:
         """Let time pass: silent streams go stale, key numbers are told, ``latest`` follows.

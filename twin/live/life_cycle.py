@@ -28,8 +28,8 @@ from twin.ids import uuid7_array
 from twin.units import shown
 
 __all__ = [
-    "ANSWERS", "LIFE_CYCLE", "OPEN_STATES", "SILENCING", "SILENT_STATES", "STATES", "SYSTEM", "Alarm", "AlarmEvent", "Draft",
-    "next_state",
+    "ANSWERS", "HOLDING", "LIFE_CYCLE", "OPEN_STATES", "SILENCING", "SILENT_STATES", "STATES", "SYSTEM",
+    "Alarm", "AlarmEvent", "Draft", "next_state",
 ]  # fmt: skip
 
 OPEN_STATES = ("active", "acknowledged", "returned", "latched")
@@ -37,6 +37,8 @@ OPEN_STATES = ("active", "acknowledged", "returned", "latched")
 SILENCING = {"shelve": "shelved", "suppress": "suppressed", "remove_from_service": "out_of_service"}
 SILENT_STATES = tuple(SILENCING.values())
 STATES = (*OPEN_STATES, *SILENT_STATES, "closed")
+HOLDING = ("active", "acknowledged", *SILENT_STATES)
+"""States of an alarm whose condition holds, or about which nobody can say that it is over."""
 ANSWERS = (
     "acknowledge", "close", "reset", *SILENCING, "unshelve", "unsuppress", "return_to_service",
 )  # fmt: skip

@@ -39,6 +39,8 @@ class Log:
         Made where it is missing and the log is written.
     read_only : bool
         Never change anything on disk.
+    synced : bool
+        Whether what was appended survives a loss of power; without, only the end of the process.
 
     Raises
     ------
@@ -46,8 +48,9 @@ class Log:
         If a frame is damaged that whole frames follow: disk fault, not a crash.
     """
 
-    def __init__(self, folder: Path, read_only: bool = False) -> None:
+    def __init__(self, folder: Path, read_only: bool = False, synced: bool = True) -> None:
         self.folder = folder
+        self._synced = synced
         self._file = -1
         self._size = 0
         self._broken = False
@@ -56,6 +59,11 @@ class Log:
             folder.mkdir(parents=True, exist_ok=True)
         self._segments = sorted(int(path.stem) for path in folder.glob("*.log"))
         self.next = self._segments[0] if self._segments else 0
+
+    @property
+    def segments(self) -> tuple[int, ...]:
+        """Number of the first frame of each segment."""
+        return tuple(self._segments)
 
     def replay(self) -> Iterator[tuple[int, memoryview]]:
         """Every whole frame with its number, oldest first; to be exhausted before appending."""
@@ -125,7 +133,8 @@ class Log:
         try:
             while frame:
                 frame = frame[os.write(self._file, frame) :]
-            _sync(self._file)
+            if self._synced:
+                _sync(self._file)
         except OSError:
             self._undo()
             raise

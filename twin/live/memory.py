@@ -95,7 +95,6 @@ class Memory:
     def changes(self, position: NDArray[np.int64]) -> Changes:
         """State of the streams at ``position``, to be told."""
         return Changes(
-            position,
             self.catalogue.ids[position],
             self.value[position],
             self.state[position],

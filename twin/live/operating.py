@@ -78,7 +78,7 @@ class Operating(LiveView):
             return
         self._sound = False
         with self._store.transaction() as con:
-            alarms.write(con, draft, moved, now)
+            numbers = alarms.write(con, draft, moved, now)
             if moved.num_rows:  # conditions of the base are those after every frame of the log
                 run(con, "applied", "twin.live", frame=str(self.archive.next_frame))
         with self._view:
@@ -86,7 +86,7 @@ class Operating(LiveView):
             if outcome is not None:
                 memory.conditions.follow(outcome)
         self._sound = True
-        self._tell(draft)
+        self._tell(draft, numbers)
 
     def _pass_time(self) -> None:
         """Silence that has become too long, compound rules left behind, shelves that are over, rules that ended."""
@@ -103,16 +103,16 @@ class Operating(LiveView):
                 draft.system(rule_id, "unshelve", alarm.shelved_until, self._holds(rule_id))
         self._take(draft)
 
-    def _tell(self, draft: Draft) -> None:
-        for event in draft.events:
-            alarm = draft.touched[event.alarm_id]
-            position = int(self._memory.catalogue.of_ids(np.array([alarm.stream_id]))[0])
-            self.events.publish(
-                "alarm", self._told_alarm(alarm, event, position), position=position
-            )
+    def _tell(self, draft: Draft, numbers: range) -> None:
+        for number, event in zip(numbers, draft.events, strict=True):
+            self._tell_step(number, draft.touched[event.alarm_id], event)
 
-    def _told_alarm(self, alarm: Alarm, event: AlarmEvent, position: int) -> Mapping[str, Any]:
-        stream = self._memory.catalogue.row(position) if position >= 0 else {}
+    def _tell_step(self, number: int, alarm: Alarm, event: AlarmEvent) -> None:
+        told = self._told_alarm(alarm, event)
+        self.events.publish("alarm", told, stream_id=alarm.stream_id, marks={"alarms": number})
+
+    def _told_alarm(self, alarm: Alarm, event: AlarmEvent) -> Mapping[str, Any]:
+        stream = self._stream_of(alarm.stream_id)
         place = {name: stream.get(name) for name in alarms.STREAM_FIELDS}
         return {
             **alarms.as_row(alarm),

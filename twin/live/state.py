@@ -1,25 +1,49 @@
-"""State of a stream from its newest reading: normal, warning, alarm or stale."""
+"""How things stand: the state of a stream from its newest reading, and the state byte of streams and things.
+
+A **state byte** is what a scene colours by. Its low three bits are the worst of the streams and of the alarms whose
+condition holds (:data:`NOTHING`, then normal, stale, warning, alarm as 1 to 4); :data:`CASE_OPEN`,
+:data:`UNANSWERED` and :data:`SILENCED` are flags above them. The byte of a thing is that of its streams together,
+and of its open cases.
+"""
 
 from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
+from twin.live.life_cycle import HOLDING, SILENT_STATES
+
 __all__ = [
     "ALARM",
+    "CASE_OPEN",
     "NORMAL",
+    "NOTHING",
     "NO_TIME",
+    "SILENCED",
     "STALE",
     "STATES",
+    "UNANSWERED",
     "WARNING",
+    "WORST",
+    "alarm_byte",
     "classify",
     "is_stale",
     "microseconds",
     "moment_of",
+    "of_things",
+    "stream_bytes",
 ]
 
 STATES = ("normal", "warning", "alarm", "stale")
 NORMAL, WARNING, ALARM, STALE = range(4)
+
+NOTHING = 0
+RANKS = np.array([1, 3, 4, 2], np.uint8)
+"""Low bits of the state byte, by index into :data:`STATES`."""
+WORST = 7
+CASE_OPEN, UNANSWERED, SILENCED = 8, 16, 32
+WORDS = ("nothing", "normal", "stale", "warning", "alarm")
+"""What the low bits say."""
 
 NO_TIME = np.iinfo(np.int64).min
 """Microseconds that stand for "never"; what NumPy's NaT is."""
@@ -90,3 +114,59 @@ def is_stale(
     age_s = (now_us - np.where(never, now_us, time_us)) / 1e6
     stale: NDArray[np.bool_] = never | (age_s > MISSED_INTERVALS * interval_s + GRACE_S)
     return stale
+
+
+def alarm_byte(state: str, level: str) -> int:
+    """What an alarm adds to the state byte of its stream; 0 once it is closed.
+
+    Examples
+    --------
+    >>> [alarm_byte(state, "warning") for state in ("active", "acknowledged", "returned", "shelved", "closed")]
+    [19, 3, 16, 32, 0]
+    """
+    if state == "closed":
+        return 0
+    if state in SILENT_STATES:
+        return SILENCED
+    held = (3 if level == "warning" else 4) if state in HOLDING else NOTHING
+    return held if state == "acknowledged" else held | UNANSWERED
+
+
+def stream_bytes(state: NDArray[np.uint8], alarms: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """State bytes of streams: by their readings (index into :data:`STATES`) and their alarms together; shape (n,)."""
+    worst = np.maximum(RANKS[state], alarms & WORST)
+    together: NDArray[np.uint8] = worst | (alarms & ~np.uint8(WORST))
+    return together
+
+
+def of_things(
+    streams: NDArray[np.uint8], starts: NDArray[np.int64], cases: NDArray[np.bool_]
+) -> NDArray[np.uint8]:
+    """State bytes of things.
+
+    Parameters
+    ----------
+    streams : ndarray of uint8, shape (m,)
+        State bytes of their streams, those of one thing after those of the other.
+    starts : ndarray of int64, shape (n + 1,)
+        Where those of each thing begin; the last is m. A thing may have none.
+    cases : ndarray of bool, shape (n,)
+        Which things have an open case.
+
+    Returns
+    -------
+    ndarray of uint8, shape (n,)
+
+    Examples
+    --------
+    >>> of_things(np.array([1, 19, 32], np.uint8), np.array([0, 2, 2, 3]), np.array([False, True, False])).tolist()
+    [19, 8, 32]
+    """
+    found = np.zeros(len(starts) - 1, np.uint8)
+    some = np.flatnonzero(starts[:-1] < starts[1:])
+    if len(some):
+        at = starts[:-1][some]
+        worst = np.maximum.reduceat(streams & WORST, at)
+        found[some] = worst | (np.bitwise_or.reduceat(streams, at) & ~np.uint8(WORST))
+    found[cases] |= CASE_OPEN
+    return found

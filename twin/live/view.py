@@ -13,9 +13,11 @@ from twin.errors import NotFoundError
 from twin.live.catalogue import Catalogue
 from twin.live.events import EventLog, Subscription, View
 from twin.live.indicators import indicators
+from twin.live.journal import Journal
 from twin.live.ledger import Sequences
 from twin.live.memory import Memory
 from twin.live.register import naive_utc
+from twin.live.scene import Picture
 from twin.live.state import microseconds
 from twin.store import Store
 
@@ -45,7 +47,8 @@ class LiveView:
     def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
         self._store = store
         self._clock = clock
-        self.events = EventLog()
+        self.journal = Journal(store.city.path / "live" / "events")
+        self.events = EventLog(keeper=self.journal, clock_us=lambda: microseconds(self.now()))
         self._view = threading.Lock()  # held for moments while memory follows or is read
         self._arrived = 0
         self.listening_since = self.now()
@@ -91,7 +94,7 @@ class LiveView:
         chosen = memory.catalogue.select(bbox, subject)
         if shown is not None:
             chosen &= shown[1] if shown[0] is memory.catalogue else False
-        return table.filter(pa.array(chosen))
+        return table if chosen.all() else table.filter(pa.array(chosen))
 
     def stream(self, stream: str | int) -> dict[str, Any]:
         """One stream by key or id, with its newest reading.
@@ -106,6 +109,28 @@ class LiveView:
             raise NotFoundError(f"there is no datastream {stream!r}")
         with self._view:
             return self._memory.stream(position)
+
+    def picture(
+        self, cases: list[dict[str, Any]], shown: tuple[Catalogue, NDArray[np.bool_]] | None = None
+    ) -> Picture:
+        """How the city stands now; ``cases`` as in :class:`twin.live.scene.Picture`, ``shown`` as in :meth:`streams`.
+
+        Its ``seq`` is older than what it holds or the same: events after it may be in it already.
+        """
+        seq = self.events.last_id
+        with self._view:
+            memory = self._memory
+            state, value = memory.state.copy(), memory.value.copy()
+            standing = list(memory.standing.values())
+        catalogue = memory.catalogue
+        if shown is not None:
+            chosen = shown[1] if shown[0] is catalogue else np.zeros(len(state), bool)
+            catalogue, state, value = catalogue.part(chosen), state[chosen], value[chosen]
+        alarms = [
+            {"id": a.alarm_id, "stream_id": a.stream_id, "state": a.state, "level": a.level}
+            for a in standing
+        ]
+        return Picture(catalogue, state, value, alarms, cases, seq, microseconds(self.now()))
 
     @property
     def memory(self) -> Memory:
@@ -190,4 +215,5 @@ class LiveView:
         if shown is not None:
             own = shown[1] if shown[0] is catalogue else np.zeros(len(catalogue.ids), bool)
             streams = own if streams is None else streams & own
-        return self.events.subscribe(last_event_id, View(streams, bbox, told), wake)
+        ids = None if streams is None else catalogue.ids[streams]
+        return self.events.subscribe(last_event_id, View(ids, bbox, told), wake)

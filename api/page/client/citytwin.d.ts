@@ -40,6 +40,33 @@ export interface StateChange { id: number; value: number | null; state: "normal"
 export type LiveEvent =
   | { id: string; kind: "state"; data: { changes: StateChange[] } }
   | { id: string; kind: "alarm" | "case" | "indicators" | "resync" | "message"; data: Record<string, unknown> };
+export interface SceneAsked {
+  bbox?: Bbox;
+  /** Six planes a, b, c, d in EPSG:4978: inside where ax + by + cz + d ≥ 0. */
+  frustum?: number[];
+  subject?: string;
+  class?: string;
+  grid?: string;
+  level?: "normal" | "stale" | "warning" | "alarm";
+  values?: boolean;
+  detail?: "features" | "grid" | "auto";
+  rate?: number;
+}
+export interface GridCount { grid: string | null; lon: number; lat: number; features: number; [state: string]: number | string | null }
+export class SceneStates {
+  constructor(layer: string);
+  readonly layer: string;
+  ids: (string | number)[];
+  state: Uint8Array;
+  value: Float32Array | null;
+  changed: Uint32Array | number[];
+  counts: GridCount[] | null;
+  seq: number;
+  time: number;
+  lagging: boolean;
+  word(position: number): "nothing" | "normal" | "stale" | "warning" | "alarm";
+  apply(frame: ArrayBuffer | Uint8Array): Promise<boolean>;
+}
 export interface VectorLayer { id: string; title: Title; color: string; dimension: number; tiles: string; tilejson: string }
 export interface Layers {
   bounds: [number, number, number, number] | null;
@@ -67,6 +94,9 @@ export class City {
   suggest(text: string, asked?: { limit?: number; near?: Lonlat }, options?: Options): Promise<unknown[]>;
   streams(asked?: { bbox?: Bbox; subject?: string; state?: string; limit?: number }, options?: Options): Promise<{ features: Feature[]; asOf: number }>;
   live(asked?: { bbox?: Bbox; subject?: string; after?: string | number; signal?: AbortSignal }): AsyncGenerator<LiveEvent, void, void>;
+  states(layer?: string, asked?: SceneAsked & { signal?: AbortSignal }): AsyncGenerator<SceneStates, void, void>;
+  replay(layer: string, asked: SceneAsked & { from: string | Date; to: string | Date; speed?: number; signal?: AbortSignal }): AsyncGenerator<SceneStates, void, void>;
+  socketUrl(layer: string, asked?: SceneAsked & { since?: number; index?: number; from?: string; to?: string; speed?: number }): string;
   layers(options?: Options): Promise<Layers>;
   maplibreSource(collection: string): { type: "vector"; url: string };
   transformRequest: (url: string) => { url: string; headers?: Record<string, string> };

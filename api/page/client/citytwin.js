@@ -103,7 +103,12 @@ export class City {
   streams({ bbox, ...asked } = {}, options) { return this.#json("/streams", { ...asked, bbox: bbox?.join() }, options); }
 
   /** Events without end; a broken connection is opened again after the last event that came. */
-  async *live({ bbox, subject, after, signal } = {}) {
+  live({ bbox, subject, after, signal } = {}) {
+    return this.#followed(`/live?${search({ bbox: bbox?.join(), subject })}`, after, signal, JSON.parse);
+  }
+
+  /** Server-sent events of a path; `read` makes what `data` is of its text. */
+  async *#followed(path, after, signal, read) {
     let last = after, wait = 0, reached = false;
     while (!signal?.aborted) {
       const quiet = new AbortController();
@@ -112,9 +117,9 @@ export class City {
       let timer = setTimeout(stop, SILENCE_MS);
       try {
         const headers = { Accept: "text/event-stream", ...(last === undefined ? {} : { "Last-Event-ID": String(last) }) };
-        const answer = await this.#send(`/live?${search({ bbox: bbox?.join(), subject })}`, { headers, signal: quiet.signal });
+        const answer = await this.#send(path, { headers, signal: quiet.signal });
         reached = true;
-        for await (const event of events(answer.body, last, () => { clearTimeout(timer); timer = setTimeout(stop, SILENCE_MS); })) {
+        for await (const event of events(answer.body, last, read, () => { clearTimeout(timer); timer = setTimeout(stop, SILENCE_MS); })) {
           last = event.id ?? last;
           wait = 0;
           if (event.kind) yield event;
@@ -147,6 +152,34 @@ export class City {
       vector: about.layers.filter((layer) => layer.mvt).map((layer) => ({ id: layer.id, title: layer.title, color: layer.color,
         dimension: layer.dimension, tiles: whole(layer.mvt), tilejson: whole(layer.tilejson) })),
     };
+  }
+
+  /**
+   * How the features of a layer stand (`things`, `streams`, or a collection): whole, then after each change, without end.
+   * One `SceneStates` is given again and again, changed in place; a broken connection is gone on with from where it was.
+   */
+  async *states(layer = "things", { bbox, frustum, signal, ...asked } = {}) {
+    const states = new SceneStates(layer);
+    const params = { ...asked, bbox: bbox?.join(), frustum: frustum?.join() };
+    for await (const event of this.#followed(`/scene/${encodeURIComponent(layer)}/events?${search(params)}`, undefined, signal, (text) => text)) {
+      if (event.kind === "lagging") continue;
+      if (event.kind === "counts") { states.counted(JSON.parse(event.data)); yield states; continue; }
+      if (await states.apply(bytes(event.data))) yield states;
+    }
+  }
+
+  /** How they stood at `from`, then as it changed until `to`, `speed` times as fast. */
+  async *replay(layer, { from, to, speed = 60, ...asked }) {
+    const end = new Date(time(to)).getTime();
+    for await (const states of this.states(layer, { ...asked, from: time(from), to: time(to), speed })) {
+      yield states;
+      if (states.time >= end) return;
+    }
+  }
+
+  /** Address of a WebSocket for the same frames (docs/scene-stream.md); the browser sends its cookie along, no token. */
+  socketUrl(layer, { bbox, frustum, ...asked } = {}) {
+    return `${this.#url.replace(/^http/, "ws")}/scene/${encodeURIComponent(layer)}/socket?${search({ ...asked, bbox: bbox?.join(), frustum: frustum?.join() })}`;
   }
 
   /** A source of a MapLibre style for a collection's vector tiles; its layers have the collection's id as `source-layer`. */
@@ -224,7 +257,7 @@ function pause(ms, signal) {
 }
 
 /** Server-sent events of a body (HTML Standard, 9.2.6); one that has only a number comes without kind. */
-async function* events(body, last, alive) {
+async function* events(body, last, read, alive) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "", id = last, kind = "", data = [], numbered = false;
   try {
@@ -237,7 +270,7 @@ async function* events(body, last, alive) {
       for (const raw of lines) {
         const line = raw.endsWith("\r") ? raw.slice(0, -1) : raw;
         if (line === "") {
-          if (data.length) yield { id, kind: kind || "message", data: JSON.parse(data.join("\n")) };
+          if (data.length) yield { id, kind: kind || "message", data: read(data.join("\n")) };
           else if (numbered) yield { id };
           kind = ""; data = []; numbered = false;
           continue;
@@ -254,3 +287,71 @@ async function* events(body, last, alive) {
     reader.cancel().catch(() => {});
   }
 }
+
+const STATE_WORDS = ["nothing", "normal", "stale", "warning", "alarm"];
+const [INDEX, , DELTA] = [1, 2, 3];
+const [DEFLATED, VALUES, LAGGING] = [1, 2, 4];
+const HEAD = 48;
+
+/** The states of a layer, kept current by frames of the scene stream (docs/scene-stream.md). */
+export class SceneStates {
+  constructor(layer) {
+    this.layer = layer;
+    this.ids = [];                    // of the features, in the order of the index: numbers of streams, eids of things
+    this.state = new Uint8Array(0);   // low three bits: STATE_WORDS; then 8 a case is open, 16 unanswered, 32 silenced
+    this.value = null;                // Float32Array where values were asked for
+    this.changed = [];                // positions the last frame changed
+    this.counts = null;               // of each grid, where counts are told in place of features
+    this.seq = 0;
+    this.time = 0;                    // milliseconds since 1970
+    this.lagging = false;
+  }
+
+  word(position) { return STATE_WORDS[this.state[position] & 7]; }
+
+  counted({ seq, time, cells }) { Object.assign(this, { seq, time: Date.parse(time), counts: cells }); }
+
+  /** Apply a frame (ArrayBuffer or Uint8Array); whether the states are whole with it: an index is followed by states. */
+  async apply(frame) {
+    const raw = frame instanceof Uint8Array ? frame : new Uint8Array(frame);
+    const head = new DataView(raw.buffer, raw.byteOffset, HEAD);
+    if (head.getUint32(0) !== 0x43545331) throw new CityError("no frame of the scene stream");
+    const [kind, flags, n, k, size] = [head.getUint8(4), head.getUint8(5), head.getUint32(36, true), head.getUint32(40, true), head.getUint32(44, true)];
+    let body = raw.subarray(HEAD, HEAD + size);
+    if (flags & DEFLATED) body = new Uint8Array(await new Response(new Blob([body]).stream().pipeThrough(new DecompressionStream("deflate"))).arrayBuffer());
+    if (kind === INDEX) { this.#index(body, n, k); return false; }
+    let at = 0, position = -1;
+    const changed = new Uint32Array(k);
+    for (let i = 0; i < k; i += 1) {
+      let gap = 0;
+      if (kind === DELTA) for (let factor = 1, byte = 128; byte & 128; factor *= 128) { byte = body[at]; at += 1; gap += (byte & 127) * factor; }
+      position += gap + 1;
+      changed[i] = position;
+    }
+    const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
+    if (flags & VALUES && this.value?.length !== n) this.value = new Float32Array(n).fill(NaN);
+    for (let i = 0; i < k; i += 1) {
+      this.state[changed[i]] = body[at + i];
+      if (flags & VALUES) this.value[changed[i]] = view.getFloat32(at + k + 4 * i, true);
+    }
+    Object.assign(this, { changed, seq: Number(head.getBigUint64(8, true)), time: Number(head.getBigInt64(24, true)) / 1000, lagging: Boolean(flags & LAGGING) });
+    return true;
+  }
+
+  #index(body, n, k) {
+    const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
+    this.ids.length = n - k;
+    for (let i = 0; i < k; i += 1) this.ids.push(this.layer === "streams" ? Number(view.getBigInt64(8 * i, true)) : uuid(body.subarray(16 * i, 16 * i + 16)));
+    const [state, value] = [this.state, this.value];
+    this.state = new Uint8Array(n);
+    this.state.set(state.subarray(0, n - k));
+    if (value) { this.value = new Float32Array(n).fill(NaN); this.value.set(value.subarray(0, n - k)); }
+  }
+}
+
+function uuid(raw) {
+  const text = Array.from(raw, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return `${text.slice(0, 8)}-${text.slice(8, 12)}-${text.slice(12, 16)}-${text.slice(16, 20)}-${text.slice(20)}`;
+}
+
+const bytes = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));

@@ -64,7 +64,7 @@ def test_memory_is_bounded_by_weight_not_by_count_alone():
 def changes(n):
     at = np.arange(n)
     states = np.zeros(n, np.uint8)
-    return Changes(at, at + 1, np.where(at == 0, np.nan, at / 2), states, at * 1_000_000)
+    return Changes(at + 1, np.where(at == 0, np.nan, at / 2), states, at * 1_000_000)
 
 
 def test_the_wire_form_is_a_server_sent_event():
@@ -85,11 +85,11 @@ def test_the_wire_form_is_a_server_sent_event():
 
 def test_a_view_shows_its_streams_alarms_and_cases_only():
     log = EventLog()
-    view = View(np.array([False, True, False]), (114.0, 30.0, 114.1, 30.1))
+    view = View(np.array([2]), (114.0, 30.0, 114.1, 30.1))
     subscription = log.subscribe(view=view)
-    log.publish("state", changes=changes(5))  # positions 3 and 4 came after the view was made
-    log.publish("alarm", {"n": 0}, position=0)
-    log.publish("alarm", {"n": 1}, position=1)
+    log.publish("state", changes=changes(5))  # streams 4 and 5 came after the view was made
+    log.publish("alarm", {"n": 0}, stream_id=1)
+    log.publish("alarm", {"n": 1}, stream_id=2)
     log.publish("case", {"n": 2}, place=(114.05, 30.05))
     log.publish("case", {"n": 3}, place=(115.0, 30.05))
     log.publish("case", {"n": 4})

@@ -1,158 +1,27 @@
 """Cases (案件): reported, moved from stage to stage, found on the map."""
 
 from collections.abc import Mapping
-from dataclasses import fields
-from datetime import datetime
+from dataclasses import fields, replace
 from typing import Annotated, Any, Final
 
 import orjson
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from api.access import View, view_of
+from api.access import View, caller_of, view_of
+from api.case_models import CaseCollection, CaseFeature, CaseIn, StepIn
 from api.deps import BboxText, State, only, parse_whole
 from api.models import GEOJSON, answer, document
 from api.routes.live import simple_box
 from api.state import CityState
-from twin.cases import NewCase
-from twin.cases.desk import CasePage
-from twin.errors import InvalidRequestError, NotFoundError
+from twin.cases import Asked, CasePage, NewCase
+from twin.errors import ForbiddenError, InvalidRequestError, NotFoundError
 
 __all__ = ["router", "tell"]
 
 router = APIRouter(tags=["cases"])
 MOST_CASES: Final = 100_000
 NO_STORE: Final = {"Cache-Control": "no-store"}
-
-
-class CaseStep(BaseModel):
-    """A step a case can take now."""
-
-    action: str
-    zh: str
-    en: str
-    to: str
-    roles: list[str]
-    needs_note: bool
-
-
-class CaseClock(BaseModel):
-    """Time limits of a case; working hours and days off are taken out."""
-
-    stage_since: datetime | None
-    stage_due: datetime | None = Field(description="Until when this stage should be done")
-    due: datetime | None = Field(description="Until when the case should be closed")
-    paused: bool = Field(description="挂账: the clock stands")
-    overdue: bool
-
-
-class CaseOut(BaseModel):
-    """Properties of a case."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "id": "019e7044-8800-7000-8000-0000000000aa",
-                "key": "AJ20260701-0001",
-                "kind": "管理事项",
-                "code": "06010",
-                "code_name": "暴露垃圾",
-                "title": "路边暴露垃圾",
-                "stage": "派遣",
-                "reported_at": "2026-07-01T08:00:00Z",
-                "lon": 114.0512,
-                "lat": 30.4471,
-                "grid_code": "429871001001001",
-            }
-        }
-    )
-    id: str
-    key: str
-    kind: str | None
-    code: str | None
-    code_name: str | None
-    edition: str | None
-    title: str | None
-    description: str | None
-    address_text: str | None
-    stage: str
-    reported_at: datetime | None
-    closed_at: datetime | None
-    source: str | None
-    unit: str | None
-    alarm_id: str | None
-    lon: float | None
-    lat: float | None
-    z: float | None
-    eid: str | None
-    grid_code: str | None
-    placed_by: str | None
-    not_placed: str | None = Field(description="Why it has no place, where it has none")
-    attributes: dict[str, Any]
-    clock: CaseClock
-    actions: list[CaseStep]
-
-
-class CaseFeature(BaseModel):
-    """A case as a GeoJSON point."""
-
-    type: str = "Feature"
-    id: str
-    geometry: dict[str, Any] | None
-    properties: CaseOut
-
-
-class CaseCollection(BaseModel):
-    """Cases as GeoJSON, newest first."""
-
-    type: str = "FeatureCollection"
-    features: list[CaseFeature]
-    numberMatched: int  # noqa: N815 -- spelled as in OGC API Features
-    numberReturned: int  # noqa: N815
-
-
-class CaseIn(BaseModel):
-    """A report that becomes a case."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={
-            "example": {
-                "title": "路边暴露垃圾",
-                "kind": "管理事项",
-                "code": "06010",
-                "address_text": "临江大道35号门口",
-                "lon": 114.0512,
-                "lat": 30.4471,
-                "source": "公众举报",
-                "actor": "市民热线",
-            }
-        },
-    )
-    title: str = Field(max_length=200)
-    kind: str = "管理事项"
-    code: str | None = Field(None, description="5-digit type of that kind")
-    description: str | None = Field(None, max_length=4000)
-    address_text: str | None = Field(None, max_length=400)
-    lon: float | None = None
-    lat: float | None = None
-    source: str | None = Field(None, max_length=100)
-    unit: str | None = Field(None, max_length=100)
-    actor: str = Field(min_length=1, max_length=200)
-    note: str | None = Field(None, max_length=4000)
-
-
-class StepIn(BaseModel):
-    """Who takes a step, and why."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={"example": {"actor": "派遣员小王", "note": "请于今日处置"}},
-    )
-    actor: str = Field(min_length=1, max_length=200)
-    note: str | None = Field(None, max_length=4000)
-    role: str | None = Field(None, description="Role of the actor; checked where given")
 
 
 def _feature(case: Mapping[str, Any]) -> dict[str, Any]:
@@ -188,7 +57,14 @@ def list_cases(
         str | None, Query(description="Stages, several with commas.", examples=["派遣,处置"])
     ] = None,
     bbox: BboxText = None,
-    grid: Annotated[str | None, Query(description="15-digit code of a 单元网格.")] = None,
+    grid: Annotated[
+        str | None,
+        Query(description="Code of a 街道 (9 digits), 社区 (12) or 单元网格 (15)."),
+    ] = None,
+    code: Annotated[
+        str | None, Query(description="Type, or the beginning of one.", examples=["06010"])
+    ] = None,
+    unit: Annotated[str | None, Query(description="Responsible unit.")] = None,
     overdue: Annotated[
         str | None,
         Query(
@@ -199,20 +75,23 @@ def list_cases(
     offset: Annotated[str | None, Query(description="Cases to pass over.")] = None,
 ) -> Response:
     """Cases as GeoJSON points, newest first, each with the steps it can take now."""
-    only(request, {"stage", "bbox", "grid", "overdue", "limit", "offset", "f", "lang"})
+    only(
+        request,
+        {"stage", "bbox", "grid", "code", "unit", "overdue", "limit", "offset", "f", "lang"},
+    )
     if overdue not in (None, "true", "false"):
         raise InvalidRequestError(f"overdue={overdue[:20]!r}: expected true or false.", "overdue")
     late = None if overdue is None else overdue == "true"
     asked = stage.split(",") if stage else None
     size = parse_whole(limit, "limit", 100, 1, state.settings.max_limit)
     start = parse_whole(offset, "offset", 0, 0)
+    wanted = Asked(asked, simple_box(bbox), grid, code, unit, limit=size, offset=start)
     view = view_of(request)
     if view is None:
-        page = state.desk.listed(asked, simple_box(bbox), grid, size, start, late)
+        page = state.desk.listed(wanted, late)
     else:
-        page = _seen(
-            state.desk.listed(asked, simple_box(bbox), grid, MOST_CASES, 0, late), view, size, start
-        )
+        all_of_them = replace(wanted, limit=MOST_CASES, offset=0)
+        page = _seen(state.desk.listed(all_of_them, late), view, size, start)
     content = {
         "type": "FeatureCollection",
         "features": [_feature(case) for case in page.cases],
@@ -277,5 +156,19 @@ def step_case(case_id: str, action: str, given: StepIn, request: Request, state:
     only(request, {"f", "lang"})
     if view_of(request) is not None:
         _case(request, state, case_id)
-    case = state.desk.step(case_id, action, given.actor, given.note, given.role)
+        if given.into is not None:
+            _case(request, state, given.into)
+    said = {name: getattr(given, name) for name in ("hours", "until", "unit", "into")}
+    role = _role(request, given.role)
+    case = state.desk.step(case_id, action, given.actor, given.note, role, **said)
     return answer(tell(request, state, case, action), media=GEOJSON)
+
+
+def _role(request: Request, named: str | None) -> str | None:
+    """As whom a caller takes a step: one of his duties where he has some, the only one where he names none."""
+    duties = caller_of(request).grant.duties
+    if named is None and len(duties) == 1:
+        return duties[0]
+    if duties and named is not None and named not in duties:
+        raise ForbiddenError(f"role {named}: this key has the duties {', '.join(duties)}.")
+    return named

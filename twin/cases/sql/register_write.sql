@@ -13,7 +13,7 @@ WHERE case_file.case_id = s.known_id AND s.verdict = 'changed' AND s.reason IS N
 
 INSERT INTO case_file
 SELECT uuidv7(), key, kind, code, coalesce(attributes ->> 'code_scheme', $edition), title, description, address_text, lon, lat, stage, reported_at, closed_at, source, unit, NULL,
-    attributes, $dataset::UUID, record_hash
+    attributes, $dataset::UUID, record_hash, NULL
 FROM staged_case WHERE verdict = 'loaded' AND reason IS NULL
 ORDER BY position;
 

@@ -135,7 +135,7 @@ def _codes_known(store: Store) -> LawResult:
 def _assets_present(store: Store) -> LawResult:
     rows: list[dict[str, Any]] = store.table(
         "SELECT asset FROM mesh_asset UNION SELECT asset FROM raster UNION SELECT asset FROM cloud_asset "
-        "UNION SELECT asset FROM tileset_asset"
+        "UNION SELECT asset FROM tileset_asset UNION SELECT asset FROM case_photo"
     ).to_pylist()
     missing = tuple(r["asset"] for r in rows if not (store.assets / r["asset"]).exists())
     return LawResult(

@@ -55,7 +55,7 @@ def _far(con, building: str) -> None:
     )
     con.execute(
         "INSERT INTO case_file VALUES (?, 'AJ20260601999', '管理事项', '02103', 'GB/T 47678.5-2026', '远处积水', NULL, "
-        "'远处大道1号', ?, ?, '立案', TIMESTAMP '2026-06-01 09:00:00', NULL, '市民', '城管', NULL, NULL, NULL, NULL, NULL)",
+        "'远处大道1号', ?, ?, '立案', TIMESTAMP '2026-06-01 09:00:00', NULL, '市民', '城管', NULL, NULL, NULL, NULL, NULL, NULL)",
         [FAR_CASE, lon, lat],
     )
     for kind, subject in (("datastream", "2"), ("case", FAR_CASE), ("alarm", FAR_ALARM)):

@@ -121,35 +121,34 @@ def clocks(
 
 def late(
     con: duckdb.DuckDBPyConnection, now: datetime, calendar: Calendar, wanted: bool = True
-) -> list[str]:
-    """UUIDs of the cases that are not closed and beyond a limit, or (``wanted`` false) of the others."""
+) -> pa.Array:
+    """UUIDs (text) of the cases that are not closed and beyond a limit, or (``wanted`` false) of the others."""
     told = _clocks(con, now, calendar, None)
-    return list(told.ids.filter(pa.array(told.overdue == wanted)).to_pylist())
+    return told.ids.combine_chunks().filter(pa.array(told.overdue == wanted))
 
 
 def _clocks(
     con: duckdb.DuckDBPyConnection, now: datetime, calendar: Calendar, cases: Sequence[str] | None
 ) -> _Clocks:
-    bound = {"all": cases is None, "closed": list(CLOSED), "now": now}
+    bound = {"all": cases is None, "closed": list(CLOSED)}
     con.register("asked_case", pa.table({"id": pa.array(cases or [], pa.string())}))
     try:
         found = run(con, "clocks", "twin.cases", **bound).to_arrow_table()
-        stood = run(con, "stood", "twin.cases", **bound).to_arrow_table()
-        granted = run(con, "granted", "twin.cases", **bound).to_arrow_table()
+        halts = run(con, "halts", "twin.cases", **bound).to_arrow_table()
     finally:
         con.unregister("asked_case")
     since, reported = (_column(found, name) for name in ("since", "reported_at"))
-    kinds = _kinds(found)
-    work, wall, work_all, wall_all = _stood(stood, calendar, found["id"], since)
-    here, ever = _granted(granted, found["id"], since)
-    stage_due = _due(calendar, since, kinds, None, work + here, wall + here)
-    due = _due(calendar, reported, kinds, WHOLE, work_all + ever, wall_all + ever)
-    stages = found["stage"].to_numpy(zero_copy_only=False).astype(str)
-    over = np.isin(stages, CLOSED)
+    different, of = _kinds(found)
+    over, paused = (
+        np.array([stage in stages for stage, _, _ in different], bool)[of]
+        for stages in (CLOSED, (PAUSED,))
+    )
+    present = np.datetime64(now, "us")
+    more = _added(halts, calendar, found["id"], since, paused, present)
+    stage_due = _due(calendar, since, (different, of), None, more[0], more[1])
+    due = _due(calendar, reported, (different, of), WHOLE, more[2], more[3])
     stage_due[over] = due[over] = np.datetime64("NaT")
-    paused = stages == PAUSED
-    passed = np.datetime64(now, "us")
-    overdue = ~paused & ((stage_due < passed) | (due < passed))  # NaT is before nothing
+    overdue = ~paused & ((stage_due < present) | (due < present))  # NaT is before nothing
     return _Clocks(found["id"], since, stage_due, due, paused, overdue)
 
 
@@ -164,41 +163,50 @@ def _kinds(found: pa.Table) -> tuple[list[tuple[str, str, str]], NDArray[np.int6
         found[name].combine_chunks().fill_null(unset).dictionary_encode()
         for name, unset in (("stage", ""), ("code", ""), ("urgency", URGENCIES[0]))
     ]
-    key = np.zeros(found.num_rows, np.int64)
-    for column in columns:
-        key = key * max(1, len(column.dictionary)) + column.indices.to_numpy()
-    _, first, of = np.unique(key, return_index=True, return_inverse=True)
-    taken = [column.take(pa.array(first)).to_pylist() for column in columns]
-    return list(zip(*taken, strict=True)), of.reshape(-1)
+    sizes = tuple(max(1, len(column.dictionary)) for column in columns)
+    key = np.ravel_multi_index([column.indices.to_numpy() for column in columns], sizes)
+    met = np.flatnonzero(np.bincount(key, minlength=1))
+    place = np.zeros(int(np.prod(sizes)), np.int64)
+    place[met] = np.arange(len(met))
+    words = [column.dictionary.to_pylist() for column in columns]
+    rows = zip(*np.unravel_index(met, sizes), strict=True) if len(key) else ()
+    return [tuple(word[at] for word, at in zip(words, row, strict=True)) for row in rows], place[key]  # type: ignore[misc] # three each
 
 
-def _stood(
-    table: pa.Table, calendar: Calendar, ids: pa.ChunkedArray, since: NDArray[np.datetime64]
+def _added(
+    halts: pa.Table,
+    calendar: Calendar,
+    ids: pa.ChunkedArray,
+    since: NDArray[np.datetime64],
+    paused: NDArray[np.bool_],
+    present: np.datetime64,
 ) -> NDArray[np.float64]:
-    """How long each case stood still: seconds of work and of the clock since it came to its stage, and in all; shape (4, n)."""
+    """By how much limits move, standing still and extensions together.
+
+    Times add up: the end of each halt less its begin, and the present where one lasts.
+
+    Returns
+    -------
+    ndarray of float64, shape (4, n)
+        Seconds of work and of the clock since a case came to its stage, and in all.
+    """
     total = np.zeros((4, len(since)))
-    if table.num_rows:
-        owner = pc.index_in(table["id"], value_set=ids.combine_chunks()).to_numpy()
-        begin, end = _column(table, "begin"), _column(table, "end")
-        work = np.nan_to_num(calendar.worked(end) - calendar.worked(begin))
-        wall = (end - begin).astype(np.int64) / 1e6
-        here = begin >= since[owner]
-        for row, seconds in enumerate((work * here, wall * here, work, wall)):
-            np.add.at(total[row], owner, seconds)
-    return total
-
-
-def _granted(
-    table: pa.Table, ids: pa.ChunkedArray, since: NDArray[np.datetime64]
-) -> NDArray[np.float64]:
-    """Seconds granted to each case since it came to its stage, and in all; shape (2, n)."""
-    total = np.zeros((2, len(since)))
-    table = table.filter(pc.is_in(table["id"], value_set=ids.combine_chunks()))
-    if table.num_rows:
-        owner = pc.index_in(table["id"], value_set=ids.combine_chunks()).to_numpy()
-        seconds = table["hours"].to_numpy() * 3600
-        np.add.at(total[0], owner, seconds * (_column(table, "at_time") >= since[owner]))
-        np.add.at(total[1], owner, seconds)
+    if not halts.num_rows:
+        return total
+    owner = pc.index_in(halts["id"], value_set=ids.combine_chunks())
+    halts, owner = halts.filter(owner.is_valid()), owner.drop_null().to_numpy()
+    at, sign = _column(halts, "at_time"), halts["sign"].to_numpy()
+    here = at >= since[owner]
+    sign = np.append(sign, np.ones(int(paused.sum())))
+    granted = np.append(halts["hours"].to_numpy() * 3600, np.zeros(int(paused.sum())))
+    owner = np.append(owner, np.flatnonzero(paused))
+    at = np.append(at, np.full(int(paused.sum()), present))
+    here = np.append(here, np.full(int(paused.sum()), True))
+    zero = at.min() if len(at) else present
+    work = sign * np.nan_to_num(calendar.worked(at)) + granted
+    wall = sign * ((at - zero).astype(np.int64) / 1e6) + granted
+    for row, seconds in enumerate((work * here, wall * here, work, wall)):
+        total[row] = np.bincount(owner, seconds, len(since))
     return total
 
 

@@ -166,7 +166,8 @@ class CaseDesk:
                 details["into"] = self._merge(con, case, details["into"], actor, now)
             closed = now if taken.target in CLOSED else None
             run(
-                con, "step", "twin.cases", case=case["id"], stage=taken.target, closed=closed, unit=details.get("unit")
+                con, "step", "twin.cases", case=case["id"], source=taken.source, stage=taken.target, now=now, closed=closed,
+                unit=details.get("unit"),
             )  # fmt: skip
             self._note(
                 con, case["id"], now, taken.action, (taken.source, taken.target), actor, note, role, details
@@ -260,9 +261,16 @@ class CaseDesk:
                 )
         with self._store.cursor() as cursor:
             if overdue is not None:
-                now = naive_utc(self._clock())
-                asked = replace(asked, among=late(cursor, now, self._calendar, overdue))
+                asked = replace(asked, among=self._late(cursor, overdue))
             return self._page(cursor, asked)
+
+    def overdue(self, wanted: bool = True) -> pa.Array:
+        """UUIDs (text) of the cases beyond a time limit, or of the others that are open."""
+        with self._store.cursor() as cursor:
+            return self._late(cursor, wanted)
+
+    def _late(self, con: duckdb.DuckDBPyConnection, wanted: bool) -> pa.Array:
+        return late(con, naive_utc(self._clock()), self._calendar, wanted)
 
     def _write(
         self,

@@ -1,6 +1,7 @@
 """Cases as they are told: found by what is asked, with clock, steps and what stands."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,7 +17,7 @@ from twin.cases.reporting import code_names
 from twin.cases.stages import CLOSED, Transition
 from twin.store import run, statement
 
-__all__ = ["Asked", "CasePage", "dicts", "events_of", "page_of", "standing_of"]
+__all__ = ["Asked", "CasePage", "bound_of", "dicts", "events_of", "page_of", "standing_of"]
 
 Box = tuple[float, float, float, float]
 
@@ -38,7 +39,7 @@ class Asked:
         Responsible unit.
     alarm, case : str, optional
         UUID of an alarm; UUID or key of a case.
-    among : sequence of str, optional
+    among : pyarrow.Array of string, optional
         UUIDs.
     limit, offset : int
     """
@@ -50,7 +51,7 @@ class Asked:
     unit: str | None = None
     alarm: str | None = None
     case: str | None = None
-    among: Sequence[str] | None = None
+    among: pa.Array | None = None
     limit: int = 100
     offset: int = 0
 
@@ -86,19 +87,9 @@ def page_of(
 
 def standing_of(con: duckdb.DuckDBPyConnection, asked: Asked) -> CasePage:
     """Cases as :func:`page_of` tells them, without their clocks."""
-    west, south, east, north = asked.bbox or (None, None, None, None)
-    bound = {
-        "stages": None if asked.stages is None else list(asked.stages),
-        **{"west": west, "south": south, "east": east, "north": north},
-        **{"grid": asked.grid, "code": asked.code, "unit": asked.unit, "alarm": asked.alarm},
-        **{"case": asked.case, "limit": asked.limit, "offset": asked.offset},
-        "all": asked.among is None,
-    }
-    con.register("among", pa.table({"id": pa.array(asked.among or [], pa.string())}))
-    try:
-        found = dicts(con.execute(statement("list", "twin.cases"), bound))
-    finally:
-        con.unregister("among")
+    text = statement("found", "twin.cases") + statement("list", "twin.cases")
+    with bound_of(con, asked) as bound:
+        found = dicts(con.execute(text, {**bound, "limit": asked.limit, "offset": asked.offset}))
     if not found:
         return CasePage([], 0)
     matched = found[0]["matched"]
@@ -112,6 +103,23 @@ def standing_of(con: duckdb.DuckDBPyConnection, asked: Asked) -> CasePage:
         row |= _said(row["stage"], events)
         row["actions"] = [_told(step) for step in possible(_replayed(row["stage"], events))]
     return CasePage(found, matched)
+
+
+@contextmanager
+def bound_of(con: duckdb.DuckDBPyConnection, asked: Asked) -> Iterator[dict[str, Any]]:
+    """What ``found.sql`` binds, for as long as the block runs."""
+    west, south, east, north = asked.bbox or (None, None, None, None)
+    nobody = pa.array([], pa.string())
+    con.register("among", pa.table({"id": nobody if asked.among is None else asked.among}))
+    try:
+        yield {
+            "stages": None if asked.stages is None else list(asked.stages),
+            **{"west": west, "south": south, "east": east, "north": north},
+            **{"grid": asked.grid, "code": asked.code, "unit": asked.unit, "alarm": asked.alarm},
+            **{"case": asked.case, "all": asked.among is None},
+        }
+    finally:
+        con.unregister("among")
 
 
 def events_of(con: duckdb.DuckDBPyConnection, case_id: str) -> list[dict[str, Any]]:

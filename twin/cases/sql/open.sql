@@ -1,7 +1,7 @@
 -- Writes a new case, its first event and its place. incoming_case: one row with the columns of case_file and its anchor. $now: UTC.
 INSERT INTO case_file
 SELECT case_id::UUID, key, kind, code, edition, title, description, address_text, lon, lat, stage, reported_at, NULL, source, unit,
-    alarm_id::UUID, attributes, NULL, NULL, urgency
+    alarm_id::UUID, attributes, NULL, NULL, urgency, reported_at
 FROM incoming_case;
 
 INSERT INTO case_event (case_id, at_time, event, from_stage, to_stage, actor, note, details)

@@ -20,4 +20,8 @@ SELECT w.case_id::VARCHAR || ' ' || event AS what,
     AND (NOT last OR (c.stage IS NOT DISTINCT FROM to_stage
         AND (event = 'load' OR (c.closed_at IS NOT NULL) = (c.stage IN ('结案', '作废'))))) AS ok
 FROM walked w LEFT JOIN case_file c USING (case_id)
+UNION ALL SELECT c.case_id::VARCHAR || ' stage_since', coalesce(c.stage_since, c.reported_at) IS NOT DISTINCT FROM coalesce(e.since, c.reported_at)
+FROM case_file c LEFT JOIN (
+    SELECT case_id, to_stage, max(at_time) AS since FROM case_event
+    WHERE from_stage IS DISTINCT FROM to_stage AND from_stage IS DISTINCT FROM '挂账' GROUP BY ALL) e ON e.case_id = c.case_id AND e.to_stage = c.stage
 UNION ALL SELECT c.case_id::VARCHAR || ' has no events', false FROM case_file c ANTI JOIN case_event USING (case_id)

@@ -5,7 +5,18 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["CaseCollection", "CaseFeature", "CaseIn", "CaseOut", "StepIn"]
+__all__ = [
+    "CaseCollection",
+    "CaseCounts",
+    "CaseFeature",
+    "CaseIn",
+    "CaseOut",
+    "Duplicates",
+    "PhotoOut",
+    "Photos",
+    "StepIn",
+    "Units",
+]
 
 
 class CaseStep(BaseModel):
@@ -170,3 +181,114 @@ class StepIn(BaseModel):
     until: datetime | None = Field(None, description="督办: until when")
     unit: str | None = Field(None, max_length=100, description="改派: to which unit")
     into: str | None = Field(None, max_length=100, description="合并: into which case (id or key)")
+
+
+class Duplicate(BaseModel):
+    """A case that may tell of the same, and why."""
+
+    id: str
+    key: str
+    title: str | None
+    stage: str
+    lon: float | None
+    lat: float | None
+    eid: str | None
+    distance_m: float | None
+    hours_apart: float
+    likeness: float = Field(description="Of title and description, 0 to 1")
+    score: float = Field(description="0 to 1")
+    why_zh: str
+    why_en: str
+
+
+class Duplicates(BaseModel):
+    """Cases that may tell of the same, likeliest first."""
+
+    duplicates: list[Duplicate]
+    count: int
+
+
+class PhotoOut(BaseModel):
+    """A photo of a case and what it says of its place."""
+
+    sha256: str
+    media_type: str
+    n_bytes: int
+    width: int
+    height: int
+    taken_at: datetime | None
+    lon: float | None = Field(description="Degrees, by its EXIF")
+    lat: float | None
+    distance_m: float | None = Field(description="From the place of the case")
+    verdict: str = Field(
+        description="agrees, agrees_as_gcj02, far, no_position (of the photo), no_place (of the case)"
+    )
+    actor: str
+    at_time: datetime
+    href: str
+
+
+class Photos(BaseModel):
+    """Photos of a case, in the order they came."""
+
+    photos: list[PhotoOut]
+    count: int
+
+
+class UnitRule(BaseModel):
+    """Who is responsible for a type of cases in an area."""
+
+    model_config = ConfigDict(extra="forbid")
+    code: str = Field("", max_length=5, description="Type, or the beginning of one; empty: all")
+    area: str = Field(
+        "", max_length=15, description="Beginning of a 单元网格 code; empty: everywhere"
+    )
+    unit: str = Field(max_length=100)
+
+
+class Units(BaseModel):
+    """The table of responsible units (责任单位)."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {
+                "units": [
+                    {"code": "", "area": "429871001", "unit": "滨江街道综合执法中心"},
+                    {"code": "06", "area": "", "unit": "区环境卫生服务中心"},
+                ]
+            }
+        },
+    )
+    units: list[UnitRule] = Field(max_length=20_000)
+
+
+class Numbers(BaseModel):
+    """Cases, those that are open, and by stage."""
+
+    total: int
+    open: int
+    by_stage: dict[str, int]
+
+
+class ClassNumbers(Numbers):
+    """Cases of a type."""
+
+    kind: str | None
+    code: str | None
+    name: str | None
+
+
+class AreaNumbers(Numbers):
+    """Cases of an area; code null: outside all."""
+
+    code: str | None
+    name: str | None
+    by_class: list[ClassNumbers]
+
+
+class CaseCounts(Numbers):
+    """Cases by area, type and stage."""
+
+    by: str
+    areas: list[AreaNumbers]

@@ -25,7 +25,7 @@ from sample_data.live import Simulator
 from tiles import Hashes, OnDemand
 from twin.analysis import SceneBook
 from twin.arena import ArenaKeeper, ArenaReader, CityReader
-from twin.cases import CaseDesk
+from twin.cases import CaseOffice
 from twin.city import City
 from twin.codes import cim_classes, components
 from twin.errors import NotReadyError
@@ -85,7 +85,7 @@ class CityState:
     city: City
     store: Store
     hub: LiveHub
-    desk: CaseDesk
+    desk: CaseOffice
     book: AddressBook
     jobs: AddressJobs
     runner: Jobs
@@ -137,7 +137,7 @@ class CityState:
                 arenas.start()
                 with _running(settings, hub):
                     drawing = OnDemand(Scene(store), city.tiles)
-                    desk = CaseDesk(store)
+                    desk = CaseOffice(store)
                     state = cls(
                         settings, city, store, hub, desk, book, AddressJobs(jobs), jobs, scenes, turns, drawing
                     )  # fmt: skip

@@ -170,7 +170,9 @@ def _kinds(found: pa.Table) -> tuple[list[tuple[str, str, str]], NDArray[np.int6
     place[met] = np.arange(len(met))
     words = [column.dictionary.to_pylist() for column in columns]
     rows = zip(*np.unravel_index(met, sizes), strict=True) if len(key) else ()
-    return [tuple(word[at] for word, at in zip(words, row, strict=True)) for row in rows], place[key]  # type: ignore[misc] # three each
+    return [tuple(word[at] for word, at in zip(words, row, strict=True)) for row in rows], place[
+        key
+    ]
 
 
 def _added(

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import duckdb
 
-from twin.cases.listing import Asked, bound_of, dicts
+from twin.cases.listing import Asked, bound_of
 from twin.cases.reporting import code_names
 from twin.cases.stages import CLOSED, stages
 from twin.store import statement
@@ -49,7 +49,8 @@ def told(groups: Mapping[Group, int], names: Mapping[str, str]) -> dict[str, Any
     Returns
     -------
     dict
-        ``total``, ``open``, ``by_stage``, and ``areas``: each with ``code`` (None: outside all), ``name``, the same numbers and ``by_class``.
+        ``total``, ``open``, ``by_stage``, and ``areas``: each with
+        ``code`` (None: outside all), ``name``, the same numbers and ``by_class``.
     """
     areas: dict[str | None, dict[tuple[str | None, str | None], dict[str, int]]] = {}
     for (area, kind, code, stage), n in groups.items():
@@ -63,9 +64,7 @@ def told(groups: Mapping[Group, int], names: Mapping[str, str]) -> dict[str, Any
         ]  # fmt: skip
         classes.sort(key=lambda row: (-row["total"], row["kind"] or "", row["code"] or ""))
         whole = _sums(areas[area].values())
-        rows.append(
-            {"code": area, "name": names.get(area or ""), **whole, "by_class": classes}
-        )
+        rows.append({"code": area, "name": names.get(area or ""), **whole, "by_class": classes})
     every = [by_stage for area in areas.values() for by_stage in area.values()]
     return {**_sums(every), "areas": rows}
 

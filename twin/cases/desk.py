@@ -18,6 +18,7 @@ from twin.cases.register import EDITION
 from twin.cases.reporting import NewCase
 from twin.cases.saying import checked
 from twin.cases.stages import CLOSED, FIRST, stages
+from twin.cases.units import responsible
 from twin.errors import ConflictError, InvalidRequestError, NotFoundError
 from twin.ids import uuid7_array
 from twin.live.register import naive_utc
@@ -55,8 +56,23 @@ class CaseDesk:
         self._clock = clock
         self._calendar = calendar_of(store.city)
 
-    def open(self, new: NewCase, actor: str, note: str | None = None) -> dict[str, Any]:
-        """Open a case at stage 上报, durably before this returns.
+    def open(
+        self,
+        new: NewCase,
+        actor: str,
+        note: str | None = None,
+        named: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Open a case at stage 上报, with its place and responsible unit, durably before this returns.
+
+        Parameters
+        ----------
+        new : NewCase
+        actor : str
+            Who reports it.
+        note : str, optional
+        named : mapping, optional
+            What its address text names (a row of :data:`twin.ingest.anchoring.MATCHED`); taken where it has no coordinates.
 
         Raises
         ------
@@ -64,7 +80,7 @@ class CaseDesk:
             If ``actor`` is empty.
         """
         with self._store.transaction() as con:
-            place = place_case(con, self._store.assets, new.lon, new.lat)
+            place = place_case(con, self._store.assets, new.lon, new.lat, named)
             case_id = self._write(con, new, place, actor, note)
             return self._one(con, case_id)
 
@@ -253,16 +269,16 @@ class CaseDesk:
         InvalidRequestError
             If a stage is unknown.
         """
-        asked = asked or Asked()
+        with self._store.cursor() as cursor:
+            return self._page(cursor, self._among(cursor, asked or Asked(), overdue))
+
+    def _among(self, con: duckdb.DuckDBPyConnection, asked: Asked, overdue: bool | None) -> Asked:
         for name in asked.stages or ():
             if name not in stages():
                 raise InvalidRequestError(
                     f"stage {name!r}: expected one of {' '.join(stages())}", "stage"
                 )
-        with self._store.cursor() as cursor:
-            if overdue is not None:
-                asked = replace(asked, among=self._late(cursor, overdue))
-            return self._page(cursor, asked)
+        return asked if overdue is None else replace(asked, among=self._late(con, overdue))
 
     def overdue(self, wanted: bool = True) -> pa.Array:
         """UUIDs (text) of the cases beyond a time limit, or of the others that are open."""
@@ -284,10 +300,11 @@ class CaseDesk:
     ) -> str:
         now = naive_utc(self._clock())
         case_id = str(uuid7_array(1)[0])
+        unit = responsible(con, new, place)
         row = {
             "eid": None,
             "node_id": None,
-            "details": None,
+            "details": orjson.dumps(unit).decode(),
             **place,
             "case_id": case_id,
             "key": _next_key(con, now),
@@ -301,7 +318,7 @@ class CaseDesk:
             "reported_at": now,
             "source": new.source,
             "urgency": new.urgency,
-            "unit": new.unit,
+            "unit": unit["unit"],
             "alarm_id": alarm_id,
             "attributes": orjson.dumps(attributes).decode() if attributes else None,
             "actor": _named(actor),

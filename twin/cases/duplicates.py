@@ -45,7 +45,8 @@ def duplicates(
     Returns
     -------
     list of dict
-        ``id, key, title, stage, lon, lat, eid, distance_m`` (None without places), ``hours_apart, likeness, score`` (0 to 1) and ``why_zh``,
+        ``id, key, title, stage, lon, lat, eid, distance_m`` (None without places),
+        ``hours_apart, likeness, score`` (0 to 1) and ``why_zh``,
         ``why_en``. 作废 are left out; at most 100.
     """
     lon, lat = case["lon"], case["lat"]
@@ -92,4 +93,4 @@ def _told(
 
 
 def _words(case: Mapping[str, Any]) -> str:
-    return f"{case['title'] or ''} {case['description'] or ''}"
+    return f"{case['title'] or ''} {case['description'] or ''}".strip()

@@ -10,12 +10,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+import duckdb
 import numpy as np
 
+from twin.cases.listing import dicts
 from twin.crs.offsets import gcj02_to_wgs84
 from twin.errors import InvalidRequestError
 
-__all__ = ["FORMATS", "Photo", "keep", "read_photo"]
+__all__ = ["FORMATS", "Photo", "keep", "photos_of", "read_photo"]
 
 FORMATS: Final = {"JPEG": ("image/jpeg", ".jpg"), "PNG": ("image/png", ".png"), "WEBP": ("image/webp", ".webp")}  # fmt: skip
 MOST_PIXELS: Final = 120_000_000
@@ -44,7 +46,8 @@ class Photo:
     distance_m : float or None
         From the place of the case.
     verdict : str
-        ``agrees``, ``agrees_as_gcj02`` (the camera wrote GCJ-02), ``far``, ``no_position`` (of the photo) or ``no_place`` (of the case).
+        ``agrees``, ``agrees_as_gcj02`` (the camera wrote GCJ-02),
+        ``far``, ``no_position`` (of the photo) or ``no_place`` (of the case).
     """
 
     sha256: str
@@ -89,7 +92,9 @@ def read_photo(content: bytes, lon: float | None, lat: float | None) -> Photo:
                 picture.verify()
     except InvalidRequestError:
         raise
-    except (OSError, ValueError, SyntaxError, TypeError, KeyError, Image.DecompressionBombError, Image.DecompressionBombWarning) as err:  # fmt: skip
+    except (
+        OSError, ValueError, SyntaxError, TypeError, KeyError, Image.DecompressionBombError, Image.DecompressionBombWarning,
+    ) as err:  # fmt: skip
         raise InvalidRequestError(
             "the body is no picture that can be read; expected a whole JPEG, PNG or WebP file.",
             "body",
@@ -118,6 +123,12 @@ def keep(folder: Path, photo: Photo, content: bytes) -> None:
     beside.replace(path)
 
 
+def photos_of(con: duckdb.DuckDBPyConnection, case_id: str) -> list[dict[str, Any]]:
+    """Photos of a case by UUID, in the order they came: fields of :class:`Photo`, ``actor``, ``at_time``."""
+    asked = "SELECT * EXCLUDE (case_id) FROM case_photo WHERE case_id = $case::UUID ORDER BY at_time, sha256"
+    return dicts(con.execute(asked, {"case": case_id}))
+
+
 def _degrees(
     position: dict[int, Any], reference: int, value: int, negative: str, most: int
 ) -> float | None:
@@ -135,7 +146,7 @@ def _degrees(
 def _taken(shot: dict[int, Any]) -> datetime | None:
     """DateTimeOriginal with its offset, as naive UTC."""
     try:
-        local = datetime.strptime(str(shot[0x9003]), "%Y:%m:%d %H:%M:%S")  # noqa: DTZ007 -- the zone comes below
+        local = datetime.strptime(str(shot[0x9003]), "%Y:%m:%d %H:%M:%S")
     except (KeyError, ValueError):
         return None
     try:
@@ -164,6 +175,4 @@ def _held(
 
 
 def _metres(east: float, north: float, lon: float, lat: float) -> float:
-    return float(
-        METRES_PER_DEGREE * np.hypot((east - lon) * np.cos(np.radians(lat)), north - lat)
-    )
+    return float(METRES_PER_DEGREE * np.hypot((east - lon) * np.cos(np.radians(lat)), north - lat))

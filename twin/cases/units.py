@@ -50,7 +50,8 @@ def replace_units(con: duckdb.DuckDBPyConnection, rules: Sequence[Mapping[str, s
             )
         if not unit or kept.setdefault((code, area), unit) != unit:
             raise InvalidRequestError(
-                f"rule {at}: code {code!r} in area {area!r}: expected one unit.", f"units[{at}].unit"
+                f"rule {at}: code {code!r} in area {area!r}: expected one unit.",
+                f"units[{at}].unit",
             )
     con.execute("DELETE FROM case_unit")
     rows = [{"code": code, "area": area, "unit": unit} for (code, area), unit in kept.items()]
@@ -75,9 +76,9 @@ def responsible(
     Returns
     -------
     dict
-        ``unit`` (None where nobody is found) and ``by``: ``report`` (the report names it), ``relation`` (``responsible_for`` the
-        thing), ``owner`` (权属单位 of the thing), ``table`` (rule of code and area), ``none``; with ``eid`` and ``distance_m``, or ``code``
-        and ``area`` of the rule.
+        ``unit`` (None where nobody is found) and ``by``: ``report`` (the report names it), ``relation`` (``responsible_for``
+        the thing), ``owner`` (权属单位 of the thing), ``table`` (rule of code and area) or ``none``; with ``eid`` and
+        ``distance_m``, or ``code`` and ``area`` of the rule.
     """
     if new.unit:
         return {"unit": new.unit, "by": "report"}
@@ -114,7 +115,9 @@ def _owner(
     away = METRES_PER_DEGREE * np.hypot((x - lon) * np.cos(np.radians(lat)), y - lat)
     tied = np.array(table["tied"].to_pylist(), bool)
     away = np.where(tied, 0.0, away)
-    at = int(np.lexsort((table["by"].to_numpy(zero_copy_only=False).astype(str) != "relation", away))[0])
+    at = int(
+        np.lexsort((table["by"].to_numpy(zero_copy_only=False).astype(str) != "relation", away))[0]
+    )
     if away[at] > NEAR_M:
         return None
     row = table.slice(at, 1).to_pylist()[0]

@@ -1,6 +1,6 @@
 """What a sweep over open cases costs, and a step: CPU-seconds, beside one bare scan of the same tables.
 
-    python tests/bench/live/cases.py [open cases]
+python tests/bench/live/cases.py [open cases]
 """
 
 import sys
@@ -43,26 +43,30 @@ def cpu(work: Callable[[], object], times: int = 5) -> float:
 
 def main(n: int) -> None:
     """Print the table of docs/cases.md."""
-    with tempfile.TemporaryDirectory() as folder:
-        with Store.open(City.init(Path(folder) / "city", name="bench")) as store:
-            with store.transaction() as con:
-                for part in con.extract_statements(FILL):
-                    con.execute(part, {"n": n} if part.named_parameters else None)
-            desk = CaseDesk(store, lambda: NOW)
-            sql = "SELECT count(stage), count(from_stage), max(at_time) FROM case_file JOIN case_event USING (case_id)"
-            bare = cpu(lambda: store.table(sql))
-            events = store.scalar("SELECT count(*) FROM case_event")
-            late = desk.listed(overdue=True).matched
-            sys.stdout.write(f"{n} open cases, {events} events, {late} overdue; one bare join of both tables {bare:.3f} s CPU\n")
-            rows = {
-                "overdue=true, a page of 100": lambda: desk.listed(Asked(limit=100), overdue=True),
-                "overdue, the ids alone": lambda: desk.overdue(True),
-                "a page of 100": lambda: desk.listed(Asked(limit=100)),
-                "one case": lambda: desk.get("AJ17"),
-            }
-            for name, work in rows.items():
-                found = cpu(work)
-                sys.stdout.write(f"| {name} | {found:.3f} | {found / bare:.1f} |\n")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Store.open(City.init(Path(folder) / "city", name="bench")) as store,
+    ):
+        with store.transaction() as con:
+            for part in con.extract_statements(FILL):
+                con.execute(part, {"n": n} if part.named_parameters else None)
+        desk = CaseDesk(store, lambda: NOW)
+        sql = "SELECT count(stage), count(from_stage), max(at_time) FROM case_file JOIN case_event USING (case_id)"
+        bare = cpu(lambda: store.table(sql))
+        events = store.scalar("SELECT count(*) FROM case_event")
+        late = desk.listed(overdue=True).matched
+        sys.stdout.write(
+            f"{n} open cases, {events} events, {late} overdue; one bare join of both tables {bare:.3f} s CPU\n"
+        )
+        rows = {
+            "overdue=true, a page of 100": lambda: desk.listed(Asked(limit=100), overdue=True),
+            "overdue, the ids alone": lambda: desk.overdue(True),
+            "a page of 100": lambda: desk.listed(Asked(limit=100)),
+            "one case": lambda: desk.get("AJ17"),
+        }
+        for name, work in rows.items():
+            found = cpu(work)
+            sys.stdout.write(f"| {name} | {found:.3f} | {found / bare:.1f} |\n")
 
 
 if __name__ == "__main__":

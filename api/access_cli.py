@@ -35,6 +35,10 @@ def add(
     area: Annotated[
         str, typer.Option(help="Only there: code of a unit or grid cell, or WKT in degrees.")
     ] = "",
+    duty: Annotated[
+        list[str] | None,
+        typer.Option(help="Steps of cases only as one of these: 操作员, 值班长, 派遣员, …"),
+    ] = None,
     days: Annotated[
         int | None,
         typer.Option(min=1, max=36500, help="Days until it runs out; never when absent."),
@@ -48,9 +52,8 @@ def add(
     where = City.open(city)
     if "(" in area:
         parse_area(area)
-    grant = Grant.of(
-        {"role": role, "collections": collection or (), "classes": klass or (), "area": area}
-    )
+    lists = {"collections": collection or (), "classes": klass or (), "duties": duty or ()}
+    grant = Grant.of({"role": role, "area": area, **lists})
     ends = None
     if days is not None:
         ends = datetime.now(UTC).replace(microsecond=0) + timedelta(days=days)
@@ -77,7 +80,12 @@ def listed(city: CityOption, json: JsonOption = False) -> None:
         return
     for entry in found:
         limits = ", ".join(
-            [*entry["collections"], *entry["classes"], *([entry["area"]] if entry["area"] else [])]
+            [
+                *entry["collections"],
+                *entry["classes"],
+                *entry["duties"],
+                *([entry["area"]] if entry["area"] else []),
+            ]
         )
         ends = f", until {entry['expires']}" if entry["expires"] else ""
         out.print(
@@ -106,5 +114,6 @@ def revoke(
 def _told(entry: "Key") -> dict[str, Any]:
     return {
         "id": entry.id, "name": entry.name, "role": entry.grant.role, "collections": entry.grant.collections,
-        "classes": entry.grant.classes, "area": entry.grant.area, "created": entry.created, "expires": entry.expires,
+        "classes": entry.grant.classes, "area": entry.grant.area, "duties": entry.grant.duties,
+        "created": entry.created, "expires": entry.expires,
     }  # fmt: skip

@@ -18,6 +18,7 @@ from api.routes import (
     address_edits,
     alarm_rules,
     alarms,
+    case_files,
     cases,
     entities,
     geocode,
@@ -43,8 +44,8 @@ __all__ = ["cors_options", "create_app"]
 ROUTERS = (
     landing.router, info.router, collections.router, schemas.router, tiling.router, styling.router, entities.router,
     resolve.router, geocode.router, address_batch.router, address_edits.router, tiles.router, wmts.router, live.router,
-    readings.router, alarms.router, alarm_rules.router, cases.router, health.router, processes.router, catalogue.router,
-    sensorthings, scene.router,
+    readings.router, alarms.router, alarm_rules.router, case_files.router, cases.router, health.router, processes.router,
+    catalogue.router, sensorthings, scene.router,
 )  # fmt: skip
 
 CORS_TAKES = ["Authorization", "X-API-Key", "X-Request-Id", "Content-Type", "Last-Event-ID", "If-Match", "If-None-Match",

@@ -17,11 +17,14 @@ import tiles
 import twin
 from api import pipeline
 from api.report import LoadReport
+from sample_data.cases import UNITS
 from sample_data.district import ADMIN_CODE, COUNTY, CRS, GEOID_UNDULATION
 from sample_data.make import generate
 from tiles import TileReport
+from twin.cases import CaseOffice
 from twin.city import City
 from twin.errors import CityError
+from twin.store import Store
 
 __all__ = ["DemoReport", "build_demo", "built_demo"]
 
@@ -70,6 +73,8 @@ def build_demo(
     generated = generate(sources, told)
     at_generated = time.perf_counter()
     load = pipeline.load(city, [], sources / "plan.toml", progress=progress)
+    with Store.open(city) as store:
+        CaseOffice(store).replace_units(UNITS)
     at_loaded = time.perf_counter()
     built = pipeline.tile(city, progress=progress)
     timings = {

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import orjson
 import pyarrow as pa
 
 import tiles
+from api.address_anchors import NOWHERE, named_place
 from api.address_binding import bind_addresses
 from api.address_book import AddressBook
 from api.address_tree import number_addresses
@@ -32,9 +32,6 @@ from twin.store import Store
 from twin.store.scene import Scene
 
 __all__ = ["export", "heights_of", "load", "tile"]
-
-FARTHEST_M = 1_500.0
-"""An address that is known no better than this is no anchor for a case."""
 
 
 def load(
@@ -131,26 +128,7 @@ def _matcher(book: AddressBook) -> Callable[[Sequence[str]], pa.Table] | None:
     index = book.history
 
     def match(texts: Sequence[str]) -> pa.Table:
-        rows = []
-        for text in texts:
-            found = index.geocode(text) if text.strip() else None
-            if found is None or found.location is None or found.location.error_m > FARTHEST_M:
-                rows.append(dict.fromkeys(MATCHED.names))
-                continue
-            evidence = {
-                "address": found.status,
-                "method": found.location.method,
-                "error_m": found.location.error_m,
-            }
-            rows.append(
-                {
-                    "node_id": found.node_id,
-                    "lon": found.location.lon,
-                    "lat": found.location.lat,
-                    "confidence": found.confidence,
-                    "evidence": orjson.dumps(evidence).decode(),
-                }
-            )
+        rows = [named_place(index.geocode(text)) if text.strip() else NOWHERE for text in texts]
         return pa.Table.from_pylist(rows, schema=MATCHED)
 
     return match

@@ -29,7 +29,7 @@ from sample_data.live import Simulator
 from tiles import Hashes, OnDemand
 from twin.analysis import SceneBook
 from twin.arena import ArenaKeeper, ArenaReader, CityReader
-from twin.cases import CaseDesk
+from twin.cases import CaseOffice
 from twin.city import City
 from twin.codes import cim_classes, components
 from twin.errors import NotReadyError
@@ -89,7 +89,7 @@ class CityState:
     city: City
     store: Store
     hub: LiveHub
-    desk: CaseDesk
+    desk: CaseOffice
     book: AddressBook
     jobs: AddressJobs
     runner: Jobs
@@ -151,7 +151,7 @@ class CityState:
                 retiler.start()
                 with _running(settings, hub):
                     drawing = OnDemand(Scene(store), city.tiles)
-                    desk = CaseDesk(store)
+                    desk = CaseOffice(store)
                     state = cls(
                         settings, city, store, hub, desk, book, AddressJobs(jobs), jobs, scenes, turns, drawing,
                         retiler,

@@ -12,7 +12,7 @@ from sample_data.district import SEED
 from sample_data.pois import Pois
 from sample_data.sensors import HISTORY_END
 
-__all__ = ["STAGES", "Cases", "build_cases"]
+__all__ = ["STAGES", "UNITS", "Cases", "build_cases"]
 
 COUNT = 3_000
 STAGES = ("上报", "受理", "立案", "派遣", "处置", "反馈", "核查", "结案", "作废")
@@ -46,6 +46,11 @@ _MATTERS: tuple[tuple[str, int, str, str], ...] = (
     ("10002", 2, "线缆脱落垂到路上", "区通信发展办"),
     ("06007", 3, "沿街晾晒衣物", "街道综合执法中心"),
 )
+UNITS: tuple[dict[str, str], ...] = (
+    *({"code": code, "area": "", "unit": unit} for code, _, _, unit in _MATTERS),
+    {"code": "", "area": "", "unit": "区城管局"},
+)
+"""Responsible units by type, as `PUT /case-units` takes them."""
 _PARTS_TEXT = {
     "01": "井盖松动、缺失或设施损坏",
     "02": "交通设施损坏",

@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,10 @@ class City:
         The city's own grids by name, from ``[crs.local.<name>]`` with ``base``, ``dx``, ``dy`` and,
         where it is turned or scaled, ``rotation`` (degrees) and ``scale``; a plan names one as
         ``LOCAL:<name>``.
+    working_hours : tuple of (begin, end)
+        Spans of a working day, hours of the day, from ``[cases] hours = ["8:30-12:00", "14:00-17:30"]``; empty: those two.
+    days_off, days_worked : tuple of date
+        Days that are not as the calendar says, from ``[cases] days_off`` and ``days_worked``.
     """
 
     path: Path
@@ -53,6 +58,9 @@ class City:
     edition: str = "citytwin-2026"
     time_zone: str = "Asia/Shanghai"
     grids: "Mapping[str, Grid]" = field(default_factory=dict)
+    working_hours: tuple[tuple[float, float], ...] = ()
+    days_off: tuple[date, ...] = ()
+    days_worked: tuple[date, ...] = ()
 
     @property
     def base_path(self) -> Path:
@@ -100,6 +108,7 @@ class City:
                 edition=str(data["city"].get("edition", "citytwin-2026")),
                 time_zone=str(data["city"].get("time_zone", "Asia/Shanghai")),
                 grids=grids,
+                **_working_time(data.get("cases", {})),
             )
         except (
             tomllib.TOMLDecodeError,
@@ -151,6 +160,28 @@ class City:
         }
         (path / "city.toml").write_text(tomli_w.dumps(document), encoding="utf-8")
         return city
+
+
+def _working_time(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Working hours and days of ``[cases]``."""
+    spans = tuple(tuple(map(_hour, text.split("-"))) for text in table.get("hours", ()))
+    flat = [hour for span in spans for hour in span]
+    if any(len(span) != 2 for span in spans) or flat != sorted(set(flat)):
+        raise ValueError(
+            f'[cases] hours {list(table["hours"])}: expected spans of a day in order, such as "8:30-12:00"'
+        )
+    days = {
+        name: tuple(date.fromisoformat(str(day)) for day in table.get(name, ()))
+        for name in ("days_off", "days_worked")
+    }
+    return {"working_hours": spans, **days}
+
+
+def _hour(text: str) -> float:
+    hour, minute = map(int, text.split(":"))
+    if not (0 <= minute < 60 and 0 <= hour * 60 + minute <= 24 * 60):
+        raise ValueError(f"{text!r} is no time of the day")
+    return hour + minute / 60
 
 
 def _local_grids(tables: Mapping[str, Mapping[str, Any]]) -> "dict[str, Grid]":

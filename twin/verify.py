@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from twin.cases.machine import known_moves
 from twin.codes import is_known
 from twin.live.archive import Archive
 from twin.live.history import loaded_values, readings
@@ -40,12 +41,13 @@ LAWS = {
     "latest_true": "the newest state of a stream is its newest reading",
     "readings_once": "no stream has two readings of one time, loaded or live",
     "alarm_life_cycle": "every step of an alarm is one its life cycle knows, and its state is where they lead",
-    "case_life_cycle": "the stage of a case is where its events lead",
+    "case_life_cycle": "every step of a case is one its table knows and its role may take, and its stage is where they lead",
 }
 """Name of each law and what it says; the statements stand in ``twin/store/sql/law_<name>.sql``."""
 
 _IN_PYTHON = (
     "codes_known", "assets_present", "latest_true", "readings_once", "alarm_life_cycle",
+    "case_life_cycle",
 )  # fmt: skip
 
 
@@ -82,6 +84,7 @@ def verify(store: Store) -> list[LawResult]:
             results.append(_counted(cursor, law, says))
     results += [_codes_known(store), _assets_present(store)]
     results += [_latest_true(store), _readings_once(store), _alarm_life_cycle(store)]
+    results.append(_case_life_cycle(store))
     order = list(LAWS)
     return sorted(results, key=lambda r: order.index(r.law))
 
@@ -105,6 +108,12 @@ def _alarm_life_cycle(store: Store) -> LawResult:
         return _counted(cursor, "alarm_life_cycle", LAWS["alarm_life_cycle"])
 
 
+def _case_life_cycle(store: Store) -> LawResult:
+    with store.cursor() as cursor:
+        cursor.register("known_move", known_moves())
+        return _counted(cursor, "case_life_cycle", LAWS["case_life_cycle"])
+
+
 def _codes_known(store: Store) -> LawResult:
     rows = store.table("SELECT class_code, count(*) AS n FROM entity GROUP BY class_code")
     known = is_known(rows["class_code"].to_numpy(zero_copy_only=False))
@@ -126,7 +135,7 @@ def _codes_known(store: Store) -> LawResult:
 def _assets_present(store: Store) -> LawResult:
     rows: list[dict[str, Any]] = store.table(
         "SELECT asset FROM mesh_asset UNION SELECT asset FROM raster UNION SELECT asset FROM cloud_asset "
-        "UNION SELECT asset FROM tileset_asset"
+        "UNION SELECT asset FROM tileset_asset UNION SELECT asset FROM case_photo"
     ).to_pylist()
     missing = tuple(r["asset"] for r in rows if not (store.assets / r["asset"]).exists())
     return LawResult(

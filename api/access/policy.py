@@ -25,6 +25,7 @@ from typing import Any, Final
 import tomli_w
 
 from api.access.roles import ROLES
+from twin.cases.stages import roles as duties
 from twin.errors import CityError, InvalidRequestError, NotFoundError
 from twin.settings import Role
 
@@ -48,16 +49,23 @@ class Grant:
         ``streams`` (with their alarms), ``cases``, ``addresses``, ``imagery``, ``terrain``.
     area : str
         Code of an administrative unit or grid cell of the base, or a polygon as WKT in degrees; empty: everywhere.
+    duties : tuple of str
+        Roles as which steps of cases may be taken (岗位, such as ``值班长``); empty: all.
     """
 
     role: Role = "viewer"
     collections: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     area: str = ""
+    duties: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.role not in ROLES:
             raise InvalidRequestError(f"role {self.role!r}: expected one of {', '.join(ROLES)}.")
+        if unknown := sorted(set(self.duties) - set(duties())):
+            raise InvalidRequestError(
+                f"duty {unknown[0]!r}: expected one of {', '.join(duties())}."
+            )
 
     @property
     def is_limited(self) -> bool:
@@ -67,7 +75,10 @@ class Grant:
     @classmethod
     def of(cls, table: Mapping[str, Any]) -> "Grant":
         """From a table of the file."""
-        lists = {name: tuple(map(str, table.get(name, ()))) for name in ("collections", "classes")}
+        lists = {
+            name: tuple(map(str, table.get(name, ())))
+            for name in ("collections", "classes", "duties")
+        }
         return cls(table.get("role", "viewer"), area=str(table.get("area", "")), **lists)
 
 
@@ -272,7 +283,7 @@ def add_key(
     now = datetime.now(UTC).replace(microsecond=0)
     key = Key(identity, _digest(secret), name, grant, now, expires)
     entry: dict[str, Any] = {"hash": key.digest, "name": name, "role": grant.role}
-    entry |= {k: list(v) for k in ("collections", "classes") if (v := getattr(grant, k))}
+    entry |= {k: list(v) for k in ("collections", "classes", "duties") if (v := getattr(grant, k))}
     entry |= {"area": grant.area} if grant.area else {}
     entry |= {"created": now} | ({} if expires is None else {"expires": expires})
     table = _table(city)

@@ -103,9 +103,31 @@ class View:
         if not tied or not self.here(case.get("lon"), case.get("lat")):
             return None
         told = self.untied(case)
+        if told.get("node_id") is not None and not self.nodes([told["node_id"]]):
+            told["node_id"] = None
+        if told.get("merged_into") is not None and not self._case_shown(told["merged_into"]):
+            told["merged_into"] = None
+        if "events" in told:
+            told["events"] = [self._case_event(event) for event in told["events"]]
         if told.get("alarm_id") is not None and not self._alarm_shown(told["alarm_id"]):
             told["alarm_id"], told["attributes"] = None, {}
         return told
+
+    def _case_event(self, event: Mapping[str, Any]) -> Row:
+        """An event of a case without what it says of things and cases that are not seen."""
+        told = dict(event["details"])
+        if "eid" in told and not self.sight.has(told["eid"]):
+            del told["eid"]
+        if not self._grids:
+            told = {name: told[name] for name in told if name not in ("grid_code", "area")}
+        for name in ("from", "into"):
+            if name in told and not self._case_shown(told[name]):
+                del told[name]
+        return {**event, "details": told}
+
+    def _case_shown(self, case_id: str) -> bool:
+        found = rows(self.store, "case_place", case=case_id)
+        return bool(found) and self.case(found[0]) is not None
 
     def _alarm_shown(self, alarm_id: str) -> bool:
         found = self.store.scalar(

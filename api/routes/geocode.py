@@ -24,7 +24,7 @@ from api.deps import (
 )
 from api.models import answer
 
-__all__ = ["router"]
+__all__ = ["narrowed", "router"]
 
 MOST_SUGGESTED = 500
 router = APIRouter(tags=["addresses"])

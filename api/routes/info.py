@@ -13,6 +13,7 @@ from api.deps import State, only
 from api.imagery_tiles import narrowed
 from api.models import answer, instant
 from api.state import CityState, CollectionInfo
+from twin.cases import Asked
 from twin.errors import CityError
 from twin.ingest.tilesets import tilesets_of
 from twin.store.read import rows
@@ -79,7 +80,7 @@ def city(request: Request, state: State) -> Response:
 
 def _standing(state: CityState, view: View) -> dict[str, Any]:
     """Numbers of what is seen."""
-    cases = state.desk.listed(limit=MOST_CASES).cases
+    cases = state.desk.listed(Asked(limit=MOST_CASES)).cases
     return {
         "entities": sum(row["n"] for row in view.sight.counts),
         "streams": int(view.streams.sum()),

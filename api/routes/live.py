@@ -22,6 +22,7 @@ from api.access.gate import token_of
 from api.deps import BboxText, State, only, parse_bbox, parse_time, parse_whole
 from api.models import GEOJSON, answer
 from api.state import CityState
+from twin.cases import Asked
 from twin.errors import InvalidRequestError
 from twin.live.events import Subscription
 from twin.live.history import SPANS_US, hourly, observations
@@ -272,7 +273,7 @@ def indicators(request: Request, state: State) -> Response:
     view = view_of(request)
     if view is None:
         return answer(state.hub.indicators(), headers=NO_STORE)
-    cases = (view.case(case) for case in state.desk.listed(limit=MOST_CASES).cases)
+    cases = (view.case(case) for case in state.desk.listed(Asked(limit=MOST_CASES)).cases)
     stages = Counter(case["stage"] for case in cases if case is not None)
     return answer(state.hub.indicators(view.shown, stages), headers=NO_STORE)
 

@@ -241,7 +241,7 @@ def _live(con) -> None:
     con.execute(
         "INSERT INTO case_file VALUES (?, 'AJ20260601001', '管理事项', '02103', "
         "'GB/T 47678.5-2026', '暴露垃圾', '楼下', '临江花园5号楼', 114.0002, 30.4002, "
-        "'立案', ?, NULL, '市民', '城管', NULL, NULL, ?, NULL)",
+        "'立案', ?, NULL, '市民', '城管', NULL, NULL, ?, NULL, NULL, NULL)",
         [CASE, datetime(2026, 6, 1), DATASET],
     )
 

@@ -326,11 +326,13 @@ def test_a_case_is_reported_found_and_moved(web):
     case = made.json()
     assert case["properties"]["code_name"] == "暴露垃圾"
     path = f"/cases/{case['id']}"
-    assert web.post(f"{path}/close", json={"actor": "老王"}).status_code == 409
+    me = {"actor": "老王", "role": "操作员"}
+    assert web.post(f"{path}/close", json=me).status_code == 409
+    assert web.post(f"{path}/accept", json={"actor": "老王"}).status_code == 400
     assert "accept" in web.post(f"{path}/close", json={"actor": "老王"}).json()["detail"]
-    moved = web.post(f"{path}/受理", json={"actor": "老王"}).json()
+    moved = web.post(f"{path}/受理", json=me).json()
     assert moved["properties"]["stage"] == "受理"
-    assert web.post(f"{path}/return", json={"actor": "老王"}).status_code == 409
+    assert web.post(f"{path}/return", json=me).status_code == 409
     forbidden = web.post(f"{path}/register", json={"actor": "老王", "role": "监督员"})
     assert forbidden.status_code == 403
     events = web.get(f"/cases/{case['properties']['key']}").json()["properties"]["events"]

@@ -62,7 +62,7 @@ def _far(con, building: str) -> None:
     )
     con.execute(
         "INSERT INTO case_file VALUES (?, 'AJ20260601999', '管理事项', '02103', 'GB/T 47678.5-2026', '远处积水', NULL, "
-        "'远处大道1号', ?, ?, '立案', TIMESTAMP '2026-06-01 09:00:00', NULL, '市民', '城管', NULL, NULL, NULL, NULL)",
+        "'远处大道1号', ?, ?, '立案', TIMESTAMP '2026-06-01 09:00:00', NULL, '市民', '城管', NULL, NULL, NULL, NULL, NULL, NULL)",
         [FAR_CASE, lon, lat],
     )
     for kind, subject in (("datastream", "2"), ("case", FAR_CASE), ("alarm", FAR_ALARM)):
@@ -346,6 +346,11 @@ def examples(ids) -> dict[str, list[str]]:
         "/alarm-rules/{rule_id:path}": ["/alarm-rules/FAR-0002/alarm/above", "/alarm-rules/nothing"],
         "/cases": ["/cases", f"/cases?{box}"],
         "/cases/{case_id}": [f"/cases/{FAR_CASE}", "/cases/AJ20260601999", f"/cases/{ids.case}"],
+        "/cases/counts": [f"/cases/counts?by={by}" for by in ("street", "community", "grid")] + [f"/cases/counts?{box}"],
+        "/cases/{case_id}/duplicates": [f"/cases/{c}/duplicates?metres=2000&hours=720" for c in (FAR_CASE, ids.case)],
+        "/cases/{case_id}/photos": [f"/cases/{c}/photos" for c in (FAR_CASE, ids.case)],
+        "/cases/{case_id}/photos/{sha256}": [f"/cases/{FAR_CASE}/photos/{'0' * 64}"],
+        "/case-units": ["/case-units"],
         "/healthz": ["/healthz"],
         "/readyz": ["/readyz"],
         "/metrics": ["/metrics"],

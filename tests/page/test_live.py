@@ -146,6 +146,8 @@ def test_an_incident_from_the_reading_to_the_closed_case(page: Page, ask: Ask) -
     page.wait_for_function("() => document.querySelector('#panel [data-step=accept]')")
     page.locator("#panel [data-step=accept]").click()
     page.wait_for_function("() => document.querySelector('#panel [data-step=register]')")
+    page.locator("#panel .steps select").select_option("值班长")
+    assert page.locator("#panel [data-step=register]").is_visible()
     (case,) = [c["properties"] for c in ask("/cases?limit=1000")["features"] if c["properties"]["alarm_id"] == alarm["id"]]  # fmt: skip
     assert case["stage"] == "受理"
 

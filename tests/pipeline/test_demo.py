@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import ifcopenshell
@@ -21,6 +22,7 @@ import shapely
 
 from sample_data.broken import BROKEN
 from sample_data.district import CRS, GEOID_UNDULATION, OFFICE, TOWER
+from twin.cases import Asked, CaseOffice
 from twin.city import City
 from twin.ingest import anchors_pending
 from twin.ingest.meshes import read_asset
@@ -55,6 +57,41 @@ def test_every_balance_closes(demo):
     for layer in demo[1]["load"]["layers"]:
         b = layer["balance"]
         assert b["n_in"] == b["loaded"] + b["merged"] + b["unchanged"] + b["quarantined"], layer
+
+
+def test_counts_of_cases_by_street_cell_and_type_equal_those_of_their_places(demo_city):
+    """Every case is put into the polygons of the grid anew, and counted by hand."""
+    with opened(demo_city) as store:
+        cells = store.table("SELECT g.wkb, l.value AS code FROM geometry g JOIN entity e USING (eid) JOIN alias l USING (eid) WHERE e.collection = 'grids' AND l.scheme = 'grid.code' AND g.wkb IS NOT NULL").to_pylist()  # fmt: skip
+        cells.sort(key=lambda row: row["code"])
+        tree = shapely.STRtree(shapely.from_wkb([row["wkb"] for row in cells]))
+        office = CaseOffice(store)
+        cases = office.listed(Asked(limit=10_000)).cases
+        assert len(cases) > 2_900
+        assert all(case["lon"] is not None or case["not_placed"] for case in cases)
+        assert sum(case["lon"] is not None for case in cases) > 0.9 * len(cases)
+        where = {}
+        placed = [case for case in cases if case["lon"] is not None]
+        points = shapely.points([(case["lon"], case["lat"]) for case in placed])
+        for at, cell in zip(*tree.query(points, "intersects").tolist(), strict=True):
+            where.setdefault(placed[at]["id"], cells[cell]["code"])  # the lowest code of an edge
+        for by, digits in (("street", 9), ("community", 12), ("grid", 15)):
+            by_hand = Counter(
+                (
+                    where.get(case["id"], "")[:digits] or None,
+                    case["kind"],
+                    case["code"],
+                    case["stage"],
+                )
+                for case in cases
+            )
+            assert office.counts(Asked(), by) == dict(by_hand)
+        streets = {area for area, *_ in office.counts(Asked(), "street") if area}
+        assert set(office.area_names(streets)) == streets
+        units = {row["code"]: row["unit"] for row in office.units() if row["code"]}
+        matters = [case for case in cases if case["kind"] == "管理事项" and case["code"] in units]
+        assert len(matters) > 2_000
+        assert all(units[case["code"]] == case["unit"] for case in matters)
 
 
 def test_every_law_holds_and_every_tile_is_sound(demo_city):

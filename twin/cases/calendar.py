@@ -2,7 +2,7 @@
 
 import csv
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from functools import cache
 from importlib.resources import files
 from typing import Final
@@ -10,7 +10,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["HOURS", "Calendar", "working_calendar"]
+from twin.city import City
+
+__all__ = ["HOURS", "Calendar", "calendar_of", "working_calendar"]
 
 HOURS: Final = ((8.5, 12.0), (14.0, 17.5))
 """Begin and end of the spans of a working day, hours of the day."""
@@ -91,13 +93,34 @@ class Calendar:
 
 
 @cache
-def working_calendar() -> Calendar:
-    """The calendar of ``twin/codes/working_days.csv``; years it does not name go by their weeks."""
+def working_calendar(
+    hours: tuple[tuple[float, float], ...] = (),
+    off: tuple[date, ...] = (),
+    worked: tuple[date, ...] = (),
+) -> Calendar:
+    """The calendar of ``twin/codes/working_days.csv``; years it does not name go by their weeks.
+
+    Parameters
+    ----------
+    hours : tuple of (begin, end), optional
+        Spans of a working day in hours, in order; :data:`HOURS` where there are none.
+    off, worked : tuple of date, optional
+        Further days without and with work; they win over the table.
+    """
     text = files("twin.codes").joinpath("working_days.csv").read_text(encoding="utf-8")
     first = np.datetime64(date(_YEARS[0], 1, 1), "D")
     n = int((np.datetime64(date(_YEARS[1] + 1, 1, 1), "D") - first).astype(np.int64))
     works = np.is_busday(first + np.arange(n))
-    for row in csv.DictReader(line for line in text.splitlines() if not line.startswith("#")):
-        day = np.datetime64(datetime.fromisoformat(row["date"]).date(), "D")
-        works[int((day - first).astype(np.int64))] = row["kind"] == "上班"
-    return Calendar(first, works)
+    rows = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
+    named = [(date.fromisoformat(row["date"]), row["kind"] == "上班") for row in rows]
+    named += [(day, False) for day in off] + [(day, True) for day in worked]
+    for day, is_worked in named:
+        at = int((np.datetime64(day, "D") - first).astype(np.int64))
+        if 0 <= at < n:
+            works[at] = is_worked
+    return Calendar(first, works, hours or HOURS)
+
+
+def calendar_of(city: City) -> Calendar:
+    """Working time of a city, by its ``city.toml``."""
+    return working_calendar(city.working_hours, city.days_off, city.days_worked)

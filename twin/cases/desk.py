@@ -1,7 +1,7 @@
 """The case desk: cases are opened, moved from stage to stage, found; every step is an event."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,33 +9,23 @@ import duckdb
 import orjson
 import pyarrow as pa
 
-from twin.cases.clocks import clocks, late
+from twin.cases.calendar import calendar_of
+from twin.cases.clocks import late
+from twin.cases.listing import Asked, CasePage, dicts, events_of, page_of, standing_of
+from twin.cases.machine import judge, replay
 from twin.cases.place import place_case
 from twin.cases.register import EDITION
-from twin.cases.reporting import NewCase, code_names
-from twin.cases.stages import CLOSED, FIRST, Transition, stages, transitions
-from twin.errors import ConflictError, ForbiddenError, InvalidRequestError, NotFoundError
+from twin.cases.reporting import NewCase
+from twin.cases.saying import checked
+from twin.cases.stages import CLOSED, FIRST, stages
+from twin.cases.units import responsible
+from twin.errors import ConflictError, InvalidRequestError, NotFoundError
 from twin.ids import uuid7_array
 from twin.live.life_cycle import HOLDING
 from twin.live.register import naive_utc
 from twin.store import Store, run, statement
 
-__all__ = ["CaseDesk", "CasePage", "steps_from"]
-
-Box = tuple[float, float, float, float]
-
-
-@dataclass(frozen=True, slots=True)
-class CasePage:
-    """Some of the cases that matched, newest first, and how many matched."""
-
-    cases: list[dict[str, Any]]
-    matched: int
-
-
-def steps_from(stage: str) -> list[Transition]:
-    """Legal steps out of a stage, in the order of the table."""
-    return [step for step in transitions() if step.source == stage]
+__all__ = ["CaseDesk"]
 
 
 def _utc_now() -> datetime:
@@ -45,10 +35,11 @@ def _utc_now() -> datetime:
 class CaseDesk:
     """Opens cases and moves them; safe to use from any thread.
 
-    A case as a dict has ``id, key, kind, code, code_name, title, description, address_text, stage,
-    reported_at, closed_at, source, unit, alarm_id, lon, lat, z, eid, grid_code, placed_by,
-    not_placed, attributes``, ``clock`` (:func:`twin.cases.clocks.clocks`) and ``actions`` (the steps possible now); times are
-    naive UTC.
+    A case as a dict has ``id, key, kind, code, code_name, title, description, address_text, urgency, stage,
+    reported_at, closed_at, source, unit, alarm_id, lon, lat, z, eid, node_id, grid_code, placed_by,
+    not_placed, attributes``, ``clock`` (:func:`twin.cases.clocks.clocks`), ``urged`` (督办: since, until,
+    actor, note; None where it is not), ``extension`` (延期: state, hours, at_time), ``merged_into`` (UUID) and ``actions``
+    (the steps possible now); times are naive UTC.
 
     Parameters
     ----------
@@ -61,9 +52,25 @@ class CaseDesk:
     def __init__(self, store: Store, clock: Callable[[], datetime] = _utc_now) -> None:
         self._store = store
         self._clock = clock
+        self._calendar = calendar_of(store.city)
 
-    def open(self, new: NewCase, actor: str, note: str | None = None) -> dict[str, Any]:
-        """Open a case at stage 上报, durably before this returns.
+    def open(
+        self,
+        new: NewCase,
+        actor: str,
+        note: str | None = None,
+        named: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Open a case at stage 上报, with its place and responsible unit, durably before this returns.
+
+        Parameters
+        ----------
+        new : NewCase
+        actor : str
+            Who reports it.
+        note : str, optional
+        named : mapping, optional
+            What its address text names (a row of :data:`twin.ingest.anchoring.MATCHED`); taken where it has no coordinates.
 
         Raises
         ------
@@ -71,7 +78,7 @@ class CaseDesk:
             If ``actor`` is empty.
         """
         with self._store.transaction() as con:
-            place = place_case(con, self._store.assets, new.lon, new.lat)
+            place = place_case(con, self._store.assets, new.lon, new.lat, named)
             case_id = self._write(con, new, place, actor, note)
             return self._one(con, case_id)
 
@@ -87,7 +94,7 @@ class CaseDesk:
         """
         with self._store.transaction() as con:
             alarm = self._alarm(con, alarm_id)
-            standing = self._page(con, stages=_open_stages(), alarm=alarm_id).cases
+            standing = standing_of(con, Asked(stages=_open_stages(), alarm=alarm_id)).cases
             if standing:
                 raise ConflictError(
                     f"alarm {alarm_id} has case {standing[0]['key']} at stage "
@@ -121,6 +128,7 @@ class CaseDesk:
         actor: str,
         note: str | None = None,
         role: str | None = None,
+        **said: Any,  # noqa: ANN401 -- as the table says
     ) -> dict[str, Any]:
         """Take a case one step on.
 
@@ -135,8 +143,10 @@ class CaseDesk:
         note : str, optional
             Why; needed for steps the table marks so, and for closing a case whose alarm still
             holds.
-        role : str, optional
-            Role of the actor; not checked where None.
+        role : str
+            As whom: one of the roles the table names for the step.
+        **said
+            What the step takes (:mod:`twin.cases.saying`): ``hours``, ``until``, ``unit``, ``into``.
 
         Returns
         -------
@@ -148,41 +158,82 @@ class CaseDesk:
         NotFoundError
             If there is no such case.
         ConflictError
-            If the step is not possible at this stage (the message says which are), or lacks its
-            reason.
+            If the step is not possible now (the message says which are), or lacks its reason.
         ForbiddenError
             If the role may not take it.
         InvalidRequestError
-            If ``actor`` is empty or no stage knows the step.
+            If ``actor`` or ``role`` is missing, no stage knows the step, or it says what it does not take.
         """
         now = naive_utc(self._clock())
         with self._store.transaction() as con:
-            case = self._one(con, case_id)
-            taken = self._judge(con, case, action, note, role)
+            case = self._bare(con, case_id)
+            events = events_of(con, case["id"])
+            standing = replay((row["event"], row["to_stage"]) for row in events)
+            taken = judge(standing, action, role, note)
+            details = checked(taken, said, case, now)
             _named(actor)
-            con.execute(
-                "UPDATE case_file SET stage = $stage, closed_at = $closed "
-                "WHERE case_id = $case::UUID",
-                {
-                    "stage": taken.target,
-                    "closed": now if taken.target in CLOSED else None,
-                    "case": case["id"],
-                },
-            )
-            con.execute(
-                "INSERT INTO case_event (case_id, at_time, event, from_stage, to_stage, actor, "
-                "note) VALUES ($case::UUID, $now, $event, $source, $target, $actor, $note)",
-                {
-                    "case": case["id"],
-                    "now": now,
-                    "event": taken.action,
-                    "source": taken.source,
-                    "target": taken.target,
-                    "actor": actor,
-                    "note": note,
-                },
-            )
+            if taken.target == "结案" and not (note or "").strip():
+                self._expect_over(con, case)
+            if "unit" in details:
+                details["before"] = case["unit"]
+            if "into" in details:
+                details["into"] = self._merge(con, case, details["into"], actor, now)
+            closed = now if taken.target in CLOSED else None
+            run(
+                con, "step", "twin.cases", case=case["id"], source=taken.source, stage=taken.target, now=now, closed=closed,
+                unit=details.get("unit"),
+            )  # fmt: skip
+            self._note(
+                con, case["id"], now, taken.action, (taken.source, taken.target), actor, note, role, details
+            )  # fmt: skip
             return self._one(con, case["id"])
+
+    def _expect_over(self, con: duckdb.DuckDBPyConnection, case: Mapping[str, Any]) -> None:
+        """Refuse closing without a word while the alarm behind a case holds."""
+        if case["alarm_id"] is None:
+            return
+        alarm = self._alarm(con, case["alarm_id"])
+        if alarm["state"] in HOLDING:
+            raise ConflictError(
+                f"the alarm behind case {case['key']} still holds ({alarm['message_zh']}); "
+                "closing the case now needs a reason in note."
+            )
+
+    def _merge(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        case: Mapping[str, Any],
+        into: str,
+        actor: str,
+        now: datetime,
+    ) -> str:
+        """Note in another case that this one goes into it; its UUID."""
+        other = self._bare(con, into)
+        if other["id"] == case["id"] or other["stage"] == "作废":
+            which = "itself" if other["id"] == case["id"] else f"{other['key']}, which is 作废"
+            raise ConflictError(f"case {case['key']} cannot go into {which}.")
+        self._note(
+            con, other["id"], now, "merged", (other["stage"], other["stage"]), actor, None, None, {"from": case["id"]}
+        )  # fmt: skip
+        return str(other["id"])
+
+    def _note(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        case_id: str,
+        now: datetime,
+        event: str,
+        way: tuple[str, str],
+        actor: str,
+        note: str | None,
+        role: str | None,
+        details: Mapping[str, Any],
+    ) -> None:
+        """Write an event."""
+        run(
+            con, "note", "twin.cases", case=case_id, now=now, event=event, source=way[0], target=way[1], actor=actor,
+            note=note, role=role, details=orjson.dumps(details).decode() if details else None,
+        )  # fmt: skip
 
     def get(self, case_id: str) -> dict[str, Any]:
         """One case by UUID or key, with its ``events``.
@@ -194,7 +245,7 @@ class CaseDesk:
         """
         with self._store.cursor() as cursor:
             case = self._one(cursor, case_id)
-            return {**case, "events": self._events(cursor, case["id"])}
+            return {**case, "events": events_of(cursor, case["id"])}
 
     def events(self, case_id: str) -> list[dict[str, Any]]:
         """Steps of a case by UUID or key, in order."""
@@ -216,34 +267,21 @@ class CaseDesk:
                 return []
             among = sorted({case_id for _, case_id, _, _ in steps})
             cases = {
-                case["id"]: case for case in self._page(cursor, among=among, limit=len(among)).cases
+                case["id"]: case
+                for case in self._page(cursor, Asked(among=pa.array(among), limit=len(among))).cases
             }
         return [
             {**cases[case_id], "stage": stage, "event": event, "seq": number}
             for number, case_id, event, stage in steps
         ]
 
-    def listed(
-        self,
-        stage: Sequence[str] | None = None,
-        bbox: Box | None = None,
-        grid: str | None = None,
-        limit: int = 100,
-        offset: int = 0,
-        overdue: bool | None = None,
-    ) -> CasePage:
+    def listed(self, asked: Asked | None = None, overdue: bool | None = None) -> CasePage:
         """Cases, newest first.
 
         Parameters
         ----------
-        stage : sequence of str, optional
-            Stages wanted.
-        bbox : tuple of float, optional
-            West, south, east, north, degrees.
-        grid : str, optional
-            15-digit code of a 单元网格.
-        limit, offset : int
-            Page.
+        asked : Asked, optional
+            Which; the newest hundred of all where None.
         overdue : bool, optional
             Only those beyond a time limit (:mod:`twin.cases.clocks`), or only the others that are open.
 
@@ -252,19 +290,24 @@ class CaseDesk:
         InvalidRequestError
             If a stage is unknown.
         """
-        for name in stage or ():
+        with self._store.cursor() as cursor:
+            return self._page(cursor, self._among(cursor, asked or Asked(), overdue))
+
+    def _among(self, con: duckdb.DuckDBPyConnection, asked: Asked, overdue: bool | None) -> Asked:
+        for name in asked.stages or ():
             if name not in stages():
                 raise InvalidRequestError(
                     f"stage {name!r}: expected one of {' '.join(stages())}", "stage"
                 )
-        with self._store.cursor() as cursor:
-            among = None if overdue is None else self._late(cursor, overdue)
-            return self._page(
-                cursor, stages=stage, bbox=bbox, grid=grid, limit=limit, offset=offset, among=among
-            )
+        return asked if overdue is None else replace(asked, among=self._late(con, overdue))
 
-    def _late(self, con: duckdb.DuckDBPyConnection, wanted: bool) -> list[str]:
-        return late(con, naive_utc(self._clock()), wanted)
+    def overdue(self, wanted: bool = True) -> pa.Array:
+        """UUIDs (text) of the cases beyond a time limit, or of the others that are open."""
+        with self._store.cursor() as cursor:
+            return self._late(cursor, wanted)
+
+    def _late(self, con: duckdb.DuckDBPyConnection, wanted: bool) -> pa.Array:
+        return late(con, naive_utc(self._clock()), self._calendar, wanted)
 
     def _write(
         self,
@@ -278,8 +321,11 @@ class CaseDesk:
     ) -> str:
         now = naive_utc(self._clock())
         case_id = str(uuid7_array(1)[0])
+        unit = responsible(con, new, place)
         row = {
             "eid": None,
+            "node_id": None,
+            "details": orjson.dumps(unit).decode(),
             **place,
             "case_id": case_id,
             "key": _next_key(con, now),
@@ -292,7 +338,8 @@ class CaseDesk:
             "stage": FIRST,
             "reported_at": now,
             "source": new.source,
-            "unit": new.unit,
+            "urgency": new.urgency,
+            "unit": unit["unit"],
             "alarm_id": alarm_id,
             "attributes": orjson.dumps(attributes).decode() if attributes else None,
             "actor": _named(actor),
@@ -303,103 +350,27 @@ class CaseDesk:
         con.unregister("incoming_case")
         return case_id
 
-    def _judge(
-        self,
-        con: duckdb.DuckDBPyConnection,
-        case: Mapping[str, Any],
-        action: str,
-        note: str | None,
-        role: str | None,
-    ) -> Transition:
-        """The step, if it is possible here and now."""
-        if not any(action in (step.action, step.zh) for step in transitions()):
-            known = ", ".join(dict.fromkeys(f"{s.action} ({s.zh})" for s in transitions()))
-            raise InvalidRequestError(f"no step is called {action!r}; there are {known}", "action")
-        possible = steps_from(case["stage"])
-        found = [step for step in possible if action in (step.action, step.zh)]
-        if not found:
-            words = ", ".join(f"{step.action} ({step.zh})" for step in possible)
-            raise ConflictError(
-                f"case {case['key']} is at {case['stage']}: {action} is not possible. "
-                f"Possible now: {words or 'nothing, it is over'}."
-            )
-        step = found[0]
-        if role is not None and role not in step.roles:
-            raise ForbiddenError(f"{step.zh} is for {', '.join(step.roles)}; you are {role}.")
-        if (note or "").strip():
-            return step
-        if step.needs_note:
-            raise ConflictError(f"{step.action} ({step.zh}) needs a reason in note.")
-        if step.target == "结案" and case["alarm_id"] is not None:
-            alarm = self._alarm(con, case["alarm_id"])
-            if alarm["state"] in HOLDING:
-                raise ConflictError(
-                    f"the alarm behind case {case['key']} still holds ({alarm['message_zh']}); "
-                    "closing the case now needs a reason in note."
-                )
-        return step
-
     def _alarm(self, con: duckdb.DuckDBPyConnection, alarm_id: str) -> dict[str, Any]:
-        found = _dicts(con.execute(statement("alarm", "twin.cases"), {"alarm": alarm_id}))
+        found = dicts(con.execute(statement("alarm", "twin.cases"), {"alarm": alarm_id}))
         if not found:
             raise NotFoundError(f"there is no alarm {alarm_id}")
         return found[0]
 
     def _one(self, con: duckdb.DuckDBPyConnection, case_id: str) -> dict[str, Any]:
-        found = self._page(con, case=case_id, limit=1).cases
-        if not found:
-            raise NotFoundError(f"there is no case {case_id}")
-        return found[0]
+        return _only(self._page(con, Asked(case=case_id, limit=1)), case_id)
 
-    def _events(self, con: duckdb.DuckDBPyConnection, case_id: str) -> list[dict[str, Any]]:
-        return _dicts(
-            con.execute(
-                "SELECT seq, at_time, event, from_stage, to_stage, actor, note FROM case_event "
-                "WHERE case_id = $case::UUID ORDER BY seq",
-                {"case": case_id},
-            )
-        )
+    def _bare(self, con: duckdb.DuckDBPyConnection, case_id: str) -> dict[str, Any]:
+        """A case without its clock."""
+        return _only(standing_of(con, Asked(case=case_id, limit=1)), case_id)
 
-    def _page(
-        self,
-        con: duckdb.DuckDBPyConnection,
-        *,
-        stages: Sequence[str] | None = None,
-        bbox: Box | None = None,
-        grid: str | None = None,
-        alarm: str | None = None,
-        case: str | None = None,
-        limit: int = 100,
-        offset: int = 0,
-        among: Sequence[str] | None = None,
-    ) -> CasePage:
-        west, south, east, north = bbox or (None, None, None, None)
-        bound = {
-            "stages": None if stages is None else list(stages),
-            **{"west": west, "south": south, "east": east, "north": north},
-            **{"grid": grid, "alarm": alarm, "case": case, "limit": limit, "offset": offset},
-            "among": None if among is None else list(among),
-        }
-        found = _dicts(con.execute(statement("list", "twin.cases"), bound))
-        matched = found[0]["matched"] if found else 0
-        told = clocks(con, naive_utc(self._clock()), [row["id"] for row in found]) if found else {}
-        for row in found:
-            del row["matched"]
-            row["clock"] = told[row["id"]]
-            row["code_name"] = code_names().get((row["kind"], row["code"]))
-            row["attributes"] = orjson.loads(row["attributes"] or "{}")
-            row["actions"] = [
-                {
-                    "action": step.action,
-                    "zh": step.zh,
-                    "en": step.en,
-                    "to": step.target,
-                    "roles": list(step.roles),
-                    "needs_note": step.needs_note,
-                }
-                for step in steps_from(row["stage"])
-            ]
-        return CasePage(found, matched)
+    def _page(self, con: duckdb.DuckDBPyConnection, asked: Asked) -> CasePage:
+        return page_of(con, asked, self._calendar, naive_utc(self._clock()))
+
+
+def _only(page: CasePage, case_id: str) -> dict[str, Any]:
+    if not page.cases:
+        raise NotFoundError(f"there is no case {case_id}")
+    return page.cases[0]
 
 
 def _open_stages() -> list[str]:
@@ -421,8 +392,3 @@ def _next_key(con: duckdb.DuckDBPyConnection, now: datetime) -> str:
         {"from": len(head) + 1, "head": head},
     ).fetchone()
     return f"{head}{(found[0] if found else 0) + 1:04d}"
-
-
-def _dicts(answer: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
-    names = [column[0] for column in answer.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]

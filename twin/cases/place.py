@@ -1,5 +1,6 @@
 """Where a reported case stands: the ground below it and the 单元网格 around it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,13 @@ __all__ = ["place_case"]
 
 
 def place_case(
-    con: duckdb.DuckDBPyConnection, assets: Path, lon: float | None, lat: float | None
+    con: duckdb.DuckDBPyConnection,
+    assets: Path,
+    lon: float | None,
+    lat: float | None,
+    named: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Anchor one case by its coordinates.
+    """Anchor one case by its coordinates, else by what its address text names.
 
     Parameters
     ----------
@@ -26,12 +31,17 @@ def place_case(
         The city's asset folder, for its terrain.
     lon, lat : float or None
         Degrees, EPSG:4490.
+    named : mapping, optional
+        What the text names: a row of :data:`twin.ingest.anchoring.MATCHED`.
 
     Returns
     -------
     dict
-        One row of :data:`twin.anchor.ANCHORS`; where the case cannot be placed it says why.
+        One row of :data:`twin.anchor.ANCHORS` and ``node_id``; where the case cannot be placed it says why.
     """
+    by_text = lon is None and named is not None and named["lon"] is not None
+    if by_text and named is not None:
+        lon, lat = named["lon"], named["lat"]
     grids = None
     if lon is not None and lat is not None:
         rows = con.execute(statement("grids_at", "twin.cases"), {"lon": lon, "lat": lat}).fetchall()
@@ -42,4 +52,7 @@ def place_case(
     place = np.array([lon, lat], np.float64)  # None becomes NaN
     anchor = anchor_points(place[:1], place[1:], None, "ground", terrain, grids)
     row: dict[str, Any] = anchor.to_pylist()[0]
-    return row
+    if by_text and named is not None:
+        told = {name: named[name] for name in ("node_id", "confidence", "evidence")}
+        return row | told | {"akind": "address", "method": "address"}
+    return row | {"node_id": None}

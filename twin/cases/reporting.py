@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
+from twin.cases.clocks import URGENCIES
 from twin.cases.register import EDITION
 from twin.codes import components, matters
 from twin.errors import InvalidRequestError
@@ -38,6 +39,8 @@ class NewCase:
         Degrees, EPSG:4490; both or neither.
     source, unit : str, optional
         Where it comes from (公众举报, 监督员, 物联监测 …) and the responsible unit.
+    urgency : str
+        One of :data:`twin.cases.clocks.URGENCIES`.
 
     Raises
     ------
@@ -54,6 +57,7 @@ class NewCase:
     lat: float | None = None
     source: str | None = None
     unit: str | None = None
+    urgency: str = URGENCIES[0]
 
     def __post_init__(self) -> None:
         if not self.title.strip():
@@ -64,6 +68,10 @@ class NewCase:
             raise InvalidRequestError(
                 f"code {self.code!r} is no {self.kind} of {EDITION}; expected one of its table",
                 "code",
+            )
+        if self.urgency not in URGENCIES:
+            raise InvalidRequestError(
+                f"urgency {self.urgency!r}: expected one of {', '.join(URGENCIES)}", "urgency"
             )
         if (self.lon is None) != (self.lat is None):
             raise InvalidRequestError("lon and lat come together or not at all", "lon")

@@ -145,9 +145,15 @@ CREATE TABLE IF NOT EXISTS alarm_event (
 CREATE TABLE IF NOT EXISTS case_file (
     case_id UUID PRIMARY KEY, key VARCHAR, kind VARCHAR, code VARCHAR, edition VARCHAR, title VARCHAR, description VARCHAR, address_text VARCHAR,
     lon DOUBLE, lat DOUBLE, stage VARCHAR, reported_at TIMESTAMP, closed_at TIMESTAMP, source VARCHAR, unit VARCHAR, alarm_id UUID,
-    attributes JSON, dataset_id UUID, record_hash VARCHAR);
+    attributes JSON, dataset_id UUID, record_hash VARCHAR, urgency VARCHAR, stage_since TIMESTAMP);
 CREATE TABLE IF NOT EXISTS case_event (
-    seq BIGINT DEFAULT nextval('live_seq'), case_id UUID, at_time TIMESTAMP, event VARCHAR, from_stage VARCHAR, to_stage VARCHAR, actor VARCHAR, note VARCHAR);
+    seq BIGINT DEFAULT nextval('live_seq'), case_id UUID, at_time TIMESTAMP, event VARCHAR, from_stage VARCHAR, to_stage VARCHAR, actor VARCHAR, note VARCHAR,
+    role VARCHAR, details JSON);                                   -- role: as whom; details: what the step says beside: hours, until, unit, into
+-- Responsible units (责任单位) by beginning of type and of 单元网格 code; photos with what they say of their place.
+CREATE TABLE IF NOT EXISTS case_unit (code VARCHAR, area VARCHAR, unit VARCHAR);
+CREATE TABLE IF NOT EXISTS case_photo (
+    case_id UUID, sha256 VARCHAR, asset VARCHAR, media_type VARCHAR, n_bytes BIGINT, width INTEGER, height INTEGER, taken_at TIMESTAMP,
+    lon DOUBLE, lat DOUBLE, distance_m DOUBLE, verdict VARCHAR, actor VARCHAR, at_time TIMESTAMP);
 
 -- What each record of each source became: reloading is idempotent through it. A thing stands in eid, anything else in subject_id.
 CREATE TYPE IF NOT EXISTS record_kind AS ENUM ('entity', 'address');

@@ -32,8 +32,26 @@ export function alarmSteps(alarm, act, openCase) {
   ].filter(Boolean));
 }
 
-/** Buttons for the steps a case can take now, as the server lists them. */
+let duty = null;
+
+/** Buttons for the steps a case can take now, as the server lists them, for the role that was chosen; one line for what a step takes beside a reason. */
 export function caseSteps(given, act) {
   if (!given.actions?.length) return null;
-  return form(t("case"), (note) => given.actions.map((step) => button(step.action, step[lang()] ?? step.action, () => act(step.action, { note: note() }))));
+  const roles = [...new Set(given.actions.flatMap((step) => step.roles))];
+  const chosen = roles.includes(duty) ? duty : roles[0];
+  const select = make("select", { "aria-label": t("duty") }, ...roles.map((role) => make("option", role === chosen ? { value: role, selected: "" } : { value: role }, role)));
+  const said = make("input", { type: "text", maxlength: 100, placeholder: t("said"), "aria-label": t("said") });
+  const body = (step, note) => {
+    const name = [...step.takes, ...step.may_take][0];
+    const text = said.value.trim();
+    if (!name || !text) return { role: select.value, note };
+    return { role: select.value, note, [name]: name === "hours" ? Number(text) : name === "until" ? new Date(text).toISOString() : text };
+  };
+  const box = form(t("case"), (note) => given.actions.map((step) => button(step.action, step[lang()] ?? step.action, () => act(step.action, body(step, note())))));
+  const show = () => given.actions.forEach((step, at) => { box.querySelectorAll("button")[at].hidden = !step.roles.includes(select.value); });
+  select.addEventListener("change", () => { duty = select.value; show(); });
+  box.prepend(make("label", {}, t("duty"), select));
+  if (given.actions.some((step) => step.takes.length || step.may_take.length)) box.querySelector("input").after(said);
+  show();
+  return box;
 }

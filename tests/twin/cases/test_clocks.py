@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from twin.cases import CaseDesk, NewCase
-from twin.cases.calendar import working_calendar
+from twin.cases.calendar import calendar_of, working_calendar
+from twin.cases.stages import steps_from
 from twin.city import City
+from twin.errors import CityError
 from twin.store import Store
 
 EAST = timezone(timedelta(hours=8))
@@ -69,15 +71,62 @@ def test_what_lies_outside_the_calendar_has_no_limit():
     assert np.isnat(working_calendar().after(odd, np.full(3, 60.0))).all()
 
 
+def test_a_city_has_its_own_hours_and_days(tmp_path):
+    city = City.init(tmp_path / "city", name="test")
+    settings = city.path / "city.toml"
+    plain = settings.read_text(encoding="utf-8")
+    own = '[cases]\nhours = ["9:00-12:00", "13:00-18:30"]\ndays_off = ["2026-03-04"]\ndays_worked = [2026-03-07]\n'
+    settings.write_text(plain + own, encoding="utf-8")
+    calendar = calendar_of(City.open(city.path))
+    begun = np.array([utc64(beijing(day)) for day in ("2026-03-03 12:30", "2026-03-03 18:00", "2026-03-06 18:00")])  # fmt: skip
+    ended = [m.item().replace(tzinfo=UTC).astimezone(EAST).strftime("%m-%d %H:%M") for m in calendar.after(begun, np.full(3, 3600.0))]  # fmt: skip
+    assert ended == ["03-03 14:00", "03-05 09:30", "03-07 09:30"]  # Wednesday off, Saturday worked
+    assert calendar.day_s == 8.5 * 3600
+    for wrong in ('["12:00-9:00"]', '["9-12"]', '["9:00-25:00"]', '["9:00-12:00", "11:00-15:00"]'):
+        settings.write_text(f"{plain}[cases]\nhours = {wrong}\n", encoding="utf-8")
+        with pytest.raises(CityError, match=r"city\.toml"):
+            City.open(city.path)
+
+
+def test_urgency_shortens_limits_and_a_grant_moves_them(desk):
+    case = desk.open(NewCase("管道爆裂", urgency="特急"), "热线")
+    told = clock(desk, case)
+    assert (told["stage_due"], told["due"]) == ("03-06 16:15", "03-07 00:00")
+    plain = desk.open(NewCase("暴露垃圾"), "热线")
+    for action in ("accept", "register", "dispatch", "handle"):
+        desk.step(plain["id"], action, "x")
+    desk.step(plain["id"], "extend", "x", "雨天", hours=7)
+    assert clock(desk, plain)["stage_due"] == "03-12 10:00"
+    desk.step(plain["id"], "grant", "x", hours=3.5)
+    told = clock(desk, plain)
+    assert (told["stage_due"], told["due"]) == ("03-12 15:00", "03-16 17:00")  # half a day of work
+    desk.at("2026-03-12 14:30")
+    assert plain["id"] not in desk.overdue().to_pylist()
+    desk.at("2026-03-12 15:01")
+    assert plain["id"] in desk.overdue().to_pylist()
+    desk.at("2026-03-12 14:30")
+    desk.step(plain["id"], "report", "x")
+    desk.step(plain["id"], "rework", "x", "不合格")
+    assert clock(desk, plain)["stage_due"] == "03-17 11:30"  # a stay of its own: 24 h, no more
+
+
 @pytest.fixture
 def desk(tmp_path):
     with Store.open(City.init(tmp_path / "city", name="test")) as store:
         yield _desk(store)
 
 
+class Desk(CaseDesk):
+    """A desk at which everybody takes steps as one who may."""
+
+    def step(self, case_id, action, actor, note=None, **said):
+        (may, *_) = (s.roles for s in steps_from(self.get(case_id)["stage"]) if s.action == action)
+        return super().step(case_id, action, actor, note, may[0], **said)
+
+
 def _desk(store):
     now = [beijing("2026-03-06 16:00")]
-    made = CaseDesk(store, lambda: now[0])
+    made = Desk(store, lambda: now[0])
     made.at = lambda text: now.__setitem__(0, beijing(text))
     return made
 

@@ -9,12 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import shapely
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 import twin.cases
-from twin.cases import CaseDesk, NewCase
-from twin.cases.stages import stages, transitions
+from twin.cases import Asked, CaseDesk, NewCase
+from twin.cases.stages import roles, stages, steps_from
 from twin.city import City
 from twin.cog import RasterSpec, write_cog
 from twin.errors import ConflictError, ForbiddenError, InvalidRequestError, NotFoundError
@@ -36,9 +34,18 @@ def store(tmp_path_factory):
         yield opened
 
 
+class Desk(CaseDesk):
+    """A desk at which everybody takes steps as one who may."""
+
+    def step(self, case_id, action, actor, note=None, role=None, **said):
+        stage = self.get(case_id)["stage"]
+        may = next((s.roles for s in steps_from(stage) if action in (s.action, s.zh)), roles())
+        return super().step(case_id, action, actor, note, role or may[0], **said)
+
+
 @pytest.fixture
 def desk(store):
-    return CaseDesk(store, lambda: NOW)
+    return Desk(store, lambda: NOW)
 
 
 def ground(con, assets):
@@ -99,7 +106,7 @@ def test_a_case_walks_the_straight_way_and_every_step_is_an_event(desk):
 def test_a_reported_case_stands_on_the_ground_in_its_grid_cell(desk):
     case = desk.open(NewCase("道路破损", lon=114.045, lat=30.445), "市民")
     assert (case["grid_code"], case["z"], case["placed_by"]) == ("429871001001001", 20.0, "terrain")
-    assert desk.listed(grid="429871001001001").matched >= 1
+    assert desk.listed(Asked(grid="429871001001001")).matched >= 1
     nowhere = desk.open(NewCase("噪声扰民", address_text="老百货楼后面"), "市民")
     assert (nowhere["lon"], nowhere["placed_by"]) == (None, "none")
     assert "coordinates" in nowhere["not_placed"]
@@ -123,6 +130,9 @@ def test_who_may_not_and_who_is_nobody(desk):
     case = desk.open(NewCase("占道经营"), "市民")
     with pytest.raises(ForbiddenError):
         desk.step(case["id"], "accept", "老王", role="监督员")
+    for nobody in (None, "局长"):
+        with pytest.raises(InvalidRequestError, match="操作员"):
+            CaseDesk.step(desk, case["id"], "accept", "老王", role=nobody)
     with pytest.raises(InvalidRequestError):
         desk.step(case["id"], "accept", "")
     with pytest.raises(NotFoundError):
@@ -151,30 +161,6 @@ def table_of_steps():
     path = Path(twin.cases.__file__).parent / "transitions.csv"
     lines = path.read_text(encoding="utf-8").splitlines()[1:]
     return {(row["from"], row["action"]): row["to"] for row in csv.DictReader(lines)}
-
-
-ACTIONS = sorted({step.action for step in transitions()})
-
-
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(actions=st.lists(st.sampled_from(ACTIONS), max_size=25))
-def test_no_walk_ever_leaves_the_table(actions, desk):
-    legal = table_of_steps()
-    case = desk.open(NewCase("抽查"), "市民")
-    stage, walked = "上报", 1
-    for action in actions:
-        target = legal.get((stage, action))
-        if target is None:
-            with pytest.raises(ConflictError):
-                desk.step(case["id"], action, "值班长", "原因")
-            continue
-        assert desk.step(case["id"], action, "值班长", "原因")["stage"] == target
-        stage, walked = target, walked + 1
-    events = desk.events(case["id"])
-    assert len(events) == walked
-    assert events[-1]["to_stage"] == stage
 
 
 def test_every_stage_can_be_reached_and_left_towards_an_end():
@@ -231,15 +217,15 @@ def test_a_case_from_an_alarm_has_its_place_and_ends_when_the_reading_is_back(st
 
 
 def test_cases_are_found_by_stage_box_and_page(store):
-    desk = CaseDesk(store, lambda: NOW + timedelta(days=1))
+    desk = Desk(store, lambda: NOW + timedelta(days=1))
     made = [desk.open(NewCase(f"案{i}", lon=120.0 + i / 10, lat=31.0), "市民") for i in range(5)]
     assert [case["key"] for case in made] == [f"AJ20260702-{i:04d}" for i in range(1, 6)]
     desk.step(made[0]["id"], "accept", "操作员")
     box = (119.95, 30.9, 120.25, 31.1)
-    assert {c["title"] for c in desk.listed(bbox=box).cases} == {"案0", "案1", "案2"}
-    assert [c["title"] for c in desk.listed(["受理"], box).cases] == ["案0"]
-    first, second = (desk.listed(bbox=box, limit=2, offset=k) for k in (0, 2))
+    assert {c["title"] for c in desk.listed(Asked(bbox=box)).cases} == {"案0", "案1", "案2"}
+    assert [c["title"] for c in desk.listed(Asked(["受理"], box)).cases] == ["案0"]
+    first, second = (desk.listed(Asked(bbox=box, limit=2, offset=k)) for k in (0, 2))
     assert (first.matched, len(first.cases), len(second.cases)) == (3, 2, 1)
     assert not {c["id"] for c in first.cases} & {c["id"] for c in second.cases}
     with pytest.raises(InvalidRequestError):
-        desk.listed(["不明"])
+        desk.listed(Asked(["不明"]))

@@ -6,14 +6,14 @@ WHERE s.verdict = 'changed' AND s.reason IS NULL
 ORDER BY s.position;
 
 UPDATE case_file SET kind = s.kind, code = s.code, edition = coalesce(s.attributes ->> 'code_scheme', $edition), title = s.title, description = s.description, address_text = s.address_text,
-    lon = s.lon, lat = s.lat, stage = s.stage, reported_at = s.reported_at, closed_at = s.closed_at, source = s.source, unit = s.unit,
+    lon = s.lon, lat = s.lat, stage_since = CASE WHEN case_file.stage = s.stage THEN stage_since ELSE $now END, stage = s.stage, reported_at = s.reported_at, closed_at = s.closed_at, source = s.source, unit = s.unit,
     attributes = s.attributes, dataset_id = $dataset::UUID, record_hash = s.record_hash
 FROM staged_case s
 WHERE case_file.case_id = s.known_id AND s.verdict = 'changed' AND s.reason IS NULL;
 
 INSERT INTO case_file
 SELECT uuidv7(), key, kind, code, coalesce(attributes ->> 'code_scheme', $edition), title, description, address_text, lon, lat, stage, reported_at, closed_at, source, unit, NULL,
-    attributes, $dataset::UUID, record_hash
+    attributes, $dataset::UUID, record_hash, NULL, reported_at
 FROM staged_case WHERE verdict = 'loaded' AND reason IS NULL
 ORDER BY position;
 

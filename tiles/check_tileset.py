@@ -118,7 +118,7 @@ class TilesetCheck:
         return bool(uri.endswith(".glb") and tile.get("refine") == refine)
 
     def _early(self, path: Path, tile: dict[str, Any]) -> None:
-        """CesiumJS draws a tile that adds as soon as it is there, also while what it replaces waits for others and still stands."""
+        """CesiumJS draws a tile that adds as soon as it is there, also while what it replaces still stands."""
         if self.waiting and self._drawing(tile, "ADD"):
             text = f"{tile['content']['uri']} adds below a tile that is replaced by several: both are drawn at once"
             self._report(path, "drawn-early", text)

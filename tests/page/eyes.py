@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter
+from PIL import Image
 
 from twin.city import City
 from twin.store import Store
@@ -157,6 +157,10 @@ def _boxes(eye: Eye, there: Truth) -> tuple[Floats, Floats]:
 
 
 def beyond(one: NDArray[np.bool_], other: NDArray[np.bool_], reach: int) -> float:
-    """Share of what one shows that lies farther than ``reach`` pixels from anything the other shows."""
-    near = Image.fromarray(other).convert("L").filter(ImageFilter.MaxFilter(2 * reach + 1))
-    return float((one & ~(np.asarray(near) > 0)).sum() / max(one.sum(), 1))
+    """Share of what one shows that lies farther than ``reach`` pixels (along both sides) from anything the other shows."""
+    near = other
+    for axis in (0, 1):
+        border = [(reach + 1, reach) if i == axis else (0, 0) for i in (0, 1)]
+        sums = np.moveaxis(np.cumsum(np.pad(near, border), axis=axis), axis, 0)
+        near = np.moveaxis(sums[2 * reach + 1 :] > sums[: -2 * reach - 1], 0, axis)
+    return float((one & ~near).sum() / max(one.sum(), 1))

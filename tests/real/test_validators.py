@@ -1,6 +1,5 @@
 """What the command over the official validator makes of its reports; the validator itself runs by hand (``validators.py``)."""
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -31,10 +30,9 @@ def test_a_city_without_tiles_is_not_clean():
     assert verdict.line().endswith("NOT CLEAN |")
 
 
-def test_without_a_validator_it_says_how_to_get_one():
-    done = subprocess.run(
-        [sys.executable, HERE / "validators.py"],
-        capture_output=True, text=True, check=False, env={"PATH": ""},
-    )  # fmt: skip
-    assert done.returncode == 2
-    assert "npm install && npm run build" in done.stderr
+def test_without_a_validator_it_says_how_to_get_one(monkeypatch, capsys):
+    monkeypatch.setenv("PATH", "")
+
+    assert validators.main([]) == 2
+
+    assert "npm install && npm run build" in capsys.readouterr().err

@@ -45,11 +45,11 @@ from twin.plan import LayerPlan  # noqa: E402
 from twin.store import Store  # noqa: E402
 from twin.store.scene import Scene  # noqa: E402
 
-DATA = models.DEFAULT.parent
+DATA = models.DEFAULT.parent.resolve()
 SOURCES = {
     "china/derived/nanshan_wgs84.geojson": None, "china/derived/nanshan_4547_gbk_nocpg": None, "china/buildings-shenzhen-nanshan": None,
     "china/derived/shanghai_osm_buildings.geojson": None, "cityjson/cjio/delft.json": None, "cityjson/cjio/delft_1b.json": None,
-    "cityjson/cjio/rotterdam/rotterdam_subset.json": "EPSG:7415", "cityjson/bertt-textured": None, "cityjson/threejs-loader": None,
+    "cityjson/cjio/rotterdam/rotterdam_subset.json": "EPSG:7415", "cityjson/threejs-loader": None,
     "citygml/plateau-nusamai/yokosuka-shi/udx/bldg": None, "citygml/ingolstadt-lod3": None, "citygml/citygml4j/lod3_building_v2.gml": None,
     "citygml/citygml3-encodings/ADE-examples/Urban-Planning-ADE/53394517_bldg_6697_2_op_CityGML2.gml": None,
     "pointcloud/laspy/autzen_trim.laz": None, "pointcloud/laspy/simple.copc.laz": "EPSG:2994", "pointcloud/ahn3-3dfier/ahn3/ahn3_cropped_1.laz": None,
@@ -187,7 +187,7 @@ def wanted(given: Sequence[Path]) -> Iterator[tuple[Path, str | None]]:
     """Sources and cities with the system given to them; the default ones that are there where none is given."""
     known = {p: system for pattern, system in SOURCES.items() for p in sorted(DATA.glob(pattern))}
     for path in given or known:
-        yield path, known.get(path)
+        yield path.resolve(), known.get(path.resolve())
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -201,7 +201,7 @@ def main(arguments: list[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     words = validator(asked.validator)
     if words is None:
-        sys.stderr.write((__doc__ or "").split("\n\n")[-2] + "\n")
+        sys.stderr.write((__doc__ or "").split("\n\n")[-2].strip() + "\n")
         return 2
     verdicts = []
     if not asked.json:

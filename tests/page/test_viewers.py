@@ -116,7 +116,7 @@ def roofs(there: eyes.Truth) -> tuple[list[list[int]], list[str]]:
     return eyes.free_roofs(eye, there)
 
 
-VIEWERS = [("cesium", "tileset"), ("cesium", "implicit"), ("tilesRenderer", "tileset"), ("tilesRenderer", "implicit"), ("loadersGl", "tileset")]  # fmt: skip
+VIEWERS = [("cesium", "tileset"), ("cesium", "implicit"), ("tilesRenderer", "tileset"), ("tilesRenderer", "implicit"), ("loadersGl", "tileset"), ("loadersGl", "implicit")]  # fmt: skip
 
 
 @pytest.mark.parametrize(("viewer", "face"), VIEWERS)

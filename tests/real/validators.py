@@ -57,8 +57,9 @@ SOURCES = {
 }  # fmt: skip
 """Patterns below the folder of real data, with the system of those that do not name theirs."""
 LAYERS = ("buildings", "models", "rooms", "pipes", "furniture", "points", "scene")
-ENTRIES = "**/{scene/tileset,rooms/tileset,buildings/implicit}.json"
+SCENE = "**/{scene/tileset,rooms/tileset,buildings/implicit}.json"
 """The scene leads to every layer but the rooms, explicitly."""
+ALONE = "**/{*/tileset,buildings/implicit}.json"
 QUIET = {"contentValidationIssueSeverity": "WARNING"}
 
 
@@ -107,10 +108,11 @@ def told(words: Sequence[str], folder: Path) -> dict[str, dict[str, Any]]:
     RuntimeError
         If it ended badly or said nothing of an entry.
     """
+    entries = SCENE if (folder / "scene").is_dir() else ALONE
     with tempfile.NamedTemporaryFile("w", suffix=".json") as options:
         json.dump(QUIET, options)
         options.flush()
-        asked = [*words, "-T", str(folder), "-g", ENTRIES, "-o", options.name]
+        asked = [*words, "-T", str(folder), "-g", entries, "-o", options.name]
         done = subprocess.run(asked, capture_output=True, text=True, check=False)
     sections = done.stdout.split("Validating tileset ")[1:]
     reports = {}

@@ -52,7 +52,7 @@ SOURCES = {
     "cityjson/cjio/rotterdam/rotterdam_subset.json": "EPSG:7415", "cityjson/threejs-loader": None,
     "citygml/plateau-nusamai/yokosuka-shi/udx/bldg": None, "citygml/ingolstadt-lod3": None, "citygml/citygml4j/lod3_building_v2.gml": None,
     "citygml/citygml3-encodings/ADE-examples/Urban-Planning-ADE/53394517_bldg_6697_2_op_CityGML2.gml": None,
-    "pointcloud/laspy/autzen_trim.laz": None, "pointcloud/laspy/simple.copc.laz": "EPSG:2994", "pointcloud/ahn3-3dfier/ahn3/ahn3_cropped_1.laz": None,
+    "pointcloud/laspy/autzen_trim.laz": None, "pointcloud/laspy/simple.copc.laz": "EPSG:2994", "pointcloud/ahn3-3dfier/ahn3/ahn3_cropped_1.laz": "EPSG:28992",
     "ifc/*.ifc": None,
 }  # fmt: skip
 """Patterns below the folder of real data, with the system of those that do not name theirs."""

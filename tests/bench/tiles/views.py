@@ -101,7 +101,7 @@ def main() -> int:
     sys.stdout.write("| view | requests | kB | contents drawn | MB in memory |\n|---|---|---|---|---|\n")  # fmt: skip
     with city_of(asked.buildings, asked.keep) as folder, sync_playwright() as playwright:
         server = Served(folder)
-        server.start()
+        server.start(1800)  # a million buildings are read first
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         first: dict[str, Any] = {}
         try:

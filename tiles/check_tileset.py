@@ -38,6 +38,8 @@ class TilesetCheck:
     tiles: int = 0
     stand_in: bool = False
     """Whether the tile at hand is replaced by those below it, so that its entities are drawn again."""
+    waiting: bool = False
+    """Whether the tile at hand stands below one that is replaced by several, so that some may be there before others."""
     replaced: list[str] = field(default_factory=list)
     unread: int = 0
 
@@ -96,7 +98,11 @@ class TilesetCheck:
         if "content" in tile:
             shown, massed = self._content(path, tile["content"], matrix, boxes, own)
         self.stand_in, wanted = False, self.replaced
-        below = sum(self._tile(path, c, matrix, boxes, own) for c in tile.get("children", ()))
+        waiting, children = self.waiting, tile.get("children", ())
+        self._early(path, tile)
+        self.waiting |= self._drawing(tile, "REPLACE") and len(children) > 1
+        below = sum(self._tile(path, c, matrix, boxes, own) for c in children)
+        self.waiting = waiting
         lost = [e for e in wanted if e not in self.eid]
         if lost:
             text = f"{len(lost)} entities are gone when it is replaced, the first {lost[0]}"
@@ -104,6 +110,18 @@ class TilesetCheck:
         if massed:
             self._replaced(path, tile["content"]["uri"], tile.get("refine"), massed, below)
         return below if wanted else shown + below
+
+    @staticmethod
+    def _drawing(tile: dict[str, Any], refine: str) -> bool:
+        """Whether a tile has something to draw and refines in this way."""
+        uri = tile.get("content", {}).get("uri", "")
+        return bool(uri.endswith(".glb") and tile.get("refine") == refine)
+
+    def _early(self, path: Path, tile: dict[str, Any]) -> None:
+        """CesiumJS draws a tile that adds as soon as it is there, also while what it replaces still stands."""
+        if self.waiting and self._drawing(tile, "ADD"):
+            text = f"{tile['content']['uri']} adds below a tile that is replaced by several: both are drawn at once"
+            self._report(path, "drawn-early", text)
 
     def _replaced(self, path: Path, name: str, refine: Any, massed: int, below: int) -> None:  # noqa: ANN401 - as a file has it
         """A massing stands for what replaces it: no less (a hole), no more (drawn twice)."""

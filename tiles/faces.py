@@ -44,7 +44,8 @@ def _tile(d: District, part: Part) -> Tile:
         (d.cell[2] << down) + part.cell[2],
     )
     name = file_of(d.cell, part.cell)
-    return Tile(d.frame, part.low, part.high, 0.0, "ADD", name, cell, features=part.features)
+    # CesiumJS draws an ADD tile as soon as it is there, also while the massing above it stands
+    return Tile(d.frame, part.low, part.high, 0.0, "REPLACE", name, cell, features=part.features)
 
 
 def _massed(d: District, children: list[Tile], page: str) -> Tile:

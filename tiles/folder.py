@@ -34,7 +34,7 @@ __all__ = [
     "swap",
 ]
 
-FORMAT = 4
+FORMAT = 5
 """Part of every input hash: raise it when the same input should give other bytes."""
 MANIFEST = "manifest.json"
 

@@ -194,15 +194,21 @@ class _Work:
         of = np.flatnonzero(np.isin(self.group, groups) & self.shelled)
         below = dict(self._storeys(of[self.small[of]], "s"))
         for name, part in self._storeys(of[~self.small[of]], "e"):
-            storey = self._content(name, part)
+            far.children.append(self._replacing(name, part))
             inside = below.pop("s" + name[1:], None)
             if inside is not None:
-                storey.children = [self._content("s" + name[1:], inside)]
-                storey.omitted = float(self.entity_size[self.entity[inside]].max())
-            far.children.append(storey)
+                size = float(self.entity_size[self.entity[inside]].max())
+                small = self._replacing("s" + name[1:], inside)
+                far.children.append(Tile(small.frame, omitted=size, refine="REPLACE", children=[small]))  # fmt: skip
         # storeys that have small parts only
-        far.children += [self._content(name, part) for name, part in below.items()]
+        far.children += [self._replacing(name, part) for name, part in below.items()]
         return far
+
+    def _replacing(self, name: str, rows: Ints) -> Tile:
+        """A content that is not drawn before what it replaces is gone: CesiumJS waits only for REPLACE tiles."""
+        tile = self._content(name, rows)
+        tile.refine = "REPLACE"
+        return tile
 
     def _with_far(self, stem: str, rows: Ints, near: Tile) -> Tile:
         """The tile itself, or one that shows a copy with small pictures until the camera is near."""

@@ -56,12 +56,12 @@ class Served:
         self.url = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def start(self, seconds: int = 120) -> None:
         how = "simulate" if self.simulate else "quiet"
         self.process = subprocess.Popen(
             [sys.executable, "-c", SERVE, str(self.city), str(self.port), how], cwd=ROOT
         )
-        for _ in range(480):
+        for _ in range(4 * seconds):
             try:
                 with urllib.request.urlopen(f"{self.url}/healthz", timeout=5):  # noqa: S310 -- own server
                     return
@@ -69,7 +69,7 @@ class Served:
                 assert self.process.poll() is None, "the server ended"
                 time.sleep(0.25)
         self.stop()
-        raise AssertionError("the server did not answer within two minutes")
+        raise AssertionError(f"the server did not answer within {seconds} s")
 
     def stop(self) -> None:
         if self.process is None:

@@ -99,15 +99,15 @@ def test_urgency_shortens_limits_and_a_grant_moves_them(desk):
     assert clock(desk, plain)["stage_due"] == "03-12 10:00"
     desk.step(plain["id"], "grant", "x", hours=3.5)
     told = clock(desk, plain)
-    assert (told["stage_due"], told["due"]) == ("03-12 15:00", "03-16 17:00")  # half a day of work
+    assert (told["stage_due"], told["due"]) == ("03-12 15:30", "03-16 17:30")  # half a day of work
     desk.at("2026-03-12 14:30")
     assert plain["id"] not in desk.overdue().to_pylist()
-    desk.at("2026-03-12 15:01")
+    desk.at("2026-03-12 15:31")
     assert plain["id"] in desk.overdue().to_pylist()
     desk.at("2026-03-12 14:30")
     desk.step(plain["id"], "report", "x")
     desk.step(plain["id"], "rework", "x", "不合格")
-    assert clock(desk, plain)["stage_due"] == "03-17 11:30"  # a stay of its own: 24 h, no more
+    assert clock(desk, plain)["stage_due"] == "03-17 17:30"  # a stay of its own: 24 h, no more
 
 
 @pytest.fixture

@@ -202,7 +202,8 @@ def list_streams(
             table = table.filter(pc.equal(table.column("state"), level))
         most = parse_whole(limit, "limit", table.num_rows, 1)
         headers = {**NO_STORE, "As-Of": str(as_of)}
-        return Response(newest_arrow(table.slice(0, most), view), headers=headers, media_type=ARROW)
+        body = newest_arrow(table.slice(0, most), view).to_pybytes()
+        return Response(body, headers=headers, media_type=ARROW)
     rows = table.to_pylist()
     if view is not None:
         rows = [_untied(row, view) for row in rows]

@@ -9,6 +9,8 @@ from typing import Final
 import httptools
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
+from websockets.asyncio.client import ClientConnection, unix_connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from api.access.gate import SAFE
 from api.errors import response_for_status
@@ -106,6 +108,43 @@ class Writer:
                 await asyncio.sleep(PAUSE_S if fresh else 0)
             else:
                 return
+
+    async def talk(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a WebSocket on, message by message, both ways."""
+        await receive()  # that it is wanted
+        target: bytes = scope.get("raw_path") or scope["path"].encode()
+        if scope["query_string"]:
+            target += b"?" + scope["query_string"]
+        try:
+            link = await unix_connect(
+                self._path,
+                f"ws://writer{target.decode('latin-1')}",
+                additional_headers=_handed_on(scope),
+                subprotocols=scope.get("subprotocols") or None,
+                compression=None,
+                max_size=None,
+                open_timeout=PATIENCE_S,
+                user_agent_header=None,
+            )
+        except InvalidStatus as refused:
+            await _refused(scope, send, refused)
+            return
+        except (OSError, InvalidHandshake, TimeoutError):
+            await send({"type": "websocket.close", "code": 1013, "reason": "the writer is away"})
+            return
+        async with link:
+            await send({"type": "websocket.accept", "subprotocol": link.subprotocol})
+            ways = {
+                asyncio.ensure_future(_told(receive, link)),
+                asyncio.ensure_future(_heard(link, send)),
+            }
+            try:
+                done, _ = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+                for way in done:
+                    way.result()
+            finally:
+                for way in ways:
+                    way.cancel()
 
     async def get(self, path: str) -> bytes:
         """Body of a GET that is answered with 200.
@@ -246,6 +285,50 @@ async def _request(scope: Scope, receive: Receive) -> AsyncIterator[bytes]:
             yield b"%x\r\n%s\r\n" % (len(body), body) if chunked else body
     if chunked:
         yield b"0\r\n\r\n"
+
+
+def _handed_on(scope: Scope) -> list[tuple[str, str]]:
+    """Headers of a WebSocket that are the client's, and who it is."""
+    heads = [
+        (name.decode("latin-1"), value.decode("latin-1"))
+        for name, value in scope["headers"]
+        if name not in _HOP and name != b"host" and not name.startswith(b"sec-websocket-")
+    ]
+    client = scope.get("client") or ("",)
+    return [*heads, (CLIENT.decode(), str(client[0]))]
+
+
+async def _refused(scope: Scope, send: Send, refused: InvalidStatus) -> None:
+    """The writer's answer to a WebSocket it does not take."""
+    if "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    answer = refused.response
+    heads = [
+        (name.lower().encode("latin-1"), value.encode("latin-1"))
+        for name, value in answer.headers.raw_items()
+        if name.lower().encode() not in _NOT_BACK
+    ]
+    start = {"type": "websocket.http.response.start", "status": answer.status_code}
+    await send({**start, "headers": heads})
+    await send({"type": "websocket.http.response.body", "body": bytes(answer.body or b"")})
+
+
+async def _told(receive: Receive, link: ClientConnection) -> None:
+    """What a client says, until it goes."""
+    while (message := await receive())["type"] == "websocket.receive":
+        text = message.get("text")
+        with contextlib.suppress(ConnectionClosed):
+            await link.send(message["bytes"] if text is None else text)
+
+
+async def _heard(link: ClientConnection, send: Send) -> None:
+    """What the writer says, until it ends."""
+    with contextlib.suppress(ConnectionClosed):
+        async for message in link:
+            kind = "text" if isinstance(message, str) else "bytes"
+            await send({"type": "websocket.send", kind: message})
+    await send({"type": "websocket.close", "code": link.close_code or 1011})
 
 
 async def _gone(receive: Receive) -> None:

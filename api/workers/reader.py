@@ -116,8 +116,7 @@ class Reader:
             await self._live(receive, send)
             return
         if scope["type"] != "http":
-            await receive()
-            await send({"type": "websocket.close", "code": 1011})
+            await self._writer.talk(scope, receive, send)
             return
         if is_short(scope):
             own = {**scope, "app": self, "headers": asked(scope["headers"])[2]}

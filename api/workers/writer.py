@@ -32,7 +32,7 @@ class Behind:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer readers, or pass on."""
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
         if scope["path"] == INFOS and not any(name == CLIENT for name, _ in scope["headers"]):

@@ -1,5 +1,6 @@
 """Several processes serve one city: what readers answer is what the writer would, and kills lose nothing."""
 
+import json
 import shutil
 import sys
 import threading
@@ -11,6 +12,8 @@ import httpx
 import numpy as np
 import pytest
 import uvicorn
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from api.access.policy import Grant, add_key
 from api.app import create_app
@@ -18,6 +21,7 @@ from api.workers import reader as reading
 from api.workers.forward import Writer
 from api.workers.reader import Reader
 from api.workers.writer import INFOS, Behind, infos_of
+from twin.live.frames import INDEX, opened
 from twin.settings import ServerSettings
 
 sys.path.insert(0, str(Path(__file__).parent / "ogc"))
@@ -132,6 +136,21 @@ def test_who_is_refused_or_sees_a_part_is_answered_by_the_writer(pair, ids):
     assert reader.post("/cases", json=long).status_code in (201, 400)
     with reader.stream("GET", "/live") as stream:
         assert next(stream.iter_lines()).startswith("retry")
+
+
+def test_a_socket_is_passed_on_both_ways(pair):
+    _, reader, _, _ = pair
+    url = str(reader.base_url).replace("http", "ws").rstrip("/") + "/scene/streams/socket"
+    with connect(url, additional_headers=TOKEN, open_timeout=30) as told:
+        assert opened(told.recv(30))["kind"] == INDEX
+        told.send('{"type": "sing"}')
+        while isinstance(said := told.recv(30), bytes):
+            pass
+        assert json.loads(said)["type"] == "problem"
+    with pytest.raises(InvalidStatus) as refused, connect(url, open_timeout=30):
+        pass
+    with httpx.Client(base_url=reader.base_url, timeout=30) as nobody:
+        assert refused.value.response.status_code in (403, nobody.get("/scene/streams").status_code)
 
 
 def test_without_a_writer_reads_go_on_and_the_rest_is_told_to_wait(

@@ -71,9 +71,9 @@ def pair(make_city, serve, tmp_path_factory):
     with (
         behind(Behind(app, LateState()), path),
         serve(Reader(settings, city, Writer(path))) as root,
-        httpx.Client(base_url=root, headers=TOKEN, timeout=120) as reader,
+        httpx.Client(base_url=root, headers=TOKEN, timeout=300) as reader,
         httpx.Client(
-            transport=httpx.HTTPTransport(uds=str(path)), base_url=root, headers=TOKEN, timeout=120
+            transport=httpx.HTTPTransport(uds=str(path)), base_url=root, headers=TOKEN, timeout=300
         ) as writer,
     ):
         yield city, reader, writer, answered

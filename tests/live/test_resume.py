@@ -95,9 +95,7 @@ def stored(folder):
         alarms = store.table("SELECT alarm_id::VARCHAR, event FROM alarm_event ORDER BY seq")
         cases = store.table("SELECT case_id::VARCHAR, event FROM case_event ORDER BY seq")
     return (
-        Counter(
-            zip(found.stream_id.tolist(), (found.time_us // 1000).tolist(), strict=True)
-        ),
+        Counter(zip(found.stream_id.tolist(), (found.time_us // 1000).tolist(), strict=True)),
         [tuple(row.values()) for row in alarms.to_pylist()],
         [tuple(row.values()) for row in cases.to_pylist()],
     )

@@ -76,6 +76,12 @@ class Load:
         for thread in self._threads:
             thread.join()
 
+    def more(self, most_s: float = 60) -> None:
+        """Wait until another write was acknowledged: what dies was at work, however slow the machine is."""
+        had, end = len(self.acknowledged), time.monotonic() + most_s
+        while len(self.acknowledged) == had and time.monotonic() < end:
+            time.sleep(0.01)
+
     def _asked(self, method: str, path: str, **given) -> httpx.Response | None:
         try:
             found = httpx.request(
@@ -145,6 +151,7 @@ def killed(city: Path, port: int, kills: int, workers: int, seed: int) -> dict[s
         writers = 0
         with Load(root, first["features"][0]["id"]) as load:
             for _ in range(kills):
+                load.more()
                 time.sleep(rng.random() * 0.5)
                 found = workers_of(server.pid)
                 if not found:

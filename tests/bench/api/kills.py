@@ -169,7 +169,7 @@ def killed(city: Path, port: int, kills: int, workers: int, seed: int) -> dict[s
         server.wait(60)
 
 
-def up(root: str, server: subprocess.Popen, most_s: float = 120) -> None:
+def up(root: str, server: subprocess.Popen, most_s: float = 300) -> None:
     """Wait until all of it answers."""
     end = time.monotonic() + most_s
     while time.monotonic() < end and server.poll() is None:

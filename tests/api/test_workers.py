@@ -160,6 +160,6 @@ def test_kills_lose_nothing_and_show_no_half_change(make_city, tmp_path):
     city = make_city(tmp_path / "city")
     shutil.rmtree(city.tiles)
     done = killed(city.path, 0, kills=6, workers=2, seed=4)
-    assert done["cases"] > 3
-    assert done["reads"] > 10
+    assert done["cases"] >= done["kills"]
+    assert done["reads"] > 0
     assert 0 < done["writers"] < done["kills"]

@@ -76,6 +76,13 @@ class Load:
         for thread in self._threads:
             thread.join()
 
+    def progress(self, most_s: float = 300) -> None:
+        """Wait until something more was written and acknowledged."""
+        before, end = len(self.acknowledged), time.monotonic() + most_s
+        while len(self.acknowledged) == before:
+            assert time.monotonic() < end, "nothing is written any more"
+            time.sleep(0.01)
+
     def _asked(self, method: str, path: str, **given) -> httpx.Response | None:
         try:
             found = httpx.request(
@@ -145,6 +152,7 @@ def killed(city: Path, port: int, kills: int, workers: int, seed: int) -> dict[s
         writers = 0
         with Load(root, first["features"][0]["id"]) as load:
             for _ in range(kills):
+                load.progress()
                 time.sleep(rng.random() * 0.5)
                 found = workers_of(server.pid)
                 if not found:

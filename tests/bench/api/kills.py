@@ -76,10 +76,11 @@ class Load:
         for thread in self._threads:
             thread.join()
 
-    def more(self, most_s: float = 60) -> None:
-        """Wait until another write was acknowledged: what dies was at work, however slow the machine is."""
-        had, end = len(self.acknowledged), time.monotonic() + most_s
-        while len(self.acknowledged) == had and time.monotonic() < end:
+    def progress(self, most_s: float = 300) -> None:
+        """Wait until something more was written and acknowledged."""
+        before, end = len(self.acknowledged), time.monotonic() + most_s
+        while len(self.acknowledged) == before:
+            assert time.monotonic() < end, "nothing is written any more"
             time.sleep(0.01)
 
     def _asked(self, method: str, path: str, **given) -> httpx.Response | None:
@@ -151,7 +152,7 @@ def killed(city: Path, port: int, kills: int, workers: int, seed: int) -> dict[s
         writers = 0
         with Load(root, first["features"][0]["id"]) as load:
             for _ in range(kills):
-                load.more()
+                load.progress()
                 time.sleep(rng.random() * 0.5)
                 found = workers_of(server.pid)
                 if not found:
@@ -176,7 +177,7 @@ def killed(city: Path, port: int, kills: int, workers: int, seed: int) -> dict[s
         server.wait(60)
 
 
-def up(root: str, server: subprocess.Popen, most_s: float = 120) -> None:
+def up(root: str, server: subprocess.Popen, most_s: float = 300) -> None:
     """Wait until all of it answers."""
     end = time.monotonic() + most_s
     while time.monotonic() < end and server.poll() is None:

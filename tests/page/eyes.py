@@ -59,6 +59,11 @@ class Eye:
         plain = {k: getattr(self, k).tolist() for k in ("position", "direction", "up")}
         return plain | {"fov": FOV}
 
+    def pixel_at(self, points: Floats) -> Floats:
+        """Side of a pixel (metres) at the distance of each point (n, 3)."""
+        away = np.linalg.norm(points - self.position, axis=1)
+        return np.asarray(2 * away * math.tan(math.radians(FOV) / 2) / HEIGHT)
+
     def pixels(self, points: Floats) -> tuple[Floats, NDArray[np.bool_]]:
         """Where points (n, 3) come to lie (n, 2), and whether within the picture."""
         right = np.cross(self.direction, self.up)

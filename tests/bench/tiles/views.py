@@ -47,7 +47,7 @@ LOOK = """async ({position, direction, up, fov}) => {
   widget.camera.setView({destination: Cesium.Cartesian3.fromArray(position), orientation});
   const tileset = widget.scene.primitives.add(await Cesium.Cesium3DTileset.fromUrl("/tiles/buildings/tileset.json"));
   let failed = 0; tileset.tileFailed.addEventListener(() => { failed += 1; });
-  for (let calm = 0; calm < 10;) { widget.scene.render(); calm = tileset.tilesLoaded ? calm + 1 : 0; await new Promise((done) => setTimeout(done, 50)); }
+  for (let calm = 0; calm < 4;) { widget.scene.render(); calm = tileset.tilesLoaded ? calm + 1 : 0; await new Promise((done) => setTimeout(done, 200)); }
   return {failed, drawn: tileset._selectedTiles.length, megabytes: tileset.totalMemoryUsageInBytes / 1e6};
 }"""
 

@@ -198,7 +198,7 @@ class ArenaKeeper:
         """Write a record of what the log says happened to a collection."""
         if live.behind:
             return
-        if any(row[2] != "entity" for row in rows) or len(rows) > MOST_AT_ONCE:
+        if len(rows) > MOST_AT_ONCE or any(row[2] != "entity" or row[3] is None for row in rows):
             self._fall_behind(name)
             return
         eids = sorted({row[3] for row in rows})

@@ -49,7 +49,7 @@ real: setup      ## tests over the shared real data, where that folder lies besi
 check: setup     ## ruff, mypy --strict, import-linter
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
-	@.venv/bin/mypy
+	@.venv/bin/mypy -n auto
 	@.venv/bin/lint-imports
 
 bench: setup     ## benchmarks: ratios against peers and floors in one run

@@ -8,8 +8,9 @@ export class Search {
     this.form = document.getElementById("search");
     this.box = document.getElementById("search-box");
     this.list = document.getElementById("hits");
+    this.turn = 0; // an answer to what was asked before somebody went on typing is no longer wanted
     this.form.addEventListener("submit", (event) => { event.preventDefault(); this.submit(); });
-    this.box.addEventListener("input", () => { clearTimeout(this.timer); this.timer = setTimeout(() => this.suggest(), 180); });
+    this.box.addEventListener("input", () => { this.turn += 1; clearTimeout(this.timer); this.timer = setTimeout(() => this.suggest(), 180); });
     this.box.addEventListener("keydown", (event) => this.#key(event));
     document.addEventListener("pointerdown", (event) => { if (!this.form.contains(event.target)) this.list.hidden = true; });
   }
@@ -46,8 +47,10 @@ export class Search {
   }
 
   async resolve(text) {
+    const turn = (this.turn += 1);
     try {
       const { candidates } = await get(query("/resolve", { q: text }));
+      if (turn !== this.turn) return;
       const [best, second] = candidates;
       if (best && (!second || best.score - second.score > 0.08)) { this.list.hidden = true; await this.go(best); return; }
       this.#list(candidates.map((hit) => ({ head: hit.name || hit.full, sub: [hit.full, hit.why].filter(Boolean).join(" · "), choose: () => this.go(hit) })), true);

@@ -133,7 +133,7 @@ def run_server(
     if settings.workers > 1:
         from api.workers.supervisor import run_workers
 
-        run_workers(settings, listener, ready)
+        run_workers(settings, listener, lambda: ready(url))
         return
     with listener, serving(settings) as (app, _), announced(settings.city, settings.host, port):
         try:

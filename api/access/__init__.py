@@ -15,7 +15,15 @@ things), or :func:`whole_only` where its answer cannot be narrowed.
 
 from api.access.callers import Caller
 from api.access.gate import Gate
-from api.access.sights import caller_of, key_of, may_write, reach_of, view_of, whole_only
+from api.access.sights import (
+    caller_of,
+    key_of,
+    may_write,
+    reach_of,
+    role_only,
+    view_of,
+    whole_only,
+)
 from api.access.view import View
 
 __all__ = [
@@ -26,6 +34,7 @@ __all__ = [
     "key_of",
     "may_write",
     "reach_of",
+    "role_only",
     "view_of",
     "whole_only",
 ]

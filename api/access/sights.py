@@ -22,6 +22,7 @@ from twin.errors import ForbiddenError, InvalidRequestError
 from twin.features.asking import EVERYTHING, Reach
 from twin.ingest.source import utc_now
 from twin.live import LiveHub
+from twin.settings import Role
 from twin.store import Store
 from twin.store.read import rows, version
 from twin.store.sight import EDGE, Sight, area_of_code, inside, sight_of
@@ -33,6 +34,7 @@ __all__ = [
     "key_of",
     "may_write",
     "reach_of",
+    "role_only",
     "view_of",
     "whole_only",
 ]
@@ -86,6 +88,19 @@ def whole_only(request: Request) -> None:
         raise ForbiddenError(
             f"{request.url.path} tells of the whole city, and this token sees a part of it."
         )
+
+
+def role_only(request: Request, role: Role, what: str) -> None:
+    """Refuse callers below a role, and those who may not see everything.
+
+    Raises
+    ------
+    ForbiddenError
+        Saying that ``what`` needs the role.
+    """
+    if not at_least(caller_of(request).role, role):
+        raise ForbiddenError(f"{what} needs role {role}; this token has {caller_of(request).role}.")
+    whole_only(request)
 
 
 def key_of(reach: Reach) -> str:

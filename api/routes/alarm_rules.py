@@ -7,12 +7,10 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from api.access import view_of, whole_only
-from api.access.roles import at_least
-from api.access.sights import caller_of
+from api.access import role_only, view_of
 from api.deps import State, only, parse_whole
 from api.models import answer
-from twin.errors import ForbiddenError, NotFoundError
+from twin.errors import NotFoundError
 from twin.live.rulebook import Members, RuleSpec, Window, listed_rules, one_rule
 
 __all__ = ["router"]
@@ -134,7 +132,7 @@ def get_rule(rule_id: str, request: Request, state: State) -> Response:
 def make_rule(given: NewRule, request: Request, state: State) -> Response:
     """A rule of your own; in force when answered. Try it on history first: process alarm-backtest."""
     only(request, {"f", "lang"})
-    _admin(request)
+    role_only(request, "admin", "changing rules")
     state.hub.change_rule(given.rule_id, given.spec(), given.actor, given.note)
     where = {"Location": f"/alarm-rules/{given.rule_id}"}
     return answer(_rule(request, state, given.rule_id), status=201, headers=where)
@@ -144,7 +142,7 @@ def make_rule(given: NewRule, request: Request, state: State) -> Response:
 def change_rule(rule_id: str, given: RuleChange, request: Request, state: State) -> Response:
     """The next version of a rule: the whole of it, in force when answered."""
     only(request, {"f", "lang"})
-    _admin(request)
+    role_only(request, "admin", "changing rules")
     state.hub.change_rule(rule_id, given.spec(), given.actor, given.note, replaces=True)
     return answer(_rule(request, state, rule_id), headers=_NO_STORE)
 
@@ -159,15 +157,9 @@ def end_rule(
 ) -> Response:
     """End a rule: its versions stay, its open alarm is closed with that reason."""
     only(request, {"actor", "note", "f", "lang"})
-    _admin(request)
+    role_only(request, "admin", "changing rules")
     state.hub.change_rule(rule_id, None, actor, note)
     return Response(status_code=204)
-
-
-def _admin(request: Request) -> None:
-    if not at_least(caller_of(request).role, "admin"):
-        raise ForbiddenError(f"rules need role admin; this token has {caller_of(request).role}.")
-    whole_only(request)
 
 
 def _rule(request: Request, state: State, rule_id: str) -> dict[str, Any]:

@@ -7,10 +7,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, Response
 
-from api.access import view_of, whole_only
-from api.access.callers import Caller
-from api.access.roles import at_least
-from api.access.sights import caller_of
+from api.access import role_only, view_of, whole_only
 from api.case_models import CaseCounts, Duplicates, PhotoOut, Photos, Units
 from api.deps import BboxText, State, only, parse_metres, parse_text
 from api.models import answer
@@ -28,7 +25,7 @@ from api.routes.cases import (
     tell,
 )
 from twin.cases.counting import DIGITS, counted, told
-from twin.errors import ForbiddenError, InvalidRequestError, NotFoundError
+from twin.errors import InvalidRequestError, NotFoundError
 
 __all__ = ["router"]
 
@@ -184,11 +181,6 @@ def list_units(request: Request, state: State) -> Response:
 def put_units(given: Units, request: Request, state: State) -> Response:
     """Write the table anew (role admin); cases that have a unit keep it."""
     only(request, {"f", "lang"})
-    _expect_admin(caller_of(request))
+    role_only(request, "admin", "the table of units")
     state.desk.replace_units([rule.model_dump() for rule in given.units])
     return answer({"units": state.desk.units()}, headers=NO_STORE)
-
-
-def _expect_admin(caller: Caller) -> None:
-    if not at_least(caller.role, "admin") or caller.grant.is_limited:
-        raise ForbiddenError("The table of units is written by an admin of the whole city.")

@@ -7,13 +7,11 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from api.access import caller_of, whole_only
-from api.access.roles import at_least
+from api.access import caller_of, role_only
 from api.deps import State, only
 from api.models import answer, instant
 from api.standing.metrics import exposition
 from api.state import CityState, utc_now
-from twin.errors import ForbiddenError
 from twin.store.read import rows
 
 __all__ = ["program_version", "router"]
@@ -85,8 +83,6 @@ def _lacking(state: CityState) -> list[str]:
 def metrics(request: Request, state: State) -> Response:
     """Requests by route and status, times, the base, tiles, the live stream (role analyst, no limited reach)."""
     only(request, set())
-    whole_only(request)
-    if not at_least(caller_of(request).role, "analyst"):
-        raise ForbiddenError("/metrics needs role analyst.")
+    role_only(request, "analyst", "/metrics")
     page = exposition(request.app.state.tally, state)
     return Response(page, headers={"Cache-Control": "no-store"}, media_type=EXPOSITION)

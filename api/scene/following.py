@@ -4,34 +4,21 @@ import threading
 from collections import OrderedDict
 from typing import Any, Final
 
-import numpy as np
-
 from api.access.view import View
-from twin.cases.standing import standing
+from api.scene.watching import Watching
 from twin.live import LiveHub
-from twin.live.channels import Channel, Question
+from twin.live.channels import Question
 from twin.live.scene import SceneStates
 from twin.live.state import microseconds
-from twin.store import Store, statement
+from twin.store import Store
 
-__all__ = ["Following", "Scenes", "things_of"]
+__all__ = ["Following", "Scenes"]
 
 KEPT: Final = 8
-KEPT_CHANNELS: Final = 64
 MOST_EVENTS: Final = 256
 
 
-def things_of(store: Store, view: View | None, eids: list[str]) -> dict[str, tuple[str, str]]:
-    """Class code and collection of the things among ``eids`` that are shown."""
-    if view is not None:
-        seen = view.sight.has_each(eids)
-        eids = [eid for eid, shown in zip(eids, seen.tolist(), strict=True) if shown]
-    with store.cursor() as cursor:
-        found = cursor.execute(statement("scene_things", "twin.live"), {"eids": eids}).fetchall()
-    return {eid: (code, collection) for eid, code, collection in found}
-
-
-class Following:
+class Following(Watching):
     """States of what one view shows, and the channels into them; safe to use from any thread.
 
     Parameters
@@ -43,15 +30,13 @@ class Following:
     """
 
     def __init__(self, hub: LiveHub, store: Store, view: View | None) -> None:
-        self._hub, self._store, self.view = hub, store, view
-        self.lock = threading.RLock()
+        super().__init__(store, view)
+        self._hub = hub
         self.floor = 0
-        """Number of the event from which on it is known what changed."""
         self.ended = False
         """Whether another view has to be made: what a limited caller sees may be another now."""
         self._subscription = self._subscribe()
         self.states = self._states()
-        self._channels: OrderedDict[Question, Channel] = OrderedDict()
 
     def _subscribe(self) -> Any:  # noqa: ANN401 -- of the hub
         view = self.view
@@ -61,11 +46,8 @@ class Following:
 
     def _states(self) -> SceneStates:
         view = self.view
-        cases = standing(self._store)
-        if view is not None:
-            cases = [case for case in cases if view.case(case) is not None]
-        picture = self._hub.picture(cases, None if view is None else view.shown)
-        states = SceneStates(picture, lambda eids: things_of(self._store, view, eids))
+        picture = self._hub.picture(self.cases(), None if view is None else view.shown)
+        states = SceneStates(picture, self.things)
         self._subscription.cursor = picture.seq
         remembered = self._hub.events.remembered()
         resyncs = [event.event_id for event in remembered if event.kind == "resync"]
@@ -107,16 +89,6 @@ class Following:
         self.states = self._states()
         self._channels.clear()
 
-    def channel(self, question: Question) -> Channel:
-        """The channel of a question; to be used with :attr:`lock` held."""
-        found = self._channels.get(question)
-        if found is None:
-            found = self._channels[question] = Channel(self.states, question)
-            if len(self._channels) > KEPT_CHANNELS:
-                self._channels.popitem(last=False)
-        self._channels.move_to_end(question)
-        return found
-
     def frames(
         self, question: Question, since: int | None, index: int | None, flags: int = 0
     ) -> tuple[list[bytes], int, int]:
@@ -126,20 +98,6 @@ class Following:
             channel = self.channel(question)
             frames = channel.frames(since, index, self.floor, self.time_us, flags)
             return frames, self.states.seq, channel.index
-
-    def counts(self, question: Question) -> tuple[dict[str, Any], int]:
-        """Counts per grid, and the event number they are as of."""
-        with self.lock:
-            self.advance()
-            cells = self.channel(question).counts()
-            time_us, seq = self.time_us, self.states.seq
-        moment = np.datetime_as_string(np.int64(time_us).view("M8[us]"), unit="ms")
-        return {"seq": seq, "time": f"{moment}Z", "cells": cells}, seq
-
-    def is_far(self, question: Question) -> bool:
-        """Whether counts answer the question."""
-        with self.lock:
-            return self.channel(question).far
 
 
 class Scenes:

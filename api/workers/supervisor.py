@@ -86,7 +86,7 @@ class _Worker:
 
 
 def run_workers(
-    settings: ServerSettings, listener: socket.socket, ready: Callable[[str], None]
+    settings: ServerSettings, listener: socket.socket, ready: Callable[[], None]
 ) -> None:
     """Serve until interrupted, by ``settings.workers`` processes that read and one that writes.
 
@@ -96,14 +96,13 @@ def run_workers(
     listener : socket
         As :func:`api.serving.listen` gives it; closed at the end.
     ready : callable
-        Told the address when all of them answer.
+        Told when all of them answer.
 
     Raises
     ------
     CityError
         If the writer cannot open the city; it has said why.
     """
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
     port = listener.getsockname()[1]
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([serve.__module__])
@@ -125,7 +124,7 @@ def run_workers(
                 reader.start()
             _await(readers, stop)
             if not stop.is_set():
-                ready(f"http://{host}:{port}/")
+                ready()
             while not stop.wait(PAUSE_S):
                 for worker in (writer, *readers):
                     worker.revive()

@@ -7,10 +7,10 @@ durability must notice.
 
 import asyncio
 import os
-import sys
 import time
 from pathlib import Path
 
+from forking import serve_in_forks
 from paho.mqtt.client import Client
 
 from api.intake import Intake
@@ -68,13 +68,4 @@ if __name__ == "__main__":
         acknowledge_early()
     if os.environ.get("CLEAN_SESSION"):
         start_clean()
-    child = 0
-    for _ in sys.stdin:
-        if child:
-            os.waitpid(child, 0)
-        child = os.fork()
-        if not child:
-            main(*sys.argv[1:])
-            break
-        sys.stdout.write(f"{child}\n")
-        sys.stdout.flush()
+    serve_in_forks(main)

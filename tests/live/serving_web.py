@@ -4,8 +4,9 @@ Forked off as in ``serving.py``. With ``FORGETFUL=1`` it keeps no events: the co
 """
 
 import os
-import sys
 from pathlib import Path
+
+from forking import serve_in_forks
 
 from api.serving import listen, run_server, server_settings
 from twin.live.journal import Journal
@@ -19,13 +20,4 @@ def main(folder, port):
 if __name__ == "__main__":
     if os.environ.get("FORGETFUL"):
         Journal.append = lambda *_: None
-    child = 0
-    for _ in sys.stdin:
-        if child:
-            os.waitpid(child, 0)
-        child = os.fork()
-        if not child:
-            main(*sys.argv[1:])
-            break
-        sys.stdout.write(f"{child}\n")
-        sys.stdout.flush()
+    serve_in_forks(main)

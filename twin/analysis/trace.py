@@ -7,11 +7,10 @@ from typing import Annotated, Any, Final, Literal
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from twin.analysis.model import (
     Analysis,
-    Inputs,
     Names,
     Place,
     Study,
@@ -22,6 +21,7 @@ from twin.analysis.model import (
     rounded,
 )
 from twin.analysis.scene import Scene
+from twin.analysis.within import ThingOrPlace
 from twin.errors import NotFoundError
 from twin.solids import LINE, Solids, nearest_points
 
@@ -39,10 +39,9 @@ GRAVITY: Final = frozenset(("pipe_drainage",))
 """Classes of pipes in which water flows down, by the heights of their ends."""
 
 
-class TraceInputs(Inputs):
+class TraceInputs(ThingOrPlace):
     """Where a trace begins, which way it goes and how far."""
 
-    thing: Annotated[str | None, Field(description="Id (eid) of a pipe.", max_length=36)] = None
     at: Annotated[
         Place | None, Field(description="A place; the nearest pipe within 100 m is taken.")
     ] = None
@@ -73,12 +72,6 @@ class TraceInputs(Inputs):
         float, Field(ge=0, le=30, description="Drop at a joint, as in a manhole, at most.")
     ] = 5.0
     limit: Annotated[int, Field(ge=1, le=MOST, description="Pipes in the answer, nearest first.")] = MOST  # fmt: skip
-
-    @model_validator(mode="after")
-    def _one_of_two(self) -> "TraceInputs":
-        if (self.thing is None) == (self.at is None):
-            raise ValueError("give either thing or at")
-        return self
 
 
 @dataclass(frozen=True, slots=True)

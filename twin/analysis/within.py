@@ -1,6 +1,6 @@
 """Everything within some metres of a thing or a place, in space: exact distances and the points that attain them."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,30 +21,35 @@ from twin.analysis.model import (
 from twin.errors import NotFoundError
 from twin.solids import Near, Solids, nearest_points
 
-__all__ = ["ANALYSIS", "Subject", "features_of", "found_near", "subject_of"]
+__all__ = ["ANALYSIS", "Subject", "ThingOrPlace", "features_of", "found_near", "subject_of"]
 
 Ints = NDArray[np.int64]
 MOST = 20_000
 """Things of one answer."""
 
 
-class Subject(Inputs):
+class ThingOrPlace(Inputs):
     """A thing, or a place."""
 
     thing: Annotated[
         str | None, Field(description="Id (eid) of a thing, such as a pipe.", max_length=36)
     ] = None
     at: Annotated[Place | None, Field(description="A place, also underground.")] = None
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.thing is None) == (self.at is None):
+            raise ValueError("give either thing or at")
+        return self
+
+
+class Subject(ThingOrPlace):
+    """What distances are taken from, and which things are looked for."""
+
     collections: Annotated[Names | None, Field(description="Only things of these collections.")] = (
         None
     )
     classes: Annotated[Names | None, Field(description="Only things of these classes.")] = None
-
-    @model_validator(mode="after")
-    def _one_of_two(self) -> "Subject":
-        if (self.thing is None) == (self.at is None):
-            raise ValueError("give either thing or at")
-        return self
 
 
 class WithinInputs(Subject):

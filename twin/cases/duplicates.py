@@ -5,15 +5,15 @@ from datetime import timedelta
 from typing import Any
 
 import duckdb
-import numpy as np
 
 from twin.cases.listing import dicts
+from twin.cases.nearby import box_around, metres_from
 from twin.store import run
 
 __all__ = ["duplicates", "likeness"]
 
-METRES_PER_DEGREE = 111_320.0
 MOST = 100
+_SIDES = ("west", "east", "south", "north")
 
 
 def likeness(a: str, b: str) -> float:
@@ -50,16 +50,14 @@ def duplicates(
         ``why_en``. 作废 are left out; at most 100.
     """
     lon, lat = case["lon"], case["lat"]
-    high = metres / METRES_PER_DEGREE
-    wide = high / max(np.cos(np.radians(lat or 0.0)), 1e-6)
     placed = lon is not None and lat is not None
-    box = (lon - wide, lon + wide, lat - high, lat + high) if placed else (None,) * 4
+    box = box_around(lon, lat, metres) if placed else dict.fromkeys(_SIDES)
     span = timedelta(hours=hours)
     bound = {
         "case": case["id"],
         **{"kind": case["kind"], "code": case["code"], "address": case["address_text"]},
         **{"begin": case["reported_at"] - span, "end": case["reported_at"] + span},
-        **dict(zip(("west", "east", "south", "north"), box, strict=True)),
+        **box,
     }
     found = dicts(run(con, "alike", "twin.cases", **bound))
     told = [_told(case, row, metres, hours, placed) for row in found]
@@ -72,8 +70,7 @@ def _told(
 ) -> dict[str, Any]:
     away = None
     if placed and row["lon"] is not None:
-        east = (row["lon"] - case["lon"]) * np.cos(np.radians(case["lat"]))
-        away = float(METRES_PER_DEGREE * np.hypot(east, row["lat"] - case["lat"]))
+        away = float(metres_from(case["lon"], case["lat"], row["lon"], row["lat"]))
     apart = abs((row["reported_at"] - case["reported_at"]).total_seconds()) / 3600
     alike = likeness(_words(case), _words(row))
     near = 1.0 if away is None else 1 - min(away / metres, 1)

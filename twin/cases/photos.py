@@ -14,6 +14,7 @@ import duckdb
 import numpy as np
 
 from twin.cases.listing import dicts
+from twin.cases.nearby import metres_from
 from twin.crs.offsets import gcj02_to_wgs84
 from twin.errors import InvalidRequestError
 
@@ -23,7 +24,6 @@ FORMATS: Final = {"JPEG": ("image/jpeg", ".jpg"), "PNG": ("image/png", ".png"), 
 MOST_PIXELS: Final = 120_000_000
 FARTHEST_M: Final = 100.0
 """A photo taken farther from the place of its case contradicts it."""
-METRES_PER_DEGREE: Final = 111_320.0
 _EAST: Final = timedelta(hours=8)
 
 
@@ -164,15 +164,11 @@ def _held(
         return None, "no_position"
     if lon is None or lat is None:
         return None, "no_place"
-    away = _metres(east, north, lon, lat)
+    away = float(metres_from(lon, lat, east, north))
     if away <= FARTHEST_M:
         return round(away, 1), "agrees"
     true = gcj02_to_wgs84(np.array([east]), np.array([north]))
-    shifted = _metres(float(true[0][0]), float(true[1][0]), lon, lat)
+    shifted = float(metres_from(lon, lat, float(true[0][0]), float(true[1][0])))
     if shifted <= FARTHEST_M:
         return round(shifted, 1), "agrees_as_gcj02"
     return round(away, 1), "far"
-
-
-def _metres(east: float, north: float, lon: float, lat: float) -> float:
-    return float(METRES_PER_DEGREE * np.hypot((east - lon) * np.cos(np.radians(lat)), north - lat))

@@ -7,6 +7,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from twin.cases.nearby import box_around, metres_from
 from twin.cases.reporting import NewCase, code_names
 from twin.errors import InvalidRequestError
 from twin.store import run
@@ -16,7 +17,6 @@ __all__ = ["MOST_RULES", "replace_units", "responsible", "units"]
 MOST_RULES: Final = 20_000
 NEAR_M: Final = 20.0
 """How far from the place of a case the 管理部件 it is about may stand."""
-METRES_PER_DEGREE: Final = 111_320.0
 
 
 def units(con: duckdb.DuckDBPyConnection) -> list[dict[str, str]]:
@@ -101,18 +101,12 @@ def _owner(
     if code is None and place.get("eid") is None:
         return None
     lon, lat = lon or 0.0, lat or 0.0
-    high = NEAR_M / METRES_PER_DEGREE
-    wide = high / max(np.cos(np.radians(lat)), 1e-6)
-    bound = {
-        "code": code,
-        "eid": place.get("eid"),
-        **{"west": lon - wide, "east": lon + wide, "south": lat - high, "north": lat + high},
-    }
+    bound = {"code": code, "eid": place.get("eid"), **box_around(lon, lat, NEAR_M)}
     table = run(con, "unit_of_things", "twin.cases", **bound).to_arrow_table()
     if not table.num_rows:
         return None
     x, y = (table[name].to_numpy() for name in ("lon", "lat"))
-    away = METRES_PER_DEGREE * np.hypot((x - lon) * np.cos(np.radians(lat)), y - lat)
+    away = metres_from(lon, lat, x, y)
     tied = np.array(table["tied"].to_pylist(), bool)
     away = np.where(tied, 0.0, away)
     at = int(

@@ -14,10 +14,11 @@ import shapely
 from numpy.typing import NDArray
 
 from twin.arena.columns import ColumnWriter
-from twin.arena.files import Sections, Spill, Stream, sync_folder, write_document
+from twin.arena.files import Sections, Spill, Stream, write_document
 from twin.arena.segment import FEATURES, FORMAT, META, SHAPES, TABLES, hashed
 from twin.arena.tree import build as build_tree
 from twin.arena.tree import levels
+from twin.durable import sync_folder
 from twin.features.things import Things, things_of
 from twin.store.read import Moment
 from twin.store.store import Connection

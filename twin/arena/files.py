@@ -12,6 +12,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from twin.durable import sync_folder
 from twin.errors import CityError
 
 __all__ = [
@@ -20,7 +21,6 @@ __all__ = [
     "Spill",
     "Stream",
     "read_document",
-    "sync_folder",
     "write_document",
 ]
 
@@ -147,12 +147,3 @@ def read_document(path: Path) -> Any:  # noqa: ANN401 -- any JSON
     except (OSError, ValueError):
         pass
     raise DamagedArenaError(f"{path} is missing or damaged; it is made again from the base.")
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames in a folder lasting."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -7,8 +7,9 @@ from twin.cases.counting import Group, groups_of
 from twin.cases.desk import CaseDesk
 from twin.cases.duplicates import duplicates
 from twin.cases.listing import Asked
-from twin.cases.photos import keep, photos_of, read_photo
+from twin.cases.photos import photos_of, read_photo
 from twin.cases.units import replace_units, units
+from twin.durable import write_once
 from twin.errors import InvalidRequestError
 from twin.live.register import naive_utc
 from twin.store import run
@@ -71,7 +72,7 @@ class CaseOffice(CaseDesk):
         with self._store.cursor() as cursor:
             case = self._bare(cursor, case_id)
         photo = read_photo(content, case["lon"], case["lat"])
-        keep(self._store.assets, photo, content)
+        write_once(self._store.assets / photo.asset, content)
         now = naive_utc(self._clock())
         with self._store.transaction() as con:
             known = [row for row in photos_of(con, case["id"]) if row["sha256"] == photo.sha256]

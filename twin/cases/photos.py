@@ -2,12 +2,9 @@
 
 import hashlib
 import io
-import os
-import secrets
 import warnings
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, Final
 
 import duckdb
@@ -18,7 +15,7 @@ from twin.cases.nearby import metres_from
 from twin.crs.offsets import gcj02_to_wgs84
 from twin.errors import InvalidRequestError
 
-__all__ = ["FORMATS", "Photo", "keep", "photos_of", "read_photo"]
+__all__ = ["FORMATS", "Photo", "photos_of", "read_photo"]
 
 FORMATS: Final = {"JPEG": ("image/jpeg", ".jpg"), "PNG": ("image/png", ".png"), "WEBP": ("image/webp", ".webp")}  # fmt: skip
 MOST_PIXELS: Final = 120_000_000
@@ -107,20 +104,6 @@ def read_photo(content: bytes, lon: float | None, lat: float | None) -> Photo:
     return Photo(
         digest, f"{digest}{ending}", media, len(content), width, height, _taken(shot), east, north, away, verdict
     )  # fmt: skip
-
-
-def keep(folder: Path, photo: Photo, content: bytes) -> None:
-    """Write a photo into the assets folder, whole or not at all; one that is there stays."""
-    path = folder / photo.asset
-    if path.exists():
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    beside = folder / f".{photo.asset}.{secrets.token_hex(4)}"
-    with beside.open("xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
 
 
 def photos_of(con: duckdb.DuckDBPyConnection, case_id: str) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from twin import crs
 from twin.crs.boxes import placed_boxes, spanned
+from twin.durable import sync_folder, write_once
 from twin.fingerprint import fingerprints
 from twin.rematch import surface_of
 from twin.schema import IMAGES, MESH_EXTRAS, MESHES
@@ -68,6 +69,7 @@ class _Asset:
             with self._path.open("rb") as file:
                 name = f"{hashlib.file_digest(file, 'sha256').hexdigest()}.arrow"
         self._path.replace(self._folder / name)
+        sync_folder(self._folder)
         return name, size
 
     def drop(self) -> None:
@@ -164,7 +166,7 @@ class MeshArchive:
         for row in images.cast(IMAGES).to_pylist():
             content, stem, ending = row["content"], *_split(row["image"])
             if hashlib.sha256(content).hexdigest() == stem:
-                _write_once(self._folder / f"{stem}{ending}", memoryview(content))
+                write_once(self._folder / f"{stem}{ending}", memoryview(content))
 
     def __contains__(self, mesh_id: str) -> bool:
         return mesh_id in self._index
@@ -298,11 +300,3 @@ def _thinned(points: NDArray[np.float64], most: int = 64) -> NDArray[np.float64]
     unique = np.unique(points.round(1), axis=0)
     extremes = unique[np.concatenate([unique.argmin(axis=0), unique.argmax(axis=0)])]
     return np.concatenate([unique[:: max(1, len(unique) // most)], extremes])
-
-
-def _write_once(path: Path, content: memoryview) -> None:
-    """Write a content-addressed file so that it is whole or absent."""
-    if not path.exists():
-        part = path.with_name(f"{uuid.uuid4().hex}.part")
-        part.write_bytes(content)
-        part.replace(path)

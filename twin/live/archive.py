@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from twin.durable import sync_folder
 from twin.live.chunks import (
     HOUR_US,
     LEAST,
@@ -29,7 +30,7 @@ from twin.live.chunks import (
     rolled,
     write_chunk,
 )
-from twin.live.log import Log, sync_folder
+from twin.live.log import Log
 from twin.live.readings import Readings, decode, encode, joined
 from twin.live.tail import Tail
 from twin.store import Store

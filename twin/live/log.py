@@ -12,22 +12,14 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from twin.durable import sync_folder
 from twin.errors import CityError
 
-__all__ = ["Log", "sync_folder"]
+__all__ = ["Log"]
 
 MAGIC = b"CTL1"
 _HEAD = struct.Struct("<4sIIQ")
 MOST_FRAME = 1 << 30
-
-
-def sync_folder(folder: Path) -> None:
-    """Make new, renamed and removed names in a folder durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 class Log:

@@ -8,6 +8,7 @@ a text: no back references, no flags that change letters.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from re import _constants, _parser  # type: ignore[attr-defined]  # the standard library's own reader
 from typing import Any
 
@@ -123,11 +124,14 @@ class Programs:
         sets = np.zeros((_SIZE, words), np.uint32)
         for number, members in enumerate(self._members):
             sets[members, number // 32] |= np.uint32(1 << (number % 32))
-        rows, classes = np.unique(sets, axis=0, return_inverse=True)
+        seen: dict[bytes, int] = {}  # by number of the class, as code points first show it
+        each = sets.view(f"V{4 * words}").reshape(-1).tolist()
+        classes = np.array([seen.setdefault(one, len(seen)) for one in each], np.int32)
+        rows = np.frombuffer(b"".join(seen), np.int32)
         parts = [
             np.array(self.steps, np.int32).reshape(-1),
-            classes.reshape(-1).astype(np.int32),
-            rows.reshape(-1).view(np.int32),
+            classes,
+            rows,
             *more,
         ]
         starts = np.cumsum([HEAD + len(more), *(len(part) for part in parts)])[:-1]
@@ -253,10 +257,16 @@ def _members(op: Told, told: Told) -> Bools:
         elif kind is c.RANGE:
             out[value[0] : value[1] + 1] = True
         elif kind is c.CATEGORY and value in _WHERE:
-            out |= np.array([_WHERE[value](chr(p)) for p in range(_SIZE)])
+            out |= _of_category(value)
         else:
             raise ValueError(f"{kind} {value}: not known to the compiled patterns")
     return ~out if negate else out
+
+
+@cache
+def _of_category(category: Told) -> Bools:
+    """Code points below 0x10000 that are digits, or blanks."""
+    return np.array([_WHERE[category](chr(p)) for p in range(_SIZE)])
 
 
 def _first(items: Sequence[Told]) -> tuple[Bools | None, bool]:

@@ -4,6 +4,8 @@ ARGS ?=
 CITY ?= demo-city
 TWIN := .venv/bin/twin
 RUN := .venv/bin/python
+# tests also wait, for disks, clocks and servers: more of them than cores
+WORKERS = $(shell n=$$(nproc); n=$$(( (3 * n + 1) / 2 )); echo $$(( n < 6 ? n : 6 )))
 
 .PHONY: help setup assets browser mosquitto demo serve test real check bench notebooks figures clean
 
@@ -37,7 +39,7 @@ serve: assets    ## serve the city in CITY
 test: assets browser mosquitto   ## all tests, some side by side; the page's alone (ARGS=tests/twin for some)
 ifeq ($(strip $(ARGS)),)
 	@shared=$$(mktemp -d) && trap 'rm -rf "$$shared"' EXIT && export TWIN_TEST_DEMO="$$shared" && \
-	$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not real and not page" && \
+	$(RUN) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not real and not page" && \
 	$(RUN) -m pytest -m page
 else
 	@$(RUN) -m pytest $(ARGS)

@@ -20,6 +20,8 @@ CHROMIUM = shutil.which("chromium")
 """The system's browser; None leaves it to Playwright to look for its own."""
 CESIUM = ROOT / "api" / "page" / "vendor" / "cesium" / "Cesium.js"
 SHOTS = ROOT / "screenshots"
+PATIENCE_MS = 300_000
+"""A scene is drawn by the processor here; one that has other work takes minutes for the first one."""
 ARGUMENTS = [
     "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist", "--no-sandbox",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run", "--disable-quic",
@@ -148,7 +150,7 @@ def open_page(
 ) -> Page:
     """The page of a server, opened and everything asked for arrived."""
     page = browser.new_page(viewport={"width": size[0], "height": size[1]})
-    page.set_default_timeout(120_000)
+    page.set_default_timeout(PATIENCE_MS)
     return go(page, url, lang)
 
 
@@ -164,7 +166,7 @@ def go(page: Page, url: str, lang: str = "zh") -> Page:
 @pytest.fixture(scope="session")
 def page(browser: Browser, served: Served, complaints: list[str]) -> Iterator[Page]:
     page = browser.new_page(viewport={"width": 1280, "height": 720})
-    page.set_default_timeout(120_000)
+    page.set_default_timeout(PATIENCE_MS)
 
     def note(message: ConsoleMessage) -> None:
         if message.type == "error":
@@ -193,7 +195,7 @@ def shot(page: Page) -> Callable[[str], None]:
     def take(name: str) -> None:
         page.wait_for_function(QUIET, polling=250)
         SHOTS.mkdir(exist_ok=True)
-        page.screenshot(path=SHOTS / f"{name}.png", timeout=120_000)
+        page.screenshot(path=SHOTS / f"{name}.png", timeout=PATIENCE_MS)
         assert (SHOTS / f"{name}.png").stat().st_size > 20_000
 
     return take

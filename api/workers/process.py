@@ -45,7 +45,7 @@ def serve(
     try:
         if listener is not None:
             reader = Reader(settings, City.open(settings.city), Writer(path))
-            answer(settings, reader, listener, told)
+            answer(settings, reader, listener, told, reader.short)
             return
         with (
             serving(settings) as (app, state),

@@ -11,8 +11,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.access import Gate, View
 from api.access.gate import private
 from api.app import cors_options
-from api.ogc.lane import answered, is_short
-from api.standing import Encodings, Watch
+from api.ogc.lane import TRIED, Short, answered, is_short
+from api.standing import Encodings, Notes, Watch
 from api.standing.encodings import asked
 from api.standing.tally import Tally
 from api.state import CollectionInfo
@@ -108,7 +108,9 @@ class Reader:
         chain = _Private(chain, self._gate)
         if settings.cors_origins:
             chain = CORSMiddleware(chain, **cors_options(settings))
-        self._chain = Watch(chain, settings, Tally())
+        notes = Notes(settings, Tally())
+        self._chain = Watch(chain, notes)
+        self.short = Short(self, self._gate, notes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or pass on."""
@@ -118,7 +120,7 @@ class Reader:
         if scope["type"] != "http":
             await self._writer.talk(scope, receive, send)
             return
-        if is_short(scope):
+        if is_short(scope) and not scope.get(TRIED):
             own = {**scope, "app": self, "headers": asked(scope["headers"])[2]}
             if await self._gate.admits(own) and (found := answered(own)) is not None:
                 own |= {"citytwin.answer": found, "headers": scope["headers"]}

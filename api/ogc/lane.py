@@ -10,6 +10,7 @@ at once (a refusal, an older moment, another format, a limited reach, a tile tha
 
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final
 
 from starlette.exceptions import HTTPException
@@ -21,11 +22,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.access import Gate, caller_of
 from api.access.gate import private_of
 from api.ogc import items, tiling
+from api.ogc.framed import Framed
 from api.ogc.plain import PlainRequest, given_of, root_of
 from api.ogc.readers import is_quick
 from api.routes import tiles
 from api.standing import Notes
-from api.standing.encodings import asked, at_once
+from api.standing.encodings import LEAST, asked, at_once
 from api.standing.watch import REQUEST_ID, guarded
 from api.standing.wire import Whole
 from api.state import CityState
@@ -70,7 +72,7 @@ def _way(path: str) -> Way | None:
     n = len(parts)
     if parts[1] == "collections":
         if n == 4 and parts[3] == "items":
-            return ITEMS_ROUTE, is_quick, items.items_now, {"collectionId": parts[2]}
+            return ITEMS_ROUTE, is_quick, items.items_at_once, {"collectionId": parts[2]}
         if n == 5 and parts[3] == "items":
             given = {"collectionId": parts[2], "featureId": parts[4]}
             return ITEM_ROUTE, is_quick, items.item_now, given
@@ -130,29 +132,62 @@ class Short:
         begun = time.perf_counter()
         if not self._gate.admits_at_once(scope, heads):
             return None
-        coding, known, own = asked(listed)
+        coding, known = None, heads.get(b"if-none-match", b"")
+        if b"accept-encoding" in heads:
+            coding, known, listed = asked(listed)
+            heads = dict(listed)
         given = given_of(scope["query_string"])
         scope[TRIED] = True
         if given is None:
             return None
-        if own is not listed:
-            heads = dict(own)
         scope["app"] = self._app
         scope["citytwin.root"] = root_of(scope["scheme"], heads.get(b"host", b""), scope["server"])
         response = found(scope, lambda parts: _plain(scope, heads, given, parts))
         if response is None:
             return None
-        head: dict[str, Any] = {"status": response.status_code, "headers": response.raw_headers}
-        body = at_once(head, response.body, coding, known)
-        if body is None:
-            return None
-        headers = head["headers"]
-        if self._gate.callers.are_known:
-            headers = private_of(headers)
         name = self._notes.named(scope, heads.get(REQUEST_ID, b""))
-        spent = time.perf_counter() - begun
-        self._notes.ended(scope, "GET", head["status"], spent, len(body))
-        return head["status"], guarded(headers, name), body
+        private = self._gate.callers.are_known
+        if coding is None and isinstance(response, Framed):
+            told = _framed(
+                response.status_code,
+                response.static,
+                response.media,
+                response.size >= LEAST,
+                private,
+            )
+            status, size, pieces = response.status_code, response.size, response.pieces
+            block = told % ((response.tag, size, name) if response.media else (response.tag, name))
+        else:
+            head: dict[str, Any] = {"status": response.status_code, "headers": response.raw_headers}
+            body = at_once(head, bytes(response.body), coding, known)
+            if body is None:
+                return None
+            status, size, pieces = head["status"], len(body), (body,) if body else ()
+            block = _block(head["headers"], name, private)
+        self._notes.ended(scope, "GET", status, time.perf_counter() - begun, size)
+        return status, block, pieces
+
+
+def _block(headers: list[tuple[bytes, bytes]], name: bytes, private: bool) -> bytes:
+    """Headers as they are sent, those of every answer among them."""
+    told = guarded(private_of(headers) if private else headers, name)
+    return b"".join([b"%b: %b\r\n" % pair for pair in told])
+
+
+@lru_cache(256)
+def _framed(
+    status: int, static: tuple[tuple[bytes, bytes], ...], media: bytes, varying: bool, private: bool
+) -> bytes:
+    """The headers of a framed answer, with places for its tag, its length where it has a body, and the request's id."""
+    given = (b"%", b"%%")
+    fixed = tuple((name, value.replace(*given)) for name, value in static)
+    like = Framed(status, fixed, "%b", media.replace(*given).decode())
+    like.size = 0
+    head: dict[str, Any] = {"status": status, "headers": like.raw_headers}
+    at_once(head, b" " * (LEAST if varying else 0), None, b"")
+    told = [(n, b"%d" if n == b"content-length" else v) for n, v in head["headers"]]
+    there = _block(told, b"%b", private)
+    return there
 
 
 _ASIDE: Final = frozenset({

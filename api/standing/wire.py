@@ -1,7 +1,7 @@
 """Bounds of connections that HTTP itself does not set: how long a request may take to arrive, how large its head may be."""
 
 from asyncio import TimerHandle, Transport
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -9,14 +9,16 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 __all__ = ["TRANSPORT", "Short", "Whole", "bounded"]
 
-Whole = tuple[int, Iterable[tuple[bytes, bytes]], bytes | memoryview]
-"""Status, headers and body of an answer."""
+Whole = tuple[int, bytes, tuple[bytes | memoryview, ...]]
+"""Status of an answer, its headers as lines, and its body in pieces."""
 Short = Callable[[dict[str, Any]], Whole | None]
 """Answers a GET without a body from its ASGI scope at once; None where the application has to."""
 
 TRANSPORT: Final = "citytwin.transport"
 """Name in the scope under which an endless answer finds its connection, to write to many without a task for each."""
 
+JOINED: Final = 16 << 10
+"""Bytes of a body up to which it is copied beside its head."""
 LONGEST_HEAD: Final = 64 << 10
 RENEWED_BY: Final = 64 << 10
 """Bytes of a body that give a client the same time again."""
@@ -112,12 +114,15 @@ class _Bounded(HttpToolsProtocol):
             return False
         if found is None:
             return False
-        status, headers, body = found
-        parts = [STATUS_LINE[status]]
-        for name, value in (*self.server_state.default_headers, *headers):
-            parts += (name, b": ", value, b"\r\n")
-        parts.append(b"\r\n")
-        self.transport.writelines((b"".join(parts), body) if body else (b"".join(parts),))
+        status, headers, pieces = found
+        lines = [STATUS_LINE[status]]
+        for name, value in self.server_state.default_headers:
+            lines += (name, b": ", value, b"\r\n")
+        lines += (headers, b"\r\n")
+        if sum(map(len, pieces)) <= JOINED:
+            self.transport.write(b"".join((*lines, *pieces)))
+        else:
+            self.transport.writelines((b"".join(lines), *pieces))
         self._answered = True
         self.on_response_complete()
         return True

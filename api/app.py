@@ -86,7 +86,8 @@ def create_app(settings: ServerSettings, opened: CityState | None = None) -> Fas
     -------
     FastAPI
         ``app.state.city_state`` is the :class:`api.state.CityState` while it runs; ``app.state.short`` is what
-        :func:`api.standing.wire.bounded` asks first.
+        :func:`api.standing.wire.bounded` asks first, ``app.state.tallies`` a folder where processes beside leave
+        their counts.
     """
 
     @asynccontextmanager
@@ -113,7 +114,7 @@ def create_app(settings: ServerSettings, opened: CityState | None = None) -> Fas
         app.include_router(router)
     app.add_middleware(readings.Lane)
     app.add_middleware(Lane)
-    app.state.tally = Tally()
+    app.state.tally, app.state.tallies = Tally(), None
     notes, gate = Notes(settings, app.state.tally), Gate(app, settings)
     app.state.short = Short(app, gate, notes)
     app.add_middleware(Encodings)

@@ -11,7 +11,7 @@ from api import errors
 from api.access import Gate
 from api.models import RawJson
 from api.ogc import catalogue, collections, landing, schemas, styling, tiling
-from api.ogc.lane import Lane
+from api.ogc.lane import Lane, Short
 from api.receiving import receiving
 from api.routes import (
     address_batch,
@@ -34,7 +34,7 @@ from api.routes import (
 )
 from api.routes.health import program_version
 from api.sensorthings.routes import router as sensorthings
-from api.standing import Encodings, Watch
+from api.standing import Encodings, Notes, Watch
 from api.standing.tally import Tally
 from api.state import CityState
 from twin.settings import ServerSettings
@@ -85,7 +85,9 @@ def create_app(settings: ServerSettings, opened: CityState | None = None) -> Fas
     Returns
     -------
     FastAPI
-        ``app.state.city_state`` is the :class:`api.state.CityState` while it runs.
+        ``app.state.city_state`` is the :class:`api.state.CityState` while it runs; ``app.state.short`` is what
+        :func:`api.standing.wire.bounded` asks first, ``app.state.tallies`` a folder where processes beside leave
+        their counts.
     """
 
     @asynccontextmanager
@@ -112,10 +114,12 @@ def create_app(settings: ServerSettings, opened: CityState | None = None) -> Fas
         app.include_router(router)
     app.add_middleware(readings.Lane)
     app.add_middleware(Lane)
-    app.state.tally = Tally()
+    app.state.tally, app.state.tallies = Tally(), None
+    notes, gate = Notes(settings, app.state.tally), Gate(app, settings)
+    app.state.short = Short(app, gate, notes)
     app.add_middleware(Encodings)
-    app.add_middleware(Gate, settings=settings)
+    app.add_middleware(Gate, settings=settings, beside=gate)
     if settings.cors_origins:
         app.add_middleware(CORSMiddleware, **cors_options(settings))
-    app.add_middleware(Watch, settings=settings, tally=app.state.tally)
+    app.add_middleware(Watch, notes=notes)
     return app

@@ -19,7 +19,8 @@ from address.made import COLUMN, CUT, SINGLE, is_made
 from api.access.callers import Callers
 from api.address_remote import announced
 from api.app import create_app
-from api.standing.wire import bounded
+from api.ogc.lane import BEGINNINGS
+from api.standing.wire import Short, bounded
 from api.state import CityState
 from twin.errors import InvalidRequestError
 from twin.settings import ServerSettings
@@ -137,7 +138,7 @@ def run_server(
         return
     with listener, serving(settings) as (app, _), announced(settings.city, settings.host, port):
         try:
-            answer(settings, app, listener, lambda: ready(url))
+            answer(settings, app, listener, lambda: ready(url), app.state.short)
         except KeyboardInterrupt:
             return  # uvicorn closes everything first and raises then
 
@@ -156,14 +157,18 @@ def serving(settings: ServerSettings) -> Iterator[tuple[FastAPI, CityState]]:
 
 
 def answer(
-    settings: ServerSettings, app: ASGIApp, listener: socket.socket, ready: Callable[[], object]
+    settings: ServerSettings,
+    app: ASGIApp,
+    listener: socket.socket,
+    ready: Callable[[], object],
+    short: Short | None = None,
 ) -> None:
-    """Answer requests that come to a socket until the process is told to end."""
+    """Answer requests that come to a socket until the process is told to end; ``short`` those it can at once."""
     config = uvicorn.Config(
         app,
         log_level="warning",
         timeout_graceful_shutdown=GRACE_S,
-        http=bounded(settings.client_timeout_s),
+        http=bounded(settings.client_timeout_s, short, BEGINNINGS),
         ws="websockets-sansio",
         ws_max_size=LONGEST_MESSAGE,
         limit_concurrency=settings.max_connections,

@@ -213,10 +213,10 @@ class CityState:
             return self.collections()
         return _grouped(view.sight.counts, view.sight.extents)
 
-    def collection(self, name: str) -> CollectionInfo | None:
-        """A collection that holds something; costs no query while its arena stays as it is."""
+    def collection(self, name: str, version: int | None = None) -> CollectionInfo | None:
+        """A collection that holds something; costs no query while its arena stays as it is (at ``version``, if known)."""
         try:
-            now = self.present.arenas.version(name)
+            now = self.present.arenas.version(name) if version is None else version
         except NotReadyError:
             return self.collections().get(name)
         held = self._seen_at.get(name)

@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 
 from api.static import safe_path
 from tiles.mvt import Ready, one_tile, reach, ready, tilejson, zooms_of
+from tiles.mvt_touched import Touched
 from twin.errors import NotFoundError
 from twin.store import Store
 from twin.store.flat import (
     flat_collections,
     flat_count,
     flat_rows,
+    flat_touched,
     flat_versions,
     flat_within,
 )
@@ -41,6 +43,8 @@ Degrees = tuple[float, float, float, float]
 Key = tuple[str, int, int, int, str]
 Part = tuple[str, Callable[[pa.Array, Degrees], NDArray[np.bool_]]]
 """Some of the things: a key of its own, and which of some identifiers, of things that may meet a box, are of it."""
+MOST_TOUCHED: Final = 500
+"""Changed things of a collection up to which what was made ready of it stays, and tiles with them are read from the base."""
 WORLD: Final = (-180.0, -90.0, 180.0, 90.0)
 
 
@@ -67,6 +71,7 @@ class VectorTiles:
         self._commits = -1
         self._stamps: dict[str, str] = {}
         self._held: OrderedDict[str, Ready | None] = OrderedDict()
+        self._touched: dict[str, Touched] = {}
         self._making: dict[str, threading.Lock] = {}
         self._beside: dict[str, threading.Thread] = {}
         self._built: dict[str, tuple[int, int | None]] = {}
@@ -102,9 +107,16 @@ class VectorTiles:
         return collection in self._known or self.is_built(collection)
 
     def tag(self, collection: str, z: int, x: int, y: int) -> str:
-        """ETag of a tile with all things, known before the tile is made: it follows from the collection's last change."""
+        """ETag of a tile with all things, known before the tile is made: it follows from the last change there."""
         self._refresh()
-        return f"{self._stamps.get(collection, '')}.{z}.{x}.{y}"
+        return f"{self._stamp(collection, (z, x, y))}.{z}.{x}.{y}"
+
+    def _stamp(self, collection: str, place: tuple[int, int, int]) -> str:
+        """What stands for the state of a collection in a tile; of all of it where it is not held."""
+        touched = self._touched.get(collection)
+        if touched is None or collection not in self._held:
+            return self._stamps.get(collection, "")
+        return touched.stamp(reach(*place))
 
     def tile(
         self, collection: str, z: int, x: int, y: int, part: Part | None = None
@@ -126,8 +138,8 @@ class VectorTiles:
             if found is not None:
                 self._tiles.move_to_end(key)
                 return found
-            of, stamp = self._at(collection), self._stamps.get(collection, "")
-        blob = self._drawn(collection, (z, x, y), part)
+            of = self._at(collection)
+        blob, stamp = self._drawn(collection, (z, x, y), part)
         # what a limited caller is told must not change with what he does not see
         tag = f"{stamp}.{z}.{x}.{y}" if part is None else hashlib.sha256(blob).hexdigest()[:32]
         made = blob, tag
@@ -154,7 +166,10 @@ class VectorTiles:
             return found
         if known is not None and known == f'"{self.tag(collection, z, x, y)}"':
             return b"-", known.strip('"')
-        return self.tile(collection, z, x, y) if z in held.zooms else None
+        touched = self._touched.get(collection)
+        if z not in held.zooms or (touched is not None and touched.meets(reach(z, x, y))):
+            return None
+        return self.tile(collection, z, x, y)
 
     def tilejson(self, collection: str, part: Part | None = None) -> dict[str, Any] | None:
         """The TileJSON of a collection, or of a part of it, as it is now; None where nothing of it can be drawn.
@@ -175,6 +190,9 @@ class VectorTiles:
             if collection in self._indexes:
                 return self._indexes[collection]
             of = self._at(collection)
+        with self._lock:
+            if len(self._touched.get(collection, ())):  # it tells of all things as they are
+                self._held.pop(collection, None)
         held = self._held_now(collection, wait=True)
         if held is None:
             held = ready(flat_rows(self._store, collection), collection)
@@ -191,14 +209,20 @@ class VectorTiles:
         for thread in threads:
             thread.join()
 
-    def _drawn(self, collection: str, place: tuple[int, int, int], part: Part | None) -> bytes:
+    def _drawn(
+        self, collection: str, place: tuple[int, int, int], part: Part | None
+    ) -> tuple[bytes, str]:
+        """A tile, and the stamp of the state it is of."""
         box = reach(*place)
         held = self._held_now(collection)
-        if held is None:
+        with self._lock:
+            stamp = self._stamp(collection, place)
+            touched = self._touched.get(collection)
+        if held is None or (touched is not None and touched.meets(box)):
             near = flat_within(self._store, collection, box)
             if part is not None and near.num_rows:
                 near = near.filter(pa.array(part[1](near["eid"].combine_chunks(), box)))
-            return one_tile(near, collection, *place)
+            return one_tile(near, collection, *place), stamp
         before = held.zooms
         if part is None:
             blob = held.tile(*place)
@@ -207,7 +231,7 @@ class VectorTiles:
             blob = held.tile(*place, part[1](eids, box)) if len(eids) else b""
         if held.zooms != before:
             self._trim(collection, place[0])
-        return blob
+        return blob, stamp
 
     def _held_now(self, collection: str, *, wait: bool = False) -> Ready | None:
         """A collection in memory; None where it is not yet, is too large, or has nothing to draw."""
@@ -248,6 +272,7 @@ class VectorTiles:
             with self._lock:
                 if of == self._at(collection):
                     self._held[collection] = made
+                    self._touched[collection] = Touched(self._stamps.get(collection, ""))
             self._trim(collection)
             return made
 
@@ -305,11 +330,40 @@ class VectorTiles:
             self._stamps = {
                 name: _stamp(marks[name], marks.get(None)) for name in known & marks.keys()
             }
-            for name in [n for n in self._held if everything or n in changed]:
-                del self._held[name]
             for name in [n for n in self._indexes if everything or n in changed]:
                 del self._indexes[name]
-            for key in [k for k in self._tiles if everything or k[0] in changed]:
+            for name in self._held.keys() | {key[0] for key in self._tiles}:
+                if everything:
+                    self._forget(name, None)
+                elif name in changed:
+                    self._forget(name, self._boxes(name, before.get(name, 0)))
+
+    def _boxes(self, collection: str, since: int) -> NDArray[np.float64] | None:
+        """Boxes of what changed of a collection that is held; None where that cannot be told, or is much."""
+        held = self._held.get(collection)
+        rows = flat_touched(self._store, collection, since)
+        if held is None or rows["eid"].null_count or not rows.num_rows:
+            return None
+        if rows.num_rows + len(self._touched.get(collection, ())) > MOST_TOUCHED:
+            return None
+        told = np.column_stack([rows[n].to_numpy() for n in ("xmin", "ymin", "xmax", "ymax")])
+        before = held.boxes(rows["eid"].to_numpy(zero_copy_only=False))
+        both = np.concatenate([told[np.isfinite(told).all(axis=1)], before])
+        return both if len(both) else None
+
+    def _forget(self, collection: str, boxes: NDArray[np.float64] | None) -> None:
+        """Let go of what is not so any more: tiles that meet some boxes, or everything."""
+        touched = self._touched.get(collection)
+        if boxes is None or touched is None:
+            self._held.pop(collection, None)
+            self._touched.pop(collection, None)
+            now = None
+        else:
+            now = Touched("").and_then("", boxes)
+            stamp = self._stamps.get(collection, "")
+            self._touched[collection] = touched.and_then(stamp, boxes)
+        for key in [k for k in self._tiles if k[0] == collection]:
+            if now is None or now.meets(reach(*key[1:4])):
                 self._bytes -= len(self._tiles.pop(key)[0]) + EMPTY_COSTS
 
 

@@ -148,6 +148,15 @@ class Ready:
             if blob:
                 yield x, 2**z - 1 - south, blob
 
+    def boxes(self, eid: Objects) -> Floats:
+        """Boxes (west, south, east, north, degrees) of some things where they are here, in no order; shape (k, 4)."""
+        rows = np.flatnonzero(np.isin(self._ids, feature_ids(eid)))
+        found = self._shapes
+        near = replace(found, first=found.first[rows], last=found.last[rows], kind=found.kind[rows])
+        low, high = spans(near)
+        lat = [np.rad2deg(np.arctan(np.sinh(np.pi * (2.0 * y - 1.0)))) for y in (low[1], high[1])]
+        return np.column_stack([low[0] * 360 - 180, lat[0], high[0] * 360 - 180, lat[1]])
+
     def forget(self, z: int) -> None:
         """Let go of a zoom; it is made again when it is asked for."""
         self._zooms.pop(z, None)

@@ -1,7 +1,7 @@
 """What stands before every route: who calls, how often, same-origin writes, bounded bodies and heads."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -16,7 +16,7 @@ from api.access.roles import at_least, is_open
 from api.errors import response_for_status
 from twin.settings import Role, ServerSettings
 
-__all__ = ["COOKIE", "Gate", "private", "token_of"]
+__all__ = ["COOKIE", "Gate", "private", "private_of", "token_of"]
 
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 COOKIE: Final = "twin_token"
@@ -27,6 +27,8 @@ ENDLESS: Final = re.compile(r"/live|/scene/[^/]+/events")
 MOST_HEADERS: Final = 100
 LONGEST_HEADS: Final = 32 << 10
 LONGEST_TARGET: Final = 16 << 10
+COUNTED: Final = "citytwin.counted"
+"""In a scope: the request stands in its caller's bucket already."""
 Heads = Mapping[bytes, bytes]
 
 
@@ -41,13 +43,17 @@ class Gate:
     settings : ServerSettings
         Tokens (none, and no keys in the city folder: everyone may everything, meant for loopback), origins, rates,
         largest body.
+    beside : Gate, optional
+        Another into the same city: both know the same callers and count them together.
     """
 
-    def __init__(self, app: ASGIApp, settings: ServerSettings) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: ServerSettings, beside: "Gate | None" = None
+    ) -> None:
         self.app = app
         self.settings = settings
-        self.callers = Callers(settings)
-        self.rates = Rates(settings.rate_per_s, settings.rate_burst)
+        self.callers = beside.callers if beside else Callers(settings)
+        self.rates = beside.rates if beside else Rates(settings.rate_per_s, settings.rate_burst)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it with what it lacks."""
@@ -85,6 +91,25 @@ class Gate:
         scope["callers"] = self.callers
         guarded = self.callers.are_known
         return not (self._misshapen(scope, heads) or await self._unknown(scope, heads, guarded))
+
+    def admits_at_once(self, scope: Scope, heads: Heads) -> bool:
+        """Whether a GET without a body is let through, where that is known without waiting; its caller is noted then.
+
+        It is counted once: who answers it after all does not count it again.
+        """
+        guarded = self.callers.are_known
+        given = token_of("GET", heads) if guarded else None
+        if (given is not None and self.callers.may_wait(given)) or self._misshapen(scope, heads):
+            return False
+        caller = self.callers.caller(given) if guarded else EVERYONE
+        if not isinstance(caller, Caller) or not at_least(caller.role, "viewer"):
+            return False
+        if self.rates.are_limited:
+            if self._too_often(scope, caller) is not None:
+                return False
+            scope[COUNTED] = True
+        scope["caller"], scope["callers"] = caller, self.callers
+        return True
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A WebSocket reads as its caller; one that a page of another site opens is refused, as a write would be."""
@@ -167,7 +192,7 @@ class Gate:
         return None
 
     def _too_often(self, scope: Scope, caller: Caller | Refused | None) -> Response | None:
-        if not self.rates.are_limited:
+        if not self.rates.are_limited or scope.get(COUNTED):
             return None
         client = scope.get("client")
         who = str(client and client[0])
@@ -242,16 +267,21 @@ def private(send: Send) -> Send:
 
     async def wrapped(message: Message) -> None:
         if message["type"] == "http.response.start":
-            kept, cache, vary = [], b"private", b"Authorization, X-API-Key, Cookie"
-            for name, value in message["headers"]:
-                low = name.lower()
-                if low == b"cache-control":
-                    cache = value.replace(b"public", b"private")
-                elif low == b"vary":
-                    vary = value + b", " + vary
-                else:
-                    kept.append((name, value))
-            message["headers"] = [*kept, (b"cache-control", cache), (b"vary", vary)]
+            message["headers"] = private_of(message["headers"])
         await send(message)
 
     return wrapped
+
+
+def private_of(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Headers of an answer that is one caller's alone."""
+    kept, cache, vary = [], b"private", b"Authorization, X-API-Key, Cookie"
+    for pair in headers:
+        low = pair[0].lower()
+        if low == b"cache-control":
+            cache = pair[1].replace(b"public", b"private")
+        elif low == b"vary":
+            vary = pair[1] + b", " + vary
+        else:
+            kept.append(pair)
+    return [*kept, (b"cache-control", cache), (b"vary", vary)]

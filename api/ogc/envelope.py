@@ -18,8 +18,8 @@ from api.state import utc_now
 from twin.arena.reader import Pieces
 from twin.features.asking import EVERYTHING, Page
 
-__all__ = ["VARY", "collection_bytes", "feature_bytes", "feature_links", "feature_tag", "fresh", "page_links",
-           "page_tag", "query_with", "state_of"]  # fmt: skip
+__all__ = ["VARY", "collection_parts", "feature_links", "feature_parts", "feature_tag", "fresh", "is_known",
+           "page_links", "page_tag", "query_with", "state_of"]  # fmt: skip
 
 VARY: Final = "Accept, Accept-Language, Authorization"
 
@@ -34,23 +34,34 @@ def query_with(request: Request, drop: frozenset[str], add: str = "") -> str:
     return f"{address}?{'&'.join(kept)}" if kept else address
 
 
-_NO_PLACE: Final = frozenset({"token", "offset"})
-_NO_FORMAT: Final = frozenset({"f"})
+_NO_PLACE: Final = ("token", "offset")
+_NO_FORMAT: Final = ("f",)
+
+
+def _without(parts: Sequence[str], drop: tuple[str, ...]) -> str:
+    """What parameters other than some begin a query with, to which another is added; written as the client wrote them."""
+    kept = [part for part in parts if part.partition("=")[0] not in drop]
+    return f"{'&'.join(kept)}&" if kept else ""
 
 
 def page_links(request: Request, asked: Question, page: Page) -> list[dict[str, str]]:
     """Links of a page: itself, other formats, next and previous pages of the same version, its collection."""
-    zh = asked.language == "zh"
-    links = [link(query_with(request, frozenset()), "self", asked.form.media)]
+    zh, media = asked.language == "zh", asked.form.media
+    root = base_url(request)
+    address = root + request.scope["path"]
+    raw = request.scope["query_string"].decode("latin-1")
+    parts = [part for part in raw.split("&") if part]
+    links = [link(f"{address}?{'&'.join(parts)}" if parts else address, "self", media)]
     links += alternates(request, asked.form, ITEMS, zh)
-    size, start = asked.ask.limit, asked.ask.start
-    if page.features and start + len(page.features) < page.matched:
-        token = f"token={page.version}-{start + len(page.features)}"
-        links.append(link(query_with(request, _NO_PLACE, token), "next", asked.form.media))
-    if start > 0:
-        token = f"token={page.version}-{max(0, min(start, page.matched) - size)}"
-        links.append(link(query_with(request, _NO_PLACE, token), "prev", asked.form.media))
-    here = f"{base_url(request)}/collections/{asked.info.id}"
+    start, end = asked.ask.start, asked.ask.start + len(page.features)
+    if start > 0 or start < end < page.matched:
+        bare = f"{address}?{_without(parts, _NO_PLACE)}token={page.version}-"
+        if start < end < page.matched:
+            links.append(link(f"{bare}{end}", "next", media))
+        if start > 0:
+            before = max(0, min(start, page.matched) - asked.ask.limit)
+            links.append(link(f"{bare}{before}", "prev", media))
+    here = f"{root}/collections/{asked.info.id}"
     links.append(link(here, "collection", title=asked.info.title(asked.language)))
     return links
 
@@ -59,23 +70,26 @@ def alternates(
     request: Request, form: Format, offered: Sequence[Format], zh: bool
 ) -> list[dict[str, str]]:
     """Links to the same in all other formats."""
+    raw = request.scope["query_string"].decode("latin-1")
+    kept = _without([part for part in raw.split("&") if part], _NO_FORMAT)
+    bare = f"{base_url(request)}{request.scope['path']}?{kept}f="
     return [
-        link(query_with(request, _NO_FORMAT, f"f={other.name}"), "alternate", other.media, other.zh if zh else other.en)
+        {"href": bare + other.name, "rel": "alternate", "type": other.media, "title": other.zh if zh else other.en}
         for other in offered
         if other is not form
     ]  # fmt: skip
 
 
-def collection_bytes(
+def collection_parts(
     links: list[dict[str, str]], page: Page, features: Sequence[bytes | memoryview]
-) -> bytes:
-    """A FeatureCollection around encoded features."""
+) -> tuple[bytes | memoryview, ...]:
+    """A FeatureCollection around encoded features, in pieces that follow each other."""
     head = (
         b'{"type":"FeatureCollection","timeStamp":"%s","numberMatched":%d,"numberReturned":%d,"links":%s,"features":['
         % (str(instant(utc_now())).encode(), page.matched, len(features), orjson.dumps(links))
     )
     inside = features.joined() if isinstance(features, Pieces) else b",".join(features)
-    return b"".join((head, inside, b"]}"))
+    return head, inside, b"]}"
 
 
 def feature_links(
@@ -98,9 +112,11 @@ def feature_links(
     ]  # fmt: skip
 
 
-def feature_bytes(feature: bytes | memoryview, links: list[dict[str, str]]) -> bytes:
-    """An encoded feature with links put before its last brace."""
-    return b"".join((memoryview(feature)[:-1], b',"links":', orjson.dumps(links), b"}"))
+def feature_parts(
+    feature: bytes | memoryview, links: list[dict[str, str]]
+) -> tuple[bytes | memoryview, ...]:
+    """An encoded feature with links put before its last brace, in pieces that follow each other."""
+    return memoryview(feature)[:-1], b',"links":', orjson.dumps(links), b"}"
 
 
 def state_of(feature: bytes | memoryview) -> str:
@@ -129,14 +145,19 @@ def page_tag(request: Request, asked: Question, version: int) -> str:
     )
 
 
-def fresh(request: Request, tag: str, headers: Mapping[str, str]) -> Response | None:
-    """304 where the client has this already (If-None-Match, weak comparison)."""
+def is_known(request: Request, tag: str) -> bool:
+    """Whether the client has this already (If-None-Match, weak comparison)."""
     given = request.headers.get("if-none-match")
     if given is None:
-        return None
+        return False
     bare = tag.removeprefix("W/")
-    if given.strip() == "*" or any(
+    return given.strip() == "*" or any(
         part.strip().removeprefix("W/") == bare for part in given.split(",")
-    ):
-        return Response(status_code=304, headers={**headers, "ETag": tag})
-    return None
+    )
+
+
+def fresh(request: Request, tag: str, headers: Mapping[str, str]) -> Response | None:
+    """304 where the client has this already."""
+    if not is_known(request, tag):
+        return None
+    return Response(status_code=304, headers={**headers, "ETag": tag})

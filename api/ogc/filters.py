@@ -1,5 +1,7 @@
 """Filters of a request as one condition: CQL2, fields as parameters, a box of another system."""
 
+import threading
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -84,10 +86,35 @@ def condition(
         terms.append({"op": "s_intersects", "args": [{"property": "geometry"}, polygon]})
     parts: list[Condition] = [parse(orjson.dumps(term), JSON, fields) for term in terms]
     if text is not None:
-        parts.append(parse(text, language, fields, crs))
+        parts.append(_parsed(text, language, fields, crs))
     if len(parts) <= 1:
         return parts[0] if parts else None
     return AllOf(parts)
+
+
+_KEPT: Final = 256
+_LONGEST: Final = 2_000
+_lock = threading.Lock()
+_compiled: "OrderedDict[tuple[str, str, str | None], tuple[Mapping[str, Field], Condition]]" = (
+    OrderedDict()
+)
+
+
+def _parsed(text: str, language: str, fields: Mapping[str, Field], crs: str | None) -> Condition:
+    """A filter compiled; maps ask the same again and again for other boxes, so those of the same fields are kept."""
+    key = text, language, crs
+    with _lock:
+        held = _compiled.get(key)
+        if held is not None and held[0] is fields:
+            _compiled.move_to_end(key)
+            return held[1]
+    made = parse(text, language, fields, crs)
+    if len(text) <= _LONGEST:
+        with _lock:
+            _compiled[key] = fields, made
+            while len(_compiled) > _KEPT:
+                _compiled.popitem(last=False)
+    return made
 
 
 def _value(field: Field, given: str) -> Any:  # noqa: ANN401 -- JSON of the field's kind

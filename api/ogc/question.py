@@ -11,7 +11,7 @@ from api.access import reach_of, view_of
 from api.deps import DEFAULT_LIMIT, Language, language, only, parse_bbox, parse_moment, parse_whole
 from api.ogc.filters import LANGUAGES, SIMPLE, condition
 from api.ogc.formats import ITEMS, Format, wanted
-from api.ogc.readers import reader_at, told
+from api.ogc.readers import pinned, reader_of, told
 from api.ogc.systems import System, offered, storage, system
 from api.state import CityState, CollectionInfo
 from twin import crs
@@ -74,8 +74,11 @@ def known(request: Request, state: CityState, collection: str) -> CollectionInfo
     NotFoundError
         If it has no such collection.
     """
-    view = view_of(request)
-    found = state.collection(collection) if view is None else state.seen(view).get(collection)
+    view, held = view_of(request), pinned(request)
+    if view is not None:
+        found = state.seen(view).get(collection)
+    else:
+        found = state.collection(collection, None if held is None else held.view.version)
     if found is None:
         have = ", ".join(state.seen(view))
         raise NotFoundError(
@@ -120,7 +123,7 @@ def question(request: Request, state: CityState) -> Question:
     info = known(request, state, request.path_params["collectionId"])
     form = wanted(request, ITEMS)
     moment = moment_of(request)
-    reader = reader_at(state, moment)
+    reader = reader_of(request, state, moment)
     given = request.query_params
     if not given.keys() <= _PLAIN:
         fields = told(reader.fields(info.id), info.id, view_of(request))

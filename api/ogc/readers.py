@@ -10,17 +10,20 @@ from starlette.requests import Request
 
 from api.access import View, caller_of
 from api.state import CityState
+from twin.arena import Pinned
 from twin.errors import NotReadyError
 from twin.features.asking import Field, Reader
 from twin.features.stored import StoredReader
 from twin.features.values import RESERVED
 from twin.store.read import Moment
 
-__all__ = ["is_quick", "reader_at", "told"]
+__all__ = ["PINNED", "is_quick", "pinned", "reader_at", "reader_of", "told"]
 
 _SLOW: Final = frozenset(
     {"bbox-crs", "crs", "datetime", "filter-crs", "known_at", "properties", "sortby", "valid_at"}
 )
+PINNED: Final = "citytwin.pinned"
+"""In a scope: the collection it asks about as it is, once for all that is asked of it."""
 MOMENTS: Final = 16
 """Moments whose readers are kept, with the fields they found."""
 _kept: "OrderedDict[Hashable, StoredReader]" = OrderedDict()
@@ -40,19 +43,32 @@ def reader_at(state: CityState, moment: Moment) -> Reader:
     return found
 
 
+def pinned(request: Request) -> Pinned | None:
+    """The collection a request asks about, where :func:`is_quick` has found it in mapped memory."""
+    found: Pinned | None = request.scope.get(PINNED)
+    return found
+
+
+def reader_of(request: Request, state: CityState, moment: Moment) -> Reader:
+    """The reader of a moment for a request about one collection."""
+    found = pinned(request) if moment.is_present else None
+    return found or reader_at(state, moment)
+
+
 def is_quick(request: Request, state: CityState) -> bool:
-    """Whether a request is answered from mapped memory in less time than another thread costs."""
+    """Whether a request may be answered from mapped memory in less time than another thread costs."""
     given = request.query_params
-    if given.keys() & _SLOW or ("filter" in given and "bbox" not in given):
+    if not _SLOW.isdisjoint(given.keys()):
         return False
     if given.get("f", "json") != "json" or "html" in request.headers.get("accept", ""):
         return False
     if caller_of(request).grant.is_limited:
         return False  # what he sees may have to be found first
     try:
-        state.present.arenas.version(request.path_params["collectionId"])
+        found = state.present.arenas.pinned(request.path_params["collectionId"])
     except NotReadyError:
         return False
+    request.scope[PINNED] = found
     return True
 
 

@@ -11,6 +11,7 @@ from api.access import caller_of, role_only
 from api.deps import State, only
 from api.models import answer, instant
 from api.standing.metrics import exposition
+from api.standing.tally import summed
 from api.state import CityState, utc_now
 from twin.store.read import rows
 
@@ -84,5 +85,6 @@ def metrics(request: Request, state: State) -> Response:
     """Requests by route and status, times, the base, tiles, the live stream (role analyst, no limited reach)."""
     only(request, set())
     role_only(request, "analyst", "/metrics")
-    page = exposition(request.app.state.tally, state)
+    own = request.app.state
+    page = exposition(summed(own.tally, own.tallies), state)
     return Response(page, headers={"Cache-Control": "no-store"}, media_type=EXPOSITION)

@@ -7,11 +7,12 @@ from anyio import to_thread
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
-from api.access import whole_only
+from api.access import view_of, whole_only
 from api.deps import State, base_url, only
 from api.sensorthings.service import Reply
 from api.state import CityState
 from twin.errors import InvalidRequestError
+from twin.sensorthings.narrowing import Part
 
 __all__ = ["router"]
 
@@ -73,7 +74,6 @@ _BODY: Final[dict[str, Any]] = {
 def service_root(request: Request, state: State) -> Response:
     """The entity sets of OGC SensorThings 1.1, and the requirement classes this service holds to."""
     only(request, {"f", "lang"})
-    whole_only(request)
     return _response(state.sensorthings.root(_root(request)))
 
 
@@ -85,8 +85,9 @@ def service_root(request: Request, state: State) -> Response:
 )
 def read(request: Request, state: State, path: Below) -> Response:
     """An entity, a set of them, a property, or what they lead to; all query options of the standard."""
-    whole_only(request)
-    return _response(state.sensorthings.get(path, request.url.query, _root(request)))
+    view = view_of(request)
+    part = None if view is None else Part(view.catalogue.ids[view.streams], view.reach.area)
+    return _response(state.sensorthings.get(path, request.url.query, _root(request), part))
 
 
 @router.post(

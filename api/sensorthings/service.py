@@ -14,6 +14,7 @@ from api.errors import problem_of
 from twin.errors import ConflictError, InvalidRequestError, TwinError
 from twin.live import LiveHub
 from twin.sensorthings.model import ENTITIES, entity
+from twin.sensorthings.narrowing import Part
 from twin.sensorthings.questions import KNOWN, Question, read_options, read_path
 from twin.sensorthings.reading import Answer, Reader, address_of
 from twin.sensorthings.writing import Writer
@@ -100,8 +101,8 @@ class SensorThings:
         }
         return Reply(200, {"value": sets, "serverSettings": settings})
 
-    def get(self, path: str, query: str, root: str) -> Reply:
-        """What a path holds.
+    def get(self, path: str, query: str, root: str, part: Part | None = None) -> Reply:
+        """What a path holds, of what ``part`` leaves to be seen.
 
         Raises
         ------
@@ -114,8 +115,8 @@ class SensorThings:
         given = _options(query)
         options = read_options(given, question.entity)
         if question.count:
-            return Reply(200, str(self._reader.count(question, options)), text=True)
-        found = self._reader.answer(question, options, root)
+            return Reply(200, str(self._reader.count(question, options, part)), text=True)
+        found = self._reader.answer(question, options, root, part)
         if found.one is not None:
             return _one(question, found.one)
         content: dict[str, Any] = {}

@@ -11,6 +11,6 @@
 """
 
 from api.standing.encodings import Encodings
-from api.standing.watch import Watch
+from api.standing.watch import Notes, Watch
 
-__all__ = ["Encodings", "Watch"]
+__all__ = ["Encodings", "Notes", "Watch"]

@@ -16,7 +16,7 @@ from anyio import to_thread
 from isal import igzip
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["Encodings", "asked", "chosen", "weights"]
+__all__ = ["Encodings", "asked", "at_once", "chosen", "weights"]
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -142,6 +142,25 @@ def _with_plain(given: bytes, suffix: bytes) -> bytes:
     return b", ".join([*tags, *(tag[: -len(mark)] + b'"' for tag in tags if tag.endswith(mark))])
 
 
+def at_once(
+    head: Message, body: bytes, coding: str | None, known: bytes
+) -> bytes | memoryview | None:
+    """The body of a whole answer to a GET as it leaves, its head changed accordingly; None where packing it takes longer."""
+    if coding is not None and len(body) > IN_PLACE:
+        return None
+    message = {"type": "http.response.body", "body": body}
+    answer = _Answer(_nowhere, coding, known, True)
+    message = answer.before(head, message)
+    if head["status"] != 304 and answer.fits(head, message):
+        message = answer.after(head, message, _packed(coding, body) if coding else body)
+    found: bytes | memoryview = message["body"]
+    return found
+
+
+async def _nowhere(_message: Message) -> None:
+    """Nobody listens."""
+
+
 class _Answer:
     """One answer on its way out; its head waits for the first piece of the body."""
 
@@ -160,14 +179,26 @@ class _Answer:
         if head is None or message["type"] != "http.response.body":
             await self._send(message)
             return
+        message = self.before(head, message)
+        if head["status"] != 304 and self.fits(head, message):
+            body = message["body"]
+            if self._coding is None:
+                packed = body
+            elif len(body) <= IN_PLACE:
+                packed = _packed(self._coding, body)
+            else:
+                packed = await to_thread.run_sync(_packed, self._coding, body)
+            message = self.after(head, message, packed)
+        await self._send(head)
+        await self._send(message)
+
+    def before(self, head: Message, message: Message) -> Message:
+        """The answer tagged, and 304 where the client has it."""
         if self._reads and head["status"] == 200:
             message = self._tagged(head, message)
         if head["status"] == 304:
             head["headers"] = self._unchanged(head["headers"])
-        elif self._fits(head, message):
-            message = await self._compressed(head, message)
-        await self._send(head)
-        await self._send(message)
+        return message
 
     def _tagged(self, head: Message, message: Message) -> Message:
         """A small answer without an ETag gets the hash of its bytes, unless it is not to be kept; 304 where it is known."""
@@ -190,7 +221,8 @@ class _Answer:
         ]
         return {"type": "http.response.body", "body": b""}
 
-    def _fits(self, head: Message, message: Message) -> bool:
+    def fits(self, head: Message, message: Message) -> bool:
+        """Whether it is compressed for who takes that."""
         body = message.get("body", b"")
         if message.get("more_body", False) or not LEAST <= len(body) <= MOST:
             return False
@@ -202,16 +234,9 @@ class _Answer:
                 media = value
         return media.startswith(TEXTS) and not media.startswith(ENDLESS)
 
-    async def _compressed(self, head: Message, message: Message) -> Message:
-        if self._coding is None:
-            head["headers"] = _varying(head["headers"])
-            return message
-        body = message["body"]
-        if len(body) <= IN_PLACE:
-            packed = _packed(self._coding, body)
-        else:
-            packed = await to_thread.run_sync(_packed, self._coding, body)
-        if len(packed) >= len(body):
+    def after(self, head: Message, message: Message, packed: bytes) -> Message:
+        """The answer with its body packed, where that made it smaller."""
+        if self._coding is None or len(packed) >= len(message["body"]):
             head["headers"] = _varying(head["headers"])
             return message
         headers: list[Any] = []

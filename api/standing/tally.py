@@ -1,8 +1,14 @@
-"""Counts of requests and their times, kept as they are answered."""
+"""Counts of requests and their times, kept as they are answered; those of several processes summed."""
 
-from typing import Final
+import os
+from pathlib import Path
+from typing import Any, Final
 
-__all__ = ["BOUNDS", "Tally"]
+import orjson
+
+__all__ = ["BOUNDS", "Tally", "summed"]
+
+_FILES: Final = "tally-*.json"
 
 BOUNDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 """Upper bounds of the histogram of times, seconds."""
@@ -35,3 +41,43 @@ class Tally:
             at += 1
         buckets[at] += 1
         buckets[-1] += seconds
+
+    def document(self) -> dict[str, Any]:
+        """The counts, as JSON can hold them."""
+        requests = [[*key, n] for key, n in self.requests.items()]
+        return {"requests": requests, "times": self.times, "bytes": self.bytes}
+
+    def write(self, folder: Path) -> None:
+        """Leave the counts of this process in a folder, replacing what it left before."""
+        path = folder / _FILES.replace("*", str(os.getpid()))
+        beside = path.with_suffix(".new")
+        beside.write_bytes(orjson.dumps(self.document()))
+        beside.replace(path)
+
+    def add(self, told: dict[str, Any]) -> None:
+        """Add counts that another has left."""
+        for method, route, status, n in told["requests"]:
+            key = (method, route, status)
+            self.requests[key] = self.requests.get(key, 0) + n
+        for route, size in told["bytes"].items():
+            self.bytes[route] = self.bytes.get(route, 0) + size
+        for route, buckets in told["times"].items():
+            mine = self.times.get(route, [0.0] * len(buckets))
+            self.times[route] = [a + b for a, b in zip(mine, buckets, strict=True)]
+
+
+def summed(own: Tally, folder: Path | None) -> Tally:
+    """A tally with what the processes that share a folder left there.
+
+    What a process left stays when it ends, so that counters never fall.
+    """
+    if folder is None:
+        return own
+    made = Tally()
+    made.open = own.open
+    for told in (
+        own.document(),
+        *(orjson.loads(path.read_bytes()) for path in folder.glob(_FILES)),
+    ):
+        made.add(told)
+    return made

@@ -3,7 +3,7 @@
 import re
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any, Final
@@ -15,7 +15,7 @@ from api.standing.journal import AccessLog, AuditLog
 from api.standing.tally import Tally
 from twin.settings import ServerSettings
 
-__all__ = ["HEADERS", "Watch"]
+__all__ = ["HEADERS", "REQUEST_ID", "Notes", "Watch", "guarded"]
 
 REQUEST_ID: Final = b"x-request-id"
 PLAIN: Final = re.compile(rb"[\w.\-]{1,64}", re.ASCII)
@@ -35,64 +35,38 @@ NAMES: Final = frozenset(name for name, _ in RAW)
 REFUSED: Final = frozenset({401, 403, 429})
 
 
-class Watch:
-    """Names a request, and notes what became of it.
+class Notes:
+    """What is noted of requests: their ids, counts, and the two logs.
 
     The id is the client's own (``X-Request-Id``, up to 64 plain characters) or a new one; it stands in
     ``scope["request_id"]``, in the answer, in both logs and in problem documents.
 
     Parameters
     ----------
-    app : ASGIApp
     settings : ServerSettings
     tally : Tally
         Where requests are counted.
     """
 
-    def __init__(self, app: ASGIApp, settings: ServerSettings, tally: Tally) -> None:
-        self.app, self.tally = app, tally
+    def __init__(self, settings: ServerSettings, tally: Tally) -> None:
+        self.tally = tally
         self.audit = AuditLog(settings.city, settings.audit_max_bytes)
         self._begin = secrets.token_hex(4).encode()
         self._numbers = count(1)
         self.access = AccessLog(settings.access_log) if settings.access_log else None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, and see how it ends."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        begun = time.perf_counter()
-        given = next((value for name, value in scope["headers"] if name == REQUEST_ID), b"")
+    def named(self, scope: Scope, given: bytes) -> bytes:
+        """The id of a request that brings one, or none (empty); noted in its scope."""
         known = given if PLAIN.fullmatch(given) else b"%s%08x" % (self._begin, next(self._numbers))
         scope["request_id"] = known.decode()
-        method = scope["method"]
-        status, size = 0, 0
+        return known
 
-        async def watched(message: Message) -> None:
-            nonlocal status, size
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                headers = message["headers"] = list(message["headers"])
-                there = {name.lower() for name, _ in headers}
-                headers += RAW if there.isdisjoint(NAMES) else [h for h in RAW if h[0] not in there]
-                headers.append((REQUEST_ID, known))
-            elif message["type"] == "http.response.body":
-                size += len(message.get("body", b""))
-            await send(message)
-
-        self.tally.open += 1
-        try:
-            await self.app(scope, receive, watched)
-        except BaseException:
-            status = status or 500
-            raise
-        finally:
-            self.tally.open -= 1
-            seconds = time.perf_counter() - begun
-            path = getattr(scope.get("route"), "path", None)
-            self.tally.count(method, path or "(none)", status, seconds, size)
-            if self.access is not None or status in REFUSED or method not in SAFE:
-                self._note(scope, method, path, status, seconds, size)
+    def ended(self, scope: Scope, method: str, status: int, seconds: float, size: int) -> None:
+        """A request that has been answered."""
+        path = getattr(scope.get("route"), "path", None)
+        self.tally.count(method, path or "(none)", status, seconds, size)
+        if self.access is not None or status in REFUSED or method not in SAFE:
+            self._note(scope, method, path, status, seconds, size)
 
     def _note(
         self, scope: Scope, method: str, route: str | None, status: int, seconds: float, size: int
@@ -116,6 +90,59 @@ class Watch:
             self.audit.refused({**line, "result": "refused"})
         elif method not in SAFE:
             self.audit.write({**line, "result": "done" if status < 400 else "failed"})
+
+
+class Watch:
+    """Names a request, and notes what became of it.
+
+    Parameters
+    ----------
+    app : ASGIApp
+    notes : Notes
+    """
+
+    def __init__(self, app: ASGIApp, notes: Notes) -> None:
+        self.app, self.notes = app, notes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, and see how it ends."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        begun = time.perf_counter()
+        given = next((value for name, value in scope["headers"] if name == REQUEST_ID), b"")
+        known = self.notes.named(scope, given)
+        method = scope["method"]
+        status, size = 0, 0
+
+        async def watched(message: Message) -> None:
+            nonlocal status, size
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = guarded(message["headers"], known)
+            elif message["type"] == "http.response.body":
+                size += len(message.get("body", b""))
+            await send(message)
+
+        tally = self.notes.tally
+        tally.open += 1
+        try:
+            await self.app(scope, receive, watched)
+        except BaseException:
+            status = status or 500
+            raise
+        finally:
+            tally.open -= 1
+            self.notes.ended(scope, method, status, time.perf_counter() - begun, size)
+
+
+def guarded(headers: Iterable[tuple[bytes, bytes]], known: bytes) -> list[tuple[bytes, bytes]]:
+    """Headers of an answer with those every answer has: what browsers must not do with it, and the request's id."""
+    told = list(headers)
+    there = {name.lower() for name, _ in told}
+    told += RAW if there.isdisjoint(NAMES) else [h for h in RAW if h[0] not in there]
+    told.append((REQUEST_ID, known))
+    return told
 
 
 def _plain(path: str) -> str:

@@ -1,15 +1,24 @@
 """Bounds of connections that HTTP itself does not set: how long a request may take to arrive, how large its head may be."""
 
 from asyncio import TimerHandle, Transport
+from collections.abc import Callable
 from typing import Any, Final
+from urllib.parse import unquote
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-__all__ = ["TRANSPORT", "bounded"]
+__all__ = ["TRANSPORT", "Short", "Whole", "bounded"]
+
+Whole = tuple[int, bytes, tuple[bytes | memoryview, ...]]
+"""Status of an answer, its headers as lines, and its body in pieces."""
+Short = Callable[[dict[str, Any]], Whole | None]
+"""Answers a GET without a body from its ASGI scope at once; None where the application has to."""
 
 TRANSPORT: Final = "citytwin.transport"
 """Name in the scope under which an endless answer finds its connection, to write to many without a task for each."""
 
+JOINED: Final = 16 << 10
+"""Bytes of a body up to which it is copied beside its head."""
 LONGEST_HEAD: Final = 64 << 10
 RENEWED_BY: Final = 64 << 10
 """Bytes of a body that give a client the same time again."""
@@ -21,12 +30,15 @@ class _Bounded(HttpToolsProtocol):
     """Ends connections whose request comes too slowly, or whose head never ends."""
 
     patience_s = 15.0
+    short: Short | None = None
+    beginnings: tuple[bytes, ...] = ()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 -- as the server gives them
         super().__init__(*args, **kwargs)
         self._waiting: TimerHandle | None = None
         self._head_bytes: int | None = 0
         self._body_bytes = 0
+        self._answered = False
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as the base class
         super().connection_made(transport)
@@ -53,6 +65,8 @@ class _Bounded(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._head_bytes = None
+        if self.short is not None and self.url.startswith(self.beginnings) and self._at_once():
+            return
         self.scope[TRANSPORT] = self.transport  # type: ignore[typeddict-unknown-key]  # beside what ASGI has
         super().on_headers_complete()
         if self.parser.should_upgrade():
@@ -67,7 +81,51 @@ class _Bounded(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._arrived()
-        super().on_message_complete()
+        if self._answered:
+            self._answered = False
+        else:
+            super().on_message_complete()
+
+    def _at_once(self) -> bool:
+        """Answer the request whose head has come, if that is a matter of less than a task costs.
+
+        Answers keep their order, and who does not read them is waited for: neither while another is being answered, nor while
+        what was written before has not left.
+        """
+        parser, cycle = self.parser, self.cycle
+        if (
+            (cycle is not None and not cycle.response_complete) or self.flow.write_paused or self.transport.is_closing()
+            or parser.get_method() != b"GET" or parser.get_http_version() != "1.1"
+            or not parser.should_keep_alive() or parser.should_upgrade()
+            or (self.limit_concurrency is not None
+                and max(len(self.connections), len(self.tasks)) >= self.limit_concurrency)
+        ):  # fmt: skip
+            return False
+        path, _, query = self.url.partition(b"?")
+        if not path.isascii() or b"#" in query or b"#" in path:
+            return False
+        text = path.decode("ascii")
+        scope: Any = self.scope
+        scope["method"], scope["raw_path"], scope["query_string"] = "GET", path, query
+        scope["path"] = unquote(text) if "%" in text else text
+        try:
+            found = self.short(scope) if self.short is not None else None
+        except Exception:  # noqa: BLE001 -- the application meets it again, and answers and logs it
+            return False
+        if found is None:
+            return False
+        status, headers, pieces = found
+        lines = [STATUS_LINE[status]]
+        for name, value in self.server_state.default_headers:
+            lines += (name, b": ", value, b"\r\n")
+        lines += (headers, b"\r\n")
+        if sum(map(len, pieces)) <= JOINED:
+            self.transport.write(b"".join((*lines, *pieces)))
+        else:
+            self.transport.writelines((b"".join(lines), *pieces))
+        self._answered = True
+        self.on_response_complete()
+        return True
 
     def _wait(self) -> None:
         self._body_bytes = 0
@@ -88,6 +146,17 @@ class _Bounded(HttpToolsProtocol):
             self.transport.close()
 
 
-def bounded(patience_s: float) -> type[HttpToolsProtocol]:
-    """The server's protocol, with ``patience_s`` seconds for a head and each 64 KiB of a body to arrive."""
-    return type("Bounded", (_Bounded,), {"patience_s": patience_s})
+def bounded(
+    patience_s: float, short: Short | None = None, beginnings: tuple[bytes, ...] = ()
+) -> type[HttpToolsProtocol]:
+    """The server's protocol, with ``patience_s`` seconds for a head and each 64 KiB of a body to arrive.
+
+    Parameters
+    ----------
+    patience_s : float
+    short : callable, optional
+        Asked first what a GET is answered whose address begins with one of ``beginnings``.
+    beginnings : tuple of bytes
+    """
+    own = {"patience_s": patience_s, "beginnings": beginnings}
+    return type("Bounded", (_Bounded,), own | {"short": short and staticmethod(short)})

@@ -44,13 +44,14 @@ def serve(
 
     try:
         if listener is not None:
-            reader = Reader(settings, City.open(settings.city), Writer(path))
-            answer(settings, reader, listener, told)
+            reader = Reader(settings, City.open(settings.city), Writer(path), path.parent)
+            answer(settings, reader, listener, told, reader.state.short)
             return
         with (
             serving(settings) as (app, state),
             socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as own,
         ):
+            app.state.tallies = path.parent
             path.unlink(missing_ok=True)
             own.bind(str(path))
             own.listen(1024)

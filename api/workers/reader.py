@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from pathlib import Path
 from typing import Any, Final
 
 from starlette.datastructures import State
@@ -11,8 +12,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.access import Gate, View
 from api.access.gate import private
 from api.app import cors_options
-from api.ogc.lane import answered, is_short
-from api.standing import Encodings, Watch
+from api.ogc.lane import TRIED, Short, answered, is_short
+from api.standing import Encodings, Notes, Watch
 from api.standing.encodings import asked
 from api.standing.tally import Tally
 from api.state import CollectionInfo
@@ -28,6 +29,9 @@ __all__ = ["Reader", "ReaderState"]
 
 PAUSE_S: Final = 0.02
 """Between two questions what the collections are now."""
+TOLD_S: Final = 2.0
+"""Between two times that counts are left for the writer."""
+METRICS: Final = "/metrics"
 
 
 class ReaderState:
@@ -45,8 +49,8 @@ class ReaderState:
         self.stale = asyncio.Event()
         self._infos: dict[str, tuple[int, CollectionInfo]] = {}
 
-    def collection(self, name: str) -> CollectionInfo:
-        """A collection as its arena has it now.
+    def collection(self, name: str, version: int | None = None) -> CollectionInfo:
+        """A collection as its arena has it now, or at ``version``.
 
         Raises
         ------
@@ -54,7 +58,8 @@ class ReaderState:
             If what is known of it here is of another version.
         """
         held = self._infos.get(name)
-        if held is None or held[0] != self.present.arenas.version(name):
+        now = self.present.arenas.version(name) if version is None else version
+        if held is None or held[0] != now:
             self.stale.set()
             raise NotReadyError(f"{name} is being asked for")
         return held[1]
@@ -98,9 +103,13 @@ class Reader:
     city : City
     writer : Writer
         Where everything goes that is not answered here.
+    counts : Path, optional
+        A folder that is shared with the writer: where requests counted here are left for its ``/metrics``.
     """
 
-    def __init__(self, settings: ServerSettings, city: City, writer: Writer) -> None:
+    def __init__(
+        self, settings: ServerSettings, city: City, writer: Writer, counts: Path | None = None
+    ) -> None:
         self.state = State()
         self.state.city_state = self._known = ReaderState(settings, city)
         self._writer, self._gate = writer, Gate(_answer, settings)
@@ -108,7 +117,10 @@ class Reader:
         chain = _Private(chain, self._gate)
         if settings.cors_origins:
             chain = CORSMiddleware(chain, **cors_options(settings))
-        self._chain = Watch(chain, settings, Tally())
+        self._tally, self._counts = Tally(), counts
+        notes = Notes(settings, self._tally)
+        self._chain = Watch(chain, notes)
+        self.state.short = Short(self, self._gate, notes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or pass on."""
@@ -118,22 +130,37 @@ class Reader:
         if scope["type"] != "http":
             await self._writer.talk(scope, receive, send)
             return
-        if is_short(scope):
+        if is_short(scope) and not scope.get(TRIED):
             own = {**scope, "app": self, "headers": asked(scope["headers"])[2]}
             if await self._gate.admits(own) and (found := answered(own)) is not None:
                 own |= {"citytwin.answer": found, "headers": scope["headers"]}
                 await self._chain(own, receive, send)
                 return
+        if scope["path"] == METRICS:
+            self._tell()
         await self._writer(scope, receive, send)
+
+    def _tell(self) -> None:
+        if self._counts is not None:
+            self._tally.write(self._counts)
+
+    async def _telling(self) -> None:
+        while True:
+            await asyncio.sleep(TOLD_S)
+            self._tell()
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         self._known.stale.set()
-        following = asyncio.ensure_future(self._known.follow(self._writer))
+        beside = {
+            asyncio.ensure_future(self._known.follow(self._writer)),
+            asyncio.ensure_future(self._telling()),
+        }
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        following.cancel()
-        await asyncio.wait({following})
+        for task in beside:
+            task.cancel()
+        await asyncio.wait(beside)
         await self._writer.close()
         await send({"type": "lifespan.shutdown.complete"})
 

@@ -19,6 +19,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.app import create_app
+from api.ogc.lane import BEGINNINGS
+from api.standing.wire import bounded
 from twin.city import City
 from twin.settings import ServerSettings
 from twin.store import Store
@@ -336,7 +338,11 @@ def serving(app: FastAPI) -> Iterator[str]:
     listener.bind(("127.0.0.1", 0))
     server = uvicorn.Server(
         uvicorn.Config(
-            app, log_level="warning", ws="websockets-sansio", timeout_graceful_shutdown=1
+            app,
+            log_level="warning",
+            ws="websockets-sansio",
+            timeout_graceful_shutdown=1,
+            http=bounded(60.0, app.state.short, BEGINNINGS),
         )
     )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

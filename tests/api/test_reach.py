@@ -262,8 +262,14 @@ def examples(ids) -> dict[str, list[str]]:
     return {
         "/": ["/", "/?f=html"],
         "/v1.1": ["/v1.1"],
-        "/v1.1/{path:path}": ["/v1.1/Things", "/v1.1/Datastreams?$expand=Observations", "/v1.1/Datastreams(1)", "/v1.1/Observations",
-                              "/v1.1/Locations"],
+        "/v1.1/{path:path}": [
+            "/v1.1/Things?$count=true", "/v1.1/Datastreams?$expand=Observations,Thing,Sensor,ObservedProperty", "/v1.1/Datastreams(1)",
+            "/v1.1/Datastreams(2)", "/v1.1/Datastreams(2)/Observations", "/v1.1/Datastreams(2)/Thing", "/v1.1/Datastreams/$count",
+            "/v1.1/Observations?$count=true&$expand=Datastream,FeatureOfInterest", "/v1.1/Observations(2-1780300800000000)",
+            "/v1.1/Observations(2-1780300800000000)/Datastream", "/v1.1/Locations?$expand=Things,HistoricalLocations", "/v1.1/HistoricalLocations",
+            "/v1.1/FeaturesOfInterest", "/v1.1/Sensors?$expand=Datastreams", "/v1.1/ObservedProperties?$expand=Datastreams",
+            "/v1.1/MultiDatastreams", "/v1.1/Things?$expand=Locations,Datastreams($expand=Observations;$top=1)&$top=1",
+            "/v1.1/ObservedProperties?$filter=Datastreams/Thing/name eq '远处的阀井'"],
         "/landing": ["/landing"],
         "/conformance": ["/conformance"],
         "/api": ["/api"],
@@ -482,6 +488,43 @@ def _eids_of_tiles(client: httpx.Client, path: str) -> set[str]:
                 )
             }
     return found
+
+
+def test_sensorthings_tells_of_the_streams_that_are_seen(guarded):
+    """Sets, counts, pages and links of one stream of two; who sees both sees both."""
+    _app, root, keys, _things = guarded
+
+    def ask(key, path, status=200):
+        found = httpx.get(f"{root}/v1.1/{path}", headers={"X-API-Key": key}, timeout=60)
+        assert found.status_code == status, (path, found.text)
+        return found
+
+    part = keys["all of an area"]
+    for kind in ("Things", "Datastreams"):
+        assert ask("whole", f"{kind}?$count=true").json()["@iot.count"] == 2
+        told = ask(part, f"{kind}?$count=true&$top=1").json()
+        assert (told["@iot.count"], len(told["value"])) == (1, 1)
+        assert "@iot.nextLink" not in told
+        assert "@iot.nextLink" in ask("whole", f"{kind}?$top=1").json()
+        assert ask(part, f"{kind}/$count").text == "1"
+    assert ask(part, "Datastreams(1)").json()["@iot.id"] == 1
+    missing, unseen = (ask(part, f"Datastreams({n})", 404).json()["detail"] for n in (999, 2))
+    assert missing == unseen
+    thing = ask("whole", "Datastreams(2)/Thing").json()["@iot.id"]
+    ask(part, f"Things({thing})", 404)
+    ask(part, f"Things({thing})/Datastreams", 404) if thing else None
+    own = ask(part, "Things?$expand=Locations,Datastreams").json()["value"]
+    assert [d["@iot.id"] for t in own for d in t["Datastreams"]] == [1]
+    places = [p["location"]["coordinates"][:2] for t in own for p in t["Locations"]]
+    assert places == [[114.0002, 30.4002]]
+    common = ask(part, "ObservedProperties?$expand=Datastreams").json()["value"]
+    assert [d["@iot.id"] for p in common for d in p["Datastreams"]] == [1]
+    granted = ask(keys["some collections"], "Datastreams?$count=true").json()
+    assert granted["@iot.count"] == 2  # streams are named, and there is no area
+    for key in ("rooms", "an area that is not there"):
+        assert ask(keys[key], "Observations?$count=true").json() == {"@iot.count": 0, "value": []}
+    refused = httpx.post(f"{root}/v1.1/Things", json={}, headers={"X-API-Key": part}, timeout=60)
+    assert refused.status_code == 403
 
 
 def test_the_live_stream_tells_of_what_is_seen(guarded):

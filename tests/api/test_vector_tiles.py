@@ -9,6 +9,7 @@ import mapbox_vector_tile
 import numpy as np
 import pytest
 import rasterio
+import shapely
 from PIL import Image
 from rasterio.warp import transform
 from rasterio.windows import Window
@@ -210,3 +211,64 @@ def test_a_change_of_one_collection_leaves_the_tiles_of_others(make_city, tmp_pa
         assert again[1] != two[1]  # known before the tile is made: from the last change
         change(None)
         assert drawn("buildings") is not one
+
+
+def test_a_change_of_one_thing_makes_only_the_tiles_it_touches_anew(make_city, tmp_path, ids):
+    """Renamed, moved, ended: every tile is what a build of the base would write, and most are not made again."""
+    city = make_city(tmp_path / "city")
+    with Store.open(city) as store:
+        vectors = VectorTiles(store, tmp_path / "nothing")
+        seen = {}
+
+        def built():
+            files = {}
+            build_mvt(flat_rows(store, "buildings"), "buildings", files.__setitem__)
+            return {n.removesuffix(".mvt"): b for n, b in files.items() if n.endswith(".mvt")}
+
+        def compared(names):
+            """Tiles as they are now, and how many of those that were there before are other objects."""
+            now = {n: vectors.tile("buildings", *map(int, n.split("/"))) for n in names}
+            anew = sum(now[n] is not seen[n] for n in names & seen.keys())
+            changed = {n for n in names & seen.keys() if now[n][0] != seen[n][0]}
+            assert all(now[n][1] != seen[n][1] for n in changed)  # another tag for other bytes
+            kept = {n for n in names & seen.keys() if now[n][1] == seen[n][1]}
+            seen.update(now)
+            return {n: found[0] for n, found in now.items()}, anew, kept
+
+        def change(statement, given, eid, *box):
+            with store.transaction() as con:
+                con.execute(statement, given)
+                con.execute(
+                    "INSERT INTO change (kind, subject_kind, subject_id, collection, xmin, ymin, xmax, ymax) "
+                    "VALUES ('change', 'entity', ?, 'buildings', ?, ?, ?, ?)",
+                    [eid, *(box or [None] * 4)],
+                )
+
+        first = built()
+        assert compared(first.keys())[0] == first
+        tower, far = ids.tower, ids.building(39)
+        change("UPDATE entity SET name = '改名楼' WHERE eid = ?", [tower], tower)
+        found, anew, kept = compared(first.keys())
+        assert found == built()
+        assert 0 < anew < len(first)
+        assert kept
+        assert all(
+            vectors.tag("buildings", *map(int, n.split("/"))) == seen[n][1] for n in first
+        )  # known without the tile
+        box = (114.02, 30.41, 114.0204, 30.4104)
+        moved = shapely.to_wkb(shapely.box(*box))
+        change(
+            "UPDATE geometry SET wkb = ?, xmin = ?, ymin = ?, xmax = ?, ymax = ? WHERE eid = ?",
+            [moved, *box, far], far, *box,
+        )  # fmt: skip
+        then = built()
+        found, anew, kept = compared(then.keys() | first.keys())
+        assert {n: b for n, b in found.items() if b} == then
+        assert then.keys() - first.keys()
+        assert 0 < anew < len(first)
+        change("UPDATE entity SET valid_to = now() WHERE eid = ?", [far], far)
+        found, _, kept = compared(then.keys())
+        assert {n: b for n, b in found.items() if b} == built()
+        assert kept
+        assert vectors.tilejson("buildings")["bounds"][2] < 114.01
+        vectors.close()

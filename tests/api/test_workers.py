@@ -12,12 +12,13 @@ import httpx
 import numpy as np
 import pytest
 import uvicorn
+from prometheus_client.parser import text_string_to_metric_families
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from api.access.policy import Grant, add_key
 from api.app import create_app
-from api.workers import reader as reading
+from api.ogc import lane
 from api.workers.forward import Writer
 from api.workers.reader import Reader
 from api.workers.writer import INFOS, Behind, infos_of
@@ -52,11 +53,12 @@ def pair(make_city, serve, tmp_path_factory):
     city = make_city(tmp_path_factory.mktemp("workers") / "city")
     path = tmp_path_factory.mktemp("socket") / "w"
     settings = ServerSettings(city=city.path, tokens={"admin": "whole"})
-    answered, whole = [], reading.answered
+    answered, whole = [], lane.found
 
-    def noted(scope):
-        found = whole(scope)
-        answered.append(found is not None)
+    def noted(scope, request_of):
+        found = whole(scope, request_of)
+        if lane.TRIED in scope:  # the reader's, not the writer's
+            answered.append(found is not None)
         return found
 
     class LateState:
@@ -67,10 +69,11 @@ def pair(make_city, serve, tmp_path_factory):
 
     app = create_app(settings)
     patching = pytest.MonkeyPatch()
-    patching.setattr(reading, "answered", noted)
+    patching.setattr(lane, "found", noted)
+    app.state.tallies = path.parent
     with (
         behind(Behind(app, LateState()), path),
-        serve(Reader(settings, city, Writer(path))) as root,
+        serve(Reader(settings, city, Writer(path), path.parent)) as root,
         httpx.Client(base_url=root, headers=TOKEN, timeout=300) as reader,
         httpx.Client(
             transport=httpx.HTTPTransport(uds=str(path)), base_url=root, headers=TOKEN, timeout=300
@@ -137,6 +140,24 @@ def test_who_is_refused_or_sees_a_part_is_answered_by_the_writer(pair, ids):
     assert (one.status_code, one.json()["detail"]) == (two.status_code, two.json()["detail"])
     with reader.stream("GET", "/live") as stream:
         assert next(stream.iter_lines()).startswith("retry")
+
+
+def test_metrics_sum_what_all_processes_answered(pair, ids):
+    """Requests the reader answered and those it passed on, each once."""
+    _city, reader, _writer, answered = pair
+
+    def counted() -> float:
+        found = text_string_to_metric_families(reader.get("/metrics").text)
+        own = next(family for family in found if family.name == "twin_requests")
+        wanted = {"route": lane.ITEM_ROUTE.path, "method": "GET"}
+        return sum(s.value for s in own.samples if wanted.items() <= s.labels.items())
+
+    before, here = counted(), len(answered)
+    path = f"/collections/buildings/items/{ids.tower}"
+    for k in range(6):
+        assert reader.get(path, params={"f": "html"} if k % 2 else {}).status_code == 200
+    assert sum(answered[here:]) == 3
+    assert counted() - before == 6
 
 
 def test_a_socket_is_passed_on_both_ways(pair):

@@ -7,6 +7,6 @@ since, :mod:`.view` is both at one version, :mod:`.reader` answers from it, and 
 
 from twin.arena.keeper import ArenaKeeper
 from twin.arena.present import CityReader
-from twin.arena.reader import ArenaReader
+from twin.arena.reader import ArenaReader, Pinned
 
-__all__ = ["ArenaKeeper", "ArenaReader", "CityReader"]
+__all__ = ["ArenaKeeper", "ArenaReader", "CityReader", "Pinned"]

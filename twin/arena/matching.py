@@ -14,7 +14,7 @@ from twin.features.asking import EVERYTHING, Condition, Reach
 from twin.features.matching import in_area, meets_shape, reach_of
 from twin.store.read import Box
 
-__all__ = ["Masks", "matched", "within_reach"]
+__all__ = ["Masks", "matched", "window_of", "within_reach"]
 
 TRIED: Final = 1 << 16
 """Things a condition is tried on at a time."""
@@ -102,7 +102,8 @@ def matched(
     return np.concatenate(kept) if kept else handles
 
 
-def _window(box: Box) -> NDArray[np.float64]:
+def window_of(box: Box) -> NDArray[np.float64]:
+    """A box as the tree takes it: west, south, east, north, low, high."""
     return np.array([box.west, box.south, box.east, box.north, *reach_of(box)])
 
 
@@ -112,7 +113,7 @@ def _in_box(view: View, box: Box, exact: bool) -> Ints:
     rows: Ints = NONE
     late = np.zeros(len(later.at), bool)
     for half in box.halves():
-        window = _window(half)
+        window = window_of(half)
         hits, doubtful = segment.search(window, exact)
         if len(doubtful):
             met = meets_shape(half, segment.shapes(hits[doubtful]))

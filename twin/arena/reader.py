@@ -6,6 +6,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, overload
 from urllib.parse import quote
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from twin.arena.delta import DeltaReader, Record
 from twin.arena.files import DamagedArenaError, read_document
-from twin.arena.matching import Masks, matched, within_reach
+from twin.arena.matching import Masks, matched, window_of, within_reach
 from twin.arena.segment import Segment
 from twin.arena.view import Ints, View
 from twin.errors import NotReadyError
@@ -26,7 +27,7 @@ from twin.features.matching import checked
 from twin.features.stored import EID, no_version, table_schema
 from twin.features.values import as_arrow, sort_key, sorted_rows
 
-__all__ = ["CURRENT", "KEEP_S", "ArenaReader", "Pieces", "folder_of"]
+__all__ = ["CURRENT", "KEEP_S", "ArenaReader", "Pieces", "Pinned", "folder_of"]
 
 CURRENT: Final = "current"
 """The file that names the segment and the delta file of a collection."""
@@ -259,9 +260,17 @@ class ArenaReader:
         """The arena itself: boxes, heights, shapes and coordinates where they lie."""
         return self._collection(collection).view(version)[1]
 
+    def pinned(self, collection: str) -> "Pinned":
+        """A collection as it is now, for who has several questions about one moment."""
+        generation = self._collection(collection).current()
+        return Pinned(self, generation, generation.latest)
+
     def page(self, ask: Ask) -> Page:
         """A page."""
-        generation, view = self._collection(ask.collection).view(ask.version)
+        return self.page_of(*self._collection(ask.collection).view(ask.version), ask)
+
+    def page_of(self, generation: Generation, view: View, ask: Ask) -> Page:
+        """A page of a version that is at hand."""
         if ask.where is not None or ask.sort or ask.limit < 0 or ask.start < 0:
             checked(ask, view.fields())
         if ask.box is None and ask.where is None and not ask.sort and ask.reach == EVERYTHING:
@@ -277,16 +286,23 @@ class ArenaReader:
         self, collection: str, eid: str, reach: Reach = EVERYTHING, version: int | None = None
     ) -> bytes | memoryview | None:
         """One thing."""
-        generation, view = self._collection(collection).view(version)
+        return self.one_of(*self._collection(collection).view(version), eid, reach)
+
+    @staticmethod
+    def one_of(
+        generation: Generation, view: View, eid: str, reach: Reach
+    ) -> bytes | memoryview | None:
+        """One thing of a version that is at hand."""
         if EID.fullmatch(eid) is None:
             return None
         handle = view.find(bytes.fromhex(eid.replace("-", "")))
         if handle < 0:
             return None
-        handles = np.array([handle], np.int64)
-        if reach != EVERYTHING and not within_reach(view, generation.masks, handles, reach)[0]:
-            return None
-        return Pieces(view, handles)[0]
+        if reach is not EVERYTHING:
+            handles = np.array([handle], np.int64)
+            if not within_reach(view, generation.masks, handles, reach)[0]:
+                return None
+        return view.feature(handle)
 
     def table(self, ask: Ask, names: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """Everything it finds, by column."""
@@ -343,6 +359,57 @@ class ArenaReader:
             kind: Kind = fields[name].kind
             keys.append(sort_key(*view.column(name, handles, kind), kind, descending))
         return sorted_rows(keys)
+
+
+class Pinned:
+    """One collection at one version; a :class:`twin.features.asking.Reader` that asks nothing of the system.
+
+    Attributes
+    ----------
+    view : View
+    """
+
+    __slots__ = ("_arenas", "_generation", "view")
+
+    def __init__(self, arenas: ArenaReader, generation: Generation, view: View) -> None:
+        self._arenas, self._generation, self.view = arenas, generation, view
+
+    def version(self, _collection: str) -> int:
+        """The version."""
+        return self.view.version
+
+    def fields(self, _collection: str) -> Mapping[str, Field]:
+        """Fields of its things."""
+        return self.view.fields()
+
+    def page(self, ask: Ask) -> Page:
+        """A page; of an earlier version where the question names it."""
+        if ask.version is not None and ask.version != self.view.version:
+            return self._arenas.page(ask)
+        return self._arenas.page_of(self._generation, self.view, ask)
+
+    def one(
+        self, collection: str, eid: str, reach: Reach = EVERYTHING, version: int | None = None
+    ) -> bytes | memoryview | None:
+        """One thing."""
+        if version is not None and version != self.view.version:
+            return self._arenas.one(collection, eid, reach, version)
+        return self._arenas.one_of(self._generation, self.view, eid, reach)
+
+    def table(self, ask: Ask, names: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Everything a question finds, by column."""
+        version = self.view.version if ask.version is None else ask.version
+        return self._arenas.table(replace(ask, version=version), names)
+
+    def is_short(self, ask: Ask, most: int) -> bool:
+        """Whether at most so many things, and those that came later, have to be looked at for a page."""
+        if ask.sort or (ask.version is not None and ask.version != self.view.version):
+            return False
+        near = ask.box if ask.where is None or ask.box is not None else ask.where.box
+        if near is None:
+            return ask.where is None
+        segment = self.view.segment
+        return sum(segment.most_within(window_of(half), most) for half in near.halves()) <= most
 
 
 def _texts(eids: NDArray[np.uint8]) -> pa.Array:

@@ -2,6 +2,7 @@
 
 import mmap
 import zlib
+from bisect import bisect_left
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from twin.arena.columns import Column
 from twin.arena.files import DamagedArenaError, read_document
-from twin.arena.tree import search
+from twin.arena.tree import most_within, search
 from twin.features.asking import Kind
 from twin.features.values import TYPED
 
@@ -20,7 +21,9 @@ __all__ = ["FEATURES", "FORMAT", "META", "SHAPES", "TABLES", "Segment", "hashed"
 
 FORMAT: Final = 1
 META, TABLES, FEATURES, SHAPES = "meta.json", "tables.bin", "features.json", "shapes.wkb"
-MIXED: Final = np.uint64(0x9E3779B97F4A7C15)
+_MIXED: Final = 0x9E3779B97F4A7C15
+_WORD: Final = 2**64 - 1
+MIXED: Final = np.uint64(_MIXED)
 
 
 def hashed(eids: NDArray[np.uint8]) -> NDArray[np.uint64]:
@@ -69,6 +72,9 @@ class Segment:
         self.feature_at, self.shape_at = self["feature_at"], self["shape_at"]
         self._nodes, self._counts = self["nodes"], self["counts"]
         self._hashes, self._hash_rows = self["hashes"], self["hash_rows"]
+        self._sorted, self._sorted_rows = self._hashes.data, self._hash_rows.data
+        self._own = self.eids.reshape(-1).data
+        self._begins = self.feature_at.data
         self.columns = {name: Column(name, own, self) for name, own in meta["columns"].items()}
 
     def __getitem__(self, name: str) -> NDArray[Any]:
@@ -122,11 +128,31 @@ class Segment:
                 k += 1
         return found
 
+    def find_one(self, eid: bytes) -> int:
+        """Row of an identifier (16 bytes), -1 where there is none: what :meth:`find` gives, without arrays."""
+        high, low = int.from_bytes(eid[:8], "big"), int.from_bytes(eid[8:], "big")
+        number = (high * _MIXED & _WORD) ^ low
+        k = bisect_left(self._sorted, number)
+        while k < self.n and self._sorted[k] == number:
+            row: int = self._sorted_rows[k]
+            if self._own[16 * row : 16 * row + 16] == eid:
+                return row
+            k += 1
+        return -1
+
+    def feature(self, row: int) -> memoryview:
+        """The encoded feature of a row."""
+        return self.features[self._begins[row] : self._begins[row + 1] - 1]
+
     def search(
         self, window: NDArray[np.float64], exact: bool
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Rows that meet a window; see :func:`twin.arena.tree.search`."""
         return search(self.boxes, self.heights, self.form, self._nodes, self._counts, window, exact)
+
+    def most_within(self, window: NDArray[np.float64], most: int) -> int:
+        """At most how many rows meet a window, counted up to ``most``; see :func:`twin.arena.tree.most_within`."""
+        return int(most_within(self._nodes, self._counts, window, most))
 
     def shapes(self, rows: NDArray[np.int64]) -> NDArray[np.object_]:
         """Shapes of rows in degrees, None for none."""

@@ -11,7 +11,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["BOX", "CONNECTED", "NODE", "OTHER_SHAPE", "build", "levels", "overlapping", "search"]
+__all__ = [
+    "BOX", "CONNECTED", "NODE", "OTHER_SHAPE", "build", "levels", "most_within", "overlapping", "search",
+]  # fmt: skip
 
 NODE: Final = 16
 """Children of a node."""
@@ -169,6 +171,43 @@ def search(  # noqa: C901 -- one walk, compiled
             hits[found] = row
             found += 1
     return hits[:found].copy(), doubts[:doubted].copy()  # fmt: skip
+
+
+@njit(cache=True, nogil=True)
+def most_within(nodes: Floats, counts: Ints, window: Floats, most: int) -> int:
+    """Bound of the rows that meet a window: :data:`NODE` for each lowest node that does; the walk ends above ``most``.
+
+    Parameters
+    ----------
+    nodes, counts, window : ndarray
+        As :func:`search` takes them.
+    most : int
+    """
+    w, s, e, n = window[0], window[1], window[2], window[3]
+    top = len(counts) - 1
+    first = np.zeros(len(counts), np.int64)
+    for level in range(1, len(counts)):
+        first[level] = first[level - 1] + counts[level - 1]
+    at = np.zeros(len(counts), np.int64)
+    end = np.zeros(len(counts), np.int64)
+    level, found = top, 0
+    end[top] = 1
+    while level <= top and found <= most:
+        if at[level] >= end[level]:
+            level += 1
+            continue
+        i = at[level]
+        at[level] += 1
+        k = first[level] + i
+        if not (nodes[k, 0] <= e and nodes[k, 2] >= w and nodes[k, 1] <= n and nodes[k, 3] >= s):
+            continue
+        if level == 0:
+            found += NODE
+            continue
+        level -= 1
+        at[level] = i * NODE
+        end[level] = min((i + 1) * NODE, counts[level])
+    return found
 
 
 @njit(cache=True, nogil=True)

@@ -167,12 +167,19 @@ class View:
             found = self.later.find(eid)
             if found >= 0:
                 return self.segment.n + found
-        row = int(self.segment.find(np.frombuffer(eid, np.uint8).reshape(1, 16))[0])
+        row = self.segment.find_one(eid)
         if row >= 0 and len(self.gone):
             at = int(np.searchsorted(self.gone, row))
             if at < len(self.gone) and self.gone[at] == row:
                 return -1
         return row
+
+    def feature(self, handle: int) -> bytes | memoryview:
+        """The encoded feature of a handle."""
+        n = self.segment.n
+        if handle >= n:
+            return bytes(self.later.things[handle - n].feature)
+        return self.segment.feature(handle)
 
     def eids(self, handles: Ints) -> NDArray[np.uint8]:
         """Identifiers (k, 16)."""

@@ -114,10 +114,18 @@ class Observing:
         Knows the newest reading of each stream without asking the disk.
     con : duckdb connection
         The cursor of the request.
+    shown : ndarray of int64, optional
+        Streams whose readings are seen; all by default.
     """
 
-    def __init__(self, store: Store, live: LiveView, con: duckdb.DuckDBPyConnection) -> None:
-        self._store, self._live, self._con = store, live, con
+    def __init__(
+        self,
+        store: Store,
+        live: LiveView,
+        con: duckdb.DuckDBPyConnection,
+        shown: NDArray[np.int64] | None = None,
+    ) -> None:
+        self._store, self._live, self._con, self._shown = store, live, con, shown
         self._names = 0
 
     def rows(self, within: Bounds) -> str:
@@ -128,7 +136,7 @@ class Observing:
         InvalidRequestError
             If they are more than :data:`MOST_ROWS`.
         """
-        streams = _array(within.streams)
+        streams = self._of(within.streams)
         n = self.count(within)
         if n > MOST_ROWS:
             raise InvalidRequestError(
@@ -142,7 +150,7 @@ class Observing:
 
     def newest(self, within: Bounds, wanted: int) -> str:
         """As :meth:`rows`, of the archive the newest only: at least ``wanted`` where there are so many."""
-        streams = _array(within.streams)
+        streams = self._of(within.streams)
         high = min(within.high_us, self._newest_us(streams) + 1)
         span = FIRST_WINDOW_US
         while True:
@@ -174,13 +182,22 @@ class Observing:
         if isinstance(found, int):
             return self._expression(_EMPTY)
         stream, at = found
+        if self._shown is not None and stream not in self._shown:
+            return self._expression(_EMPTY)
         return self._expression(_table(readings(self._store, np.array([stream]), at, at + 1)))
 
     def count(self, within: Bounds) -> int:
         """Readings within bounds; where these cut hours, those hours are counted whole."""
         low = within.low_us if within.low_us == LEAST else within.low_us // HOUR_US * HOUR_US
         high = within.high_us if within.high_us == MOST else -(-within.high_us // HOUR_US) * HOUR_US
-        return int(rollup(self._store, _array(within.streams), low, high, HOUR_US).n.sum())
+        return int(rollup(self._store, self._of(within.streams), low, high, HOUR_US).n.sum())
+
+    def _of(self, streams: frozenset[int] | None) -> NDArray[np.int64] | None:
+        """Streams of a question that are seen."""
+        if streams is None:
+            return self._shown
+        wanted = np.array(sorted(streams), np.int64)
+        return wanted if self._shown is None else np.intersect1d(wanted, self._shown)
 
     def _newest_us(self, streams: NDArray[np.int64] | None) -> int:
         latest = self._live.latest()
@@ -198,10 +215,6 @@ class Observing:
 
 
 _EARLIEST: Final = 0
-
-
-def _array(streams: frozenset[int] | None) -> NDArray[np.int64] | None:
-    return None if streams is None else np.array(sorted(streams), np.int64)
 
 
 def _table(found: Any) -> pa.Table:  # noqa: ANN401 -- Readings

@@ -19,6 +19,7 @@ from twin.live.state import moment_of
 from twin.live.view import LiveView
 from twin.sensorthings.expressions import Path, paths_of
 from twin.sensorthings.model import Entity, entity
+from twin.sensorthings.narrowing import Part, narrow
 from twin.sensorthings.observing import Bounds, Observing, bounds_of
 from twin.sensorthings.questions import Options, Question, Step
 from twin.sensorthings.shapes import shapes_of
@@ -66,7 +67,9 @@ class Reader:
                     run(con, "adopt", "twin.sensorthings", now=self.live.now())
                 self._adopted = catalogue
 
-    def answer(self, question: Question, options: Options, root: str) -> Answer:
+    def answer(
+        self, question: Question, options: Options, root: str, part: Part | None = None
+    ) -> Answer:
         """The entities a question asks for.
 
         Parameters
@@ -75,6 +78,8 @@ class Reader:
         options : Options
         root : str
             Address of the service, which links begin with.
+        part : Part, optional
+            What is seen; everything by default. What is not is answered as what is not there.
 
         Raises
         ------
@@ -85,23 +90,30 @@ class Reader:
         """
         self.adopt()
         with self.store.cursor() as con:
-            return _Asking(self.store, self.live, con, root).answer(question, options)
+            return _Asking(self.store, self.live, con, root, part).answer(question, options)
 
-    def count(self, question: Question, options: Options) -> int:
+    def count(self, question: Question, options: Options, part: Part | None = None) -> int:
         """How many entities a question is about."""
         self.adopt()
         with self.store.cursor() as con:
-            return _Asking(self.store, self.live, con, "").count(question, options)
+            return _Asking(self.store, self.live, con, "", part).count(question, options)
 
 
 class _Asking:
     """One request."""
 
     def __init__(
-        self, store: Store, live: LiveView, con: duckdb.DuckDBPyConnection, root: str
+        self,
+        store: Store,
+        live: LiveView,
+        con: duckdb.DuckDBPyConnection,
+        root: str,
+        part: Part | None,
     ) -> None:
         self._store, self._live, self._con, self._root = store, live, con, root
-        self._observing = Observing(store, live, con)
+        if part is not None:
+            narrow(con, part)
+        self._observing = Observing(store, live, con, None if part is None else part.streams)
 
     def answer(self, question: Question, options: Options) -> Answer:
         of = question.entity

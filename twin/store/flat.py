@@ -9,6 +9,7 @@ __all__ = [
     "flat_collections",
     "flat_count",
     "flat_rows",
+    "flat_touched",
     "flat_version",
     "flat_versions",
     "flat_within",
@@ -41,6 +42,18 @@ def flat_within(store: Store, collection: str, box: tuple[float, float, float, f
     west, south, east, north = box
     given = {"west": west, "south": south, "east": east, "north": north}
     return store.table(statement("scene_flat_within"), {"collection": collection} | given)
+
+
+def flat_touched(store: Store, collection: str, since: int) -> pa.Table:
+    """What changed of a collection after change number ``since``.
+
+    Returns
+    -------
+    pyarrow.Table
+        eid (null where a change names no thing), xmin, ymin, xmax, ymax (degrees, null for none).
+    """
+    given = {"collection": collection, "since": since}
+    return store.table(statement("scene_flat_touched"), given)
 
 
 def flat_collections(store: Store) -> list[str]:

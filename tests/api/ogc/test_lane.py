@@ -54,20 +54,22 @@ def told(answer):
     return answer.status_code, heads, body
 
 
-def test_answers_are_those_of_the_routes(client, ids, monkeypatch):
+@pytest.mark.parametrize("aside", [{}, {"x-forwarded-for": "127.0.0.1"}], ids=["short", "lane"])
+def test_answers_are_those_of_the_routes(client, ids, monkeypatch, aside):
+    """Of what is answered in the protocol, and of what is in the application before its routes (a proxy's requests)."""
     asked = list(paths(ids, np.random.default_rng(6)))
-    whole, answered = lane.answered, []
+    whole, answered = lane.found, []
 
-    def noted(scope):
-        found = whole(scope)
-        answered.append(found is not None)
+    def noted(scope, request_of):
+        found = whole(scope, request_of)
+        answered.append(found is not None and (lane.TRIED in scope) is not bool(aside))
         return found
 
     more = [{}, {"accept-encoding": "gzip"}, {"accept-language": "en"}, {"accept": "text/html"}]
-    heads = [more[k % 4] | {"x-request-id": f"r{k}"} for k in range(len(asked))]
-    monkeypatch.setattr(lane, "answered", noted)
-    assert client.get(DRAWN[0]).status_code == 200  # from now on it is ready
-    assert [client.get(path).status_code for path in DRAWN] == [200] * 3
+    heads = [more[k % 4] | aside | {"x-request-id": f"r{k}"} for k in range(len(asked))]
+    monkeypatch.setattr(lane, "found", noted)
+    assert client.get(DRAWN[0], headers=aside).status_code == 200  # from now on it is ready
+    assert [client.get(path, headers=aside).status_code for path in DRAWN] == [200] * 3
     assert answered[-3:] == [True] * 3
     short = [client.get(p, headers=h) for p, h in zip(asked, heads, strict=True)]
     again = [
@@ -75,7 +77,7 @@ def test_answers_are_those_of_the_routes(client, ids, monkeypatch):
         for p, h, s in zip(asked, heads, short, strict=True)
     ]
     assert sum(answered) > len(asked)  # of twice as many
-    monkeypatch.setattr(lane, "answered", lambda _scope: None)
+    monkeypatch.setattr(lane, "found", lambda *_: None)
     for path, head, one, two in zip(asked, heads, short, again, strict=True):
         assert told(client.get(path, headers=head)) == told(one), path
         known = {**head, "if-none-match": one.headers.get("etag", "*")}
@@ -88,7 +90,7 @@ def test_answers_are_those_of_the_routes(client, ids, monkeypatch):
 def test_a_format_that_is_not_offered_is_refused_either_way(client, ids, monkeypatch, way):
     """The refusal of a format is no error of the city's, and goes the whole way as those do."""
     if way == "whole":
-        monkeypatch.setattr(lane, "answered", lambda _scope: None)
+        monkeypatch.setattr(lane, "found", lambda *_: None)
     for path in (f"{ITEMS}?limit=1", f"{ITEMS}/{ids.tower}"):
         assert client.get(path, headers={"accept": "image/png"}).status_code == 406, path
 

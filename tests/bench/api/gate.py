@@ -16,7 +16,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from api.access import Gate
 from api.access.policy import Grant, add_key
-from api.standing import Encodings, Watch
+from api.standing import Encodings, Notes, Watch
 from api.standing.tally import Tally
 from twin.settings import ServerSettings
 
@@ -71,7 +71,7 @@ async def main() -> None:
             (" + rate limit", {"rate_per_s": 1e9, "rate_burst": 10**6}),
         ):
             settings = ServerSettings(city=city, **more)
-            chain = Watch(Gate(Encodings(bare), settings), settings, Tally())
+            chain = Watch(Gate(Encodings(bare), settings), Notes(settings, Tally()))
             plain, whole = [], []
             for _ in range(ROUNDS):
                 plain.append(await spent(bare, secret))

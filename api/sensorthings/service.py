@@ -13,9 +13,11 @@ from jsonpointer import JsonPointerException
 from api.errors import problem_of
 from twin.errors import ConflictError, InvalidRequestError, TwinError
 from twin.live import LiveHub
+from twin.sensorthings.announcing import Announcer
 from twin.sensorthings.model import ENTITIES, entity
 from twin.sensorthings.questions import KNOWN, Question, read_options, read_path
-from twin.sensorthings.reading import Answer, Reader, address_of
+from twin.sensorthings.reading import Answer, Reader
+from twin.sensorthings.showing import address_of
 from twin.sensorthings.writing import Writer
 from twin.store import Store
 
@@ -58,6 +60,7 @@ CONFORMANCE: Final = tuple(
         "data-array/data-array",
         "batch-request/batch-request",
         "create-observations-via-mqtt/observations-creation",
+        "receive-updates-via-mqtt/receive-updates",
     )
 )
 MOST_BATCHED: Final = 1_000
@@ -87,7 +90,8 @@ class SensorThings:
 
     def __init__(self, store: Store, hub: LiveHub) -> None:
         self._reader = Reader(store, hub)
-        self._writer = Writer(store, hub, self._reader)
+        self._writer = self.storing = Writer(store, hub, self._reader)
+        self.announcer = Announcer(self._reader, self.storing)
 
     def root(self, root: str) -> Reply:
         """The entity sets, and what the service can do."""

@@ -253,6 +253,8 @@ class LiveHub(Retelling):
             self.sequences.follow(readings)
             self._advance(frame, group.position[new], readings.time_us, readings.value, now)
             self._sound = True
+            for hear in self.heard:
+                hear(readings)
         group.report()
 
     def _kept(self, position: NDArray[np.int64], time_us: NDArray[np.int64]) -> NDArray[np.float64]:

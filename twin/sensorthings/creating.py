@@ -36,7 +36,7 @@ from twin.sensorthings.rows import (
     subject_of_thing,
     thing_uuid,
 )
-from twin.sensorthings.storing import Reading, Storing
+from twin.sensorthings.storing import Change, Reading, Storing
 from twin.store import Store
 from twin.store.rasters import terrain_of
 
@@ -55,6 +55,7 @@ class Work:
     made: int = 0
     streams: list[int] = field(default_factory=list)
     observations: list[Reading] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
 
 
 class Creator(Storing):
@@ -108,9 +109,11 @@ class Creator(Storing):
 
     def _follow(self, work: Work) -> None:
         """New streams are known to the hub and have their place; their observations are stored."""
+        self._reader.pages.renew()
         if work.streams:
             self._anchor(work.streams)
             self._hub.reload()
+        self.tell(work.changes)
         if work.observations:
             self.observe(work.observations)
 
@@ -125,18 +128,24 @@ class Creator(Storing):
             As in :meth:`create`.
         """
         with self._store.transaction() as con:
-            return self._reading(Work(con, self._hub.now()), body, dict(above or {}))
+            work = Work(con, self._hub.now())
+            found = self._reading(work, body, dict(above or {}))
+        if work.made:
+            self._follow(work)
+        return found
 
     def readings(self, bodies: Iterable[Mapping[str, Any]]) -> list[Reading | None]:
         """Observations as a client sent them, in one transaction; None for each that cannot be one."""
         found: list[Reading | None] = []
         with self._store.transaction() as con:
-            now = self._hub.now()
+            work = Work(con, self._hub.now())
             for body in bodies:
                 try:
-                    found.append(self._reading(Work(con, now), body, {}))
+                    found.append(self._reading(work, body, {}))
                 except TwinError:
                     found.append(None)
+        if work.made:
+            self._follow(work)
         return found
 
     def _create(self, work: Work, of: Entity, body: Mapping[str, Any], above: dict[str, Any]) -> Any:  # noqa: ANN401 # fmt: skip
@@ -147,7 +156,9 @@ class Creator(Storing):
             )
         expect_body(of, body)
         make = getattr(self, f"_make_{of.name}")
-        return make(work, body, above)
+        found = make(work, body, above)
+        work.changes.append(Change(of.name, found))
+        return found
 
     def _linked(
         self, work: Work, name: str, body: Mapping[str, Any], above: Mapping[str, Any]
@@ -240,6 +251,7 @@ class Creator(Storing):
             )
             move_stream(work.con, stream, thing)
             work.streams.append(stream)
+        work.changes.append(Change("HistoricalLocations", history))
         return history
 
     def _make_Locations(self, work: Work, body: Mapping[str, Any], above: dict[str, Any]) -> int:  # noqa: N802

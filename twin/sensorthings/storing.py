@@ -1,6 +1,8 @@
 """Observations on their way in: numbers at instants to the archive, everything else to the base."""
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,7 +17,7 @@ from twin.sensorthings.observing import id_of
 from twin.sensorthings.rows import default_feature, insert, json_text, next_id
 from twin.store import Store
 
-__all__ = ["Reading", "Storing"]
+__all__ = ["Change", "Reading", "Storing"]
 
 
 @dataclass(slots=True)
@@ -46,6 +48,24 @@ class Reading:
         return any(x is not None for x in given)
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An entity that is new or changed.
+
+    Parameters
+    ----------
+    of : str
+        Its entity set.
+    id : int or str
+    names : frozenset of str, optional
+        The properties that changed; None for all.
+    """
+
+    of: str
+    id: int | str
+    names: frozenset[str] | None = None
+
+
 class Storing:
     """Stores observations; safe to use from any thread.
 
@@ -57,6 +77,15 @@ class Storing:
 
     def __init__(self, store: Store, hub: LiveHub) -> None:
         self._store, self._hub = store, hub
+        self.changed: list[Callable[[Sequence[Change]], object]] = []
+        """Called with what a request made or changed once it is stored; readings of the archive the hub tells of."""
+        self.remarking = threading.Lock()
+        """Held from before a reading is stored until what the archive does not keep of it is stored too."""
+
+    def tell(self, changes: Sequence[Change]) -> None:
+        """Say what was made or changed."""
+        for hear in self.changed if changes else ():
+            hear(changes)
 
     def observe(self, given: Sequence[Reading]) -> list[int | str]:
         """Store observations durably; their ids.
@@ -70,9 +99,12 @@ class Storing:
         """
         plain = [r for r in given if r.fits_archive]
         if plain:
-            self._observe_plain(plain)
+            with self.remarking if any(r.has_remark for r in plain) else nullcontext():
+                self._observe_plain(plain)
         others = [r for r in given if not r.fits_archive]
-        ids = iter(self._observe_others(others) if others else ())
+        kept = self._observe_others(others) if others else []
+        self.tell([Change("Observations", given) for given in kept])
+        ids = iter(kept)
         return [
             id_of(r.datastream, microseconds(r.begin)) if r.fits_archive else next(ids)
             for r in given

@@ -22,6 +22,7 @@ from twin.sensorthings.rows import (
     move_stream,
     thing_uuid,
 )
+from twin.sensorthings.storing import Change
 
 __all__ = ["Writer"]
 
@@ -90,6 +91,8 @@ class Writer(Creator):
             work = Work(con, self._hub.now())
             number = self._known(work, of, given)
             self._update(work, of, number, body, whole=whole)
+            names = None if whole else frozenset(body)
+            work.changes.append(Change(of.name, number, names))
         self._follow(work)
 
     def _update(
@@ -185,6 +188,7 @@ class Writer(Creator):
         with self._store.transaction() as con:
             work = Work(con, self._hub.now())
             self._drop(work, of.name, [self._known(work, of, given)])
+        self._reader.pages.renew()
         if work.streams:
             self._hub.reload()
 

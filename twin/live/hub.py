@@ -257,6 +257,13 @@ class LiveHub(Retelling):
                 hear(readings)
         group.report()
 
+    def kept(self, ids: NDArray[np.int64], time_us: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Results kept for streams and times (µs UTC), columns of shape (n,); NaN where there is none."""
+        position = self._memory.catalogue.of_ids(ids)
+        found, known = np.full(len(ids), np.nan), position >= 0
+        found[known] = self._kept(position[known], time_us[known])
+        return found
+
     def _kept(self, position: NDArray[np.int64], time_us: NDArray[np.int64]) -> NDArray[np.float64]:
         """Results kept for streams and times, NaN where there is none."""
         memory = self._memory

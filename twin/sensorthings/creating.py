@@ -1,6 +1,8 @@
 """New SensorThings entities with all that hangs on them, one request in one transaction of the base."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -56,6 +58,7 @@ class Work:
     streams: list[int] = field(default_factory=list)
     observations: list[Reading] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
+    gone: list[int] = field(default_factory=list)
 
 
 class Creator(Storing):
@@ -72,6 +75,7 @@ class Creator(Storing):
     def __init__(self, store: Store, hub: LiveHub, reader: Reader) -> None:
         super().__init__(store, hub)
         self._reader = reader
+        self._set = threading.local()
 
     def create(
         self, of: Entity, body: Mapping[str, Any], above: Mapping[str, int | str] | None = None
@@ -98,41 +102,62 @@ class Creator(Storing):
         NotFoundError
             If something it links to is not there.
         """
+        with self._working() as work:
+            if of.name == "Observations":
+                reading = self._reading(work, body, dict(above or {}))
+                return self._noted(work, reading)
+            found: int | str = self._create(work, of, body, dict(above or {}))
+        return found
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is written inside the block, by this thread, is one transaction (a change set).
+
+        Raises
+        ------
+        TwinError
+            As the writing does; nothing is stored then.
+        """
+        with self._working() as work:
+            self._set.work = work
+            try:
+                yield
+            finally:
+                self._set.work = None
+
+    @contextmanager
+    def _working(self) -> Iterator[Work]:
+        """The work of a request: that of the change set it stands in, else one of its own."""
+        work: Work | None = getattr(self._set, "work", None)
+        if work is not None:
+            yield work
+            return
         self._reader.adopt()
-        if of.name == "Observations":
-            return self.observe([self.reading(body, above)])[0]
         with self._store.transaction() as con:
             work = Work(con, self._hub.now())
-            found: int | str = self._create(work, of, body, dict(above or {}))
+            yield work
+            if work.made:  # else nothing would be left if they are refused
+                self.expect_storable(work.observations)
         self._follow(work)
-        return found
+
+    def _noted(self, work: Work, reading: Reading) -> int | str:
+        """Id of an observation, which is stored with the work it is part of."""
+        work.observations.append(reading)
+        if not reading.fits_archive:
+            reading.number = next_id(work.con)
+        return reading.id
 
     def _follow(self, work: Work) -> None:
         """New streams are known to the hub and have their place; their observations are stored."""
-        self._reader.pages.renew()
+        if work.made or work.changes or work.gone:
+            self._reader.pages.renew()
         if work.streams:
             self._anchor(work.streams)
+        if work.streams or work.gone:
             self._hub.reload()
         self.tell(work.changes)
         if work.observations:
             self.observe(work.observations)
-
-    def reading(
-        self, body: Mapping[str, Any], above: Mapping[str, int | str] | None = None
-    ) -> Reading:
-        """An Observation as a client sent it.
-
-        Raises
-        ------
-        InvalidRequestError, NotFoundError
-            As in :meth:`create`.
-        """
-        with self._store.transaction() as con:
-            work = Work(con, self._hub.now())
-            found = self._reading(work, body, dict(above or {}))
-        if work.made:
-            self._follow(work)
-        return found
 
     def readings(self, bodies: Iterable[Mapping[str, Any]]) -> list[Reading | None]:
         """Observations as a client sent them, in one transaction; None for each that cannot be one."""

@@ -94,7 +94,7 @@ def create_app(settings: ServerSettings, opened: CityState | None = None) -> Fas
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with CityState.open(settings) if opened is None else nullcontext(opened) as state:
             app.state.city_state = state
-            async with receiving(state.hub, settings) as receivers:
+            async with receiving(state.hub, settings, state.sensorthings) as receivers:
                 app.state.receivers = receivers
                 yield
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from api.mqtt.bridge import Bridge, bridging
 from api.mqtt.endpoint import Endpoint, listening
+from api.sensorthings.service import SensorThings
 from twin.live import LiveHub
 from twin.settings import ServerSettings
 
@@ -29,8 +30,10 @@ class Receivers:
 
 
 @asynccontextmanager
-async def receiving(hub: LiveHub, settings: ServerSettings) -> AsyncIterator[Receivers]:
-    """Receive readings as the settings say, for as long as the block runs."""
+async def receiving(
+    hub: LiveHub, settings: ServerSettings, things: SensorThings | None = None
+) -> AsyncIterator[Receivers]:
+    """Receive readings as the settings say, for as long as the block runs; ``things`` may be subscribed to."""
     with bridging(hub, settings) as bridge:
-        async with listening(hub, settings) as endpoint:
+        async with listening(hub, settings, things) as endpoint:
             yield Receivers(endpoint, bridge)

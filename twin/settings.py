@@ -16,10 +16,11 @@ Role = Literal["viewer", "analyst", "operator", "admin"]
 
 
 class MqttAccount(BaseModel):
-    """A device account: its password, and the topics it may publish to (``+``, ``#``, ``{user}``)."""
+    """A device account: its password, the topics it may publish and subscribe to (``+``, ``#``, ``{user}``)."""
 
     password: SecretStr
     topics: list[str] = ["twin/observations/{user}/#"]
+    subscribe: list[str] = []
 
 
 class ServerSettings(BaseSettings):
@@ -90,7 +91,7 @@ class ServerSettings(BaseSettings):
     mqtt_key: Path | None = Field(default=None, description="Key of the certificate, PEM.")
     mqtt_accounts: dict[str, MqttAccount] = Field(
         default_factory=dict,
-        description='Device accounts, as JSON: {"name": {"password": "…", "topics": ["…/{user}/#"]}}.',
+        description='Device accounts, as JSON: {"name": {"password": "…", "topics": ["…/{user}/#"], "subscribe": []}}.',
     )
     mqtt_max_packet: int = Field(
         default=1_000_000, ge=1_000, le=268_435_455, description="Largest MQTT packet, bytes."

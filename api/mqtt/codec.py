@@ -238,13 +238,13 @@ def read_connect(data: bytes) -> Connect:
     return Connect(version, client, clean, keep_alive, expiry, will, retain, user, password, found)
 
 
-def read_filters(data: bytes, version: int, options: bool) -> tuple[int, list[str]]:
-    """Packet number and topic filters of SUBSCRIBE (``options``) or UNSUBSCRIBE.
+def read_filters(data: bytes, version: int, options: bool) -> tuple[int, list[tuple[str, int]]]:
+    """Packet number and topic filters of SUBSCRIBE (``options``: each with its QoS) or UNSUBSCRIBE.
 
     Raises
     ------
     MalformedError
-        If there are none.
+        If there are none, or a QoS is none.
     """
     reader = _Reader(data)
     number = reader.number(2)
@@ -252,9 +252,13 @@ def read_filters(data: bytes, version: int, options: bool) -> tuple[int, list[st
         _properties(reader)
     filters = []
     while reader.rest:
-        filters.append(reader.text())
+        name, qos = reader.text(), 0
         if options:
-            reader.take(1)
+            given = reader.number(1)
+            qos = given & 3
+            if qos == 3 or given & (0xC0 if version == 5 else 0xFC):
+                raise MalformedError("the options of a subscription contradict each other")
+        filters.append((name, qos))
     if not filters or not number:
         raise MalformedError("no topic filters are given", PROTOCOL_ERROR)
     return number, filters

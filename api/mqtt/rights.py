@@ -1,15 +1,31 @@
-"""Who may publish what: tokens of the server's roles, and device accounts with topics of their own."""
+"""Who may publish and subscribe to what: tokens of callers, and device accounts with topics of their own."""
 
 import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
 
-from api.access.callers import role_of
-from api.access.roles import ROLES
+from api.access.callers import Caller, Callers
+from api.access.roles import at_least
 from twin.settings import ServerSettings
 
-__all__ = ["Right", "allowed", "matches"]
+__all__ = ["ALL", "NONE", "Right", "Rights", "allowed", "matches"]
 
 Right = tuple[str, ...] | None
-"""Topic filters a client may publish to; None: all."""
+"""Topic filters; None: all topics."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What a client may publish and subscribe to; ``still`` says whether that still holds."""
+
+    publish: Right
+    subscribe: Right
+    still: Callable[[], bool] = lambda: True
+
+
+ALL: Final = Rights(None, None)
+NONE: Final = Rights((), ())
 
 
 def matches(pattern: str, topic: str) -> bool:
@@ -30,22 +46,30 @@ def matches(pattern: str, topic: str) -> bool:
 
 
 def allowed(
-    settings: ServerSettings, user: str | None, password: bytes | None
-) -> tuple[bool, Right]:
-    """Whether a client may come in, and what it may publish.
+    callers: Callers, settings: ServerSettings, user: str | None, password: bytes | None
+) -> Rights | None:
+    """What a client may, None where it may not come in.
 
-    Without tokens and accounts everyone on this machine may. A device account is a user name with its
-    password and topics; ``{user}`` in a topic stands for the name. Else the password is a token of role
-    operator or above.
+    Without tokens, keys and accounts everyone on this machine may everything. A device account is a user name with
+    its password and topics; ``{user}`` in a topic stands for the name. Else the password is a token or key: everyone who sees the
+    whole city may subscribe, role operator or above may publish. A limited reach cannot be kept within by topics: it is refused,
+    as ``/v1.1`` refuses it. So is a token whose issuer would have to be asked first.
     """
     given = (password or b"").decode("utf-8", "replace")
     account = settings.mqtt_accounts.get(user or "")
     if account is not None:
         secret = account.password.get_secret_value()
-        if hmac.compare_digest(given.encode(), secret.encode()):
-            return True, tuple(topic.replace("{user}", user or "") for topic in account.topics)
-        return False, ()
-    if not settings.tokens:
-        return not settings.mqtt_accounts, None
-    role = role_of(given, settings)
-    return role is not None and ROLES.index(role) >= ROLES.index("operator"), None
+        if not hmac.compare_digest(given.encode(), secret.encode()):
+            return None
+        own = [
+            tuple(topic.replace("{user}", user or "") for topic in topics)
+            for topics in (account.topics, account.subscribe)
+        ]
+        return Rights(*own)
+    if not callers.are_known:
+        return None if settings.mqtt_accounts else ALL
+    caller = None if callers.may_wait(given) else callers.caller(given)
+    if not isinstance(caller, Caller) or caller.grant.is_limited:
+        return None
+    publish = None if at_least(caller.role, "operator") else ()
+    return Rights(publish, None, lambda: callers.still(caller, given))

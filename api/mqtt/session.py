@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from api.mqtt import codec
 from api.mqtt.codec import MalformedError, acknowledged, packet
-from api.mqtt.rights import Right, matches
+from api.mqtt.outgoing import Outgoing
+from api.mqtt.rights import NONE, Rights, matches
 
 if TYPE_CHECKING:
     from api.mqtt.endpoint import Endpoint
@@ -22,6 +23,7 @@ TAKEN_OVER: Final = 0x8E
 TIMEOUT: Final = 0x8D
 TOO_LARGE: Final = 0x95
 NO_RETAIN: Final = 0x9A
+FULL: Final = 0x97
 CONNECT_WAIT_S: Final = 10.0
 
 
@@ -37,7 +39,8 @@ class Session(asyncio.Protocol):
         self.endpoint = endpoint
         self.client = ""
         self.version = 0
-        self.right: Right = ()
+        self.rights: Rights = NONE
+        self.outgoing = Outgoing(endpoint.count)
         self.paused = False
         self.deadline = time.monotonic() + CONNECT_WAIT_S
         self.keep_alive = 0.0
@@ -187,7 +190,13 @@ class Session(asyncio.Protocol):
 
     def may(self, topic: str) -> bool:
         """Whether this client may publish to a topic."""
-        return self.right is None or any(matches(each, topic) for each in self.right)
+        right = self.rights.publish
+        return right is None or any(matches(each, topic) for each in right)
+
+    def may_follow(self, topic: str) -> bool:
+        """Whether this client may subscribe to a topic."""
+        right, bare = self.rights.subscribe, topic.partition("?")[0]
+        return right is None or any(matches(each, bare) for each in right)
 
     def _refuse(self, qos: int, number: int) -> None:
         """Say that a topic is not the client's; MQTT 3.1.1 has no word for that but to hang up."""
@@ -231,6 +240,7 @@ class Session(asyncio.Protocol):
             self._connect(codec.read_connect(body))
             return
         work: dict[int, Callable[[bytes], None]] = {
+            codec.PUBACK: self._arrived,
             codec.PUBREL: self._released,
             codec.SUBSCRIBE: self._subscribe,
             codec.UNSUBSCRIBE: self._unsubscribe,
@@ -244,7 +254,7 @@ class Session(asyncio.Protocol):
 
     def _connect(self, said: codec.Connect) -> None:
         self.version = said.version
-        code, self.right = self.endpoint.admitted(said)
+        code, self.rights = self.endpoint.admitted(said)
         if said.will is not None and said.version == 5 and said.will_retain:
             code = NO_RETAIN
         given = said.client or self.endpoint.new_name()
@@ -270,6 +280,20 @@ class Session(asyncio.Protocol):
                 limits[0x12] = given
             body += codec.properties(limits)
         self._write(packet(codec.CONNACK, body))
+        self.outgoing.attach(self._write, self._buffered, self._fell_behind, said)
+
+    def _buffered(self) -> int:
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
+
+    def _fell_behind(self) -> None:
+        """What is told could not be kept for this client: it has to begin anew."""
+        self.expiry = 0
+        self.end(FULL)
+
+    def _arrived(self, body: bytes) -> None:
+        if len(body) < 2:
+            raise MalformedError("PUBACK without a number")
+        self.outgoing.acknowledged(int.from_bytes(body[:2], "big"))
 
     def _released(self, body: bytes) -> None:
         if len(body) < 2:
@@ -280,18 +304,30 @@ class Session(asyncio.Protocol):
         self._write(acknowledged(codec.PUBCOMP, number, code, self.version))
 
     def _subscribe(self, body: bytes) -> None:
-        """Nothing is to be subscribed to yet: every filter is refused."""
         number, filters = codec.read_filters(body, self.version, options=True)
-        code = 0x83 if self.version == 5 else 0x80
+        codes = [self._follow(name, qos) for name, qos in filters]
+        if self.version == 4:
+            codes = [min(code, 0x80) for code in codes]
         extra = b"\0" if self.version == 5 else b""
-        answer = number.to_bytes(2, "big") + extra + bytes([code] * len(filters))
-        self._write(packet(codec.SUBACK, answer))
+        self._write(packet(codec.SUBACK, number.to_bytes(2, "big") + extra + bytes(codes)))
+
+    def _follow(self, name: str, qos: int) -> int:
+        """QoS granted, or the reason why a topic is not to be followed."""
+        if self.endpoint.subscriptions is None:
+            return 0x83
+        if not 0 < len(name.encode()) <= MOST_TOPIC:
+            return 0x8F
+        if not self.may_follow(name):
+            self.endpoint.counts["denied"] += 1
+            return NOT_AUTHORISED
+        return self.endpoint.subscriptions.follow(self.outgoing, name, qos)
 
     def _unsubscribe(self, body: bytes) -> None:
         number, filters = codec.read_filters(body, self.version, options=False)
-        answer = number.to_bytes(2, "big")
+        topics, answer = self.endpoint.subscriptions, number.to_bytes(2, "big")
+        gone = [topics is not None and topics.unfollow(self.outgoing, name) for name, _ in filters]
         if self.version == 5:
-            answer += b"\0" + bytes([0x11] * len(filters))
+            answer += b"\0" + bytes(0 if each else 0x11 for each in gone)
         self._write(packet(codec.UNSUBACK, answer))
 
     def _goodbye(self, body: bytes) -> None:

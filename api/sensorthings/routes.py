@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from api.access import view_of, whole_only
 from api.deps import State, base_url, only
-from api.sensorthings.service import Reply
+from api.sensorthings.batches import Reply
 from api.state import CityState
 from twin.errors import InvalidRequestError
 from twin.sensorthings.narrowing import Part

@@ -1,8 +1,5 @@
 """What a request of SensorThings is answered, whether it came alone or in a batch."""
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
@@ -10,13 +7,15 @@ import jsonpatch
 import orjson
 from jsonpointer import JsonPointerException
 
-from api.errors import problem_of
+from api.sensorthings.batches import Batches, Reply, inside
 from twin.errors import ConflictError, InvalidRequestError, TwinError
 from twin.live import LiveHub
+from twin.sensorthings.announcing import Announcer
 from twin.sensorthings.model import ENTITIES, entity
 from twin.sensorthings.narrowing import Part
 from twin.sensorthings.questions import KNOWN, Question, read_options, read_path
-from twin.sensorthings.reading import Answer, Reader, address_of
+from twin.sensorthings.reading import Answer, Reader
+from twin.sensorthings.showing import address_of
 from twin.sensorthings.writing import Writer
 from twin.store import Store
 
@@ -59,22 +58,11 @@ CONFORMANCE: Final = tuple(
         "data-array/data-array",
         "batch-request/batch-request",
         "create-observations-via-mqtt/observations-creation",
+        "receive-updates-via-mqtt/receive-updates",
     )
 )
-MOST_BATCHED: Final = 1_000
 MOST_ROWS: Final = 200_000
 PAGED: Final = ("$top", "$skip")
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """Status, content (JSON, or text where ``text``), and where a new entity stands."""
-
-    status: int
-    content: Any = None
-    location: str | None = None
-    text: bool = False
-    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class SensorThings:
@@ -88,7 +76,9 @@ class SensorThings:
 
     def __init__(self, store: Store, hub: LiveHub) -> None:
         self._reader = Reader(store, hub)
-        self._writer = Writer(store, hub, self._reader)
+        self._writer = self.storing = Writer(store, hub, self._reader)
+        self.announcer = Announcer(self._reader, self.storing)
+        self._batches = Batches(self._writer, self.handle)
 
     def root(self, root: str) -> Reply:
         """The entity sets, and what the service can do."""
@@ -134,7 +124,7 @@ class SensorThings:
     def post(self, path: str, body: Any, root: str) -> Reply:  # noqa: ANN401 -- JSON
         """Create what a body holds where a path leads; errors as in :meth:`get`."""
         if path.strip("/") == "$batch":
-            return self._batch(body, root)
+            return Reply(200, {"responses": self._batches.answer(body, root)})
         if path.strip("/") == "CreateObservations":
             return self._create_observations(body, root)
         question = read_path(path)
@@ -241,49 +231,9 @@ class SensorThings:
                     out.append("error")
             return out
 
-    def _batch(self, body: Any, root: str) -> Reply:  # noqa: ANN401 -- JSON
-        """Requests one after the other; later ones may name what earlier ones made as ``$<id>``."""
-        requests = body.get("requests") if isinstance(body, Mapping) else None
-        if not isinstance(requests, list) or not 0 < len(requests) <= MOST_BATCHED:
-            raise InvalidRequestError(f"A batch has requests, a list of 1 to {MOST_BATCHED}.")
-        made: dict[str, int | str] = {}
-        return Reply(200, {"responses": [self._batched(each, made, root) for each in requests]})
-
-    def _batched(self, each: Any, made: dict[str, int | str], root: str) -> dict[str, Any]:  # noqa: ANN401
-        if not isinstance(each, Mapping) or not isinstance(each.get("url"), str):
-            raise InvalidRequestError("A request of a batch has id, method and url.")
-        told: dict[str, Any] = {"id": each.get("id")}
-        try:
-            if "atomicityGroup" in each:
-                raise InvalidRequestError(
-                    "Change sets (atomicityGroup) are not taken; a deep insert is one transaction."
-                )
-            reply = self.handle(
-                str(each.get("method", "get")),
-                _filled(each["url"], made),
-                _filled(each.get("body"), made),
-                root,
-            )
-        except TwinError as error:
-            found = problem_of(error)
-            return {
-                **told,
-                "status": found.status,
-                "body": {"title": found.en, "detail": str(error)},
-            }
-        told["status"] = reply.status
-        if reply.location is not None:
-            told["location"] = reply.location
-            made[f"${each.get('id')}"] = reply.content["@iot.id"]
-        if reply.content is not None:
-            told["body"] = reply.content
-        return told
-
     def handle(self, method: str, url: str, body: Any, root: str) -> Reply:  # noqa: ANN401 -- JSON
         """Answer a request by its method and its address below (or with) the service root."""
-        inside = url[len(root) :] if url.startswith(root) else url
-        inside = re.sub(r"^/?(v1\.1/)?", "", inside)
-        path, _, query = inside.partition("?")
+        path, _, query = inside(url, root).partition("?")
         match method.lower():
             case "get":
                 return self.get(path, query, root)
@@ -298,19 +248,6 @@ class SensorThings:
         raise InvalidRequestError(
             f"method {method[:20]!r}: expected get, post, patch, put or delete."
         )
-
-
-def _filled(given: Any, made: Mapping[str, int | str]) -> Any:  # noqa: ANN401 -- JSON
-    """The value with every ``$<id>`` as the id of what that request made."""
-    if isinstance(given, str):
-        if given in made:
-            return made[given]
-        return re.sub(r"\$\w+", lambda m: str(made.get(m[0], m[0])), given)
-    if isinstance(given, Mapping):
-        return {k: _filled(v, made) for k, v in given.items()}
-    if isinstance(given, list):
-        return [_filled(v, made) for v in given]
-    return given
 
 
 def _options(query: str) -> dict[str, str]:

@@ -18,7 +18,7 @@ from twin.schema import STREAMS
 from twin.store import Store
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))  # crashing.py stands beside the tests
+sys.path.insert(0, str(HERE))  # crashing.py and listening.py stand beside the tests
 LOAD = "0190a000-0000-7000-8000-000000000001"
 
 
@@ -63,6 +63,21 @@ def make_streams():
 @pytest.fixture(name="free_port")
 def _free_port():
     return free_port
+
+
+@pytest.fixture
+def listen(city, free_port):
+    from listening import Listening
+
+    made = []
+
+    def make(**settings):
+        made.append(Listening(city, free_port(), **settings))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
 
 
 def free_port():

@@ -253,7 +253,16 @@ class LiveHub(Retelling):
             self.sequences.follow(readings)
             self._advance(frame, group.position[new], readings.time_us, readings.value, now)
             self._sound = True
+            for hear in self.heard:
+                hear(readings)
         group.report()
+
+    def kept(self, ids: NDArray[np.int64], time_us: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Results kept for streams and times (µs UTC), columns of shape (n,); NaN where there is none."""
+        position = self._memory.catalogue.of_ids(ids)
+        found, known = np.full(len(ids), np.nan), position >= 0
+        found[known] = self._kept(position[known], time_us[known])
+        return found
 
     def _kept(self, position: NDArray[np.int64], time_us: NDArray[np.int64]) -> NDArray[np.float64]:
         """Results kept for streams and times, NaN where there is none."""

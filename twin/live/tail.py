@@ -1,5 +1,6 @@
 """The newest readings, not sealed yet: columns that grow in memory, and what they hold found fast."""
 
+import threading
 from itertools import pairwise
 
 import numpy as np
@@ -17,7 +18,7 @@ _FIRST = 4096
 class Tail:
     """Readings of the open log in the order they came.
 
-    One thread appends; others may read what :meth:`view` gave them at any time.
+    One thread appends; others may look at any time.
     """
 
     def __init__(self) -> None:
@@ -31,6 +32,7 @@ class Tail:
         self._starts: list[int] = []
         self._runs: list[tuple[NDArray[np.uint64], NDArray[np.int64]]] = []
         self._indexed = 0
+        self._guard = threading.Lock()  # one looks for new rows at a time
 
     def __len__(self) -> int:
         return self._n
@@ -98,11 +100,13 @@ class Tail:
         -------
         ndarray of int64, shape (k,)
         """
-        self._index()
+        with self._guard:
+            self._index()
+            runs = list(self._runs)
         found = np.full(len(stream_id), -1, np.int64)
         wanted = _mixed(stream_id, time_us)
         streams, times = self._columns["stream_id"], self._columns["time_us"]
-        for keys, rows in self._runs:
+        for keys, rows in runs:
             open_ = np.flatnonzero(found < 0)
             at = np.searchsorted(keys, wanted[open_])
             while len(open_):  # once, but for different readings of the same key
@@ -122,13 +126,14 @@ class Tail:
 
     def _index(self) -> None:
         """Take the rows that came since into the sorted runs, each at least twice the next."""
-        if self._indexed == self._n:
+        first, end = self._indexed, self._n
+        if first == end:
             return
-        part = slice(self._indexed, self._n)
+        part = slice(first, end)
         keys = _mixed(self._columns["stream_id"][part], self._columns["time_us"][part])
         order = np.argsort(keys, kind="stable")
-        self._runs.append((keys[order], order + self._indexed))
-        self._indexed = self._n
+        self._runs.append((keys[order], order + first))
+        self._indexed = end
         while len(self._runs) > 1 and len(self._runs[-2][0]) < 2 * len(self._runs[-1][0]):
             (a, rows_a), (b, rows_b) = self._runs[-2:]
             keys = np.concatenate([a, b])

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,8 +18,11 @@ from twin.live.ledger import Sequences
 from twin.live.memory import Memory
 from twin.live.register import naive_utc
 from twin.live.scene import Picture
-from twin.live.state import microseconds
+from twin.live.state import NO_TIME, microseconds
 from twin.store import Store
+
+if TYPE_CHECKING:
+    from twin.live.readings import Readings
 
 __all__ = ["Box", "LiveView", "utc_now"]
 
@@ -52,11 +55,26 @@ class LiveView:
         self._view = threading.Lock()  # held for moments while memory follows or is read
         self._arrived = 0
         self.listening_since = self.now()
+        self.heard: list[Callable[[Readings], object]] = []
+        """Called with the new readings of each group once they are on disk and known, from the thread that stored them."""
 
     def latest(self) -> pa.Table:
         """Newest reading of every stream: ``stream_id, key, phenomenon_time, result, state``."""
         with self._view:
             return self._memory.latest()
+
+    def newest(
+        self, ids: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        """Of some streams those that have a reading, its time (µs UTC) and result; columns of shape (n,)."""
+        with self._view:
+            memory = self._memory
+            at = memory.catalogue.of_ids(ids)
+            known = at >= 0
+            ids, at = ids[known], at[known]
+            time_us, value = memory.time_us[at], memory.value[at]
+        some = time_us != NO_TIME
+        return ids[some], time_us[some], value[some]
 
     @property
     def catalogue(self) -> Catalogue:

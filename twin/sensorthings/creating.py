@@ -1,6 +1,8 @@
 """New SensorThings entities with all that hangs on them, one request in one transaction of the base."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -36,7 +38,7 @@ from twin.sensorthings.rows import (
     subject_of_thing,
     thing_uuid,
 )
-from twin.sensorthings.storing import Reading, Storing
+from twin.sensorthings.storing import Change, Reading, Storing
 from twin.store import Store
 from twin.store.rasters import terrain_of
 
@@ -55,6 +57,8 @@ class Work:
     made: int = 0
     streams: list[int] = field(default_factory=list)
     observations: list[Reading] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    gone: list[int] = field(default_factory=list)
 
 
 class Creator(Storing):
@@ -71,6 +75,7 @@ class Creator(Storing):
     def __init__(self, store: Store, hub: LiveHub, reader: Reader) -> None:
         super().__init__(store, hub)
         self._reader = reader
+        self._set = threading.local()
 
     def create(
         self, of: Entity, body: Mapping[str, Any], above: Mapping[str, int | str] | None = None
@@ -97,46 +102,75 @@ class Creator(Storing):
         NotFoundError
             If something it links to is not there.
         """
-        self._reader.adopt()
-        if of.name == "Observations":
-            return self.observe([self.reading(body, above)])[0]
-        with self._store.transaction() as con:
-            work = Work(con, self._hub.now())
+        with self._working() as work:
+            if of.name == "Observations":
+                reading = self._reading(work, body, dict(above or {}))
+                return self._noted(work, reading)
             found: int | str = self._create(work, of, body, dict(above or {}))
-        self._follow(work)
         return found
 
-    def _follow(self, work: Work) -> None:
-        """New streams are known to the hub and have their place; their observations are stored."""
-        if work.streams:
-            self._anchor(work.streams)
-            self._hub.reload()
-        if work.observations:
-            self.observe(work.observations)
-
-    def reading(
-        self, body: Mapping[str, Any], above: Mapping[str, int | str] | None = None
-    ) -> Reading:
-        """An Observation as a client sent it.
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is written inside the block, by this thread, is one transaction (a change set).
 
         Raises
         ------
-        InvalidRequestError, NotFoundError
-            As in :meth:`create`.
+        TwinError
+            As the writing does; nothing is stored then.
         """
+        with self._working() as work:
+            self._set.work = work
+            try:
+                yield
+            finally:
+                self._set.work = None
+
+    @contextmanager
+    def _working(self) -> Iterator[Work]:
+        """The work of a request: that of the change set it stands in, else one of its own."""
+        work: Work | None = getattr(self._set, "work", None)
+        if work is not None:
+            yield work
+            return
+        self._reader.adopt()
         with self._store.transaction() as con:
-            return self._reading(Work(con, self._hub.now()), body, dict(above or {}))
+            work = Work(con, self._hub.now())
+            yield work
+            if work.made:  # else nothing would be left if they are refused
+                self.expect_storable(work.observations)
+        self._follow(work)
+
+    def _noted(self, work: Work, reading: Reading) -> int | str:
+        """Id of an observation, which is stored with the work it is part of."""
+        work.observations.append(reading)
+        if not reading.fits_archive:
+            reading.number = next_id(work.con)
+        return reading.id
+
+    def _follow(self, work: Work) -> None:
+        """New streams are known to the hub and have their place; their observations are stored."""
+        if work.made or work.changes or work.gone:
+            self._reader.pages.renew()
+        if work.streams:
+            self._anchor(work.streams)
+        if work.streams or work.gone:
+            self._hub.reload()
+        self.tell(work.changes)
+        if work.observations:
+            self.observe(work.observations)
 
     def readings(self, bodies: Iterable[Mapping[str, Any]]) -> list[Reading | None]:
         """Observations as a client sent them, in one transaction; None for each that cannot be one."""
         found: list[Reading | None] = []
         with self._store.transaction() as con:
-            now = self._hub.now()
+            work = Work(con, self._hub.now())
             for body in bodies:
                 try:
-                    found.append(self._reading(Work(con, now), body, {}))
+                    found.append(self._reading(work, body, {}))
                 except TwinError:
                     found.append(None)
+        if work.made:
+            self._follow(work)
         return found
 
     def _create(self, work: Work, of: Entity, body: Mapping[str, Any], above: dict[str, Any]) -> Any:  # noqa: ANN401 # fmt: skip
@@ -147,7 +181,9 @@ class Creator(Storing):
             )
         expect_body(of, body)
         make = getattr(self, f"_make_{of.name}")
-        return make(work, body, above)
+        found = make(work, body, above)
+        work.changes.append(Change(of.name, found))
+        return found
 
     def _linked(
         self, work: Work, name: str, body: Mapping[str, Any], above: Mapping[str, Any]
@@ -240,6 +276,7 @@ class Creator(Storing):
             )
             move_stream(work.con, stream, thing)
             work.streams.append(stream)
+        work.changes.append(Change("HistoricalLocations", history))
         return history
 
     def _make_Locations(self, work: Work, body: Mapping[str, Any], above: dict[str, Any]) -> int:  # noqa: N802

@@ -1,8 +1,9 @@
 """Observations as rows for SQL: readings of the archive and of loaded files, and what those cannot hold."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import duckdb
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from twin.errors import InvalidRequestError, NotFoundError
 from twin.live.chunks import HOUR_US, LEAST, MOST
 from twin.live.history import readings, rollup
+from twin.live.readings import Readings
 from twin.live.state import microseconds
 from twin.live.view import LiveView
 from twin.sensorthings.expressions import Call, Constant, Expression, Path, conjuncts
@@ -22,16 +24,17 @@ __all__ = ["Bounds", "Observing", "bounds_of", "id_of", "one_of"]
 MOST_ROWS: Final = 5_000_000
 FIRST_WINDOW_US: Final = HOUR_US
 
-_ROWS: Final = """
+_READ: Final = """
 SELECT concat(r.stream_id, '-', epoch_us(r.at_time)) AS id, r.stream_id AS _datastream,
        coalesce(m.feature, d.feature) AS _feature,
        r.at_time AS time_from, r.at_time AS time_to, m.result_time AS "resultTime", r.number, to_json(r.number) AS result,
        to_json(r.quality) AS "resultQuality", m.valid_from, m.valid_to, m.parameters
 FROM {name} r LEFT JOIN sta_remark m ON m.datastream = r.stream_id AND m.time_from = r.at_time
-LEFT JOIN sta_datastream d ON d.id = r.stream_id
-UNION ALL
-SELECT concat('o', o.id), o.datastream, o.feature, o.time_from, o.time_to, o.result_time,
-       TRY_CAST(o.result::VARCHAR AS DOUBLE), o.result, o.quality, o.valid_from, o.valid_to, o.parameters
+LEFT JOIN sta_datastream d ON d.id = r.stream_id"""
+_KEPT: Final = """
+SELECT concat('o', o.id) AS id, o.datastream AS _datastream, o.feature AS _feature, o.time_from, o.time_to,
+       o.result_time AS "resultTime", TRY_CAST(o.result::VARCHAR AS DOUBLE) AS number, o.result,
+       o.quality AS "resultQuality", o.valid_from, o.valid_to, o.parameters
 FROM sta_observation o"""
 
 
@@ -160,21 +163,36 @@ class Observing:
                 return self._expression(_table(found))
             span *= 8
 
-    def newest_each(self, streams: list[int]) -> str:
+    def newest_each(self, streams: Sequence[int]) -> str:
         """As :meth:`rows`: the newest reading of each stream, from memory."""
-        latest = self._live.latest().select(["stream_id", "phenomenon_time", "result"])
-        at = np.isin(latest["stream_id"].to_numpy(), np.array(streams, np.int64))
-        latest = latest.filter(pa.array(at)).drop_null()
+        ids, time_us, value = self._live.newest(np.array(streams, np.int64))
         return self._expression(
             pa.table(
                 {
-                    "stream_id": latest["stream_id"],
-                    "at_time": latest["phenomenon_time"].cast(pa.timestamp("us")),
-                    "number": latest["result"],
-                    "quality": pa.nulls(latest.num_rows, pa.string()),
+                    "stream_id": ids,
+                    "at_time": time_us.view("M8[us]"),
+                    "number": value,
+                    "quality": pa.nulls(len(ids), pa.string()),
                 }
             )
         )
+
+    def remarked(self, streams: Sequence[int]) -> set[int]:
+        """Streams of which more is kept than the archive has: remarks on readings, observations beside."""
+        found = self._con.execute(
+            "SELECT DISTINCT datastream FROM (SELECT datastream FROM sta_remark UNION ALL "
+            "SELECT datastream FROM sta_observation) WHERE datastream IN (SELECT unnest($ids))",
+            {"ids": list(streams)},
+        )
+        return {row[0] for row in found.fetchall()}
+
+    def these(self, found: Readings) -> str:
+        """As :meth:`rows`: some readings of the archive, and nothing beside."""
+        return self._expression(_table(found), _READ)
+
+    def beside(self) -> str:
+        """As :meth:`rows`: what is kept beside the archive, and nothing of it."""
+        return f"WITH sta_Observations AS ({_KEPT})\n"
 
     def one(self, given: int | str) -> str:
         """As :meth:`rows`: the observation of an id."""
@@ -207,17 +225,17 @@ class Observing:
         times = times[~np.isnat(times)]
         return int(times.max().view(np.int64)) if len(times) else _EARLIEST
 
-    def _expression(self, table: pa.Table) -> str:
+    def _expression(self, table: pa.Table, text: str = f"{_READ}\nUNION ALL{_KEPT}") -> str:
         self._names += 1
         name = f"sta_readings_{self._names}"
         self._con.register(name, table)
-        return f"WITH sta_Observations AS ({_ROWS.format(name=name)})\n"
+        return f"WITH sta_Observations AS ({text.format(name=name)})\n"
 
 
 _EARLIEST: Final = 0
 
 
-def _table(found: Any) -> pa.Table:  # noqa: ANN401 -- Readings
+def _table(found: Readings) -> pa.Table:
     columns = (found.stream_id, found.time_us.view("M8[us]"), found.value, found.quality())
     return pa.table(list(columns), names=["stream_id", "at_time", "number", "quality"]).cast(_SHAPE)
 

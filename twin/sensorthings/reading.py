@@ -1,46 +1,18 @@
 """Answers to questions of SensorThings, as dicts ready for JSON."""
 
 import threading
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any
 
-import duckdb
-import numpy as np
-import orjson
-from numpy.typing import NDArray
-
-from twin.errors import InvalidRequestError, NotFoundError
-from twin.live.chunks import HOUR_US, LEAST, MOST
-from twin.live.history import readings, rollup
-from twin.live.state import moment_of
+from twin.live.readings import Readings
 from twin.live.view import LiveView
-from twin.sensorthings.expressions import Path, paths_of
-from twin.sensorthings.model import Entity, entity
-from twin.sensorthings.narrowing import Part, narrow
-from twin.sensorthings.observing import Bounds, Observing, bounds_of
-from twin.sensorthings.questions import Options, Question, Step
-from twin.sensorthings.shapes import shapes_of
-from twin.sensorthings.sqltext import Binder, condition, link_between, sort_key
+from twin.sensorthings.asking import Answer, Asking
+from twin.sensorthings.narrowing import Part
+from twin.sensorthings.pages import Pages
+from twin.sensorthings.questions import Options, Question
 from twin.store import Store, run
 
-__all__ = ["Answer", "Reader", "address_of", "shown_time"]
-
-_NEWEST: Final = (((Path(("phenomenonTime",)), True),), ())
-MOST_PARENTS: Final = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What was asked for: one entity, or a page of a set with the number of all (where asked) and whether more follow."""
-
-    one: dict[str, Any] | None = None
-    rows: Sequence[dict[str, Any]] = ()
-    count: int | None = None
-    more: bool = False
-    datastreams: Sequence[int] = ()
+__all__ = ["Answer", "Reader"]
 
 
 class Reader:
@@ -55,6 +27,7 @@ class Reader:
 
     def __init__(self, store: Store, live: LiveView) -> None:
         self.store, self.live = store, live
+        self.pages = Pages()
         self._adopted: object = None
         self._lock = threading.Lock()
 
@@ -65,6 +38,7 @@ class Reader:
             if self._adopted is not catalogue:
                 with self.store.transaction() as con:
                     run(con, "adopt", "twin.sensorthings", now=self.live.now())
+                self.pages.renew()
                 self._adopted = catalogue
 
     def answer(
@@ -90,370 +64,34 @@ class Reader:
         """
         self.adopt()
         with self.store.cursor() as con:
-            return _Asking(self.store, self.live, con, root, part).answer(question, options)
+            asking = Asking(self.store, self.live, self.pages, con, root, part)
+            return asking.answer(question, options)
 
     def count(self, question: Question, options: Options, part: Part | None = None) -> int:
         """How many entities a question is about."""
         self.adopt()
         with self.store.cursor() as con:
-            return _Asking(self.store, self.live, con, "", part).count(question, options)
+            return Asking(self.store, self.live, self.pages, con, "", part).count(question, options)
 
+    def among(
+        self, question: Question, options: Options, root: str, new: Readings | Sequence[int | str]
+    ) -> list[tuple[dict[str, Any], int | None]]:
+        """Of entities that are new or changed those a question is about, in order of time and id.
 
-class _Asking:
-    """One request."""
+        Parameters
+        ----------
+        question, options, root
+            As in :meth:`answer`; of the options ``$select`` counts.
+        new : Readings or sequence of id
+            Readings of the archive, or entities of the set that is asked for.
 
-    def __init__(
-        self,
-        store: Store,
-        live: LiveView,
-        con: duckdb.DuckDBPyConnection,
-        root: str,
-        part: Part | None,
-    ) -> None:
-        self._store, self._live, self._con, self._root = store, live, con, root
-        if part is not None:
-            narrow(con, part)
-        self._observing = Observing(store, live, con, None if part is None else part.streams)
-
-    def answer(self, question: Question, options: Options) -> Answer:
-        of = question.entity
-        single = question.single
-        bind, alias = Binder(self._shapes), "r0"
-        where = self._path(question.steps, alias, bind)
-        if options.filter is not None and not single:
-            where.append(condition(options.filter, of, alias, bind))
-        limit, skip = (1, 0) if single else (options.top + 1, options.skip)
-        before = self._before(question, options, limit + skip)
-        order = _order(of, alias, options, bind)
-        sql = (
-            f"{before}SELECT {_columns(of, alias)} FROM {of.relation} {alias} WHERE {' AND '.join(where) or 'true'} "  # noqa: S608
-            f"ORDER BY {order} LIMIT {limit} OFFSET {skip}"
-        )
-        found = self._rows(sql, bind)
-        if single and not found:
-            raise NotFoundError(f"there is no such {of.one}.")
-        more = not single and len(found) > options.top
-        found = found[: 1 if single else options.top]
-        rows = self._entities(of, found, options, whole=single)
-        if single:
-            return Answer(one=rows[0])
-        counted = self.count(question, options) if options.count else None
-        streams = [row["_datastream"] for row in found] if of.name == "Observations" else ()
-        return Answer(rows=rows, count=counted, more=more, datastreams=streams)
-
-    def count(self, question: Question, options: Options) -> int:
-        of, bind, alias = question.entity, Binder(self._shapes), "r0"
-        where = self._path(question.steps, alias, bind)
-        if options.filter is not None:
-            where.append(condition(options.filter, of, alias, bind))
-        before = self._before(question, options, None)
-        sql = f"{before}SELECT count(*) AS n FROM {of.relation} {alias} WHERE {' AND '.join(where) or 'true'}"  # noqa: S608 # fmt: skip
-        return int(self._rows(sql, bind)[0]["n"])
-
-    def _path(self, steps: Sequence[Step], alias: str, bind: Binder) -> list[str]:
-        """Conditions that ``alias``, a row of the last step, is where the steps lead."""
-        last = steps[-1]
-        where = [] if last.id is None else [f"{alias}.id = {bind(last.id)}"]
-        if last.id is not None and isinstance(last.id, str) != (last.entity.name == "Observations"):
-            raise NotFoundError(f"there is no {last.entity.one} {last.id!r}.")
-        if len(steps) > 1:
-            assert last.link is not None  # noqa: S101 -- only the first has none
-            source = steps[-2].entity
-            if source.name == "Observations":
-                return [*where, self._from_observation(steps[-2], last.link, alias, bind)]
-            inner = bind.alias()
-            on = link_between(source, last.link, inner, alias)
-            above = " AND ".join([on, *self._path(steps[:-1], inner, bind)])
-            where.append(f"EXISTS (SELECT 1 FROM {source.relation} {inner} WHERE {above})")  # noqa: S608
-        return where
-
-    def _from_observation(self, step: Step, link: str, alias: str, bind: Binder) -> str:
-        """Condition that a row is what one observation leads to."""
-        if step.id is None:
-            raise NotFoundError("one Observation is to be named before its links.")
-        own = Binder(self._shapes)
-        sql = f"{self._observing.one(step.id)}SELECT _datastream, _feature FROM sta_Observations r0 WHERE r0.id = {own(step.id)}"  # noqa: S608
-        found = self._rows(sql, own)
-        if not found:
-            raise NotFoundError(f"there is no Observation {str(step.id)!r}.")
-        return f"{alias}.id = {bind(found[0]['_feature' if link == 'FeatureOfInterest' else '_datastream'])}"
-
-    def _before(self, question: Question, options: Options, wanted: int | None) -> str:
-        """The observations a statement goes over, where it goes over any."""
-        if question.entity.name != "Observations":
-            conditions = [] if options.filter is None else [options.filter]
-            keys = [key for key, _ in options.orderby]
-            named = {
-                part
-                for e in (*conditions, *keys)
-                for path in paths_of(e)
-                for part in path.parts[:-1]
-            }
-            return self._observing.rows(Bounds()) if "Observations" in named else ""
-        last = question.steps[-1]
-        if last.id is not None:
-            return self._observing.one(last.id)
-        bounds = bounds_of(options.filter)
-        own = self._streams(question.steps)
-        if own is not None:
-            both = own if bounds.streams is None else own & bounds.streams
-            bounds = Bounds(both, bounds.low_us, bounds.high_us, bounds.exact)
-        plain = len(question.steps) == 1 or own is not None
-        if wanted is not None and plain and bounds.exact and tuple(options.orderby) in _NEWEST:
-            return self._observing.newest(bounds, wanted)
-        return self._observing.rows(bounds)
-
-    def _streams(self, steps: Sequence[Step]) -> frozenset[int] | None:
-        """Datastreams whose observations a path leads to; None where it does not lead over any."""
-        if len(steps) < 2 or not steps[-2].entity.name.endswith("Datastreams"):
-            return None
-        bind, above = Binder(self._shapes), steps[:-1]
-        where = " AND ".join(self._path(above, "r0", bind)) or "true"
-        rows = self._rows(f"SELECT r0.id FROM {above[-1].entity.relation} r0 WHERE {where}", bind)  # noqa: S608 # fmt: skip
-        if not rows:
-            raise NotFoundError(f"there is no such {above[-1].entity.one}.")
-        return frozenset(row["id"] for row in rows)
-
-    def _shapes(self, of: Entity) -> tuple[NDArray[np.int64], NDArray[np.object_]]:
-        return shapes_of(self._con, of)
-
-    def _rows(self, sql: str, bind: Binder) -> list[dict[str, Any]]:
-        try:
-            cursor = self._con.execute(sql, bind.values or None)
-            names = [column[0] for column in cursor.description or ()]
-            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-        except (
-            duckdb.ConversionException,
-            duckdb.OutOfRangeException,
-            duckdb.InvalidInputException,
-            duckdb.BinderException,
-        ) as err:
-            said = str(err).splitlines()[0][:200]
-            raise InvalidRequestError(f"$filter cannot be computed: {said}", "$filter") from err
-
-    def _entities(
-        self, of: Entity, found: Sequence[dict[str, Any]], options: Options, *, whole: bool
-    ) -> list[dict[str, Any]]:
-        """Rows as entities, with what is to be expanded."""
-        rows = [_entity(of, row, options, self._root) for row in found]
-        if of.name.endswith("Datastreams"):
-            self._add_times(rows, found, options, whole=whole)
-        for link, inner in options.expand.items():
-            self._expand(of, link, inner, found, rows)
-        return rows
-
-    def _expand(
-        self,
-        of: Entity,
-        link: str,
-        options: Options,
-        parents: Sequence[dict[str, Any]],
-        rows: Sequence[dict[str, Any]],
-    ) -> None:
-        target, many = entity(of.links[link].target), of.links[link].many
-        groups: dict[Any, list[dict[str, Any]]] = defaultdict(list)
-        for row in self._linked(of, link, options, parents):
-            groups[row["_parent"]].append(row)
-        flat = [row for group in groups.values() for row in group[: options.top]]
-        made = iter(self._entities(target, flat, options, whole=False))
-        entities = {
-            key: [next(made) for _ in group[: options.top]] for key, group in groups.items()
-        }
-        for parent, row in zip(parents, rows, strict=True):
-            key = _key_of(of, link, parent)
-            inside = entities.get(key, [])
-            row.pop(f"{link}@iot.navigationLink", None)
-            if not many:
-                row[link] = inside[0] if inside else None
-                continue
-            if options.count:
-                row[f"{link}@iot.count"] = len(groups.get(key, ()))
-            row[link] = inside
-            if len(groups.get(key, ())) > options.top:
-                row[f"{link}@iot.nextLink"] = _next_link(
-                    self._root, of, parent["id"], link, options
-                )
-
-    def _linked(
-        self, of: Entity, link: str, options: Options, parents: Sequence[dict[str, Any]]
-    ) -> list[dict[str, Any]]:
-        """Rows a link leads to from each of some parents, at most one more than wanted of each (all where counted)."""
-        target, bind = entity(of.links[link].target), Binder(self._shapes)
-        keys = sorted({k for p in parents if (k := _key_of(of, link, p)) is not None})
-        if not keys:
-            return []
-        if len(keys) > MOST_PARENTS:
-            raise InvalidRequestError(
-                f"$expand goes over {len(keys)} entities; at most {MOST_PARENTS} are expanded.",
-                "$expand",
+        Returns
+        -------
+        list of (dict, int or None)
+            Each as JSON has it, and the Datastream it is an Observation of.
+        """
+        self.adopt()
+        with self.store.cursor() as con:
+            return Asking(self.store, self.live, self.pages, con, root).among(
+                question, options, new
             )
-        where, before = [], ""
-        if target.name == "Observations":
-            before = self._expanded_observations(of, options, keys)
-        if options.filter is not None:
-            where.append(condition(options.filter, target, "b", bind))
-        order = _order(target, "b", options, bind)
-        parent, source = self._source(of, link, keys, where, bind)
-        joined = f"{source}{target.relation} b" + (" ON true" if source else "")
-        low, most = options.skip, None if options.count else options.skip + options.top + 1
-        kept = f"_nth > {low}" + (f" AND _nth <= {most}" if most is not None else "")
-        sql = (
-            f"{before}SELECT * FROM (SELECT {parent} AS _parent, {_columns(target, 'b')}, "  # noqa: S608
-            f"row_number() OVER (PARTITION BY {parent} ORDER BY {order}) AS _nth "
-            f"FROM {joined} WHERE {' AND '.join(where)}) WHERE {kept} ORDER BY _parent, _nth"
-        )
-        return self._rows(sql, bind)
-
-    def _source(
-        self, of: Entity, link: str, keys: list[int], where: list[str], bind: Binder
-    ) -> tuple[str, str]:
-        """Which column says the parent of a row ``b``, and what ``b`` is joined to; conditions go to ``where``."""
-        if of.name == "Observations":
-            where.append(f"b.id IN (SELECT unnest({bind(keys)}))")
-            return "b.id", ""
-        if of.name.endswith("Datastreams") and link == "Observations":
-            where.append(f"b._datastream IN (SELECT unnest({bind(keys)}))")
-            return "b._datastream", ""
-        source = f"(SELECT unnest({bind(keys)}) AS id) k JOIN {of.relation} a ON a.id = k.id JOIN "
-        through = of.links[link].through
-        if through is None:
-            where.append(link_between(of, link, "a", "b"))
-            return "a.id", source
-        table, mine, other = through
-        where.append(f"x.{other} = b.id")
-        return "a.id", f"{source}{table} x ON x.{mine} = a.id JOIN "
-
-    def _expanded_observations(self, of: Entity, options: Options, keys: list[int]) -> str:
-        newest = options.filter is None and tuple(options.orderby) in _NEWEST
-        if not of.name.endswith("Datastreams"):
-            return self._observing.rows(bounds_of(options.filter))
-        if newest and options.top == 1 and not options.skip and not options.count:
-            return self._observing.newest_each(keys)
-        asked = bounds_of(options.filter)
-        return self._observing.rows(Bounds(frozenset(keys), asked.low_us, asked.high_us, False))
-
-    def _add_times(
-        self,
-        rows: Sequence[dict[str, Any]],
-        found: Sequence[dict[str, Any]],
-        options: Options,
-        *,
-        whole: bool,
-    ) -> None:
-        """First and last phenomenonTime of datastreams: of one that is asked for, or where selected."""
-        asked = {"phenomenonTime", "resultTime"} & set(options.select)
-        if not asked and (not whole or options.select):
-            return
-        times = self._times([row["id"] for row in found])
-        for row, data in zip(rows, found, strict=True):
-            if data["id"] in times and (whole or "phenomenonTime" in asked):
-                first, last = times[data["id"]]
-                row["phenomenonTime"] = f"{shown_time(first)}/{shown_time(last)}"
-
-    def _times(self, ids: list[int]) -> dict[int, tuple[datetime, datetime]]:
-        """First and last observation of each stream that has any."""
-        out: dict[int, tuple[datetime, datetime]] = {}
-        summed = rollup(self._store, np.array(sorted(ids), np.int64), LEAST, MOST, HOUR_US)
-        for stream in np.unique(summed.stream_id).tolist():
-            hours = summed.start_us[summed.stream_id == stream]
-            ends = [
-                readings(self._store, np.array([stream]), int(h), int(h) + HOUR_US).time_us
-                for h in (hours.min(), hours.max())
-            ]
-            first = int(ends[0].min()) if len(ends[0]) else int(hours.min())
-            last = int(ends[1].max()) if len(ends[1]) else int(hours.max())
-            out[stream] = (moment_of(first), moment_of(last))
-        bind = Binder(self._shapes)
-        sql = (
-            "SELECT datastream, min(time_from) AS a, max(time_to) AS b FROM sta_observation "  # noqa: S608
-            f"WHERE datastream IN (SELECT unnest({bind(ids)})) GROUP BY 1"
-        )
-        for row in self._rows(sql, bind):
-            known = out.get(row["datastream"], (row["a"], row["b"]))
-            out[row["datastream"]] = (min(known[0], row["a"]), max(known[1], row["b"]))
-        return out
-
-
-def _key_of(of: Entity, link: str, row: Mapping[str, Any]) -> Any:  # noqa: ANN401 -- an id
-    if of.name == "Observations":
-        return row["_feature" if link == "FeatureOfInterest" else "_datastream"]
-    return row["id"]
-
-
-def _order(of: Entity, alias: str, options: Options, bind: Binder) -> str:
-    """What rows are sorted by: observations the newest first unless asked otherwise, ids last."""
-    keys = [
-        f"{sort_key(key, of, alias, bind)} {'DESC' if falls else 'ASC'} NULLS LAST"
-        for key, falls in options.orderby
-    ]
-    if of.name == "Observations" and not keys:
-        keys = [f"{alias}.time_from DESC"]
-    return ", ".join([*keys, f"{alias}.id"])
-
-
-def address_of(root: str, of: Entity, given: int | str) -> str:
-    """Where an entity stands below the service root."""
-    return f"{root}/{of.name}({given!r})"
-
-
-def _columns(of: Entity, alias: str) -> str:
-    names = [f"{alias}.id"]
-    for name, kind in of.properties.items():
-        if kind == "interval":
-            stem = "valid" if name == "validTime" else "time"
-            names += [f"{alias}.{stem}_from", f"{alias}.{stem}_to"]
-        elif kind != "computed":
-            names.append(f'{alias}."{name}"')
-    if of.name == "Observations":
-        names += [f"{alias}._datastream", f"{alias}._feature"]
-    return ", ".join(names)
-
-
-def _entity(of: Entity, row: Mapping[str, Any], options: Options, root: str) -> dict[str, Any]:
-    """A row as SensorThings writes it."""
-    given, chosen = row["id"], options.select
-    link = address_of(root, of, given)
-    out: dict[str, Any] = {}
-    if not chosen or "id" in chosen or "@iot.id" in chosen:
-        out = {"@iot.id": given, "@iot.selfLink": link}
-    for name, kind in of.properties.items():
-        if (chosen and name not in chosen) or kind == "computed":
-            continue
-        value = _property(name, kind, row)
-        if value is not None or name in of.required or name == "resultTime":
-            out[name] = value
-    for name in of.links:
-        there = name in options.expand or not (chosen and name not in chosen)
-        if of.name == "Observations" and name == "MultiDatastream":
-            there = there and name in options.expand
-        if there:
-            out[f"{name}@iot.navigationLink"] = f"{link}/{name}"
-    return out
-
-
-def _property(name: str, kind: str, row: Mapping[str, Any]) -> Any:  # noqa: ANN401 -- JSON
-    if kind == "interval":
-        stem = "valid" if name == "validTime" else "time"
-        begin, end = row[f"{stem}_from"], row[f"{stem}_to"]
-        if begin is None:
-            return None
-        return shown_time(begin) if begin == end else f"{shown_time(begin)}/{shown_time(end)}"
-    value = row[name]
-    if value is None:
-        return None
-    if kind == "time":
-        return shown_time(value)
-    if kind in ("json", "geo", "result"):
-        return orjson.Fragment(value)
-    return value
-
-
-def shown_time(moment: datetime) -> str:
-    """A moment in UTC as ISO 8601, with as many decimals as it needs."""
-    micro = moment.microsecond
-    spec = "seconds" if not micro else "milliseconds" if micro % 1000 == 0 else "microseconds"
-    return f"{moment.isoformat(timespec=spec)}Z"
-
-
-def _next_link(root: str, of: Entity, given: int | str, link: str, options: Options) -> str:
-    return f"{address_of(root, of, given)}/{link}?$top={options.top}&$skip={options.skip + options.top}"

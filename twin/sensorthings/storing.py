@@ -1,6 +1,8 @@
 """Observations on their way in: numbers at instants to the archive, everything else to the base."""
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,13 +11,17 @@ import numpy as np
 
 from twin.errors import ConflictError, InvalidRequestError
 from twin.live import LiveHub
-from twin.live.incoming import batch_of
+from twin.live.history import CLOCK_TOLERANCE
+from twin.live.incoming import FUTURE, NOT_FINITE, REASONS, batch_of
 from twin.live.state import microseconds
 from twin.sensorthings.observing import id_of
 from twin.sensorthings.rows import default_feature, insert, json_text, next_id
 from twin.store import Store
 
-__all__ = ["Reading", "Storing"]
+__all__ = ["Change", "Reading", "Storing"]
+
+
+OTHER_RESULT = "The Datastream has another result at that phenomenonTime; the first one stays."
 
 
 @dataclass(slots=True)
@@ -32,6 +38,16 @@ class Reading:
     parameters: Any = None
     feature: int | None = None
     multi: bool = False
+    number: int | None = None
+
+    @property
+    def id(self) -> str:
+        """Its id; where it does not fit the archive, once it has a number."""
+        return (
+            id_of(self.datastream, microseconds(self.begin))
+            if self.fits_archive
+            else f"o{self.number}"
+        )
 
     @property
     def fits_archive(self) -> bool:
@@ -46,6 +62,24 @@ class Reading:
         return any(x is not None for x in given)
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An entity that is new or changed.
+
+    Parameters
+    ----------
+    of : str
+        Its entity set.
+    id : int or str
+    names : frozenset of str, optional
+        The properties that changed; None for all.
+    """
+
+    of: str
+    id: int | str
+    names: frozenset[str] | None = None
+
+
 class Storing:
     """Stores observations; safe to use from any thread.
 
@@ -57,6 +91,15 @@ class Storing:
 
     def __init__(self, store: Store, hub: LiveHub) -> None:
         self._store, self._hub = store, hub
+        self.changed: list[Callable[[Sequence[Change]], object]] = []
+        """Called with what a request made or changed once it is stored; readings of the archive the hub tells of."""
+        self.remarking = threading.Lock()
+        """Held from before a reading is stored until what the archive does not keep of it is stored too."""
+
+    def tell(self, changes: Sequence[Change]) -> None:
+        """Say what was made or changed."""
+        for hear in self.changed if changes else ():
+            hear(changes)
 
     def observe(self, given: Sequence[Reading]) -> list[int | str]:
         """Store observations durably; their ids.
@@ -70,13 +113,35 @@ class Storing:
         """
         plain = [r for r in given if r.fits_archive]
         if plain:
-            self._observe_plain(plain)
+            with self.remarking if any(r.has_remark for r in plain) else nullcontext():
+                self._observe_plain(plain)
         others = [r for r in given if not r.fits_archive]
-        ids = iter(self._observe_others(others) if others else ())
-        return [
-            id_of(r.datastream, microseconds(r.begin)) if r.fits_archive else next(ids)
-            for r in given
-        ]
+        if others:
+            self._observe_others(others)
+            self.tell([Change("Observations", r.id) for r in others])
+        return [r.id for r in given]
+
+    def expect_storable(self, given: Sequence[Reading]) -> None:
+        """Refuse observations that :meth:`observe` would refuse, while what they came with is not stored yet.
+
+        Raises
+        ------
+        ConflictError, InvalidRequestError
+            As there.
+        """
+        plain = [r for r in given if r.fits_archive]
+        if not plain:
+            return
+        streams = np.array([r.datastream for r in plain], np.int64)
+        times = np.array([microseconds(r.begin) for r in plain], np.int64)
+        values = np.array([float(r.result) for r in plain])
+        if not np.isfinite(values).all():
+            raise InvalidRequestError(f"The observation cannot be stored: {REASONS[NOT_FINITE]}.")
+        if times.max() > microseconds(self._hub.now() + CLOCK_TOLERANCE):
+            raise InvalidRequestError(f"The observation cannot be stored: {REASONS[FUTURE]}.")
+        there = self._hub.kept(streams, times)
+        if (~np.isnan(there) & (there != values)).any():
+            raise ConflictError(OTHER_RESULT)
 
     def _observe_plain(self, plain: Sequence[Reading]) -> None:
         times = np.array([microseconds(r.begin) for r in plain], np.int64)
@@ -95,22 +160,19 @@ class Storing:
                 f"The observation cannot be stored: {report.refusals[0].reason}."
             )
         if report.aside:
-            raise ConflictError(
-                "The Datastream has another result at that phenomenonTime; the first one stays."
-            )
+            raise ConflictError(OTHER_RESULT)
         remarks = [r for r in plain if r.has_remark]
         if remarks:
             with self._store.transaction() as con:
                 for r in remarks:
                     insert(con, "sta_remark", remark_row(r))
 
-    def _observe_others(self, others: Sequence[Reading]) -> list[str]:
-        ids = []
+    def _observe_others(self, others: Sequence[Reading]) -> None:
         with self._store.transaction() as con:
             for r in others:
-                number = next_id(con)
+                r.number = next_id(con) if r.number is None else r.number
                 row = {
-                    "id": number,
+                    "id": r.number,
                     "datastream": r.datastream,
                     "time_from": r.begin,
                     "time_to": r.end,
@@ -124,8 +186,6 @@ class Storing:
                     else default_feature(con, r.datastream),
                 }
                 insert(con, "sta_observation", row)
-                ids.append(f"o{number}")
-        return ids
 
 
 def quality_mark(quality: Any) -> str | None:  # noqa: ANN401 -- JSON

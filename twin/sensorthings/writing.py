@@ -22,6 +22,7 @@ from twin.sensorthings.rows import (
     move_stream,
     thing_uuid,
 )
+from twin.sensorthings.storing import Change
 
 __all__ = ["Writer"]
 
@@ -80,17 +81,16 @@ class Writer(Creator):
         InvalidRequestError
             If a property cannot be, or observations are to be changed: they are what was measured.
         """
-        self._reader.adopt()
         if of.name == "Observations":
             raise ConflictError(
                 "An Observation is what was measured and is not changed; delete it and create another."
             )
         expect_body(of, body, partial=not whole)
-        with self._store.transaction() as con:
-            work = Work(con, self._hub.now())
+        with self._working() as work:
             number = self._known(work, of, given)
             self._update(work, of, number, body, whole=whole)
-        self._follow(work)
+            names = None if whole else frozenset(body)
+            work.changes.append(Change(of.name, number, names))
 
     def _update(
         self, work: Work, of: Entity, number: int, body: Mapping[str, Any], *, whole: bool
@@ -178,26 +178,23 @@ class Writer(Creator):
         ConflictError
             If it is an observation of the archive, or alarms or cases rest on a Datastream.
         """
-        self._reader.adopt()
-        if of.name == "Observations":
-            self._delete_observation(given)
-            return
-        with self._store.transaction() as con:
-            work = Work(con, self._hub.now())
-            self._drop(work, of.name, [self._known(work, of, given)])
-        if work.streams:
-            self._hub.reload()
+        with self._working() as work:
+            if of.name == "Observations":
+                self._delete_observation(work, given)
+                return
+            number = self._known(work, of, given)
+            work.made += 1
+            self._drop(work, of.name, [number])
 
-    def _delete_observation(self, given: int | str) -> None:
+    def _delete_observation(self, work: Work, given: int | str) -> None:
         found = one_of(given)
         if not isinstance(found, int):
             raise ConflictError(
                 "Readings of the archive are kept: they go when their keeping time (TWIN_KEEP_DAYS) is over."
             )
-        with self._store.transaction() as con:
-            gone = con.execute(
-                "DELETE FROM sta_observation WHERE id = $i RETURNING id", {"i": found}
-            ).fetchone()
+        gone = work.con.execute(
+            "DELETE FROM sta_observation WHERE id = $i RETURNING id", {"i": found}
+        ).fetchone()
         if gone is None:
             raise NotFoundError(f"there is no Observation {str(given)[:60]!r}.")
 
@@ -214,7 +211,7 @@ class Writer(Creator):
             self._expect_free(con, ids)
             con.execute("INSERT INTO sta_gone SELECT unnest($ids)", chosen)
             con.execute(FORGET_ANCHORS, chosen)
-            work.streams += ids
+            work.gone += ids
         if name == "Things":
             con.execute(_DROP_THINGS, chosen)
         for table, column in (*_TIED[name], (_TABLES[name], "id")):

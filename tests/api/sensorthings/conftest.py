@@ -1,5 +1,6 @@
 """A city of its own, served, for the tests that change its SensorThings entities."""
 
+import socket
 from types import SimpleNamespace
 
 import httpx
@@ -16,8 +17,11 @@ NUMBER = "http://www.opengis.net/def/observationType/OGC-OM/2.0/OM_Measurement"
 def sta(make_city, serve, tmp_path_factory):
     """Client of the service, and ways to ask it."""
     city = make_city(tmp_path_factory.mktemp("sta") / "city")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
     with (
-        serve(create_app(ServerSettings(city=city.path))) as root,
+        serve(create_app(ServerSettings(city=city.path, mqtt_port=port))) as root,
         httpx.Client(base_url=f"{root}/v1.1", timeout=60) as client,
     ):
 
@@ -36,7 +40,13 @@ def sta(make_city, serve, tmp_path_factory):
             return [row[name] for row in get(path, **params)["value"]]
 
         yield SimpleNamespace(
-            root=f"{root}/v1.1", base=root, client=client, get=get, post=post, values=values
+            root=f"{root}/v1.1",
+            base=root,
+            mqtt=port,
+            client=client,
+            get=get,
+            post=post,
+            values=values,
         )
 
 

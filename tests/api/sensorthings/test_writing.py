@@ -130,6 +130,60 @@ def test_arrays_and_batches(sta, make, river):
     assert answers[1]["body"] == {"name": "b"}
 
 
+def change_set(*requests, group="g"):
+    return {"requests": [{"id": f"r{n}", "atomicityGroup": group, "method": m, "url": u, "body": b} for n, (m, u, b) in enumerate(requests)]}  # fmt: skip
+
+
+def test_a_change_set_is_stored_as_a_whole(sta, make):
+    """/req/batch-request/batch-request; OData 4.01 JSON, 19.1: atomicityGroup."""
+    batch = change_set(
+        ("post", "Things", {"name": "set", "description": "d", "Locations": [make.place()]}),
+        ("post", "Things($r0)/Datastreams", make.stream("in set")),
+        ("post", "Datastreams($r1)/Observations", {"result": 1.5, "phenomenonTime": "2026-07-01T00:00:00Z"}),
+        ("post", "Datastreams($r1)/Observations", {"result": "rain", "phenomenonTime": "2026-07-01T01:00:00Z"}),
+        ("patch", "Things($r0)", {"description": "changed"}),
+    )  # fmt: skip
+    batch["requests"].append({"id": "after", "method": "get", "url": "Things($r0)?$select=description"})  # fmt: skip
+    told = sta.client.post("/$batch", json=batch).json()["responses"]
+    assert [each["status"] for each in told] == [201, 201, 201, 201, 200, 200]
+    assert [told[2]["body"]["result"], told[3]["body"]["result"]] == [1.5, "rain"]
+    assert told[4]["body"]["description"] == told[5]["body"]["description"] == "changed"
+    stream = told[1]["location"]
+    assert sorted(map(str, (row["result"] for row in sta.client.get(f"{stream}/Observations").json()["value"]))) == ["1.5", "rain"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("last", "status"),
+    [
+        (("post", "Things", {"name": "no description"}), 400),
+        (("post", "Datastreams($r1)/Observations", {"result": 1, "phenomenonTime": "2099-01-01T00:00:00Z"}), 400),
+        (("patch", "Things(999999)", {"name": "x"}), 404),
+        (("get", "Things", None), 400),
+    ],
+)  # fmt: skip
+def test_of_a_change_set_that_fails_nothing_is_left(sta, make, last, status):
+    counts = ("Things", "Sensors", "Datastreams", "ObservedProperties")
+    before = [sta.client.get(f"/{name}/$count").text for name in counts]
+    told = sta.client.post("/$batch", json=change_set(
+        ("post", "Things", {"name": "set", "description": "d"}), ("post", "Things($r0)/Datastreams", make.stream()), last,
+    )).json()["responses"]  # fmt: skip
+    assert {each["status"] for each in told} in ({424, status}, {status})
+    assert [sta.client.get(f"/{name}/$count").text for name in counts] == before
+
+
+def test_an_observation_that_cannot_be_takes_what_came_with_it_along(sta, make):
+    """Deep insert is one transaction: a Datastream is not left when its Observation is refused."""
+    before = sta.client.get("/Datastreams/$count").text
+    thing = sta.post("/Things", {"name": "t", "description": "d"})["@iot.id"]
+    body = make.stream(Observations=[{"result": 1, "phenomenonTime": "2099-01-01T00:00:00Z"}])
+    sta.post(f"/Things({thing})/Datastreams", body, status=400)
+    deep = {"result": 1, "phenomenonTime": "2099-01-01T00:00:00Z", "Datastream": make.stream(Thing={"@iot.id": thing})}  # fmt: skip
+    sta.post("/Observations", deep, status=400)
+    assert sta.client.get("/Datastreams/$count").text == before
+    made = sta.post("/Observations", {**deep, "phenomenonTime": "2026-07-01T00:00:00Z"})
+    assert sta.get(f"/Observations('{made['@iot.id']}')/Datastream")["name"] == "water"
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [

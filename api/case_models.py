@@ -14,6 +14,7 @@ __all__ = [
     "Duplicates",
     "PhotoOut",
     "Photos",
+    "StandingCases",
     "StepIn",
     "Units",
 ]
@@ -119,6 +120,32 @@ class CaseFeature(BaseModel):
     id: str
     geometry: dict[str, Any] | None
     properties: CaseOut
+
+
+class StandingCase(BaseModel):
+    """A case that was open at a moment."""
+
+    id: str
+    key: str
+    title: str | None
+    code: str | None
+    unit: str | None
+    stage: str = Field(description="As of then")
+    reported_at: datetime | None
+    alarm_id: str | None
+    lon: float | None
+    lat: float | None
+    z: float | None
+    eid: str | None
+    grid_code: str | None
+
+
+class StandingCases(BaseModel):
+    """Cases that were open at a moment, oldest first."""
+
+    at: datetime
+    cases: list[StandingCase]
+    count: int
 
 
 class CaseCollection(BaseModel):

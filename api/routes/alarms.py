@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from api.access import reach_of, view_of
-from api.deps import State, only, parse_whole
+from api.deps import State, only, parse_time, parse_whole
 from api.models import answer
 from api.routes.cases import tell
 from twin.analysis import Study
@@ -150,10 +150,14 @@ def list_alarms(
             f"{', '.join(OPEN_STATES)} where absent.",
         ),
     ] = None,
+    at: Annotated[
+        str | None,
+        Query(description="RFC 3339: in the states they were in then, by their steps."),
+    ] = None,
     limit: Annotated[str | None, Query(description="At most so many.")] = None,
 ) -> Response:
-    """Alarms with their stream and place, newest first."""
-    only(request, {"state", "limit", "f", "lang"})
+    """Alarms with their stream and place, newest first; now, or as they stood at a moment."""
+    only(request, {"state", "at", "limit", "f", "lang"})
     wanted = list(OPEN_STATES)
     if which is not None:
         wanted = list(STATES) if which == "all" else which.split(",")
@@ -163,9 +167,10 @@ def list_alarms(
                 f"state={unknown[0][:40]!r}: expected all or one of {', '.join(STATES)}.", "state"
             )
     most = parse_whole(limit, "limit", 1000, 1, state.settings.max_limit)
+    moment = None if at is None else parse_time(at, "at")
     view = view_of(request)
     with state.store.cursor() as cursor:
-        found = listed(cursor, wanted, most if view is None else MOST_ALARMS)
+        found = listed(cursor, wanted, most if view is None else MOST_ALARMS, moment)
     if view is not None:
         shown = (view.alarm(alarm) for alarm in found)
         found = [alarm for alarm in shown if alarm is not None][:most]

@@ -8,8 +8,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, Response
 
 from api.access import role_only, view_of, whole_only
-from api.case_models import CaseCounts, Duplicates, PhotoOut, Photos, Units
-from api.deps import BboxText, State, only, parse_metres, parse_text
+from api.case_models import CaseCounts, Duplicates, PhotoOut, Photos, StandingCases, Units
+from api.deps import BboxText, State, only, parse_metres, parse_text, parse_time
 from api.models import answer
 from api.routes.cases import (
     FILTERS,
@@ -25,6 +25,7 @@ from api.routes.cases import (
     tell,
 )
 from twin.cases.counting import DIGITS, counted, told
+from twin.cases.standing import standing
 from twin.errors import InvalidRequestError, NotFoundError
 
 __all__ = ["router"]
@@ -65,6 +66,26 @@ def counts(
         groups = counted(seen(state.desk.listed(asked, late), view, asked.limit, 0).cases, by)
     names = state.desk.area_names({area for area, *_ in groups if area})
     return answer({"by": by, **told(groups, names)}, headers=NO_STORE)
+
+
+@router.get(
+    "/cases/standing",
+    summary="Cases that were open at a moment",
+    responses={200: {"model": StandingCases}},
+)
+def standing_at(
+    request: Request,
+    state: State,
+    at: Annotated[str, Query(description="RFC 3339.", examples=["2026-07-01T08:00:00Z"])],
+) -> Response:
+    """Every case that was open at a moment, in the stage it was in by its steps, oldest first."""
+    only(request, {"at", "f", "lang"})
+    moment, view = parse_time(at, "at"), view_of(request)
+    found = standing(state.store, moment)
+    if view is not None:
+        shown = [(case, view.case(case)) for case in found]
+        found = [{name: told[name] for name in case} for case, told in shown if told is not None]
+    return answer({"at": moment, "cases": found, "count": len(found)}, headers=NO_STORE)
 
 
 @router.get(

@@ -1,6 +1,7 @@
 """What happens now: streams, their readings, the event stream, key numbers, new readings."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
@@ -31,6 +32,8 @@ __all__ = ["newest_arrow", "router", "simple_box"]
 
 router = APIRouter(tags=["live"])
 HEARTBEAT_S: Final = 15.0
+KINDS: Final = ("state", "alarm", "case", "indicators")
+"""Events a follower can choose among; a ``resync`` comes to all."""
 MOST_CASES: Final = 100_000
 NO_STORE: Final = {"Cache-Control": "no-store"}
 ARROW: Final = "application/vnd.apache.arrow.stream"
@@ -290,6 +293,13 @@ async def follow(
     state: State,
     bbox: BboxText = None,
     subject: SubjectText = None,
+    kinds: Annotated[
+        str | None,
+        Query(
+            description=f"{', '.join(KINDS)}, several with commas; all where absent.",
+            examples=["alarm,case"],
+        ),
+    ] = None,
     last_event_id: Annotated[
         str | None,
         Query(description="Go on after this event, as the header Last-Event-ID does."),
@@ -302,7 +312,12 @@ async def follow(
     /streams, /alarms and /cases anew, then go on). Every event has a number; after a break the
     client goes on where it was.
     """
-    only(request, {"bbox", "subject", "last_event_id", "f", "lang"})
+    only(request, {"bbox", "subject", "kinds", "last_event_id", "f", "lang"})
+    wanted = None if kinds is None else frozenset(kinds.split(","))
+    if wanted is not None and (unknown := sorted(wanted.difference(KINDS))):
+        raise InvalidRequestError(
+            f"kinds={unknown[0][:40]!r}: expected some of {', '.join(KINDS)}.", "kinds"
+        )
     text = request.headers.get("last-event-id") or last_event_id
     after = None if text is None else parse_whole(text, "last_event_id", 0, 0)
     flag = asyncio.Event()
@@ -319,7 +334,7 @@ async def follow(
     )
     headers = {**NO_STORE, "X-Accel-Buffering": "no"}
     narrow = view is not None or bbox is not None or subject is not None
-    body = _wire(subscription, flag, partial(_may_follow, request), narrow)
+    body = _wire(subscription, flag, partial(_may_follow, request), narrow, wanted)
     return StreamingResponse(body, media_type="text/event-stream", headers=headers)
 
 
@@ -332,13 +347,18 @@ def _may_follow(request: Request) -> bool:
 
 
 async def _wire(
-    subscription: Subscription, flag: asyncio.Event, may: Callable[[], bool], narrow: bool
+    subscription: Subscription,
+    flag: asyncio.Event,
+    may: Callable[[], bool],
+    narrow: bool,
+    wanted: frozenset[str] | None,
 ) -> AsyncIterator[bytes]:
     """Events as they come; a heartbeat that carries the last number where none do.
 
     A caller whose token has run out or was revoked is told no more; one who follows a part of the city begins anew after a
-    resync, as there may be other streams in it.
+    resync, as there may be other streams in it. Where only some kinds are wanted, the number goes on with a heartbeat.
     """
+    told_at = time.monotonic()
     try:
         yield f"retry: 2000\nid: {subscription.cursor}\n: {datetime.now(UTC):%FT%TZ}\n\n".encode()
         while not subscription.ended:
@@ -351,7 +371,15 @@ async def _wire(
                 if narrow and "resync" in kinds:
                     yield b"".join(e.wire() for e in events[: kinds.index("resync") + 1])
                     return
-                yield b"".join(event.wire() for event in events)
+                due = time.monotonic() - told_at > HEARTBEAT_S
+                if wanted is not None:
+                    events = [e for e in events if e.kind in wanted or e.kind == "resync"]
+                if events:
+                    yield b"".join(event.wire() for event in events)
+                elif due:
+                    yield f": alive\nid: {subscription.cursor}\n\n".encode()
+                if events or due:
+                    told_at = time.monotonic()
             elif not subscription.pending():
                 try:
                     await asyncio.wait_for(flag.wait(), HEARTBEAT_S)

@@ -345,7 +345,7 @@ def examples(ids) -> dict[str, list[str]]:
         "/scene/{layer}": [f"/scene/{layer}?f={f}" for layer in ("things", "streams", *collections) for f in ("json", "geojson", "czml", "binary")] +
                           [f"/scene/things?f=json&{box}", "/scene/streams?f=json&from=2026-06-02T00:00:00Z"],
         "/scene/{layer}/events": [],  # test_the_scene_stream_tells_of_what_is_seen
-        "/alarms": ["/alarms", "/alarms?state=all"],
+        "/alarms": ["/alarms", "/alarms?state=all", "/alarms?at=2026-07-01T00:00:00Z&state=all"],
         "/alarms/{alarm_id}": [f"/alarms/{FAR_ALARM}"],
         "/alarms/{alarm_id}/reach": [f"/alarms/{FAR_ALARM}/reach?distance_m=2000"],
         "/alarm-rules": ["/alarm-rules", "/alarm-rules?subject=燃气", "/alarm-rules?stream=FAR-0002"],
@@ -353,6 +353,7 @@ def examples(ids) -> dict[str, list[str]]:
         "/cases": ["/cases", f"/cases?{box}"],
         "/cases/{case_id}": [f"/cases/{FAR_CASE}", "/cases/AJ20260601999", f"/cases/{ids.case}"],
         "/cases/counts": [f"/cases/counts?by={by}" for by in ("street", "community", "grid")] + [f"/cases/counts?{box}"],
+        "/cases/standing": [f"/cases/standing?at={moment}" for moment in ("2026-07-01T00:00:00Z", "2035-01-01T00:00:00Z")],
         "/cases/{case_id}/duplicates": [f"/cases/{c}/duplicates?metres=2000&hours=720" for c in (FAR_CASE, ids.case)],
         "/cases/{case_id}/photos": [f"/cases/{c}/photos" for c in (FAR_CASE, ids.case)],
         "/cases/{case_id}/photos/{sha256}": [f"/cases/{FAR_CASE}/photos/{'0' * 64}"],

@@ -10,7 +10,10 @@ __all__ = ["standing", "steps_between"]
 
 
 def standing(store: Store, at: datetime | None = None) -> list[dict[str, Any]]:
-    """``id, eid, lon, lat, z, grid_code, alarm_id`` of every case that is open, or was at a moment (naive UTC)."""
+    """Every case that is open, or was at a moment (naive UTC).
+
+    ``id, eid, lon, lat, z, grid_code, alarm_id, key, title, code, unit, stage, reported_at``; ``stage`` as of then.
+    """
     return _rows(store, "standing", {"closed": sorted(CLOSED), "at": at})
 
 

@@ -148,10 +148,13 @@ def as_row(alarm: Alarm) -> dict[str, Any]:
 
 
 def listed(
-    con: duckdb.DuckDBPyConnection, states: Sequence[str] = OPEN_STATES, limit: int = 1000
+    con: duckdb.DuckDBPyConnection,
+    states: Sequence[str] = OPEN_STATES,
+    limit: int = 1000,
+    at: datetime | None = None,
 ) -> list[dict[str, Any]]:
-    """Alarms in ``states``, newest first, with stream and place (:data:`STREAM_FIELDS`)."""
-    bound = {"states": list(states), "limit": limit, "alarm_id": None}
+    """Alarms in ``states`` now, or at a moment (naive UTC), newest first, with stream and place (:data:`STREAM_FIELDS`)."""
+    bound = {"states": list(states), "limit": limit, "alarm_id": None, "at": at}
     return _rows(con, bound)
 
 
@@ -163,7 +166,7 @@ def one(con: duckdb.DuckDBPyConnection, alarm_id: str) -> dict[str, Any]:
     NotFoundError
         If there never was such an alarm.
     """
-    found = _rows(con, {"states": None, "limit": 1, "alarm_id": alarm_id})
+    found = _rows(con, {"states": None, "limit": 1, "alarm_id": alarm_id, "at": None})
     if not found:
         raise NotFoundError(f"there is no alarm {alarm_id}")
     events = con.execute(

@@ -62,6 +62,8 @@ export class SceneStates {
   changed: Uint32Array | number[];
   counts: GridCount[] | null;
   seq: number;
+  index: number;
+  begun: number;
   time: number;
   lagging: boolean;
   word(position: number): "nothing" | "normal" | "stale" | "warning" | "alarm";

@@ -303,6 +303,8 @@ export class SceneStates {
     this.changed = [];                // positions the last frame changed
     this.counts = null;               // of each grid, where counts are told in place of features
     this.seq = 0;
+    this.index = 0;                   // CRC-32 of the ids: with seq, what to come back with
+    this.begun = 0;                   // how often the index began anew; else it only grows
     this.time = 0;                    // milliseconds since 1970
     this.lagging = false;
   }
@@ -319,7 +321,7 @@ export class SceneStates {
     const [kind, flags, n, k, size] = [head.getUint8(4), head.getUint8(5), head.getUint32(36, true), head.getUint32(40, true), head.getUint32(44, true)];
     let body = raw.subarray(HEAD, HEAD + size);
     if (flags & DEFLATED) body = new Uint8Array(await new Response(new Blob([body]).stream().pipeThrough(new DecompressionStream("deflate"))).arrayBuffer());
-    if (kind === INDEX) { this.#index(body, n, k); return false; }
+    if (kind === INDEX) { this.#index(body, n, k); this.index = head.getUint32(32, true); return false; }
     let at = 0, position = -1;
     const changed = new Uint32Array(k);
     for (let i = 0; i < k; i += 1) {
@@ -341,6 +343,7 @@ export class SceneStates {
   #index(body, n, k) {
     const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
     this.ids.length = n - k;
+    if (k === n) this.begun += 1;
     for (let i = 0; i < k; i += 1) this.ids.push(this.layer === "streams" ? Number(view.getBigInt64(8 * i, true)) : uuid(body.subarray(16 * i, 16 * i + 16)));
     const [state, value] = [this.state, this.value];
     this.state = new Uint8Array(n);

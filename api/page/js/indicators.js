@@ -8,6 +8,12 @@ const isOld = ({ freshness, time }) => !freshness.newest || Date.parse(time) - D
 export class Indicators {
   constructor(app) { this.app = app; this.before = {}; onLanguage(() => this.show(this.numbers)); }
 
+  /** Numbers of a moment of the past, counted from what is shown of it. */
+  past(time, states, alarms, cases) {
+    const total = Object.values(states).reduce((sum, each) => sum + each, 0), at = new Date(time).toISOString();
+    this.show({ past: true, time: at, streams: { total, by_state: states }, alarms: { open: alarms.length, unanswered: alarms.filter((each) => each.state === "active").length }, cases: { open: cases.length, by_stage: {} }, freshness: { newest: at } });
+  }
+
   show(numbers) {
     if (!numbers) return;
     this.numbers = numbers;
@@ -17,7 +23,7 @@ export class Indicators {
       ["iBuildings", figure(buildings), "", ""], ["iOnline", figure(total - states.stale), `/ ${figure(total)}`, ""],
       ["iNormal", figure(states.normal), "", "normal"], ["iWarning", figure(states.warning), "", "warning"], ["iAlarm", figure(states.alarm), "", "alarm"],
       ["iAlarms", figure(numbers.alarms.open), `${t("iUnanswered")} ${figure(numbers.alarms.unanswered)}`, numbers.alarms.unanswered ? "alarm" : ""],
-      ["iCases", figure(numbers.cases.open), "", ""], [isOld(numbers) ? "iOld" : "iFresh", numbers.freshness.newest ? moment(numbers.freshness.newest).split(/[ ,]+/).at(-1) : "—", numbers.freshness.newest ? moment(numbers.freshness.newest).split(/[ ,]+/)[0] : "", isOld(numbers) ? "old" : ""],
+      ["iCases", figure(numbers.cases.open), "", ""], [numbers.past ? "iPast" : isOld(numbers) ? "iOld" : "iFresh", numbers.freshness.newest ? moment(numbers.freshness.newest).split(/[ ,]+/).at(-1) : "—", numbers.freshness.newest ? moment(numbers.freshness.newest).split(/[ ,]+/)[0] : "", numbers.past || isOld(numbers) ? "old" : ""],
     ];
     document.getElementById("indicators").replaceChildren(...cells.map(([name, value, small, kind]) => {
       const changed = name in this.before && this.before[name] !== value;

@@ -1,117 +1,116 @@
-// What happens now: sensors coloured by state, alarms, cases; kept current by server-sent events.
-import { get, make, post, query } from "./api.js";
-import { lang, moment, onLanguage, t } from "./i18n.js";
+// What happens now, or happened: states of things and sensors from frames, alarms and cases from events; of a past from the same
+// frames, with the lists as they stood then.
+import { get, post, query } from "./api.js";
+import { AlarmList } from "./alarms.js";
+import { Cases, Sensors } from "./sensors.js";
+import { Follower } from "./states.js";
+import { t } from "./i18n.js";
 import { isSilent } from "./steps.js";
 
-const Cesium = window.Cesium;
-export const COLORS = { normal: "#2fd38a", warning: "#ffb627", alarm: "#ff4d5e", stale: "#8c9bb0" };
-const WORST = ["alarm", "warning", "normal", "stale"];
 const CLOSED = new Set(["结案", "作废"]);
 const MOST_CASES = 2000;
-const discs = new Map();
-
-/** A round badge: colour of the worst state, number of points in it. */
-function disc(color, text) {
-  const key = color + text;
-  if (!discs.has(key)) {
-    const size = text ? 68 : 30, canvas = make("canvas", { width: size, height: size }), pen = canvas.getContext("2d"), half = size / 2;
-    if (text) { pen.beginPath(); pen.arc(half, half, half - 2, 0, 7); pen.fillStyle = `${color}55`; pen.fill(); }
-    pen.beginPath(); pen.arc(half, half, text ? half - 10 : half - 4, 0, 7);
-    pen.fillStyle = text ? "rgba(9,19,34,.88)" : color; pen.fill();
-    pen.lineWidth = 4; pen.strokeStyle = text ? color : "#fff"; pen.stroke();
-    if (text) { pen.fillStyle = "#fff"; pen.font = "600 23px 'Noto Sans CJK SC', system-ui, sans-serif"; pen.textAlign = "center"; pen.textBaseline = "middle"; pen.fillText(text, half, half + 1); }
-    discs.set(key, canvas);
-  }
-  return discs.get(key);
-}
-
-function diamond(color) {
-  const canvas = make("canvas", { width: 30, height: 30 }), pen = canvas.getContext("2d");
-  pen.translate(15, 15); pen.rotate(Math.PI / 4); pen.fillStyle = color; pen.fillRect(-8, -8, 16, 16); pen.lineWidth = 3; pen.strokeStyle = "#fff"; pen.strokeRect(-8, -8, 16, 16);
-  return canvas;
-}
+const KINDS = "alarm,case,indicators";
+const LISTS_MS = 1000;   // the lists of a past are asked for so often at most
 
 export class Live {
   constructor(app) {
     this.app = app;
-    this.state = new Map();
+    this.state = new Map();      // of each stream, by id
     this.alarms = new Map();
-    this.entities = new Map();
-    this.listeners = [];
-    this.sensors = this.#source("streams", (entities) => WORST.find((each) => entities.some((entity) => this.state.get(entity.stream)?.state === each)) ?? "stale");
-    this.cases = this.#source("cases", null);
-    this.cases.show = false;
-    onLanguage(() => this.showAlarms());
+    this.listeners = [];         // told of streams that changed, a Set
+    this.whenCases = [];         // told that cases changed
+    this.past = null;            // milliseconds since 1970 of the moment that is shown; null: now
+    this.sensors = new Sensors(app.viewer, (id) => this.state.get(id)?.state);
+    this.cases = new Cases(app.viewer, ({ stage }) => CLOSED.has(stage));
+    this.list = new AlarmList(app, this);
   }
 
-  #source(name, worst) {
-    const source = new Cesium.CustomDataSource(name);
-    Object.assign(source.clustering, { enabled: true, pixelRange: 46, minimumClusterSize: 3, clusterLabels: false, clusterPoints: false });
-    source.clustering.clusterEvent.addEventListener((entities, cluster) => {
-      cluster.label.show = false;
-      Object.assign(cluster.billboard, { show: true, image: disc(worst ? COLORS[worst(entities)] : "#b07cff", String(entities.length)), scale: 0.5, disableDepthTestDistance: Number.POSITIVE_INFINITY });
-      cluster.billboard.id = entities;
-    });
-    this.app.viewer.dataSources.add(source);
-    return source;
-  }
-
+  /** Alarms, cases, streams as they are now. */
   async load() {
     const stages = Object.keys(this.app.indicators.numbers?.cases.by_stage ?? {}).filter((stage) => !CLOSED.has(stage));
     const [streams, alarms, cases] = await Promise.all([get("/streams"), get("/alarms"), stages.length ? get(query("/cases", { stage: stages.join(","), limit: MOST_CASES })) : { features: [] }]);
+    if (this.past !== null) return streams.asOf;   // meanwhile somebody went back in time
     if (cases.numberMatched > cases.features.length) this.app.toast(t("truncated", { n: cases.features.length }), "info");
-    this.sensors.entities.suspendEvents();
-    this.sensors.entities.removeAll();
-    for (const { properties } of streams.features) {
-      this.state.set(properties.id, properties);
-      if (properties.lon === null || properties.lat === null) continue;
-      const entity = this.sensors.entities.add({ position: Cesium.Cartesian3.fromDegrees(properties.lon, properties.lat, (properties.z ?? 0) + 2), billboard: { image: disc(COLORS[properties.state], ""), scale: 0.5, disableDepthTestDistance: Number.POSITIVE_INFINITY } });
-      entity.stream = properties.id;
-      this.entities.set(properties.id, entity);
-    }
-    this.sensors.entities.resumeEvents();
-    this.entities = new Map([...this.entities].filter(([id]) => this.state.has(id)));
-    this.alarms.clear();
-    for (const alarm of alarms.alarms) if (alarm.state !== "closed" && !isSilent(alarm)) this.alarms.set(alarm.id, alarm);
-    this.showAlarms();
-    this.#trouble();
-    this.cases.entities.removeAll();
-    for (const { properties } of cases.features) this.#case(properties);
+    this.state = new Map(streams.features.map(({ properties }) => [properties.id, properties]));
+    this.sensors.load([...this.state.values()]);
+    this.#setAlarms(alarms.alarms.filter((alarm) => alarm.state !== "closed" && !isSilent(alarm)));
+    this.#setCases(cases.features.map(({ properties }) => properties));
     this.app.viewer.scene.requestRender();
     return streams.asOf;
   }
 
-  #case(properties) {
-    this.cases.entities.removeById(properties.id);
-    if (CLOSED.has(properties.stage) || typeof properties.lon !== "number") return;
-    const entity = this.cases.entities.add({ id: properties.id, position: Cesium.Cartesian3.fromDegrees(properties.lon, properties.lat, (properties.z ?? 0) + 3), billboard: { image: diamond("#b07cff"), scale: 0.55, disableDepthTestDistance: Number.POSITIVE_INFINITY } });
-    entity.case = properties;
+  #setAlarms(alarms) {
+    this.alarms = new Map(alarms.map((alarm) => [alarm.id, alarm]));
+    this.list.show();
+  }
+
+  #setCases(cases) {
+    this.caseList = cases;
+    this.cases.load(cases);
+    for (const listener of this.whenCases) listener();
   }
 
   async start() {
     const asOf = await this.load();
     this.connect(asOf);
+    this.#follow({});
+  }
+
+  /** States of things and of sensors, now or (`from`, `to`, `speed`) of a past. */
+  #follow(asked) {
+    this.#unfollow();
+    const said = { lagging: () => this.#late(), problem: (text) => this.app.toast(text, "warning"), lost: () => this.#lose("frames"), back: () => this.#found("frames") };
+    this.things = new Follower("things", { rate: 2, ...asked }, { ...said, frame: (states) => this.#things(states) });
+    this.streams = new Follower("streams", { rate: 2, values: true, ...asked }, { ...said, frame: (states) => this.#streams(states) });
+  }
+
+  #unfollow() { this.things?.close(); this.streams?.close(); }
+
+  #things(states) {
+    this.app.painter.follow(states);
+    if (this.past !== null) this.onmoment?.(states.time);
+  }
+
+  #streams(states) {
+    const changed = new Set();
+    for (const position of states.changed) {
+      const stream = this.state.get(states.ids[position]);
+      if (!stream) continue;
+      const state = states.word(position), value = states.value?.[position];
+      if (stream.state !== state) { stream.state = state; this.sensors.set(stream.id, state); }
+      if (value !== undefined && Math.fround(stream.value) !== value) stream.value = Number.isNaN(value) ? null : shortest(value);
+      changed.add(stream.id);
+    }
+    if (this.past !== null) this.onmoment?.(states.time);
+    for (const listener of this.listeners) listener(changed);
+    this.app.viewer.scene.requestRender();
   }
 
   connect(asOf) {
-    const source = this.source = new EventSource(`/live?last_event_id=${asOf}`);
-    const on = (name, handle) => source.addEventListener(name, (event) => { handle(JSON.parse(event.data)); this.app.viewer.scene.requestRender(); });
-    on("state", ({ changes }) => changes.forEach((change) => this.#change(change)));
+    const source = this.source = new EventSource(query("/live", { last_event_id: asOf, kinds: KINDS }));
+    const on = (name, handle) => source.addEventListener(name, (event) => { if (source === this.source) handle(JSON.parse(event.data)); });
     on("alarm", (alarm) => this.#alarm(alarm));
-    on("case", (given) => this.#case(given.properties ?? given.case ?? given));
+    on("case", (given) => { this.cases.set(given.properties ?? given.case ?? given); for (const listener of this.whenCases) listener(); this.app.viewer.scene.requestRender(); });
     on("indicators", (numbers) => this.app.indicators.show(numbers));
     on("resync", () => this.load().catch((error) => this.app.toast(error.message, "warning")));
     source.onerror = () => {
-      if (!this.lost) { this.lost = true; this.app.toast(t("liveLost"), "warning"); }
+      if (source !== this.source) return;
+      this.#lose("events");
       // The browser tries again by itself unless the answer was a refusal (a proxy's 502, say): then it is ours to.
       if (source.readyState === EventSource.CLOSED) setTimeout(() => { if (source === this.source) this.connect(asOf); }, 3000);
     };
-    source.onopen = () => { if (this.lost) this.#back(); };
+    source.onopen = () => this.#found("events");
+  }
+
+  #lose(what) {
+    this.lost ??= new Set();
+    if (!this.lost.size) this.app.toast(t("liveLost"), "warning");
+    this.lost.add(what);
   }
 
   /** What happened while nobody listened is asked for whole: a server that started anew may have no memory of events. */
-  async #back() {
-    this.lost = false;
+  async #found(what) {
+    if (!this.lost?.delete(what) || what !== "events") return;
     try {
       await this.load();
       this.app.indicators.show(await get("/indicators"));
@@ -119,39 +118,19 @@ export class Live {
     } catch (error) { this.app.toast(error.message, "warning"); }
   }
 
-  #change(change) {
-    const stream = this.state.get(change.id);
-    if (!stream) return;
-    const before = stream.state;
-    Object.assign(stream, change);
-    const entity = this.entities.get(change.id);
-    if (entity && before !== stream.state) entity.billboard.image = disc(COLORS[stream.state], "");
-    if (stream.eid && before !== stream.state) this.#trouble();
-    for (const listener of this.listeners) listener(stream);
+  /** The server folded changes together because this page was slow: said quietly, beside the numbers, while it lasts. */
+  #late() {
+    const note = document.getElementById("lagging");
+    note.hidden = false;
+    clearTimeout(this.lateTimer);
+    this.lateTimer = setTimeout(() => { note.hidden = true; }, 5000);
   }
 
   #alarm(alarm) {
     const isNew = !this.alarms.has(alarm.id) && alarm.state === "active";
     if (alarm.state === "closed" || isSilent(alarm)) this.alarms.delete(alarm.id); else this.alarms.set(alarm.id, { ...this.alarms.get(alarm.id), ...alarm });
-    this.showAlarms();
-    if (isNew) this.app.toast(alarm[`message_${lang()}`], alarm.level, t(alarm.level), () => this.visit(alarm));
-  }
-
-  /** Things whose sensors are beyond a threshold, painted in the scene: colours follow ids, no tile is made anew. */
-  #trouble() {
-    const found = { alarm: new Set(), warning: new Set() };
-    for (const { eid, state } of this.state.values()) if (eid && found[state]) found[state].add(eid);
-    for (const eid of found.alarm) found.warning.delete(eid);
-    const said = JSON.stringify([[...found.alarm].sort(), [...found.warning].sort()]);
-    if (said === this.said) return;
-    this.said = said;
-    this.troubled = found;
-    this.app.repaint();
-  }
-
-  visit(alarm) {
-    if (typeof alarm.lon === "number") this.app.flyTo({ lon: alarm.lon, lat: alarm.lat, z: alarm.z ?? 0, range: 260, pitch: -35 });
-    this.app.panel.alarm(alarm.id);
+    this.list.show();
+    if (isNew) this.list.announce(alarm);
   }
 
   /** A step with an alarm; null where the server refused it, whose sentence is shown. */
@@ -163,16 +142,51 @@ export class Live {
     } catch (error) { this.app.toast(error.message, "warning"); return null; }
   }
 
-  showAlarms() {
-    const list = document.getElementById("alarm-list");
-    const rank = (alarm) => (alarm.state === "active" ? 0 : 2) + (alarm.level === "alarm" ? 0 : 1);
-    const alarms = [...this.alarms.values()].sort((a, b) => rank(a) - rank(b) || b.raised_at.localeCompare(a.raised_at));
-    const count = document.getElementById("alarm-count");
-    count.textContent = alarms.length;
-    count.classList.toggle("on", alarms.some((alarm) => alarm.state === "active"));
-    list.replaceChildren(...alarms.slice(0, 60).map((alarm) => make("li", { class: `${alarm.level} ${alarm.state === "active" ? "" : "answered"}`, "data-alarm": alarm.id, onclick: () => this.visit(alarm) },
-      make("button", { type: "button", class: "message", "aria-label": t("show") }, alarm[`message_${lang()}`]),
-      make("footer", {}, `${t(`state_${alarm.state}`)} · ${moment(alarm.raised_at)}`, alarm.state === "active" ? make("button", { onclick: (event) => { event.stopPropagation(); this.step(alarm, "acknowledge"); } }, t("acknowledge")) : null))));
-    if (!alarms.length) list.append(make("li", { class: "empty" }, t("noAlarms")));
+  /** Show an interval of the past (milliseconds since 1970) from a moment on; `onmoment` is told the times of its frames. */
+  play(from, to, speed, onmoment) {
+    this.source?.close();
+    this.source = null;
+    this.onmoment = onmoment;
+    this.past = from;
+    this.#follow({ from: new Date(from).toISOString(), to: new Date(to).toISOString(), speed });
+    this.showAt(from);
+  }
+
+  /** Tell the past that plays: play, pause, seek. */
+  say(message) { this.things.say(message); this.streams.say(message); }
+
+  /** Lists and numbers as they stood at a moment of the past; asked for once a second at most. */
+  showAt(time) {
+    this.past = time;
+    if (this.listing) return;
+    this.listing = new Promise((done) => { setTimeout(done, LISTS_MS); }).then(() => { this.listing = null; if (this.past !== null && this.past !== time) this.showAt(this.past); });
+    this.#listsAt(time).catch((error) => this.app.toast(error.message, "warning"));
+  }
+
+  async #listsAt(time) {
+    const at = new Date(time).toISOString();
+    const [alarms, cases] = await Promise.all([get(query("/alarms", { at })), get(query("/cases/standing", { at }))]);
+    if (this.past === null) return;
+    this.#setAlarms(alarms.alarms.filter((alarm) => !isSilent(alarm)));
+    this.#setCases(cases.cases);
+    this.app.indicators.past(time, this.#byState(), alarms.alarms, cases.cases);
+    this.app.viewer.scene.requestRender();
+  }
+
+  #byState() {
+    const found = { normal: 0, warning: 0, alarm: 0, stale: 0 };
+    for (const { state } of this.state.values()) found[state === "nothing" ? "stale" : state] += 1;
+    return found;
+  }
+
+  /** Back to what is now. */
+  async now() {
+    this.past = this.onmoment = null;
+    this.#unfollow();
+    this.app.indicators.show(await get("/indicators"));
+    await this.start();
   }
 }
+
+/** A float32 as the decimal it was made of: 0.37 and not 0.3700000047683716. */
+const shortest = (value) => Number(value.toPrecision(7));

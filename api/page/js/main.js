@@ -1,14 +1,17 @@
 // Opens the city: scene, layers, live data, search, panel; and window.__citytwin for scripts and tests.
 import { get, make } from "./api.js";
+import { Board } from "./board.js";
 import { lang, onLanguage, setLanguage, t } from "./i18n.js";
 import { Indicators } from "./indicators.js";
 import { Layers } from "./layers.js";
 import { Live } from "./live.js";
+import { Painter } from "./painter.js";
 import { Panel } from "./panel.js";
 import { showLegend } from "./legend.js";
 import { setDepth } from "./quality.js";
+import { Replay } from "./replay.js";
 import { RoomView } from "./room.js";
-import { MORNING, cloudOf, createScene, dive, goHome, loadTilesets, look, paint, setUnderground } from "./scene.js";
+import { MORNING, cloudOf, createScene, dive, goHome, loadTilesets, look, setUnderground } from "./scene.js";
 import { Search } from "./search.js";
 import { setHour } from "./sun.js";
 
@@ -26,19 +29,21 @@ class App {
     this.viewer = await createScene(this.city);
     this.tilesets = await loadTilesets(this.viewer, this.city, ["buildings", "models", "pipes", "furniture", "points", "rooms"]);
     this.roomView = new RoomView(this.viewer, this.tilesets);
-    paint(this.tilesets, {});
+    this.painter = new Painter(this.viewer, this.tilesets);
     await goHome(this.viewer, this.city, 0);
     this.indicators = new Indicators(this);
     this.live = new Live(this);
     this.panel = new Panel(this);
     this.search = new Search(this);
     this.layers = new Layers(this);
+    this.replay = new Replay(this);
+    this.board = new Board(this);
     this.#buttons();
     new Cesium.ScreenSpaceEventHandler(this.viewer.canvas).setInputAction(({ position }) => this.pick(position), Cesium.ScreenSpaceEventType.LEFT_CLICK);
     this.indicators.show(await get("/indicators"));
     await this.live.start();
     for (const [id, color, source] of [["streams", "#2fd38a", this.live.sensors], ["cases", "#b07cff", this.live.cases]]) {
-      this.layers.add({ id, group: "groupLive", color, count: source.entities.values.length, on: source.show, name: () => t(id), set: (on) => { source.show = on; } });
+      this.layers.add({ id, group: "groupLive", color, count: source.count, on: source.show, name: () => t(id), set: (on) => { source.show = on; } });
     }
     document.getElementById("cover").classList.add("gone");
   }
@@ -62,7 +67,7 @@ class App {
       setHour(this.viewer, this.city.home ?? { lon: 105, lat: 35 }, Number(hour.value));
     };
     hour.value = MORNING; hour.oninput();
-    document.addEventListener("keydown", (event) => { if (event.key === "Escape" && !this.panel.root.hidden && event.target.id !== "search-box") this.clear(); });
+    document.addEventListener("keydown", (event) => { if (event.key === "Escape" && !this.panel.root.hidden && !this.board.root.open && event.target.id !== "search-box") this.clear(); });
   }
 
   /** Look below the ground: pipes, a legend of their media, ghosts of what stands above. */
@@ -126,13 +131,15 @@ class App {
   }
 
   #paint() {
-    paint(this.tilesets, { ...this.marked, underground: this.underground, troubled: this.live?.troubled });
-    this.viewer.scene.requestRender();
+    const { eid = null, room = null, storey = null } = this.marked ?? {};
+    this.painter.set({ underground: this.underground, room, storey });
+    this.painter.mark(new Map([...(this.within ?? []), ...(eid ? [[eid, "chosen"]] : [])]));
   }
 
-  repaint() { this.#paint(); }
+  /** Mark what an alarm can reach (eid → mark of the painter), or nothing. */
+  setWithin(marks) { this.within = marks; this.#paint(); }
 
-  clear() { this.panel.close(); this.#mark(null, null); }
+  clear() { this.panel.close(); this.within = null; this.#mark(null, null); }
 
   toast(text, kind = "info", head = null, onclick = null) {
     const box = make("button", { type: "button", class: `toast ${kind}`, onclick: () => { box.remove(); onclick?.(); } }, head ? make("b", {}, head) : null, text);

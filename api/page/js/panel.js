@@ -1,7 +1,9 @@
 // The panel on the right: all the server says of one entity, stream, case or address.
 import { get, make, post } from "./api.js";
-import { chart } from "./chart.js";
+import { chart, ruleText, rulesOf } from "./chart.js";
 import { figure, has, lang, moment, onLanguage, t, title, unit } from "./i18n.js";
+import { duplicates, limits, photos } from "./casefile.js";
+import { reachOf } from "./reach.js";
 import { alarmSteps, caseSteps } from "./steps.js";
 
 const UNITS = { height_m: "m", depth_m: "m", width_m: "m", elevation_m: "m", diameter_mm: "mm", area_m2: "m²" };
@@ -12,7 +14,7 @@ export class Panel {
     this.app = app;
     this.root = document.getElementById("panel");
     onLanguage(() => { if (!this.root.hidden) this.redraw?.(); });
-    app.live.listeners.push((stream) => this.#update(stream));
+    app.live.listeners.push((changed) => this.#update(changed));
   }
 
   /** What the server says, or null where something else was asked for meanwhile: the last one is shown. */
@@ -76,20 +78,28 @@ export class Panel {
   }
 
   #charts() {
-    for (const box of this.root.querySelectorAll(".stream")) {
-      chart(box.querySelector("canvas"), box.dataset.stream).catch((error) => this.app.toast(error.message, "warning"));
-    }
+    for (const box of this.root.querySelectorAll(".stream")) this.#chart(box);
   }
 
+  #chart(box) {
+    if (!box.isConnected) return;
+    chart(box.querySelector("canvas"), box.dataset.stream, this.app.live.past).catch((error) => this.app.toast(error.message, "warning"));
+  }
+
+  /** What can be done now; in a replay only that it cannot. */
+  #acts(form) { return this.app.live.past === null ? form() : make("p", { class: "note" }, t("pastActions")); }
+
   async stream(id) {
-    this.#instead();
-    const stream = this.app.live.state.get(id) ?? (await this.#ask(`/streams/${id}`))?.properties;
-    if (!stream) return;
+    const asked = await this.#ask(`/streams/${id}`);
+    if (!asked) return;
+    const { time } = asked.properties, stream = Object.assign(this.app.live.state.get(id) ?? asked.properties, this.app.live.past === null ? { time } : {});
+    const rules = await rulesOf(stream.key).catch(() => []);
     delete this.root.dataset.eid;
     this.redraw = () => {
       this.#open(stream.name, `${t("subject")} · ${stream.subject}`, [
         this.#stream(stream),
-        ...section("attributes", pairs([["code", stream.key], ["updated", moment(stream.time)], ["warning", range(stream, "warn")], ["alarm", range(stream, "alarm")], ["grid", stream.grid_code]])),
+        ...section("attributes", pairs([["code", stream.key], ["updated", moment(stream.time)], ["grid", stream.grid_code]])),
+        ...section("watchRules", list(rules.map((rule) => ruleText(rule, stream.unit)))),
         ...section("related", list(stream.eid ? [link(() => this.app.select(stream.eid), t("watched"))] : [])),
       ]);
       this.#charts();
@@ -108,9 +118,10 @@ export class Panel {
     const told = (value) => (typeof value === "number" ? `${figure(value)} ${unit(found.unit)}` : null);
     this.redraw = () => {
       this.#open(found[`message_${lang()}`], [t(found.level), t(`state_${found.state}`)].join(" · "), [
-        alarmSteps(found, act, openCase),
+        this.#acts(() => alarmSteps(found, act, openCase)),
         ...section("attributes", pairs([["kind", found.kind && t(`kind_${found.kind}`)], ["value", told(found.value)], ["threshold", told(found.threshold)], ["since", moment(found.raised_at)], ["until", found.shelved_until && moment(found.shelved_until)], ["grid", found.grid_code]])),
         ...(stream ? [make("h3", {}, t("sensor")), this.#stream(stream)] : []),
+        ...(typeof found.lon === "number" ? [reachOf(found, this.app)] : []),
         ...section("related", list([link(() => this.stream(found.stream_id), found.name ?? found.key), ...(found.eid ? [link(() => this.app.select(found.eid), t("watched"))] : [])])),
         ...section("history", list(found.events?.map((each) => [moment(each.at ?? each.at_time), has(`event_${each.event}`) ? t(`event_${each.event}`) : each.event, each.actor, each.note].filter(Boolean).join("　")))),
       ]);
@@ -125,13 +136,18 @@ export class Panel {
     if (!found) return;
     delete this.root.dataset.eid;
     const given = found.properties ?? found;
+    const complain = (text) => this.app.toast(text, "warning");
     const act = async (action, body) => {
-      try { await post(`/cases/${given.id}/${action}`, { actor: t("actor"), ...body }); await this.case(id); } catch (error) { this.app.toast(error.message, "warning"); }
+      try { await post(`/cases/${given.id}/${action}`, { actor: t("actor"), ...body }); await this.case(id); } catch (error) { complain(error.message); }
     };
+    const mayMerge = this.app.live.past === null && given.actions?.some((step) => step.takes.includes("into"));
+    const into = (key) => { const field = this.root.querySelector("[data-said=into]"); field.value = key; field.focus(); };
     this.redraw = () => this.#open(given.title ?? given.key, `${t("case")} · ${given.stage}`, [
       make("p", {}, given.description ?? ""),
-      caseSteps(given, act),
-      ...section("attributes", pairs([["code", given.key], ["reported", moment(given.reported_at)], ["source", given.source], ["department", given.unit], ["address", given.address_text], ["grid", given.grid_code]])),
+      this.#acts(() => caseSteps(given, act, complain)),
+      ...section("attributes", pairs([["code", given.key], ["reported", moment(given.reported_at)], ...limits(given), ["source", given.source], ["department", given.unit], ["address", given.address_text], ["grid", given.grid_code]])),
+      duplicates(given, this.app, mayMerge ? into : null),
+      ...section("photos", photos(given, this.app, this.app.live.past === null)),
       ...section("history", list((given.events ?? found.events)?.map((each) => [moment(each.at ?? each.at_time ?? each.time), each.to_stage ?? each.stage ?? each.action, each.actor, each.note].filter(Boolean).join("　")))),
     ]);
     this.redraw();
@@ -145,26 +161,23 @@ export class Panel {
     this.redraw();
   }
 
-  #update(stream) {
-    const box = this.root.hidden ? null : this.root.querySelector(`.stream[data-stream="${stream.id}"]`);
-    if (!box) return;
-    box.querySelector(".dot").className = `dot ${stream.state}`;
-    box.querySelector("b").textContent = reading(stream);
-    box.querySelector("span").textContent = ` · ${t(stream.state)}`;
-    clearTimeout(this.later);
-    this.later = setTimeout(() => chart(box.querySelector("canvas"), stream.id).catch((error) => this.app.toast(error.message, "warning")), 400);
+  /** Streams (a Set of ids) have changed: those that are shown say so. */
+  #update(changed) {
+    if (this.root.hidden) return;
+    for (const box of this.root.querySelectorAll(".stream")) {
+      const stream = this.app.live.state.get(Number(box.dataset.stream));
+      if (!stream || !changed.has(stream.id)) continue;
+      box.querySelector(".dot").className = `dot ${stream.state}`;
+      box.querySelector("b").textContent = reading(stream);
+      box.querySelector("span").textContent = ` · ${t(stream.state)}`;
+      clearTimeout(box.later);
+      box.later = setTimeout(() => this.#chart(box), 400);
+    }
   }
 }
 
 const metres = (value) => (typeof value === "number" ? `${figure(value)} m` : null);
 const reading = (stream) => (typeof stream.value === "number" ? `${figure(stream.value)} ${unit(stream.unit)}` : "—");
-
-function range(stream, level) {
-  const parts = [];
-  if (typeof stream[`${level}_low`] === "number") parts.push(`< ${figure(stream[`${level}_low`])}`);
-  if (typeof stream[`${level}_high`] === "number") parts.push(`> ${figure(stream[`${level}_high`])}`);
-  return parts.length ? `${parts.join(lang() === "zh" ? " 或 " : " or ")} ${unit(stream.unit)}` : null;
-}
 
 /** Attribute names and values; those of nested groups follow under their own name. */
 function* flat(attributes, depth = 0) {

@@ -92,31 +92,6 @@ export function setUnderground(viewer, tilesets, on) {
   viewer.scene.requestRender();
 }
 
-const MOST_LIT = 200;   // things in one condition of a style
-const GHOST = "color('#dfeeff', 0.11)";
-const CLAY = "color('#d5dee8')";   // the neighbourhood of a room: there, but not what is looked at
-const PLAIN = { buildings: "color('#fbf8f1')", models: "color('#ffffff')", pipes: "color('#ffffff')", furniture: "color('#ffffff')" };
-
-/** Style all tilesets: one glowing eid, things in alarm red and amber, one room in its opened building, pipes below ghosts. */
-export function paint(tilesets, { eid = null, room = null, storey = null, underground = false, troubled = null }) {
-  for (const [name, tileset] of Object.entries(tilesets)) {
-    if (name === "points") continue;   // in their own colours
-    if (name === "rooms") {
-      tileset.show = room !== null;
-      tileset.style = new Cesium.Cesium3DTileStyle({ show: room ? `\${eid} === '${room}'` : "false", color: "color('#ff8a00', 0.92)" });
-      continue;
-    }
-    const clay = room !== null && name === "buildings" && !underground;
-    const base = underground && name !== "pipes" ? GHOST : clay ? CLAY : PLAIN[name];
-    tileset.colorBlendMode = clay ? Cesium.Cesium3DTileColorBlendMode.REPLACE : Cesium.Cesium3DTileColorBlendMode.HIGHLIGHT;
-    const lit = [[eid ? [eid] : [], "#35c8ff"], [[...(troubled?.alarm ?? [])], "#ff4d5e"], [[...(troubled?.warning ?? [])], "#ffb627"]];
-    const conditions = lit.filter(([ids]) => ids.length).map(([ids, color]) => [ids.slice(0, MOST_LIT).map((each) => `\${eid} === '${each}'`).join(" || "), `color('${color}')`]);
-    const style = { color: conditions.length ? { conditions: [...conditions, ["true", base]] } : base };
-    if (name === "models" && room !== null && storey) style.show = `\${storey} === '${storey.replace(/[\\']/g, "\\$&")}'`;
-    tileset.style = new Cesium.Cesium3DTileStyle(style);
-  }
-}
-
 /** From far above there is nothing to see below the ground: come down to where the camera looks. */
 export async function dive(viewer, range = 380) {
   const { camera } = viewer;

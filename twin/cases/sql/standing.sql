@@ -1,5 +1,6 @@
 -- Cases that are open, with their place. $closed: stages of cases that are not; $at (UTC): as they stood then by their steps, or NULL.
-SELECT c.case_id::VARCHAR AS id, a.eid::VARCHAR AS eid, coalesce(c.lon, a.lon) AS lon, coalesce(c.lat, a.lat) AS lat, a.z, a.grid_code, c.alarm_id::VARCHAR AS alarm_id
+SELECT c.case_id::VARCHAR AS id, a.eid::VARCHAR AS eid, coalesce(c.lon, a.lon) AS lon, coalesce(c.lat, a.lat) AS lat, a.z, a.grid_code, c.alarm_id::VARCHAR AS alarm_id,
+    c.key, c.title, c.code, c.unit, CASE WHEN $at::TIMESTAMP IS NULL THEN c.stage ELSE e.stage END AS stage, c.reported_at
 FROM case_file c
 LEFT JOIN (FROM anchor WHERE subject_kind = 'case' QUALIFY row_number() OVER (PARTITION BY subject_id ORDER BY at_time DESC) = 1) a
     ON a.subject_id = c.case_id::VARCHAR

@@ -63,6 +63,11 @@ class Face:
     door: str = ""
     own: str = ""
 
+    @property
+    def shape(self) -> tuple[list[float], list[float], float]:
+        """What a parent's box and error depend on."""
+        return self.low, self.high, self.error
+
 
 @dataclass(slots=True)
 class Node:
@@ -191,7 +196,12 @@ def open_doors(node: Node, tiles: list[Tile], above: Node | None) -> None:
 
 
 def place_quarter(
-    node: Node, children: list[tuple[Node, Rows]], above: Node | None, write: Write
+    node: Node,
+    children: list[tuple[Node, Rows]],
+    above: Node | None,
+    write: Write,
+    *,
+    same: bool = False,
 ) -> Rows:
     """Merge the massing of a quarter, write it unless it looks as before, fit boxes and errors, and write its texts.
 
@@ -204,6 +214,9 @@ def place_quarter(
     above : Node or None
         Its parent, which has its frame.
     write : callable
+    same : bool
+        Whether boxes and errors of the children are those of before: where the massing has its box and error as well,
+        ``faces`` stay.
 
     Returns
     -------
@@ -219,7 +232,10 @@ def place_quarter(
         old = Massing(cell, np.array(low), np.array(high), error, seen)
     name = f"massing/{node.name}.glb"
     made = massing_of(blocks, cell, cell, frame, lambda b: write(name, b), old)
+    before = node.massing
     node.massing = [made.low.tolist(), made.high.tolist(), made.deviation, made.seen]
+    if same and before is not None and before[:3] == node.massing[:3]:
+        return blocks
     node.faces = [Face([], [], made.deviation) for _ in FACES]
     turns = above is not None and above.cell[0] // PAGE_LEVELS != level // PAGE_LEVELS
     parent = np.eye(4) if above is None else above.matrix

@@ -50,6 +50,8 @@ __all__ = ["layer_of", "retile"]
 
 Rows = NDArray[np.void]
 Cell = tuple[int, int, int]
+MOST_RECORDS = 32
+"""Districts whose records stay in memory between edits, some 400 kB each."""
 MOST_MOVED = 2_000
 """Buildings that may live elsewhere than the index says, before it is written anew."""
 
@@ -114,7 +116,6 @@ class _Edit:
             upper,
         )
         self.where = {(n.cell[0], n.cell[1], n.cell[2]): i for i, n in enumerate(upper.districts)}
-        self.records: dict[int, Record] = {}
         self.put = with_packed(patch.write)
 
     def run(self, eids: list[str], ground: str) -> Layer:
@@ -144,6 +145,8 @@ class _Edit:
     def settle(self, places: str) -> Layer:
         """The layer stands where the base does."""
         self.upper.position, self.upper.places = self.rows.position(), places
+        for n in list(self.upper.records)[:-MOST_RECORDS]:
+            del self.upper.records[n]
         beside = self.patch.keep(f"{FOLDER}/upper", upper_bytes(self.upper))
         keep_upper(Path(beside), self.upper)
         return layer_of(self.upper)
@@ -153,9 +156,11 @@ class _Edit:
         return level, x, y
 
     def _record(self, n: int) -> Record:
-        if n not in self.records:
-            self.records[n] = read_record(self.layer / FOLDER / name_of(self._cell(n)))
-        return self.records[n]
+        found = self.upper.records.pop(n, None)
+        if found is None:
+            found = read_record(self.layer / FOLDER / name_of(self._cell(n)))
+        self.upper.records[n] = found
+        return found
 
     def _standing(self, eids: list[str], was: dict[str, int]) -> tuple[Rows, NDArray[np.int64]]:
         """Buildings as they stand now, and their districts."""
@@ -213,10 +218,9 @@ class _Edit:
                     files[each] = self.patch.told[each]
 
         parts = [p for p in record.district.parts if _tile(cell, p) not in splice.dirty]
-        tiles = zip(
-            splice.members["level"].tolist(), tile_keys(splice.members).tolist(), strict=True
-        )
-        chosen = splice.members[np.array([t in splice.dirty for t in tiles], dtype=bool)]
+        levels, keys = splice.members["level"], tile_keys(splice.members)
+        dirty = [(levels == level) & (keys == key) for level, key in splice.dirty]
+        chosen = splice.members[np.logical_or.reduce(dirty)] if dirty else splice.members[:0]
         if len(chosen):
             area = area_of(cell, self._shapes(chosen, cell), chosen)
             fresh = make_parts(area, self.terrain, write)
@@ -237,8 +241,9 @@ class _Edit:
             self.patch.gone.add(page)
         members = splice.members[sorted_members(splice.members)]
         digest = digest_of(*(p.digest for p in district.parts))
-        written = record_bytes(Record(digest, files, district, members))
-        self.patch.keep(f"{FOLDER}/{name_of(cell)}", written)
+        renewed = Record(digest, files, district, members)
+        self.upper.records[n] = renewed
+        self.patch.keep(f"{FOLDER}/{name_of(cell)}", record_bytes(renewed))
         return district
 
     def _shapes(self, members: Rows, cell: Cell) -> pa.Table:
@@ -266,7 +271,7 @@ class _Edit:
         path = self.layer / FOLDER / node.name
         if node.below:
             return np.fromfile(path.with_name(f"{node.name}.blocks"), BLOCK)
-        return read_record(path).district.blocks
+        return read_record(path).district.blocks.copy()  # not the whole record
 
     def _keep(self, node: Node, blocks: Rows) -> None:
         self.patch.keep(f"{FOLDER}/{node.name}.blocks", blocks.tobytes())

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tiles.features import Write
+    from tiles.nodes import Face
+    from tiles.records import Record
     from tiles.tree import Tile
     from twin.terrain import Surface
 
@@ -39,6 +41,8 @@ __all__ = ["Upper", "keep_upper", "take_upper", "upper_bytes"]
 
 Rows = NDArray[np.void]
 Cell = tuple[int, int, int]
+MOST_BLOCKS = 128
+"""Nodes whose blocks stay in memory between edits, some 50 kB each."""
 
 
 @dataclass(slots=True)
@@ -59,6 +63,8 @@ class Upper:
         Buildings without a box.
     moved : dict
         District (its place in ``nodes``, -1 for none) of buildings by eid, where it is not that of the index.
+    records : dict
+        Those of the districts edited last, by place in ``nodes``; not written down.
     """
 
     nodes: list[Node] = field(default_factory=list)
@@ -67,7 +73,9 @@ class Upper:
     places: str = ""
     left_out: int = 0
     moved: dict[str, int] = field(default_factory=dict)
+    records: dict[int, Record] = field(default_factory=dict)
     _tiles: dict[int, list[Tile]] = field(default_factory=dict)
+    _blocks: dict[int, Rows] = field(default_factory=dict)
 
     @property
     def districts(self) -> list[Node]:
@@ -147,26 +155,55 @@ class Upper:
         """
         fresh: dict[int, Rows] = {}
         chain: set[int] = set()
+        before = {}
         for i, d in changed.items():
+            before[i] = self.nodes[i].faces
             self._open(i, place_district(self.nodes[i], d), write)
+            self._hold(i, d.blocks)
             fresh[i] = d.blocks
             while i >= 0:
                 chain.add(i)
                 i = self.nodes[i].above
         for i in sorted(chain - changed.keys()):
             node = self.nodes[i]
+            before[i] = node.faces
             parts = [
-                (self.nodes[c], fresh[c] if c in fresh else blocks(self.nodes[c]))
+                (self.nodes[c], fresh[c] if c in fresh else self._held(c, blocks))
                 for c in node.below
             ]
+            same = all(
+                _shapes(before[c]) == _shapes(self.nodes[c].faces) for c in node.below if c in chain
+            )
             above = self.nodes[node.above] if node.above >= 0 else None
-            fresh[i] = place_quarter(node, parts, above, write)
+            fresh[i] = place_quarter(node, parts, above, write, same=same)
+            self._hold(i, fresh[i])
             keep(node, fresh[i])
-        for i in sorted(chain):
-            node = self.nodes[i]
-            for face in range(len(FACES)):
-                if node.above < 0 or (node.below and node.faces[face].page):
+        self._rewrite(sorted(chain), before, write)
+
+    def _rewrite(self, chain: list[int], before: dict[int, list[Face]], write: Write) -> None:
+        """Write the pages of a chain, children first, in which a text is another one than before."""
+        for face in range(len(FACES)):
+            stale: set[int] = set()
+            for i in chain:
+                node = self.nodes[i]
+                now, then = node.faces[face], before[i][face] if before[i] else None
+                starts = node.above < 0 or (node.below and now.page)
+                if starts and (now != then or stale.intersection(node.below)):
                     write_page(self.nodes, i, face, write)
+                if now != then or (not now.page and stale.intersection(node.below)):
+                    stale.add(i)
+
+    def _held(self, i: int, blocks: Callable[[Node], Rows]) -> Rows:
+        """Blocks of a node, as they were used last or are kept."""
+        if i not in self._blocks:
+            self._hold(i, blocks(self.nodes[i]))
+        return self._blocks[i]
+
+    def _hold(self, i: int, rows: Rows) -> None:
+        self._blocks.pop(i, None)
+        self._blocks[i] = rows
+        while len(self._blocks) > MOST_BLOCKS:
+            self._blocks.pop(next(iter(self._blocks)))
 
     def _open(self, i: int, tiles: list[Tile], write: Write) -> None:
         """Write the page of a district and what its parent's pages say of it."""
@@ -192,6 +229,10 @@ class Upper:
             for text, n in node.notes.items():
                 found[text] = found.get(text, 0) + n
         return found
+
+
+def _shapes(faces: list[Face]) -> list[tuple[list[float], list[float], float]]:
+    return [f.shape for f in faces]
 
 
 def _cell(node: Node) -> Cell:

@@ -83,7 +83,7 @@ class ZipMembers:
 
     def __init__(self, path: Path) -> None:
         try:
-            self._zip = zipfile.ZipFile(path)
+            self._path, self._zip = path, zipfile.ZipFile(path)
         except (zipfile.BadZipFile, OSError, ValueError) as err:
             raise SourceError(path, f"is no readable archive: {err}") from err
         self._infos = {i.filename: i for i in self._zip.infolist() if i.filename and not i.is_dir()}
@@ -104,8 +104,18 @@ class ZipMembers:
         return name in self._infos
 
     def open(self, name: str) -> IO[bytes]:
-        """The file, to be read."""
-        return self._zip.open(self._infos[name])
+        """The file, to be read.
+
+        Raises
+        ------
+        SourceError
+            If it is packed in a way that cannot be unpacked, or encrypted.
+        """
+        try:
+            return self._zip.open(self._infos[name])
+        except (zipfile.BadZipFile, RuntimeError) as err:  # NotImplementedError is one
+            said = f"{name} cannot be unpacked ({err}); pack it again, unencrypted"
+            raise SourceError(self._path, said) from err
 
     def size(self, name: str) -> int:
         """Bytes of the file, unpacked."""

@@ -164,6 +164,22 @@ def test_implicit_tiles_are_counted_from_their_subtrees(tmp_path: Path) -> None:
     assert "2 contents are missing: c/0_0_0.glb, c/1_0_0.glb" in text(path)
 
 
+@pytest.mark.parametrize("flag", [0x1, 0x20], ids=["encrypted", "patched"])
+def test_an_archive_whose_contents_cannot_be_unpacked_is_refused_by_name(
+    tmp_path: Path, flag: int
+) -> None:
+    path = tileset(tmp_path / "set", PLACE | {"content": {"uri": "a.b3dm"}})
+    with zipfile.ZipFile(tmp_path / "a.3tz", "w") as out:
+        out.write(path, "tileset.json")
+        out.writestr("a.b3dm", b3dm())
+    packed = bytearray((tmp_path / "a.3tz").read_bytes())
+    for mark, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        packed[packed.rindex(mark) + offset] |= flag
+    (tmp_path / "a.3tz").write_bytes(packed)
+    with pytest.raises(SourceError, match=r"a\.b3dm cannot be unpacked .*; pack it again"):
+        TilesetLoader().scan(tmp_path / "a.3tz")
+
+
 def test_archives_are_read_and_bad_ones_refused(tmp_path: Path) -> None:
     path = tileset(tmp_path / "set", PLACE | {"content": {"uri": "a.b3dm"}})
     with zipfile.ZipFile(tmp_path / "a.3tz", "w") as out:

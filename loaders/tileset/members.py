@@ -1,11 +1,14 @@
 """Files of a tileset, in a folder or in a .3tz archive: names that stay inside, bounded in number and size."""
 
+import io
+import lzma
 import os
 import posixpath
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 from urllib.parse import unquote, urlsplit
 
 from twin.errors import SourceError, UnsafeSourceError
@@ -70,6 +73,35 @@ class FolderMembers:
                     yield path.relative_to(self.root).as_posix()
 
 
+_BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError)
+"""What unpacking a damaged file of an archive raises (a NotImplementedError is a RuntimeError)."""
+
+
+def _broken(path: Path, name: str, err: BaseException) -> SourceError:
+    said = f"{name} cannot be unpacked ({err}); pack it again, unencrypted"
+    return SourceError(path, said)
+
+
+class _Unpacking(io.BufferedIOBase):
+    """A file of an archive; damage found while it is read is a fault of the archive."""
+
+    def __init__(self, file: IO[bytes], path: Path, name: str) -> None:
+        self._file, self._path, self._name = file, path, name
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        try:
+            return self._file.read(-1 if size is None else size)
+        except _BROKEN as err:
+            raise _broken(self._path, self._name, err) from err
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
 class ZipMembers:
     """A tileset in an archive (.3tz, .zip).
 
@@ -83,7 +115,7 @@ class ZipMembers:
 
     def __init__(self, path: Path) -> None:
         try:
-            self._zip = zipfile.ZipFile(path)
+            self._path, self._zip = path, zipfile.ZipFile(path)
         except (zipfile.BadZipFile, OSError, ValueError) as err:
             raise SourceError(path, f"is no readable archive: {err}") from err
         self._infos = {i.filename: i for i in self._zip.infolist() if i.filename and not i.is_dir()}
@@ -104,8 +136,18 @@ class ZipMembers:
         return name in self._infos
 
     def open(self, name: str) -> IO[bytes]:
-        """The file, to be read."""
-        return self._zip.open(self._infos[name])
+        """The file, to be read.
+
+        Raises
+        ------
+        SourceError
+            If it is packed in a way that cannot be unpacked, encrypted or, once it is read, found damaged.
+        """
+        try:
+            file = _Unpacking(self._zip.open(self._infos[name]), self._path, name)
+            return cast("IO[bytes]", file)
+        except _BROKEN as err:
+            raise _broken(self._path, name, err) from err
 
     def size(self, name: str) -> int:
         """Bytes of the file, unpacked."""

@@ -14,6 +14,7 @@ from loaders.discovery import discover, scan
 from loaders.propose import propose
 from loaders.registry import loader_for
 from loaders.tileset import TilesetLoader
+from loaders.tileset.members import ZipMembers
 from twin.errors import SourceError, UnsafeSourceError
 
 TO_ECEF = pyproj.Transformer.from_crs(4979, 4978, always_xy=True)
@@ -162,6 +163,36 @@ def test_implicit_tiles_are_counted_from_their_subtrees(tmp_path: Path) -> None:
     (tmp_path / "c" / "1_1_1.glb").write_bytes(struct.pack("<4sII", b"glTF", 2, 12))
     assert "3 tiles, 2 levels, 3 contents (1 glb)" in text(path)
     assert "2 contents are missing: c/0_0_0.glb, c/1_0_0.glb" in text(path)
+
+
+@pytest.mark.parametrize("flag", [0x1, 0x20], ids=["encrypted", "patched"])
+def test_an_archive_whose_contents_cannot_be_unpacked_is_refused_by_name(
+    tmp_path: Path, flag: int
+) -> None:
+    path = tileset(tmp_path / "set", PLACE | {"content": {"uri": "a.b3dm"}})
+    with zipfile.ZipFile(tmp_path / "a.3tz", "w") as out:
+        out.write(path, "tileset.json")
+        out.writestr("a.b3dm", b3dm())
+    packed = bytearray((tmp_path / "a.3tz").read_bytes())
+    for mark, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        packed[packed.rindex(mark) + offset] |= flag
+    (tmp_path / "a.3tz").write_bytes(packed)
+    with pytest.raises(SourceError, match=r"a\.b3dm cannot be unpacked .*; pack it again"):
+        TilesetLoader().scan(tmp_path / "a.3tz")
+
+
+def test_damage_behind_the_first_bytes_of_a_packed_content_is_a_fault_of_the_archive(
+    tmp_path: Path,
+) -> None:
+    with zipfile.ZipFile(tmp_path / "a.3tz", "w", zipfile.ZIP_DEFLATED) as out:
+        out.writestr("a.b3dm", np.random.default_rng(1).bytes(300_000))
+    packed = bytearray((tmp_path / "a.3tz").read_bytes())
+    packed[200_000] ^= 0xFF
+    (tmp_path / "a.3tz").write_bytes(packed)
+    with ZipMembers(tmp_path / "a.3tz").open("a.b3dm") as file:
+        assert len(file.read(12)) == 12
+        with pytest.raises(SourceError, match=r"a\.b3dm cannot be unpacked .*CRC"):
+            file.read()
 
 
 def test_archives_are_read_and_bad_ones_refused(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Where a collection has changed since it was made ready to be drawn: only tiles there have to be made anew."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
@@ -34,7 +34,7 @@ class Touched:
     """
 
     first: str
-    boxes: Floats = np.empty((0, 4))  # noqa: RUF009 -- never written to
+    boxes: Floats = field(default_factory=lambda: np.empty((0, 4)))
     stamps: Sequence[str] = ()
 
     def __len__(self) -> int:

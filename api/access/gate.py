@@ -52,8 +52,10 @@ class Gate:
     ) -> None:
         self.app = app
         self.settings = settings
-        self.callers = beside.callers if beside else Callers(settings)
-        self.rates = beside.rates if beside else Rates(settings.rate_per_s, settings.rate_burst)
+        self.callers: Callers = beside.callers if beside else Callers(settings)
+        self.rates: Rates = (
+            beside.rates if beside else Rates(settings.rate_per_s, settings.rate_burst)
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it with what it lacks."""

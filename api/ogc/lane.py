@@ -54,6 +54,7 @@ TILE_ROUTE: Final = Route(tiling.COLLECTION_TILE, tiling.collection_tile, method
 VECTOR_ROUTE: Final = Route(tiles.VECTOR_TILE, tiles.vector_tile, methods=["GET"])
 BEGINNINGS: Final = (b"/collections/", b"/mvt/")
 """Of the addresses that may be answered here."""
+_PATHS: Final = ("/collections/", "/mvt/")
 TRIED: Final = "citytwin.tried"
 """In a scope: the short way has looked, and had no answer."""
 Answer = Callable[[Request, CityState], Response | None]
@@ -105,8 +106,17 @@ class Lane:
         response = None if scope.get(TRIED) else answered(scope)
         if response is None:
             await self.app(scope, receive, send)
+            if "route" not in scope and scope["type"] == "http":
+                _note_route(scope)
         else:
             await response(scope, receive, send)
+
+
+def _note_route(scope: Scope) -> None:
+    """FastAPI notes its own routes alone: those of items are noted here, so that they are counted under their names."""
+    way = _way(scope["path"]) if scope["path"].startswith(_PATHS) else None
+    if way is not None:
+        scope["route"] = way[0]
 
 
 class Short:
@@ -205,7 +215,7 @@ def is_short(scope: Scope) -> bool:
     """Whether a request may be one that is answered here."""
     if scope["type"] != "http" or scope["method"] != "GET" or scope.get("root_path"):
         return False
-    return str(scope["path"]).startswith(("/collections/", "/mvt/"))
+    return str(scope["path"]).startswith(_PATHS)
 
 
 def answered(scope: Scope) -> Response | None:

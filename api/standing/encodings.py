@@ -148,7 +148,7 @@ def at_once(
     """The body of a whole answer to a GET as it leaves, its head changed accordingly; None where packing it takes longer."""
     if coding is not None and len(body) > IN_PLACE:
         return None
-    message = {"type": "http.response.body", "body": body}
+    message: Message = {"type": "http.response.body", "body": body}
     answer = _Answer(_nowhere, coding, known, True)
     message = answer.before(head, message)
     if head["status"] != 304 and answer.fits(head, message):

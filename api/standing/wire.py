@@ -5,7 +5,11 @@ from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import unquote
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 __all__ = ["TRANSPORT", "Short", "Whole", "bounded"]
 
@@ -92,7 +96,8 @@ class _Bounded(HttpToolsProtocol):
         Answers keep their order, and who does not read them is waited for: neither while another is being answered, nor while
         what was written before has not left.
         """
-        parser, cycle = self.parser, self.cycle
+        parser = self.parser
+        cycle: RequestResponseCycle | None = self.cycle  # None before the first
         if (
             (cycle is not None and not cycle.response_complete) or self.flow.write_paused or self.transport.is_closing()
             or parser.get_method() != b"GET" or parser.get_http_version() != "1.1"

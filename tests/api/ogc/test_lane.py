@@ -1,7 +1,8 @@
 """The short way to items and tiles gives what the whole way gives, byte for byte."""
 
 import re
-from urllib.parse import quote
+import socket
+from urllib.parse import quote, urlsplit
 
 import numpy as np
 import pytest
@@ -111,3 +112,26 @@ def test_other_methods_go_the_whole_way(client, method):
     assert (found.status_code, found.content == b"") == {
         "HEAD": (200, True), "OPTIONS": (200, True), "PUT": (405, False),
     }[method]  # fmt: skip
+
+
+def test_requests_sent_at_once_are_answered_in_their_order(address, ids):
+    """Short, whole and short again on one connection, and more than its buffer holds before anything is read."""
+    where = urlsplit(address)
+    asked = [f"{ITEMS}?limit=1", "/collections", f"{ITEMS}/{ids.tower}", "/nothing", "/healthz"]
+    asked += [f"{ITEMS}?limit=40&offset={k % 3}" for k in range(60)] + ["/conformance", f"{ITEMS}?limit=2"]  # fmt: skip
+    sent = b"".join(
+        f"GET {path} HTTP/1.1\r\nHost: {where.netloc}\r\nX-Request-Id: n{k}\r\n\r\n".encode()
+        for k, path in enumerate(asked)
+    )
+    with socket.create_connection((where.hostname, where.port), timeout=60) as connection:
+        connection.sendall(sent)
+        stream = connection.makefile("rb")
+        for k, path in enumerate(asked):
+            status = stream.readline()
+            heads = dict(line.rstrip().split(b": ", 1) for line in iter(stream.readline, b"\r\n"))
+            body = stream.read(int(heads[b"content-length"]))
+            assert heads[b"x-request-id"] == b"n%d" % k, path
+            assert (b"200" in status) is (path != "/nothing"), path
+            if path.startswith(ITEMS):
+                assert body.startswith(b'{"type":"Feature'), path
+                assert body.endswith(b"}"), path

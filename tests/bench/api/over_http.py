@@ -82,6 +82,31 @@ class Ours:
         return f"{self.items}?limit=1000&filter={text}"
 
 
+class Bare:
+    """The floor: an ASGI application of five lines under the same server, which answers as many bytes and looks at nothing."""
+
+    name = "bare"
+    ready = "/"
+    sizes = {"item": 1_500, "bbox": 112_000, "cql2": 25_000, "polygon": 72_000, "page": 551_000}  # noqa: RUF012 -- read alone
+    program = """
+import sys, uvicorn
+async def app(scope, receive, send):
+    body = b"x" * int(scope["query_string"] or 1)
+    heads = [(b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": heads})
+    await send({"type": "http.response.body", "body": body})
+uvicorn.run(app, port=int(sys.argv[1]), log_level="error", access_log=False, lifespan="off")
+"""
+
+    def start(self, port: int) -> subprocess.Popen:
+        """Start it on a port."""
+        return subprocess.Popen([sys.executable, "-c", self.program, str(port)])
+
+    def path(self, kind: str, _given: dict) -> str:
+        """Address of a request."""
+        return f"/?{self.sizes[kind]}"
+
+
 def asked(kind: str, n: int, buildings: int, eids: list[str], turn: int):
     """Seeded requests of a kind; those of a turn differ from each other, tiles from those of all turns."""
     rng = np.random.default_rng([turn, list(ROWS).index(kind)])
@@ -206,7 +231,9 @@ def compared(sides: list, buildings: int, eids: list[str], slow: bool) -> None:
         found: dict[str, list[dict]] = {}
         for turn in range(ROUNDS):
             for side, port, roots in sides:
-                n = mine if side.name == "citytwin" else theirs
+                n = mine if side.name in ("citytwin", "bare") else theirs
+                if side.name == "bare" and kind not in side.sizes:
+                    continue
                 if kind.startswith("tile") and side.name == "pygeoapi":
                     if not slow or turn:
                         continue
@@ -228,8 +255,8 @@ def told(what: str, most: float, times: dict, found: dict[str, list[dict]]) -> N
     mine = middle.pop("citytwin")
     line = f"{what}: {mine['ms']:.3f} ms (most {most:g}), {mine['bytes'] / 1e3:.0f} kB, p50 {mine['p50']:.1f} ms"
     for name, other in middle.items():
-        aim = f" (aim {times[name]})" if times[name] else ""
-        line += f"; {name} {other['ms']:.1f} ms, {other['bytes'] / 1e3:.0f} kB = {other['ms'] / mine['ms']:.0f} ×{aim}"
+        aim = f" (aim {times[name]})" if times.get(name) else ""
+        line += f"; {name} {other['ms']:.1f} ms, {other['bytes'] / 1e3:.0f} kB = {other['ms'] / mine['ms']:.{0 if other['ms'] > mine['ms'] else 2}f} ×{aim}"
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
@@ -275,13 +302,13 @@ def main() -> None:
                 filled(store.cursor(), given.postgres)
         try:
             sides = []
-            for at, side in enumerate((Ours(given.workers), *peers)):
+            for at, side in enumerate((Ours(given.workers), Bare(), *peers)):
                 port = 8790 + at
-                args = (path, port) if side.name == "citytwin" else (given.peers, given.postgres, port)  # fmt: skip
+                args = {"citytwin": (path, port), "bare": (port,)}.get(side.name, (given.peers, given.postgres, port))  # fmt: skip
                 process = side.start(*args)
                 started.append(process)
                 seconds = wait_for(port, side.ready, process)
-                roots = [process.pid] + ([postmaster()] if side.name != "citytwin" else [])
+                roots = [process.pid] + ([] if side.name in ("citytwin", "bare") else [postmaster()])  # fmt: skip
                 sides.append((side, port, roots))
                 sys.stderr.write(f"{side.name} answers after {seconds:.1f} s\n")
             for kind in (

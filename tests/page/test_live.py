@@ -1,6 +1,5 @@
 """What happens now, on the page: readings, alarms and their answers, and a server that goes and comes back."""
 
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -173,7 +172,6 @@ def test_an_incident_from_the_reading_to_the_closed_case(page: Page, ask: Ask) -
     panel.locator("[data-step=acknowledge]").click()
     page.wait_for_function("(id) => window.__citytwin.alarms.get(id)?.state === 'acknowledged'", arg=alarm["id"])  # fmt: skip
 
-    time.sleep(1.1)  # a second of the past in which it stood so
     send(ask, stream, stream["alarm_high"] * 0.1)
     page.wait_for_function(MARKED, arg=[stream["eid"], "case"])  # the reading is back, the case is open
     page.wait_for_function("(id) => !window.__citytwin.alarms.has(id)", arg=alarm["id"])

@@ -173,7 +173,9 @@ def test_an_incident_from_the_reading_to_the_closed_case(page: Page, ask: Ask) -
     page.wait_for_function("(id) => window.__citytwin.alarms.get(id)?.state === 'acknowledged'", arg=alarm["id"])  # fmt: skip
 
     send(ask, stream, stream["alarm_high"] * 0.1)
-    page.wait_for_function(MARKED, arg=[stream["eid"], "case"])  # the reading is back, the case is open
+    page.wait_for_function(
+        MARKED, arg=[stream["eid"], "case"]
+    )  # the reading is back, the case is open
     page.wait_for_function("(id) => !window.__citytwin.alarms.has(id)", arg=alarm["id"])
     page.evaluate("(id) => window.__citytwin.app.panel.case(id)", case["id"])
     for step, role in WAY:

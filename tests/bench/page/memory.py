@@ -39,6 +39,11 @@ COUNT = """() => { const {live} = window.__citytwin.app; const told = {frames: 0
   live.listeners.push((changed) => { told.frames += 1; told.changes += changed.size; }); window.__told = told; }"""
 
 
+def say(text):
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
 def city(folder, n):
     made = City.init(folder, name="memory")
     placed = STREAMS
@@ -90,14 +95,14 @@ def follow(url, seconds):
             heap, nodes, listeners = counted(session)
             told = page.evaluate("() => window.__told")
             rows.append((at, heap, nodes, listeners, told["frames"], told["changes"]))
-            print(f"{at:6.0f} s  heap {heap:7.2f} MB  nodes {nodes:6d}  listeners {listeners:5d}  frames {told['frames']:5d}  changes {told['changes']:9d}", flush=True)  # fmt: skip
+            say(f"{at:6.0f} s  heap {heap:7.2f} MB  nodes {nodes:6d}  listeners {listeners:5d}  frames {told['frames']:5d}  changes {told['changes']:9d}")  # fmt: skip
             if at >= seconds:
                 break
             page.wait_for_timeout(EVERY_S * 1000)
         browser.close()
     first, last = rows[1], rows[-1]
     minutes = (last[0] - first[0]) / 60
-    print(
+    say(
         f"growth {last[1] - first[1]:+.2f} MB in {minutes:.1f} min ({(last[1] - first[1]) / minutes:+.3f} MB/min), "
         f"nodes {last[2] - first[2]:+d}, {(last[4] - first[4]) / minutes / 60:.2f} frames/s, {(last[5] - first[5]) / minutes / 60:.0f} changes/s"
     )

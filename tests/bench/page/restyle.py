@@ -53,6 +53,11 @@ window.__result = { index, first, told, painted: seen.filter((color) => color ==
 </script>"""
 
 
+def say(text):
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
 def glb(corner, n, eids):
     """Triangles of 8 m on a grid of 10 m from a corner (east, north), ECEF near 0°, 0° with y up; each a feature."""
     side = int(np.ceil(np.sqrt(n)))
@@ -117,7 +122,7 @@ def main(tiles=100, n=10_000):
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)  # fmt: skip
                 page = browser.new_page()
-                page.on("pageerror", lambda error: print(error, file=sys.stderr))
+                page.on("pageerror", lambda error: say(error))
                 page.goto(f"http://127.0.0.1:{server.server_address[1]}/index.html")
                 page.wait_for_function("() => window.__result", timeout=900_000)
                 result = page.evaluate("() => window.__result")
@@ -125,9 +130,9 @@ def main(tiles=100, n=10_000):
             server.shutdown()
     median = {name: statistics.median(times) for name, times in result["told"].items()}
     assert result["painted"] == result["features"] == tiles * n, result
-    print(f"{result['features']} features, {tiles} tiles; index {result['index']:.0f} ms, first frame with ids looked up {result['first']:.0f} ms")  # fmt: skip
-    print(f"frame with nothing new {median['none']:.0f} ms, 1 % new {median['some']:.0f} ms, all new {median['all']:.0f} ms")  # fmt: skip
-    print(f"restyling all: {median['all'] - median['none']:.0f} ms; floor, a million colours written: {median['floor']:.0f} ms ({(median['all'] - median['none']) / max(median['floor'], 0.1):.0f} x)")  # fmt: skip
+    say(f"{result['features']} features, {tiles} tiles; index {result['index']:.0f} ms, first frame with ids looked up {result['first']:.0f} ms")  # fmt: skip
+    say(f"frame with nothing new {median['none']:.0f} ms, 1 % new {median['some']:.0f} ms, all new {median['all']:.0f} ms")  # fmt: skip
+    say(f"restyling all: {median['all'] - median['none']:.0f} ms; floor, a million colours written: {median['floor']:.0f} ms ({(median['all'] - median['none']) / max(median['floor'], 0.1):.0f} x)")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -346,6 +346,10 @@ def _may_follow(request: Request) -> bool:
     return callers.still(caller_of(request), token_of("GET", dict(request.scope["headers"])))
 
 
+def _is_wanted(kind: str, wanted: frozenset[str] | None) -> bool:
+    return wanted is None or kind in wanted or kind == "resync"
+
+
 async def _wire(
     subscription: Subscription,
     flag: asyncio.Event,
@@ -371,14 +375,9 @@ async def _wire(
                 if narrow and "resync" in kinds:
                     yield b"".join(e.wire() for e in events[: kinds.index("resync") + 1])
                     return
-                due = time.monotonic() - told_at > HEARTBEAT_S
-                if wanted is not None:
-                    events = [e for e in events if e.kind in wanted or e.kind == "resync"]
-                if events:
-                    yield b"".join(event.wire() for event in events)
-                elif due:
-                    yield f": alive\nid: {subscription.cursor}\n\n".encode()
-                if events or due:
+                told = b"".join(e.wire() for e in events if _is_wanted(e.kind, wanted))
+                if told or time.monotonic() - told_at > HEARTBEAT_S:
+                    yield told or f": alive\nid: {subscription.cursor}\n\n".encode()
                     told_at = time.monotonic()
             elif not subscription.pending():
                 try:

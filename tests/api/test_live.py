@@ -216,6 +216,13 @@ def test_an_alarm_is_answered_becomes_a_case_and_ends(web, root):
     assert told == ["acknowledged", "closed"]
     assert follower.wait_for("case")[0][2]["stage"] == "上报"
     follower.leave()
+    raised, answered = (event["at_time"] for event in found["events"])
+    for moment, state, when in ((raised, "active", None), (answered, "acknowledged", answered)):
+        (then,) = web.get("/alarms", params={"at": moment}).json()["alarms"]
+        assert (then["id"], then["state"]) == (alarm["id"], state)
+        assert then["acknowledged_at"] == when
+        assert then["returned_at"] is None
+    assert web.get("/alarms", params={"at": "2026-01-01T00:00:00Z"}).json()["count"] == 0
 
 
 def test_a_rule_is_made_tried_changed_silenced_and_ended(web):
@@ -315,6 +322,13 @@ def test_a_follower_of_a_place_or_subject_sees_only_that(web, root):
     assert [row["id"] for row in gas.wait_for("state")[0][2]["changes"]] == [1]
     box.leave()
     gas.leave()
+    cases = Follower(root, kinds="case")
+    send(web, ("G1/ch4", ago(0), 0.3))
+    made = web.post("/cases", json={"title": "积水", "code": "06010", "actor": "热线"}).json()
+    assert cases.wait_for("case")[0][2]["id"] == made["id"]
+    assert {event[1] for event in cases.events} == {"case"}
+    cases.leave()
+    assert web.get("/live", params={"kinds": "case,loud"}).status_code == 400
     lost = Follower(root, after=5)
     assert lost.wait_for("resync")[0][2] == {"missed_after": 5}
     lost.leave()
@@ -338,6 +352,12 @@ def test_a_case_is_reported_found_and_moved(web):
     assert forbidden.status_code == 403
     events = web.get(f"/cases/{case['properties']['key']}").json()["properties"]["events"]
     assert [event["event"] for event in events] == ["open", "accept"]
+    for event, stage in zip(events, ("上报", "受理"), strict=True):
+        then = web.get("/cases/standing", params={"at": event["at_time"]}).json()["cases"]
+        (found,) = [each for each in then if each["id"] == case["id"]]
+        assert (found["stage"], found["key"]) == (stage, case["properties"]["key"])
+        assert (found["lon"], found["title"]) == (114.2, "路边暴露垃圾")
+    assert web.get("/cases/standing", params={"at": "2026-01-01T00:00:00Z"}).json()["cases"] == []
     there = web.get("/cases", params={"bbox": "114.1,30.4,114.3,30.6", "stage": "受理"}).json()
     assert [f["id"] for f in there["features"]] == [case["id"]]
     assert there["numberMatched"] == 1

@@ -11,6 +11,18 @@ pytestmark = [pytest.mark.page, pytest.mark.slow]
 Ask = Callable[..., Any]
 
 
+MARKED = "([eid, mark]) => window.__citytwin.app.painter.markOf(eid) === mark"
+PAINTED = """(eid) => { const found = []; const app = window.__citytwin.app;
+  const visit = (tile) => { const content = tile.content; for (let i = 0; i < (content?.featuresLength ?? 0); i += 1) {
+      const feature = content.getFeature(i); if (feature.getProperty('eid') === eid) found.push(feature.color.toCssHexString()); }
+    tile.children.forEach(visit); };
+  for (const name of ['buildings', 'pipes', 'models', 'furniture']) if (app.tilesets[name]?.root) visit(app.tilesets[name].root);
+  app.viewer.scene.requestRender(); return found.find((color) => color === '#ff4d5e') ?? found[0]; }"""
+WAY = [
+    ("register", "值班长"), ("dispatch", "派遣员"), ("handle", "责任单位"), ("report", "责任单位"), ("verify", "操作员"), ("close", "值班长"),
+]  # fmt: skip
+
+
 def calm(ask: Ask, count: int) -> list[dict[str, Any]]:
     """Streams with an upper alarm level that nothing is said of yet."""
     streams = [each["properties"] for each in ask("/streams")["features"]]
@@ -129,11 +141,11 @@ def test_acknowledging_reaches_the_server(page: Page, ask: Ask) -> None:
 def test_an_incident_from_the_reading_to_the_closed_case(page: Page, ask: Ask) -> None:
     """A reading beyond its threshold: alarm in the list, thing red, case opened and worked, alarm over and closed."""
     stream = next(each for each in calm(ask, 12) if each["eid"])
+    begun = datetime.now(UTC)
     send(ask, stream, stream["alarm_high"] * 1.5 + 1)
-    page.wait_for_function("(eid) => window.__citytwin.app.live.troubled.alarm.has(eid)", arg=stream["eid"])  # fmt: skip
-    style = page.evaluate("() => JSON.stringify(window.__citytwin.app.tilesets.buildings.style.style)")  # fmt: skip
-    assert f"'{stream['eid']}'" in style
-    assert "#ff4d5e" in style
+    page.wait_for_function(MARKED, arg=[stream["eid"], "alarm"])
+    page.evaluate("(eid) => window.__citytwin.select(eid, { fly: true }).then(() => window.__citytwin.app.clear())", stream["eid"])  # fmt: skip
+    page.wait_for_function(f"(eid) => ({PAINTED})(eid) === '#ff4d5e'", arg=stream["eid"], polling=250)  # fmt: skip
     alarm = next(
         each
         for each in ask("/alarms")["alarms"]
@@ -161,7 +173,58 @@ def test_an_incident_from_the_reading_to_the_closed_case(page: Page, ask: Ask) -
     page.wait_for_function("(id) => window.__citytwin.alarms.get(id)?.state === 'acknowledged'", arg=alarm["id"])  # fmt: skip
 
     send(ask, stream, stream["alarm_high"] * 0.1)
-    page.wait_for_function("(eid) => !window.__citytwin.app.live.troubled.alarm.has(eid)", arg=stream["eid"])  # fmt: skip
+    page.wait_for_function(
+        MARKED, arg=[stream["eid"], "case"]
+    )  # the reading is back, the case is open
+    page.wait_for_function("(id) => !window.__citytwin.alarms.has(id)", arg=alarm["id"])
+    page.evaluate("(id) => window.__citytwin.app.panel.case(id)", case["id"])
+    for step, role in WAY:
+        page.wait_for_function("(step) => document.querySelector(`#panel [data-step=${step}]`)", arg=step)  # fmt: skip
+        page.locator("#panel .steps select").select_option(role)
+        page.locator(f"#panel [data-step={step}]").click()
+    page.wait_for_function(MARKED, arg=[stream["eid"], ""])
+    assert ask(f"/cases/{case['id']}")["properties"]["stage"] == "结案"
+    ended = datetime.now(UTC)
+
+    told = [begun.timestamp() * 1000 - 1000, ended.timestamp() * 1000]
+    page.evaluate("([from, to]) => window.__citytwin.app.replay.open(from, to, 1)", told)
+    page.evaluate("() => window.__citytwin.app.replay.setPlaying(false)")
+    page.wait_for_function(MARKED, arg=[stream["eid"], ""])
+    assert "不是现在" in page.inner_text("#replay")
+    raised = datetime.fromisoformat(alarm["raised_at"]).timestamp() * 1000
+    page.evaluate("(at) => window.__citytwin.app.replay.seek(at)", raised + 300)
+    page.wait_for_function(MARKED, arg=[stream["eid"], "alarm"])
+    page.wait_for_function("(id) => window.__citytwin.alarms.get(id)?.state === 'active'", arg=alarm["id"])  # fmt: skip
+    assert page.locator(f"#alarm-list li[data-alarm='{alarm['id']}'] footer button").count() == 0
+    page.evaluate("() => window.__citytwin.app.replay.seek(window.__citytwin.app.replay.to)")
+    page.wait_for_function(MARKED, arg=[stream["eid"], ""])
+    page.wait_for_function("(id) => !window.__citytwin.alarms.has(id)", arg=alarm["id"])
+    page.locator("#replay .now").click()
+    page.wait_for_function("() => window.__citytwin.app.live.past === null && window.__citytwin.app.live.source")  # fmt: skip
+    assert page.locator("#replay").is_hidden()
+    page.evaluate("() => window.__citytwin.app.clear()")
+
+
+def test_the_board_counts_what_the_server_counts(page: Page, ask: Ask) -> None:
+    page.locator("#board-open").click()
+    page.wait_for_function("() => document.querySelector('#board .columns section')")
+    counts, late = ask("/cases/counts"), ask("/cases/counts?overdue=true")
+    for stage, n in counts["by_stage"].items():
+        if stage in ("结案", "作废"):
+            continue
+        column = page.locator(f"#board section[data-stage='{stage}']")
+        assert column.locator("h3 em").inner_text().split(" ")[0] == f"{n:,}"
+        red = column.locator("li.late").count()
+        assert red == min(late["by_stage"].get(stage, 0), 60)
+    page.locator("#board [data-filter=overdue]").check()
+    page.wait_for_function("() => document.querySelectorAll('#board li[data-case]:not(.late)').length === 0")  # fmt: skip
+    page.locator("#board [data-filter=overdue]").uncheck()
+    first = page.locator("#board li.late").first
+    case = first.get_attribute("data-case")
+    first.locator("button").click()
+    page.wait_for_function("() => document.querySelector('#panel [data-said=photo]')")
+    assert page.locator("#board").is_hidden()
+    assert ask(f"/cases/{case}")["properties"]["key"] in page.inner_text("#panel")
     page.evaluate("() => window.__citytwin.app.clear()")
 
 

@@ -13,7 +13,7 @@ export class Board {
     this.filter = { unit: "", grid: "", code: "", overdue: false };
     document.getElementById("board-open").onclick = () => this.open();
     app.live.whenCases.push(() => { if (this.root.open) { clearTimeout(this.later); this.later = setTimeout(() => this.refresh(), 500); } });
-    onLanguage(() => { if (this.root.open) this.#draw(); });
+    onLanguage(() => { if (this.root.open && this.found) this.#draw(); });
   }
 
   async open() {
@@ -38,10 +38,12 @@ export class Board {
     const asked = Object.fromEntries(Object.entries(texts).filter(([, value]) => value));
     const late = { ...asked, overdue: true };
     this.areas ??= (await get(query("/cases/counts", { by: "street" }))).areas.filter(({ code }) => code);
-    const [counts, lateCounts, page] = await Promise.all([get(query("/cases/counts", overdue ? late : asked)), get(query("/cases/counts", late)), get(query("/cases", { ...(overdue ? late : asked), limit: MOST }))]);
-    const cases = page.features.map(({ properties }) => properties);
+    const [counts, lateCounts] = await Promise.all([get(query("/cases/counts", overdue ? late : asked)), get(query("/cases/counts", late))]);
     this.stages ??= Object.keys(counts.by_stage);
-    return { stages: ordered(counts.by_stage, this.stages), counts: counts.by_stage, late: lateCounts.by_stage, open: counts.open, lateOpen: lateCounts.open, cases };
+    const stages = ordered(counts.by_stage, this.stages);
+    const page = stages.length ? await get(query("/cases", { ...(overdue ? late : asked), stage: stages.join(","), limit: MOST })) : { features: [] };
+    const cases = page.features.map(({ properties }) => properties);
+    return { stages, counts: counts.by_stage, late: lateCounts.by_stage, open: counts.open, lateOpen: lateCounts.open, cases };
   }
 
   #past() {

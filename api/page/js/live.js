@@ -52,6 +52,7 @@ export class Live {
 
   async start() {
     const asOf = await this.load();
+    if (this.past !== null) return;
     this.connect(asOf);
     this.#follow({});
   }

@@ -1,4 +1,4 @@
-// Who and what an alarm can reach: things around its place in space, people among them, pipes up- and downstream; listed, and marked in the scene.
+// What an alarm can reach: things around its place in space, pipes up- and downstream; listed, and marked in the scene.
 import { get, make } from "./api.js";
 import { figure, t, title } from "./i18n.js";
 

@@ -73,7 +73,9 @@ class Asking:
         """The entities a question asks for."""
         of, single = question.entity, question.single
         key = Pages.key(question, options, self._root, self._live.reporting)
-        page = None if key is None else self._pages.get(key)
+        page: tuple[Sequence[dict[str, Any]], list[dict[str, Any]]] | None = None
+        if key is not None:
+            page = self._pages.get(key)
         if page is None:
             version = self._pages.version
             found = self._found(question, options)

@@ -179,6 +179,9 @@ class Storing:
         with self._store.transaction() as con:
             for r in others:
                 r.number = next_id(con) if r.number is None else r.number
+                feature = r.feature
+                if feature is None:
+                    feature = default_feature(con, r.datastream)
                 row = {
                     "id": r.number,
                     "datastream": r.datastream,
@@ -189,12 +192,10 @@ class Storing:
                     "quality": None if r.quality is None else json_text(r.quality),
                     **valid_columns(r),
                     "parameters": None if r.parameters is None else json_text(r.parameters),
-                    "feature": r.feature
-                    if r.feature is not None
-                    else default_feature(con, r.datastream),
+                    "feature": feature,
                 }
                 insert(con, "sta_observation", row)
-                widen(con, r.datastream, row["feature"])
+                widen(con, r.datastream, feature)
 
 
 def quality_mark(quality: Any) -> str | None:  # noqa: ANN401 -- JSON

@@ -18,6 +18,7 @@ from rich.console import Console
 
 from api.access_cli import access
 from api.address_cli import address, geocode, reverse
+from api.alarm_cli import alarm
 from api.ending import plain_endings
 from api.terminal import CityOption, JsonOption, StrictOption, document, err, out, progress
 from twin.city import City
@@ -38,6 +39,7 @@ app.command()(geocode)
 app.command()(reverse)
 app.add_typer(address)
 app.add_typer(access, name="access")
+app.add_typer(alarm, name="alarm")
 
 
 def main() -> None:

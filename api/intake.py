@@ -146,7 +146,7 @@ class Intake:
 
     def _count(self, report: Any, known: NDArray[np.bool_] | None) -> None:  # noqa: ANN401
         if report is not None:
-            for name in ("stored", "duplicate", "unknown", "rejected", "aside"):
+            for name in ("stored", "duplicate", "unknown", "rejected", "aside", "converted"):
                 self.counts[name] += getattr(report, name)
         if known is not None:
             self.counts["duplicate"] += int(np.count_nonzero(known))

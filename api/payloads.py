@@ -3,14 +3,15 @@
 ========================================  ==========================================================
 topic                                     payload
 ========================================  ==========================================================
-``twin/observations/<stream key>``        a number, ``{"result", "time", "seq", "quality"}``, or a list
+``twin/observations/<stream key>``        a number, ``{"result", "time", "seq", "quality", "unit"}``, or a list
 ``twin/observations``                     a list of ``{"stream", "result", …}``, or that in ``observations``
 ``v1.1/Datastreams(<id>)/Observations``   a SensorThings Observation, or a list
 ``v1.1/CreateObservations``               SensorThings data arrays
 ========================================  ==========================================================
 
 Times are RFC 3339, or numbers: milliseconds since 1970 UTC. A reading without a time gets that of its
-arrival; its running number (``seq``) then tells whether it came before.
+arrival; its running number (``seq``) then tells whether it came before. Results in a ``unit`` that is not
+the stream's are turned into it.
 """
 
 import re
@@ -58,7 +59,7 @@ def stream_of(topic: str) -> str | int | None:
 class Columns:
     """Readings of many messages, growing column by column."""
 
-    __slots__ = ("marks", "results", "sequences", "streams", "times")
+    __slots__ = ("marks", "results", "sequences", "streams", "times", "units")
 
     def __init__(self) -> None:
         self.streams: list[str | int] = []
@@ -66,6 +67,7 @@ class Columns:
         self.results: list[Any] = []
         self.sequences: list[int] = []
         self.marks: list[str | None] = []
+        self.units: list[str | None] = []
 
     def __len__(self) -> int:
         return len(self.streams)
@@ -120,7 +122,7 @@ class Columns:
         mark = get("quality")
         if mark is None:
             mark = get("resultQuality")
-        self._append(stream, time, row["result"], number, mark)
+        self._append(stream, time, row["result"], number, mark, get("unit"))
 
     def _append(
         self,
@@ -129,14 +131,16 @@ class Columns:
         result: Any,  # noqa: ANN401
         number: Any,  # noqa: ANN401
         mark: Any,  # noqa: ANN401
+        unit: Any = None,  # noqa: ANN401
     ) -> None:
-        if type(stream) not in (str, int):
+        if type(stream) not in (str, int) or not (unit is None or type(unit) is str):
             raise TypeError
         self.streams.append(stream)
         self.times.append(time)
         self.results.append(np.nan if result is None else float(result))
         self.sequences.append(NO_SEQUENCE if number is None else _whole(number))
         self.marks.append(mark if mark is None or type(mark) is str else str(mark))
+        self.units.append(unit)
 
     def _array(self, part: dict[str, Any]) -> None:
         """One SensorThings data array: a Datastream, components, rows."""
@@ -176,6 +180,7 @@ class Columns:
         marks = None
         if any(mark is not None for mark in self.marks):
             marks = pa.array(self.marks, pa.string())
+        units = self.units if any(unit is not None for unit in self.units) else None
         timeless = np.flatnonzero([time is None for time in self.times])
         known = None
         if len(timeless):
@@ -186,8 +191,9 @@ class Columns:
                 streams = [streams[at] for at in kept.tolist()]
                 time_us, value, sequence = time_us[kept], value[kept], sequence[kept]
                 marks = None if marks is None else marks.take(pa.array(kept))
+                units = None if units is None else [units[at] for at in kept.tolist()]
         given = sequence if (sequence != NO_SEQUENCE).any() else None
-        return Batch(streams, time_us, value, marks, given, park=True), known
+        return Batch(streams, time_us, value, marks, given, park=True, units=units), known
 
     def _known(
         self,

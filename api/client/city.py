@@ -253,6 +253,37 @@ class City:
         """
         return follow(self._transport, {"subject": subject, **parameters(bbox=bbox)}, after)
 
+    def alarms(self, *, state: str | None = None, limit: int | None = None) -> dict[str, Any]:
+        """Alarms with their stream and place, newest first; ``state``: states with commas, or ``all``."""
+        found: dict[str, Any] = self._transport.json("/alarms", {"state": state, "limit": limit})
+        return found
+
+    def alarm(self, alarm_id: str) -> dict[str, Any]:
+        """An alarm with every step of its life as ``events``."""
+        found: dict[str, Any] = self._transport.json(f"/alarms/{_in_path(alarm_id)}")
+        return found
+
+    def answer_alarm(
+        self,
+        alarm_id: str,
+        step: str,
+        *,
+        actor: str,
+        note: str | None = None,
+        until: Moment | None = None,
+        of_rule: bool = False,
+    ) -> dict[str, Any]:
+        """Take a step with an alarm, or (``of_rule``) with that of a rule of this id, also of one in normal state.
+
+        ``until``: when a shelved alarm comes back.
+        """
+        body = {"actor": actor, "note": note, "until": None if until is None else _text(until)}
+        path = f"/alarms/{_in_path(alarm_id)}/{step}"
+        if of_rule:
+            path, body = "/alarms/steps", {**body, "rule_id": alarm_id, "step": step}
+        found: dict[str, Any] = self._write("POST", path, body, media="application/json").json()
+        return found
+
     def states(self, layer: str = "things", **asked: Any) -> Iterator["States"]:  # noqa: ANN401
         """How the streams, the things, or those of a collection stand: whole, then after each change, without end.
 

@@ -61,15 +61,15 @@ def allowed(
         secret = account.password.get_secret_value()
         if not hmac.compare_digest(given.encode(), secret.encode()):
             return None
-        own = [
+        publish, subscribe = (
             tuple(topic.replace("{user}", user or "") for topic in topics)
             for topics in (account.topics, account.subscribe)
-        ]
-        return Rights(*own)
+        )
+        return Rights(publish, subscribe)
     if not callers.are_known:
         return None if settings.mqtt_accounts else ALL
     caller = None if callers.may_wait(given) else callers.caller(given)
     if not isinstance(caller, Caller) or caller.grant.is_limited:
         return None
-    publish = None if at_least(caller.role, "operator") else ()
-    return Rights(publish, None, lambda: callers.still(caller, given))
+    may_publish: Right = None if at_least(caller.role, "operator") else ()
+    return Rights(may_publish, None, lambda: callers.still(caller, given))

@@ -34,7 +34,7 @@ NO_STORE: Final = {"Cache-Control": "no-store"}
 CSV: Final = "text/csv"
 MOST_REFUSALS: Final = 1000
 CSV_TYPES: Final = {
-    **dict.fromkeys(("stream", "time", "quality"), pa.string()),
+    **dict.fromkeys(("stream", "time", "quality", "unit"), pa.string()),
     "result": pa.float64(),
     "seq": pa.int64(),
 }
@@ -50,9 +50,13 @@ _READING: Final[dict[str, Any]] = {
         },
         "result": {
             "anyOf": [{"type": "number"}, {"type": "null"}],
-            "description": "In the unit of the stream",
+            "description": "In the unit of the stream, or in ``unit``",
         },
         "quality": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+        "unit": {
+            "anyOf": [{"type": "string"}, {"type": "null"}],
+            "description": "Of result, any usual spelling; that of the stream where absent",
+        },
         "seq": {"type": "integer", "minimum": 0, "description": "The stream's own running number"},
     },
 }
@@ -110,13 +114,14 @@ class IngestOut(BaseModel):
     model_config = ConfigDict(
         json_schema_extra={
             "example": {
-                "stored": 1, "duplicate": 0, "aside": 0, "unknown": 0, "rejected": 0, "refusals": [],
+                "stored": 1, "duplicate": 0, "aside": 0, "converted": 0, "unknown": 0, "rejected": 0, "refusals": [],
             }
         }
     )  # fmt: skip
     stored: int
     duplicate: int
     aside: int = Field(description="Of the duplicates: gave another value, which is kept aside")
+    converted: int = Field(description="Came in another unit and were turned into the stream's")
     unknown: int
     rejected: int
     refusals: list[RefusalOut]
@@ -198,6 +203,7 @@ async def stored(request: Request, body: bytes, hub: LiveHub) -> Response:
         "stored": report.stored,
         "duplicate": report.duplicate,
         "aside": report.aside,
+        "converted": report.converted,
         "unknown": report.unknown,
         "rejected": report.rejected,
         "refusals": refusals,
@@ -206,7 +212,7 @@ async def stored(request: Request, body: bytes, hub: LiveHub) -> Response:
 
 
 _NOTHING_NEW: Final = {
-    **dict.fromkeys(("stored", "aside", "unknown", "rejected"), 0),
+    **dict.fromkeys(("stored", "aside", "converted", "unknown", "rejected"), 0),
     "duplicate": 1,
     "refusals": [],
 }
@@ -276,7 +282,9 @@ def _from_csv(body: bytes) -> Batch:
     marks = pa.concat_arrays(table["quality"].chunks) if "quality" in table.column_names else None
     sequence = table["seq"].fill_null(-1).to_numpy() if "seq" in table.column_names else None
     value = np.asarray(results.to_numpy(), np.float64)
-    return Batch(streams.to_pylist(), times_us(times.to_pylist()), value, marks, sequence)
+    units = table["unit"].to_pylist() if "unit" in table.column_names else None
+    when = times_us(times.to_pylist())
+    return Batch(streams.to_pylist(), when, value, marks, sequence, units=units)
 
 
 def _expect_streams(view: View, streams: StreamIds) -> None:

@@ -112,9 +112,9 @@ class Batches:
                 above = {question.steps[0].entity.one: question.steps[0].id}
             elif len(question.steps) > 1:
                 raise InvalidRequestError(f"{path[:100]!r}: in a change set a path has one entity before the set.")  # fmt: skip
-            given = self._writer.create(question.entity, body, above)
-            names[f"${each.get('id')}"] = given
-            return 201, address_of(root, question.entity, given)
+            made = self._writer.create(question.entity, body, above)
+            names[f"${each.get('id')}"] = made
+            return 201, address_of(root, question.entity, made)
         of, given = question.entity, question.steps[-1].id
         if method not in ("patch", "put", "delete") or len(question.steps) != 1 or given is None or question.only:  # fmt: skip
             raise InvalidRequestError(

@@ -525,6 +525,14 @@ def test_sensorthings_tells_of_the_streams_that_are_seen(guarded):
     assert granted["@iot.count"] == 2  # streams are named, and there is no area
     for key in ("rooms", "an area that is not there"):
         assert ask(keys[key], "Observations?$count=true").json() == {"@iot.count": 0, "value": []}
+    wide = {"type": "Polygon", "coordinates": [[[114, 30], [115, 30], [115, 31], [114, 30]]]}
+    near = {"type": "Point", "coordinates": [114.0002, 30.4002]}
+    writer = {"X-API-Key": keys["whole"]}
+    for given, told in ((wide, [False, True]), (near, [True, True])):
+        changed = httpx.patch(f"{root}/v1.1/Datastreams(1)", json={"observedArea": given}, headers=writer, timeout=60)  # fmt: skip
+        assert changed.status_code == 200, changed.text
+        shown = ["observedArea" in ask(key, "Datastreams(1)").json() for key in (part, "whole")]
+        assert shown == told
     refused = httpx.post(f"{root}/v1.1/Things", json={}, headers={"X-API-Key": part}, timeout=60)
     assert refused.status_code == 403
 

@@ -162,6 +162,8 @@ def aside_record(
         record["kept"] = kept
     if batch.marks is not None and (mark := batch.marks[row].as_py()) is not None:
         record["quality"] = mark
+    if batch.units is not None and batch.units[row] is not None:
+        record["unit"] = batch.units[row]
     if batch.sequence is not None and batch.sequence[row] != NO_SEQUENCE:
         record["sequence"] = int(batch.sequence[row])
     return record

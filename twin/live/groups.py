@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 
 from twin.live.aside import aside_record
 from twin.live.catalogue import Catalogue
-from twin.live.incoming import Batch, Known, judge, report, settle
+from twin.live.incoming import (
+    OK,
+    WRONG_UNIT,
+    Batch,
+    Known,
+    in_stream_units,
+    judge,
+    report,
+    settle,
+)
 from twin.live.readings import NO_SEQUENCE, Readings
 
 __all__ = ["MOST_WAITING", "Group", "Queue", "finish"]
@@ -87,8 +96,25 @@ class Group:
         self.time_us = np.concatenate([batch.time_us for batch in batches])
         self.value = np.concatenate([batch.value for batch in batches])
         self.verdict = judge(self.position, self.time_us, self.value, latest_us)
+        self.converted = np.zeros(len(self.value), bool)
+        self._settle_units(catalogue)
         good = np.flatnonzero(self.verdict == 0)
         self.settled = settle(good, self.position, self.time_us, self.value, newest_us, known)
+
+    def _settle_units(self, catalogue: Catalogue) -> None:
+        """Turn results that came in other units into those of their streams."""
+        for batch, part in self._parts():
+            if batch.units is None:
+                continue
+            known = np.flatnonzero(self.position[part] >= 0)
+            wanted = catalogue.table.column("unit").take(pa.array(self.position[part][known]))
+            rows = known + part.start
+            given = [batch.units[at] for at in known.tolist()]
+            self.value[rows], self.converted[rows], wrong = in_stream_units(
+                given, wanted.to_pylist(), self.value[rows]
+            )
+            wrong &= self.verdict[rows] == OK
+            self.verdict[rows[wrong]] = WRONG_UNIT
 
     def _parts(self) -> Iterator[tuple[Batch, slice]]:
         for batch, start in zip(self.batches, self._bounds, strict=False):
@@ -150,7 +176,8 @@ class Group:
         other[self.settled.other] = True
         for batch, part in self._parts():
             n_stored, n_other = (int(np.count_nonzero(mask[part])) for mask in (stored, other))
-            batch.report = report(batch.streams, self.verdict[part], n_stored, n_other)
+            n_converted = int(np.count_nonzero(self.converted[part] & (self.verdict[part] == OK)))
+            batch.report = report(batch.streams, self.verdict[part], n_stored, n_other, n_converted)
 
 
 def finish(batches: list[Batch], work: Callable[[list[Batch]], None]) -> None:

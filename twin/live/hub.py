@@ -133,6 +133,7 @@ class LiveHub(Retelling):
             quality = [r.get("quality") for r in known]
             streams = [r["stream"] for r in known]
             batch = batch_of(streams, times, results, quality, sequence, park=True)
+            batch.units = [r.get("unit") for r in known]
             self._store_group([batch])
             gone = set(map(id, known))
             later = self.aside.records()[len(records) :]

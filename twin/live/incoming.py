@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from twin.errors import InvalidRequestError
 from twin.live.catalogue import StreamIds
 from twin.live.state import NO_TIME
+from twin.units import convert, ucum
 
 __all__ = [
     "Batch",
@@ -31,13 +32,14 @@ __all__ = [
 Times: TypeAlias = Sequence[datetime] | NDArray[np.datetime64] | datetime
 """Times of readings, or an Arrow array of them; naive means UTC; a single one holds for all."""
 
-OK, UNKNOWN, TIMELESS, FUTURE, NOT_FINITE = range(5)
+OK, UNKNOWN, TIMELESS, FUTURE, NOT_FINITE, WRONG_UNIT = range(6)
 REASONS = (
     "",
     "unknown stream",
     "reading without a time",
     "time lies in the future",
     "result is not a finite number",
+    "unit cannot be turned into that of the stream",
 )
 
 
@@ -63,9 +65,11 @@ class IngestReport:
     aside : int
         Those among the duplicates that gave another value: kept aside, with the value that stands.
     unknown, rejected : int
-        Of unknown streams; without a time, from the future, or not finite.
+        Of unknown streams; without a time, from the future, not finite, or in a unit of another kind.
     refusals : tuple of Refusal
         Every unknown or rejected reading.
+    converted : int
+        Readings that came in another unit and were turned into that of their stream.
     """
 
     stored: int
@@ -74,6 +78,7 @@ class IngestReport:
     rejected: int
     refusals: tuple[Refusal, ...] = ()
     aside: int = 0
+    converted: int = 0
 
 
 def as_microseconds(times: Times, n: int) -> NDArray[np.int64]:
@@ -155,8 +160,49 @@ def judge(
     return verdict
 
 
+def in_stream_units(
+    given: Sequence[str | None], wanted: Sequence[str | None], value: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Results in the units of their streams.
+
+    Parameters
+    ----------
+    given, wanted : sequence of str or None, shape (n,)
+        The unit each reading came in (none: that of its stream), and that of the stream.
+    value : ndarray of float64, shape (n,)
+        In ``given``.
+
+    Returns
+    -------
+    value, converted, wrong : ndarray, shape (n,)
+        In ``wanted``; which were turned into it; which cannot be: of another kind, or of units the table
+        (:mod:`twin.units`) does not know, both written differently.
+
+    Examples
+    --------
+    >>> value, converted, wrong = in_stream_units(["kPa", "℃", None], ["MPa", "MPa", "MPa"], np.full(3, 500.0))
+    >>> value.tolist(), converted.tolist(), wrong.tolist()
+    ([0.5, 500.0, 500.0], [True, False, False], [False, True, False])
+    """
+    value = value.copy()
+    converted, wrong = np.zeros(len(value), bool), np.zeros(len(value), bool)
+    pairs: dict[tuple[str, str], list[int]] = {}
+    for at, (a, b) in enumerate(zip(given, wanted, strict=True)):
+        if a and a != b:
+            pairs.setdefault((a, b or ""), []).append(at)
+    for (a, b), rows in pairs.items():
+        if ucum(a) == ucum(b):
+            continue
+        try:
+            value[rows] = convert(value[rows], a, b)
+            converted[rows] = True
+        except ValueError:
+            wrong[rows] = True
+    return value, converted, wrong
+
+
 def report(
-    streams: StreamIds, verdict: NDArray[np.uint8], stored: int, aside: int = 0
+    streams: StreamIds, verdict: NDArray[np.uint8], stored: int, aside: int = 0, converted: int = 0
 ) -> IngestReport:
     """Balance of a batch."""
     bad = np.flatnonzero(verdict)
@@ -166,7 +212,8 @@ def report(
         for at, code in zip(bad.tolist(), verdict[bad].tolist(), strict=True)
     )
     duplicate = len(verdict) - len(bad) - stored
-    return IngestReport(stored, duplicate, unknown, len(bad) - unknown, refusals, aside)
+    rejected = len(bad) - unknown
+    return IngestReport(stored, duplicate, unknown, rejected, refusals, aside, converted)
 
 
 def _plain(stream: object) -> str | int:
@@ -240,6 +287,8 @@ class Batch:
         As in :class:`twin.live.readings.Readings`.
     park : bool
         Keep aside what cannot be stored, for senders that cannot be told.
+    units : sequence of str or None, optional
+        The unit each reading says it is in, any spelling; None: that of its stream.
     done : callable, optional
         Called with the batch when it is on disk, or has failed (``error``).
     """
@@ -250,6 +299,7 @@ class Batch:
     marks: pa.StringArray | None = None
     sequence: NDArray[np.int64] | None = None
     park: bool = False
+    units: Sequence[str | None] | None = None
     done: "Callable[[Batch], object] | None" = None
     report: IngestReport | None = None
     error: BaseException | None = None

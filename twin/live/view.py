@@ -77,6 +77,11 @@ class LiveView:
         return ids[some], time_us[some], value[some]
 
     @property
+    def reporting(self) -> int:
+        """How many streams have a reading."""
+        return int(np.count_nonzero(self._memory.time_us != NO_TIME))
+
+    @property
     def catalogue(self) -> Catalogue:
         """The streams as they are; another object after a reload."""
         return self._memory.catalogue

@@ -16,6 +16,7 @@ from twin.live.history import readings, rollup
 from twin.live.readings import Readings
 from twin.live.state import moment_of
 from twin.live.view import LiveView
+from twin.sensorthings.areas import observed_areas, within
 from twin.sensorthings.expressions import Path, paths_of
 from twin.sensorthings.model import Entity, entity
 from twin.sensorthings.narrowing import Part, narrow
@@ -70,6 +71,7 @@ class Asking:
     ) -> None:
         self._store, self._live, self._pages = store, live, pages
         self._con, self._root, self._whole = con, root, part is None
+        self._area = None if part is None else part.area
         if part is not None:
             narrow(con, part)
         self._observing = Observing(store, live, con, None if part is None else part.streams)
@@ -77,12 +79,16 @@ class Asking:
     def answer(self, question: Question, options: Options) -> Answer:
         """The entities a question asks for."""
         of, single = question.entity, question.single
-        key = Pages.key(question, options, self._root) if self._whole else None
-        page = None if key is None else self._pages.get(key)
+        key = None
+        if self._whole:
+            key = Pages.key(question, options, self._root, self._live.reporting)
+        page: tuple[Sequence[dict[str, Any]], list[dict[str, Any]]] | None = None
+        if key is not None:
+            page = self._pages.get(key)
         if page is None:
             version = self._pages.version
             found = self._found(question, options)
-            page = found, entities(of, found, options, self._root)
+            page = found, self._shown(of, found, options)
             if key is not None:
                 self._pages.put(key, version, *page)
         found, rows = page
@@ -142,7 +148,7 @@ class Asking:
             f"WHERE {' AND '.join(where) or 'true'} ORDER BY {order}",
             bind,
         )
-        rows = entities(of, found, options, self._root)
+        rows = self._shown(of, found, options)
         streams = [row["_datastream"] for row in found] if observed else [None] * len(found)
         return list(zip(rows, streams, strict=True))
 
@@ -227,6 +233,26 @@ class Asking:
             said = str(err).splitlines()[0][:200]
             raise InvalidRequestError(f"$filter cannot be computed: {said}", "$filter") from err
 
+    def _shown(
+        self, of: Entity, found: Sequence[dict[str, Any]], options: Options
+    ) -> list[dict[str, Any]]:
+        """Rows as entities, Datastreams with what they observed so far."""
+        rows = entities(of, found, options, self._root)
+        if not of.name.endswith("Datastreams") or not rows:
+            return rows
+        if options.select and "observedArea" not in options.select:
+            return rows
+        ids = [row["id"] for row in found]
+        observed = self._live.newest(np.array(ids, np.int64))[0].tolist()
+        areas = observed_areas(self._con, ids, observed)
+        if self._area is not None:
+            areas = within(areas, self._area)
+        for row, given in zip(rows, ids, strict=True):
+            row.pop("observedArea", None)
+            if given in areas:
+                row["observedArea"] = areas[given]
+        return rows
+
     def _complete(
         self,
         of: Entity,
@@ -257,7 +283,7 @@ class Asking:
         for row in self._linked(of, link, options, parents):
             groups[row["_parent"]].append(row)
         flat = [row for group in groups.values() for row in group[: options.top]]
-        shown = entities(target, flat, options, self._root)
+        shown = self._shown(target, flat, options)
         self._complete(target, flat, shown, options, whole=False)
         made = iter(shown)
         linked = {key: [next(made) for _ in group[: options.top]] for key, group in groups.items()}
@@ -290,7 +316,7 @@ class Asking:
     ) -> tuple[Sequence[dict[str, Any]], Sequence[dict[str, Any]]]:
         """Newest readings from memory; the Datastreams of which more is kept are left for a question."""
         ids = np.array([parent["id"] for parent in parents], np.int64)
-        later = self._observing.remarked(ids.tolist())
+        later = self._pages.beside.intersection(ids.tolist())
         if len(later) == len(ids):
             return parents, rows
         streams, time_us, value = self._live.newest(ids)

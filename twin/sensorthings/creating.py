@@ -17,6 +17,7 @@ from twin.heights import Heights
 from twin.ids import uuid7_array
 from twin.ingest.anchoring import grids_of
 from twin.live import LiveHub
+from twin.sensorthings.areas import widen
 from twin.sensorthings.model import Entity, entity, named
 from twin.sensorthings.reading import Reader
 from twin.sensorthings.rows import (
@@ -73,7 +74,7 @@ class Creator(Storing):
     """
 
     def __init__(self, store: Store, hub: LiveHub, reader: Reader) -> None:
-        super().__init__(store, hub)
+        super().__init__(store, hub, reader.pages)
         self._reader = reader
         self._set = threading.local()
 
@@ -267,10 +268,14 @@ class Creator(Storing):
         for place in dict.fromkeys(places):
             insert(work.con, "sta_history_location", {"history": history, "location": place})
         streams = work.con.execute(
-            "SELECT id FROM sta_datastream WHERE thing = $t", {"t": thing}
+            "SELECT id, feature FROM sta_datastream WHERE thing = $t", {"t": thing}
         ).fetchall()
         feature = feature_at(work.con, thing)
-        for (stream,) in streams:
+        ids = np.array([stream for stream, _ in streams], np.int64)
+        observed = set(self._hub.newest(ids)[0].tolist())
+        for stream, before in streams:
+            if stream in observed and before != feature:
+                widen(work.con, stream, before)
             work.con.execute(
                 "UPDATE sta_datastream SET feature = $f WHERE id = $s", {"f": feature, "s": stream}
             )

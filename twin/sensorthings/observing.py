@@ -177,15 +177,6 @@ class Observing:
             )
         )
 
-    def remarked(self, streams: Sequence[int]) -> set[int]:
-        """Streams of which more is kept than the archive has: remarks on readings, observations beside."""
-        found = self._con.execute(
-            "SELECT DISTINCT datastream FROM (SELECT datastream FROM sta_remark UNION ALL "
-            "SELECT datastream FROM sta_observation) WHERE datastream IN (SELECT unnest($ids))",
-            {"ids": list(streams)},
-        )
-        return {row[0] for row in found.fetchall()}
-
     def these(self, found: Readings) -> str:
         """As :meth:`rows`: some readings of the archive, and nothing beside."""
         return self._expression(_table(found), _READ)

@@ -27,6 +27,9 @@ class Pages:
         self._rows = 0
         self._version = 0
         self._lock = threading.Lock()
+        self.beside: set[int] = set()
+        """Datastreams of whose observations more is kept than the archive has, and some that no longer are: read by
+        :class:`~twin.sensorthings.reading.Reader`, added to before it is stored."""
 
     @property
     def version(self) -> int:
@@ -41,15 +44,16 @@ class Pages:
             self._rows = 0
 
     @staticmethod
-    def key(question: Question, options: Options, root: str) -> Key | None:
-        """Under what a page is kept; None for what is not."""
+    def key(question: Question, options: Options, root: str, reporting: int) -> Key | None:
+        """Under what a page is kept; None for what is not. ``reporting``: streams that have a reading."""
         whole = len(question.steps) == 1 and not question.single
         if not whole or not question.entity.name.endswith("Datastreams"):
             return None
         if options.filter is not None or options.orderby:
             return None
         links = frozenset(options.expand)
-        return question.entity.name, root, options.select, links, options.top, options.skip
+        asked = options.select, links, options.top, options.skip
+        return question.entity.name, root, reporting, *asked
 
     def get(self, key: Key) -> tuple[Sequence[Row], list[Row]] | None:
         """Rows and entities of a page; the entities are the caller's own."""

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from twin.live.readings import Readings
 from twin.live.view import LiveView
@@ -13,6 +13,7 @@ from twin.sensorthings.questions import Options, Question
 from twin.store import Store, run
 
 __all__ = ["Answer", "Reader"]
+_BESIDE: Final = "SELECT datastream FROM sta_remark UNION SELECT datastream FROM sta_observation"
 
 
 class Reader:
@@ -38,6 +39,7 @@ class Reader:
             if self._adopted is not catalogue:
                 with self.store.transaction() as con:
                     run(con, "adopt", "twin.sensorthings", now=self.live.now())
+                    self.pages.beside.update(row[0] for row in con.execute(_BESIDE).fetchall())
                 self.pages.renew()
                 self._adopted = catalogue
 

@@ -8,7 +8,6 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from twin.live.state import moment_of
 from twin.sensorthings.model import ENTITIES, Entity, Kind
 from twin.sensorthings.questions import Options
 
@@ -74,10 +73,10 @@ def newest_readings(
 ) -> list[dict[str, Any]]:  # fmt: skip
     """As :func:`entities`, of readings of the archive that nothing beside is known of; columns of shape (n,), times in µs UTC."""
     of = ENTITIES["Observations"]
-    micro, text = time_us % 1_000_000, np.datetime_as_string(time_us.view("M8[us]"), unit="s")
-    texts = [f"{moment}Z" for moment in text.tolist()]
-    for at in np.flatnonzero(micro).tolist():
-        texts[at] = shown_time(moment_of(int(time_us[at])))
+    texts = np.datetime_as_string(time_us.view("M8[us]"), unit="us")
+    micro = time_us % 1_000_000
+    kept = np.where(micro == 0, 19, np.where(micro % 1000 == 0, 23, 26))
+    moments = [f"{text[:n]}Z" for text, n in zip(texts.tolist(), kept.tolist(), strict=True)]
     chosen = options.select
     named = not chosen or "id" in chosen or "@iot.id" in chosen
     head, links = f"{root}/{of.name}('", [(f"{n}@iot.navigationLink", f"/{n}") for n in _links(of, options)]  # fmt: skip
@@ -85,7 +84,7 @@ def newest_readings(
         not chosen or name in chosen for name in ("phenomenonTime", "resultTime", "result")
     )
     rows = []
-    for stream, at, moment, result in zip(ids.tolist(), time_us.tolist(), texts, value.tolist(), strict=True):  # fmt: skip
+    for stream, at, moment, result in zip(ids.tolist(), time_us.tolist(), moments, value.tolist(), strict=True):  # fmt: skip
         given = f"{stream}-{at}"
         link = f"{head}{given}')"
         out: dict[str, Any] = {"@iot.id": given, "@iot.selfLink": link} if named else {}

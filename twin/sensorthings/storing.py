@@ -14,7 +14,9 @@ from twin.live import LiveHub
 from twin.live.history import CLOCK_TOLERANCE
 from twin.live.incoming import FUTURE, NOT_FINITE, REASONS, batch_of
 from twin.live.state import microseconds
+from twin.sensorthings.areas import widen
 from twin.sensorthings.observing import id_of
+from twin.sensorthings.pages import Pages
 from twin.sensorthings.rows import default_feature, insert, json_text, next_id
 from twin.store import Store
 
@@ -87,10 +89,12 @@ class Storing:
     ----------
     store : Store
     hub : LiveHub
+    pages : Pages
+        Told of which Datastreams more is kept than the archive has.
     """
 
-    def __init__(self, store: Store, hub: LiveHub) -> None:
-        self._store, self._hub = store, hub
+    def __init__(self, store: Store, hub: LiveHub, pages: Pages) -> None:
+        self._store, self._hub, self._pages = store, hub, pages
         self.changed: list[Callable[[Sequence[Change]], object]] = []
         """Called with what a request made or changed once it is stored; readings of the archive the hub tells of."""
         self.remarking = threading.Lock()
@@ -162,15 +166,22 @@ class Storing:
         if report.aside:
             raise ConflictError(OTHER_RESULT)
         remarks = [r for r in plain if r.has_remark]
+        self._pages.beside.update(r.datastream for r in remarks)
         if remarks:
             with self._store.transaction() as con:
                 for r in remarks:
                     insert(con, "sta_remark", remark_row(r))
+                    if r.feature is not None:
+                        widen(con, r.datastream, r.feature)
 
     def _observe_others(self, others: Sequence[Reading]) -> None:
+        self._pages.beside.update(r.datastream for r in others)
         with self._store.transaction() as con:
             for r in others:
                 r.number = next_id(con) if r.number is None else r.number
+                feature = r.feature
+                if feature is None:
+                    feature = default_feature(con, r.datastream)
                 row = {
                     "id": r.number,
                     "datastream": r.datastream,
@@ -181,11 +192,10 @@ class Storing:
                     "quality": None if r.quality is None else json_text(r.quality),
                     **valid_columns(r),
                     "parameters": None if r.parameters is None else json_text(r.parameters),
-                    "feature": r.feature
-                    if r.feature is not None
-                    else default_feature(con, r.datastream),
+                    "feature": feature,
                 }
                 insert(con, "sta_observation", row)
+                widen(con, r.datastream, feature)
 
 
 def quality_mark(quality: Any) -> str | None:  # noqa: ANN401 -- JSON

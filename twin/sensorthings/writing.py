@@ -54,7 +54,7 @@ _STREAMS_OF: Final = {
 _DROP_THINGS: Final = "DELETE FROM thing WHERE thing_id IN (SELECT thing_id FROM sta_thing WHERE id IN (SELECT unnest($ids)))"
 _STREAM_ROWS: Final = (
     ("sta_observation", "datastream"), ("sta_remark", "datastream"), ("sta_datastream_property", "datastream"),
-    ("datastream", "stream_id"),
+    ("datastream", "stream_id"), ("sta_extent", "datastream"),
 )  # fmt: skip
 _TIED: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     "Things": (("sta_thing_location", "thing"), ("sta_history", "thing")),

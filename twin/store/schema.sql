@@ -190,6 +190,8 @@ CREATE TABLE IF NOT EXISTS sta_observation (
 -- What observations in the archive say beyond number, time and quality.
 CREATE TABLE IF NOT EXISTS sta_remark (
     datastream BIGINT, time_from TIMESTAMP, result_time TIMESTAMP, valid_from TIMESTAMP, valid_to TIMESTAMP, parameters JSON, feature BIGINT);
+-- Box (degrees) of what the observations of a Datastream were of, beside where it is now (twin/sensorthings/areas.py).
+CREATE TABLE IF NOT EXISTS sta_extent (datastream BIGINT PRIMARY KEY, west DOUBLE, south DOUBLE, east DOUBLE, north DOUBLE);
 
 CREATE VIEW IF NOT EXISTS sta_Things AS
 SELECT s.id, t.name, coalesce(s.description, t.subject, '') AS description, coalesce(s.properties, t.attributes) AS properties

@@ -111,6 +111,37 @@ def test_what_cannot_be_without_a_thing_goes_with_it(sta, make):
     assert sta.get(f"/Things({later['@iot.id']})/Datastreams")["value"][0]["@iot.id"] > stream
 
 
+def test_the_observed_area_holds_what_was_observed(sta, make):
+    """18-088, 8.2.4: the box of the features of interest of a Datastream's observations, as they come."""
+    thing = sta.post("/Things", {"name": "t", "description": "d", "Locations": [make.place(114.0, 30.0)]})["@iot.id"]  # fmt: skip
+    link = sta.client.post(f"/Things({thing})/Datastreams", json=make.stream()).headers["location"]
+
+    def area(name=link):
+        return sta.client.get(name).json().get("observedArea")
+
+    def observe(hour, **more):
+        at = f"2026-07-01T{hour:02}:00:00Z"
+        found = sta.client.post(f"{link}/Observations", json={"phenomenonTime": at, "result": 1, **more})  # fmt: skip
+        assert found.status_code == 201, found.text
+
+    assert area() is None
+    observe(1)
+    assert area() == {"type": "Point", "coordinates": [114.0, 30.0]}
+    sta.post(f"/Things({thing})/Locations", make.place(114.5, 30.0))
+    square = {"type": "Polygon", "coordinates": [[[114.0, 30.0], [114.5, 30.0], [114.5, 30.0], [114.0, 30.0], [114.0, 30.0]]]}  # fmt: skip
+    assert area() == square
+    feature = {"name": "f", "description": "d", "encodingType": "application/geo+json",
+               "feature": {"type": "Point", "coordinates": [114.2, 31.0]}}  # fmt: skip
+    observe(2, FeatureOfInterest=feature)
+    observe(3, result="rain")
+    (west, south), _, (east, north), *_ = area()["coordinates"][0]
+    assert (west, south, east, north) == (114.0, 30.0, 114.5, 31.0)
+    listed = sta.get("/Datastreams", _top="10000")["value"]
+    assert next(row["observedArea"] for row in listed if row["@iot.selfLink"] == link) == area()
+    wide = {"type": "Point", "coordinates": [113.0, 30.0]}
+    assert sta.client.patch(link, json={"observedArea": wide}).json()["observedArea"]["coordinates"][0][0] == [113.0, 30.0]  # fmt: skip
+
+
 def test_arrays_and_batches(sta, make, river):
     """/req/data-array/data-array, /req/batch-request/batch-request."""
     stream = sta.get(f"/Things({river})/Datastreams", _filter="name eq 'air'")["value"][0]["@iot.id"]  # fmt: skip

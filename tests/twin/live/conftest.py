@@ -91,6 +91,18 @@ def open_city():
     return opened
 
 
+@pytest.fixture(scope="session")
+def register_water():
+    """Registers one more water station of a key."""
+
+    def register(store, key):
+        more = {**WATER, "key": key, "thing_key": key}
+        with store.transaction() as con:
+            register_streams(con, stream_table([GAS, WATER, PLAIN, more]), LOAD, START)
+
+    return register
+
+
 @pytest.fixture
 def store(tmp_path, open_city):
     with open_city(tmp_path / "city") as opened:

@@ -11,6 +11,7 @@ import pytest
 from twin.errors import InvalidRequestError, NotFoundError
 from twin.live import LiveHub
 from twin.live.history import hourly, observations, readings
+from twin.live.incoming import batch_of
 from twin.live.state import STATES, classify
 from twin.verify import verify
 
@@ -37,6 +38,49 @@ def test_every_reading_of_a_batch_is_accounted_for(hub, store, clock):
     ]
     bare = now.replace(tzinfo=None)
     assert stored(store) == [("G1/ch4", bare - timedelta(seconds=60), 0.2), ("G1/ch4", bare, 0.1)]
+
+
+def in_units(streams, times, results, units, park=False):
+    batch = batch_of(streams, times, results, park=park)
+    batch.units = units
+    return batch
+
+
+def test_a_reading_in_another_unit_is_turned_into_that_of_its_stream_or_not_stored(hub, store, clock):  # fmt: skip
+    """kPa and psi measure pressure as MPa does (1 psi = 6,894.757 Pa), degrees do not."""
+    times = [clock.now - timedelta(seconds=s) for s in (5, 4, 3, 2, 1)]
+    units = ["kPa", "psi", "MPa", None, "℃"]
+    batch = in_units(["W1/p"] * 5, times, [300.0, 50.0, 0.3, 0.4, 21.0], units)
+    hub.submit(batch)
+    hub.commit()
+    report = batch.report
+    assert (report.stored, report.converted, report.rejected) == (4, 2, 1)
+    assert report.refusals[0].position == 4
+    assert "unit" in report.refusals[0].reason
+    assert [value for _, _, value in stored(store)] == pytest.approx([0.3, 0.34473785, 0.3, 0.4])
+    again = in_units(["W1/p"], times[:1], [0.3], ["MPa"])
+    hub.submit(again)
+    hub.commit()
+    assert (again.report.duplicate, again.report.aside) == (1, 0)
+
+
+def test_a_reading_in_a_wrong_unit_is_parked_as_it_came(hub, store, clock):
+    batch = in_units(["W1/p"], [clock.now], [21.0], ["℃"], park=True)
+    hub.submit(batch)
+    hub.commit()
+    (record,) = hub.aside.records()
+    assert (record["result"], record["unit"], record["stream"]) == (21.0, "℃", "W1/p")
+    assert stored(store) == []
+
+
+def test_what_was_parked_in_another_unit_is_turned_once_its_stream_is_known(store, clock, register_water):  # fmt: skip
+    hub = LiveHub(store, clock)
+    batch = in_units(["W2/p"], [clock.now], [250.0], ["kPa"], park=True)
+    hub.submit(batch)
+    hub.commit()
+    register_water(store, "W2/p")
+    hub.reload()
+    assert [value for key, _, value in stored(store) if key == "W2/p"] == [0.25]
 
 
 def test_sent_again_changes_nothing_also_after_a_restart(hub, store, clock):

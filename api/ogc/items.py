@@ -48,7 +48,7 @@ async def items(request: Request) -> Response:
     """``GET /collections/{collectionId}/items``."""
     state: CityState = request.app.state.city_state
     found = items_at_once(request, state) if is_quick(request, state) else None
-    return found or await run_in_threadpool(items_now, request, state)
+    return await run_in_threadpool(items_now, request, state) if found is None else found
 
 
 async def item(request: Request) -> Response:

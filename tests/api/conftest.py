@@ -347,7 +347,7 @@ def serving(app: FastAPI) -> Iterator[str]:
     )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
-    for _ in range(600):
+    for _ in range(3000):
         if server.started or not thread.is_alive():
             break
         time.sleep(0.02)

@@ -87,8 +87,8 @@ class Asking:
             page = self._pages.get(key)
         if page is None:
             version = self._pages.version
-            found = self._found(question, options)
-            page = found, self._shown(of, found, options)
+            fresh = self._found(question, options)
+            page = fresh, self._shown(of, fresh, options)
             if key is not None:
                 self._pages.put(key, version, *page)
         found, rows = page

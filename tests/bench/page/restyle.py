@@ -122,9 +122,10 @@ def main(tiles=100, n=10_000):
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)  # fmt: skip
                 page = browser.new_page()
+                page.set_default_timeout(900_000)
                 page.on("pageerror", lambda error: say(error))
                 page.goto(f"http://127.0.0.1:{server.server_address[1]}/index.html")
-                page.wait_for_function("() => window.__result", timeout=900_000)
+                page.wait_for_function("() => window.__result")
                 result = page.evaluate("() => window.__result")
                 browser.close()
             server.shutdown()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -14,7 +15,6 @@ from twin.cog import Cog
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
@@ -56,7 +56,7 @@ class Staging:
     ) -> None:
         self.path, self.old, self.known = path, old, known or {}
         self.files: dict[str, tuple[str, int]] = {}
-        self._folders: set[Path] = set()
+        self._folders: set[str] = set()
 
     def write(self, name: str, data: bytes) -> None:
         """Write one file, path relative to the layer."""
@@ -64,12 +64,13 @@ class Staging:
         same = self.old is not None and tuple(self.known.get(name, ())) == found
         if same and self.old is not None and self.adopt(name, self.old, found):
             return
-        self._place(name).write_bytes(data)
+        with open(self._place(name), "wb", buffering=0) as file:  # noqa: PTH123 - many files
+            file.write(data)
         self.files[name] = found
 
     def adopt(self, name: str, layer: Path, found: tuple[str, int]) -> bool:
         """Take a file of another folder as it is; False where it is not there any more."""
-        target = self._place(name)
+        target = Path(self._place(name))
         target.unlink(missing_ok=True)
         try:
             target.hardlink_to(layer / name)
@@ -80,11 +81,12 @@ class Staging:
         self.files[name] = found
         return True
 
-    def _place(self, name: str) -> Path:
-        target = self.path / name
-        if target.parent not in self._folders:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            self._folders.add(target.parent)
+    def _place(self, name: str) -> str:
+        target = f"{self.path}/{name}"
+        folder = target.rpartition("/")[0]
+        if folder not in self._folders:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            self._folders.add(folder)
         return target
 
     @property

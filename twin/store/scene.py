@@ -220,7 +220,7 @@ def _found(table: pa.Table, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64],
 
 def _ranges(numbers: NDArray[np.int64]) -> list[tuple[int, int]]:
     """First and last of the runs that rows lie in: the widest gaps are left out, small ones read over."""
-    found = np.unique(numbers)
+    found = np.sort(numbers)  # np.unique is slower by far
     gaps = np.diff(found)
     wide = np.flatnonzero(gaps > READ_OVER)
     wide = np.sort(wide[np.argsort(gaps[wide])[::-1][: MOST_RANGES - 1]])

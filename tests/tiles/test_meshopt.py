@@ -46,7 +46,9 @@ def test_elements_come_back_byte_for_byte(data: st.DataObject) -> None:
     seed = data.draw(st.integers(0, 2**32 - 1))
     steps = np.random.default_rng(seed).integers(0, highest + 1, (count, stride))
     rows = (np.cumsum(steps, axis=0) if data.draw(st.booleans()) else steps).astype(np.uint8)
-    assert np.array_equal(decode_attributes(encode_attributes(rows), count, stride), rows)
+    stream = encode_attributes(rows)
+    assert stream == encode_attributes(rows, compiled=False)
+    assert np.array_equal(decode_attributes(stream, count, stride), rows)
 
 
 @settings(deadline=None)  # the first call compiles

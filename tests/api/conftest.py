@@ -342,7 +342,7 @@ def serving(app: FastAPI) -> Iterator[str]:
             log_level="warning",
             ws="websockets-sansio",
             timeout_graceful_shutdown=1,
-            http=bounded(60.0, app.state.short, BEGINNINGS),
+            http=bounded(60.0, getattr(app.state, "short", None), BEGINNINGS),
         )
     )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

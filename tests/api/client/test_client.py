@@ -222,7 +222,8 @@ def test_live_events_go_on_where_the_connection_broke(tmp_path, make_city, serve
 def read(root, value):
     moment = datetime.now(UTC).isoformat()
     body = {"observations": [{"stream": "GAS-0001", "time": moment, "result": value}]}
-    assert httpx.post(f"{root}/observations", json=body).json()["stored"] == 1
+    answer = httpx.post(f"{root}/observations", json=body, timeout=60)  # the first waits for compiled code
+    assert answer.json()["stored"] == 1
 
 
 def test_a_stream_that_breaks_is_opened_again_after_the_last_number(faulty, quick):

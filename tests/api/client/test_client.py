@@ -222,7 +222,9 @@ def test_live_events_go_on_where_the_connection_broke(tmp_path, make_city, serve
 def read(root, value):
     moment = datetime.now(UTC).isoformat()
     body = {"observations": [{"stream": "GAS-0001", "time": moment, "result": value}]}
-    answer = httpx.post(f"{root}/observations", json=body, timeout=60)  # the first waits for compiled code
+    answer = httpx.post(
+        f"{root}/observations", json=body, timeout=60
+    )  # the first waits for compiled code
     assert answer.json()["stored"] == 1
 
 

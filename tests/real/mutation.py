@@ -158,7 +158,7 @@ def text(content: bytes, rng: Random) -> bytes:
         with contextlib.suppress(ValueError, RecursionError):
             return json.dumps(_tree(json.loads(stripped), rng), ensure_ascii=rng.random() < 0.5).encode("utf-8", "surrogatepass")  # fmt: skip
     for _ in range(rng.choice((1, 1, 2, 4))):
-        words = rng.choice(_TEXTS)(words, rng)
+        words = rng.choice(_TEXTS)(words, rng)[:LARGEST]
     raw = words.encode("utf-8", "surrogateescape")
     return _recode(raw, rng) if rng.random() < 0.08 else raw
 
@@ -181,7 +181,8 @@ def _lines(words: str, rng: Random) -> str:
     if what == 1:
         del lines[at]
     elif what == 2:
-        lines.insert(at, lines[at] * rng.choice((1, 300)))
+        times = rng.choice((1, 300))
+        lines.insert(at, (lines[at] * times)[:LARGEST])
     elif what == 3:
         other = rng.randrange(len(lines))
         lines[at], lines[other] = lines[other], lines[at]

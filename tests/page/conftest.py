@@ -146,16 +146,21 @@ def complaints() -> list[str]:
 
 
 def open_page(
-    browser: Browser, url: str, lang: str = "zh", size: tuple[int, int] = (1280, 720)
+    browser: Browser,
+    url: str,
+    lang: str = "zh",
+    size: tuple[int, int] = (1280, 720),
+    scale: float = 0.5,
 ) -> Page:
     """The page of a server, opened and everything asked for arrived."""
     page = browser.new_page(viewport={"width": size[0], "height": size[1]})
     page.set_default_timeout(PATIENCE_MS)
-    return go(page, url, lang)
+    return go(page, url, lang, scale)
 
 
-def go(page: Page, url: str, lang: str = "zh") -> Page:
-    page.goto(f"{url}/?lang={lang}", wait_until="domcontentloaded")
+def go(page: Page, url: str, lang: str = "zh", scale: float = 0.5) -> Page:
+    """The page, drawn at half its points a side: what is looked at here does not need more."""
+    page.goto(f"{url}/?lang={lang}&scale={scale}", wait_until="domcontentloaded")
     page.wait_for_function("() => window.__citytwin")
     page.evaluate("() => window.__citytwin.ready.then(() => true)")
     page.evaluate(EYES)

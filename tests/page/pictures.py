@@ -57,7 +57,7 @@ def main(city: Path, names: list[str]) -> None:
     try:
         with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-            page = open_page(browser, server.url, size=SIZE)
+            page = open_page(browser, server.url, size=SIZE, scale=1.0)
             for name in names or VIEWS:
                 try:
                     save(take(page, name, Path(folder)), target / f"{name}.webp")

@@ -196,8 +196,7 @@ def _framed(
     head: dict[str, Any] = {"status": status, "headers": like.raw_headers}
     at_once(head, b" " * (LEAST if varying else 0), None, b"")
     told = [(n, b"%d" if n == b"content-length" else v) for n, v in head["headers"]]
-    there = _block(told, b"%b", private)
-    return there
+    return _block(told, b"%b", private)
 
 
 _ASIDE: Final = frozenset({

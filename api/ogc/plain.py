@@ -7,7 +7,7 @@ from urllib.parse import unquote
 from starlette.requests import Request
 from starlette.types import Scope
 
-__all__ = ["Given", "Heads", "PlainRequest", "given_of"]
+__all__ = ["Given", "Heads", "PlainRequest", "given_of", "root_of"]
 
 MOST_PARAMETERS: Final = 20
 
@@ -46,8 +46,6 @@ class PlainRequest(Request):
     heads : dict of bytes
         By lower-case names.
     given : Given
-    root : str
-        What :func:`api.deps.base_url` gives.
     """
 
     query_params: Any = None

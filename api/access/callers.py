@@ -12,7 +12,7 @@ from api.access.tokens import TokenChecker, UnacceptableTokenError
 from twin.errors import CityError
 from twin.settings import Role, ServerSettings
 
-__all__ = ["EVERYONE", "NOBODY", "Caller", "Callers", "Refused", "role_of"]
+__all__ = ["EVERYONE", "NOBODY", "Caller", "Callers", "Refused"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,19 +114,10 @@ _BY_ROLE: Final = {role: Caller(f"role:{role}", role, Grant(role)) for role in R
 
 
 def _role(given: bytes, tokens: Mapping[Role, bytes]) -> Role | None:
+    """The highest role a token stands for, where several share it; compared in constant time."""
     found: Role | None = None
     for role in ROLES:
         secret = tokens.get(role)
         if secret is not None and hmac.compare_digest(given, secret):
             found = role
     return found
-
-
-def role_of(given: str | None, settings: ServerSettings) -> Role | None:
-    """Role a token of the settings stands for, the highest where several share it; compared in constant time."""
-    if not given:
-        return None
-    return _role(
-        given.encode(),
-        {role: secret.get_secret_value().encode() for role, secret in settings.tokens.items()},
-    )

@@ -52,8 +52,8 @@ def allowed(
 
     Without tokens, keys and accounts everyone on this machine may everything. A device account is a user name with
     its password and topics; ``{user}`` in a topic stands for the name. Else the password is a token or key: everyone who sees the
-    whole city may subscribe, role operator or above may publish. A limited reach cannot be kept within by topics: it is refused,
-    as ``/v1.1`` refuses it. So is a token whose issuer would have to be asked first.
+    whole city may subscribe, role operator or above may publish. A limited reach cannot be kept within by topics: it is refused.
+    So is a token whose issuer would have to be asked first.
     """
     given = (password or b"").decode("utf-8", "replace")
     account = settings.mqtt_accounts.get(user or "")

@@ -7,7 +7,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 import pytest
 
-from api.access.callers import role_of
+from api.access.callers import Caller, Callers, Refused
 from api.app import create_app
 from twin.settings import ServerSettings
 
@@ -102,9 +102,13 @@ def test_tiles_behind_tokens_are_not_kept_by_shared_caches(guarded):
 
 def test_the_highest_role_of_a_shared_token_counts(tmp_path):
     settings = ServerSettings(city=tmp_path, tokens={"viewer": "same", "operator": "same"})
-    assert role_of("same", settings) == "operator"
-    assert role_of("other", settings) is None
-    assert role_of(None, settings) is None
+    callers = Callers(settings)
+    known, other = callers.caller("same"), callers.caller("other")
+    assert isinstance(known, Caller)
+    assert known.role == "operator"
+    assert isinstance(other, Refused)
+    assert other.status == 401
+    assert callers.caller(None) is None
 
 
 def test_only_allowed_origins_may_call_from_a_browser(guarded):

@@ -28,24 +28,31 @@ COMPILES_ALL = ROOT / "tests" / "address" / "test_fast.py"
 """The file that has the code of addresses made; those of its folder need it too."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files in an order in which workers seldom wait for each other.
+SOON = [ROOT / "tests" / name for name in ("twin", "loaders", "live")]
+"""Folders that ask little of the code that building the demo city has compiled meanwhile."""
 
-    First one that has the compiled code of addresses made and one that has the demo city built; last
-    the others that need either.
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files in an order in which workers seldom wait for each other, or compile the same code twice.
+
+    First one that has the compiled code of addresses made and, where no other run builds the demo
+    city, one that has it built; last the others that need either.
     """
     asks: dict[Path, bool] = {}
     for item in items:
         asks[item.path] = asks.get(item.path, False) or "demo" in getattr(item, "fixturenames", ())
-    builder = next((path for path, demo in asks.items() if demo), None)
+    shared = "TWIN_TEST_DEMO" in os.environ
+    builder = None if shared else next((path for path, demo in asks.items() if demo), None)
 
     def turn(item: pytest.Item) -> int:
         path = item.path
         if path in (COMPILES_ALL, builder):
             return 0
         if asks[path]:
-            return 2
-        return 3 if COMPILES_ALL.parent in path.parents else 1
+            return 3
+        if COMPILES_ALL.parent in path.parents:
+            return 4
+        return 1 if any(folder in path.parents for folder in SOON) else 2
 
     items.sort(key=turn)
 

@@ -276,7 +276,7 @@ def test_an_address_down_to_the_room_finds_the_room_of_the_model(demo_city):
 def test_a_load_killed_at_any_moment_leaves_a_base_that_verifies_and_completes(demo_city, tmp_path):
     sample = demo_city / "inbox/sample"
     seed = random.Random(7)
-    tries = int(os.environ.get("TWIN_KILL_TRIES", "4"))
+    tries = int(os.environ.get("TWIN_KILL_TRIES", "2"))
     folder = tmp_path / "city"
     twin("init", folder, "--crs", CRS, "--undulation", GEOID_UNDULATION)
 

@@ -11,7 +11,7 @@ sys.path.insert(0, str(HERE))
 
 import counting  # noqa: E402
 
-MUTANTS = 180
+MUTANTS = 90
 
 
 def fuzz(*arguments: object) -> dict:

@@ -1,12 +1,10 @@
-"""The sample city, generated once for all tests of this folder."""
+"""The sample city as the demo city was made of it, by another process."""
 
 import pytest
 
-from sample_data.make import generate
-
 
 @pytest.fixture(scope="session")
-def sample(tmp_path_factory):
+def sample(demo):
     """Folder with every file of the sample city, and the counts that generate() returned."""
-    out = tmp_path_factory.mktemp("sample")
-    return out, generate(out)
+    folder, report = demo
+    return folder / "inbox" / "sample", report["counts"]

@@ -14,6 +14,7 @@ from pyproj import Transformer
 
 from sample_data.broken import BROKEN, broken_in
 from sample_data.district import EXTENT, OFFICE, TOWER, ground_height
+from sample_data.make import generate
 from twin.plan import Plan
 
 TO_LONLAT = Transformer.from_crs("EPSG:4547", "EPSG:4490", always_xy=True)
@@ -43,18 +44,19 @@ def houses(sample):
     return geometry[:sound], {k: v[:sound] for k, v in fields.items()}
 
 
-def test_another_process_writes_the_same_bytes(sample, demo_city):
-    first, other = sample[0], demo_city / "inbox" / "sample"
-    digest = {
-        folder: {
+def test_another_process_writes_the_same_bytes(sample, tmp_path):
+    counts = generate(tmp_path)
+    first, other = (
+        {
             f.relative_to(folder).as_posix(): hashlib.sha256(f.read_bytes()).hexdigest()
             for f in folder.rglob("*")
             if f.is_file()
         }
-        for folder in (first, other)
-    }
-    assert digest[first] == digest[other]
-    assert len(digest[first]) == 23
+        for folder in (sample[0], tmp_path)
+    )
+    assert first == other
+    assert counts == sample[1]
+    assert len(first) == 23
 
 
 def test_counts_are_what_was_ordered(sample):

@@ -1,6 +1,7 @@
 """The detailed models: same bytes, valid, in the right place, with the rooms they promise."""
 
 import json
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -37,14 +38,21 @@ WRITERS = {
     "block.city.json": cityjson_block.write,
     "cloud.las": point_cloud.write,
 }
+FILES = {
+    "tower.ifc": "bim/临江花园5号楼.ifc",
+    "office.ifc": "bim/临江国际中心.ifc",
+    "bridge.ifc": "bim/临江大桥.ifc",
+    "block.city.json": "街区_lod2.city.json",
+}
 SITES = {"tower.ifc": TOWER, "office.ifc": OFFICE, "bridge.ifc": BRIDGE}
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(sample, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("models")
-    for name, write in WRITERS.items():
-        write(out / name)
+    for name, file in FILES.items():
+        shutil.copy(sample[0] / file, out / name)
+    WRITERS["cloud.las"](out / "cloud.las")  # the city's has further buildings
     return out
 
 

@@ -44,7 +44,6 @@ RESULT = pa.schema(
 
 _CHUNK = 20_000
 _OTHERS = 10
-_MOST_SIGNS = 100_000
 _WHERE = ("lon", "lat", "method", "error_m")
 _STATUS = ("exact", "ambiguous", "partial", "none")
 _LEVEL = ("", *LEVELS)
@@ -248,8 +247,7 @@ def _run(
     with fast.lock:
         fast.follow()
         read_column(
-            column.data, column.offsets, rows, fast.work, fast.tables, fast.nodes, fast.words,
-            fast.calls, fast.near, *gaps, column.gaps_of, column.status, column.node,
+            column.data, column.offsets, rows, fast.work, fast.lent, *gaps, column.gaps_of, column.status, column.node,
             column.missing, column.sign, column.door, column.others,
             column.others_cost, text, ends,
         )  # fmt: skip
@@ -332,13 +330,10 @@ def _told(
     index: "AddressIndex", column: Column, sign: int, row: int
 ) -> tuple[float, tuple[str, ...]]:
     """Confidence and codes of the faults of all rows of a signature, told from one of them."""
-    told = index.fast.told
-    if sign not in told:
-        if len(told) >= _MOST_SIGNS:
-            told.clear()
-        found = index.match(column.text(row))
-        told[sign] = found.confidence, tuple(fault.code for fault in found.faults)
-    return told[sign]
+    fast = index.fast
+    if sign not in fast.told:
+        fast.tell(sign, index.match(column.text(row)))
+    return fast.told[sign]
 
 
 def _taken(words: pa.Array, at: npt.NDArray[Any], absent: npt.NDArray[np.bool_]) -> pa.Array:
@@ -447,7 +442,7 @@ def _from_column(
 
 def fulls_of(index: "AddressIndex", rows: I32) -> pa.Array:
     """Standard strings of nodes, null for -1."""
-    from address.kernel.batch import written
+    from address.kernel.summary import written
 
     arena = index.arena
     flags = arena["flags"]

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from address.descend import _NO_PLACE, Way
 from address.kernel import work as w
-from address.kernel.answer import NEEDS_TAIL, after_road, read_one
+from address.kernel.answer import NEEDS_TAIL, read_one
 from address.kernel.descent import (
     CONFLICT,
     FAULT_CODES,
@@ -24,10 +24,13 @@ from address.kernel.descent import (
     PENALTIES,
     REPAIR,
 )
+from address.kernel.lent import Spelling, lend
 from address.kernel.near import near_of
+from address.kernel.summary import AMBIGUOUS, NONE
 from address.kernel.tokens import KINDS, SUFFIXES
 from address.late import Late
-from address.model import LEVELS, Fault
+from address.match import REPAIRED, answer_of
+from address.model import LEVELS, Candidate, Fault, Match, Status
 from address.normalise import Normalised
 from address.query import Item, Items, Option, Query
 from address.segment import Piece, segment
@@ -47,6 +50,9 @@ _REST_KINDS = ("relation", "rest", "generic")
 _TELLS_NODE = (NAME_UNUSED, OTHER_KIND, LACKING)
 _MOST_GAPS = 20_000
 _MOST_PIECES = 6
+_MOST_SIGNS = 200_000
+_WORD = (1 << 64) - 1
+_STATUSES: tuple[Status, ...] = ("exact", "ambiguous", "partial", "none")
 
 
 class Gap(NamedTuple):
@@ -86,11 +92,18 @@ class FastPath:
         self._text, self._values = (
             memoryview(self._parts[name]).cast("B") for name in ("text", "values")
         )
+        self._full = memoryview(self._parts["full"]).cast("B")
+        self._told_at, self._way_at, self._end_at = (
+            self._parts[name].item for name in ("told", "ways", "full_end")
+        )
+        self._odd = "full_row" in index.arena
         self._run_at, self._step_at, self._cost_at = (
             self._parts[name].item for name in ("runs", "steps", "step_cost")
         )
         self.tables = w.tables()
         self.nodes = w.nodes_of(index.arena)
+        names = ("written", "written_start", "written_text")
+        self.spelling = Spelling(*(index.arena[name] for name in names))
         self.late = Late()
         self._point()
         self._gaps: dict[str, Gap | None] = {}
@@ -103,6 +116,7 @@ class FastPath:
         arena, late = self.index.arena, self.late
         self.words, self.calls = w.words_of(arena, late), w.calls_of(arena, late)
         self.near = near_of(arena, late)
+        self.lent = lend(self.tables, self.nodes, self.words, self.calls, self.near, self.spelling)
 
     def forget(self) -> None:
         """An edit was made: what the reference has cut and told before may be another now."""
@@ -114,6 +128,34 @@ class FastPath:
         if self.late.follow(self.index):
             self._point()
 
+    def match(self, text: str, focus: tuple[float, float] | None = None) -> Match | None:
+        """The answer to a text, as `address.match.match_by_reference` gives it; None where that must read it.
+
+        Where a text of the same signature was answered before, confidence is known and nothing but the
+        answer is put together.
+        """
+        with self.lock:
+            count = self._found(text)
+            if count <= 0:
+                return None
+            state = self._parts["state"]
+            sign = int(state[w.SIGN]) & _WORD
+            plain = focus is None and not state[w.TOUCHED]
+            told = self.told.get(sign) if plain else None
+            answer = None if told is None else self._answer(*told)
+            reading = self._reading(text, count) if answer is None else None
+        if reading is not None:
+            answer = answer_of(self.index, *reading, focus)
+            if plain:
+                self.tell(sign, answer)
+        return answer
+
+    def tell(self, sign: int, found: Match) -> None:
+        """Keep what all texts of a signature have in common."""
+        if len(self.told) >= _MOST_SIGNS:
+            self.told.clear()
+        self.told[sign] = found.confidence, tuple(fault.code for fault in found.faults)
+
     def read(self, text: str) -> tuple[Query, list[Way]] | None:
         """A text made ready and the ways to read it, as `address.query` and `address.match` find them.
 
@@ -124,11 +166,13 @@ class FastPath:
             those of the folded text. None where the reference must read it.
         """
         with self.lock:
-            return self._read(text)
+            count = self._found(text)
+            return self._reading(text, count) if count > 0 else None
 
-    def _read(self, text: str) -> tuple[Query, list[Way]] | None:
+    def _found(self, text: str) -> int:
+        """Number of ways to read a text, which stand in the scratch space; the reference must read it where there are none."""
         if not text:
-            return None  # with no text the compiled reader goes on with the one before
+            return 0  # with no text the compiled reader goes on with the one before
         self.follow()
         given = _points(text)
         state = self._parts["state"]
@@ -136,23 +180,77 @@ class FastPath:
         while found == NEEDS_TAIL:
             begin = int(state[w.TAIL])
             before = self.text(begin - 1) if begin else "\0" + self.text()
-            gap = self.gap(chr(bool(after_road(self.work, self.nodes))) + before)
+            gap = self.gap(chr(int(state[w.AFTER_ROAD])) + before)
             if gap is None:
-                return None
+                return 0
             found = self._run(given, 0, gap)
-        if found <= 0:
-            return None
+        return found
+
+    def _reading(self, text: str, count: int) -> tuple[Query, list[Way]]:
         folded = self.text()
         items = self._items(folded)
         texts = [item.piece.text for item in items]
-        ways = [self._way(k, texts) for k in range(found)]
+        ways = [self._way(k, texts) for k in range(count)]
         return Query(Normalised(folded, text), items), ways
+
+    def _answer(self, sure: float, codes: tuple[str, ...]) -> Match | None:
+        """The answer that stands in the scratch space; None where its faults are not those of its like."""
+        index, parts = self.index, self._parts
+        row, status = self._told_at(0), int(parts["state"][w.STATUS])
+        faults: list[Fault] = []
+        missing = self._way_at(0, w.MISSING)
+        if self._way_at(0, w.FAULTS):
+            folded = self.text()
+            spans = parts["items"][: int(parts["state"][w.ITEMS]), w.START : w.END + 1].tolist()
+            faults = self._way(0, [folded[start:end] for start, end in spans]).faults
+        if status == AMBIGUOUS:
+            many = str(int(parts["state"][w.RIVALS]) + 1)
+            faults.append(Fault("PLACE.several", index.level_of(row), "", many, 0.1))
+        if tuple(fault.code for fault in faults) != codes:
+            return None
+        if status == NONE:
+            return Match("none", faults=tuple(faults), confidence=sure)
+        rows = [row]
+        if self._told_at(1) >= 0:
+            rows += (r for r in parts["told"][1:].tolist() if r >= 0)
+        fulls = self._fulls(rows)
+        costs = parts["told_cost"][: len(rows)].tolist() if len(rows) > 1 else []
+        return Match(
+            _STATUSES[status],
+            index.id_of(row),
+            index.text_of("code", row),
+            fulls[0],
+            index.level_of(row),
+            index.text_of("eid", row),
+            sure,
+            (),
+            tuple(f"{f.given}→{f.used}" for f in faults if f.code.endswith(REPAIRED)),
+            tuple(faults),
+            tuple(
+                Candidate(index.id_of(r), full, index.level_of(r), round(1 / (1 + cost), 3))
+                for r, full, cost in zip(rows[1:], fulls[1:], costs[1:], strict=True)
+            )
+            if costs
+            else (),
+            _NAME[missing] if missing else None,
+        )
+
+    def _fulls(self, rows: list[int]) -> list[str]:
+        """Standard strings of what is told."""
+        index = self.index
+        if index.names.edited or self._odd or self._end_at(0) < 0:
+            return [index.full_of(row) for row in rows]
+        blob, begin, out = self._full, 0, []
+        for at in range(len(rows)):
+            end = self._end_at(at)
+            out.append(str(blob[begin:end], "utf-8"))
+            begin = end
+        return out
 
     def _run(self, given: U32, size: int, gap: Gap) -> int:
         return int(
             read_one(
-                given, size, self.work, self.tables, self.nodes, self.words, self.calls,
-                self.near, gap.pieces, gap.points, gap.size,
+                given, size, self.work, self.lent, gap.pieces, gap.points, gap.size,
             )
         )  # fmt: skip
 

@@ -1,5 +1,6 @@
 """Standard addresses, ready to be asked: in memory or mapped from a file."""
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from threading import RLock
@@ -25,8 +26,6 @@ from address.tree import Tree
 
 if TYPE_CHECKING:
     from address.fast import FastPath
-    from address.match import Way
-    from address.query import Query
 
 __all__ = ["AddressIndex"]
 
@@ -71,6 +70,7 @@ class AddressIndex(Tree):
         self._suggester: Suggester | None = None
         self._inode = 0
         if arena.path is not None:
+            self._path = str(arena.path)
             self._inode = arena.path.stat().st_ino
             self._log = EditLog(arena.path, arena.identity, self._sync)
             self.refresh()
@@ -152,7 +152,7 @@ class AddressIndex(Tree):
         log, path = self._log, self.arena.path
         if log is None or path is None:
             return
-        if path.stat().st_ino != self._inode:
+        if os.stat(self._path).st_ino != self._inode:  # noqa: PTH116 (asked each time)
             with self._lock:
                 self._map(Arena.open(path))
         elif log.waiting():
@@ -275,8 +275,8 @@ class AddressIndex(Tree):
 
     # ── questions ──
 
-    def quick(self, text: str) -> "tuple[Query, list[Way]] | None":
-        """What the compiled path finds; None where the reference must look, or it is not loaded."""
+    def quick(self) -> "FastPath | None":
+        """The compiled path; None where it is not loaded and does not pay yet."""
         fast = self._fast  # an edit in another thread takes it away
         if fast is None:
             self._asked += 1
@@ -284,7 +284,7 @@ class AddressIndex(Tree):
                 return None
             self.warm()
             fast = self._fast
-        return fast.read(text) if fast is not None else None
+        return fast
 
     def warm(self) -> None:
         """Load the compiled path now, and not when it pays (`address.made`).

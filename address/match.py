@@ -18,7 +18,7 @@ from address.query import Item, Items, Query, read_query, reread
 if TYPE_CHECKING:
     from address.index import AddressIndex
 
-__all__ = ["Way", "elements_in", "match", "match_by_reference", "ways"]
+__all__ = ["REPAIRED", "Way", "answer_of", "elements_in", "match", "match_by_reference", "ways"]
 
 _ADMIN = frozenset(("province", "city", "county", "street"))
 _ANCHORS = frozenset(
@@ -35,10 +35,9 @@ def match(index: "AddressIndex", text: str, focus: tuple[float, float] | None = 
     """See `address.index.AddressIndex.match`."""
     if not len(index):
         return Match("none")
-    quick = index.quick(text)
-    if quick is not None:
-        query, found = quick
-        answer = _answer(index, query, found, (), focus)
+    fast = index.quick()
+    answer = fast.match(text, focus) if fast is not None else None
+    if answer is not None:
         return read_later(answer, partial(elements_in, index, text))
     return match_by_reference(index, text, focus)
 
@@ -65,7 +64,7 @@ def match_by_reference(
             if other and (not found or _better(other[0], found[0])):
                 query, found = again, other
     if found:
-        answer = _answer(index, query, found, (), focus)
+        answer = answer_of(index, query, found, focus)
     else:
         sure = confidence(signs_of(index, query, [], []))
         answer = Match("none", faults=_outside(query), confidence=sure)
@@ -361,13 +360,22 @@ def _is_wordy(item: Item) -> bool:
     return piece.kind in ("admin", "node") and len(piece.text) <= 3
 
 
-def _answer(
-    index: "AddressIndex",
-    query: Query,
-    found: list[Way],
-    elements: tuple["object", ...],
-    focus: tuple[float, float] | None,
+REPAIRED = (".homophone", ".spelling", ".suffix", ".omitted")
+"""Ends of the codes of what was set right."""
+
+
+def answer_of(
+    index: "AddressIndex", query: Query, found: list[Way], focus: tuple[float, float] | None
 ) -> Match:
+    """The answer that ways to read a text come to, without its elements.
+
+    Parameters
+    ----------
+    found : list of Way
+        As `ways` gives them, at least one.
+    focus : (lon, lat) or None
+        Degrees, EPSG:4490: the nearest of equals comes first.
+    """
     best = found[0]
     rivals = [
         w
@@ -392,7 +400,7 @@ def _answer(
         status = "partial"
         if index.levels[best.row] <= RANK["province"]:
             sure = confidence(signs_of(index, query, found, rivals))
-            return Match("none", elements=elements, faults=tuple(faults), confidence=sure)  # type: ignore[arg-type]
+            return Match("none", faults=tuple(faults), confidence=sure)
     elif rivals:
         status = "ambiguous"
         faults.append(
@@ -407,12 +415,8 @@ def _answer(
         index.level_of(best.row),
         index.text_of("eid", best.row),
         confidence(signs_of(index, query, [best, *others], rivals)),
-        elements,  # type: ignore[arg-type]
-        tuple(
-            f"{f.given}→{f.used}"
-            for f in faults
-            if f.code.endswith((".homophone", ".spelling", ".suffix", ".omitted"))
-        ),
+        (),
+        tuple(f"{f.given}→{f.used}" for f in faults if f.code.endswith(REPAIRED)),
         tuple(faults),
         tuple(
             Candidate(

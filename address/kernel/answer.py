@@ -4,15 +4,26 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from address.kernel.borrow import borrowed_calls, borrowed_near, borrowed_nodes, borrowed_words
+from address.arena import SILENT, WHOLE
 from address.kernel.folding import fold_points
 from address.kernel.items import cut, fill_gap
 from address.kernel.late import names_late
+from address.kernel.lent import (
+    Spelling,
+    calls_at,
+    near_at,
+    nodes_at,
+    spelling_at,
+    tables_at,
+    words_at,
+)
 from address.kernel.near import Near
 from address.kernel.options import look_up
 from address.kernel.search import search
+from address.kernel.summary import summary, tell_others, written
 from address.kernel.turning import may_be_turned
 from address.kernel.work import (
+    AFTER_ROAD,
     END,
     ERROR,
     ITEMS,
@@ -22,7 +33,10 @@ from address.kernel.work import (
     NAME,
     NODE,
     REST,
+    ROW,
+    SIGN,
     SINCE,
+    STATUS,
     TAIL,
     TOUCHED,
     WORDY,
@@ -160,24 +174,43 @@ def finish(
 
 @njit(cache=True)
 def read_one(
-    given: U32,
-    size: int,
-    work: np.record,
-    tables: Tables,
-    nodes: Nodes,
-    words: Words,
-    calls: Calls,
-    keys: Near,
-    gap: I64,
-    points: U32,
-    cut_size: int,
+    given: U32, size: int, work: np.record, lent: I64, gap: I64, points: U32, cut_size: int
 ) -> int:
-    """As `read`, or with an empty text as `finish` with all pieces; called from Python."""
-    nodes, words = borrowed_nodes(nodes), borrowed_words(words)
-    calls, keys = borrowed_calls(calls), borrowed_near(keys)
-    if size > 0:
-        return read(given, size, work, tables, nodes, words, calls, keys)
+    """As `read`, or with an empty text as `finish` with all pieces; called from Python.
+
+    For an answer ``work.state`` holds status and sign (`address.kernel.summary.summary`), ``work.told``
+    the rows of the answer and the others, -1 behind the last, ``work.full`` their standard strings up to
+    ``work.full_end``, -1 where there is no room; for `NEEDS_TAIL` whether a road ends there.
+    """
+    tables, nodes, words = tables_at(lent), nodes_at(lent), words_at(lent)
+    calls, keys = calls_at(lent), near_at(lent)
     zero = np.int64(0)
-    return finish(
-        work, tables, nodes, words, calls, keys, gap, points, zero, np.int64(len(gap)), cut_size
-    )
+    if size > 0:
+        found = read(given, size, work, tables, nodes, words, calls, keys)
+    else:
+        found = finish(
+            work, tables, nodes, words, calls, keys, gap, points, zero, np.int64(len(gap)), cut_size
+        )
+    if found == NEEDS_TAIL:
+        work.state[AFTER_ROAD] = 1 if after_road(work, nodes) else 0
+    elif found > 0:
+        status, sign = summary(work, nodes, calls, found)
+        work.state[STATUS], work.state[SIGN] = status, np.int64(sign)
+        work.told[0] = work.ways[0, ROW]
+        tell_others(work, nodes, found, work.told[1:], work.told_cost[1:])
+        _spell(work, nodes, spelling_at(lent))
+    return found
+
+
+@njit(cache=True)
+def _spell(work: np.record, nodes: Nodes, spelling: Spelling) -> None:
+    """Standard strings of what is told."""
+    size = np.int64(0)
+    for fill in (False, True):
+        if size > len(work.full):
+            work.full_end[:] = -1
+            break
+        size = written(
+            work.told, nodes.parent, nodes.flags, spelling.written, spelling.start, spelling.text,
+            WHOLE, SILENT, work.full, work.full_end, fill,
+        )  # fmt: skip

@@ -59,13 +59,14 @@ WINDOW = 8
 FAULT_KIND, FAULT_LEVEL, FAULT_ITEM, FAULT_ROW = range(4)
 
 # places of Work.state
-ITEMS, CURSOR, ERROR, BUDGET, STEPS, RUNS_USED, LENGTH_OF_TEXT, TAIL, WAYS, SINCE, TOUCHED = range(
-    11
-)
+(ITEMS, CURSOR, ERROR, BUDGET, STEPS, RUNS_USED, LENGTH_OF_TEXT, TAIL, WAYS, SINCE, TOUCHED, STATUS, SIGN,
+ RIVALS, AFTER_ROAD) = range(15)  # fmt: skip
 # SINCE is set from outside where the tree was edited after the build, TOUCHED where that may change
 # what is read (`address.kernel.late`).
 MOST_NEAR, MOST_NAMES, LONGEST_NAME = 40, 512, 64
 BUDGET_OF_A_TEXT = 2500
+OTHERS = 10
+"""Other answers that are told."""
 
 
 class Tables(NamedTuple):
@@ -156,6 +157,8 @@ def calls_of(arena: Arena, late: Late) -> Calls:
 
 
 _SIZE = 4 * LONGEST + 16
+LONGEST_FULL = 4096
+"""Bytes of the standard strings of one answer and the others."""
 VALUES = 8192
 _WORK = np.dtype(
     [
@@ -178,6 +181,10 @@ _WORK = np.dtype(
         ("utf8", "u1", (64,)),
         ("names", "i8", (MOST_NAMES, 2)),
         ("near", "i8", (MOST_NEAR, 2)),
+        ("told", "i4", (1 + OTHERS,)),
+        ("told_cost", "f8", (1 + OTHERS,)),
+        ("full_end", "i4", (1 + OTHERS,)),
+        ("full", "u1", (LONGEST_FULL,)),
         (stamp(), "i8"),
     ],
     align=True,

@@ -217,6 +217,12 @@ def _same(index: AddressIndex, fast: FastPath, text: str) -> bool:
         theirs.status, theirs.node_id, theirs.confidence, theirs.missing,
     ), text  # fmt: skip
     assert (mine.alternatives, mine.elements) == (theirs.alternatives, theirs.elements), text
+    assert (mine.full, mine.code, mine.level, mine.eid) == (
+        theirs.full, theirs.code, theirs.level, theirs.eid,
+    ), text  # fmt: skip
+    assert sorted(map(repr, mine.faults)) == sorted(map(repr, theirs.faults)), text
+    assert sorted(mine.corrections) == sorted(theirs.corrections), text
+    assert index.match(text) == mine  # now that its like was met
     return True
 
 

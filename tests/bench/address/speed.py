@@ -92,7 +92,7 @@ def edited(index: object, texts: list[tuple[str, str]]) -> None:
                 index.insert(index.id_of(index.parent[row]), "road", f"蓬莱{number}路")
             if number + 1 not in (1, len(roads)):
                 continue
-            read = sum(index.quick(text) is not None for _, text in texts[:5_000])
+            read = sum(index.fast.read(text) is not None for _, text in texts[:5_000])
             for located in (False, True):
                 match_batch(index, column.slice(0, 2_000), located=located)
                 run = partial(match_batch, index, column, located=located)
@@ -160,7 +160,7 @@ def batch(index: object, texts: list[tuple[str, str]]) -> None:
         )  # fmt: skip
     answered: dict[str, list[int]] = {}
     for kind, text in texts[:20_000]:
-        answered.setdefault(kind, []).append(index.quick(text) is not None)
+        answered.setdefault(kind, []).append(index.fast.read(text) is not None)
     shares = {kind: f"{100 * sum(a) / len(a):.1f}%" for kind, a in sorted(answered.items())}
     every = [one for a in answered.values() for one in a]
     say("compiled path answers", all=f"{100 * sum(every) / len(every):.1f}%", **shares)

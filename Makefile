@@ -36,13 +36,12 @@ demo: assets     ## sample city: generate, load, tile, serve (ARGS=--no-serve to
 serve: assets    ## serve the city in CITY
 	@$(TWIN) serve --city $(CITY) $(ARGS)
 
-test: assets browser mosquitto   ## all tests, side by side (ARGS=tests/twin for some)
+test: assets browser mosquitto   ## all tests, some side by side; the page's alone (ARGS=tests/twin for some)
 ifeq ($(strip $(ARGS)),)
-	@shared=$$(mktemp -d) && export TWIN_TEST_DEMO="$$shared" && \
-	trap 'kill $$page 2>/dev/null; rm -rf "$$shared"' EXIT && \
-	{ $(RUN) -m pytest -m page > "$$shared/page.txt" 2>&1 & page=$$!; } && \
-	$(RUN) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not real and not page"; rest=$$?; \
-	wait $$page; drawn=$$?; page=; echo "== the page, in Chromium"; cat "$$shared/page.txt"; exit $$((rest | drawn))
+	@$(RUN) -m address.kernel & maker=$$!; shared=$$(mktemp -d) && export TWIN_TEST_DEMO="$$shared" && \
+	trap 'kill $$maker 2>/dev/null; rm -rf "$$shared"' EXIT && \
+	$(RUN) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not real and not page" && \
+	$(RUN) -m pytest -m page
 else
 	@$(RUN) -m pytest $(ARGS)
 endif

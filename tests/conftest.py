@@ -24,8 +24,8 @@ def twin(*arguments: object, check: bool = True) -> subprocess.CompletedProcess[
     )  # fmt: skip
 
 
-COMPILES_ALL = ROOT / "tests" / "address" / "test_fast.py"
-"""The file that has the code of addresses made; those of its folder need it too."""
+LATE = ROOT / "tests" / "address"
+"""The folder that needs the compiled code of addresses, which `make test` has made beside the first tests."""
 
 
 SOON = [ROOT / "tests" / name for name in ("twin", "loaders", "live")]
@@ -35,22 +35,20 @@ SOON = [ROOT / "tests" / name for name in ("twin", "loaders", "live")]
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files in an order in which workers seldom wait for each other, or compile the same code twice.
 
-    First one that has the compiled code of addresses made and, where no other run builds the demo
-    city, one that has it built; last the others that need either.
+    First one that has the demo city built; last the others that need it, then those of addresses.
     """
     asks: dict[Path, bool] = {}
     for item in items:
         asks[item.path] = asks.get(item.path, False) or "demo" in getattr(item, "fixturenames", ())
-    shared = "TWIN_TEST_DEMO" in os.environ
-    builder = None if shared else next((path for path, demo in asks.items() if demo), None)
+    builder = next((path for path, demo in asks.items() if demo), None)
 
     def turn(item: pytest.Item) -> int:
         path = item.path
-        if path in (COMPILES_ALL, builder):
+        if path == builder:
             return 0
         if asks[path]:
             return 3
-        if COMPILES_ALL.parent in path.parents:
+        if LATE in path.parents:
             return 4
         return 1 if any(folder in path.parents for folder in SOON) else 2
 

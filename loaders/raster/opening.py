@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import rasterio
 import rasterio.errors
 from rasterio._err import CPLE_BaseError  # what GDAL says where rasterio has no error of its own
@@ -34,6 +35,9 @@ _OPTIONS = {
     "GTIFF_HONOUR_NEGATIVE_SCALEY": "NO",
 }
 _NULL = -99_999
+_TEXT_GRIDS = ("AAIGrid", "GRASSASCIIGrid")
+MOST_MISSING_ROWS = 8
+"""A text grid may lack so many rows of its promise: they are unknown; with more it is refused."""
 _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _JP2 = (b"\x00\x00\x00\x0cjP", b"\xff\x4f\xff\x51")
 _BY_MAGIC: tuple[tuple[tuple[str, ...], bytes | tuple[bytes, ...], str], ...] = (
@@ -160,9 +164,29 @@ def opened(path: Path) -> Iterator[DatasetReader]:
         try:
             source = stack.enter_context(rasterio.open(shown, driver=driver))
             _bounded(path, source)
+            if driver in _TEXT_GRIDS:
+                _refuse_cut_short(shown, path, source)
             yield source
         except BROKEN as err:
             raise SourceError(path, f"GDAL cannot read it: {err}") from err
+
+
+def _refuse_cut_short(shown: Path, path: Path, source: DatasetReader) -> None:
+    """Looking for a row that is not there, GDAL looks for each row before it anew, twice as long with every row."""
+    values, inside = 0, False
+    with shown.open("rb") as file:
+        while re.match(rb"[\xef\xbb\xbf\s]*[A-Za-z_]", line := file.readline(1 << 16)):
+            values -= len(line.split())
+        file.seek(0)
+        while block := file.read(1 << 20):
+            dark = np.frombuffer(block, np.uint8) > 32
+            values += int(np.count_nonzero(dark[1:] > dark[:-1])) + int(dark[0] and not inside)
+            inside = bool(dark[-1])
+    rows = max(0, values) // source.width
+    if rows + MOST_MISSING_ROWS < source.height:
+        raise SourceError(
+            path, f"its header promises {source.height:,} rows of {source.width:,} values, but it holds {rows:,}; get it again"
+        )  # fmt: skip
 
 
 def _without_stars(path: Path, stack: ExitStack) -> Path:

@@ -123,6 +123,22 @@ def test_text_grids_of_every_writer_are_the_same_dem(tmp_path: Path) -> None:
             assert np.array_equal(found.data, np.array(want, np.float32), equal_nan=True), path.name
 
 
+@pytest.mark.parametrize("rows", [3, 2_000_000])
+def test_a_text_grid_cut_short_is_refused_at_once(tmp_path: Path, rows: int) -> None:
+    """GDAL looks for a row that is not there for minutes, twice as long with every row more."""
+    head = f"ncols 4\nnrows {rows + 60}\nxllcorner 500\nyllcorner 100\ncellsize 10\n"
+    (tmp_path / "cut.asc").write_text(head + "1 22 3 4\n" * rows)
+    with pytest.raises(SourceError, match=f"{rows + 60:,} rows of 4 values, but it holds {rows:,}"):
+        read(tmp_path / "cut.asc")
+
+
+def test_the_last_rows_of_a_text_grid_may_be_missing(tmp_path: Path) -> None:
+    head = "ncols 4\nnrows 40\nxllcorner 500\nyllcorner 100\ncellsize 10\n"
+    (tmp_path / "cut.asc").write_text(head + "1 2 3 4\n" * 38)
+    with read(tmp_path / "cut.asc") as found:
+        assert np.isnan(found.data[38:]).all()
+
+
 def test_an_xyz_list_on_a_regular_grid_is_a_dem_and_another_is_not(tmp_path: Path) -> None:
     lines = [f"{500 + 10 * c} {120 - 10 * r} {r + c / 10}" for r in range(3) for c in range(12)]
     (tmp_path / "dem.xyz").write_text("\n".join(lines))

@@ -17,7 +17,7 @@ from address.beside import SAYS_BESIDE
 from address.geocode import METHODS, OTHER_KIND, interpolate_many, locate_many
 from address.made import COLUMN, making, note_made
 from address.match import match_by_reference
-from address.model import LEVELS, RANK, Location, Match
+from address.model import LEVELS, RANK, STATUSES, Location, Match
 from address.numbering import error_of_kinds
 
 if TYPE_CHECKING:
@@ -43,9 +43,7 @@ RESULT = pa.schema(
 """Columns of `match_batch`; see `address.model.Match` and `address.model.Location`."""
 
 _CHUNK = 20_000
-_OTHERS = 10
 _WHERE = ("lon", "lat", "method", "error_m")
-_STATUS = ("exact", "ambiguous", "partial", "none")
 _LEVEL = ("", *LEVELS)
 
 I32 = npt.NDArray[np.int32]
@@ -119,7 +117,7 @@ class Column:
     """UTF-8 bytes of a string column and what was found for each row."""
 
     def __init__(self, texts: pa.Array, detailed: bool = False) -> None:
-        from address.kernel.work import MOST_GAPS  # it loads a compiler
+        from address.kernel.work import MOST_GAPS, OTHERS  # it loads a compiler
 
         count = len(texts)
         self.texts = texts
@@ -136,8 +134,8 @@ class Column:
         self.sign = np.zeros(count, np.uint64)
         self.door = np.full(count, -1, np.int32)
         told = count if detailed else 0
-        self.others = np.full((told, _OTHERS), -1, np.int32)
-        self.others_cost = np.zeros((told, _OTHERS))
+        self.others = np.full((told, OTHERS), -1, np.int32)
+        self.others_cost = np.zeros((told, OTHERS))
         self.matches: dict[int, Match] = {}
         """Answers of the reference by row."""
         self.gaps_of = np.full((count, MOST_GAPS), -1, np.int64)
@@ -247,8 +245,8 @@ def _run(
     with fast.lock:
         fast.follow()
         read_column(
-            column.data, column.offsets, rows, fast.work, fast.lent, *gaps, column.gaps_of, column.status, column.node,
-            column.missing, column.sign, column.door, column.others,
+            column.data, column.offsets, rows, fast.work, fast.lent, *gaps, column.gaps_of,
+            column.status, column.node, column.missing, column.sign, column.door, column.others,
             column.others_cost, text, ends,
         )  # fmt: skip
     starts = np.concatenate([[0], ends[:-1]])
@@ -294,7 +292,7 @@ def _assembled(index: "AddressIndex", column: Column, located: bool) -> pa.Table
         text = column.text(row)
         found = index.geocode(text) if located else match_by_reference(index, text)
         column.matches[row] = found
-        column.status[row] = _STATUS.index(found.status)
+        column.status[row] = STATUSES.index(found.status)
         node = index.row_of(found.node_id) if found.node_id is not None else None
         column.node[row] = -1 if node is None else node
         column.missing[row] = _LEVEL.index(found.missing) if found.missing in _LEVEL else 0
@@ -302,7 +300,7 @@ def _assembled(index: "AddressIndex", column: Column, located: bool) -> pa.Table
         faults[row] = number(tuple(f.code for f in found.faults))
         if found.location is not None:
             places[row] = found.location
-    words = {name: pa.array(values) for name, values in (("status", _STATUS), ("level", _LEVEL))}
+    words = {name: pa.array(values) for name, values in (("status", STATUSES), ("level", _LEVEL))}
     missing = _taken(words["level"], column.missing, column.missing == 0)
     rows = column.node
     level = _taken(words["level"], index.levels_array[np.maximum(rows, 0)], rows < 0)
@@ -330,10 +328,10 @@ def _told(
     index: "AddressIndex", column: Column, sign: int, row: int
 ) -> tuple[float, tuple[str, ...]]:
     """Confidence and codes of the faults of all rows of a signature, told from one of them."""
-    fast = index.fast
-    if sign not in fast.told:
-        fast.tell(sign, index.match(column.text(row)))
-    return fast.told[sign]
+    from address.fast import tell  # it loads a compiler
+
+    told = index.fast.told
+    return told.get(sign) or tell(told, sign, index.match(column.text(row)))
 
 
 def _taken(words: pa.Array, at: npt.NDArray[Any], absent: npt.NDArray[np.bool_]) -> pa.Array:

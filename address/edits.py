@@ -50,14 +50,13 @@ class EditLog:
 
     def __init__(self, path: Path, base: str, sync: bool = False) -> None:
         self.path = path.with_name(path.name + ".edits")
-        self._name = str(self.path)
         self._head = _line({"base": base})
         self._read, self._sync = 0, sync
 
     def waiting(self) -> bool:
         """Whether the log holds bytes that were not read yet."""
         try:
-            return os.stat(self._name).st_size != self._read  # noqa: PTH116 (asked before every question)
+            return os.stat(self.path).st_size != self._read  # noqa: PTH116 (asked each time)
         except FileNotFoundError:
             return False
 

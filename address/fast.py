@@ -29,8 +29,8 @@ from address.kernel.near import near_of
 from address.kernel.summary import AMBIGUOUS, NONE
 from address.kernel.tokens import KINDS, SUFFIXES
 from address.late import Late
-from address.match import REPAIRED, answer_of
-from address.model import LEVELS, Candidate, Fault, Match, Status
+from address.match import answer_of, match_of, several
+from address.model import LEVELS, STATUSES, Fault, Match
 from address.normalise import Normalised
 from address.query import Item, Items, Option, Query
 from address.segment import Piece, segment
@@ -39,7 +39,7 @@ from address.walk import code_points
 if TYPE_CHECKING:
     from address.index import AddressIndex
 
-__all__ = ["NO_GAP", "FastPath", "Gap"]
+__all__ = ["NO_GAP", "FastPath", "Gap", "Told", "tell"]
 
 I64 = npt.NDArray[np.int64]
 U32 = npt.NDArray[np.uint32]
@@ -50,9 +50,8 @@ _REST_KINDS = ("relation", "rest", "generic")
 _TELLS_NODE = (NAME_UNUSED, OTHER_KIND, LACKING)
 _MOST_GAPS = 20_000
 _MOST_PIECES = 6
-_MOST_SIGNS = 200_000
+_MOST_SIGNS = 100_000
 _WORD = (1 << 64) - 1
-_STATUSES: tuple[Status, ...] = ("exact", "ambiguous", "partial", "none")
 
 
 class Gap(NamedTuple):
@@ -64,6 +63,18 @@ class Gap(NamedTuple):
 
 
 NO_GAP = Gap(np.zeros((0, w.G_COLUMNS), np.int64), np.zeros(0, np.uint32), 0)
+
+
+Told = tuple[float, tuple[str, ...]]
+"""Confidence and codes of faults: what texts of one signature have in common."""
+
+
+def tell(told: dict[int, Told], sign: int, found: Match) -> Told:
+    """Keep what all texts of a signature have in common."""
+    if len(told) >= _MOST_SIGNS:
+        told.clear()
+    common = told[sign] = found.confidence, tuple(fault.code for fault in found.faults)
+    return common
 
 
 def _points(text: str) -> U32:
@@ -107,7 +118,7 @@ class FastPath:
         self.late = Late()
         self._point()
         self._gaps: dict[str, Gap | None] = {}
-        self.told: dict[int, tuple[float, tuple[str, ...]]] = {}
+        self.told: dict[int, Told] = {}
         """Confidence and codes of faults by the signature of a reading."""
         self.lock = Lock()  # of the scratch space
 
@@ -141,20 +152,15 @@ class FastPath:
             state = self._parts["state"]
             sign = int(state[w.SIGN]) & _WORD
             plain = focus is None and not state[w.TOUCHED]
-            told = self.told.get(sign) if plain else None
-            answer = None if told is None else self._answer(*told)
+            told = self.told  # an edit puts another in its place
+            known = told.get(sign) if plain else None
+            answer = None if known is None else self._answer(*known)
             reading = self._reading(text, count) if answer is None else None
         if reading is not None:
             answer = answer_of(self.index, *reading, focus)
             if plain:
-                self.tell(sign, answer)
+                tell(told, sign, answer)
         return answer
-
-    def tell(self, sign: int, found: Match) -> None:
-        """Keep what all texts of a signature have in common."""
-        if len(self.told) >= _MOST_SIGNS:
-            self.told.clear()
-        self.told[sign] = found.confidence, tuple(fault.code for fault in found.faults)
 
     def read(self, text: str) -> tuple[Query, list[Way]] | None:
         """A text made ready and the ways to read it, as `address.query` and `address.match` find them.
@@ -204,36 +210,19 @@ class FastPath:
             spans = parts["items"][: int(parts["state"][w.ITEMS]), w.START : w.END + 1].tolist()
             faults = self._way(0, [folded[start:end] for start, end in spans]).faults
         if status == AMBIGUOUS:
-            many = str(int(parts["state"][w.RIVALS]) + 1)
-            faults.append(Fault("PLACE.several", index.level_of(row), "", many, 0.1))
+            faults.append(several(index, row, int(parts["state"][w.RIVALS])))
         if tuple(fault.code for fault in faults) != codes:
             return None
         if status == NONE:
             return Match("none", faults=tuple(faults), confidence=sure)
-        rows = [row]
+        rows, costs = [row], []
         if self._told_at(1) >= 0:
             rows += (r for r in parts["told"][1:].tolist() if r >= 0)
+            costs = parts["told_cost"][1 : len(rows)].tolist()
         fulls = self._fulls(rows)
-        costs = parts["told_cost"][: len(rows)].tolist() if len(rows) > 1 else []
-        return Match(
-            _STATUSES[status],
-            index.id_of(row),
-            index.text_of("code", row),
-            fulls[0],
-            index.level_of(row),
-            index.text_of("eid", row),
-            sure,
-            (),
-            tuple(f"{f.given}→{f.used}" for f in faults if f.code.endswith(REPAIRED)),
-            tuple(faults),
-            tuple(
-                Candidate(index.id_of(r), full, index.level_of(r), round(1 / (1 + cost), 3))
-                for r, full, cost in zip(rows[1:], fulls[1:], costs[1:], strict=True)
-            )
-            if costs
-            else (),
-            _NAME[missing] if missing else None,
-        )
+        others = zip(rows[1:], fulls[1:], costs, strict=True)
+        level = _NAME[missing] if missing else None
+        return match_of(index, STATUSES[status], row, fulls[0], sure, faults, others, level)
 
     def _fulls(self, rows: list[int]) -> list[str]:
         """Standard strings of what is told."""

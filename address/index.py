@@ -70,7 +70,6 @@ class AddressIndex(Tree):
         self._suggester: Suggester | None = None
         self._inode = 0
         if arena.path is not None:
-            self._path = str(arena.path)
             self._inode = arena.path.stat().st_ino
             self._log = EditLog(arena.path, arena.identity, self._sync)
             self.refresh()
@@ -152,7 +151,7 @@ class AddressIndex(Tree):
         log, path = self._log, self.arena.path
         if log is None or path is None:
             return
-        if os.stat(self._path).st_ino != self._inode:  # noqa: PTH116 (asked each time)
+        if os.stat(path).st_ino != self._inode:  # noqa: PTH116 (asked each time)
             with self._lock:
                 self._map(Arena.open(path))
         elif log.waiting():

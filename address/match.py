@@ -1,7 +1,7 @@
 """Find the standard address a text means: structure first, never an invention."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -18,7 +18,9 @@ from address.query import Item, Items, Query, read_query, reread
 if TYPE_CHECKING:
     from address.index import AddressIndex
 
-__all__ = ["REPAIRED", "Way", "answer_of", "elements_in", "match", "match_by_reference", "ways"]
+__all__ = [
+    "Way", "answer_of", "elements_in", "match", "match_by_reference", "match_of", "several", "ways",
+]  # fmt: skip
 
 _ADMIN = frozenset(("province", "city", "county", "street"))
 _ANCHORS = frozenset(
@@ -360,7 +362,7 @@ def _is_wordy(item: Item) -> bool:
     return piece.kind in ("admin", "node") and len(piece.text) <= 3
 
 
-REPAIRED = (".homophone", ".spelling", ".suffix", ".omitted")
+_REPAIRED = (".homophone", ".spelling", ".suffix", ".omitted")
 """Ends of the codes of what was set right."""
 
 
@@ -392,8 +394,8 @@ def answer_of(
         best, rivals = pool[0], pool[1:]
     said = _other_street(index, query, best)
     if said is not None:
-        told = replace(best, faults=[*best.faults, said])
-        found, best = [told if w is best else w for w in found], told
+        blamed = replace(best, faults=[*best.faults, said])
+        found, best = [blamed if w is best else w for w in found], blamed
     status: Status = "exact"
     faults = list(best.faults)
     if best.missing is not None:
@@ -403,31 +405,46 @@ def answer_of(
             return Match("none", faults=tuple(faults), confidence=sure)
     elif rivals:
         status = "ambiguous"
-        faults.append(
-            Fault("PLACE.several", index.level_of(best.row), "", str(len(rivals) + 1), 0.1)
-        )
+        faults.append(several(index, best.row, len(rivals)))
     others = rivals + [w for w in found[:12] if w not in rivals and w is not best]
+    sure = confidence(signs_of(index, query, [best, *others], rivals))
+    told = ((w.row, index.full_of(w.row), w.cost) for w in others[:10])
+    full = index.full_of(best.row)
+    return match_of(index, status, best.row, full, sure, faults, told, best.missing)
+
+
+def several(index: "AddressIndex", row: int, rivals: int) -> Fault:
+    """That so many others fit as well as a node."""
+    return Fault("PLACE.several", index.level_of(row), "", str(rivals + 1), 0.1)
+
+
+def match_of(
+    index: "AddressIndex",
+    status: Status,
+    row: int,
+    full: str,
+    sure: float,
+    faults: list[Fault],
+    others: Iterable[tuple[int, str, float]],
+    missing: str | None,
+) -> Match:
+    """The answer that is a node, without its elements; `others` are row, standard string and cost of each."""
     return Match(
         status,
-        index.id_of(best.row),
-        index.text_of("code", best.row),
-        index.text_of("full", best.row),
-        index.level_of(best.row),
-        index.text_of("eid", best.row),
-        confidence(signs_of(index, query, [best, *others], rivals)),
+        index.id_of(row),
+        index.text_of("code", row),
+        full,
+        index.level_of(row),
+        index.text_of("eid", row),
+        sure,
         (),
-        tuple(f"{f.given}→{f.used}" for f in faults if f.code.endswith(REPAIRED)),
+        tuple(f"{f.given}→{f.used}" for f in faults if f.code.endswith(_REPAIRED)),
         tuple(faults),
         tuple(
-            Candidate(
-                index.id_of(w.row),
-                index.text_of("full", w.row) or "",
-                index.level_of(w.row),
-                round(1 / (1 + w.cost), 3),
-            )
-            for w in others[:10]
+            Candidate(index.id_of(r), name, index.level_of(r), round(1 / (1 + cost), 3))
+            for r, name, cost in others
         ),
-        best.missing,
+        missing,
     )
 
 

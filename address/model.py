@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 __all__ = [
     "ADMIN_LEVELS",
@@ -11,6 +11,7 @@ __all__ = [
     "FAULT_TEXTS_EN",
     "LEVELS",
     "RANK",
+    "STATUSES",
     "Candidate",
     "Element",
     "Fault",
@@ -23,6 +24,8 @@ __all__ = [
 ]
 
 Status = Literal["exact", "ambiguous", "partial", "none"]
+STATUSES: tuple[Status, ...] = get_args(Status)
+"""In the order of their numbers in `address.kernel.summary`."""
 
 LEVELS = (
     "province",

@@ -50,12 +50,7 @@ I64 = npt.NDArray[np.int64]
 
 UNREAD, WANTS_TAIL = 4, 5
 """Further statuses; the first four are those of `address.kernel.summary`."""
-_PROVINCE = RANK["province"]
-_COMMUNITY = RANK["community"]
 _ROAD, _STREET, _NUMBER = RANK["road"], RANK["street"], RANK["number"]
-_GAP = 9.0
-_TOLD = 12
-"""Ways of which the cost is told."""
 
 
 @njit(cache=True, nogil=True)

@@ -73,57 +73,62 @@ def _pointer(_typing: object, address: Any) -> tuple[Any, Any]:  # noqa: ANN401 
 
 
 @njit(cache=True)
-def _u1(lent: I64, k: int) -> U8:
-    return carray(_pointer(lent[k, 0]), (lent[k, 1],), np.uint8)
-
-
-@njit(cache=True)
-def _u2(lent: I64, k: int) -> U16:
-    return carray(_pointer(lent[k, 0]), (lent[k, 1],), np.uint16)
-
-
-@njit(cache=True)
-def _u4(lent: I64, k: int) -> U32:
-    return carray(_pointer(lent[k, 0]), (lent[k, 1],), np.uint32)
-
-
-@njit(cache=True)
-def _u8(lent: I64, k: int) -> U64:
-    return carray(_pointer(lent[k, 0]), (lent[k, 1],), np.uint64)
-
-
-@njit(cache=True)
-def _i4(lent: I64, k: int) -> I32:
-    return carray(_pointer(lent[k, 0]), (lent[k, 1],), np.int32)
+def _at(lent: I64, k: int, kind: type[np.generic]) -> npt.NDArray[Any]:
+    return carray(_pointer(lent[k, 0]), (lent[k, 1],), kind)
 
 
 @njit(cache=True)
 def tables_at(lent: I64) -> Tables:
     """What characters are."""
-    return Tables(_u4(lent, 0), _u1(lent, 1), _u1(lent, 2), _u2(lent, 3))
+    return Tables(
+        _at(lent, 0, np.uint32),
+        _at(lent, 1, np.uint8),
+        _at(lent, 2, np.uint8),
+        _at(lent, 3, np.uint16),
+    )
 
 
 @njit(cache=True)
 def nodes_at(lent: I64) -> Nodes:
     """The tree."""
     return Nodes(
-        _i4(lent, 4), _i4(lent, 5), _u1(lent, 6), _u4(lent, 7), _u1(lent, 8), _u8(lent, 9),
-        _u4(lent, 10), _u4(lent, 11), _u4(lent, 12), _i4(lent, 13), _u1(lent, 14),
-    )  # fmt: skip
+        _at(lent, 4, np.int32),
+        _at(lent, 5, np.int32),
+        _at(lent, 6, np.uint8),
+        _at(lent, 7, np.uint32),
+        _at(lent, 8, np.uint8),
+        _at(lent, 9, np.uint64),
+        _at(lent, 10, np.uint32),
+        _at(lent, 11, np.uint32),
+        _at(lent, 12, np.uint32),
+        _at(lent, 13, np.int32),
+        _at(lent, 14, np.uint8),
+    )
 
 
 @njit(cache=True)
 def words_at(lent: I64) -> Words:
     """The vocabulary."""
     return Words(
-        _u4(lent, 15), _u8(lent, 16), _u1(lent, 17), _u4(lent, 18), _u4(lent, 19), _u8(lent, 20)
+        _at(lent, 15, np.uint32),
+        _at(lent, 16, np.uint64),
+        _at(lent, 17, np.uint8),
+        _at(lent, 18, np.uint32),
+        _at(lent, 19, np.uint32),
+        _at(lent, 20, np.uint64),
     )
 
 
 @njit(cache=True)
 def calls_at(lent: I64) -> Calls:
     """The names."""
-    return Calls(_u8(lent, 21), _u4(lent, 22), _i4(lent, 23), _u8(lent, 24), _u1(lent, 25))
+    return Calls(
+        _at(lent, 21, np.uint64),
+        _at(lent, 22, np.uint32),
+        _at(lent, 23, np.int32),
+        _at(lent, 24, np.uint64),
+        _at(lent, 25, np.uint8),
+    )
 
 
 @njit(cache=True)
@@ -131,12 +136,20 @@ def near_at(lent: I64) -> Near:
     """The keys that forgive."""
     sound = carray(_pointer(lent[32, 0]), (lent[32, 1], 2), np.uint16)
     return Near(
-        _u8(lent, 26), _u4(lent, 27), _u4(lent, 28), _u1(lent, 29), _u4(lent, 30), _i4(lent, 31),
-        sound, _u4(lent, 33), _u4(lent, 34), _u8(lent, 35),
-    )  # fmt: skip
+        _at(lent, 26, np.uint64),
+        _at(lent, 27, np.uint32),
+        _at(lent, 28, np.uint32),
+        _at(lent, 29, np.uint8),
+        _at(lent, 30, np.uint32),
+        _at(lent, 31, np.int32),
+        sound,
+        _at(lent, 33, np.uint32),
+        _at(lent, 34, np.uint32),
+        _at(lent, 35, np.uint64),
+    )
 
 
 @njit(cache=True)
 def spelling_at(lent: I64) -> Spelling:
     """Names as written."""
-    return Spelling(_u4(lent, 36), _u4(lent, 37), _u1(lent, 38))
+    return Spelling(_at(lent, 36, np.uint32), _at(lent, 37, np.uint32), _at(lent, 38, np.uint8))

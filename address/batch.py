@@ -173,7 +173,7 @@ def _read_all(index: "AddressIndex", column: Column) -> None:
 def _read_rows(index: "AddressIndex", column: Column) -> None:
     from address.kernel.batch import UNREAD, WANTS_TAIL
 
-    rows = np.arange(len(column.texts), dtype=np.int64)
+    rows = pc.sort_indices(column.texts).to_numpy().astype(np.int64)  # neighbours share nodes
     gaps = _Gaps(index)
     while len(rows):
         again: list[int] = []

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from functools import cache
 from threading import local
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +19,10 @@ from address.kernel.sheet import (
     ADMIN,
     COLUMNS,
     EQUAL,
+    FIRM,
     FLAGS,
     KINDS,
+    LEADING,
     LEVELS,
     MORE,
     NUMBERED,
@@ -31,6 +34,7 @@ from address.kernel.sheet import (
     TOKEN,
     pair_bit,
 )
+from address.levels import JOINS_WITH
 from address.lexicon import (
     CITY_LETTERS,
     PROVINCE_LETTERS,
@@ -43,7 +47,7 @@ from address.normalise import MAX_CHARACTERS, Normalised, is_spelt_out
 from address.segment import Piece
 
 __all__ = [
-    "Row", "names_of", "piece_of", "pieces_from", "pieces_of", "read_pieces", "read_rows", "tables",
+    "Cut", "Row", "cut_of", "names_of", "piece_of", "pieces_from", "pieces_of", "read_pieces", "tables",
     "told_of",
 ]  # fmt: skip
 
@@ -103,6 +107,7 @@ def _sets() -> dict[str, Iterable[str]]:
         "letter_before": "省市区县",
         "road_heads": [*digits, *"GSXY"],
         "division_heads": {name[0] for name in names_of()},
+        "joins_with": JOINS_WITH,
     }
 
 
@@ -228,11 +233,36 @@ def read_pieces(text: str) -> tuple[Normalised, list[Piece]] | None:
     (Normalised, list of Piece) or None
         None where they must read it.
     """
-    told = read_rows(text)
-    return None if told is None else (told[0], pieces_from(told[0].text, told[1]))
+    told = cut_of(text)
+    if told is None:
+        return None
+    return told.source, pieces_from(told.source.text, told.rows[: told.size].tolist())
 
 
-def read_rows(text: str) -> tuple[Normalised, list[Row]] | None:
+class Cut(NamedTuple):
+    """A text folded and cut.
+
+    Parameters
+    ----------
+    source : Normalised
+    rows : ndarray of int32, shape (>= size, COLUMNS)
+        The pieces. The next cut of this thread overwrites them.
+    size : int
+        How many they are.
+    leading : int
+        How many of them, at the head, have the level they show whatever follows.
+    firm : bool
+        Whether no words behind a room may belong together.
+    """
+
+    source: Normalised
+    rows: I32
+    size: int
+    leading: int
+    firm: bool
+
+
+def cut_of(text: str) -> Cut | None:
     """As `read_pieces`; the pieces are still rows of `address.kernel.sheet.COLUMNS`."""
     if len(text) > MAX_CHARACTERS:
         text = text[:MAX_CHARACTERS]
@@ -254,7 +284,7 @@ def read_rows(text: str) -> tuple[Normalised, list[Row]] | None:
             source = Normalised(folded, text, tuple(starts), tuple(ends))
     if source.text.count(",") > _MANY_COMMAS and is_spelt_out(text):
         return None
-    return source, found[: count % PLACE].tolist()
+    return Cut(source, found, count % PLACE, count // LEADING, count & FIRM != 0)
 
 
 def pieces_of(text: str) -> list[Piece] | None:
@@ -262,7 +292,7 @@ def pieces_of(text: str) -> list[Piece] | None:
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
     found = np.empty((len(codes) + 1, COLUMNS), np.int32)
     count = cut(*tables(), codes, len(codes), found)
-    return None if count < 0 else pieces_from(text, found[:count].tolist())
+    return None if count < 0 else pieces_from(text, found[: count % PLACE].tolist())
 
 
 def pieces_from(text: str, rows: list[Row]) -> list[Piece]:

@@ -88,7 +88,7 @@ class State:
 
     def since(self, *levels: str) -> bool:
         """Whether one of the levels was found."""
-        return any(level in self.has for level in levels)
+        return not self.has.keys().isdisjoint(levels)
 
     def extend(self, level: str, end: int, value: str) -> None:
         """Let the last element of a level reach further."""

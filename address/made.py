@@ -33,7 +33,17 @@ SOON: Final = {SINGLE: 400, COLUMN: 400, CUT: 64}
 LATE: Final = 40_000
 """Texts that it answers in a good part of the time that making takes."""
 
-MIRRORED: Final = ("arena", "descend", "match", "model", "repair", "segment", "tails", "walk")
+MIRRORED: Final = (
+    "arena",
+    "descend",
+    "grammar",
+    "match",
+    "model",
+    "repair",
+    "segment",
+    "tails",
+    "walk",
+)
 """Modules whose functions or constants are in the compiled code."""
 
 
@@ -79,7 +89,25 @@ def making(what: str) -> Iterator[None]:
         yield
         return
     with _lock(f"making-{what}", fcntl.LOCK_EX):
+        if not any(is_made(each) for each in SOON):
+            _forget()
         yield
+
+
+def _forget() -> None:
+    """Remove what was made of other sources.
+
+    The compiler looks at the file of a function alone, not at those whose constants and functions
+    went into it.
+    """
+    kept = os.environ.get("NUMBA_CACHE_DIR")
+    folders = (
+        Path(kept).glob("kernel_*") if kept else [Path(__file__).parent / "kernel/__pycache__"]
+    )
+    for folder in folders:
+        for made in (*folder.glob("*.nbi"), *folder.glob("*.nbc")):
+            with suppress(OSError):
+                made.unlink()
 
 
 @contextmanager

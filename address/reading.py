@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from address.cutting import Row, names_of, piece_of, pieces_from, read_rows, told_of
+from address.cutting import Cut, Row, cut_of, names_of, piece_of, pieces_from, told_of
 from address.divisions import admin_level, resolve_named
 from address.grammar import TOKEN_KINDS, Token
 from address.kernel.sheet import (
@@ -20,39 +20,61 @@ from address.kernel.sheet import (
 )
 from address.levels import JOINS_WITH, PLAIN, State, put_name, put_relation, put_token
 from address.model import Element
-from address.normalise import Normalised
 from address.parse import elements_of_pieces
 from address.segment import Piece
 
 __all__ = ["read_elements"]
 
 _PLAIN: Final = tuple(PLAIN.get(kind) for kind in TOKEN_KINDS)
-_BEFORE_TENANT: Final = frozenset(TOKEN_KINDS.index(kind) for kind in ("room", "bare", "chain"))
 _ASKS_NEXT: Final = frozenset(TOKEN_KINDS.index(kind) for kind in ("hao", "lou", "bare"))
-_WORDS: Final = (ADMIN, GENERIC, REST)
 _STREET: Final = LEVELS.index("street")
 _FIRM: Final = frozenset((CITY, COUNTY, _STREET, ROAD, COMPOUND))
 """Levels that hardly anything around a name changes."""
 
 
+_Head = tuple[list[Element], dict[str, int]]
+_HEADS: dict[tuple[str, bytes], _Head] = {}
+"""Elements of the heads of texts, by what is written and its pieces: many addresses begin alike."""
+_MOST_HEADS: Final = 20_000
+
+
 def read_elements(text: str) -> list[Element] | None:
     """Elements of a text; None where `address.normalise` and `address.segment` must read it."""
-    told = read_rows(text)
-    if told is None:
+    cut = cut_of(text)
+    if cut is None:
         return None
-    source, rows = told
-    for number, row in enumerate(rows[:-1]):
-        if row[2] == TOKEN and row[4] in _BEFORE_TENANT and rows[number + 1][2] in _WORDS:
-            return elements_of_pieces(source, pieces_from(source.text, rows))
-    return _elements(source, rows)
+    source, leading = cut.source, cut.leading
+    if not cut.firm:
+        return elements_of_pieces(source, pieces_from(source.text, cut.rows[: cut.size].tolist()))
+    if leading and source.starts is None:
+        rows = cut.rows[leading : cut.size].tolist()
+        if all(row[2] != ADMIN for row in rows):  # divisions explain each other
+            state = State(source)
+            elements, has = _head_of(cut)
+            state.elements, state.has = elements.copy(), has.copy()
+            return _elements(state, rows)
+    return _elements(State(source), cut.rows[: cut.size].tolist())
 
 
-def _elements(source: Normalised, rows: list[Row]) -> list[Element]:
-    text, state, names = source.text, State(source), names_of()
+def _head_of(cut: Cut) -> _Head:
+    """Elements of the pieces at the head, and the last of each level."""
+    leading, text = cut.leading, cut.source.text
+    key = text[: cut.rows[leading - 1, 1]], cut.rows[:leading].tobytes()
+    found = _HEADS.get(key)
+    if found is None:
+        state = State(cut.source)
+        _elements(state, cut.rows[:leading].tolist())
+        if len(_HEADS) >= _MOST_HEADS:
+            _HEADS.clear()
+        found = _HEADS[key] = state.elements, state.has
+    return found
+
+
+def _elements(state: State, rows: list[Row]) -> list[Element]:
+    text, names = state.text, names_of()
     put, has = state.put, state.has
-    named = iter(
-        resolve_named(tuple([(names[row[4]], LEVELS[row[3]]) for row in rows if row[2] == ADMIN]))
-    )
+    divisions = tuple([(names[row[4]], LEVELS[row[3]]) for row in rows if row[2] == ADMIN])
+    named = iter(resolve_named(divisions) if divisions else ())
     for at, row in enumerate(rows):
         start, end, kind, level, number = row
         if kind == TOKEN:

@@ -251,6 +251,44 @@ def _prepare(t: I32, e: I64, s: I32, size: int) -> bool:
 
 
 @njit(cache=True)
+def _leading(t: I32, s: I32, pieces: I32, n: int) -> int:
+    """How many pieces at the head have the level they show: divisions and plain names."""
+    for k in range(n):
+        start, end, kind, level = (
+            np.int64(pieces[k, 0]), np.int64(pieces[k, 1]), pieces[k, 2], pieces[k, 3],
+        )  # fmt: skip
+        if kind == w.SEP or kind == w.ADMIN:
+            continue
+        if kind != w.GENERIC or not (
+            level == w.CITY or level == w.COUNTY or level == w.TOWN or level == w.ROAD or level == w.COMPOUND
+        ):  # fmt: skip
+            return k
+        if s[TEXT + start] == s[TEXT + start + (end - start) // 2]:
+            return k
+        if level == w.ROAD and (
+            w.is_in(t, s, w.S_JOINS_WITH, start) or (start > 0 and s[TEXT + start - 1] == w.NEAR)
+        ):
+            return k
+        if level == w.TOWN and s[TEXT + end - 1] == w.FIELD:
+            return k
+    return n
+
+
+@njit(cache=True)
+def _is_firm(pieces: I32, n: int) -> bool:
+    """No words stand right behind a room or a bare number."""
+    for k in range(n - 1):
+        if pieces[k, 2] != w.TOKEN:
+            continue
+        token, kind = pieces[k, 4], pieces[k + 1, 2]
+        if (token == w.T_ROOM or token == w.T_BARE or token == w.T_CHAIN) and (
+            kind == w.ADMIN or kind == w.GENERIC or kind == w.REST
+        ):
+            return False
+    return True
+
+
+@njit(cache=True)
 def cut(t: I32, e: I64, given: U32, size: int, pieces: I32) -> int:
     """Pieces of a folded text.
 
@@ -268,7 +306,9 @@ def cut(t: I32, e: I64, given: U32, size: int, pieces: I32) -> int:
     Returns
     -------
     int
-        How many; `NOT_MINE` where the reference must read it.
+        How many, plus `FIRM` where no words behind a room may belong together, plus `LEADING` times
+        how many at the head have the level they show whatever follows; `NOT_MINE` where the
+        reference must read it.
     """
     if size > LONGEST:
         return w.NOT_MINE
@@ -307,7 +347,8 @@ def cut(t: I32, e: I64, given: U32, size: int, pieces: I32) -> int:
             return w.NOT_MINE
         at = end
         n += 1
-    return n
+    told = n + w.LEADING * _leading(t, s, pieces, n)
+    return told + w.FIRM if _is_firm(pieces, n) else told
 
 
 @njit(cache=True)
@@ -329,7 +370,7 @@ def read(
     Returns
     -------
     int
-        How many pieces, plus `PLACE` times the length of the folded text, plus `SAME` where every
+        As `cut`, plus `PLACE` times the length of the folded text, plus `SAME` where every
         character of it stands where it stood in the given one, plus `EQUAL` where nothing was
         folded; `NOT_MINE` where the reference must read it.
     """

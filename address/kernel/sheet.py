@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from address.grammar import TOKEN_KINDS
 from address.kernel.naming import names_at
 from address.kernel.patterns import HEAD, LONGEST, SHEET, TEXT, in_set, run
 
@@ -11,14 +12,16 @@ I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 
 NOT_MINE = -1
-PLACE, SAME, EQUAL = 1 << 12, 1 << 24, 1 << 25
+PLACE, SAME, EQUAL, FIRM, LEADING = 1 << 12, 1 << 24, 1 << 25, 1 << 26, 1 << 27
+"""What a number that tells of a cut is made of: see `address.kernel.cutting.read`."""
 KINDS = ("sep", "admin", "generic", "rest", "token", "relation")
 SEP, ADMIN, GENERIC, REST, TOKEN, RELATION = range(6)
 LEVELS = ("", "province", "city", "county", "street", "community", "road", "compound", "poi",
           "devzone", "facility", "room")  # fmt: skip
-NONE, PROVINCE, CITY, COUNTY, ROAD, COMPOUND, POI, FACILITY, ROOM = (
-    LEVELS.index(k) for k in ("", "province", "city", "county", "road", "compound", "poi", "facility", "room")
+NONE, PROVINCE, CITY, COUNTY, TOWN, ROAD, COMPOUND, POI, FACILITY, ROOM = (
+    LEVELS.index(k) for k in ("", "province", "city", "county", "street", "road", "compound", "poi", "facility", "room")
 )  # fmt: skip
+T_ROOM, T_BARE, T_CHAIN = (TOKEN_KINDS.index(k) for k in ("room", "bare", "chain"))
 COLUMNS = 5
 """Start, end, kind, level, and the number of the division's name or of the kind of numbered part."""
 PATTERNS = ("token", "generic", "trap", "town_after", "road_after", "follows", "goes_on", "new_city",
@@ -29,15 +32,15 @@ PATTERNS = ("token", "generic", "trap", "town_after", "road_after", "follows", "
  P_FOREIGN, P_WHOLE, P_THINGS) = range(20)  # fmt: skip
 SETS = ("separators", "token_heads", "joins", "facility_heads", "space_heads", "lead_heads",
         "relation_heads", "road_last", "alpha", "alnum", "digits", "thing_heads", "han_run", "stems",
-        "letter_name", "letter_before", "road_heads", "division_heads")  # fmt: skip
+        "letter_name", "letter_before", "road_heads", "division_heads", "joins_with")  # fmt: skip
 (S_SEPARATORS, S_TOKEN, S_JOINS, S_FACILITY, S_SPACE, S_LEAD, S_RELATION, S_ROAD_LAST,
  S_ALPHA, S_ALNUM, S_DIGITS, S_THINGS, S_HAN, S_STEMS, S_LETTER_NAME, S_LETTER_BEFORE,
- S_ROAD_HEADS, S_DIVISIONS) = range(18)  # fmt: skip
+ S_ROAD_HEADS, S_DIVISIONS, S_JOINS_WITH) = range(19)  # fmt: skip
 FLAGS = {"street": 1, "full": 2, "last": 4, "exact": 8, "everywhere": 16, "common": 32,
          "province": 64, "county": 128, "city_word": 256, "county_word": 512}  # fmt: skip
 (F_STREET, F_FULL, F_LAST, F_EXACT, F_EVERYWHERE, F_COMMON, F_PROVINCE, F_COUNTY,
  F_CITY, F_COUNTY_WORD) = (1 << k for k in range(10))  # fmt: skip
-DASH, OPEN, LAND, BEAR, STREET, WAY = (ord(c) for c in "-(地负街路")
+DASH, OPEN, LAND, BEAR, STREET, WAY, NEAR, FIELD = (ord(c) for c in "-(地负街路近场")
 HALF, TOPMOST, FOREMOST, LOWEST, STOREY = (ord(c) for c in "夹顶首底层")
 L_STREET = 3  # level of a Division: province, city, county, street
 LONGEST_NAME = 32

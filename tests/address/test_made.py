@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from address import AddressIndex, made
-from address.made import CUT, LATE, SINGLE, SOON, is_made, note_made, only_maker, pays
+from address.made import CUT, LATE, SINGLE, SOON, is_made, making, note_made, only_maker, pays
 
 
 @pytest.fixture
@@ -30,6 +30,21 @@ def test_another_source_is_another_code(fresh: Path, monkeypatch: pytest.MonkeyP
     note_made(SINGLE)
     monkeypatch.setattr(made, "stamp", lambda: "sources_of_tomorrow")
     assert not pays(SINGLE, SOON[SINGLE])
+
+
+def test_what_was_made_of_other_sources_is_removed(
+    fresh: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = fresh / "kernel_0a1b" / "sheet.told-70.py311.1.nbc"
+    kept.parent.mkdir()
+    kept.touch()
+    note_made(SINGLE)
+    with making(CUT):
+        pass
+    assert kept.exists(), "it is of the same sources as what is made already"
+    monkeypatch.setattr(made, "stamp", lambda: "sources_of_tomorrow")
+    with making(CUT):
+        assert not kept.exists()
 
 
 def test_few_texts_do_not_wait_for_a_compiler(index: AddressIndex, fresh: Path) -> None:

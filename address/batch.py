@@ -453,6 +453,8 @@ def fulls_of(index: "AddressIndex", rows: I32) -> pa.Array:
     late = _written_since(index, rows)
     others = [index.full_of(row) for row in rows[late].tolist()]
     known = np.where(late, -1, rows).astype(np.int32)
+    order = np.argsort(known)  # neighbours have their names from the same nodes
+    known = known[order]
     ends = np.zeros(len(rows), np.int32)
     given = (
         arena["parent"],
@@ -467,5 +469,6 @@ def fulls_of(index: "AddressIndex", rows: I32) -> pa.Array:
     run(out, ends, True)
     offsets = np.concatenate([np.zeros(1, np.int32), ends])
     text = pa.StringArray.from_buffers(len(rows), pa.py_buffer(offsets), pa.py_buffer(out))
+    text = text.take(pa.array(np.argsort(order)))
     text = pc.if_else(pa.array(rows < 0), pa.scalar(None, pa.string()), text)
     return _replaced(text, late, others)

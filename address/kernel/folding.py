@@ -142,6 +142,8 @@ def _numeral_stands(text: U32, a: int, b: int, size: int) -> bool:
             or before == _ZHUANG
             or before == _ZUO
             or before == _HAO
+            or before == _MEN
+            or before == _TI
         ):
             return True
     if before == _DASH and (after == _COMMA or after == _CLOSE or after == _DASH):

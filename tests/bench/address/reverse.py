@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from address.evaluate import nodes_from_gazetteer
 from address.distance import distance_m
 from address.doors import usable
+from address.evaluate import nodes_from_gazetteer
 from address.index import AddressIndex
 
 ROOT = Path(__file__).parents[3]

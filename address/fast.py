@@ -31,7 +31,7 @@ from address.kernel.tokens import KINDS, SUFFIXES
 from address.late import Late
 from address.match import answer_of, match_of, several
 from address.model import LEVELS, STATUSES, Fault, Match
-from address.normalise import Normalised
+from address.normalise import MAX_CHARACTERS, Normalised
 from address.query import Item, Items, Option, Query
 from address.segment import Piece, segment
 from address.walk import code_points
@@ -82,7 +82,7 @@ def _points(text: str) -> U32:
 
     For the compiler an array that cannot is of another type, and the whole reader would be made again.
     """
-    return code_points(text).copy()
+    return code_points(text[:MAX_CHARACTERS]).copy()
 
 
 class FastPath:

@@ -17,6 +17,7 @@ from address.query import Item, Items, Query, read_query, reread
 
 if TYPE_CHECKING:
     from address.index import AddressIndex
+    from address.repair import Repair
 
 __all__ = [
     "Way", "answer_of", "elements_in", "match", "match_by_reference", "match_of", "several", "ways",
@@ -318,11 +319,15 @@ def _repaired(
 ) -> list[Way]:
     """Ways that start at a name nearly like one that nobody knows."""
     out: list[Way] = []
+    alike: dict[str, list[Repair]] = {}
+    """A text may say one name over and over."""
     for first, last, written in _windows(items):
+        if written not in alike:
+            alike[written] = index.repairs.near(written)[:40]
         inside = items[first : last + 1]
         said = [item for item in evidence if item not in inside]
         beyond = [item for item in outside if item not in inside]
-        for row, code, cost in index.repairs.near(written)[:40]:
+        for row, code, cost in alike[written]:
             against = list(_conflicts(index, row, said, beyond))
             far = sum(c for c, _ in against)
             if far > 1.0:

@@ -31,6 +31,7 @@ HOSTILE = [
     "临江花园" + "1层2楼3层" * 60,
     "临江花园" + "1单元" * 130,
     "临江大道" + "1号" * 190,
+    "临江大道" * 2_500_000,
     "石桥村张家宅1号" * 50,
     "三环路" * 130,
     "朝阳区" * 130,
@@ -60,6 +61,17 @@ def test_work_is_bounded(index: AddressIndex, text: str) -> None:
 @pytest.mark.parametrize("text", [t for t in HOSTILE if "临江" not in t and "石桥" not in t])
 def test_nothing_is_found_in_what_names_nothing(index: AddressIndex, text: str) -> None:
     assert index.match(text).status == "none"
+
+
+def test_a_name_said_over_and_over_is_looked_up_once(
+    index: AddressIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    near = index.repairs.near
+    monkeypatch.setattr(index.repairs, "near", lambda text: (asked.append(text), near(text))[1])
+    index.match("林江大道" * 100)
+    assert asked
+    assert len(asked) == len(set(asked))
 
 
 def test_the_counter_counts(index: AddressIndex) -> None:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from address.aliases import former_names
@@ -17,7 +17,6 @@ from address.query import Item, Items, Query, read_query, reread
 
 if TYPE_CHECKING:
     from address.index import AddressIndex
-    from address.repair import Repair
 
 __all__ = [
     "Way", "answer_of", "elements_in", "match", "match_by_reference", "match_of", "several", "ways",
@@ -319,15 +318,12 @@ def _repaired(
 ) -> list[Way]:
     """Ways that start at a name nearly like one that nobody knows."""
     out: list[Way] = []
-    alike: dict[str, list[Repair]] = {}
-    """A text may say one name over and over."""
+    near = cache(index.repairs.near)  # a text may say one name over and over
     for first, last, written in _windows(items):
-        if written not in alike:
-            alike[written] = index.repairs.near(written)[:40]
         inside = items[first : last + 1]
         said = [item for item in evidence if item not in inside]
         beyond = [item for item in outside if item not in inside]
-        for row, code, cost in alike[written]:
+        for row, code, cost in near(written)[:40]:
             against = list(_conflicts(index, row, said, beyond))
             far = sum(c for c, _ in against)
             if far > 1.0:

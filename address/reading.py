@@ -7,18 +7,16 @@ from address.divisions import admin_level, resolve_named
 from address.grammar import TOKEN_KINDS, Token
 from address.kernel.sheet import (
     ADMIN,
-    CITY,
     COMPOUND,
-    COUNTY,
     GENERIC,
     LEVELS,
     RELATION,
     REST,
-    ROAD,
     SEP,
+    SETTLED,
     TOKEN,
 )
-from address.levels import JOINS_WITH, PLAIN, State, put_name, put_relation, put_token
+from address.levels import PLAIN, State, put_name, put_relation, put_token
 from address.model import Element
 from address.parse import elements_of_pieces
 from address.segment import Piece
@@ -27,10 +25,6 @@ __all__ = ["read_elements"]
 
 _PLAIN: Final = tuple(PLAIN.get(kind) for kind in TOKEN_KINDS)
 _ASKS_NEXT: Final = frozenset(TOKEN_KINDS.index(kind) for kind in ("hao", "lou", "bare"))
-_STREET: Final = LEVELS.index("street")
-_FIRM: Final = frozenset((CITY, COUNTY, _STREET, ROAD, COMPOUND))
-"""Levels that hardly anything around a name changes."""
-
 
 _Head = tuple[list[Element], dict[str, int]]
 _HEADS: dict[tuple[str, bytes], _Head] = {}
@@ -84,17 +78,12 @@ def _elements(state: State, rows: list[Row]) -> list[Element]:
             else:
                 following = _next(text, rows, at, False) if number in _ASKS_NEXT else None
                 put_token(state, Token(start, end, *told), following)
-        elif kind == GENERIC and level in _FIRM:
-            name = text[start:end]
-            if (
-                name[0] == name[len(name) // 2]
-                or (level == ROAD and (name[0] in JOINS_WITH or text[start - 1 : start] == "近"))
-                or (level == _STREET and name[-1] == "场")
-                or (level == COMPOUND and ("building" in has or "floor" in has))
-            ):
-                put_name(state, piece_of(text, row), _next(text, rows, at, False))
-            else:  # where `put_name` changes nothing
-                put(LEVELS[level], start, end, name)
+        elif (
+            kind == GENERIC
+            and number == SETTLED
+            and not (level == COMPOUND and ("building" in has or "floor" in has))
+        ):  # where `put_name` changes nothing
+            put(LEVELS[level], start, end, text[start:end])
         elif kind == ADMIN:
             wide, value = next(named) or (admin_level(names[number]), names[number])
             put(wide, start, end, value)

@@ -251,27 +251,33 @@ def _prepare(t: I32, e: I64, s: I32, size: int) -> bool:
 
 
 @njit(cache=True)
-def _leading(t: I32, s: I32, pieces: I32, n: int) -> int:
-    """How many pieces at the head have the level they show: divisions and plain names."""
+def _is_settled(t: I32, s: I32, start: int, end: int, level: int) -> bool:
+    """Hardly anything around a name changes its level (`address.levels.put_name`)."""
+    if level != w.CITY and level != w.COUNTY and level != w.TOWN and level != w.ROAD and level != w.COMPOUND:  # fmt: skip
+        return False
+    if s[TEXT + start] == s[TEXT + start + (end - start) // 2]:
+        return False
+    if level == w.ROAD:
+        near = start > 0 and s[TEXT + start - 1] == w.NEAR
+        return not near and not w.is_in(t, s, w.S_JOINS_WITH, start)
+    return level != w.TOWN or s[TEXT + end - 1] != w.FIELD
+
+
+@njit(cache=True)
+def _settle(t: I32, s: I32, pieces: I32, n: int) -> int:
+    """Mark the names whose level is settled; how many pieces at the head are those, divisions and separators."""
+    leading = n
     for k in range(n):
-        start, end, kind, level = (
-            np.int64(pieces[k, 0]), np.int64(pieces[k, 1]), pieces[k, 2], pieces[k, 3],
-        )  # fmt: skip
+        kind = pieces[k, 2]
         if kind == w.SEP or kind == w.ADMIN:
             continue
-        if kind != w.GENERIC or not (
-            level == w.CITY or level == w.COUNTY or level == w.TOWN or level == w.ROAD or level == w.COMPOUND
-        ):  # fmt: skip
-            return k
-        if s[TEXT + start] == s[TEXT + start + (end - start) // 2]:
-            return k
-        if level == w.ROAD and (
-            w.is_in(t, s, w.S_JOINS_WITH, start) or (start > 0 and s[TEXT + start - 1] == w.NEAR)
+        if kind == w.GENERIC and _is_settled(
+            t, s, np.int64(pieces[k, 0]), np.int64(pieces[k, 1]), pieces[k, 3]
         ):
-            return k
-        if level == w.TOWN and s[TEXT + end - 1] == w.FIELD:
-            return k
-    return n
+            pieces[k, 4] = w.SETTLED
+        else:
+            leading = min(leading, k)
+    return leading
 
 
 @njit(cache=True)
@@ -347,7 +353,7 @@ def cut(t: I32, e: I64, given: U32, size: int, pieces: I32) -> int:
             return w.NOT_MINE
         at = end
         n += 1
-    told = n + w.LEADING * _leading(t, s, pieces, n)
+    told = n + w.LEADING * _settle(t, s, pieces, n)
     return told + w.FIRM if _is_firm(pieces, n) else told
 
 

@@ -23,7 +23,11 @@ NONE, PROVINCE, CITY, COUNTY, TOWN, ROAD, COMPOUND, POI, FACILITY, ROOM = (
 )  # fmt: skip
 T_ROOM, T_BARE, T_CHAIN = (TOKEN_KINDS.index(k) for k in ("room", "bare", "chain"))
 COLUMNS = 5
-"""Start, end, kind, level, and the number of the division's name or of the kind of numbered part."""
+"""Start, end, kind, level, and the number of the division's name or of the kind of numbered part.
+
+A name whose level hardly anything around it changes has `SETTLED` there, all else -1.
+"""
+SETTLED = 0
 PATTERNS = ("token", "generic", "trap", "town_after", "road_after", "follows", "goes_on", "new_city",
             "new_county", "new_city_first", "joins", "facility", "space", "lead", "relation",
             "branch", "digit_name", "foreign", "whole_word", "things")  # fmt: skip

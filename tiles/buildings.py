@@ -115,6 +115,7 @@ def refresh_buildings(
     for made in crew.run(run.missing(areas(source, plan)), terrain):
         run.store(made)
     run.drain()
+    del plan  # the largest thing in memory, and done with
     records = staging.path / FOLDER
     write_homes(records / "homes", run.homes)
 

@@ -25,7 +25,8 @@ __all__ = ["Buildings", "Scene"]
 BATCH = 1 << 17
 MOST_EDITS = 200
 """More changes than that are not followed one by one."""
-READ_OVER, MOST_RANGES = 2048, 24
+READ_OVER, MOST_RANGES, ROWS_A_RANGE = 2048, 24, 500
+"""Rows between two that are read with them; ranges of one question, and rows that are worth a range beyond those."""
 OF_BUILDINGS = ("buildings", "building_parts")
 MOST_AT_ONCE = 8
 """More edits are not looked for in the rows they were in."""
@@ -198,14 +199,19 @@ class Buildings:
     def _scan(
         self, name: str, numbers: NDArray[np.int64], own: NDArray[np.int64] | None = None
     ) -> pa.Table:
-        """What a statement gives for the ranges of rows that some lie in, those between them included."""
-        bound: dict[str, Any] = {} if own is None else {"own": own.tolist()}
-        scans = []
-        for i, (first, last) in enumerate(_ranges(numbers) if len(numbers) else [(0, -1)]):
-            bound |= {f"a{i}": first, f"b{i}": last}
-            scans.append(f"{statement(name)} WHERE rowid BETWEEN $a{i} AND $b{i}")
-        found = self._cursor.execute(" UNION ALL ".join(scans), bound).to_arrow_table()
-        return found.combine_chunks()
+        """What a statement gives for some rows; ranges that hold them are read, and those between them let go batch by batch."""
+        wanted = np.sort(numbers)
+        ranges = _ranges(wanted) if len(wanted) else [(0, -1)]
+        found: list[pa.Table] = []
+        for start in range(0, len(ranges), MOST_RANGES):
+            bound: dict[str, Any] = {} if own is None else {"own": own.tolist()}
+            scans = []
+            for i, (first, last) in enumerate(ranges[start : start + MOST_RANGES]):
+                bound |= {f"a{i}": first, f"b{i}": last}
+                scans.append(f"{statement(name)} WHERE rowid BETWEEN $a{i} AND $b{i}")
+            reader = self._cursor.execute(" UNION ALL ".join(scans), bound).to_arrow_reader(BATCH)
+            found.append(pa.Table.from_batches((_only(b, wanted) for b in reader), reader.schema))
+        return pa.concat_tables(found).combine_chunks()
 
 
 def _found(table: pa.Table, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
@@ -218,12 +224,20 @@ def _found(table: pa.Table, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64],
     return at, numbers[at] == rows
 
 
-def _ranges(numbers: NDArray[np.int64]) -> list[tuple[int, int]]:
-    """First and last of the runs that rows lie in: the widest gaps are left out, small ones read over."""
-    found = np.sort(numbers)  # np.unique is slower by far
+def _only(batch: pa.RecordBatch, wanted: NDArray[np.int64]) -> pa.RecordBatch:
+    """Rows of a scan that are wanted; those are sorted."""
+    numbers = batch["r"].to_numpy()
+    near = wanted[np.minimum(np.searchsorted(wanted, numbers), len(wanted) - 1)]
+    kept = near == numbers
+    return batch if kept.all() else batch.filter(pa.array(kept))
+
+
+def _ranges(found: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """First and last of the runs that rows, sorted, lie in: the widest gaps are left out, small ones read over."""
     gaps = np.diff(found)
     wide = np.flatnonzero(gaps > READ_OVER)
-    wide = np.sort(wide[np.argsort(gaps[wide])[::-1][: MOST_RANGES - 1]])
+    most = max(MOST_RANGES, len(found) // ROWS_A_RANGE)
+    wide = np.sort(wide[np.argsort(gaps[wide])[::-1][: most - 1]])
     first, last = np.append(found[0], found[wide + 1]), np.append(found[wide], found[-1])
     return list(zip(first.tolist(), last.tolist(), strict=True))
 

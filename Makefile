@@ -7,6 +7,9 @@ RUN := .venv/bin/python
 # tests also wait, for disks, clocks and servers: more of them than cores
 WORKERS = $(shell n=$$(nproc); n=$$(( (3 * n + 1) / 2 )); echo $$(( n < 6 ? n : 6 )))
 
+# what Python compiles once is read by the hundreds of processes that tests start
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup assets browser mosquitto demo serve test real check bench notebooks figures clean
 
 help:            ## say what the verbs do

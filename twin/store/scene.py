@@ -209,7 +209,11 @@ class Buildings:
             for i, (first, last) in enumerate(ranges[start : start + MOST_RANGES]):
                 bound |= {f"a{i}": first, f"b{i}": last}
                 scans.append(f"{statement(name)} WHERE rowid BETWEEN $a{i} AND $b{i}")
-            reader = self._cursor.execute(" UNION ALL ".join(scans), bound).to_arrow_reader(BATCH)
+            asked = self._cursor.execute(" UNION ALL ".join(scans), bound)
+            if sum(last - first + 1 for first, last in ranges) <= BATCH:
+                found.append(asked.to_arrow_table())
+                continue
+            reader = asked.to_arrow_reader(BATCH)
             found.append(pa.Table.from_batches((_only(b, wanted) for b in reader), reader.schema))
         return pa.concat_tables(found).combine_chunks()
 

@@ -1,6 +1,6 @@
 """Five views of a city of a million buildings in CesiumJS: requests and bytes until each is complete, from an empty cache.
 
-Run: ``python tests/bench/tiles/views.py [buildings] [--keep FOLDER]``. The base is that of ``plan.py``, tiled, and served by the product's own
+Run: ``python tests/bench/tiles/views.py [buildings] [--keep FOLDER] [--only VIEW]``. The base is that of ``plan.py``, tiled, and served by the product's own
 server; Chromium opens each view in a fresh profile, so nothing is cached. Bytes are those that travelled (compressed bodies and headers), for everything below
 ``/tiles/``. The screen is 1,280 × 720, the error 16 pixels, CesiumJS's own. Needs Chromium and the page's CesiumJS (``make assets browser``).
 """
@@ -69,7 +69,7 @@ def seen(browser: Browser, url: str, eye: eyes.Eye) -> dict[str, Any]:
     """One view from an empty cache: what CesiumJS tells, and what travelled."""
     context = browser.new_context(viewport=SIZE)
     page = context.new_page()
-    page.set_default_timeout(600_000)
+    page.set_default_timeout(2_400_000)  # a view of thousands of drawn buildings, in software
     page.route("**/clients/", lambda route: route.fulfill(body=BLANK, content_type="text/html"))
     page.goto(f"{url}/clients/")
     wire = context.new_cdp_session(page)
@@ -95,6 +95,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("buildings", nargs="?", type=int, default=1_000_000)
     parser.add_argument("--keep", type=Path)
+    parser.add_argument("--only", choices=list(VIEWS))
     asked = parser.parse_args()
     side = 0.3 * (asked.buildings / 1e6) ** 0.5
     middle = (114 + side * 0.52, 30 + side * 0.45)
@@ -106,6 +107,8 @@ def main() -> int:
         first: dict[str, Any] = {}
         try:
             for name, (away, pitch) in VIEWS.items():
+                if asked.only not in (None, name):
+                    continue
                 told = seen(browser, server.url, eyes.Eye.at(*middle, 20.0, away, 0.0, pitch))
                 first = first or told
                 sys.stdout.write(f"| {name} | {told['requests']} | {told['bytes'] / 1e3:,.0f} | {told['drawn']} | {told['megabytes']:.1f} |\n")  # fmt: skip

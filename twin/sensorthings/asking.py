@@ -399,15 +399,26 @@ class Asking:
         *,
         whole: bool,
     ) -> None:
-        """First and last phenomenonTime of datastreams: of one that is asked for, or where selected."""
-        asked = {"phenomenonTime", "resultTime"} & set(options.select)
-        if not asked and (not whole or options.select):
-            return
-        times = self._times([row["id"] for row in found])
-        for row, data in zip(rows, found, strict=True):
-            if data["id"] in times and (whole or "phenomenonTime" in asked):
-                first, last = times[data["id"]]
-                row["phenomenonTime"] = f"{shown_time(first)}/{shown_time(last)}"
+        """First and last times of observations of datastreams: of one that is asked for, or where selected."""
+        told = {"phenomenonTime": self._times, "resultTime": self._result_times}
+        for name, times_of in told.items():
+            if name not in options.select and (not whole or options.select):
+                continue
+            times = times_of([row["id"] for row in found])
+            for row, data in zip(rows, found, strict=True):
+                if data["id"] in times:
+                    first, last = times[data["id"]]
+                    row[name] = f"{shown_time(first)}/{shown_time(last)}"
+
+    def _result_times(self, ids: list[int]) -> dict[int, tuple[datetime, datetime]]:
+        """First and last resultTime of each stream whose observations have any."""
+        bind = Binder(self._shapes)
+        sql = (
+            "SELECT datastream, min(result_time) AS a, max(result_time) AS b "
+            "FROM (SELECT datastream, result_time FROM sta_observation UNION ALL SELECT datastream, result_time FROM sta_remark) "
+            f"WHERE result_time IS NOT NULL AND datastream IN (SELECT unnest({bind(ids)})) GROUP BY 1"  # noqa: S608
+        )
+        return {row["datastream"]: (row["a"], row["b"]) for row in self._rows(sql, bind)}
 
     def _times(self, ids: list[int]) -> dict[int, tuple[datetime, datetime]]:
         """First and last observation of each stream that has any."""

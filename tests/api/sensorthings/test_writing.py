@@ -45,6 +45,11 @@ def test_observations_are_stored_once_and_known_by_stream_and_time(sta, make):
     sta.post(f"/Datastreams({stream})/Observations", {"result": 1, "phenomenonTime": "2099-01-01T00:00:00Z"}, status=400)  # fmt: skip
     now = sta.post("/Observations", {"result": 3, "Datastream": {"@iot.id": stream}})
     assert sta.values(f"/Datastreams({stream})/Observations", "@iot.id")[0] == now["@iot.id"]
+    assert sta.get(f"/Datastreams({stream})")["resultTime"] == "2026-07-01T00:00:01Z/2026-07-01T00:00:01Z"  # fmt: skip
+    later = {"resultTime": "2026-07-03T00:00:00Z", "phenomenonTime": "2026-07-02T00:00:00Z", "result": "rain"}  # fmt: skip
+    sta.post(f"/Datastreams({stream})/Observations", later)
+    shown = sta.get(f"/Datastreams({stream})", _select="resultTime")
+    assert shown == {"resultTime": "2026-07-01T00:00:01Z/2026-07-03T00:00:00Z"}
 
 
 @pytest.mark.parametrize("result", ["rain", True, {"a": [1, 2]}, None])

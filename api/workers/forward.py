@@ -155,7 +155,7 @@ class Writer:
             If there is no such answer.
         """
         link, _ = await self._link(reused=True)
-        link[1].write(f"GET {path} HTTP/1.1\r\nhost: writer\r\n\r\n".encode())
+        await _write(link[1], f"GET {path} HTTP/1.1\r\nhost: writer\r\n\r\n".encode())
         answer, body = _Answer(), b""
         parser = httptools.HttpResponseParser(answer)
         while not answer.is_done:
@@ -205,8 +205,7 @@ class Writer:
         begun = done = False
         try:
             async for piece in _request(scope, receive):
-                writer.write(piece)
-                await writer.drain()
+                await _write(writer, piece)
             left = asyncio.ensure_future(_gone(receive))
             while not done:
                 coming = asyncio.ensure_future(reader.read(PIECE))
@@ -244,6 +243,15 @@ class Writer:
         text = f"The process that writes this city is being started again: {what}."
         response = response_for_status(Request(scope), 503, text, headers={"Retry-After": "3"})
         await response(scope, receive, send)
+
+
+async def _write(writer: asyncio.StreamWriter, piece: bytes) -> None:
+    """Send some bytes; ``ConnectionResetError`` where the other end went away meanwhile."""
+    try:
+        writer.write(piece)
+    except RuntimeError as error:  # what uvloop says of a connection that it has closed
+        raise ConnectionResetError(str(error)) from error
+    await writer.drain()
 
 
 def _messages(

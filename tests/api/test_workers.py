@@ -1,7 +1,10 @@
 """Several processes serve one city: what readers answer is what the writer would, and kills lose nothing."""
 
+import asyncio
 import json
+import select
 import shutil
+import socket
 import sys
 import threading
 import time
@@ -12,6 +15,7 @@ import httpx
 import numpy as np
 import pytest
 import uvicorn
+import uvloop
 from prometheus_client.parser import text_string_to_metric_families
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
@@ -189,6 +193,36 @@ def test_without_a_writer_reads_go_on_and_the_rest_is_told_to_wait(
         found = client.get("/city")
         assert (found.status_code, found.headers["retry-after"]) == (503, "3")
         assert client.post("/cases", json={}).status_code == 503
+
+
+def test_a_writer_that_dies_between_two_pieces_of_a_request_is_told_as_503(tmp_path):
+    """uvloop says RuntimeError, not OSError, where it has closed the connection itself."""
+    path, said = tmp_path / "writer", []
+    scope = {"type": "http", "method": "POST", "path": "/cases", "query_string": b"", "headers": [(b"content-length", b"2")]}  # fmt: skip
+
+    async def main():
+        def die():
+            with listener.accept()[0] as link:
+                select.select([link], [], [], 10)  # closed with the head unread, as by a kill
+
+        dying = asyncio.get_running_loop().run_in_executor(None, die)
+
+        async def receive():
+            await dying
+            await asyncio.sleep(0.05)
+            return {"type": "http.request", "body": b"{}", "more_body": False}
+
+        async def send(message):
+            said.append(message)
+
+        await Writer(path)(scope, receive, send)
+
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        uvloop.run(main())
+    assert said[0]["status"] == 503
+    assert b"whether it was done is not known" in said[1]["body"]
 
 
 def _infos(pair):

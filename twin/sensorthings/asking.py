@@ -414,9 +414,9 @@ class Asking:
         """First and last resultTime of each stream whose observations have any."""
         bind = Binder(self._shapes)
         sql = (
-            "SELECT datastream, min(result_time) AS a, max(result_time) AS b "
+            "SELECT datastream, min(result_time) AS a, max(result_time) AS b "  # noqa: S608
             "FROM (SELECT datastream, result_time FROM sta_observation UNION ALL SELECT datastream, result_time FROM sta_remark) "
-            f"WHERE result_time IS NOT NULL AND datastream IN (SELECT unnest({bind(ids)})) GROUP BY 1"  # noqa: S608
+            f"WHERE result_time IS NOT NULL AND datastream IN (SELECT unnest({bind(ids)})) GROUP BY 1"
         )
         return {row["datastream"]: (row["a"], row["b"]) for row in self._rows(sql, bind)}
 

@@ -36,15 +36,21 @@ GROUND = 12.0
 Shell = list[list[tuple[float, float, float]]]
 
 
-def shells(n: int, side: float, epsg: int = 4547, west: float = 0.0) -> Iterator[tuple[str, float, Shell]]:
+def shells(
+    n: int, side: float, epsg: int = 4547, west: float = 0.0
+) -> Iterator[tuple[str, float, Shell]]:
     """Name, height and closed rings (floor, roof, walls; metres) of the first buildings of the city, moved ``west`` by degrees."""
     table = piece(n, 0, side)
     place = pyproj.Transformer.from_crs(4490, epsg, always_xy=True)
-    for name, height, wkb in zip(*(table[c].to_pylist() for c in ("name", "height_m", "wkb")), strict=True):
+    for name, height, wkb in zip(
+        *(table[c].to_pylist() for c in ("name", "height_m", "wkb")), strict=True
+    ):
         x, y = place.transform(*(shapely.get_coordinates(shapely.from_wkb(wkb)) - (west, 0)).T)
         foot = [(a, b, GROUND) for a, b in zip(x.tolist(), y.tolist(), strict=True)]
         head = [(a, b, GROUND + height) for a, b, _ in foot]
-        walls = [[foot[i], foot[i + 1], head[i + 1], head[i], foot[i]] for i in range(len(foot) - 1)]
+        walls = [
+            [foot[i], foot[i + 1], head[i + 1], head[i], foot[i]] for i in range(len(foot) - 1)
+        ]
         yield name, height, [foot[::-1], head, *walls]
 
 
@@ -53,7 +59,9 @@ def wkb_folder(folder: Path, n: int, side: float) -> None:
     folder.mkdir()
     for i, (_, _, rings) in enumerate(shells(n, side)):
         parts = shapely.multipolygons([shapely.polygons(np.array(r)) for r in rings])
-        (folder / f"{i:06}.wkb").write_bytes(shapely.to_wkb(parts, output_dimension=3, flavor="iso"))
+        (folder / f"{i:06}.wkb").write_bytes(
+            shapely.to_wkb(parts, output_dimension=3, flavor="iso")
+        )
 
 
 def geojson(path: Path, n: int, side: float) -> None:
@@ -89,7 +97,9 @@ def citygml(path: Path, n: int, side: float) -> None:
                     '<gml:surfaceMember><gml:Polygon><gml:exterior><gml:LinearRing><gml:posList srsDimension="3">'
                     f"{corners}</gml:posList></gml:LinearRing></gml:exterior></gml:Polygon></gml:surfaceMember>"
                 )
-            out.write("</gml:CompositeSurface></gml:exterior></gml:Solid></bldg:lod1Solid></bldg:Building></core:cityObjectMember>\n")
+            out.write(
+                "</gml:CompositeSurface></gml:exterior></gml:Solid></bldg:lod1Solid></bldg:Building></core:cityObjectMember>\n"
+            )
         out.write("</core:CityModel>\n")
 
 
@@ -101,13 +111,19 @@ def timed(words: list[str]) -> float:
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             said.seek(0)
-            raise SystemExit(f"{' '.join(words)}: exit {process.returncode}\n{said.read()[-2000:].decode()}")
+            raise SystemExit(
+                f"{' '.join(words)}: exit {process.returncode}\n{said.read()[-2000:].decode()}"
+            )
     return used.ru_utime + used.ru_stime
 
 
 def sizes(folder: Path) -> tuple[int, int]:
     """Bytes of all files, as they are and each gzipped."""
-    found = [p.read_bytes() for p in folder.rglob("*") if p.is_file() and p.suffix != ".gz" and ".records" not in p.parts]
+    found = [
+        p.read_bytes()
+        for p in folder.rglob("*")
+        if p.is_file() and p.suffix != ".gz" and ".records" not in p.parts
+    ]
     return sum(map(len, found)), sum(len(gzip.compress(f, 6)) for f in found)
 
 
@@ -122,7 +138,11 @@ def sides(given: argparse.Namespace, rest: Path) -> dict[str, tuple[int, list[st
     if given.py3dtiles:
         wkb_folder(rest / "wkb", n, side)
         out = rest / "py3dtiles"
-        found["py3dtiles export"] = n, [given.py3dtiles, "export", "-d", str(rest / "wkb"), "-s", str(out)], out
+        found["py3dtiles export"] = (
+            n,
+            [given.py3dtiles, "export", "-d", str(rest / "wkb"), "-s", str(out)],
+            out,
+        )
     if given.py3dtilers:
         geojson(rest / "city.geojson", n, side)
         out = rest / "py3dtilers"
@@ -132,7 +152,11 @@ def sides(given: argparse.Namespace, rest: Path) -> dict[str, tuple[int, list[st
     if given.citygml_to_3dtiles:
         citygml(rest / "city.gml", n, side)
         out = rest / "citygml"
-        found["citygml-to-3dtiles"] = n, [given.citygml_to_3dtiles, str(rest / "city.gml"), str(out)], out
+        found["citygml-to-3dtiles"] = (
+            n,
+            [given.citygml_to_3dtiles, str(rest / "city.gml"), str(out)],
+            out,
+        )
     return found
 
 

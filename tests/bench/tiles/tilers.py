@@ -1,6 +1,6 @@
 """A city of footprints as 3D Tiles against tools that do the same: buildings per CPU-second, bytes a building plain and gzipped.
 
-Run: ``python tests/bench/tiles/peers.py [--ours 200000] [--theirs 5000] [--py3dtiles BIN] [--citygml-to-3dtiles BIN] [--py3dtilers ENV/bin/python]``.
+Run: ``python tests/bench/tiles/tilers.py [--ours 200000] [--theirs 5000] [--py3dtiles BIN] [--citygml-to-3dtiles BIN] [--py3dtilers ENV/bin/python]``.
 One city (octagons of ``plan.py``, the same to every side, a part of it to those that are slow), every side a process of its own, start and
 imports included, rounds in turn, medians. Ours starts from the base, ends with compressed tiles, ids and attributes, explicit and implicit face. Theirs get
 what they read: py3dtiles a folder of WKB (a closed shell each), py3dtilers GeoJSON with heights, citygml-to-3dtiles one CityGML of LoD1 solids.

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -41,7 +42,8 @@ def response(request: Request, asked: Question, headers: dict[str, str]) -> Resp
     """
     name = f"{asked.info.id}.{asked.form.name}"
     headers = {**headers, "Content-Disposition": f'attachment; filename="{name}"'}
-    batches = _batches(request, asked)
+    made = _batches(request, asked)
+    batches = chain([next(made)], made)  # what cannot be answered is said before an answer begins
     if asked.form is CSV:
         return StreamingResponse(
             csv_parts(batches), 200, headers, "text/csv; charset=utf-8; header=present"

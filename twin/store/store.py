@@ -159,7 +159,8 @@ class Store:
         if found is None or found[0] != SCHEMA_VERSION:
             connection.close()
             raise CityError(
-                f"{city.base_path} has schema version {found and found[0]}; this program writes {SCHEMA_VERSION}."
+                f"{city.base_path} has schema version {found and found[0]}; this program writes {SCHEMA_VERSION}. "
+                "Open it with the version that wrote it, or load its sources into a new city (`twin init`, `twin load`)."
             )
         return cls(connection, city, read_only)
 

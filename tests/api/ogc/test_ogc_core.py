@@ -198,6 +198,13 @@ def test_pages_of_one_version_hold_together_by_token_and_by_offset(get):
     assert [f["properties"]["floors"] for f in by_offset["features"]] == seen[9:18]
 
 
+@pytest.mark.parametrize("form", ["json", "jsonfg", "html", "csv", "parquet", "fgb"])
+def test_a_version_that_is_not_kept_is_404_in_every_form(client, form):
+    answer = client.get(f"{ITEMS}?token=0-0&limit=5&f={form}")
+    assert answer.status_code == 404, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
 @pytest.mark.conformance(CORE)
 def test_what_has_not_changed_is_not_sent_again(client, ids):
     for path in (f"{ITEMS}?limit=3", f"{ITEMS}/{ids.tower}", f"{ITEMS}?f=csv", f"{ITEMS}?f=html"):

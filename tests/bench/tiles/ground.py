@@ -24,6 +24,9 @@ import pyarrow as pa
 import shapely
 import uvicorn
 
+sys.path.insert(0, str(Path(__file__).parent))
+from plan import settle
+
 from api.app import create_app
 from tiles.mvt import build_mvt
 from tiles.terrain import build_terrain
@@ -168,15 +171,6 @@ def vector(n: int, folder: Path) -> None:
         say(
             f"vector z14 through HTTP, about {things:.0f} buildings, {label}: p50 {p50:.1f} ms, p95 {p95:.1f} ms"
         )
-
-
-def settle() -> None:
-    """Wait until what a server makes ready beside, once it answers, is made: it is no part of a request."""
-    quiet = 0
-    while quiet < 3:
-        before = time.process_time()
-        time.sleep(1)
-        quiet = quiet + 1 if time.process_time() - before < 0.05 else 0
 
 
 def asked(city: City, names: list[str]) -> tuple[list[float], list[float], list[float]]:

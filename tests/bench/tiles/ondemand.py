@@ -1,6 +1,6 @@
 """What a content that was never built costs through HTTP, from a planned base, each one asked for once.
 
-Run: ``python tests/bench/tiles/ondemand.py [buildings] [requests]``. The base is that of ``plan.py``; the server runs in a
+Run: ``python tests/bench/tiles/ondemand.py [buildings] [requests] [spread]``. The base is that of ``plan.py`` (``spread`` 1.64: buildings so far apart that contents hold some 500); the server runs in a
 thread of this process, so CPU is that of server and client together. Contents of 200 to 1,600 buildings are asked for in
 a random order after the plan and the kernels are warm. The floor is the same connection asking for what the cache holds.
 """
@@ -17,7 +17,7 @@ import numpy as np
 import uvicorn
 
 sys.path.insert(0, str(Path(__file__).parent))
-from plan import fill
+from plan import fill, settle
 
 from api.app import create_app
 from api.state import CityState
@@ -66,13 +66,13 @@ def told(label: str, rows: list[tuple[float, float, int]]) -> None:
     )
 
 
-def main(n: int = 200_000, requests: int = 150) -> None:
+def main(n: float = 200_000, requests: float = 150, spread: float = 1.0) -> None:
     """Measure and print."""
     with tempfile.TemporaryDirectory() as folder:
         city = City.init(Path(folder) / "city")
         with Store.open(city) as store:
-            fill(store, n)
-        measure(city, requests)
+            fill(store, int(n), spread)
+        measure(city, int(requests))
 
 
 def measure(city: City, requests: int) -> None:
@@ -94,6 +94,8 @@ def measure(city: City, requests: int) -> None:
         connection = http.client.HTTPConnection(*listener.getsockname())
         first = asked(connection, found[order[0]][0])
         sys.stdout.write(f"first (plan, kernels): CPU {first[0]:.2f} s\n")
+        settle()
+        connection.close()  # the server has let it go by now
         for i in order[1:5]:
             asked(connection, found[i][0])
         cold = [asked(connection, found[i][0]) for i in order[5:]]
@@ -105,4 +107,4 @@ def measure(city: City, requests: int) -> None:
 
 
 if __name__ == "__main__":
-    main(*(int(a) for a in sys.argv[1:3]))
+    main(*(float(a) for a in sys.argv[1:4]))

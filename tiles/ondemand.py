@@ -74,6 +74,7 @@ class _State:
     plan: Plan | None = None
     district: dict[Cell, int] | None = None
     position: int = -1
+    commits: int | None = None
     before: tuple[Plan, int] | None = None
     """A plan of the same ground, and the place in the log of changes it was made at."""
 
@@ -119,9 +120,17 @@ class OnDemand:
         part = None if match[4] is None else (int(match[4]), int(match[5]), int(match[6]))
         if level > LAST_LEVEL or (part is not None and level + part[0] > LAST_LEVEL):
             return None
+        commits = self._source.commits() if isinstance(self._source, StreamedSource) else None
+        state = self._state_after(commits)
+        if state is not None:
+            if self._is_built(state.stamp) and (self._out / name).is_file():
+                return None
+            found = self._cached(state, name)
+            if found is not None:
+                return found
         for _ in range(TRIES):
             with self._rows() as rows:
-                state = self._at(rows.stamp())
+                state = self._at(rows.stamp(), commits)
                 if self._is_built(state.stamp) and (self._out / name).is_file():
                     return None
                 try:
@@ -159,8 +168,13 @@ class OnDemand:
         else:
             yield TableRows(self._source.buildings())
 
-    def _at(self, raw: str) -> _State:
-        """The state of the base of a stamp."""
+    def _state_after(self, commits: int | None) -> _State | None:
+        """The state of the base after so many transactions; None where it has to be asked for."""
+        with self._lock:
+            return self._state if commits is not None and self._state.commits == commits else None
+
+    def _at(self, raw: str, commits: int | None = None) -> _State:
+        """The state of the base of a stamp, which was not read before ``commits`` transactions."""
         with self._lock:
             if self._state.raw != raw:
                 terrain = self._source.terrain()
@@ -170,6 +184,7 @@ class OnDemand:
                 same = kept is not None and ground == was.ground
                 self._state = _State(raw, terrain, stamped(raw, ground), ground)
                 self._state.before = kept if same else None
+            self._state.commits = commits
             return self._state
 
     def _is_built(self, stamp: str) -> bool:
@@ -187,11 +202,10 @@ class OnDemand:
     def _drawn(
         self, rows: BuildingRows, state: _State, name: str, cell: Cell, part: Cell | None
     ) -> Drawn | None:
+        found = self._cached(state, name)
+        if found is not None:
+            return found
         with self._lock:
-            found = self._cache.get((state.stamp, name))
-            if found is not None:
-                self._cache.move_to_end((state.stamp, name))
-                return found
             districts = self._plan(rows, state)  # others wait for it
             plan, i = state.plan, districts.get(cell)
         if plan is None or i is None or (part is not None and part[0] == 0):
@@ -202,6 +216,14 @@ class OnDemand:
         made = _drawn_from(data)
         self._keep((state.stamp, name), made)
         return made
+
+    def _cached(self, state: _State, name: str) -> Drawn | None:
+        """A content that was made in a state of the base."""
+        with self._lock:
+            found = self._cache.get((state.stamp, name))
+            if found is not None:
+                self._cache.move_to_end((state.stamp, name))
+            return found
 
     @staticmethod
     def _plan(rows: BuildingRows, state: _State) -> dict[Cell, int]:

@@ -70,6 +70,10 @@ class BuildingRows(Protocol):
 class StreamedSource(Protocol):
     """A source that has :class:`BuildingRows` of its own."""
 
+    def commits(self) -> int:
+        """Another number after each change of what it tells."""
+        ...
+
     def building_rows(self) -> AbstractContextManager[BuildingRows]:
         """The buildings, all of one moment for as long as the block runs."""
         ...

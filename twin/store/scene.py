@@ -261,6 +261,10 @@ class Scene:
         """Buildings whose best representation is the footprint; those with meshes are left to :meth:`meshes`."""
         return self._store.table(statement("scene_buildings"))
 
+    def commits(self) -> int:
+        """Transactions written so far; a base that others write to is not followed."""
+        return self._store.commits
+
     @contextmanager
     def building_rows(self) -> Iterator[Buildings]:
         """The same buildings without holding them all: outlines first, shapes when asked for."""

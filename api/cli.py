@@ -22,6 +22,7 @@ from api.alarm_cli import alarm
 from api.ending import plain_endings
 from api.terminal import CityOption, JsonOption, StrictOption, document, err, out, progress
 from twin.city import City
+from twin.garbage import collection_paused
 
 if TYPE_CHECKING:
     from api.demo import DemoReport
@@ -222,7 +223,8 @@ def serve(
     ] = 1,
 ) -> None:
     """API and scene page."""
-    from api.serving import listen, run_server, server_settings
+    with collection_paused():  # nothing that is imported becomes garbage
+        from api.serving import listen, run_server, server_settings
 
     settings = server_settings(city, host, port, simulate, workers)
     run_server(settings, listen(host, port), _welcome(City.open(city), simulate))

@@ -23,6 +23,7 @@ from api.ogc.lane import BEGINNINGS
 from api.standing.wire import Short, bounded
 from api.state import CityState
 from twin.errors import InvalidRequestError
+from twin.garbage import keep_all
 from twin.settings import ServerSettings
 
 __all__ = ["answer", "listen", "listen_near", "run_server", "server_settings", "serving"]
@@ -137,6 +138,7 @@ def run_server(
         run_workers(settings, listener, lambda: ready(url))
         return
     with listener, serving(settings) as (app, _), announced(settings.city, settings.host, port):
+        keep_all()
         try:
             answer(settings, app, listener, lambda: ready(url), app.state.short)
         except KeyboardInterrupt:

@@ -4,7 +4,7 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["collect_young", "collection_paused"]
+__all__ = ["collect_young", "collection_paused", "keep_all"]
 
 
 @contextmanager
@@ -26,3 +26,8 @@ def collection_paused() -> Iterator[None]:
 def collect_young() -> None:
     """Free the circles among what was made since the last call; older objects are not looked at."""
     gc.collect(1)
+
+
+def keep_all() -> None:
+    """Objects of now are looked at no more: what a server has imported and built stays as long as it runs."""
+    gc.freeze()

@@ -32,7 +32,7 @@ import { Painter } from "/page/js/painter.js";
 const viewer = new Cesium.CesiumWidget("scene", { baseLayer: false, globe: false, skyBox: false, skyAtmosphere: false, useDefaultRenderLoop: false, msaaSamples: 1, creditContainer: document.createElement("div") });
 const { scene } = viewer;
 const buildings = scene.primitives.add(await Cesium.Cesium3DTileset.fromUrl("/tileset.json", { cacheBytes: 2e9, skipLevelOfDetail: false }));
-viewer.camera.lookAt(buildings.boundingSphere.center, new Cesium.HeadingPitchRange(0, -1.2, 2.2 * buildings.boundingSphere.radius));
+viewer.camera.lookAt(buildings.boundingSphere.center, new Cesium.HeadingPitchRange(0, -1.2, 5 * buildings.boundingSphere.radius));
 const tick = () => new Promise((done) => setTimeout(done, 0));
 while (!buildings.tilesLoaded) { scene.render(); await tick(); }
 const ids = await (await fetch("/eids.json")).json();

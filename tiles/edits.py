@@ -42,7 +42,7 @@ def write_homes(path: Path, homes: list[Rows]) -> None:
     """Write the district of every building in one step, sorted by eid."""
     found = np.concatenate(homes) if homes else np.empty(0, HOME)
     beside = path.with_name(f"{path.name}.new")
-    beside.write_bytes(found[np.lexsort((found["low"], found["high"]))].view(np.uint8))
+    beside.write_bytes(found[np.lexsort((found["low"], found["high"]))].view(np.uint8).data)
     beside.replace(path)
 
 

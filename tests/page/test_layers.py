@@ -98,6 +98,15 @@ def test_components_near_the_ground_are_those_of_the_api(bare: Page, ask: Ask, s
     bare.evaluate("() => window.__citytwin.app.clear()")
 
 
+def shown_at_rest(page: Page) -> str | None:
+    """What the panel shows when no answer to an earlier click has changed it for a while."""
+    told: list[str | None] = []
+    while len(told) < 4 or len(set(told[-4:])) > 1:
+        page.wait_for_timeout(300)
+        told.append(page.evaluate("() => document.getElementById('panel').dataset.eid ?? null"))
+    return told[-1]
+
+
 def test_underground_shows_pipes_and_a_picked_one_says_what_the_api_says(
     page: Page, ask: Ask, shot: Shot
 ) -> None:
@@ -135,8 +144,7 @@ def test_underground_shows_pipes_and_a_picked_one_says_what_the_api_says(
     eid = None
     for x, y in middle[:: max(1, len(middle) // 12)]:
         page.mouse.click(x, y)
-        page.wait_for_timeout(300)
-        eid = page.evaluate("() => document.getElementById('panel').dataset.eid ?? null")
+        eid = shown_at_rest(page)
         if eid and ask(f"/entities/{eid}")["collection"] == "pipes":
             break
     entity = ask(f"/entities/{eid}")

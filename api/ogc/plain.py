@@ -4,11 +4,10 @@ from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import unquote
 
-import orjson
 from starlette.requests import Request
 from starlette.types import Scope
 
-__all__ = ["Given", "Heads", "PlainRequest", "given_of", "root_of", "unescaped"]
+__all__ = ["Given", "Heads", "PlainRequest", "given_of", "root_of"]
 
 MOST_PARAMETERS: Final = 20
 
@@ -59,7 +58,6 @@ class PlainRequest(Request):
 
 
 NONE: Final = Given()
-_ESCAPE: Final = "\\u00"
 
 
 def given_of(query: bytes) -> Given | None:
@@ -78,29 +76,10 @@ def given_of(query: bytes) -> Given | None:
             continue
         name, _, value = part.partition("=")
         if "%" in part or "+" in part:
-            name, value = unescaped(name.replace("+", " ")), unescaped(value.replace("+", " "))
+            name, value = unquote(name.replace("+", " ")), unquote(value.replace("+", " "))
         found[name] = value
         n += 1
     return found if n == len(found) <= MOST_PARAMETERS else None
-
-
-def unescaped(text: str) -> str:
-    """What ``urllib.parse.unquote`` gives, by a parser of JSON strings, which knows escapes too and is compiled.
-
-    Examples
-    --------
-    >>> unescaped("%E6%A5%BC%201"), unescaped("100%")
-    ('楼 1', '100%')
-    """
-    if "%" not in text:
-        return text
-    if text.isascii() and '"' not in text and "\\" not in text:
-        try:
-            read: str = orjson.loads(f'"{text.replace("%", _ESCAPE)}"')
-            return read.encode("latin-1").decode("utf-8", "replace")
-        except orjson.JSONDecodeError:  # an escape that is none, or a control character
-            pass
-    return unquote(text)
 
 
 @lru_cache(1024)

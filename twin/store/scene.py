@@ -199,9 +199,10 @@ class Buildings:
     def _scan(
         self, name: str, numbers: NDArray[np.int64], own: NDArray[np.int64] | None = None
     ) -> pa.Table:
-        """What a statement gives for some rows; ranges that hold them are read, and those between them let go batch by batch."""
+        """What a statement gives for ranges that hold some rows; of many, those between them are let go batch by batch."""
         wanted = np.sort(numbers)
         ranges = _ranges(wanted) if len(wanted) else [(0, -1)]
+        few = sum(last - first + 1 for first, last in ranges) <= BATCH
         found: list[pa.Table] = []
         for start in range(0, len(ranges), MOST_RANGES):
             bound: dict[str, Any] = {} if own is None else {"own": own.tolist()}
@@ -210,7 +211,7 @@ class Buildings:
                 bound |= {f"a{i}": first, f"b{i}": last}
                 scans.append(f"{statement(name)} WHERE rowid BETWEEN $a{i} AND $b{i}")
             asked = self._cursor.execute(" UNION ALL ".join(scans), bound)
-            if sum(last - first + 1 for first, last in ranges) <= BATCH:
+            if few:
                 found.append(asked.to_arrow_table())
                 continue
             reader = asked.to_arrow_reader(BATCH)

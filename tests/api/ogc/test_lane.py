@@ -2,15 +2,12 @@
 
 import re
 import socket
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, urlsplit
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from api.ogc import lane
-from api.ogc.plain import unescaped
 
 ITEMS = "/collections/buildings/items"
 TILES = "/collections/buildings/tiles/WebMercatorQuad"
@@ -56,11 +53,6 @@ def told(answer):
     heads = {n: v for n, v in answer.headers.items() if n not in ("date", "content-length")}
     body = TIME.sub(b"", answer.content)
     return answer.status_code, heads, body
-
-
-@given(st.text(st.one_of(st.sampled_from('%"\\+&=0aFuU楼\x00\x1f\xe6'), st.characters(codec="latin-1")), max_size=20) | st.text().map(quote))  # fmt: skip
-def test_escapes_are_read_as_the_standard_library_reads_them(text):
-    assert unescaped(text) == unquote(text)
 
 
 @pytest.mark.parametrize("aside", [{}, {"x-forwarded-for": "127.0.0.1"}], ids=["short", "lane"])

@@ -5,8 +5,10 @@ Run: ``python tests/bench/tiles/plan.py [buildings] [repeats]``. A base of footp
 the floor is DuckDB reading the same rows once, in the order they lie in.
 """
 
+import os
 import resource
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -62,9 +64,26 @@ def settle() -> None:
         quiet = quiet + 1 if time.process_time() - before < 0.05 else 0
 
 
+def side_of(n: int, spread: float = 1.0) -> float:
+    """Metres of the square on which ``n`` buildings stand."""
+    return 30_000 * float(np.sqrt(n / 1e6)) * spread
+
+
+def timed(words: list[str]) -> tuple[float, float]:
+    """CPU-seconds of a command with its children, and its peak memory, MiB; ends with what a failing one said."""
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(words, stdout=said, stderr=said)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            said.seek(0)
+            raise SystemExit(f"{' '.join(words)}: exit {process.returncode}\n{said.read()[-2000:].decode()}")  # fmt: skip
+    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+
+
 def fill(store: Store, n: int, spread: float = 1.0) -> None:
     """Write ``n`` buildings, ``spread`` times as far apart as in the city of the module."""
-    side = 30_000 * np.sqrt(n / 1e6) * spread
+    side = side_of(n, spread)
     for first in range(0, n, PIECE):
         incoming = piece(min(PIECE, n - first), first, side)
         with store.transaction() as con:

@@ -9,9 +9,7 @@ caches, of three more the median is taken.
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -19,6 +17,9 @@ from typing import Any
 
 import laspy
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent))
+from plan import timed
 
 from loaders.points.las import open_las
 from tiles.folder import Staging
@@ -62,16 +63,6 @@ def child(what: str, path: Path, folder: Path) -> None:
     asset = CloudAsset(next(folder.glob("*.parquet")))
     out = Staging(folder / "tiles")
     build_points([PlacedCloud("cloud", "", asset)], out.write)
-
-
-def timed(words: list[str]) -> tuple[float, float]:
-    """CPU-seconds of a command with its children, and its peak memory, MiB."""
-    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{' '.join(words)}: exit {process.returncode}")
-    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
 
 
 def sides(path: Path, peer: str | None, rest: Path) -> dict[str, list[str]]:

@@ -11,9 +11,8 @@ py3dtilers (no release, rests since 2025) its sources beside ``py3dtiles==9.0.0`
 import argparse
 import gzip
 import json
-import os
+import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -24,7 +23,7 @@ import pyproj
 import shapely
 
 sys.path.insert(0, str(Path(__file__).parent))
-from plan import fill, piece
+from plan import fill, piece, side_of, timed
 
 import tiles
 from twin.city import City
@@ -103,20 +102,6 @@ def citygml(path: Path, n: int, side: float) -> None:
         out.write("</core:CityModel>\n")
 
 
-def timed(words: list[str]) -> float:
-    """CPU-seconds of a command with its children."""
-    with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(words, stdout=said, stderr=said)
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            said.seek(0)
-            raise SystemExit(
-                f"{' '.join(words)}: exit {process.returncode}\n{said.read()[-2000:].decode()}"
-            )
-    return used.ru_utime + used.ru_stime
-
-
 def sizes(folder: Path) -> tuple[int, int]:
     """Bytes of all files, as they are and each gzipped."""
     found = [
@@ -129,7 +114,7 @@ def sizes(folder: Path) -> tuple[int, int]:
 
 def sides(given: argparse.Namespace, rest: Path) -> dict[str, tuple[int, list[str], Path]]:
     """Buildings, command and folder of each side; what they read is written."""
-    side = 30_000 * float(np.sqrt(given.ours / 1e6))
+    side = side_of(given.ours)
     city = City.init(rest / "city")
     with Store.open(city) as store:
         fill(store, given.ours)
@@ -178,8 +163,8 @@ def main() -> None:
         rates: dict[str, list[float]] = {name: [] for name in found}
         for _ in range(ROUNDS):
             for name, (n, words, out) in found.items():
-                subprocess.run(["rm", "-rf", str(out)], check=True)
-                rates[name].append(n / timed(words))
+                shutil.rmtree(out, ignore_errors=True)
+                rates[name].append(n / timed(words)[0])
         ours = statistics.median(rates["ours"])
         for name, (n, _, out) in found.items():
             rate, (plain, packed) = statistics.median(rates[name]), sizes(out)

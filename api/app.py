@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from api import errors
+from api import errors, posting
 from api.access import Gate
 from api.models import RawJson
 from api.ogc import catalogue, collections, landing, schemas, styling, tiling
@@ -85,9 +85,9 @@ def create_app(settings: ServerSettings, opened: CityState | None = None) -> Fas
     Returns
     -------
     FastAPI
-        ``app.state.city_state`` is the :class:`api.state.CityState` while it runs; ``app.state.short`` is what
-        :func:`api.standing.wire.bounded` asks first, ``app.state.tallies`` a folder where processes beside leave
-        their counts.
+        ``app.state.city_state`` is the :class:`api.state.CityState` while it runs; ``app.state.short`` and
+        ``app.state.later`` are what :func:`api.standing.wire.bounded` asks first; ``app.state.tallies`` is a folder
+        where processes beside leave their counts.
     """
 
     @asynccontextmanager
@@ -112,11 +112,11 @@ def create_app(settings: ServerSettings, opened: CityState | None = None) -> Fas
     errors.install(app)
     for router in ROUTERS:
         app.include_router(router)
-    app.add_middleware(readings.Lane)
+    app.add_middleware(posting.Lane)
     app.add_middleware(Lane)
     app.state.tally, app.state.tallies = Tally(), None
     notes, gate = Notes(settings, app.state.tally), Gate(app, settings)
-    app.state.short = Short(app, gate, notes)
+    app.state.short, app.state.later = Short(app, gate, notes), posting.Posts(app, gate, notes)
     app.add_middleware(Encodings)
     app.add_middleware(Gate, settings=settings, beside=gate)
     if settings.cors_origins:

@@ -27,6 +27,7 @@ __all__ = [
     "problem_of",
     "response_for_status",
     "response_of",
+    "surprised",
 ]
 
 PROBLEM_JSON = "application/problem+json"
@@ -170,7 +171,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(errors.TwinError, _on_twin_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_validation)
-    app.add_exception_handler(Exception, _on_surprise)
+    app.add_exception_handler(Exception, surprised)
 
 
 def _id(request: Request) -> str | None:
@@ -233,6 +234,7 @@ def _on_validation(request: Request, error: Exception) -> Response:
     )
 
 
-def _on_surprise(request: Request, error: Exception) -> Response:
+def surprised(request: Request, error: Exception) -> Response:
+    """The answer to a request that ended in an error nobody foresaw; the log says which."""
     log.error(FAILED, request.method, request.url.path, _id(request), exc_info=error)
     return problem(request, INTERNAL, "The server could not finish this request; its log says why.")

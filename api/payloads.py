@@ -177,13 +177,12 @@ class Columns:
         streams: list[str | int] = self.streams
         sequence = np.array(self.sequences, np.int64)
         value = np.array(self.results, np.float64)
-        marks = None
-        if any(mark is not None for mark in self.marks):
-            marks = pa.array(self.marks, pa.string())
-        units = self.units if any(unit is not None for unit in self.units) else None
-        timeless = np.flatnonzero([time is None for time in self.times])
+        n = len(streams)
+        marks = None if self.marks.count(None) == n else pa.array(self.marks, pa.string())
+        units = None if self.units.count(None) == n else self.units
         known = None
-        if len(timeless):
+        if None in self.times:
+            timeless = np.flatnonzero([time is None for time in self.times])
             time_us[timeless] = arrival(len(timeless))
             known = self._known(timeless, sequence, seen)
             if known is not None:
@@ -192,7 +191,7 @@ class Columns:
                 time_us, value, sequence = time_us[kept], value[kept], sequence[kept]
                 marks = None if marks is None else marks.take(pa.array(kept))
                 units = None if units is None else [units[at] for at in kept.tolist()]
-        given = sequence if (sequence != NO_SEQUENCE).any() else None
+        given = None if self.sequences.count(NO_SEQUENCE) == n else sequence
         return Batch(streams, time_us, value, marks, given, park=True, units=units), known
 
     def _known(

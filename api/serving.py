@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from api.access.callers import Callers
 from api.address_remote import announced
 from api.app import create_app
 from api.ogc.lane import BEGINNINGS
-from api.standing.wire import Short, bounded
+from api.standing.wire import Later, Short, bounded
 from api.state import CityState
 from twin.errors import InvalidRequestError
 from twin.garbage import keep_all
@@ -140,7 +141,8 @@ def run_server(
     with listener, serving(settings) as (app, _), announced(settings.city, settings.host, port):
         keep_all()
         try:
-            answer(settings, app, listener, lambda: ready(url), app.state.short)
+            told = partial(ready, url)
+            answer(settings, app, listener, told, app.state.short, app.state.later)
         except KeyboardInterrupt:
             return  # uvicorn closes everything first and raises then
 
@@ -164,13 +166,14 @@ def answer(
     listener: socket.socket,
     ready: Callable[[], object],
     short: Short | None = None,
+    later: Later | None = None,
 ) -> None:
-    """Answer requests that come to a socket until the process is told to end; ``short`` those it can at once."""
+    """Answer requests that come to a socket until the process is told to end; ``short`` and ``later`` those they can."""
     config = uvicorn.Config(
         app,
         log_level="warning",
         timeout_graceful_shutdown=GRACE_S,
-        http=bounded(settings.client_timeout_s, short, BEGINNINGS),
+        http=bounded(settings.client_timeout_s, short, BEGINNINGS, later),
         ws="websockets-sansio",
         ws_max_size=LONGEST_MESSAGE,
         limit_concurrency=settings.max_connections,

@@ -94,17 +94,17 @@ class Gate:
         guarded = self.callers.are_known
         return not (self._misshapen(scope, heads) or await self._unknown(scope, heads, guarded))
 
-    def admits_at_once(self, scope: Scope, heads: Heads) -> bool:
-        """Whether a GET without a body is let through, where that is known without waiting; its caller is noted then.
+    def admits_at_once(self, scope: Scope, heads: Heads, needed: Role = "viewer") -> bool:
+        """Whether a request whose body has come is let through, where that is known without waiting; its caller is noted then.
 
         It is counted once: who answers it after all does not count it again.
         """
         guarded = self.callers.are_known
-        given = token_of("GET", heads) if guarded else None
+        given = token_of(scope["method"], heads) if guarded else None
         if (given is not None and self.callers.may_wait(given)) or self._misshapen(scope, heads):
             return False
         caller = self.callers.caller(given) if guarded else EVERYONE
-        if not isinstance(caller, Caller) or not at_least(caller.role, "viewer"):
+        if not isinstance(caller, Caller) or not at_least(caller.role, needed):
             return False
         if self.rates.are_limited:
             if self._too_often(scope, caller) is not None:

@@ -20,7 +20,6 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.access import Gate, caller_of
-from api.access.gate import private_of
 from api.ogc import items, tiling
 from api.ogc.framed import Framed
 from api.ogc.plain import PlainRequest, given_of, root_of
@@ -28,8 +27,8 @@ from api.ogc.readers import is_quick
 from api.routes import tiles
 from api.standing import Notes
 from api.standing.encodings import LEAST, asked, at_once
-from api.standing.watch import REQUEST_ID, guarded
-from api.standing.wire import Whole
+from api.standing.watch import REQUEST_ID, head_lines
+from api.standing.wire import ASIDE, Whole
 from api.state import CityState
 from twin.errors import TwinError
 
@@ -137,7 +136,11 @@ class Short:
         """Status, headers and body of the answer to a GET without a body; None where it has to go the whole way."""
         listed = scope["headers"]
         heads = dict(listed)
-        if len(heads) != len(listed) or not heads.keys().isdisjoint(_ASIDE):
+        if (
+            len(heads) != len(listed)
+            or not heads.keys().isdisjoint(ASIDE)
+            or b"content-length" in heads
+        ):
             return None
         begun = time.perf_counter()
         if not self._gate.admits_at_once(scope, heads):
@@ -173,15 +176,9 @@ class Short:
             if body is None:
                 return None
             status, size, pieces = head["status"], len(body), (body,) if body else ()
-            block = _block(head["headers"], name, private)
+            block = head_lines(head["headers"], name, private)
         self._notes.ended(scope, "GET", status, time.perf_counter() - begun, size)
         return status, block, pieces
-
-
-def _block(headers: list[tuple[bytes, bytes]], name: bytes, private: bool) -> bytes:
-    """Headers as they are sent, those of every answer among them."""
-    told = guarded(private_of(headers) if private else headers, name)
-    return b"".join([b"%b: %b\r\n" % pair for pair in told])
 
 
 @lru_cache(256)
@@ -196,13 +193,7 @@ def _framed(
     head: dict[str, Any] = {"status": status, "headers": like.raw_headers}
     at_once(head, b" " * (LEAST if varying else 0), None, b"")
     told = [(n, b"%d" if n == b"content-length" else v) for n, v in head["headers"]]
-    return _block(told, b"%b", private)
-
-
-_ASIDE: Final = frozenset({
-    b"origin", b"content-length", b"transfer-encoding", b"expect", b"upgrade", b"x-forwarded-for", b"x-forwarded-proto", b"range",
-})  # fmt: skip
-"""Headers whose requests go the whole way."""
+    return head_lines(told, b"%b", private)
 
 
 def _plain(scope: Scope, heads: Any, given: Any, parts: dict[str, str]) -> Request:  # noqa: ANN401

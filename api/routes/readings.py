@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 from weakref import WeakKeyDictionary, ref
 
 import numpy as np
@@ -14,20 +15,30 @@ from anyio import to_thread
 from fastapi import APIRouter, HTTPException, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.access import View, caller_of, view_of, whole_only
 from api.deps import State, only, parse_whole
-from api.errors import BY_STATUS, problem, response_for_status, response_of
+from api.errors import BY_STATUS, problem
 from api.models import answer
 from api.payloads import Columns, times_us
-from twin.errors import InvalidRequestError, TwinError
+from twin.errors import InvalidRequestError
 from twin.live import LiveHub
 from twin.live.catalogue import StreamIds
 from twin.live.completeness import completeness
-from twin.live.incoming import Batch
+from twin.live.incoming import Batch, IngestReport
 
-__all__ = ["Lane", "router", "stored"]
+__all__ = [
+    "NOTHING_NEW",
+    "Counts",
+    "accepted",
+    "batch_of",
+    "bell_of",
+    "counts_of",
+    "is_table",
+    "router",
+    "stored",
+    "told",
+]
 
 router = APIRouter(tags=["live"])
 NO_STORE: Final = {"Cache-Control": "no-store"}
@@ -170,6 +181,12 @@ async def store_observations(request: Request, state: State) -> Response:
     return await stored(request, await request.body(), state.hub)
 
 
+def is_table(request: Request) -> bool:
+    """Whether the body of a POST is CSV."""
+    kind = request.headers.get("content-type", "")
+    return kind.partition(";")[0].strip().lower() == CSV
+
+
 async def stored(request: Request, body: bytes, hub: LiveHub) -> Response:
     """Answer to a POST of readings.
 
@@ -178,18 +195,30 @@ async def stored(request: Request, body: bytes, hub: LiveHub) -> Response:
     HTTPException
         422 where the body cannot be understood, 503 where the disk cannot take it.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    batch = _from_csv(body) if kind == CSV else _from_json(body, hub)
+    batch = _from_csv(body) if is_table(request) else batch_of(body, hub)
     if batch is None:
-        return answer(_NOTHING_NEW, headers=NO_STORE)
+        return accepted(NOTHING_NEW)
     if caller_of(request).grant.is_limited:
         view = await to_thread.run_sync(view_of, request)
         if view is not None:
             _expect_streams(view, batch.streams)
-    try:
-        await _stored(hub, batch)
-    except OSError as error:  # disk or the room for what does not fit is full
-        raise HTTPException(503, f"Nothing of it could be stored: {error}.") from error
+    await _stored(hub, batch)
+    return told(request, batch)
+
+
+def told(request: Request, batch: Batch) -> Response:
+    """What became of a batch that is settled.
+
+    Raises
+    ------
+    HTTPException
+        503 where the disk, or the room for what does not fit, is full.
+    """
+    if isinstance(batch.error, OSError):
+        detail = f"Nothing of it could be stored: {batch.error}."
+        raise HTTPException(503, detail) from batch.error
+    if batch.error is not None:
+        raise batch.error
     report = batch.report
     assert report is not None  # noqa: S101 -- settled without an error
     refusals = [
@@ -199,59 +228,42 @@ async def stored(request: Request, body: bytes, hub: LiveHub) -> Response:
     if len(report.refusals) == len(batch):
         detail = f"None of the {len(batch)} readings could be stored: {refusals[0]['reason']}."
         return problem(request, BY_STATUS[422], detail, refusals=refusals)
-    content = {
-        "stored": report.stored,
-        "duplicate": report.duplicate,
-        "aside": report.aside,
-        "converted": report.converted,
-        "unknown": report.unknown,
-        "rejected": report.rejected,
-        "refusals": refusals,
-    }
-    return answer(content, status=201 if report.stored else 200, headers=NO_STORE)
+    return accepted(counts_of(report), refusals)
 
 
-_NOTHING_NEW: Final = {
-    **dict.fromkeys(("stored", "aside", "converted", "unknown", "rejected"), 0),
-    "duplicate": 1,
-    "refusals": [],
-}
+class Counts(NamedTuple):
+    """How many readings of a batch became what."""
+
+    stored: int
+    duplicate: int
+    aside: int
+    converted: int
+    unknown: int
+    rejected: int
 
 
-class Lane:
-    """ASGI middleware that takes the POSTs of readings off before the routes are searched.
+NOTHING_NEW: Final = Counts(0, 1, 0, 0, 0, 0)
 
-    Devices that send one reading a request are many; finding the route costs several times what the
-    reading does. The answers are those of :func:`store_observations`.
+
+def counts_of(report: IngestReport) -> Counts:
+    """The counts of a report."""
+    return Counts(*(getattr(report, name) for name in Counts._fields))
+
+
+def accepted(counts: Counts, refusals: Sequence[Mapping[str, Any]] = ()) -> Response:
+    """Answer to a POST of readings not all of which were refused."""
+    content = {**counts._asdict(), "refusals": list(refusals)}
+    return answer(content, status=201 if counts.stored else 200, headers=NO_STORE)
+
+
+def batch_of(body: bytes, hub: LiveHub) -> Batch | None:
+    """The readings of a body of JSON; None where all had numbers that came before.
+
+    Raises
+    ------
+    HTTPException
+        422 where it holds none.
     """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a POST of readings; pass on everything else."""
-        if (
-            scope["type"] != "http"
-            or scope["method"] != "POST"
-            or scope["path"] != "/observations"
-            or scope["query_string"]
-        ):
-            await self.app(scope, receive, send)
-            return
-        request = Request(scope, receive)
-        try:
-            response = await stored(
-                request, await request.body(), scope["app"].state.city_state.hub
-            )
-        except HTTPException as error:
-            response = response_for_status(request, error.status_code, str(error.detail))
-        except TwinError as error:
-            response = response_of(request, error)
-        await response(scope, receive, send)
-
-
-def _from_json(body: bytes, hub: LiveHub) -> Batch | None:
-    """The readings of a body; None where all had numbers that came before."""
     try:
         content = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -297,16 +309,17 @@ def _expect_streams(view: View, streams: StreamIds) -> None:
         )
 
 
-class _Bell:
-    """Wakes coroutines of one loop from the thread that stores: one call for all of a group."""
+class Bell:
+    """Calls back in one loop from the thread that stores: one call to the loop for all of a group."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = ref(loop)
-        self._there: deque[asyncio.Future[None]] = deque()
+        self._calls: deque[Callable[[], object]] = deque()
         self._called = False
 
-    def ring(self, there: "asyncio.Future[None]") -> None:
-        self._there.append(there)
+    def ring(self, call: Callable[[], object]) -> None:
+        """Have something called in the loop."""
+        self._calls.append(call)
         if not self._called:
             self._called = True
             loop = self._loop()
@@ -315,29 +328,35 @@ class _Bell:
 
     def _answer(self) -> None:
         self._called = False  # before the last look: who comes after it calls again
-        while self._there:
-            there = self._there.popleft()
-            if not there.done():
-                there.set_result(None)
+        while self._calls:
+            self._calls.popleft()()
 
 
-_bells: "WeakKeyDictionary[asyncio.AbstractEventLoop, _Bell]" = WeakKeyDictionary()
+_bells: "WeakKeyDictionary[asyncio.AbstractEventLoop, Bell]" = WeakKeyDictionary()
+
+
+def bell_of(loop: asyncio.AbstractEventLoop) -> Bell:
+    """The bell of a loop."""
+    bell = _bells.get(loop)
+    if bell is None:
+        bell = _bells[loop] = Bell(loop)
+    return bell
 
 
 async def _stored(hub: LiveHub, batch: Batch) -> None:
-    """Wait until a batch is on disk, without holding a thread."""
+    """Wait until a batch is settled, without holding a thread."""
     loop = asyncio.get_running_loop()
-    bell = _bells.get(loop)
-    if bell is None:
-        bell = _bells[loop] = _Bell(loop)
-    there = loop.create_future()
-    batch.done = lambda _: bell.ring(there)
+    bell, there = bell_of(loop), loop.create_future()
+
+    def come() -> None:
+        if not there.done():
+            there.set_result(None)
+
+    batch.done = lambda _: bell.ring(come)
     while hub.queue.full:
         await asyncio.sleep(0.005)
     hub.submit(batch)
     await there
-    if batch.error is not None:
-        raise batch.error
 
 
 @router.get(

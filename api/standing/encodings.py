@@ -143,13 +143,16 @@ def _with_plain(given: bytes, suffix: bytes) -> bytes:
 
 
 def at_once(
-    head: Message, body: bytes, coding: str | None, known: bytes
+    head: Message, body: bytes, coding: str | None, known: bytes, reads: bool = True
 ) -> bytes | memoryview | None:
-    """The body of a whole answer to a GET as it leaves, its head changed accordingly; None where packing it takes longer."""
+    """The body of a whole answer to a GET (not ``reads``: a POST) as it leaves, its head changed accordingly.
+
+    None where packing it takes longer.
+    """
     if coding is not None and len(body) > IN_PLACE:
         return None
     message: Message = {"type": "http.response.body", "body": body}
-    answer = _Answer(_nowhere, coding, known, True)
+    answer = _Answer(_nowhere, coding, known, reads)
     message = answer.before(head, message)
     if head["status"] != 304 and answer.fits(head, message):
         message = answer.after(head, message, _packed(coding, body) if coding else body)

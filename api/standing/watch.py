@@ -10,12 +10,12 @@ from typing import Any, Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.access.gate import SAFE
+from api.access.gate import SAFE, private_of
 from api.standing.journal import AccessLog, AuditLog
 from api.standing.tally import Tally
 from twin.settings import ServerSettings
 
-__all__ = ["HEADERS", "REQUEST_ID", "Notes", "Watch", "guarded"]
+__all__ = ["HEADERS", "REQUEST_ID", "Notes", "Watch", "guarded", "head_lines"]
 
 REQUEST_ID: Final = b"x-request-id"
 PLAIN: Final = re.compile(rb"[\w.\-]{1,64}", re.ASCII)
@@ -143,6 +143,12 @@ def guarded(headers: Iterable[tuple[bytes, bytes]], known: bytes) -> list[tuple[
     told += RAW if there.isdisjoint(NAMES) else [h for h in RAW if h[0] not in there]
     told.append((REQUEST_ID, known))
     return told
+
+
+def head_lines(headers: list[tuple[bytes, bytes]], known: bytes, private: bool) -> bytes:
+    """Headers of an answer as they are sent, those of every answer among them."""
+    told = guarded(private_of(headers) if private else headers, known)
+    return b"".join([b"%b: %b\r\n" % pair for pair in told])
 
 
 def _plain(path: str) -> str:

@@ -342,7 +342,12 @@ def serving(app: FastAPI) -> Iterator[str]:
             log_level="warning",
             ws="websockets-sansio",
             timeout_graceful_shutdown=1,
-            http=bounded(60.0, getattr(app.state, "short", None), BEGINNINGS),
+            http=bounded(
+                60.0,
+                getattr(app.state, "short", None),
+                BEGINNINGS,
+                getattr(app.state, "later", None),
+            ),
         )
     )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

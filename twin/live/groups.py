@@ -10,11 +10,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from twin.live.aside import aside_record
-from twin.live.catalogue import Catalogue
+from twin.live.catalogue import Catalogue, StreamIds
 from twin.live.incoming import (
     OK,
     WRONG_UNIT,
     Batch,
+    IngestReport,
     Known,
     in_stream_units,
     judge,
@@ -92,7 +93,7 @@ class Group:
         self.batches = batches
         self._ids = catalogue.ids
         self._bounds = list(accumulate(map(len, batches), initial=0))
-        self.position = np.concatenate([catalogue.positions(b.streams) for b in batches])
+        self.position = catalogue.positions(_streams(batches))
         self.time_us = np.concatenate([batch.time_us for batch in batches])
         self.value = np.concatenate([batch.value for batch in batches])
         self.verdict = judge(self.position, self.time_us, self.value, latest_us)
@@ -171,13 +172,40 @@ class Group:
 
     def report(self) -> None:
         """Tell every batch what became of it."""
-        stored, other = (np.zeros(len(self.position), bool) for _ in range(2))
-        stored[self.settled.new] = True
-        other[self.settled.other] = True
-        for batch, part in self._parts():
-            n_stored, n_other = (int(np.count_nonzero(mask[part])) for mask in (stored, other))
-            n_converted = int(np.count_nonzero(self.converted[part] & (self.verdict[part] == OK)))
-            batch.report = report(batch.streams, self.verdict[part], n_stored, n_other, n_converted)
+        marks = np.zeros((4, len(self.position)), bool)  # stored, another value, converted, refused
+        marks[0, self.settled.new] = True
+        marks[1, self.settled.other] = True
+        marks[3] = self.verdict != OK
+        marks[2] = self.converted & ~marks[3]
+        up_to = np.zeros((4, len(self.position) + 1), np.int64)
+        np.cumsum(marks, axis=1, out=up_to[:, 1:])
+        numbers = np.diff(up_to[:, self._bounds], axis=1).T.tolist()
+        for (batch, part), (stored, other, converted, refused) in zip(
+            self._parts(), numbers, strict=True
+        ):
+            if refused:
+                batch.report = report(batch.streams, self.verdict[part], stored, other, converted)
+            else:
+                batch.report = IngestReport(
+                    stored, len(batch) - stored, 0, 0, aside=other, converted=converted
+                )
+
+
+def _streams(batches: list[Batch]) -> StreamIds:
+    """The streams of all batches."""
+    if len(batches) == 1:
+        return batches[0].streams
+    named: list[Any] = []
+    for batch in batches:
+        streams = batch.streams
+        named += streams if isinstance(streams, list) else _listed(streams)
+    return named
+
+
+def _listed(streams: StreamIds) -> list[Any]:
+    if isinstance(streams, pa.Array | pa.ChunkedArray):
+        return list(streams.to_pylist())
+    return streams.tolist() if isinstance(streams, np.ndarray) else list(streams)
 
 
 def finish(batches: list[Batch], work: Callable[[list[Batch]], None]) -> None:

@@ -108,6 +108,8 @@ class Memory:
         )
         after = outcome.conditions
         at = np.flatnonzero((before.active != after.active) | (before.since != after.since))
+        if not len(at):
+            return CONDITION_COLUMNS.empty_table()
         names = self.rules.table.column("rule_id").take(pa.array(outcome.rules[at]))
         columns = [names, after.active[at], after.since[at].view("M8[us]")]
         return pa.table(columns, names=CONDITION_COLUMNS.names).cast(CONDITION_COLUMNS)

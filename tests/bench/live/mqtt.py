@@ -1,6 +1,6 @@
 """Durable MQTT QoS 1 messages per second of the endpoint, and per CPU second of its process.
 
-Run as ``python tests/bench/live/mqtt.py [seconds] [connections]``. The publisher is a process of its own that
+Run as ``python tests/bench/live/mqtt.py [seconds] [connections] [seconds not synced]``. The publisher is a process of its own that
 keeps a window of messages in flight on each connection; the server acknowledges what is on disk. The
 same window against an endpoint whose log is not synced shows what durability costs.
 """
@@ -120,13 +120,14 @@ def measure(folder, seconds, connections, label):
         assert stored >= acked
 
 
-def main(seconds, connections):
+def main(seconds, connections, unsynced):
     """Measure and print."""
     multiprocessing.set_start_method("spawn")
     with tempfile.TemporaryDirectory() as folder:
         measure(Path(folder) / "a", seconds, connections, "durable")
         log._sync = lambda _: None
-        measure(Path(folder) / "b", seconds, connections, "not synced")
+        if unsynced:
+            measure(Path(folder) / "b", unsynced, connections, "not synced")
         path = Path(folder) / "probe"
         handle, waits = os.open(path, os.O_CREAT | os.O_WRONLY), []
         for _ in range(50):
@@ -141,4 +142,5 @@ if __name__ == "__main__":
     main(
         float(sys.argv[1]) if len(sys.argv) > 1 else 8.0,
         int(sys.argv[2]) if len(sys.argv) > 2 else 8,
+        float(sys.argv[3]) if len(sys.argv) > 3 else 8.0,
     )

@@ -1,6 +1,6 @@
 """Durable readings per second over HTTP: single POSTs and data arrays, per wall and CPU second of the server.
 
-Run as ``python tests/bench/live/http.py [seconds]``. The whole application runs in a process of its own;
+Run as ``python tests/bench/live/web.py [seconds]``. The whole application runs in a process of its own;
 64 connections send one request after the other.
 """
 
@@ -25,14 +25,12 @@ CONNECTIONS, PER_ARRAY = 64, 1000
 
 
 def serve(folder, port):
-    """The application, until it is ended."""
-    import uvicorn
-
-    from api.app import create_app
+    """What ``twin serve`` runs, until it is ended."""
+    from api.serving import listen, run_server
     from twin.settings import ServerSettings
 
     settings = ServerSettings(city=folder, port=port)
-    uvicorn.run(create_app(settings), port=port, log_level="warning", access_log=False)
+    run_server(settings, listen("127.0.0.1", port), lambda _: None)
 
 
 def cpu_of(pid):

@@ -1,0 +1,164 @@
+"""A short way for readings that are POSTed: they are taken off before the routes are searched.
+
+Devices that send one reading a request are many; finding the route costs several times what the reading does. The answers
+are those of :func:`api.routes.readings.store_observations`, given when the readings are on disk.
+
+:class:`Posts` takes them in the server's protocol (:mod:`api.standing.wire`), without a task for each; :class:`Lane` those
+that come through a proxy, from a page of another origin, as tables or in pieces.
+"""
+
+import asyncio
+import time
+from functools import lru_cache
+from typing import Any, Final
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.access import Gate, caller_of
+from api.errors import response_for_status, response_of, surprised
+from api.routes import readings
+from api.standing import Notes
+from api.standing.encodings import asked, at_once
+from api.standing.watch import REQUEST_ID, head_lines
+from api.standing.wire import ASIDE, Reply
+from twin.errors import TwinError
+from twin.live import LiveHub
+from twin.live.incoming import Batch
+
+__all__ = ["Lane", "Posts"]
+
+PATH: Final = "/observations"
+ROUTE: Final = Route(PATH, readings.store_observations, methods=["POST"])
+Heads = dict[bytes, bytes]
+
+
+class Lane:
+    """ASGI middleware that answers POSTs of readings; it passes on everything else.
+
+    Parameters
+    ----------
+    app : ASGIApp
+        The routes. The caller stands in ``scope["caller"]`` already.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or pass on."""
+        if (
+            scope["type"] != "http"
+            or scope["method"] != "POST"
+            or scope["path"] != PATH
+            or scope["query_string"]
+        ):
+            await self.app(scope, receive, send)
+            return
+        scope["route"] = ROUTE
+        request = Request(scope, receive)
+        hub = scope["app"].state.city_state.hub
+        try:
+            response = await readings.stored(request, await request.body(), hub)
+        except (HTTPException, TwinError) as error:
+            response = _refusal(request, error)
+        await response(scope, receive, send)
+
+
+class Posts:
+    """Takes POSTs of readings in the server's protocol, and answers each when it is on disk.
+
+    Parameters
+    ----------
+    app : object
+        Its ``state.city_state`` has the hub.
+    gate : Gate
+    notes : Notes
+    """
+
+    address = PATH.encode()
+
+    def __init__(self, app: Any, gate: Gate, notes: Notes) -> None:  # noqa: ANN401 -- FastAPI or alike
+        self._app, self._gate, self._notes = app, gate, notes
+
+    def __call__(self, scope: Scope, body: bytes, reply: Reply) -> bool:
+        """Whether it is taken; ``reply`` is called once then. What is refused goes the whole way."""
+        listed = scope["headers"]
+        heads: Heads = dict(listed)
+        if len(heads) != len(listed) or not heads.keys().isdisjoint(ASIDE):
+            return False
+        hub: LiveHub = self._app.state.city_state.hub
+        request = Request(scope)
+        begun = time.perf_counter()
+        if (
+            readings.is_table(request)
+            or hub.queue.full
+            or not self._gate.admits_at_once(scope, heads, "operator")
+            or caller_of(request).grant.is_limited
+        ):
+            return False
+        try:
+            batch = readings.batch_of(body, hub)
+        except HTTPException:
+            return False
+        name = self._notes.named(scope, heads.get(REQUEST_ID, b""))
+        scope["route"] = ROUTE
+
+        def end(settled: Batch | None) -> None:
+            private = self._gate.callers.are_known
+            if settled is None:
+                status, block, sent = _usual(None, private)
+            elif (
+                settled.error is None and settled.report is not None and not settled.report.refusals
+            ):
+                status, block, sent = _usual(readings.counts_of(settled.report), private)
+            else:
+                status, block, sent = _leaving(_told(request, settled), listed, private)
+            self._notes.ended(scope, "POST", status, time.perf_counter() - begun, len(sent))
+            reply((status, block % name, (sent,)))
+
+        if batch is None:
+            end(None)
+            return True
+        bell = readings.bell_of(asyncio.get_running_loop())
+        batch.done = lambda settled: bell.ring(lambda: end(settled))
+        hub.submit(batch)
+        return True
+
+
+@lru_cache(256)
+def _usual(counts: readings.Counts | None, private: bool) -> tuple[int, bytes, bytes | memoryview]:
+    """Status, headers and body of an answer that refuses nothing; None: nothing in it was new."""
+    response = readings.accepted(readings.NOTHING_NEW if counts is None else counts)
+    return _leaving(response, [], private)
+
+
+def _leaving(
+    response: Response, listed: list[tuple[bytes, bytes]], private: bool
+) -> tuple[int, bytes, bytes | memoryview]:
+    """Status, headers (with a place for the request's id) and body of an answer to a request with these headers."""
+    coding, known, _ = asked(listed)
+    head: dict[str, Any] = {"status": response.status_code, "headers": response.raw_headers}
+    sent = at_once(head, bytes(response.body), coding, known, reads=False)
+    assert sent is not None  # noqa: S101 -- a small request has a small answer
+    given = [(name, value.replace(b"%", b"%%")) for name, value in head["headers"]]
+    return head["status"], head_lines(given, b"%b", private), sent
+
+
+def _told(request: Request, batch: Batch) -> Response:
+    """What became of a batch, whatever that is."""
+    try:
+        return readings.told(request, batch)
+    except (HTTPException, TwinError) as error:
+        return _refusal(request, error)
+    except Exception as error:  # noqa: BLE001 -- as for any other route
+        return surprised(request, error)
+
+
+def _refusal(request: Request, error: HTTPException | TwinError) -> Response:
+    if isinstance(error, TwinError):
+        return response_of(request, error)
+    return response_for_status(request, error.status_code, str(error.detail))

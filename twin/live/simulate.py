@@ -60,8 +60,14 @@ def run_ticker(hub: LiveHub, stop_event: threading.Event, interval: float = 1.0)
             log.exception("the live state could not follow the clock")
 
 
-def run_committer(hub: LiveHub, stop_event: threading.Event) -> None:
-    """Store what others only queue (:meth:`LiveHub.submit`), until ``stop_event`` is set."""
+def run_committer(hub: LiveHub, stop_event: threading.Event, apart_s: float = 0.005) -> None:
+    """Store what others only queue (:meth:`LiveHub.submit`), until ``stop_event`` is set.
+
+    Groups begin at least ``apart_s`` seconds apart: what comes meanwhile shares one sync. Whoever comes alone does not wait.
+    """
+    begun = 0.0
     while not stop_event.is_set():
         if hub.queue.filled.wait(0.2):
+            stop_event.wait(begun + apart_s - time.monotonic())
+            begun = time.monotonic()
             hub.commit()

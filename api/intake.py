@@ -13,9 +13,6 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
 from api.payloads import BAD_PAYLOAD, BAD_TOPIC, Columns, parsed, stream_of
 from twin.live import LiveHub
 from twin.live.aside import AsideFullError
@@ -134,22 +131,16 @@ class Intake:
         if bad:
             self._keep_bad([group[at] for at in bad])
         if len(columns):
-            batch, known = columns.batch(self._hub.arrivals, self._hub.seen)
-            if len(batch):
+            batch = columns.batch(self._hub.arrivals, self._hub.seen)
+            if not batch.settled:
                 self._hub.submit(batch)
                 while not batch.settled:
                     self._hub.commit()
             if batch.error is not None:
                 raise batch.error
-            self._count(batch.report, known)
-        return codes
-
-    def _count(self, report: Any, known: NDArray[np.bool_] | None) -> None:  # noqa: ANN401
-        if report is not None:
             for name in ("stored", "duplicate", "unknown", "rejected", "aside", "converted"):
-                self.counts[name] += getattr(report, name)
-        if known is not None:
-            self.counts["duplicate"] += int(np.count_nonzero(known))
+                self.counts[name] += getattr(batch.report, name)
+        return codes
 
     def _keep_bad(self, messages: list[Message]) -> None:
         """Messages nobody can read are kept as they are."""

@@ -24,7 +24,7 @@ import orjson
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from twin.live.incoming import Batch
+from twin.live.incoming import Batch, IngestReport
 from twin.live.readings import NO_SEQUENCE
 from twin.live.state import NO_TIME
 
@@ -163,8 +163,8 @@ class Columns:
 
     def batch(
         self, arrival: Callable[[int], NDArray[np.int64]], seen: Callable[[str | int, int], bool]
-    ) -> tuple[Batch, NDArray[np.bool_] | None]:
-        """The readings as a batch, and which were left out because their number was seen before.
+    ) -> Batch:
+        """The readings as a batch, without those whose number was seen before; settled where that is all of them.
 
         Parameters
         ----------
@@ -192,7 +192,12 @@ class Columns:
                 marks = None if marks is None else marks.take(pa.array(kept))
                 units = None if units is None else [units[at] for at in kept.tolist()]
         given = None if self.sequences.count(NO_SEQUENCE) == n else sequence
-        return Batch(streams, time_us, value, marks, given, park=True, units=units), known
+        batch = Batch(
+            streams, time_us, value, marks, given, park=True, units=units, left_out=n - len(streams)
+        )
+        if n and not len(batch):
+            batch.report = IngestReport(0, n, 0, 0)
+        return batch
 
     def _known(
         self,

@@ -1,17 +1,20 @@
 """A short way for readings that are POSTed: they are taken off before the routes are searched.
 
 Devices that send one reading a request are many; finding the route costs several times what the reading does. The answers
-are those of :func:`api.routes.readings.store_observations`, given when the readings are on disk.
+are those of :func:`api.routes.readings.store_observations` and of SensorThings, given when the readings are on disk.
 
 :class:`Posts` takes them in the server's protocol (:mod:`api.standing.wire`), without a task for each; :class:`Lane` those
 that come through a proxy, from a page of another origin, as tables or in pieces.
 """
 
 import asyncio
+import re
 import time
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import Any, Final
 
+import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,19 +23,24 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.access import Gate, caller_of
 from api.errors import response_for_status, response_of, surprised
+from api.models import JSON
 from api.routes import readings
+from api.sensorthings.routes import BASE, create, response_to, root_of
 from api.standing import Notes
 from api.standing.encodings import asked, at_once
 from api.standing.watch import REQUEST_ID, head_lines
 from api.standing.wire import ASIDE, Reply
+from api.state import CityState
 from twin.errors import TwinError
-from twin.live import LiveHub
 from twin.live.incoming import Batch
 
 __all__ = ["Lane", "Posts"]
 
 PATH: Final = "/observations"
+OURS: Final = PATH.encode()
+_OBSERVATIONS: Final = re.compile(rb"/v1\.1/(?:Datastreams\(\d{1,18}\)/)?Observations")
 ROUTE: Final = Route(PATH, readings.store_observations, methods=["POST"])
+SENSORTHINGS: Final = Route(BASE + "/{path:path}", create, methods=["POST"])
 Heads = dict[bytes, bytes]
 
 
@@ -79,10 +87,14 @@ class Posts:
     notes : Notes
     """
 
-    address = PATH.encode()
-
     def __init__(self, app: Any, gate: Gate, notes: Notes) -> None:  # noqa: ANN401 -- FastAPI or alike
         self._app, self._gate, self._notes = app, gate, notes
+
+    def may(self, url: bytes) -> bool:
+        """Whether an address takes readings."""
+        return url == OURS or (
+            url.endswith(b"Observations") and _OBSERVATIONS.fullmatch(url) is not None
+        )
 
     def __call__(self, scope: Scope, body: bytes, reply: Reply) -> bool:
         """Whether it is taken; ``reply`` is called once then. What is refused goes the whole way."""
@@ -90,50 +102,77 @@ class Posts:
         heads: Heads = dict(listed)
         if len(heads) != len(listed) or not heads.keys().isdisjoint(ASIDE):
             return False
-        hub: LiveHub = self._app.state.city_state.hub
+        state: CityState = self._app.state.city_state
         request = Request(scope)
         begun = time.perf_counter()
         if (
-            readings.is_table(request)
-            or hub.queue.full
+            state.hub.queue.full
             or not self._gate.admits_at_once(scope, heads, "operator")
             or caller_of(request).grant.is_limited
         ):
             return False
-        try:
-            batch = readings.batch_of(body, hub)
-        except HTTPException:
+        ours = scope["path"] == PATH
+        batch = _ours(request, body, state) if ours else _sensorthings(request, body, state)
+        if batch is None:
             return False
         name = self._notes.named(scope, heads.get(REQUEST_ID, b""))
-        scope["route"] = ROUTE
+        scope["route"] = ROUTE if ours else SENSORTHINGS
 
-        def end(settled: Batch | None) -> None:
+        def end(settled: Batch) -> None:
             private = self._gate.callers.are_known
-            if settled is None:
-                status, block, sent = _usual(None, private)
-            elif (
-                settled.error is None and settled.report is not None and not settled.report.refusals
+            if (
+                ours
+                and settled.error is None
+                and settled.report is not None
+                and not settled.report.refusals
             ):
                 status, block, sent = _usual(readings.counts_of(settled.report), private)
             else:
-                status, block, sent = _leaving(_told(request, settled), listed, private)
+                told = (
+                    partial(readings.told, request) if ours else partial(_observed, request, state)
+                )
+                status, block, sent = _leaving(_told(request, told, settled), listed, private)
             self._notes.ended(scope, "POST", status, time.perf_counter() - begun, len(sent))
             reply((status, block % name, (sent,)))
 
-        if batch is None:
-            end(None)
+        if batch.report is not None:
+            end(batch)
             return True
         bell = readings.bell_of(asyncio.get_running_loop())
         batch.done = lambda settled: bell.ring(lambda: end(settled))
-        hub.submit(batch)
+        state.hub.submit(batch)
         return True
 
 
+def _ours(request: Request, body: bytes, state: CityState) -> Batch | None:
+    if readings.is_table(request):
+        return None
+    try:
+        return readings.batch_of(body, state.hub)
+    except HTTPException:
+        return None
+
+
+def _sensorthings(request: Request, body: bytes, state: CityState) -> Batch | None:
+    kind = request.headers.get("content-type", JSON)
+    if kind.partition(";")[0].strip().lower() != JSON:
+        return None
+    try:
+        content = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    path: str = request.scope["path"]
+    return state.sensorthings.plain(path.removeprefix(BASE), content)
+
+
+def _observed(request: Request, state: CityState, settled: Batch) -> Response:
+    return response_to(state.sensorthings.settled(settled, root_of(request)))
+
+
 @lru_cache(256)
-def _usual(counts: readings.Counts | None, private: bool) -> tuple[int, bytes, bytes | memoryview]:
-    """Status, headers and body of an answer that refuses nothing; None: nothing in it was new."""
-    response = readings.accepted(readings.NOTHING_NEW if counts is None else counts)
-    return _leaving(response, [], private)
+def _usual(counts: readings.Counts, private: bool) -> tuple[int, bytes, bytes | memoryview]:
+    """Status, headers and body of an answer that refuses nothing."""
+    return _leaving(readings.accepted(counts), [], private)
 
 
 def _leaving(
@@ -148,10 +187,10 @@ def _leaving(
     return head["status"], head_lines(given, b"%b", private), sent
 
 
-def _told(request: Request, batch: Batch) -> Response:
+def _told(request: Request, told: Callable[[Batch], Response], batch: Batch) -> Response:
     """What became of a batch, whatever that is."""
     try:
-        return readings.told(request, batch)
+        return told(batch)
     except (HTTPException, TwinError) as error:
         return _refusal(request, error)
     except Exception as error:  # noqa: BLE001 -- as for any other route

@@ -28,7 +28,6 @@ from twin.live.completeness import completeness
 from twin.live.incoming import Batch, IngestReport
 
 __all__ = [
-    "NOTHING_NEW",
     "Counts",
     "accepted",
     "batch_of",
@@ -196,13 +195,12 @@ async def stored(request: Request, body: bytes, hub: LiveHub) -> Response:
         422 where the body cannot be understood, 503 where the disk cannot take it.
     """
     batch = _from_csv(body) if is_table(request) else batch_of(body, hub)
-    if batch is None:
-        return accepted(NOTHING_NEW)
     if caller_of(request).grant.is_limited:
         view = await to_thread.run_sync(view_of, request)
         if view is not None:
             _expect_streams(view, batch.streams)
-    await _stored(hub, batch)
+    if not batch.settled:
+        await _stored(hub, batch)
     return told(request, batch)
 
 
@@ -225,8 +223,10 @@ def told(request: Request, batch: Batch) -> Response:
         {"position": refused.position, "stream": refused.stream, "reason": refused.reason}
         for refused in report.refusals[:MOST_REFUSALS]
     ]
-    if len(report.refusals) == len(batch):
-        detail = f"None of the {len(batch)} readings could be stored: {refusals[0]['reason']}."
+    if report.refusals and len(report.refusals) == len(batch) + batch.left_out:
+        detail = (
+            f"None of the {len(report.refusals)} readings could be stored: {refusals[0]['reason']}."
+        )
         return problem(request, BY_STATUS[422], detail, refusals=refusals)
     return accepted(counts_of(report), refusals)
 
@@ -242,9 +242,6 @@ class Counts(NamedTuple):
     rejected: int
 
 
-NOTHING_NEW: Final = Counts(0, 1, 0, 0, 0, 0)
-
-
 def counts_of(report: IngestReport) -> Counts:
     """The counts of a report."""
     return Counts(*(getattr(report, name) for name in Counts._fields))
@@ -256,8 +253,8 @@ def accepted(counts: Counts, refusals: Sequence[Mapping[str, Any]] = ()) -> Resp
     return answer(content, status=201 if counts.stored else 200, headers=NO_STORE)
 
 
-def batch_of(body: bytes, hub: LiveHub) -> Batch | None:
-    """The readings of a body of JSON; None where all had numbers that came before.
+def batch_of(body: bytes, hub: LiveHub) -> Batch:
+    """The readings of a body of JSON; settled where all had numbers that came before.
 
     Raises
     ------
@@ -275,9 +272,9 @@ def batch_of(body: bytes, hub: LiveHub) -> Batch | None:
             'The body holds no readings: expected {"observations": [{"stream", "time", "result"}]}, a '
             "list of those, one of them, or SensorThings data arrays.",
         )
-    batch, _ = columns.batch(hub.arrivals, hub.seen)
+    batch = columns.batch(hub.arrivals, hub.seen)
     batch.park = False
-    return batch if len(batch) else None
+    return batch
 
 
 def _from_csv(body: bytes) -> Batch:

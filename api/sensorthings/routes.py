@@ -14,7 +14,7 @@ from api.state import CityState
 from twin.errors import InvalidRequestError
 from twin.sensorthings.narrowing import Part
 
-__all__ = ["router"]
+__all__ = ["BASE", "create", "response_to", "root_of", "router"]
 
 router = APIRouter(tags=["sensorthings"])
 BASE: Final = "/v1.1"
@@ -74,7 +74,7 @@ _BODY: Final[dict[str, Any]] = {
 def service_root(request: Request, state: State) -> Response:
     """The entity sets of OGC SensorThings 1.1, and the requirement classes this service holds to."""
     only(request, {"f", "lang"})
-    return _response(state.sensorthings.root(_root(request)))
+    return response_to(state.sensorthings.root(root_of(request)))
 
 
 @router.get(
@@ -87,7 +87,7 @@ def read(request: Request, state: State, path: Below) -> Response:
     """An entity, a set of them, a property, or what they lead to; all query options of the standard."""
     view = view_of(request)
     part = None if view is None else Part(view.catalogue.ids[view.streams], view.reach.area)
-    return _response(state.sensorthings.get(path, request.url.query, _root(request), part))
+    return response_to(state.sensorthings.get(path, request.url.query, root_of(request), part))
 
 
 @router.post(
@@ -134,15 +134,17 @@ async def _written(request: Request, state: CityState, method: str, path: str) -
         except orjson.JSONDecodeError as error:
             raise InvalidRequestError(f"The body is not JSON: {error}.") from error
     url = path if not request.url.query else f"{path}?{request.url.query}"
-    reply = await to_thread.run_sync(state.sensorthings.handle, method, url, body, _root(request))
-    return _response(reply)
+    reply = await to_thread.run_sync(state.sensorthings.handle, method, url, body, root_of(request))
+    return response_to(reply)
 
 
-def _root(request: Request) -> str:
+def root_of(request: Request) -> str:
+    """Address of the service as the client wrote it."""
     return f"{base_url(request)}{BASE}"
 
 
-def _response(reply: Reply) -> Response:
+def response_to(reply: Reply) -> Response:
+    """A reply as it is sent."""
     headers = {"Cache-Control": "no-store"}
     if reply.location is not None:
         headers["Location"] = reply.location

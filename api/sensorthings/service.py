@@ -4,18 +4,22 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
 import jsonpatch
+import numpy as np
 import orjson
 from jsonpointer import JsonPointerException
 
 from api.sensorthings.batches import Batches, Reply, inside
 from twin.errors import ConflictError, InvalidRequestError, TwinError
 from twin.live import LiveHub
+from twin.live.incoming import Batch
 from twin.sensorthings.announcing import Announcer
 from twin.sensorthings.model import ENTITIES, entity
 from twin.sensorthings.narrowing import Part
-from twin.sensorthings.questions import KNOWN, Question, read_options, read_path
+from twin.sensorthings.observing import id_of
+from twin.sensorthings.plain import expect_stored, path_stream, plain_array, plain_reading
+from twin.sensorthings.questions import KNOWN, Options, Question, read_options, read_path
 from twin.sensorthings.reading import Answer, Reader
-from twin.sensorthings.showing import address_of
+from twin.sensorthings.showing import address_of, newest_readings
 from twin.sensorthings.writing import Writer
 from twin.store import Store
 
@@ -63,6 +67,7 @@ CONFORMANCE: Final = tuple(
 )
 MOST_ROWS: Final = 200_000
 PAGED: Final = ("$top", "$skip")
+WHOLE: Final = Options()
 
 
 class SensorThings:
@@ -75,7 +80,7 @@ class SensorThings:
     """
 
     def __init__(self, store: Store, hub: LiveHub) -> None:
-        self._reader = Reader(store, hub)
+        self._hub, self._reader = hub, Reader(store, hub)
         self._writer = self.storing = Writer(store, hub, self._reader)
         self.announcer = Announcer(self._reader, self.storing)
         self._batches = Batches(self._writer, self.handle)
@@ -127,6 +132,11 @@ class SensorThings:
             return Reply(200, {"responses": self._batches.answer(body, root)})
         if path.strip("/") == "CreateObservations":
             return self._create_observations(body, root)
+        batch = self.plain(path, body)
+        if batch is not None:
+            self._hub.submit(batch)
+            self._hub.commit()
+            return self.settled(batch, root)
         question = read_path(path)
         if question.single or question.only or question.refs or question.count:
             raise InvalidRequestError(f"{path[:100]!r} is no set; a new entity is posted to a set.")
@@ -134,6 +144,27 @@ class SensorThings:
         made = self._writer.create(question.entity, body, above)
         link = address_of(root, question.entity, made)
         return Reply(201, self._again(link, root), link)
+
+    def plain(self, path: str, body: Any) -> Batch | None:  # noqa: ANN401 -- JSON
+        """A POST that is one plain observation as a batch to be stored; None for every other."""
+        stream = path_stream(path)
+        return None if stream is None else plain_reading(self._hub, body, stream)
+
+    def settled(self, batch: Batch, root: str) -> Reply:
+        """Answer to a POST whose batch (:meth:`plain`) is settled.
+
+        Raises
+        ------
+        TwinError, OSError
+            As :func:`twin.sensorthings.plain.expect_stored`.
+        """
+        expect_stored(batch)
+        of, stream, at = ENTITIES["Observations"], int(batch.streams[0]), int(batch.time_us[0])
+        link = address_of(root, of, id_of(stream, at))
+        if batch.report is None or not batch.report.stored or batch.marks is not None:
+            return Reply(201, self._again(link, root), link)
+        ids = np.array([stream])
+        return Reply(201, newest_readings(ids, batch.time_us, batch.value, WHOLE, root)[0], link)
 
     def _again(self, link: str, root: str) -> Any:  # noqa: ANN401 -- JSON
         return self.get(link[len(root) :], "", root).content
@@ -190,8 +221,26 @@ class SensorThings:
             raise InvalidRequestError("CreateObservations takes a list of data arrays.")
         told: list[str] = []
         for part in body:
-            told += self._data_array(part, root)
+            batch = plain_array(self._hub, part)
+            told += self._data_array(part, root) if batch is None else self._stored(batch, root)
         return Reply(201, told)
+
+    def _stored(self, batch: Batch, root: str) -> list[str]:
+        """Addresses of the observations of a data array that is stored now; "error" for those that are refused."""
+        self._hub.submit(batch)
+        self._hub.commit()
+        report = batch.report
+        if batch.error is not None or report is None:
+            raise batch.error or ConflictError("The data array could not be stored.")
+        head = f"{root}/Observations('{batch.streams[0]}-"
+        told = [f"{head}{at}')" for at in batch.time_us.tolist()]
+        for refused in report.refusals:
+            told[refused.position] = "error"
+        if report.aside:
+            kept = self._hub.kept(np.array(batch.streams, np.int64), batch.time_us)
+            for at in np.flatnonzero(~np.isnan(kept) & (kept != batch.value)).tolist():
+                told[at] = "error"
+        return told
 
     def _data_array(self, part: Any, root: str) -> list[str]:  # noqa: ANN401 -- JSON
         try:

@@ -38,9 +38,11 @@ TOO_SLOW: Final = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnect
 
 
 class Later(Protocol):
-    """Takes POSTs to one address, and answers each when it is time, in the loop of the server."""
+    """Takes POSTs to some addresses, and answers each when it is time, in the loop of the server."""
 
-    address: bytes
+    def may(self, url: bytes) -> bool:
+        """Whether an address (with its parameters, as it was sent) is one of them."""
+        ...
 
     def __call__(self, scope: dict[str, Any], body: bytes, reply: Reply) -> bool:
         """Whether it takes this one, and calls ``reply`` once; the application has to answer otherwise."""
@@ -110,7 +112,7 @@ class _Bounded(HttpToolsProtocol):
         self._head_bytes = None
         if self.short is not None and self.url.startswith(self.beginnings) and self._at_once():
             return
-        if self.later is not None and self.url == self.later.address and self._may_wait():
+        if self.later is not None and self.later.may(self.url) and self._may_wait():
             self._before, self.cycle = self.cycle, _Pending()  # type: ignore[assignment]
             return
         self._whole_way()
@@ -258,7 +260,7 @@ def bounded(
         Asked first what a GET is answered whose address begins with one of ``beginnings``.
     beginnings : tuple of bytes
     later : Later, optional
-        Asked first for the POSTs to its address that are small and say how long they are.
+        Asked first for the POSTs to its addresses that are small and say how long they are.
     """
     own = {"patience_s": patience_s, "beginnings": beginnings, "later": later}
     return type("Bounded", (_Bounded,), own | {"short": short and staticmethod(short)})

@@ -180,3 +180,53 @@ def test_roles_are_asked_and_writes_are_audited(tmp_path, serve, taken):
     kept = [(line["status"], line["result"], line["route"]) for line in lines]
     assert kept.count((201, "done", "/observations")) == 2
     assert len(kept) == 5
+
+
+def test_observations_of_sensorthings_are_told_as_they_are_read(web, taken):
+    """What is answered without asking the base is what the base answers afterwards."""
+    at = f"{datetime.fromtimestamp(NOW / 1000, UTC):%Y-%m-%dT%H:%M}"
+    link = {"Datastream": {"@iot.id": 1}}
+    bodies = [
+        {"phenomenonTime": f"{at}:01Z", "result": 3, **link},
+        {"phenomenonTime": f"{at}:02.5+00:00", "result": 2.25, **link},
+        {"phenomenonTime": f"{at}:03Z", "result": 1, "resultQuality": "good", **link},
+        {"phenomenonTime": f"{at}:04Z", "result": 1, "resultQuality": {"DQ": [1]}, **link},
+        {"result": 7, **link},
+    ]
+    paths = ["/v1.1/Observations", "/v1.1/Datastreams(1)/Observations"]
+    for nth, body in enumerate(bodies):
+        found = web.post(paths[nth % 2], json=body)
+        assert found.status_code == 201, found.text
+        assert found.json() == web.get(found.headers["location"]).json()
+        if "phenomenonTime" in body:
+            again = web.post(paths[0], json=body)
+            assert (again.status_code, again.json()) == (201, found.json())
+    assert taken == [True] * 9
+    other = web.post(paths[0], json={**bodies[0], "result": 4})
+    assert other.status_code == 409
+    odd = [
+        {"phenomenonTime": "2999-01-01T00:00:00Z", "result": 1, **link}, {"result": 1}, {"result": True, **link}, {"phenomenonTime": "soon", "result": 1, **link},
+        {"result": 1, "Datastream": {"@iot.id": 99}}, {"result": 1, "odd": 2, **link}, {"phenomenonTime": f"{at}:05Z/{at}:06Z", "result": 1, **link},
+        {"phenomenonTime": f"{at}:07Z", "result": 1, "resultTime": f"{at}:08Z", **link}, [], 3,
+    ]  # fmt: skip
+    statuses = [web.post(paths[0], json=body).status_code for body in odd]
+    assert statuses == [400, 400, 201, 400, 404, 400, 201, 201, 400, 400]
+
+
+def test_data_arrays_are_stored_at_once_and_say_what_is_refused(web):
+    at = [f"2026-01-01T00:00:0{n}Z" for n in range(6)]
+    part = {"Datastream": {"@iot.id": 2}, "components": ["phenomenonTime", "result"]}
+    first = web.post("/v1.1/CreateObservations", json=[{**part, "dataArray": [[at[0], 1], [at[1], 2]]}])  # fmt: skip
+    assert [web.get(link).json()["result"] for link in first.json()] == [1.0, 2.0]
+    rows = [[at[1], 2], [at[1], 5], ["2999-01-01T00:00:00Z", 1], [at[2], 3], [at[2], 4]]
+    second = web.post("/v1.1/CreateObservations", json=[{**part, "dataArray": rows}]).json()
+    assert [link == "error" for link in second] == [False, True, True, False, True]
+    made = [*part["components"], "resultTime"]
+    rich = {**part, "components": made, "dataArray": [[at[3], 6, at[4]], [at[5], 7, at[5]]]}
+    for _ in range(2):  # told again it is the same
+        third = web.post("/v1.1/CreateObservations", json=[rich]).json()
+    assert [web.get(link).json()["resultTime"] for link in third] == [at[4], at[5]]
+    kept = web.get("/v1.1/Datastreams(2)/Observations?$filter=phenomenonTime lt 2026-01-02T00:00:00Z&$orderby=phenomenonTime")  # fmt: skip
+    assert [row["result"] for row in kept.json()["value"]] == [1.0, 2.0, 3.0, 6.0, 7.0]
+    odd = {**part, "components": ["result"], "dataArray": [[1], ["x"]]}
+    assert len(web.post("/v1.1/CreateObservations", json=[odd]).json()) == 2

@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from twin.live.aside import aside_record
-from twin.live.catalogue import Catalogue, StreamIds
+from twin.live.catalogue import Catalogue
 from twin.live.incoming import (
     OK,
     WRONG_UNIT,
@@ -93,7 +93,7 @@ class Group:
         self.batches = batches
         self._ids = catalogue.ids
         self._bounds = list(accumulate(map(len, batches), initial=0))
-        self.position = catalogue.positions(_streams(batches))
+        self.position = _positions(catalogue, batches)
         self.time_us = np.concatenate([batch.time_us for batch in batches])
         self.value = np.concatenate([batch.value for batch in batches])
         self.verdict = judge(self.position, self.time_us, self.value, latest_us)
@@ -184,28 +184,28 @@ class Group:
             self._parts(), numbers, strict=True
         ):
             if refused:
-                batch.report = report(batch.streams, self.verdict[part], stored, other, converted)
+                batch.report = report(batch, self.verdict[part], stored, other, converted)
             else:
+                duplicate = len(batch) - stored + batch.left_out
                 batch.report = IngestReport(
-                    stored, len(batch) - stored, 0, 0, aside=other, converted=converted
+                    stored, duplicate, 0, 0, aside=other, converted=converted
                 )
 
 
-def _streams(batches: list[Batch]) -> StreamIds:
-    """The streams of all batches."""
-    if len(batches) == 1:
-        return batches[0].streams
-    named: list[Any] = []
+def _positions(catalogue: Catalogue, batches: list[Batch]) -> NDArray[np.int64]:
+    """Positions of the streams of all batches; lists, which are many and short, are looked up together."""
+    found, named = [], list[Any]()
     for batch in batches:
-        streams = batch.streams
-        named += streams if isinstance(streams, list) else _listed(streams)
-    return named
-
-
-def _listed(streams: StreamIds) -> list[Any]:
-    if isinstance(streams, pa.Array | pa.ChunkedArray):
-        return list(streams.to_pylist())
-    return streams.tolist() if isinstance(streams, np.ndarray) else list(streams)
+        if isinstance(batch.streams, list):
+            named += batch.streams
+            continue
+        if named:
+            found.append(catalogue.positions(named))
+            named = []
+        found.append(catalogue.positions(batch.streams))
+    if named or not found:
+        found.append(catalogue.positions(named))
+    return np.concatenate(found)
 
 
 def finish(batches: list[Batch], work: Callable[[list[Batch]], None]) -> None:

@@ -202,16 +202,16 @@ def in_stream_units(
 
 
 def report(
-    streams: StreamIds, verdict: NDArray[np.uint8], stored: int, aside: int = 0, converted: int = 0
+    batch: "Batch", verdict: NDArray[np.uint8], stored: int, aside: int = 0, converted: int = 0
 ) -> IngestReport:
     """Balance of a batch."""
     bad = np.flatnonzero(verdict)
     unknown = int(np.count_nonzero(verdict == UNKNOWN))
     refusals = tuple(
-        Refusal(at, _plain(streams[at]), REASONS[code])
+        Refusal(at, _plain(batch.streams[at]), REASONS[code])
         for at, code in zip(bad.tolist(), verdict[bad].tolist(), strict=True)
     )
-    duplicate = len(verdict) - len(bad) - stored
+    duplicate = len(verdict) - len(bad) - stored + batch.left_out
     rejected = len(bad) - unknown
     return IngestReport(stored, duplicate, unknown, rejected, refusals, aside, converted)
 
@@ -291,6 +291,8 @@ class Batch:
         The unit each reading says it is in, any spelling; None: that of its stream.
     done : callable, optional
         Called with the batch when it is on disk, or has failed (``error``).
+    left_out : int
+        Readings that came with these and are not among them, because their running numbers came before: duplicates.
     """
 
     streams: StreamIds
@@ -301,6 +303,7 @@ class Batch:
     park: bool = False
     units: Sequence[str | None] | None = None
     done: "Callable[[Batch], object] | None" = None
+    left_out: int = 0
     report: IngestReport | None = None
     error: BaseException | None = None
 

@@ -60,6 +60,7 @@ class Work:
     observations: list[Reading] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     gone: list[int] = field(default_factory=list)
+    known: set[tuple[str, int]] = field(default_factory=set)
 
 
 class Creator(Storing):
@@ -203,7 +204,8 @@ class Creator(Storing):
     def _known(self, work: Work, of: Entity, given: Any) -> int:  # noqa: ANN401 -- JSON
         if isinstance(given, int) and not isinstance(given, bool) and abs(given) < 2**62:
             sql = f"SELECT id FROM {of.relation} WHERE id = $id"  # noqa: S608 -- a name of the model
-            if work.con.execute(sql, {"id": given}).fetchone():
+            if (of.name, given) in work.known or work.con.execute(sql, {"id": given}).fetchone():
+                work.known.add((of.name, given))
                 return given
         raise NotFoundError(f"there is no {of.one} with @iot.id {str(given)[:60]!r}.")
 

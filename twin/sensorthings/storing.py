@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
+import pyarrow as pa
 
 from twin.errors import ConflictError, InvalidRequestError
 from twin.live import LiveHub
@@ -17,13 +18,27 @@ from twin.live.state import microseconds
 from twin.sensorthings.areas import widen
 from twin.sensorthings.observing import id_of
 from twin.sensorthings.pages import Pages
+from twin.sensorthings.plain import OTHER_RESULT, expect_stored, quality_mark
 from twin.sensorthings.rows import default_feature, insert, json_text, next_id
 from twin.store import Store
 
 __all__ = ["Change", "Reading", "Storing"]
 
 
-OTHER_RESULT = "The Datastream has another result at that phenomenonTime; the first one stays."
+_REMARKS: Final = pa.schema(
+    [
+        ("datastream", pa.int64()),
+        *(
+            (name, pa.timestamp("us"))
+            for name in ("time_from", "result_time", "valid_from", "valid_to")
+        ),
+        ("parameters", pa.string()),
+        ("feature", pa.int64()),
+    ]
+)
+_REMARK: Final = """
+INSERT INTO sta_remark BY NAME FROM remarks r
+WHERE NOT EXISTS (FROM sta_remark m WHERE m.datastream = r.datastream AND m.time_from = r.time_from)"""
 
 
 @dataclass(slots=True)
@@ -155,24 +170,18 @@ class Storing:
         batch = batch_of(streams, times.view("M8[us]"), values, quality, None, park=False)
         self._hub.submit(batch)
         self._hub.commit()
-        if batch.error is not None:
-            raise batch.error
-        report = batch.report
-        assert report is not None  # noqa: S101 -- settled without an error
-        if report.refusals:
-            raise InvalidRequestError(
-                f"The observation cannot be stored: {report.refusals[0].reason}."
-            )
-        if report.aside:
-            raise ConflictError(OTHER_RESULT)
+        expect_stored(batch)
         remarks = [r for r in plain if r.has_remark]
         self._pages.beside.update(r.datastream for r in remarks)
         if remarks:
+            named = {(r.datastream, r.feature) for r in remarks if r.feature is not None}
             with self._store.transaction() as con:
-                for r in remarks:
-                    insert(con, "sta_remark", remark_row(r))
-                    if r.feature is not None:
-                        widen(con, r.datastream, r.feature)
+                rows = {(r.datastream, r.begin): remark_row(r) for r in reversed(remarks)}
+                con.register("remarks", pa.Table.from_pylist(list(rows.values()), _REMARKS))
+                con.execute(_REMARK)
+                con.unregister("remarks")
+                for stream, feature in sorted(named):
+                    widen(con, stream, feature)
 
     def _observe_others(self, others: Sequence[Reading]) -> None:
         self._pages.beside.update(r.datastream for r in others)
@@ -196,12 +205,6 @@ class Storing:
                 }
                 insert(con, "sta_observation", row)
                 widen(con, r.datastream, feature)
-
-
-def quality_mark(quality: Any) -> str | None:  # noqa: ANN401 -- JSON
-    if quality is None or isinstance(quality, str):
-        return quality
-    return json_text(quality)
 
 
 def valid_columns(r: Reading) -> dict[str, datetime | None]:

@@ -1,0 +1,214 @@
+"""Readings over SensorThings per CPU-second: ours beside another server that is running, asked the same by the same client.
+
+    python tests/bench/live/beside.py --peer http://127.0.0.1:8018/istsos4/v1.1 --of app.main:app --of postgres [seconds]
+
+``--of`` names the peer's processes by a part of their command lines; their children count too. Both get their things
+by deep insert, then single POSTs of Observations over 16 connections, CreateObservations of 1,000 each, and the question
+for every Datastream with its newest Observation. The ends of both run on this machine.
+"""
+
+import argparse
+import asyncio
+import multiprocessing
+import os
+import socket
+import sys
+import tempfile
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import numpy as np
+import orjson
+
+from twin.city import City
+
+CONNECTIONS, PER_ARRAY, STREAMS = 16, 1000, 1000
+
+
+def serve(folder, port):
+    """What ``twin serve`` runs, until it is ended."""
+    from api.serving import listen, run_server
+    from twin.settings import ServerSettings
+
+    settings = ServerSettings(city=folder, port=port)
+    run_server(settings, listen("127.0.0.1", port), lambda _: None)
+
+
+def family(names, pids):
+    """Processes whose command lines hold one of the names, and those they began."""
+    found, parents = set(pids), {}
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+            stat = (path / "stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        except OSError:
+            continue
+        parents[int(path.name)] = int(stat[1])
+        if int(path.name) != os.getpid() and any(name in line for name in names):
+            found.add(int(path.name))
+    for _ in range(6):
+        found |= {pid for pid, parent in parents.items() if parent in found and pid != os.getpid()}
+    return found
+
+
+def cpu_of(pids):
+    """CPU-seconds of processes."""
+    total = 0
+    for pid in pids:
+        try:
+            fields = (
+                Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+            )
+        except OSError:
+            continue
+        total += int(fields[11]) + int(fields[12])
+    return total / os.sysconf("SC_CLK_TCK")
+
+
+def thing(number):
+    """A Thing with one Datastream."""
+    return {
+        "name": f"beside {number}", "description": "", "properties": {},
+        "Locations": [{"name": f"place {number}", "description": "", "encodingType": "application/vnd.geo+json",
+                       "location": {"type": "Point", "coordinates": [114.0 + number / 1e4, 30.0]}}],
+        "Datastreams": [{
+            "name": f"stream {number}", "description": "",
+            "observationType": "http://www.opengis.net/def/observationType/OGC-OM/2.0/OM_Measurement",
+            "unitOfMeasurement": {"name": "percent", "symbol": "%", "definition": "http://www.qudt.org/vocab/unit/PERCENT"},
+            "ObservedProperty": {"name": f"methane {number}", "definition": "http://example.org/methane", "description": ""},
+            "Sensor": {"name": f"sensor {number}", "description": "", "encodingType": "application/pdf", "metadata": "none"},
+        }],
+    }  # fmt: skip
+
+
+def filled(root, n):
+    """Ids of the Datastreams of ``n`` new Things."""
+    with httpx.Client(timeout=60) as client:
+        for number in range(n):
+            client.post(f"{root}/Things", json=thing(number)).raise_for_status()
+        found, page = [], f"{root}/Datastreams?$select=id&$top={n}"
+        while page and len(found) < n:
+            answer = client.get(page).raise_for_status().json()
+            found += [row["@iot.id"] for row in answer["value"]]
+            page = answer.get("@iot.nextLink")
+        return found
+
+
+async def load(root, path, seconds, body):
+    """Requests answered with 201 in so many seconds."""
+    where = urlsplit(root)
+    until, done = time.monotonic() + seconds, [0]
+
+    async def one(number):
+        reader, writer = await asyncio.open_connection(where.hostname, where.port)
+        nth = 0
+        while time.monotonic() < until:
+            data = body(number, nth)
+            head = (
+                f"POST {where.path}{path} HTTP/1.1\r\nHost: {where.netloc}\r\nContent-Type: application/json\r\n"
+                f"Content-Length: {len(data)}\r\n\r\n"
+            )
+            writer.write(head.encode() + data)
+            answer = await reader.readuntil(b"\r\n\r\n")
+            assert answer.startswith(b"HTTP/1.1 201"), answer
+            low = answer.lower()
+            if b"content-length: " in low:
+                size = int(low.partition(b"content-length: ")[2].split(b"\r\n")[0])
+                await reader.readexactly(size)
+            elif b"transfer-encoding: chunked" in low:
+                await reader.readuntil(b"0\r\n\r\n")
+            nth += 1
+            done[0] += 1
+        writer.close()
+
+    await asyncio.gather(*(one(number) for number in range(CONNECTIONS)))
+    return done[0]
+
+
+def moment(ms):
+    """A time as SensorThings writes it."""
+    return f"{np.datetime64(ms, 'ms')}Z"
+
+
+def measured(root, pids, seconds):
+    """Readings per CPU-second by single POST and by data array, CPU-seconds and seconds of the newest of every stream."""
+    ids = filled(root, STREAMS)
+    base = int(time.time() * 1000) - 86_400_000
+    chosen = ids[:CONNECTIONS]
+
+    def single(number, nth):
+        reading = {
+            "phenomenonTime": moment(base + nth),
+            "result": 0.5,
+            "Datastream": {"@iot.id": chosen[number]},
+        }
+        return orjson.dumps(reading)
+
+    def array(number, nth):
+        first = base - 864_000_000 + nth * PER_ARRAY
+        rows = [[moment(first + i), 0.5] for i in range(PER_ARRAY)]
+        part = {
+            "Datastream": {"@iot.id": chosen[number]},
+            "components": ["phenomenonTime", "result"],
+            "dataArray": rows,
+        }
+        return orjson.dumps([part])
+
+    found = {}
+    for label, path, body, each in (
+        ("single POST", "/Observations", single, 1),
+        ("data array", "/CreateObservations", array, PER_ARRAY),
+    ):
+        cpu, begun = cpu_of(pids), time.monotonic()
+        n = asyncio.run(load(root, path, seconds, body)) * each
+        found[label] = n / (cpu_of(pids) - cpu), n / (time.monotonic() - begun)
+    question = f"{root}/Datastreams?$top={STREAMS}&$expand=Observations($top=1;$orderby=phenomenonTime%20desc)"
+    with httpx.Client(timeout=60) as client:
+        client.get(question).raise_for_status()
+        cpu, begun = cpu_of(pids), time.monotonic()
+        for _ in range(10):
+            client.get(question).raise_for_status()
+        spent = (cpu_of(pids) - cpu) / 10, (time.monotonic() - begun) / 10
+    return found, spent
+
+
+def main():
+    """Measure and print."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("seconds", nargs="?", type=float, default=10.0)
+    parser.add_argument("--peer", required=True)
+    parser.add_argument("--of", action="append", default=[])
+    given = parser.parse_args()
+    multiprocessing.set_start_method("spawn")
+    theirs, their_newest = measured(given.peer, family(given.of, ()), given.seconds)
+    with tempfile.TemporaryDirectory() as folder:
+        city = City.init(Path(folder) / "city", name="bench")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        server = multiprocessing.Process(target=serve, args=(city.path, port))
+        server.start()
+        while True:
+            try:
+                httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=5).raise_for_status()
+                break
+            except httpx.HTTPError:
+                time.sleep(0.1)
+        ours, newest = measured(f"http://127.0.0.1:{port}/v1.1", {server.pid}, given.seconds)
+        server.terminate()
+        server.join()
+    for label, (rate, wall) in ours.items():
+        their_rate, their_wall = theirs[label]
+        sys.stdout.write(
+            f"{label:<12} ours {rate:>9,.0f} a CPU-s ({wall:,.0f}/s), theirs {their_rate:>7,.0f} ({their_wall:,.0f}/s): {rate / their_rate:.1f} times\n"
+        )
+    sys.stdout.write(
+        f"newest of {STREAMS:,}  ours {newest[0] * 1e3:.1f} ms CPU ({newest[1] * 1e3:.1f} ms), theirs {their_newest[0] * 1e3:.0f} "
+        f"({their_newest[1] * 1e3:.0f}): {their_newest[0] / newest[0]:.0f} times\n"
+    )
+
+
+if __name__ == "__main__":
+    main()

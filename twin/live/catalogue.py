@@ -17,6 +17,9 @@ __all__ = ["Catalogue", "StreamIds"]
 StreamIds: TypeAlias = Sequence[str] | Sequence[int] | Sequence[str | int] | NDArray[Any]
 """Streams named by key (text) or id (whole number); Arrow arrays will do too."""
 
+MOST_PIECES = 64
+"""Times a table of streams grows by some before it is copied into one piece."""
+
 THRESHOLDS = ("warn_low", "warn_high", "alarm_low", "alarm_high")
 
 
@@ -48,9 +51,10 @@ class Catalogue:
     _rows: dict[int, dict[str, Any]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
-    def load(cls, con: duckdb.DuckDBPyConnection) -> "Catalogue":
-        """Read all streams of the base."""
-        table = con.execute(statement("catalogue", "twin.live")).to_arrow_table()
+    def load(cls, con: duckdb.DuckDBPyConnection, ids: Sequence[int] | None = None) -> "Catalogue":
+        """Read the streams of the base: all, or those of some ids."""
+        given = {"ids": None if ids is None else list(ids)}
+        table = con.execute(statement("catalogue", "twin.live"), given).to_arrow_table()
 
         def numbers(name: str) -> NDArray[np.float64]:
             return np.asarray(table.column(name).to_numpy(), np.float64)
@@ -64,6 +68,22 @@ class Catalogue:
             numbers("interval_s"),
             numbers("lon"),
             numbers("lat"),
+        )
+
+    def extended(self, more: "Catalogue") -> "Catalogue":
+        """These streams and others whose ids come after theirs."""
+        table = pa.concat_tables([self.table, more.table])
+        if table.column("key").num_chunks > MOST_PIECES:
+            table = table.combine_chunks()
+        n = len(self.ids)
+        return Catalogue(
+            table,
+            np.concatenate([self.ids, more.ids]),
+            {**self.keys, **{key: n + at for key, at in more.keys.items()}},
+            np.concatenate([self.thresholds, more.thresholds]),
+            np.concatenate([self.interval_s, more.interval_s]),
+            np.concatenate([self.lon, more.lon]),
+            np.concatenate([self.lat, more.lat]),
         )
 
     def part(self, chosen: NDArray[np.bool_]) -> "Catalogue":

@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from twin.live import alarms
 from twin.live.archive import Archive
 from twin.live.aside import UNKNOWN, Aside
-from twin.live.catalogue import StreamIds
+from twin.live.catalogue import Catalogue, StreamIds
 from twin.live.conditions import evaluate
 from twin.live.groups import Group, Queue, finish
 from twin.live.history import CLOCK_TOLERANCE, loaded_values
@@ -30,6 +30,7 @@ from twin.live.ledger import Sequences
 from twin.live.memory import Memory
 from twin.live.readings import NO_SEQUENCE
 from twin.live.retelling import Retelling
+from twin.live.rulebook import are_ruled
 from twin.live.state import STALE, microseconds
 from twin.live.view import utc_now
 from twin.store import Store, run
@@ -118,6 +119,26 @@ class LiveHub(Retelling):
             if told is None:
                 self._begin_anew(memory)
             self._replay_parked()
+
+    def extend(self, ids: Sequence[int]) -> bool:
+        """Take in streams that are new in the base; whether nothing else had to be looked at anew.
+
+        Those after all others, with no rule, join the streams that are known; otherwise this is :meth:`reload`.
+        """
+        with self._lock:
+            memory, now = self._memory, self.now()
+            with self._store.cursor() as con:
+                more = Catalogue.load(con, ids)
+            after = len(more.ids) and more.ids[0] > memory.catalogue.ids.max(initial=0)
+            if not (self._sound and after) or are_ruled(more.table):
+                self.reload()
+                return False
+            bigger = memory.extended(more, now)
+            with self._view:
+                self._memory = bigger
+            self._begin_anew(bigger)
+            self._replay_parked()
+            return True
 
     def _replay_parked(self) -> None:
         """Store readings that were parked for want of a stream that is known by now."""

@@ -1,6 +1,6 @@
 """The live state in memory: newest reading of every stream, alarm conditions, open alarms."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -82,6 +82,22 @@ class Memory:
         )
         memory.state = memory.judged(np.arange(n), now)
         return memory
+
+    def extended(self, more: Catalogue, now: datetime) -> "Memory":
+        """The same with streams that have no reading and no rule, and ids after those known."""
+        k, n = len(more.ids), len(self.catalogue.ids)
+        first = self.rules.first
+        found = replace(
+            self,
+            catalogue=self.catalogue.extended(more),
+            rules=replace(self.rules, first=np.append(first, np.full(k, first[-1]))),
+            time_us=np.append(self.time_us, np.full(k, NO_TIME)),
+            value=np.append(self.value, np.full(k, np.nan)),
+            state=np.append(self.state, np.zeros(k, np.uint8)),
+            received=self.received.rearranged(np.arange(n), n + k),
+        )
+        found.state[n:] = found.judged(np.arange(n, n + k), now)
+        return found
 
     def judged(self, position: NDArray[np.int64], now: datetime) -> NDArray[np.uint8]:
         """State of the streams at ``position`` by what is known now."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from typing import Annotated, Any, Literal
 
 import duckdb
@@ -15,7 +16,7 @@ from twin.errors import ConflictError, InvalidRequestError, NotFoundError
 from twin.store import run, statement
 
 __all__ = [
-    "Members", "RuleSpec", "Window", "begin_version", "end_rule", "lay_down", "listed_rules", "one_rule", "read_rule", "rule_row",
+    "Members", "RuleSpec", "Window", "are_ruled", "begin_version", "end_rule", "lay_down", "listed_rules", "one_rule", "read_rule", "rule_row",
 ]  # fmt: skip
 
 Seconds = Annotated[FiniteFloat, Field(ge=0, le=30 * 86400)]
@@ -129,6 +130,17 @@ def lay_down(con: duckdb.DuckDBPyConnection, now: datetime) -> None:
     con.unregister("starting_rule")
 
 
+def are_ruled(streams: pa.Table) -> bool:
+    """Whether :func:`lay_down` may make a rule for one of some streams (rows of ``sql/catalogue.sql``)."""
+    limits = ("warn_low", "warn_high", "alarm_low", "alarm_high")
+    if any(streams.column(name).null_count < streams.num_rows for name in limits):
+        return True
+    given = _starting().select(["subject", "property"]).to_pylist()
+    named = streams.select(["subject", "property"]).to_pylist()
+    return any(one in given for one in named)
+
+
+@cache
 def _starting() -> pa.Table:
     given = table("alarm_rules")
     numbers = ("threshold", "dead_band", "on_delay_s", "off_delay_s")

@@ -140,6 +140,8 @@ class Creator(Storing):
             yield work
             if work.made:  # else nothing would be left if they are refused
                 self.expect_storable(work.observations)
+            if work.streams:
+                self._anchor(con, work.streams)
         self._follow(work)
 
     def _noted(self, work: Work, reading: Reading) -> int | str:
@@ -153,10 +155,11 @@ class Creator(Storing):
         """New streams are known to the hub and have their place; their observations are stored."""
         if work.made or work.changes or work.gone:
             self._reader.pages.renew()
-        if work.streams:
-            self._anchor(work.streams)
-        if work.streams or work.gone:
+        before = self._hub.catalogue
+        if work.gone:
             self._hub.reload()
+        elif work.streams and self._hub.extend(work.streams):
+            self._reader.has_adopted(before)
         self.tell(work.changes)
         if work.observations:
             self.observe(work.observations)
@@ -171,6 +174,8 @@ class Creator(Storing):
                     found.append(self._reading(work, body, {}))
                 except TwinError:
                     found.append(None)
+            if work.streams:
+                self._anchor(con, work.streams)
         if work.made:
             self._follow(work)
         return found
@@ -498,29 +503,27 @@ class Creator(Storing):
             multi,
         )
 
-    def _anchor(self, streams: Sequence[int]) -> None:
+    def _anchor(self, con: duckdb.DuckDBPyConnection, streams: Sequence[int]) -> None:
         """Where new and moved streams stand: on the ground, in a grid cell; or the reason why nowhere."""
-        with self._store.transaction() as con:
-            rows = con.execute(
-                "SELECT stream_id, lon, lat, z FROM datastream WHERE stream_id IN (SELECT unnest($ids)) ORDER BY stream_id",
-                {"ids": list(streams)},
-            ).to_arrow_table()
-            lon, lat, z = (
-                np.asarray(rows[c].to_numpy(zero_copy_only=False), float)
-                for c in ("lon", "lat", "z")
-            )
-            reference = np.where(np.isnan(z), "ground", "ellipsoid").astype(object)
-            heights = Heights(self._store.city.undulation)
-            found = anchor_points(
-                lon, lat, z, reference, terrain_of(self._store), grids_of(con), heights
-            )
-            ids = pa.array([str(i) for i in rows["stream_id"].to_pylist()])
-            con.register("anchored", found.append_column("subject_id", ids))
-            con.execute(FORGET_ANCHORS, {"ids": list(streams)})
-            con.execute(
-                "INSERT INTO anchor BY NAME SELECT 'datastream' AS subject_kind, subject_id, akind, "
-                "grid_eid::UUID AS grid_eid, grid_code, lon, lat, z, ground_z, method, confidence, evidence, reason, "
-                "$now::TIMESTAMP AS at_time FROM anchored",
-                {"now": self._hub.now()},
-            )
-            con.unregister("anchored")
+        rows = con.execute(
+            "SELECT stream_id, lon, lat, z FROM datastream WHERE stream_id IN (SELECT unnest($ids)) ORDER BY stream_id",
+            {"ids": list(streams)},
+        ).to_arrow_table()
+        lon, lat, z = (
+            np.asarray(rows[c].to_numpy(zero_copy_only=False), float) for c in ("lon", "lat", "z")
+        )
+        reference = np.where(np.isnan(z), "ground", "ellipsoid").astype(object)
+        heights = Heights(self._store.city.undulation)
+        found = anchor_points(
+            lon, lat, z, reference, terrain_of(self._store), grids_of(con), heights
+        )
+        ids = pa.array([str(i) for i in rows["stream_id"].to_pylist()])
+        con.register("anchored", found.append_column("subject_id", ids))
+        con.execute(FORGET_ANCHORS, {"ids": list(streams)})
+        con.execute(
+            "INSERT INTO anchor BY NAME SELECT 'datastream' AS subject_kind, subject_id, akind, "
+            "grid_eid::UUID AS grid_eid, grid_code, lon, lat, z, ground_z, method, confidence, evidence, reason, "
+            "$now::TIMESTAMP AS at_time FROM anchored",
+            {"now": self._hub.now()},
+        )
+        con.unregister("anchored")

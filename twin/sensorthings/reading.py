@@ -43,6 +43,12 @@ class Reader:
                 self.pages.renew()
                 self._adopted = catalogue
 
+    def has_adopted(self, before: object) -> None:
+        """All streams that came since the catalogue was ``before`` have their entities."""
+        with self._lock:
+            if self._adopted is before:
+                self._adopted = self.live.catalogue
+
     def answer(
         self, question: Question, options: Options, root: str, part: Part | None = None
     ) -> Answer:

@@ -112,3 +112,16 @@ def store(tmp_path, open_city):
 @pytest.fixture
 def hub(store, clock):
     return LiveHub(store, clock)
+
+
+@pytest.fixture
+def register(store, clock):
+    """Registers a stream like the lamp's, beside what the hub knows; gives its id."""
+
+    def registered(**row):
+        with store.transaction() as con:
+            register_streams(con, stream_table([{**PLAIN, **row}]), LOAD, clock.now)
+            (found,) = con.execute("SELECT max(stream_id) FROM datastream").fetchone()
+        return found
+
+    return registered

@@ -323,3 +323,42 @@ def test_the_laws_of_readings_hold_and_a_broken_one_is_found(hub, store, clock):
             "INSERT INTO observation SELECT 2, phenomenon_time, NULL, 0.3, NULL FROM latest WHERE stream_id = 2"
         )
     assert broken() == ((2, 1), (4, 1))
+
+
+def memory_of(hub):
+    """What the hub knows, in a form that compares."""
+    memory = hub._memory
+    return (
+        memory.catalogue.table.combine_chunks().to_pylist(), memory.catalogue.ids.tolist(), memory.catalogue.keys, memory.rules.first.tolist(),
+        memory.time_us.tolist(), str(memory.value.tolist()), memory.state.tolist(), memory.received.between(0, 2**62).tolist(),
+        str(memory.catalogue.thresholds.tolist()), memory.catalogue.lon.tolist(),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("ruled", [False, True])
+def test_streams_that_join_leave_the_same_behind_as_a_reload(hub, register, clock, ruled):
+    hub.ingest(["G1/ch4"], [clock.now - timedelta(minutes=2)], [0.7])
+    for nth in range(70):  # more than the pieces a table grows by
+        limit = {"alarm_high": 5.0} if ruled and nth == 3 else {}
+        new = register(key=f"new {nth}", thing_key=f"N{nth}", **limit)
+        assert hub.extend([new]) is not (ruled and nth == 3)
+        report = hub.ingest(
+            [f"new {nth}", "G1/ch4"], clock.now - timedelta(seconds=nth), [nth, 2.0]
+        )
+        assert report.stored == 2
+    grown = memory_of(hub)
+    hub.reload()
+    assert grown == memory_of(hub)
+    rows = {row["key"]: row for row in hub.latest().to_pylist()}
+    assert (rows["new 69"]["result"], rows["G1/ch4"]["state"]) == (69.0, "alarm")
+    assert rows["new 3"]["state"] == "normal"
+
+
+def test_parked_readings_are_stored_when_their_stream_joins(hub, store, register, clock):
+    batch = batch_of(["late one"], [clock.now], [4.0], park=True)
+    hub.submit(batch)
+    hub.commit()
+    assert len(hub.aside.records()) == 1
+    assert hub.extend([register(key="late one")])
+    assert [value for _, _, value in stored(store)] == [4.0]
+    assert not hub.aside.records()

@@ -16,7 +16,8 @@ from twin.errors import ConflictError, InvalidRequestError, NotFoundError
 from twin.store import run, statement
 
 __all__ = [
-    "Members", "RuleSpec", "Window", "are_ruled", "begin_version", "end_rule", "lay_down", "listed_rules", "one_rule", "read_rule", "rule_row",
+    "Members", "RuleSpec", "Window", "are_ruled", "begin_version", "end_rule", "lay_down", "listed_rules", "one_rule",
+    "read_rule", "rule_row",
 ]  # fmt: skip
 
 Seconds = Annotated[FiniteFloat, Field(ge=0, le=30 * 86400)]

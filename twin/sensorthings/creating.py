@@ -43,7 +43,7 @@ from twin.sensorthings.storing import Change, Reading, Storing
 from twin.store import Store
 from twin.store.rasters import terrain_of
 
-__all__ = ["Creator", "Work"]
+__all__ = ["STREAM_LINK", "Creator", "Work"]
 
 MOST_NESTED: Final = 5_000
 STREAM_LINK: Final = ("Datastream", "MultiDatastream")

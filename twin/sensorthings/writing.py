@@ -4,19 +4,28 @@ One request is one transaction of the base; observations it brings are stored af
 """
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import duckdb
+import numpy as np
 
 from twin.errors import ConflictError, NotFoundError
-from twin.sensorthings.creating import Creator, Work
-from twin.sensorthings.model import Entity
-from twin.sensorthings.observing import one_of
+from twin.live.history import readings
+from twin.live.state import microseconds
+from twin.sensorthings.areas import widen
+from twin.sensorthings.creating import STREAM_LINK, Creator, Work
+from twin.sensorthings.model import Entity, entity
+from twin.sensorthings.observing import id_of, one_of
+from twin.sensorthings.plain import quality_mark
 from twin.sensorthings.rows import (
     FORGET_ANCHORS,
     GEOJSON,
     expect_body,
+    expect_vector,
     geometry_text,
+    insert,
+    interval_in,
     json_text,
     moment_in,
     move_stream,
@@ -68,6 +77,18 @@ _TIED: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
 }
 
 
+_BESIDE: Final = (
+    "SELECT o.datastream, d.multi FROM sta_observation o JOIN sta_datastream d ON d.id = o.datastream "
+    "WHERE o.id = $i"
+)
+_REMARKED: Final = (
+    "SELECT result_time, valid_from, valid_to, parameters::VARCHAR AS parameters, feature FROM sta_remark "
+    "WHERE datastream = $s AND time_from = $t"
+)
+_EPOCH: Final = datetime(1970, 1, 1)
+_FORGET_REMARK: Final = "DELETE FROM sta_remark WHERE datastream = $s AND time_from = $t"
+
+
 class Writer(Creator):
     """Changes SensorThings entities; one request at a time."""
 
@@ -79,14 +100,15 @@ class Writer(Creator):
         NotFoundError
             If there is none of this id.
         InvalidRequestError
-            If a property cannot be, or observations are to be changed: they are what was measured.
+            If a property cannot be.
+        ConflictError
+            If it is a reading of the archive, and another result, time or quality is given: they are what was measured.
         """
-        if of.name == "Observations":
-            raise ConflictError(
-                "An Observation is what was measured and is not changed; delete it and create another."
-            )
         expect_body(of, body, partial=not whole)
         with self._working() as work:
+            if of.name == "Observations":
+                self._update_observation(work, given, body, whole=whole)
+                return
             number = self._known(work, of, given)
             self._update(work, of, number, body, whole=whole)
             names = None if whole else frozenset(body)
@@ -123,6 +145,96 @@ class Writer(Creator):
         self._relink(work, of, number, body)
         if of.name == "Datastreams":
             self._update_stream(work, number, body)
+
+    def _update_observation(
+        self, work: Work, given: int | str, body: Mapping[str, Any], *, whole: bool
+    ) -> None:
+        found, of = one_of(given), entity("Observations")
+        sql, key = _BESIDE, dict[str, Any](i=found)
+        if not isinstance(found, int):
+            stream, at = found
+            sql, key = _REMARKED, {"s": stream, "t": _EPOCH + timedelta(microseconds=at)}
+            self._expect_same(stream, at, body)
+        row = work.con.execute(sql, key).to_arrow_table().to_pylist()
+        if isinstance(found, int) and not row:
+            raise NotFoundError(f"there is no Observation {str(given)[:60]!r}.")
+        changes = self._told_beside(work, body, whole=whole)
+        if isinstance(found, int):
+            changes |= self._measured_beside(work, row[0], body, whole=whole)
+            names = ", ".join(f"{name} = ${name}" for name in changes)
+            if changes:
+                work.con.execute(f"UPDATE sta_observation SET {names} WHERE id = $row", {**changes, "row": found})  # noqa: S608 -- names of this module # fmt: skip
+        else:
+            remark = {**(row[0] if row else {}), **changes}
+            work.con.execute(_FORGET_REMARK, key)
+            if any(value is not None for value in remark.values()):
+                insert(
+                    work.con,
+                    "sta_remark",
+                    {"datastream": found[0], "time_from": key["t"], **remark},
+                )
+                self._pages.beside.add(found[0])
+        if changes.get("feature") is not None:
+            owner = row[0]["datastream"] if isinstance(found, int) else found[0]
+            widen(work.con, owner, changes["feature"])
+        work.changes.append(Change(of.name, given, None if whole else frozenset(body)))
+
+    def _expect_same(self, stream: int, at: int, body: Mapping[str, Any]) -> None:
+        """Refuse what contradicts a reading of the archive."""
+        kept = readings(self._store, np.array([stream]), at, at + 1)
+        if not len(kept):
+            raise NotFoundError(f"there is no Observation {id_of(stream, at)!r}.")
+        time, result = interval_in(body.get("phenomenonTime"), "phenomenonTime"), body.get("result")
+        quality, link = body.get("resultQuality"), body.get("Datastream")
+        same = {
+            "phenomenonTime": time is None or tuple(map(microseconds, time)) == (at, at),
+            "result": "result" not in body or result == kept.value[0],
+            "resultQuality": quality is None or quality_mark(quality) == kept.quality()[0].as_py(),
+            "Datastream": link is None or link == {"@iot.id": stream},
+            "MultiDatastream": body.get("MultiDatastream") is None,
+        }  # fmt: skip
+        other = [name for name, holds in same.items() if not holds]
+        if other:
+            raise ConflictError(
+                f"{other[0]} of a reading of the archive is what was measured and stays; resultTime, validTime, parameters and "
+                "FeatureOfInterest can be changed."
+            )
+
+    def _told_beside(self, work: Work, body: Mapping[str, Any], *, whole: bool) -> dict[str, Any]:
+        """Columns that change of what an observation says beside its result."""
+        changes: dict[str, Any] = {}
+        if whole or "resultTime" in body:
+            made = body.get("resultTime")
+            changes["result_time"] = None if made is None else moment_in(made, "resultTime")
+        if whole or "validTime" in body:
+            valid = interval_in(body.get("validTime"), "validTime") or (None, None)
+            changes["valid_from"], changes["valid_to"] = valid
+        if whole or "parameters" in body:
+            given = body.get("parameters")
+            changes["parameters"] = None if given is None else json_text(given)
+        if body.get("FeatureOfInterest") is not None:
+            changes["feature"] = self._linked(work, "FeatureOfInterest", body, {})
+        return changes
+
+    def _measured_beside(
+        self, work: Work, row: Mapping[str, Any], body: Mapping[str, Any], *, whole: bool
+    ) -> dict[str, Any]:
+        """Columns that change of the result of an observation that is not in the archive."""
+        changes: dict[str, Any] = {}
+        if "result" in body:
+            if row["multi"]:
+                expect_vector(work.con, row["datastream"], body["result"])
+            changes["result"] = json_text(body["result"])
+        if whole or "resultQuality" in body:
+            quality = body.get("resultQuality")
+            changes["quality"] = None if quality is None else json_text(quality)
+        time = interval_in(body.get("phenomenonTime"), "phenomenonTime")
+        if time is not None:
+            changes["time_from"], changes["time_to"] = time
+        for name in STREAM_LINK:
+            if body.get(name) is not None and body[name] != {"@iot.id": row["datastream"]}:
+                raise ConflictError("An Observation stays with its Datastream; create another.")
+        return changes
 
     def _relink(self, work: Work, of: Entity, number: int, body: Mapping[str, Any]) -> None:
         if of.name == "Things" and "Locations" in body:

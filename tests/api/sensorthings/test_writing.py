@@ -52,6 +52,66 @@ def test_observations_are_stored_once_and_known_by_stream_and_time(sta, make):
     assert shown == {"resultTime": "2026-07-01T00:00:01Z/2026-07-03T00:00:00Z"}
 
 
+def test_what_an_observation_says_beside_its_result_is_changed_and_its_result_stays(sta, make):
+    """/req/create-update-delete/update-entity, update-entity-put and update-entity-jsonpatch of Observations."""
+    thing = sta.post("/Things", {"name": "t", "description": "d", "Locations": [make.place()], "Datastreams": [make.stream()]})  # fmt: skip
+    stream = sta.get(f"/Things({thing['@iot.id']})/Datastreams")["value"][0]["@iot.id"]
+    at = {"phenomenonTime": "2026-07-01T00:00:00Z", "result": 1.25, "resultQuality": "good"}
+    made = sta.post(f"/Datastreams({stream})/Observations", at)
+    link = f"/Observations('{made['@iot.id']}')"
+    more = {"resultTime": "2026-07-01T00:00:09Z", "parameters": {"by": "hand"}}
+    for change in (
+        more,
+        {"parameters": {"by": "two"}},
+        {"result": 1.25, "validTime": "2026-07-01T00:00:00Z/2026-07-02T00:00:00Z"},
+    ):
+        found = sta.client.patch(link, json=change)
+        assert found.status_code == 200, found.text
+        assert {name: found.json()[name] for name in change} == change
+    assert sta.get(link)["resultTime"] == more["resultTime"]
+    far = sta.post("/FeaturesOfInterest", {"name": "f", "description": "d", "encodingType": "application/geo+json", "feature": {"type": "Point", "coordinates": [114.2, 30.5]}})  # fmt: skip
+    assert (
+        sta.client.patch(link, json={"FeatureOfInterest": {"@iot.id": far["@iot.id"]}}).status_code
+        == 200
+    )
+    assert sta.get(f"{link}/FeatureOfInterest")["@iot.id"] == far["@iot.id"]
+    assert 114.2 in sta.get(f"/Datastreams({stream})")["observedArea"]["coordinates"][0][2]
+    steps = [{"op": "replace", "path": "/parameters/by", "value": "three"}]
+    stepped = sta.client.patch(
+        link, json=steps, headers={"Content-Type": "application/json-patch+json"}
+    )
+    assert stepped.json()["parameters"] == {"by": "three"}
+    for change in (
+        {"result": 2},
+        {"phenomenonTime": "2026-07-01T00:00:01Z"},
+        {"resultQuality": "bad"},
+        {"Datastream": {"@iot.id": 1}},
+    ):
+        refused = sta.client.patch(link, json=change)
+        assert refused.status_code == 409, change
+        assert next(iter(change)) in refused.json()["detail"]
+    whole = sta.client.put(link, json={**at, "parameters": {"last": True}}).json()
+    assert whole["parameters"] == {"last": True}
+    assert whole["resultTime"] is None
+    assert "validTime" not in whole
+    assert sta.client.get(f"/Datastreams({stream})/Observations/$count").text == "1"
+    for lost in (f"/Observations('{stream}-5')", "/Observations('o999999')"):
+        assert sta.client.patch(lost, json={"parameters": {}}).status_code == 404
+    assert sta.client.patch(link, json={"odd": 1}).status_code == 400
+
+
+def test_an_observation_that_is_no_number_is_changed_whole(sta, make):
+    thing = sta.post("/Things", {"name": "t", "description": "d", "Datastreams": [make.stream()]})
+    stream = sta.get(f"/Things({thing['@iot.id']})/Datastreams")["value"][0]["@iot.id"]
+    made = sta.post(f"/Datastreams({stream})/Observations", {"result": "rain", "phenomenonTime": "2026-07-01T00:00:00Z"})  # fmt: skip
+    link = f"/Observations('{made['@iot.id']}')"
+    change = {"result": {"sky": ["clear"]}, "resultQuality": "good", "phenomenonTime": "2026-07-01T00:00:00Z/2026-07-01T01:00:00Z"}  # fmt: skip
+    found = sta.client.patch(link, json=change).json()
+    assert {name: found[name] for name in change} == change
+    assert sta.get(link) == found
+    assert sta.client.patch(link, json={"Datastream": {"@iot.id": 1}}).status_code == 409
+
+
 @pytest.mark.parametrize("result", ["rain", True, {"a": [1, 2]}, None])
 def test_results_that_are_no_numbers(sta, make, result):
     thing = sta.post("/Things", {"name": "t", "description": "d", "Datastreams": [make.stream()]})

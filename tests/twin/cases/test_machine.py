@@ -14,7 +14,7 @@ from twin.errors import ConflictError, TwinError
 from twin.store import Store
 from twin.verify import verify
 
-STEPS = 250_000
+STEPS = 1_000_000
 
 
 def table():

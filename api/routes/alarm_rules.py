@@ -112,7 +112,7 @@ def list_rules(
     only(request, {"stream", "subject", "kind", "enabled", "limit", "f", "lang"})
     most = parse_whole(limit, "limit", 1000, 1, state.settings.max_limit)
     view = view_of(request)
-    with state.store.cursor() as cursor:
+    with state.store.snapshot() as cursor:
         found = listed_rules(
             cursor, most if view is None else MOST_RULES, stream=stream, subject=subject, kind=kind, enabled=enabled
         )  # fmt: skip
@@ -163,7 +163,7 @@ def end_rule(
 
 
 def _rule(request: Request, state: State, rule_id: str) -> dict[str, Any]:
-    with state.store.cursor() as cursor:
+    with state.store.snapshot() as cursor:
         found = one_rule(cursor, rule_id)
     view = view_of(request)
     if view is None:

@@ -169,7 +169,7 @@ def list_alarms(
     most = parse_whole(limit, "limit", 1000, 1, state.settings.max_limit)
     moment = None if at is None else parse_time(at, "at")
     view = view_of(request)
-    with state.store.cursor() as cursor:
+    with state.store.snapshot() as cursor:
         found = listed(cursor, wanted, most if view is None else MOST_ALARMS, moment)
     if view is not None:
         shown = (view.alarm(alarm) for alarm in found)
@@ -263,14 +263,14 @@ def _rule_seen(request: Request, state: State, rule_id: str) -> None:
     view = view_of(request)
     if view is None:
         return
-    with state.store.cursor() as cursor:
+    with state.store.snapshot() as cursor:
         found = listed_rules(cursor, 1, rule=rule_id)
     if not found or not view.stream(found[0]["stream_id"]):
         raise NotFoundError(f"there is no rule {rule_id!r} in force")
 
 
 def _alarm(request: Request, state: State, alarm_id: str) -> dict[str, Any]:
-    with state.store.cursor() as cursor:
+    with state.store.snapshot() as cursor:
         found = one(cursor, alarm_id)
     if (view := view_of(request)) is None:
         return found

@@ -7,7 +7,6 @@ import contextlib
 import logging
 import shutil
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -264,7 +263,7 @@ class ArenaKeeper:
         folder = folder_of(self._arenas, name)
         self._wanted.discard(name)
         try:
-            with self._snapshot() as cursor:
+            with self._store.snapshot() as cursor:
                 made = build_segment(cursor, Moment(_now()), name, folder, self._stop.is_set)
             segment = Segment(made)
         except BaseException:
@@ -304,16 +303,6 @@ class ArenaKeeper:
             else:
                 path.unlink(missing_ok=True)
         self._old = kept
-
-    @contextlib.contextmanager
-    def _snapshot(self) -> Iterator[Connection]:
-        """A cursor on one state of the base."""
-        with self._store.cursor() as cursor:
-            cursor.execute("BEGIN")
-            try:
-                yield cursor
-            finally:
-                cursor.execute("ROLLBACK")
 
 
 def _now() -> datetime:

@@ -243,7 +243,7 @@ class CaseDesk:
         NotFoundError
             If there is no such case.
         """
-        with self._store.cursor() as cursor:
+        with self._store.snapshot() as cursor:
             case = self._one(cursor, case_id)
             return {**case, "events": events_of(cursor, case["id"])}
 
@@ -257,7 +257,7 @@ class CaseDesk:
 
         ``stage`` is the one the step led to. Cases that were loaded are not among them.
         """
-        with self._store.cursor() as cursor:
+        with self._store.snapshot() as cursor:
             steps = cursor.execute(
                 "SELECT seq, case_id::VARCHAR, event, to_stage FROM case_event "
                 "WHERE seq > $seq AND event <> 'load' ORDER BY seq LIMIT $limit",
@@ -290,7 +290,7 @@ class CaseDesk:
         InvalidRequestError
             If a stage is unknown.
         """
-        with self._store.cursor() as cursor:
+        with self._store.snapshot() as cursor:
             return self._page(cursor, self._among(cursor, asked or Asked(), overdue))
 
     def _among(self, con: duckdb.DuckDBPyConnection, asked: Asked, overdue: bool | None) -> Asked:
@@ -303,7 +303,7 @@ class CaseDesk:
 
     def overdue(self, wanted: bool = True) -> pa.Array:
         """UUIDs (text) of the cases beyond a time limit, or of the others that are open."""
-        with self._store.cursor() as cursor:
+        with self._store.snapshot() as cursor:
             return self._late(cursor, wanted)
 
     def _late(self, con: duckdb.DuckDBPyConnection, wanted: bool) -> pa.Array:

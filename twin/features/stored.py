@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -81,7 +80,7 @@ class StoredReader:
         held = self._fields.get(collection)
         if held is None or held[0] != version:
             tally = FieldTally()
-            with self._reading() as cursor:
+            with self._store.snapshot() as cursor:
                 for things in things_of(cursor, self._at(), MINE, {"collection": collection}):
                     tally.attributes(things.attributes)
                     tally.typed(things.table)
@@ -91,7 +90,7 @@ class StoredReader:
     def page(self, ask: Ask) -> Page:
         """A page."""
         version = self._version(ask)
-        with self._reading() as cursor:
+        with self._store.snapshot() as cursor:
             moment = self._at()
             if _is_plain(ask):
                 return self._plain(cursor, ask, moment, version)
@@ -110,7 +109,7 @@ class StoredReader:
         self._version(ask)
         if EID.fullmatch(eid) is None:
             return None
-        with self._reading() as cursor:
+        with self._store.snapshot() as cursor:
             wanted = np.frombuffer(bytes.fromhex(eid.replace("-", "")), np.uint8).reshape(1, 16)
             found = next(_fetched(cursor, ask, self._at(), wanted), None)
             if found is None or not _tried(found, ask, {}).any():
@@ -124,7 +123,7 @@ class StoredReader:
         chosen = [n for n in fields if n != "geometry"] if names is None else list(names)
         checked(Ask(ask.collection, sort=tuple((name, False) for name in chosen)), dict(fields))
         schema = table_schema(fields, chosen)
-        with self._reading() as cursor:
+        with self._store.snapshot() as cursor:
             moment = self._at()
             eids = self._matched(cursor, ask, moment)[ask.start : ask.start + ask.limit]
             for things in _fetched(cursor, ask, moment, eids):
@@ -155,16 +154,6 @@ class StoredReader:
         if ask.version is not None and ask.version != now:
             raise no_version(ask.collection, ask.version, now)
         return now
-
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        """A cursor on one state of the base."""
-        with self._store.cursor() as cursor:
-            cursor.execute("BEGIN")
-            try:
-                yield cursor
-            finally:
-                cursor.execute("ROLLBACK")
 
     def _matched(self, cursor: Connection, ask: Ask, moment: Moment) -> EidArray:
         """Ids of what is found, in order; 16 bytes a thing are held, and what is sorted by."""

@@ -80,7 +80,7 @@ class Past:
 
     def picture(self, cases: list[dict[str, Any]]) -> Picture:
         """How the streams stand at :attr:`at_us`; ``cases`` as of :class:`twin.live.scene.Picture`."""
-        with self._store.cursor() as cursor:
+        with self._store.snapshot() as cursor:
             found = cursor.execute(
                 statement("past_alarms", "twin.live"), {"at": moment_of(self.at_us)}
             ).fetchall()
@@ -109,7 +109,7 @@ class Past:
 
     def _steps(self, since_us: int, to_us: int) -> list[Mapping[str, Any]]:
         bound = {"since": moment_of(since_us), "to": moment_of(to_us)}
-        with self._store.cursor() as cursor:
+        with self._store.snapshot() as cursor:
             found = cursor.execute(statement("past_steps", "twin.live"), bound).fetchall()
         names = ("at", "id", "stream_id", "level", "state", "event")
         return [dict(zip(names, row, strict=True)) for row in found]

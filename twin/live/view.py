@@ -203,7 +203,7 @@ class LiveView:
             received = received.rearranged(
                 np.where(chosen, np.cumsum(chosen) - 1, -1), int(chosen.sum())
             )
-        with self._store.cursor() as cursor:
+        with self._store.snapshot() as cursor:
             return indicators(
                 cursor,
                 catalogue,

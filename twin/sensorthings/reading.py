@@ -71,14 +71,14 @@ class Reader:
             If a condition cannot be computed.
         """
         self.adopt()
-        with self.store.cursor() as con:
+        with self.store.snapshot() as con:
             asking = Asking(self.store, self.live, self.pages, con, root, part)
             return asking.answer(question, options)
 
     def count(self, question: Question, options: Options, part: Part | None = None) -> int:
         """How many entities a question is about."""
         self.adopt()
-        with self.store.cursor() as con:
+        with self.store.snapshot() as con:
             return Asking(self.store, self.live, self.pages, con, "", part).count(question, options)
 
     def among(
@@ -99,7 +99,7 @@ class Reader:
             Each as JSON has it, and the Datastream it is an Observation of.
         """
         self.adopt()
-        with self.store.cursor() as con:
+        with self.store.snapshot() as con:
             return Asking(self.store, self.live, self.pages, con, root).among(
                 question, options, new
             )

@@ -269,12 +269,8 @@ class Scene:
     @contextmanager
     def building_rows(self) -> Iterator[Buildings]:
         """The same buildings without holding them all: outlines first, shapes when asked for."""
-        with self._store.cursor() as cursor:
-            cursor.execute("BEGIN")
-            try:
-                yield Buildings(cursor)
-            finally:
-                cursor.execute("ROLLBACK")
+        with self._store.snapshot() as cursor:
+            yield Buildings(cursor)
 
     def meshes(self) -> pa.Table:
         """Placed meshes with the storey and the building they belong to."""

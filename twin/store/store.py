@@ -168,6 +168,16 @@ class Store:
         """A fresh cursor: one per request and thread, closed by the caller or with the store."""
         return self._connection.cursor()
 
+    @contextmanager
+    def snapshot(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor whose statements all read one state of the base, whatever is written meanwhile."""
+        with self.cursor() as cursor:
+            cursor.execute("BEGIN")
+            try:
+                yield cursor
+            finally:
+                cursor.execute("ROLLBACK")
+
     def table(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
         """Answer of one read statement as an Arrow table, on a cursor of its own."""
         with self.cursor() as cursor:

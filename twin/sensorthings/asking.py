@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 import duckdb
@@ -11,10 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twin.errors import InvalidRequestError, NotFoundError
-from twin.live.chunks import HOUR_US, LEAST, MOST
-from twin.live.history import readings, rollup
 from twin.live.readings import Readings
-from twin.live.state import moment_of
 from twin.live.view import LiveView
 from twin.sensorthings.areas import observed_areas, within
 from twin.sensorthings.expressions import Path, paths_of
@@ -25,6 +21,7 @@ from twin.sensorthings.pages import Pages
 from twin.sensorthings.questions import Options, Question, Step
 from twin.sensorthings.shapes import shapes_of
 from twin.sensorthings.showing import columns_of, entities, newest_readings, next_link, shown_time
+from twin.sensorthings.spans import phenomenon_spans, register_times, result_spans
 from twin.sensorthings.sqltext import Binder, condition, link_between, sort_key
 from twin.store import Store
 
@@ -72,6 +69,7 @@ class Asking:
         self._store, self._live, self._pages = store, live, pages
         self._con, self._root, self._whole = con, root, part is None
         self._area = None if part is None else part.area
+        self._timed = False
         if part is not None:
             narrow(con, part)
         self._observing = Observing(store, live, con, None if part is None else part.streams)
@@ -220,6 +218,11 @@ class Asking:
         return shapes_of(self._con, of)
 
     def _rows(self, sql: str, bind: Binder) -> list[dict[str, Any]]:
+        if bind.timed and not self._timed:
+            every = "SELECT id FROM sta_datastream ORDER BY id"
+            ids = self._con.execute(every).to_arrow_table().column("id").to_numpy()
+            register_times(self._store, self._con, np.asarray(ids, np.int64))
+            self._timed = True
         try:
             cursor = self._con.execute(sql, bind.values or None)
             names = [column[0] for column in cursor.description or ()]
@@ -400,48 +403,21 @@ class Asking:
         whole: bool,
     ) -> None:
         """First and last times of observations of datastreams: of one that is asked for, or where selected."""
-        told = {"phenomenonTime": self._times, "resultTime": self._result_times}
-        for name, times_of in told.items():
+        for name in ("phenomenonTime", "resultTime"):
             if name not in options.select and (not whole or options.select):
                 continue
-            times = times_of([row["id"] for row in found])
+            ids = np.array(sorted(row["id"] for row in found), np.int64)
+            made = name == "resultTime"
+            spans = (
+                result_spans(self._con, ids)
+                if made
+                else phenomenon_spans(self._store, self._con, ids)
+            )
+            times = spans.moments()
             for row, data in zip(rows, found, strict=True):
                 if data["id"] in times:
                     first, last = times[data["id"]]
                     row[name] = f"{shown_time(first)}/{shown_time(last)}"
-
-    def _result_times(self, ids: list[int]) -> dict[int, tuple[datetime, datetime]]:
-        """First and last resultTime of each stream whose observations have any."""
-        bind = Binder(self._shapes)
-        sql = (
-            "SELECT datastream, min(result_time) AS a, max(result_time) AS b "  # noqa: S608
-            "FROM (SELECT datastream, result_time FROM sta_observation UNION ALL SELECT datastream, result_time FROM sta_remark) "
-            f"WHERE result_time IS NOT NULL AND datastream IN (SELECT unnest({bind(ids)})) GROUP BY 1"
-        )
-        return {row["datastream"]: (row["a"], row["b"]) for row in self._rows(sql, bind)}
-
-    def _times(self, ids: list[int]) -> dict[int, tuple[datetime, datetime]]:
-        """First and last observation of each stream that has any."""
-        out: dict[int, tuple[datetime, datetime]] = {}
-        summed = rollup(self._store, np.array(sorted(ids), np.int64), LEAST, MOST, HOUR_US)
-        for stream in np.unique(summed.stream_id).tolist():
-            hours = summed.start_us[summed.stream_id == stream]
-            ends = [
-                readings(self._store, np.array([stream]), int(h), int(h) + HOUR_US).time_us
-                for h in (hours.min(), hours.max())
-            ]
-            first = int(ends[0].min()) if len(ends[0]) else int(hours.min())
-            last = int(ends[1].max()) if len(ends[1]) else int(hours.max())
-            out[stream] = (moment_of(first), moment_of(last))
-        bind = Binder(self._shapes)
-        sql = (
-            "SELECT datastream, min(time_from) AS a, max(time_to) AS b FROM sta_observation "  # noqa: S608
-            f"WHERE datastream IN (SELECT unnest({bind(ids)})) GROUP BY 1"
-        )
-        for row in self._rows(sql, bind):
-            known = out.get(row["datastream"], (row["a"], row["b"]))
-            out[row["datastream"]] = (min(known[0], row["a"]), max(known[1], row["b"]))
-        return out
 
 
 def _key_of(of: Entity, link: str, row: Mapping[str, Any]) -> Any:  # noqa: ANN401 -- an id

@@ -17,6 +17,7 @@ from twin.errors import InvalidRequestError
 from twin.sensorthings.expressions import Call, Constant, Expression, Path
 from twin.sensorthings.model import Entity, entity
 from twin.sensorthings.shapes import MEASURES, RELATIONS, Shapes, literal_shape, matching
+from twin.sensorthings.spans import TIMES
 
 __all__ = ["Binder", "condition", "link_between", "sort_key"]
 
@@ -35,6 +36,8 @@ class Binder:
     def __init__(self, shapes: Shapes | None = None) -> None:
         self.values: dict[str, Any] = {}
         self.shapes = shapes
+        self.timed = False
+        """Whether the statement asks for times of Datastreams (:mod:`twin.sensorthings.spans`)."""
         self._aliases = 0
 
     def __call__(self, value: Any) -> str:  # noqa: ANN401 -- whatever DuckDB binds
@@ -290,10 +293,13 @@ def _column(path: _Bound, bind: Binder) -> _Sql:
             f"$filter or $orderby: {name[:40]!r} is no property of {path.of.one}.", "$filter"
         )
     if kind == "computed":
-        raise InvalidRequestError(
-            f"{name} of {path.of.one} follows from its observations: ask Observations instead.",
-            "$filter",
-        )
+        bind.timed = True
+        stem = "made" if name == "resultTime" else "time"
+        ends = (
+            f"(SELECT s.{stem}_{end} FROM {TIMES} s WHERE s.id = {alias}.id)"
+            for end in ("from", "to")
+        )  # noqa: S608 -- names of this module
+        return _Sql(next(ends), "time", next(ends))
     if kind == "interval":
         stem = "valid" if name == "validTime" else "time"
         return _Sql(f"{alias}.{stem}_from", "time", f"{alias}.{stem}_to")

@@ -112,6 +112,38 @@ def test_an_observation_that_is_no_number_is_changed_whole(sta, make):
     assert sta.client.patch(link, json={"Datastream": {"@iot.id": 1}}).status_code == 409
 
 
+def test_datastreams_are_found_and_sorted_by_when_they_observed(sta, make):
+    """Times of a Datastream follow from its observations, those that are no numbers among them."""
+    thing = sta.post("/Things", {"name": "timed", "description": "d", "Locations": [make.place()]})["@iot.id"]  # fmt: skip
+    spans = {"a": (1, 5), "b": (3, 9), "c": (7, 8), "none": ()}
+    for name, days in spans.items():
+        stream = sta.post(f"/Things({thing})/Datastreams", {**make.stream(), "name": name})["@iot.id"]  # fmt: skip
+        for day in days:
+            at = {
+                "phenomenonTime": f"2024-03-0{day}T00:00:30Z",
+                "resultTime": f"2024-04-0{day}T00:00:00Z",
+                "result": day,
+            }
+            sta.post(f"/Datastreams({stream})/Observations", at)
+        if name == "b":
+            sta.post(f"/Datastreams({stream})/Observations", {"phenomenonTime": "2024-03-02T00:00:00Z", "result": "rain"})  # fmt: skip
+    path = f"/Things({thing})/Datastreams"
+
+    def names(condition, **more):
+        return sta.values(path, "name", _filter=condition, **more)
+
+    assert sorted(names("phenomenonTime lt 2024-03-06T00:00:00Z")) == ["a"]
+    assert sorted(names("phenomenonTime gt 2024-03-06T00:00:00Z")) == ["c"]
+    assert sorted(names("resultTime ge 2024-04-03T00:00:00Z")) == ["b", "c"]
+    assert sorted(names("overlaps(phenomenonTime, 2024-03-04T00:00:00Z/2024-03-06T00:00:00Z)")) == ["a", "b"]  # fmt: skip
+    assert sorted(names("phenomenonTime eq null")) == ["none"]
+    assert names("phenomenonTime ne null", _orderby="phenomenonTime desc") == ["c", "b", "a"]
+    assert names("phenomenonTime ne null", _orderby="resultTime") == ["a", "b", "c"]
+    assert sta.values("/Things", "name", _filter="Datastreams/phenomenonTime lt 2024-03-06T00:00:00Z and name eq 'timed'") == ["timed"]  # fmt: skip
+    shown = sta.get(path, _select="name,phenomenonTime", _filter="name eq 'b'")["value"]
+    assert shown == [{"name": "b", "phenomenonTime": "2024-03-02T00:00:00Z/2024-03-09T00:00:30Z"}]
+
+
 @pytest.mark.parametrize("result", ["rain", True, {"a": [1, 2]}, None])
 def test_results_that_are_no_numbers(sta, make, result):
     thing = sta.post("/Things", {"name": "t", "description": "d", "Datastreams": [make.stream()]})

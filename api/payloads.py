@@ -149,6 +149,7 @@ class Columns:
         result = names.index("result")
         time = names.index("phenomenonTime") if "phenomenonTime" in names else None
         mark = names.index("resultQuality") if "resultQuality" in names else None
+        unit = names.index("unit") if "unit" in names else None
         rows: list[list[Any]] = part["dataArray"]
         if len(self.streams) + len(rows) > MOST_ROWS:
             raise ValueError
@@ -159,6 +160,7 @@ class Columns:
                 row[result],
                 None,
                 None if mark is None else row[mark],
+                None if unit is None else row[unit],
             )
 
     def batch(

@@ -230,3 +230,12 @@ def test_data_arrays_are_stored_at_once_and_say_what_is_refused(web):
     assert [row["result"] for row in kept.json()["value"]] == [1.0, 2.0, 3.0, 6.0, 7.0]
     odd = {**part, "components": ["result"], "dataArray": [[1], ["x"]]}
     assert len(web.post("/v1.1/CreateObservations", json=[odd]).json()) == 2
+
+
+def test_data_arrays_may_say_a_unit(web):
+    part = {"Datastream": {"@iot.id": 3}, "components": ["phenomenonTime", "result", "unit"]}
+    rows = [[NOW - 500, 0.002, "MPa"], [NOW - 400, 3, None], [NOW - 300, 20, "℃"]]
+    told = web.post("/observations", json=[{**part, "dataArray": rows}]).json()
+    assert (told["stored"], told["converted"], told["rejected"]) == (2, 1, 1)
+    kept = [row["result"] for row in web.get("/streams/d2/observations").json()["observations"]]
+    assert sorted(value for value in kept if value > 1) == [2.0, 3.0]

@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.access import Gate, caller_of
 from api.errors import response_for_status, response_of, surprised
 from api.models import JSON
+from api.ogc.plain import root_of as server_address
 from api.routes import readings
 from api.sensorthings.routes import BASE, create, response_to, root_of
 from api.standing import Notes
@@ -112,6 +113,8 @@ class Posts:
         ):
             return False
         ours = scope["path"] == PATH
+        host = heads.get(b"host", b"")
+        scope["citytwin.root"] = server_address(scope["scheme"], host, scope["server"])
         batch = _ours(request, body, state) if ours else _sensorthings(request, body, state)
         if batch is None:
             return False

@@ -17,9 +17,9 @@ from twin.sensorthings.model import ENTITIES, entity
 from twin.sensorthings.narrowing import Part
 from twin.sensorthings.observing import id_of
 from twin.sensorthings.plain import expect_stored, path_stream, plain_array, plain_reading
-from twin.sensorthings.questions import KNOWN, Options, Question, read_options, read_path
+from twin.sensorthings.questions import KNOWN, Question, read_options, read_path
 from twin.sensorthings.reading import Answer, Reader
-from twin.sensorthings.showing import address_of, newest_readings
+from twin.sensorthings.showing import address_of, one_reading
 from twin.sensorthings.writing import Writer
 from twin.store import Store
 
@@ -67,7 +67,6 @@ CONFORMANCE: Final = tuple(
 )
 MOST_ROWS: Final = 200_000
 PAGED: Final = ("$top", "$skip")
-WHOLE: Final = Options()
 
 
 class SensorThings:
@@ -163,8 +162,7 @@ class SensorThings:
         link = address_of(root, of, id_of(stream, at))
         if batch.report is None or not batch.report.stored or batch.marks is not None:
             return Reply(201, self._again(link, root), link)
-        ids = np.array([stream])
-        return Reply(201, newest_readings(ids, batch.time_us, batch.value, WHOLE, root)[0], link)
+        return Reply(201, one_reading(stream, at, float(batch.value[0]), root), link)
 
     def _again(self, link: str, root: str) -> Any:  # noqa: ANN401 -- JSON
         return self.get(link[len(root) :], "", root).content

@@ -8,11 +8,23 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from twin.live.state import moment_of
 from twin.sensorthings.model import ENTITIES, Entity, Kind
 from twin.sensorthings.questions import Options
 
-__all__ = ["address_of", "columns_of", "entities", "newest_readings", "next_link", "shown_time"]
+__all__ = [
+    "address_of",
+    "columns_of",
+    "entities",
+    "newest_readings",
+    "next_link",
+    "one_reading",
+    "shown_time",
+]
 
+_OBSERVATION_LINKS: Final = tuple(
+    name for name in ENTITIES["Observations"].links if name != "MultiDatastream"
+)
 _STEMS: Final = {"validTime": "valid", "phenomenonTime": "time"}
 
 
@@ -98,6 +110,22 @@ def newest_readings(
             out[name] = link + rest
         rows.append(out)
     return rows
+
+
+def one_reading(stream: int, time_us: int, value: float, root: str) -> dict[str, Any]:
+    """As :func:`newest_readings`, of one reading and everything of it."""
+    given = f"{stream}-{time_us}"
+    link = f"{root}/Observations('{given}')"
+    out: dict[str, Any] = {
+        "@iot.id": given,
+        "@iot.selfLink": link,
+        "phenomenonTime": shown_time(moment_of(time_us)),
+        "resultTime": None,
+        "result": value,
+    }
+    for name in _OBSERVATION_LINKS:
+        out[f"{name}@iot.navigationLink"] = f"{link}/{name}"
+    return out
 
 
 def _links(of: Entity, options: Options) -> list[str]:

@@ -295,11 +295,11 @@ def _column(path: _Bound, bind: Binder) -> _Sql:
     if kind == "computed":
         bind.timed = True
         stem = "made" if name == "resultTime" else "time"
-        ends = (
-            f"(SELECT s.{stem}_{end} FROM {TIMES} s WHERE s.id = {alias}.id)"
+        first, last = (
+            f"(SELECT s.{stem}_{end} FROM {TIMES} s WHERE s.id = {alias}.id)"  # noqa: S608 -- names of this module
             for end in ("from", "to")
-        )  # noqa: S608 -- names of this module
-        return _Sql(next(ends), "time", next(ends))
+        )
+        return _Sql(first, "time", last)
     if kind == "interval":
         stem = "valid" if name == "validTime" else "time"
         return _Sql(f"{alias}.{stem}_from", "time", f"{alias}.{stem}_to")

@@ -24,6 +24,7 @@ import orjson
 
 from twin.city import City
 
+LABELS = ("single POST", "data array", "our own POST")
 CONNECTIONS, PER_ARRAY, STREAMS = 16, 1000, 1000
 
 
@@ -67,38 +68,42 @@ def cpu_of(pids):
     return total / os.sysconf("SC_CLK_TCK")
 
 
-def thing(number):
+def thing(name, number):
     """A Thing with one Datastream."""
     return {
-        "name": f"beside {number}", "description": "", "properties": {},
-        "Locations": [{"name": f"place {number}", "description": "", "encodingType": "application/vnd.geo+json",
+        "name": f"beside {name}", "description": "", "properties": {},
+        "Locations": [{"name": f"place {name}", "description": "", "encodingType": "application/vnd.geo+json",
                        "location": {"type": "Point", "coordinates": [114.0 + number / 1e4, 30.0]}}],
         "Datastreams": [{
-            "name": f"stream {number}", "description": "",
+            "name": f"stream {name}", "description": "",
             "observationType": "http://www.opengis.net/def/observationType/OGC-OM/2.0/OM_Measurement",
             "unitOfMeasurement": {"name": "percent", "symbol": "%", "definition": "http://www.qudt.org/vocab/unit/PERCENT"},
-            "ObservedProperty": {"name": f"methane {number}", "definition": "http://example.org/methane", "description": ""},
-            "Sensor": {"name": f"sensor {number}", "description": "", "encodingType": "application/pdf", "metadata": "none"},
+            "ObservedProperty": {"name": f"methane {name}", "definition": "http://example.org/methane", "description": ""},
+            "Sensor": {"name": f"sensor {name}", "description": "", "encodingType": "application/pdf", "metadata": "none"},
         }],
     }  # fmt: skip
 
 
 def filled(root, n):
-    """Ids of the Datastreams of ``n`` new Things."""
+    """Ids of the Datastreams of ``n`` new Things, and Things made a second."""
+    run, begun = f"{time.time():.0f}", time.monotonic()
     with httpx.Client(timeout=60) as client:
+        links = []
         for number in range(n):
-            client.post(f"{root}/Things", json=thing(number)).raise_for_status()
-        found, page = [], f"{root}/Datastreams?$select=id&$top={n}"
-        while page and len(found) < n:
-            answer = client.get(page).raise_for_status().json()
-            found += [row["@iot.id"] for row in answer["value"]]
-            page = answer.get("@iot.nextLink")
-        return found
+            made = client.post(f"{root}/Things", json=thing(f"{run} {number}", number))
+            links.append(made.raise_for_status().headers["location"])
+        rate = n / (time.monotonic() - begun)
+        ids = []
+        for link in links:
+            below = link[link.rindex("/Things(") :]
+            answer = client.get(f"{root}{below}/Datastreams").raise_for_status().json()
+            ids.append(answer["value"][0]["@iot.id"])
+        return ids, rate
 
 
-async def load(root, path, seconds, body):
+async def load(to, seconds, body):
     """Requests answered with 201 in so many seconds."""
-    where = urlsplit(root)
+    where = urlsplit(to)
     until, done = time.monotonic() + seconds, [0]
 
     async def one(number):
@@ -107,7 +112,7 @@ async def load(root, path, seconds, body):
         while time.monotonic() < until:
             data = body(number, nth)
             head = (
-                f"POST {where.path}{path} HTTP/1.1\r\nHost: {where.netloc}\r\nContent-Type: application/json\r\n"
+                f"POST {where.path} HTTP/1.1\r\nHost: {where.netloc}\r\nContent-Type: application/json\r\n"
                 f"Content-Length: {len(data)}\r\n\r\n"
             )
             writer.write(head.encode() + data)
@@ -132,9 +137,12 @@ def moment(ms):
     return f"{np.datetime64(ms, 'ms')}Z"
 
 
-def measured(root, pids, seconds):
-    """Readings per CPU-second by single POST and by data array, CPU-seconds and seconds of the newest of every stream."""
-    ids = filled(root, STREAMS)
+def measured(root, pids, seconds, labels):
+    """Readings per CPU-second and second by single POST and by data array; CPU-seconds and seconds of the newest of every stream;
+    Things with a Datastream made (and read) per CPU-second."""
+    cpu = cpu_of(pids)
+    ids, _ = filled(root, STREAMS)
+    things = STREAMS / (cpu_of(pids) - cpu)
     base = int(time.time() * 1000) - 86_400_000
     chosen = ids[:CONNECTIONS]
 
@@ -156,13 +164,19 @@ def measured(root, pids, seconds):
         }
         return orjson.dumps([part])
 
+    def own(number, nth):
+        return b'{"stream":%d,"time":%d,"result":0.5}' % (chosen[number], base + 43_200_000 + nth)
+
     found = {}
-    for label, path, body, each in (
-        ("single POST", "/Observations", single, 1),
-        ("data array", "/CreateObservations", array, PER_ARRAY),
+    for label, to, body, each in (
+        ("single POST", f"{root}/Observations", single, 1),
+        ("data array", f"{root}/CreateObservations", array, PER_ARRAY),
+        ("our own POST", root.replace("/v1.1", "/observations"), own, 1),
     ):
+        if label not in labels:
+            continue
         cpu, begun = cpu_of(pids), time.monotonic()
-        n = asyncio.run(load(root, path, seconds, body)) * each
+        n = asyncio.run(load(to, seconds, body)) * each
         found[label] = n / (cpu_of(pids) - cpu), n / (time.monotonic() - begun)
     question = f"{root}/Datastreams?$top={STREAMS}&$expand=Observations($top=1;$orderby=phenomenonTime%20desc)"
     with httpx.Client(timeout=60) as client:
@@ -171,7 +185,7 @@ def measured(root, pids, seconds):
         for _ in range(10):
             client.get(question).raise_for_status()
         spent = (cpu_of(pids) - cpu) / 10, (time.monotonic() - begun) / 10
-    return found, spent
+    return found, spent, things
 
 
 def main():
@@ -182,7 +196,9 @@ def main():
     parser.add_argument("--of", action="append", default=[])
     given = parser.parse_args()
     multiprocessing.set_start_method("spawn")
-    theirs, their_newest = measured(given.peer, family(given.of, ()), given.seconds)
+    theirs, their_newest, their_things = measured(
+        given.peer, family(given.of, ()), given.seconds, LABELS[:2]
+    )
     with tempfile.TemporaryDirectory() as folder:
         city = City.init(Path(folder) / "city", name="bench")
         with socket.socket() as probe:
@@ -196,14 +212,19 @@ def main():
                 break
             except httpx.HTTPError:
                 time.sleep(0.1)
-        ours, newest = measured(f"http://127.0.0.1:{port}/v1.1", {server.pid}, given.seconds)
+        ours, newest, things = measured(
+            f"http://127.0.0.1:{port}/v1.1", {server.pid}, given.seconds
+        )
         server.terminate()
         server.join()
     for label, (rate, wall) in ours.items():
-        their_rate, their_wall = theirs[label]
+        their_rate, their_wall = theirs.get(label, theirs["single POST"])
         sys.stdout.write(
             f"{label:<12} ours {rate:>9,.0f} a CPU-s ({wall:,.0f}/s), theirs {their_rate:>7,.0f} ({their_wall:,.0f}/s): {rate / their_rate:.1f} times\n"
         )
+    sys.stdout.write(
+        f"deep insert  ours {things:.0f} Things a CPU-s, theirs {their_things:.0f}: {things / their_things:.1f} times\n"
+    )
     sys.stdout.write(
         f"newest of {STREAMS:,}  ours {newest[0] * 1e3:.1f} ms CPU ({newest[1] * 1e3:.1f} ms), theirs {their_newest[0] * 1e3:.0f} "
         f"({their_newest[1] * 1e3:.0f}): {their_newest[0] / newest[0]:.0f} times\n"

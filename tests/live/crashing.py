@@ -97,8 +97,17 @@ class Publisher(threading.Thread):
         self.ended.set()
 
 
-def crash(server, kills, rng=None, publishers=4, rate=2500, calm=(0.1, 0.8), drain=30.0):
-    """Kill the server ``kills`` times while publishers send; the publishers, and times to restart."""
+def crash(
+    server,
+    kills,
+    rng=None,
+    publishers=4,
+    rate=2500,
+    calm=(0.1, 0.8),
+    drain=30.0,
+    tell=lambda _: None,
+):
+    """Kill the server ``kills`` times while publishers send; the publishers, and times to restart (``tell`` is told each)."""
     rng = rng or random.Random(7)
     server.start()
     base = int(time.time() * 1000) - 3_600_000
@@ -115,6 +124,7 @@ def crash(server, kills, rng=None, publishers=4, rate=2500, calm=(0.1, 0.8), dra
         begun = time.monotonic()
         server.start()
         restarts.append(time.monotonic() - begun)
+        tell(restarts)
     time.sleep(0.3)
     for worker in workers:
         worker.stop.set()

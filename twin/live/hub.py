@@ -39,6 +39,8 @@ __all__ = ["LiveHub"]
 
 CHECKPOINT_EVERY = timedelta(seconds=10)
 FORGET_EVERY = timedelta(hours=1)
+MANY_FRAMES = 100
+"""Frames evaluated anew at a start from which on the base is told so."""
 
 
 class LiveHub(Retelling):
@@ -104,12 +106,16 @@ class LiveHub(Retelling):
             told = self._told_before(memory) if before is None else None
             if told is not None:
                 told = self._tell_committed(told, applied)
-            for frame, readings in self.archive.since(applied):
+            behind = self.archive.since(applied)
+            for frame, readings in behind:
                 at = memory.catalogue.of_ids(readings.stream_id)
                 known = at >= 0
                 when, what = readings.time_us[known], readings.value[known]
                 tell = told is not None and frame >= told.frames
                 self._advance(frame, at[known], when, what, now, tell)
+            if len(behind) >= MANY_FRAMES:  # who is killed again soon need not do it again
+                with self._store.transaction() as con:
+                    _write_applied(con, self.archive.next_frame)
             if told is not None:
                 self._tell_silent(told.at_us)
             if before is not None:

@@ -21,13 +21,20 @@ from twin.live import register_streams
 from twin.store import Store
 
 
+def told(restarts):
+    """Say how far it is, every 25 kills."""
+    if len(restarts) % 25 == 0:
+        sys.stderr.write(f"{len(restarts)} kills; the last restart took {restarts[-1]:.1f} s\n")
+
+
 def main(kills, rate):
     """Run and judge."""
     with tempfile.TemporaryDirectory() as folder:
         city = City.init(Path(folder) / "city", name="bench")
         with Store.open(city) as store, store.transaction() as con:
             register_streams(con, many_streams(50), LOAD, datetime.now(UTC))
-        workers, restarts = crash(Server(city.path), kills, rate=rate / 4, drain=120.0)
+        server = Server(city.path)
+        workers, restarts = crash(server, kills, rate=rate / 4, drain=120.0, tell=told)
         found = verdict(city.path, workers)
         sent = sum(worker.sent for worker in workers)
         waits = np.array(restarts)

@@ -362,3 +362,13 @@ def test_parked_readings_are_stored_when_their_stream_joins(hub, store, register
     assert hub.extend([register(key="late one")])
     assert [value for _, _, value in stored(store)] == [4.0]
     assert not hub.aside.records()
+
+
+def test_a_start_that_had_much_to_do_leaves_the_next_one_little(hub, store, clock):
+    for nth in range(120):
+        hub.ingest(["W1/p"], [clock.now - timedelta(seconds=200 - nth)], [0.3])
+    asked = "SELECT value FROM base_meta WHERE key = 'live_applied'"
+    assert store.scalar(asked) is None
+    again = LiveHub(store, clock)
+    assert int(store.scalar(asked)) == again.archive.next_frame == 120
+    assert again.latest().to_pylist() == hub.latest().to_pylist()

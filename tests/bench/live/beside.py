@@ -16,11 +16,11 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import httpx
 import numpy as np
 import orjson
+from posts import load
 
 from twin.city import City
 
@@ -101,37 +101,6 @@ def filled(root, n):
         return ids, rate
 
 
-async def load(to, seconds, body):
-    """Requests answered with 201 in so many seconds."""
-    where = urlsplit(to)
-    until, done = time.monotonic() + seconds, [0]
-
-    async def one(number):
-        reader, writer = await asyncio.open_connection(where.hostname, where.port)
-        nth = 0
-        while time.monotonic() < until:
-            data = body(number, nth)
-            head = (
-                f"POST {where.path} HTTP/1.1\r\nHost: {where.netloc}\r\nContent-Type: application/json\r\n"
-                f"Content-Length: {len(data)}\r\n\r\n"
-            )
-            writer.write(head.encode() + data)
-            answer = await reader.readuntil(b"\r\n\r\n")
-            assert answer.startswith(b"HTTP/1.1 201"), answer
-            low = answer.lower()
-            if b"content-length: " in low:
-                size = int(low.partition(b"content-length: ")[2].split(b"\r\n")[0])
-                await reader.readexactly(size)
-            elif b"transfer-encoding: chunked" in low:
-                await reader.readuntil(b"0\r\n\r\n")
-            nth += 1
-            done[0] += 1
-        writer.close()
-
-    await asyncio.gather(*(one(number) for number in range(CONNECTIONS)))
-    return done[0]
-
-
 def moment(ms):
     """A time as SensorThings writes it."""
     return f"{np.datetime64(ms, 'ms')}Z"
@@ -176,7 +145,7 @@ def measured(root, pids, seconds, labels):
         if label not in labels:
             continue
         cpu, begun = cpu_of(pids), time.monotonic()
-        n = asyncio.run(load(to, seconds, body)) * each
+        n = asyncio.run(load(to, CONNECTIONS, seconds, body)) * each
         found[label] = n / (cpu_of(pids) - cpu), n / (time.monotonic() - begun)
     question = f"{root}/Datastreams?$top={STREAMS}&$expand=Observations($top=1;$orderby=phenomenonTime%20desc)"
     with httpx.Client(timeout=60) as client:

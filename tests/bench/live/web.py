@@ -16,6 +16,7 @@ from pathlib import Path
 
 import orjson
 from ingest import streams
+from posts import load
 
 from twin.city import City
 from twin.live import register_streams
@@ -37,29 +38,6 @@ def cpu_of(pid):
     """Seconds of processor a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-async def load(port, seconds, body):
-    """Requests answered with 201 in so many seconds; ``body`` makes one."""
-    until, done = time.monotonic() + seconds, [0]
-
-    async def one(number):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        nth = 0
-        while time.monotonic() < until:
-            data = body(number, nth)
-            head = f"POST /observations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
-            writer.write(head.encode() + data)
-            answer = await reader.readuntil(b"\r\n\r\n")
-            assert answer.startswith(b"HTTP/1.1 201"), answer
-            size = int(answer.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
-            await reader.readexactly(size)
-            nth += 1
-            done[0] += 1
-        writer.close()
-
-    await asyncio.gather(*(one(number) for number in range(CONNECTIONS)))
-    return done[0]
 
 
 def main(seconds):
@@ -97,7 +75,8 @@ def main(seconds):
         ):
             base -= offset
             cpu, begun = cpu_of(server.pid), time.monotonic()
-            n = asyncio.run(load(port, seconds, body)) * each
+            to = f"http://127.0.0.1:{port}/observations"
+            n = asyncio.run(load(to, CONNECTIONS, seconds, body)) * each
             wall, cpu = time.monotonic() - begun, cpu_of(server.pid) - cpu
             sys.stdout.write(
                 f"{label:<12} {n / wall:>9,.0f} readings/s {n / cpu:>9,.0f} per CPU-s\n"

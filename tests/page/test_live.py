@@ -158,6 +158,7 @@ def test_an_incident_from_the_reading_to_the_closed_case(page: Page, ask: Ask) -
     panel.locator("input").fill("现场核实")
     panel.locator("[data-step=case]").click()
     page.wait_for_function("() => document.querySelector('#panel [data-step=accept]')")
+    page.locator("#panel .steps select").select_option("操作员")  # another may have been on duty
     page.locator("#panel [data-step=accept]").click()
     page.wait_for_function("() => document.querySelector('#panel [data-step=register]')")
     page.locator("#panel .steps select").select_option("值班长")

@@ -25,7 +25,7 @@ from posts import load
 from twin.city import City
 
 LABELS = ("single POST", "data array", "our own POST")
-CONNECTIONS, PER_ARRAY, STREAMS = 16, 1000, 1000
+CONNECTIONS, PER_ARRAY = 16, 1000
 
 
 def serve(folder, port):
@@ -85,20 +85,19 @@ def thing(name, number):
 
 
 def filled(root, n):
-    """Ids of the Datastreams of ``n`` new Things, and Things made a second."""
-    run, begun = f"{time.time():.0f}", time.monotonic()
+    """Ids of the Datastreams of ``n`` new Things."""
+    run = f"{time.time():.0f}"
     with httpx.Client(timeout=60) as client:
         links = []
         for number in range(n):
             made = client.post(f"{root}/Things", json=thing(f"{run} {number}", number))
             links.append(made.raise_for_status().headers["location"])
-        rate = n / (time.monotonic() - begun)
         ids = []
         for link in links:
             below = link[link.rindex("/Things(") :]
             answer = client.get(f"{root}{below}/Datastreams").raise_for_status().json()
             ids.append(answer["value"][0]["@iot.id"])
-        return ids, rate
+        return ids
 
 
 def moment(ms):
@@ -106,12 +105,12 @@ def moment(ms):
     return f"{np.datetime64(ms, 'ms')}Z"
 
 
-def measured(root, pids, seconds, labels):
+def measured(root, pids, given, labels):
     """Readings per CPU-second and second by single POST and by data array; CPU-seconds and seconds of the newest of every stream;
     Things with a Datastream made (and read) per CPU-second."""
     cpu = cpu_of(pids)
-    ids, _ = filled(root, STREAMS)
-    things = STREAMS / (cpu_of(pids) - cpu)
+    ids = filled(root, given.streams)
+    things = given.streams / (cpu_of(pids) - cpu)
     base = int(time.time() * 1000) - 86_400_000
     chosen = ids[:CONNECTIONS]
 
@@ -145,9 +144,9 @@ def measured(root, pids, seconds, labels):
         if label not in labels:
             continue
         cpu, begun = cpu_of(pids), time.monotonic()
-        n = asyncio.run(load(to, CONNECTIONS, seconds, body)) * each
+        n = asyncio.run(load(to, CONNECTIONS, given.seconds, body)) * each
         found[label] = n / (cpu_of(pids) - cpu), n / (time.monotonic() - begun)
-    question = f"{root}/Datastreams?$top={STREAMS}&$expand=Observations($top=1;$orderby=phenomenonTime%20desc)"
+    question = f"{root}/Datastreams?$top={given.streams}&$expand=Observations($top=1;$orderby=phenomenonTime%20desc)"
     with httpx.Client(timeout=60) as client:
         client.get(question).raise_for_status()
         cpu, begun = cpu_of(pids), time.monotonic()
@@ -161,19 +160,19 @@ def main():
     """Measure and print."""
     parser = argparse.ArgumentParser()
     parser.add_argument("seconds", nargs="?", type=float, default=10.0)
+    parser.add_argument("--streams", type=int, default=1000)
     parser.add_argument("--peer", required=True)
     parser.add_argument("--of", action="append", default=[])
     given = parser.parse_args()
     multiprocessing.set_start_method("spawn")
-    theirs, their_newest, their_things = measured(
-        given.peer, family(given.of, ()), given.seconds, LABELS[:2]
-    )
+    peer = family(given.of, ())
+    theirs, their_newest, their_things = measured(given.peer, peer, given, LABELS[:2])
     with tempfile.TemporaryDirectory() as folder:
         city = City.init(Path(folder) / "city", name="bench")
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        server = multiprocessing.Process(target=serve, args=(city.path, port))
+        server = multiprocessing.Process(target=serve, args=(city.path, port), daemon=True)
         server.start()
         while True:
             try:
@@ -181,9 +180,8 @@ def main():
                 break
             except httpx.HTTPError:
                 time.sleep(0.1)
-        ours, newest, things = measured(
-            f"http://127.0.0.1:{port}/v1.1", {server.pid}, given.seconds
-        )
+        root = f"http://127.0.0.1:{port}/v1.1"
+        ours, newest, things = measured(root, {server.pid}, given, LABELS)
         server.terminate()
         server.join()
     for label, (rate, wall) in ours.items():
@@ -195,7 +193,7 @@ def main():
         f"deep insert  ours {things:.0f} Things a CPU-s, theirs {their_things:.0f}: {things / their_things:.1f} times\n"
     )
     sys.stdout.write(
-        f"newest of {STREAMS:,}  ours {newest[0] * 1e3:.1f} ms CPU ({newest[1] * 1e3:.1f} ms), theirs {their_newest[0] * 1e3:.0f} "
+        f"newest of {given.streams:,}  ours {newest[0] * 1e3:.1f} ms CPU ({newest[1] * 1e3:.1f} ms), theirs {their_newest[0] * 1e3:.0f} "
         f"({their_newest[1] * 1e3:.0f}): {their_newest[0] / newest[0]:.0f} times\n"
     )
 

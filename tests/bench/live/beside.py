@@ -3,7 +3,7 @@
     python tests/bench/live/beside.py --peer http://127.0.0.1:8018/istsos4/v1.1 --of app.main:app --of postgres [seconds]
 
 ``--of`` names the peer's processes by a part of their command lines; their children count too. Both get their things
-by deep insert, then single POSTs of Observations over 16 connections, CreateObservations of 1,000 each, and the question
+by deep insert, then single POSTs of Observations over some connections, CreateObservations of 1,000 each, and the question
 for every Datastream with its newest Observation. The ends of both run on this machine.
 """
 
@@ -25,7 +25,7 @@ from posts import load
 from twin.city import City
 
 LABELS = ("single POST", "data array", "our own POST")
-CONNECTIONS, PER_ARRAY = 16, 1000
+PER_ARRAY = 1000
 
 
 def serve(folder, port):
@@ -112,7 +112,7 @@ def measured(root, pids, given, labels):
     ids = filled(root, given.streams)
     things = given.streams / (cpu_of(pids) - cpu)
     base = int(time.time() * 1000) - 86_400_000
-    chosen = ids[:CONNECTIONS]
+    chosen = ids[: given.connections]
 
     def single(number, nth):
         reading = {
@@ -144,7 +144,7 @@ def measured(root, pids, given, labels):
         if label not in labels:
             continue
         cpu, begun = cpu_of(pids), time.monotonic()
-        n = asyncio.run(load(to, CONNECTIONS, given.seconds, body)) * each
+        n = asyncio.run(load(to, given.connections, given.seconds, body)) * each
         found[label] = n / (cpu_of(pids) - cpu), n / (time.monotonic() - begun)
     question = f"{root}/Datastreams?$top={given.streams}&$expand=Observations($top=1;$orderby=phenomenonTime%20desc)"
     with httpx.Client(timeout=60) as client:
@@ -161,6 +161,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("seconds", nargs="?", type=float, default=10.0)
     parser.add_argument("--streams", type=int, default=1000)
+    parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--peer", required=True)
     parser.add_argument("--of", action="append", default=[])
     given = parser.parse_args()

@@ -38,13 +38,13 @@ class CaseOffice(CaseDesk):
 
     def area_names(self, codes: Iterable[str]) -> dict[str, str]:
         """Names of 街道, 社区 and 单元网格 by code."""
-        with self._store.snapshot() as cursor:
+        with self._store.cursor() as cursor:
             found = run(cursor, "area_names", "twin.cases", codes=list(codes)).fetchall()
         return dict(found)
 
     def units(self) -> list[dict[str, str]]:
         """The table of responsible units (:mod:`twin.cases.units`)."""
-        with self._store.snapshot() as cursor:
+        with self._store.cursor() as cursor:
             return units(cursor)
 
     def replace_units(self, rules: Sequence[Mapping[str, str]]) -> None:
@@ -69,7 +69,7 @@ class CaseOffice(CaseDesk):
         """
         if not actor.strip():
             raise InvalidRequestError("a photo needs to say who took it", "actor")
-        with self._store.snapshot() as cursor:
+        with self._store.cursor() as cursor:
             case = self._bare(cursor, case_id)
         photo = read_photo(content, case["lon"], case["lat"])
         write_once(self._store.assets / photo.asset, content)

@@ -26,7 +26,7 @@ def steps_between(store: Store, since: datetime, to: datetime) -> list[dict[str,
 
 
 def _rows(store: Store, name: str, bound: dict[str, Any]) -> list[dict[str, Any]]:
-    with store.snapshot() as cursor:
+    with store.cursor() as cursor:
         found = cursor.execute(statement(name, "twin.cases"), bound)
         names = [column[0] for column in found.description or ()]
         return [dict(zip(names, row, strict=True)) for row in found.fetchall()]

@@ -4,7 +4,6 @@ One request is one transaction of the base; observations it brings are stored af
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
 from typing import Any, Final
 
 import duckdb
@@ -12,7 +11,7 @@ import numpy as np
 
 from twin.errors import ConflictError, NotFoundError
 from twin.live.history import readings
-from twin.live.state import microseconds
+from twin.live.state import microseconds, moment_of
 from twin.sensorthings.areas import widen
 from twin.sensorthings.creating import STREAM_LINK, Creator, Work
 from twin.sensorthings.model import Entity, entity
@@ -85,7 +84,6 @@ _REMARKED: Final = (
     "SELECT result_time, valid_from, valid_to, parameters::VARCHAR AS parameters, feature FROM sta_remark "
     "WHERE datastream = $s AND time_from = $t"
 )
-_EPOCH: Final = datetime(1970, 1, 1)
 _FORGET_REMARK: Final = "DELETE FROM sta_remark WHERE datastream = $s AND time_from = $t"
 
 
@@ -153,7 +151,7 @@ class Writer(Creator):
         sql, key = _BESIDE, dict[str, Any](i=found)
         if not isinstance(found, int):
             stream, at = found
-            sql, key = _REMARKED, {"s": stream, "t": _EPOCH + timedelta(microseconds=at)}
+            sql, key = _REMARKED, {"s": stream, "t": moment_of(at)}
             self._expect_same(stream, at, body)
         row = work.con.execute(sql, key).to_arrow_table().to_pylist()
         if isinstance(found, int) and not row:

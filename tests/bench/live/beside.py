@@ -20,21 +20,12 @@ from pathlib import Path
 import httpx
 import numpy as np
 import orjson
-from posts import load
+from posts import cpu_of, load, serve
 
 from twin.city import City
 
 LABELS = ("single POST", "data array", "our own POST")
 PER_ARRAY = 1000
-
-
-def serve(folder, port):
-    """What ``twin serve`` runs, until it is ended."""
-    from api.serving import listen, run_server
-    from twin.settings import ServerSettings
-
-    settings = ServerSettings(city=folder, port=port)
-    run_server(settings, listen("127.0.0.1", port), lambda _: None)
 
 
 def family(names, pids):
@@ -52,20 +43,6 @@ def family(names, pids):
     for _ in range(6):
         found |= {pid for pid, parent in parents.items() if parent in found and pid != os.getpid()}
     return found
-
-
-def cpu_of(pids):
-    """CPU-seconds of processes."""
-    total = 0
-    for pid in pids:
-        try:
-            fields = (
-                Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-            )
-        except OSError:
-            continue
-        total += int(fields[11]) + int(fields[12])
-    return total / os.sysconf("SC_CLK_TCK")
 
 
 def thing(name, number):

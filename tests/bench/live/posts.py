@@ -1,8 +1,33 @@
-"""POSTs over several connections, one after the other on each; used by ``web.py`` and ``beside.py``."""
+"""POSTs over several connections, one after the other on each, and the server that takes them; used by ``web.py`` and ``beside.py``."""
 
 import asyncio
+import os
 import time
+from pathlib import Path
 from urllib.parse import urlsplit
+
+
+def serve(folder, port):
+    """What ``twin serve`` runs, until it is ended."""
+    from api.serving import listen, run_server
+    from twin.settings import ServerSettings
+
+    settings = ServerSettings(city=folder, port=port)
+    run_server(settings, listen("127.0.0.1", port), lambda _: None)
+
+
+def cpu_of(pids):
+    """CPU-seconds of processes."""
+    total = 0
+    for pid in pids:
+        try:
+            fields = (
+                Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+            )
+        except OSError:
+            continue
+        total += int(fields[11]) + int(fields[12])
+    return total / os.sysconf("SC_CLK_TCK")
 
 
 async def load(to, connections, seconds, body):

@@ -6,7 +6,6 @@ Run as ``python tests/bench/live/web.py [seconds]``. The whole application runs 
 
 import asyncio
 import multiprocessing
-import os
 import socket
 import sys
 import tempfile
@@ -16,28 +15,13 @@ from pathlib import Path
 
 import orjson
 from ingest import streams
-from posts import load
+from posts import cpu_of, load, serve
 
 from twin.city import City
 from twin.live import register_streams
 from twin.store import Store
 
 CONNECTIONS, PER_ARRAY = 64, 1000
-
-
-def serve(folder, port):
-    """What ``twin serve`` runs, until it is ended."""
-    from api.serving import listen, run_server
-    from twin.settings import ServerSettings
-
-    settings = ServerSettings(city=folder, port=port)
-    run_server(settings, listen("127.0.0.1", port), lambda _: None)
-
-
-def cpu_of(pid):
-    """Seconds of processor a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def main(seconds):
@@ -74,10 +58,10 @@ def main(seconds):
             ("data array", array, PER_ARRAY, 10**7),
         ):
             base -= offset
-            cpu, begun = cpu_of(server.pid), time.monotonic()
+            cpu, begun = cpu_of({server.pid}), time.monotonic()
             to = f"http://127.0.0.1:{port}/observations"
             n = asyncio.run(load(to, CONNECTIONS, seconds, body)) * each
-            wall, cpu = time.monotonic() - begun, cpu_of(server.pid) - cpu
+            wall, cpu = time.monotonic() - begun, cpu_of({server.pid}) - cpu
             sys.stdout.write(
                 f"{label:<12} {n / wall:>9,.0f} readings/s {n / cpu:>9,.0f} per CPU-s\n"
             )

@@ -69,7 +69,7 @@ class CaseOffice(CaseDesk):
         """
         if not actor.strip():
             raise InvalidRequestError("a photo needs to say who took it", "actor")
-        with self._store.cursor() as cursor:
+        with self._store.snapshot() as cursor:
             case = self._bare(cursor, case_id)
         photo = read_photo(content, case["lon"], case["lat"])
         write_once(self._store.assets / photo.asset, content)
